@@ -1,0 +1,128 @@
+/* CPUID, and switching on what it offers. A missing feature costs its defence and nothing else. */
+#include "arch/x86_64/cpu/features.h"
+#include "arch/x86_64/arch.h"
+#include "arch/x86_64/cpu/fpu.h"
+#include "arch/x86_64/cpu/msr.h"
+#include "kernel/lib/string.h"
+
+struct cpu_features cpu_features;
+
+/* Where the entry code has a NOP to become STAC or CLAC: the address, and the bytes. */
+struct smap_site {
+	u8 *at;
+	u64 bytes;
+};
+extern const struct smap_site __smap_sites_start[], __smap_sites_end[];
+
+#define SMAP_INSN_LEN 3
+
+static void read_names(struct cpu_features *f)
+{
+	struct cpuid r = cpuid_count(0, 0);
+	u32 max_extended = cpuid_count(0x80000000, 0).eax;
+
+	memcpy(f->vendor, &r.ebx, 4);
+	memcpy(f->vendor + 4, &r.edx, 4);
+	memcpy(f->vendor + 8, &r.ecx, 4);
+	for (u32 i = 0; max_extended >= 0x80000004 && i < 3; i++) {
+		r = cpuid_count(0x80000002 + i, 0);
+		memcpy(f->brand + 16 * i, &r, 16);
+	}
+}
+
+static void read_version(struct cpu_features *f, u32 eax)
+{
+	f->stepping = eax & 15;
+	f->family = eax >> 8 & 15;
+	f->model = eax >> 4 & 15;
+	if (f->family == 6 || f->family == 15)
+		f->model += (eax >> 16 & 15) << 4;
+	if (f->family == 15)
+		f->family += eax >> 20 & 255;
+}
+
+static void read_features(struct cpu_features *f)
+{
+	u32 max = cpuid_count(0, 0).eax, max_extended = cpuid_count(0x80000000, 0).eax;
+	struct cpuid r = cpuid_count(1, 0);
+
+	read_version(f, r.eax);
+	f->pge = r.edx >> 13 & 1;
+	f->x2apic = r.ecx >> 21 & 1;
+	f->tsc_deadline = r.ecx >> 24 & 1;
+	f->xsave = r.ecx >> 26 & 1;
+	f->avx = r.ecx >> 28 & 1;
+	f->hypervisor = r.ecx >> 31 & 1;
+	if (max >= 7) {
+		r = cpuid_count(7, 0);
+		f->smep = r.ebx >> 7 & 1;
+		f->avx512 = r.ebx >> 16 & 1;
+		f->smap = r.ebx >> 20 & 1;
+		f->umip = r.ecx >> 2 & 1;
+	}
+	if (f->xsave && max >= 0xd)
+		f->xsaveopt = cpuid_count(0xd, 1).eax & 1;
+	else
+		f->xsave = false;
+	f->gib_pages = cpuid_count(0x80000001, 0).edx >> 26 & 1;
+	if (max_extended >= 0x80000007)
+		f->invariant_tsc = cpuid_count(0x80000007, 0).edx >> 8 & 1;
+	f->phys_bits = max_extended >= 0x80000008 ? cpuid_count(0x80000008, 0).eax & 255 : 36;
+}
+
+static void enable_smap(void)
+{
+	for (const struct smap_site *s = __smap_sites_start; s < __smap_sites_end; s++)
+		memcpy(s->at, &s->bytes, SMAP_INSN_LEN);
+	/* CPUID is serialising: no CPU goes on with the old bytes. */
+	cpuid_count(0, 0);
+	write_cr4(read_cr4() | CR4_SMAP);
+}
+
+void features_init(void)
+{
+	struct cpu_features *f = &cpu_features;
+	u64 cr4 = read_cr4();
+
+	read_names(f);
+	read_features(f);
+	if (f->pge)
+		cr4 |= CR4_PGE;
+	if (f->smep)
+		cr4 |= CR4_SMEP;
+	if (f->umip)
+		cr4 |= CR4_UMIP;
+	write_cr4(cr4);
+	if (f->smap)
+		enable_smap();
+}
+
+u64 arch_hwcap(void)
+{
+	return cpuid_count(1, 0).edx;
+}
+
+u64 cpu_cycles(void)
+{
+	u32 lo, hi;
+
+	__asm__ volatile("rdtsc" : "=a"(lo), "=d"(hi));
+	return (u64)hi << 32 | lo;
+}
+
+void cpu_print_features(void (*print)(const char *fmt, ...) __printf(1, 2))
+{
+	const struct cpu_features *f = &cpu_features;
+
+	print("%s family %u model %u stepping %u: %s\n", f->vendor, f->family, f->model,
+	      f->stepping, f->brand[0] ? f->brand : "no brand name");
+	print("physical addresses of %u bits; pages of 4 KiB, 2 MiB%s\n", f->phys_bits,
+	      f->gib_pages ? ", 1 GiB" : "");
+	print("defences: NX WP%s%s%s\n", f->smep ? " SMEP" : "", f->smap ? " SMAP" : "",
+	      f->umip ? " UMIP" : "");
+	fpu_print(print);
+	print("time-stamp counter%s%s; local APIC%s%s\n",
+	      f->invariant_tsc ? " invariant" : " not invariant",
+	      f->tsc_deadline ? ", deadline timer" : "", f->x2apic ? " with x2APIC" : "",
+	      f->hypervisor ? "; on a hypervisor" : "");
+}

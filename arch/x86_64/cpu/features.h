@@ -1,0 +1,21 @@
+/* What this CPU can do. Read once on the boot CPU; the others must not be poorer. */
+#pragma once
+
+#include "kernel/lib/types.h"
+
+struct cpu_features {
+	char vendor[13];
+	char brand[49];
+	u32 family, model, stepping;
+	bool smep, smap, umip, pge;
+	bool gib_pages;
+	bool xsave, xsaveopt;
+	bool avx, avx512;
+	bool x2apic, tsc_deadline, invariant_tsc, hypervisor;
+	u8 phys_bits;
+};
+
+extern struct cpu_features cpu_features;
+
+/* Read CPUID, switch the defences on and patch STAC/CLAC in. The image must still be writable. */
+void features_init(void);

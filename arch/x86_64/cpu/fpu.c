@@ -1,0 +1,185 @@
+/*
+ * Saving and loading FPU state. SDM vol. 1, chapters 10.5 (FXSAVE) and 13 (XSAVE).
+ *
+ * A task's image is written only by the CPU that runs it, with preemption off: no lock.
+ */
+#include "arch/x86_64/cpu/fpu.h"
+#include "arch/x86_64/cpu/features.h"
+#include "arch/x86_64/cpu/msr.h"
+#include "kernel/lib/string.h"
+#include "kernel/task.h"
+#include "mm/slab.h"
+
+#define FXSAVE_SIZE   512
+#define XSTATE_X87    (1UL << 0)
+#define XSTATE_SSE    (1UL << 1)
+#define XSTATE_AVX    (1UL << 2)
+#define XSTATE_AVX512 (7UL << 5)
+
+/* The legacy area as far as we look into it, and the XSAVE header behind it. */
+struct fpu_image {
+	u16 control, status;
+	u8 tag, reserved;
+	u16 opcode;
+	u64 ip, dp;
+	u32 mxcsr, mxcsr_mask;
+	u8 registers[FXSAVE_SIZE - 32];
+	u64 xstate_bv, xcomp_bv; /* XSAVE only, as the rest */
+	u64 header_reserved[6];
+};
+
+static struct kmem_cache *fpu_cache;
+static size_t image_size = FXSAVE_SIZE;
+static u64 xcr0 = XSTATE_X87 | XSTATE_SSE;
+static u32 mxcsr_mask = 0xffbf; /* of CPUs that do not tell */
+
+static void save(void *image)
+{
+	u32 lo = (u32)xcr0, hi = (u32)(xcr0 >> 32);
+
+	if (cpu_features.xsaveopt)
+		__asm__ volatile("xsaveopt64 (%0)" ::"r"(image), "a"(lo), "d"(hi) : "memory");
+	else if (cpu_features.xsave)
+		__asm__ volatile("xsave64 (%0)" ::"r"(image), "a"(lo), "d"(hi) : "memory");
+	else
+		__asm__ volatile("fxsave64 (%0)" ::"r"(image) : "memory");
+}
+
+static void load(const void *image)
+{
+	u32 lo = (u32)xcr0, hi = (u32)(xcr0 >> 32);
+
+	if (cpu_features.xsave)
+		__asm__ volatile("xrstor64 (%0)" ::"r"(image), "a"(lo), "d"(hi) : "memory");
+	else
+		__asm__ volatile("fxrstor64 (%0)" ::"r"(image) : "memory");
+}
+
+/* As after FNINIT: all exceptions masked, every register empty. */
+static void init_image(struct fpu_image *image)
+{
+	memset(image, 0, image_size);
+	image->control = 0x37f;
+	image->mxcsr = 0x1f80;
+	image->mxcsr_mask = mxcsr_mask;
+}
+
+static void enable_xsave(void)
+{
+	u64 supported;
+	struct cpuid r;
+
+	write_cr4(read_cr4() | CR4_OSXSAVE);
+	r = cpuid_count(0xd, 0);
+	supported = (u64)r.edx << 32 | r.eax;
+	if (supported & XSTATE_AVX)
+		xcr0 |= XSTATE_AVX;
+	if ((xcr0 & XSTATE_AVX) && (supported & XSTATE_AVX512) == XSTATE_AVX512)
+		xcr0 |= XSTATE_AVX512;
+	__asm__ volatile("xsetbv" ::"c"(0), "a"((u32)xcr0), "d"((u32)(xcr0 >> 32)));
+	image_size = cpuid_count(0xd, 0).ebx; /* for what XCR0 now enables */
+}
+
+void fpu_init(void)
+{
+	static struct fpu_image probe __aligned(64);
+
+	write_cr0((read_cr0() & ~(CR0_EM | CR0_TS)) | CR0_MP | CR0_NE);
+	write_cr4(read_cr4() | CR4_OSFXSR | CR4_OSXMMEXCPT);
+	__asm__ volatile("fninit; fxsave64 %0" : "=m"(probe));
+	if (probe.mxcsr_mask)
+		mxcsr_mask = probe.mxcsr_mask;
+	if (cpu_features.xsave)
+		enable_xsave();
+}
+
+void *fpu_alloc(void)
+{
+	void *image;
+
+	/* The first caller is the boot's first fork, alone on the machine: memory was not yet there
+	 * in fpu_init(). */
+	if (!fpu_cache)
+		fpu_cache = kmem_cache_create("fpu", image_size, 64);
+	image = kmem_cache_alloc(fpu_cache);
+	if (image)
+		init_image(image);
+	return image;
+}
+
+void fpu_free(void *image)
+{
+	if (image)
+		kmem_cache_free(fpu_cache, image);
+}
+
+void fpu_switch(struct task *prev, struct task *next)
+{
+	if (prev->thread.fpu)
+		save(prev->thread.fpu);
+	if (next->thread.fpu)
+		load(next->thread.fpu);
+}
+
+void fpu_save_current(void)
+{
+	preempt_disable();
+	save(current->thread.fpu);
+	preempt_enable();
+}
+
+void fpu_reset_current(void)
+{
+	preempt_disable();
+	init_image(current->thread.fpu);
+	load(current->thread.fpu);
+	preempt_enable();
+}
+
+/* Whatever a program wrote into a signal frame: bits that would fault when loaded are taken out. */
+static void sanitise(struct fpu_image *image, bool has_xstate)
+{
+	image->mxcsr &= mxcsr_mask;
+	if (!cpu_features.xsave)
+		return;
+	image->xstate_bv = has_xstate ? image->xstate_bv & xcr0 : XSTATE_X87 | XSTATE_SSE;
+	image->xcomp_bv = 0;
+	memset(image->header_reserved, 0, sizeof(image->header_reserved));
+}
+
+void fpu_replace_current(void *image, bool has_xstate)
+{
+	void *old;
+
+	sanitise(image, has_xstate);
+	preempt_disable();
+	old = current->thread.fpu;
+	current->thread.fpu = image;
+	load(image);
+	preempt_enable();
+	fpu_free(old);
+}
+
+size_t fpu_image_size(void)
+{
+	return image_size;
+}
+
+u64 fpu_features(void)
+{
+	return xcr0;
+}
+
+bool fpu_has_xsave(void)
+{
+	return cpu_features.xsave;
+}
+
+void fpu_print(void (*print)(const char *fmt, ...) __printf(1, 2))
+{
+	print("FPU: %s, %zu bytes a task: x87 SSE%s%s\n",
+	      cpu_features.xsaveopt ? "XSAVEOPT"
+	      : cpu_features.xsave  ? "XSAVE"
+				    : "FXSAVE",
+	      image_size, xcr0 & XSTATE_AVX ? " AVX" : "", xcr0 & XSTATE_AVX512 ? " AVX-512" : "");
+}

@@ -1,0 +1,59 @@
+/* The GDT and TSS of a CPU. */
+#include "arch/x86_64/cpu/gdt.h"
+#include "arch/x86_64/arch.h"
+#include "kernel/lib/string.h"
+
+/* Long mode ignores bases and limits. SYSRET adds 8 and 16 to STAR's upper selector (0x23) for SS
+ * and CS: that fixes the order of the user's three (entry 4, its 32-bit code, is never used). */
+#define SEG_KERNEL_CODE 0x00af9b000000ffffUL
+#define SEG_KERNEL_DATA 0x00cf93000000ffffUL
+#define SEG_USER_DATA   0x00cff3000000ffffUL
+#define SEG_USER_CODE   0x00affb000000ffffUL
+#define TSS_INDEX       8
+#define TSS_AVAILABLE   0x89UL
+
+static void fill_gdt(struct cpu_tables *t)
+{
+	u64 base = (u64)&t->tss, limit = sizeof(t->tss) - 1;
+
+	t->gdt[KERNEL_CS / 8] = SEG_KERNEL_CODE;
+	t->gdt[KERNEL_DS / 8] = SEG_KERNEL_DATA;
+	t->gdt[USER_DS / 8] = SEG_USER_DATA;
+	t->gdt[USER_CS / 8] = SEG_USER_CODE;
+	t->gdt[TSS_INDEX] =
+		limit | (base & 0xffffff) << 16 | TSS_AVAILABLE << 40 | (base >> 24 & 0xff) << 56;
+	t->gdt[TSS_INDEX + 1] = base >> 32;
+}
+
+static void fill_tss(struct cpu_tables *t)
+{
+	memset(&t->tss, 0, sizeof(t->tss));
+	for (int i = 0; i < NR_IST; i++)
+		t->tss.ist[i] = (u64)t->ist_stack[i] + IST_STACK_SIZE;
+	t->tss.io_map = sizeof(t->tss); /* past the limit: no port is the user's */
+}
+
+void cpu_tables_load(struct cpu *cpu, struct cpu_tables *t)
+{
+	struct {
+		u16 limit;
+		u64 base;
+	} __packed pointer = {sizeof(t->gdt) - 1, (u64)t->gdt};
+
+	fill_gdt(t);
+	fill_tss(t);
+	__asm__ volatile("lgdt %0" ::"m"(pointer));
+	/* CS by a far return; GS keeps its base, which is in an MSR: it is not loaded again. */
+	__asm__ volatile("pushq %0\n\t"
+			 "leaq 1f(%%rip), %%rax\n\t"
+			 "pushq %%rax\n\t"
+			 "lretq\n"
+			 "1:\n\t"
+			 "movl %1, %%ds; movl %1, %%es; movl %1, %%ss"
+			 :
+			 : "i"(KERNEL_CS), "r"(KERNEL_DS)
+			 : "rax", "memory");
+	__asm__ volatile("movl %0, %%ds; movl %0, %%es" ::"r"(0));
+	__asm__ volatile("ltr %w0" ::"r"(TSS_INDEX * 8));
+	cpu->tss = &t->tss;
+}

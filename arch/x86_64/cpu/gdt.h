@@ -1,0 +1,34 @@
+/* Segments and task-state segments. */
+#pragma once
+
+#include "arch/x86_64/cpu/percpu.h"
+#include "kernel/lib/types.h"
+
+/* Numbers of the IST stacks, as the IDT's gates name them (0: none). */
+enum ist {
+	IST_DOUBLE_FAULT = 1,
+	IST_NMI = 2,
+	IST_MACHINE_CHECK = 3,
+	NR_IST = 3,
+};
+#define IST_STACK_SIZE 8192UL
+
+/* SDM vol. 3A, figure 8-11. */
+struct tss {
+	u32 reserved0;
+	u64 rsp0, rsp1, rsp2;
+	u64 reserved1;
+	u64 ist[7];
+	u64 reserved2;
+	u16 reserved3, io_map;
+} __packed;
+
+/* What a CPU needs of its own before it can take an interrupt. */
+struct cpu_tables {
+	u64 gdt[10];
+	struct tss tss __aligned(16);
+	u8 ist_stack[NR_IST][IST_STACK_SIZE] __aligned(16);
+};
+
+/* Make them and load them on this CPU, which is `cpu`. */
+void cpu_tables_load(struct cpu *cpu, struct cpu_tables *t);

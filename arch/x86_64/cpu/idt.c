@@ -1,0 +1,62 @@
+/* The IDT: every vector goes to its stub in entry/stubs.asm through an interrupt gate, so that
+ * interrupts stay off until C knows whether they were on. */
+#include "arch/x86_64/cpu/idt.h"
+#include "arch/x86_64/arch.h"
+#include "arch/x86_64/cpu/gdt.h"
+#include "arch/x86_64/cpu/traps.h"
+
+#define NR_VECTORS     256
+#define STUB_SIZE      16
+#define INTERRUPT_GATE 0x8e
+#define USER_CALLABLE  0x60 /* DPL 3: INT3 and INTO */
+
+/* SDM vol. 3A, figure 6-8. */
+struct gate {
+	u16 offset_low, selector;
+	u8 ist, type;
+	u16 offset_mid;
+	u32 offset_high, reserved;
+};
+
+extern const u8 trap_stubs[NR_VECTORS][STUB_SIZE];
+static struct gate idt[NR_VECTORS] __aligned(16);
+
+static u8 ist_of(unsigned int vector)
+{
+	switch (vector) {
+	case TRAP_NMI:
+		return IST_NMI;
+	case TRAP_DOUBLE_FAULT:
+		return IST_DOUBLE_FAULT;
+	case TRAP_MACHINE_CHECK:
+		return IST_MACHINE_CHECK;
+	}
+	return 0;
+}
+
+void idt_init(void)
+{
+	for (unsigned int i = 0; i < NR_VECTORS; i++) {
+		u64 stub = (u64)trap_stubs[i];
+		bool user = i == TRAP_BREAKPOINT || i == TRAP_OVERFLOW;
+
+		idt[i] = (struct gate){
+			.offset_low = (u16)stub,
+			.offset_mid = (u16)(stub >> 16),
+			.offset_high = (u32)(stub >> 32),
+			.selector = KERNEL_CS,
+			.ist = ist_of(i),
+			.type = INTERRUPT_GATE | (user ? USER_CALLABLE : 0),
+		};
+	}
+}
+
+void idt_load(void)
+{
+	struct {
+		u16 limit;
+		u64 base;
+	} __packed pointer = {sizeof(idt) - 1, (u64)idt};
+
+	__asm__ volatile("lidt %0" ::"m"(pointer));
+}

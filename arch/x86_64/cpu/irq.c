@@ -1,0 +1,50 @@
+/* Hardware interrupts: the table of handlers, and what happens around each of them. */
+#include "arch/x86_64/cpu/irq.h"
+#include "arch/x86_64/arch.h"
+#include "arch/x86_64/cpu/traps.h"
+#include "kernel/lib/atomic.h"
+#include "kernel/lib/log.h"
+#include "kernel/sched/sched.h"
+
+static irq_handler_t handlers[256]; /* a pointer each: written and read whole */
+static u64 unexpected;
+
+void irq_set_handler(u8 vector, irq_handler_t fn)
+{
+	BUG_ON(vector < IRQ_FIRST_VECTOR);
+	WRITE_ONCE(handlers[vector], fn);
+}
+
+u64 irq_unexpected(void)
+{
+	return unexpected;
+}
+
+static void run_handler(struct cpu *cpu, struct pt_regs *regs, u8 vector)
+{
+	irq_handler_t fn = READ_ONCE(handlers[vector]);
+	struct pt_regs *outer = cpu->irq_regs;
+
+	/* Counted as not preemptible: an unlock inside the handler must not switch tasks. */
+	preempt_disable();
+	cpu->irq_depth++;
+	cpu->irqs++;
+	cpu->irq_regs = regs;
+	if (fn)
+		fn(regs);
+	else
+		unexpected++;
+	cpu->irq_regs = outer;
+	cpu->irq_depth--;
+	preempt_enable_no_resched();
+}
+
+void irq_dispatch(struct pt_regs *regs, u8 vector)
+{
+	run_handler(this_cpu(), regs, vector);
+	/* Kernel preemption: the interrupted code held nothing, and somebody better is waiting. The
+	 * way to user mode looks for itself. */
+	if (!user_mode(regs) && need_resched() && preempt_count() == 0 &&
+	    (regs->rflags & X86_EFLAGS_IF))
+		preempt_schedule_irq();
+}

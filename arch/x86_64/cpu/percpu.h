@@ -1,0 +1,116 @@
+/* What one CPU owns. GS points at it in kernel mode; user GS is swapped in at the door. */
+#pragma once
+
+#include "kernel/lib/types.h"
+
+#define MAX_CPUS 64
+
+struct task;
+struct rq;
+struct mm;
+struct tss;
+struct pt_regs;
+
+struct cpu {
+	struct cpu *self;     /* gs:0, so that one load turns GS into a pointer */
+	struct task *running; /* who runs here: `current` */
+	u64 kernel_sp;        /* top of current's kernel stack: the syscall entry switches to it */
+	u64 user_sp;          /* scratch of the syscall entry */
+	u32 preempt_count;    /* 0: current may be preempted */
+	u32 need_resched;     /* somebody better is waiting: look at the run queue on the way out */
+	u32 irq_depth;        /* nesting of hardware interrupts */
+	u32 id;
+	u32 apic_id;
+	bool online;
+	struct rq *rq;
+	struct mm *loaded_mm; /* whose tables CR3 points at */
+	struct tss *tss;
+	u64 irqs;                 /* interrupts taken */
+	struct pt_regs *irq_regs; /* what the innermost interrupt interrupted */
+};
+
+extern struct cpu cpus[MAX_CPUS];
+extern u32 nr_cpus; /* online */
+
+#ifndef HOST_TEST
+/* Only meaningful while preemption is off: otherwise the caller may wake up on another CPU. */
+static inline struct cpu *this_cpu(void)
+{
+	struct cpu *c;
+
+	__asm__ volatile("mov %%gs:0, %0" : "=r"(c));
+	return c;
+}
+
+/* Always meaningful: whatever CPU it is read on, that CPU runs us. */
+static inline struct task *get_current(void)
+{
+	struct task *t;
+
+	__asm__ volatile("mov %%gs:%c1, %0" : "=r"(t) : "i"(offsetof(struct cpu, running)));
+	return t;
+}
+#define current get_current()
+
+static inline u32 preempt_count(void)
+{
+	u32 n;
+
+	__asm__ volatile("mov %%gs:%c1, %0" : "=r"(n) : "i"(offsetof(struct cpu, preempt_count)));
+	return n;
+}
+static inline void preempt_disable(void)
+{
+	__asm__ volatile("incl %%gs:%c0" ::"i"(offsetof(struct cpu, preempt_count))
+			 : "memory", "cc");
+}
+static inline void preempt_enable_no_resched(void)
+{
+	__asm__ volatile("decl %%gs:%c0" ::"i"(offsetof(struct cpu, preempt_count))
+			 : "memory", "cc");
+}
+static inline bool need_resched(void)
+{
+	u32 n;
+
+	__asm__ volatile("mov %%gs:%c1, %0" : "=r"(n) : "i"(offsetof(struct cpu, need_resched)));
+	return n != 0;
+}
+
+void preempt_schedule(void); /* kernel/sched/core.c */
+
+/* Leave a section that must not be preempted; if somebody better became runnable in it, switch. */
+static inline void preempt_enable(void)
+{
+	preempt_enable_no_resched();
+	if (unlikely(need_resched()) && preempt_count() == 0)
+		preempt_schedule();
+}
+#else /* a host program is alone on one CPU; tests/unit/host.h has the object */
+extern struct cpu host_cpu;
+static inline struct cpu *this_cpu(void)
+{
+	return &host_cpu;
+}
+#define current (host_cpu.current)
+static inline u32 preempt_count(void)
+{
+	return host_cpu.preempt_count;
+}
+static inline void preempt_disable(void)
+{
+	host_cpu.preempt_count++;
+}
+static inline void preempt_enable_no_resched(void)
+{
+	host_cpu.preempt_count--;
+}
+static inline void preempt_enable(void)
+{
+	host_cpu.preempt_count--;
+}
+static inline bool need_resched(void)
+{
+	return false;
+}
+#endif

@@ -1,0 +1,157 @@
+/*
+ * Exceptions: a user's becomes his signal, the kernel's own goes on at its exception-table entry or
+ * ends in a panic that says what happened.
+ */
+#include "arch/x86_64/cpu/traps.h"
+#include "arch/x86_64/arch.h"
+#include "arch/x86_64/cpu/irq.h"
+#include "arch/x86_64/cpu/msr.h"
+#include "arch/x86_64/mm/extable.h"
+#include "kernel/lib/log.h"
+#include "kernel/task.h"
+#include "mm/vmalloc.h"
+
+/* What a user's trap becomes: signal(7), sigaction(2). Code 0 stands for SI_KERNEL. */
+static const struct trap_info {
+	const char *name;
+	int sig, code;
+	bool at_rip; /* si_addr is the instruction */
+} trap_info[NR_TRAPS] = {
+	[TRAP_DIVIDE] = {"divide error", SIGFPE, FPE_INTDIV, true},
+	[TRAP_DEBUG] = {"debug trap", SIGTRAP, TRAP_TRACE, true},
+	[TRAP_NMI] = {"non-maskable interrupt", 0, 0, false},
+	[TRAP_BREAKPOINT] = {"breakpoint", SIGTRAP, 0, false},
+	[TRAP_OVERFLOW] = {"overflow", SIGSEGV, 0, false},
+	[TRAP_BOUND] = {"bound range exceeded", SIGSEGV, 0, false},
+	[TRAP_INVALID_OPCODE] = {"invalid opcode", SIGILL, ILL_ILLOPN, true},
+	[TRAP_NO_DEVICE] = {"no FPU", SIGILL, ILL_COPROC, true},
+	[TRAP_DOUBLE_FAULT] = {"double fault", 0, 0, false},
+	[9] = {"coprocessor segment overrun", SIGFPE, 0, false},
+	[TRAP_INVALID_TSS] = {"invalid TSS", SIGSEGV, 0, false},
+	[TRAP_NO_SEGMENT] = {"segment not present", SIGBUS, 0, false},
+	[TRAP_STACK] = {"stack segment fault", SIGBUS, 0, false},
+	[TRAP_PROTECTION] = {"general protection fault", SIGSEGV, 0, false},
+	[TRAP_PAGE_FAULT] = {"page fault", 0, 0, false},
+	[15] = {"reserved trap 15", SIGILL, 0, false},
+	[TRAP_X87] = {"x87 exception", SIGFPE, 0, true},
+	[TRAP_ALIGNMENT] = {"alignment check", SIGBUS, BUS_ADRALN, false},
+	[TRAP_MACHINE_CHECK] = {"machine check", 0, 0, false},
+	[TRAP_SIMD] = {"SIMD exception", SIGFPE, 0, true},
+};
+
+#define ERROR_CODE_VECTORS                                                                      \
+	(1u << 8 | 1u << 10 | 1u << 11 | 1u << 12 | 1u << 13 | 1u << 14 | 1u << 17 | 1u << 21 | \
+	 1u << 29 | 1u << 30)
+
+void trap_note(u64 vector, u64 error, u64 addr)
+{
+	struct thread *t = &current->thread;
+
+	t->trap_nr = vector;
+	t->error_code = error;
+	t->cr2 = addr;
+}
+
+/* The first unmasked exception of status and mask words, as FPE_* codes; both units number them
+ * alike. */
+static int fpe_code(u32 exceptions)
+{
+	static const int codes[] = {FPE_FLTINV, FPE_FLTUND, FPE_FLTDIV,
+				    FPE_FLTOVF, FPE_FLTUND, FPE_FLTRES};
+
+	for (int i = 0; i < 6; i++)
+		if (exceptions >> i & 1)
+			return codes[i];
+	return 0;
+}
+
+static int simd_code(void)
+{
+	u32 mxcsr;
+
+	__asm__ volatile("stmxcsr %0" : "=m"(mxcsr));
+	return fpe_code(mxcsr & ~(mxcsr >> 7) & 0x3f);
+}
+
+static int x87_code(void)
+{
+	u16 status, control;
+
+	__asm__ volatile("fnstsw %0; fnstcw %1" : "=m"(status), "=m"(control));
+	return fpe_code(status & ~control & 0x3f);
+}
+
+static void user_trap(struct pt_regs *regs, u64 vector, u64 error)
+{
+	const struct trap_info *t = &trap_info[vector];
+	int code = t->code;
+
+	if (vector == TRAP_SIMD)
+		code = simd_code();
+	else if (vector == TRAP_X87)
+		code = x87_code();
+	if (t->sig == 0)
+		panic_regs(regs, "%s in user mode, error %#lx\n", t->name ? t->name : "trap",
+			   error);
+	local_irq_enable();
+	trap_note(vector, error, 0);
+	force_sig_fault(t->sig, code ? code : SI_KERNEL, t->at_rip ? regs->rip : 0);
+}
+
+static bool in_range(u64 addr, const char *start, u64 len)
+{
+	return addr - (u64)start < len;
+}
+
+/* Most often the stack's guard page: the push of the page fault's own frame faulted again. CR2 says
+ * where. */
+static void double_fault(struct pt_regs *regs)
+{
+	u64 addr = read_cr2();
+
+	if (is_stack_guard(addr) || in_range(addr, init_stack_guard, PAGE_SIZE))
+		panic_regs(regs, "kernel stack overflow: pid %d (%s) ran off its stack at %#lx\n",
+			   current->pid_nr, current->comm, addr);
+	panic_regs(regs, "double fault, last page fault at %#lx\n", addr);
+}
+
+static void kernel_trap(struct pt_regs *regs, u64 vector, u64 error)
+{
+	const char *name = trap_info[vector].name;
+
+	if (vector == TRAP_PROTECTION && extable_fixup(regs))
+		return;
+	if (vector == TRAP_DOUBLE_FAULT)
+		double_fault(regs);
+	panic_regs(regs, "%s in the kernel, error %#lx\n", name ? name : "reserved trap", error);
+}
+
+static void exception(struct pt_regs *regs, u64 vector)
+{
+	u64 error = ERROR_CODE_VECTORS >> vector & 1 ? regs->orig_rax : 0;
+	u64 addr = vector == TRAP_PAGE_FAULT ? read_cr2() : 0;
+
+	/* Only a system call has a number to restart: signal.c must not take an error code for one.
+	 */
+	regs->orig_rax = ~0UL;
+	if (vector == TRAP_NMI || vector == TRAP_MACHINE_CHECK || vector == TRAP_DOUBLE_FAULT) {
+		kernel_trap(regs, vector, error); /* nobody's signal, wherever it struck */
+	} else if (vector == TRAP_PAGE_FAULT) {
+		if (regs->rflags & X86_EFLAGS_IF)
+			local_irq_enable();
+		page_fault(regs, error, addr);
+		local_irq_disable();
+	} else if (user_mode(regs)) {
+		user_trap(regs, vector, error);
+	} else {
+		kernel_trap(regs, vector, error);
+	}
+}
+
+void trap_dispatch(struct pt_regs *regs, u64 vector)
+{
+	if (vector < NR_TRAPS)
+		exception(regs, vector);
+	else
+		irq_dispatch(regs, (u8)vector);
+}

@@ -1,0 +1,119 @@
+/*
+ * The console: everything goes to the serial port and to the screen at once. Each may be missing.
+ *
+ * Until the first refresh, which the running system asks for, the screen is drawn as it is written:
+ * if we stop on the way, the last line is to be seen.
+ */
+#include "arch/x86_64/dev/console.h"
+
+#include "arch/x86_64/arch.h"
+#include "arch/x86_64/dev/acpi.h"
+#include "arch/x86_64/dev/keyboard.h"
+#include "arch/x86_64/dev/screen.h"
+#include "arch/x86_64/dev/serial.h"
+#include "kernel/lib/atomic.h"
+#include "kernel/lib/lock.h"
+#include "kernel/lib/log.h"
+
+#define NOT_LOCKED (1UL << 63) /* in the flags console_lock() returns */
+#define PATIENCE   100000000UL /* turns: whoever holds the lock that long is dead */
+
+static spinlock_t lock = SPINLOCK_INIT(LOCK_CONSOLE); /* the devices and all of their state */
+static bool refresh_later;
+
+/*
+ * Output must come out of any context, also of a fault inside this very code, and while another CPU
+ * has died with the lock: then go on without. What may be garbled is better than what is never
+ * seen.
+ */
+u64 console_lock(void)
+{
+	u64 flags = local_irq_save();
+
+	if (READ_ONCE(lock.owner_cpu) == this_cpu()->id + 1)
+		return flags | NOT_LOCKED;
+	for (u64 i = 0; i < PATIENCE; i++) {
+		if (spin_trylock(&lock))
+			return flags;
+		cpu_relax();
+	}
+	return flags | NOT_LOCKED;
+}
+
+void console_unlock(u64 flags)
+{
+	if (flags & NOT_LOCKED)
+		local_irq_restore(flags & ~NOT_LOCKED);
+	else
+		spin_unlock_irqrestore(&lock, flags);
+}
+
+void arch_console_early_init(const struct boot_info *boot)
+{
+	acpi_set_rsdp(boot->rsdp);
+	serial_early_init();
+	screen_init(&boot->fb);
+}
+
+void arch_console_init(void)
+{
+	const struct screen_ops *screen = screen_device();
+
+	serial_init();
+	keyboard_init();
+	if (screen)
+		pr_info("console: %s, %u x %u%s\n", screen->name, screen->cols, screen->rows,
+			serial_present() ? ", serial port" : "");
+	else
+		pr_info("console: %s\n", serial_present() ? "serial port, no screen" : "none");
+}
+
+static void write_devices(const char *s, size_t n, bool newlines)
+{
+	u64 flags = console_lock();
+
+	serial_write(s, n, newlines);
+	screen_write(s, n, newlines);
+	if (!refresh_later)
+		screen_refresh();
+	console_unlock(flags);
+}
+
+void arch_console_write(const char *s, size_t n)
+{
+	write_devices(s, n, true);
+}
+
+void arch_console_write_raw(const char *s, size_t n)
+{
+	write_devices(s, n, false);
+}
+
+void arch_console_refresh(void)
+{
+	u64 flags = console_lock();
+
+	refresh_later = true;
+	screen_refresh();
+	console_unlock(flags);
+}
+
+void arch_console_flush(void)
+{
+	u64 flags = console_lock();
+
+	refresh_later = false; /* what comes now may be the last */
+	serial_flush();
+	screen_refresh();
+	console_unlock(flags);
+}
+
+/* What is at the other end of a serial line is not known; 80 x 24 is what everything can do. */
+void arch_console_size(unsigned int *rows, unsigned int *cols)
+{
+	const struct screen_ops *screen = screen_device();
+	bool use_screen = screen && !serial_present();
+
+	*rows = use_screen ? screen->rows : 24;
+	*cols = use_screen ? screen->cols : 80;
+}

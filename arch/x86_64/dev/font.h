@@ -1,0 +1,25 @@
+/* The console font: a PSF file as packaged, linked in. font.c is pure (tests/unit/font_test.c). */
+#pragma once
+
+#include "kernel/lib/types.h"
+
+struct font {
+	const u8 *glyphs;
+	u32 nr_glyphs, glyph_size; /* bytes */
+	u32 width, height;         /* pixels */
+	u32 row_size;              /* bytes of one row of a glyph */
+};
+
+#define FONT_MAX_WIDTH  32
+#define FONT_MAX_HEIGHT 64
+
+/* Read a PSF1 or PSF2 file and its Unicode table. False when it is not a usable one. There is one
+ * font at a time. */
+bool font_parse(struct font *f, const u8 *file, size_t size);
+/* The glyph's bits: rows from top to bottom, leftmost pixel in the highest bit. A box or '?' for
+ * what the font lacks. */
+const u8 *font_glyph(const struct font *f, u32 ch);
+
+/* The file: made by meson out of the package console-setup-linux. */
+extern const u8 font_file[];
+extern const size_t font_file_size;

@@ -1,0 +1,41 @@
+/* The PC's interrupt lines: through local APIC and I/O APIC, or through the two 8259 where those
+ * are missing. */
+#pragma once
+
+#include "arch/x86_64/cpu/irq.h"
+#include "kernel/lib/types.h"
+
+/* ISA line n arrives at vector IRQ_FIRST_VECTOR + n either way. */
+#define ISA_IRQS     16
+#define TIMER_VECTOR 0xf0 /* the local APIC's timer: above all lines, so of higher priority */
+
+/* Have `fn` called for an ISA line. 0 or -EINVAL (no such line, or nothing to route it). */
+int irq_install(u8 irq, irq_handler_t fn);
+/* Acknowledge; the handler's first act. */
+void irq_eoi(u8 irq);
+/* False: the 8259s are in use, and the PIT is the timer. */
+bool irq_uses_apic(void);
+
+/* ---- apic.c ---- */
+/* Switch the local APIC of this CPU on. -ENODEV without one. */
+int apic_init(phys_addr_t base);
+void apic_eoi(void);
+u32 apic_id(void);
+const char *apic_mode(void);
+/* Measure the timer against the clock source and use it from here on. -EIO when it does not count.
+ */
+int apic_timer_init(void);
+void apic_timer_program(u64 ns);
+void apic_timer_stop(void);
+
+/* ---- ioapic.c ---- */
+struct acpi_info;
+/* -ENODEV without a usable one. */
+int ioapic_init(const struct acpi_info *acpi);
+/* Route an ISA line to `vector` of the CPU with this APIC id. 0 or -EINVAL. */
+int ioapic_route(u8 irq, u8 vector, u32 dest);
+
+/* ---- pic.c ---- */
+void pic_init(void); /* remapped to IRQ_FIRST_VECTOR, all lines masked */
+void pic_unmask(u8 irq);
+void pic_eoi(u8 irq);

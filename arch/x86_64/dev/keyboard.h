@@ -1,0 +1,17 @@
+/* The PS/2 keyboard. */
+#pragma once
+
+#include "kernel/lib/types.h"
+
+void keyboard_init(void);
+
+/* ---- keymap.c: scan codes (set 1) to characters; pure ---- */
+struct keymap {
+	bool shift, ctrl, alt, caps;
+	bool extended; /* 0xe0 came before */
+	u8 skip;       /* bytes of the Pause key's sequence still to come */
+};
+#define KEY_MAX_CHARS 8
+/* One byte from the keyboard; writes what the key types (UTF-8 or an escape sequence) to out.
+ * Returns how many. */
+size_t keymap_decode(struct keymap *k, u8 scancode, char out[KEY_MAX_CHARS]);

@@ -1,0 +1,25 @@
+/* The screen: a terminal (vt.c) on a linear framebuffer or on VGA text cells. Called with the
+ * console's lock held. */
+#pragma once
+
+#include "boot/boot_info.h"
+#include "kernel/lib/types.h"
+
+/* A device that shows cells (vt.h). */
+struct screen_ops {
+	const char *name;
+	u32 rows, cols;
+	void (*draw)(u32 row, u32 col, const u32 *cells, u32 n);
+};
+
+/* Each returns its operations, or NULL when the loader did not set up such a screen. The screen is
+ * empty then. */
+const struct screen_ops *framebuffer_init(const struct boot_framebuffer *fb);
+const struct screen_ops *vga_init(const struct boot_framebuffer *fb);
+
+void screen_init(const struct boot_framebuffer *fb);
+/* NULL: there is no screen. */
+const struct screen_ops *screen_device(void);
+/* Into the terminal; drawn by the next refresh. newlines: \n also goes to the first column. */
+void screen_write(const char *s, size_t n, bool newlines);
+void screen_refresh(void);

@@ -1,0 +1,173 @@
+; The doors between user mode and the kernel: system calls, traps, interrupts, and the way back.
+;
+; At every C call below, the stack holds one struct pt_regs (entry/regs.h), highest address first:
+;
+;      rsp+160  ss       \
+;      rsp+152  rsp       |  pushed by the CPU for a trap or an interrupt,
+;      rsp+144  rflags    |  by syscall_entry for a system call
+;      rsp+136  cs        |
+;      rsp+128  rip      /
+;      rsp+120  orig_rax    system call number; error code of a trap, until C has read it; -1
+;      rsp+112  rdi
+;      rsp+104  rsi
+;      rsp+96   rdx
+;      rsp+88   rcx
+;      rsp+80   rax         the system call's result
+;      rsp+72   r8 … r11 (48)
+;      rsp+40   rbx, rbp, r12 … r15 (0)
+;
+; Coming from user mode that frame is the top of the task's kernel stack (task_pt_regs()). GS belongs to the
+; kernel from the first swapgs to the last.
+
+%include "arch/x86_64/entry/asm.inc"
+
+MSR_GS_BASE	equ 0xc0000101
+RFLAGS_TF_RF	equ 0x10100
+
+section .entry.text exec nowrite alloc progbits align=16
+
+global syscall_entry, trap_common, paranoid_common, ret_from_fork
+extern do_syscall, trap_dispatch, exit_to_user_work, user_rip_fault, schedule_tail, do_exit
+
+; ---- system calls: SYSCALL left rip in rcx, rflags in r11, rsp alone; interrupts are off (FMASK) ----
+syscall_entry:
+	swapgs
+	mov	[gs:CPU_USER_SP], rsp
+	mov	rsp, [gs:CPU_KERNEL_SP]
+	push	USER_DS
+	push	qword [gs:CPU_USER_SP]
+	push	r11
+	push	USER_CS
+	push	rcx
+	push	rax			; orig_rax
+	push	rdi
+	PUSH_AFTER_RDI
+	xor	ebp, ebp		; backtraces end here
+	mov	rdi, rsp
+	movsxd	rsi, eax		; the number is an int: what stands above it is noise
+	sti
+	CALL_C	do_syscall
+	mov	[rsp + REGS_RAX], rax
+
+; ---- back to user mode, from anywhere: rsp points to the frame ----
+return_to_user:
+	cli
+	cmp	dword [gs:CPU_NEED_RESCHED], 0
+	jne	.work
+	mov	rax, [gs:CPU_CURRENT]
+	test	dword [rax + TASK_WORK], WORK_MASK
+	jnz	.work
+.checked:				; interrupts are off from here to the last instruction
+	mov	rcx, [rsp + REGS_RIP]
+	mov	rax, rcx
+	shr	rax, 47
+	jnz	.bad_rip
+	; SYSRET takes rip from rcx and rflags from r11: it will do when a system call came in with just those and
+	; neither a signal nor exec has changed them. It cannot restore RF and mishandles TF.
+	cmp	rcx, [rsp + REGS_RCX]
+	jne	.iret
+	mov	r11, [rsp + REGS_RFLAGS]
+	cmp	r11, [rsp + REGS_R11]
+	jne	.iret
+	test	r11d, RFLAGS_TF_RF
+	jnz	.iret
+	cmp	qword [rsp + REGS_CS], USER_CS
+	jne	.iret
+	cmp	qword [rsp + REGS_SS], USER_DS
+	jne	.iret
+
+	POP_ALL				; rcx and r11 are what they must be
+	mov	rsp, [rsp + REGS_RSP - REGS_ORIG_RAX]
+	swapgs
+	o64 sysret
+
+.iret:	POP_ALL
+	add	rsp, 8			; orig_rax
+	swapgs
+	iretq
+
+.work:	mov	rdi, rsp
+	CALL_C	exit_to_user_work	; comes back with interrupts off and nothing left to do
+	jmp	.checked
+
+; An address that is not canonical must never reach SYSRET or IRET: they would fault in ring 0 with the user's
+; GS. The task gets its SIGSEGV instead.
+.bad_rip:
+	mov	rdi, rsp
+	CALL_C	user_rip_fault
+	jmp	return_to_user
+
+; ---- traps and interrupts: the stub pushed an error code (or -1) and the vector ----
+;
+; The vector stands in rdi's place: it moves to rsi, the second argument, once that is saved.
+trap_common:
+	cld
+	FORBID_USER_ACCESS		; whoever was interrupted may have allowed it; IRET restores his flag
+	push	rsi
+	mov	rsi, [rsp + 8]
+	mov	[rsp + 8], rdi
+	push	rdx
+	push	rcx
+	PUSH_AFTER_RCX
+	mov	rdi, rsp
+	test	byte [rsp + REGS_CS], 3
+	jz	.from_kernel
+	swapgs
+	xor	ebp, ebp
+	CALL_C	trap_dispatch
+	jmp	return_to_user
+
+.from_kernel:
+	; A link for backtraces: [rbp] the interrupted function's rbp, [rbp + 8] its rip. The handler's own frame
+	; then looks like one that was called from there.
+	push	qword [rsp + REGS_RIP]
+	push	rbp
+	mov	rbp, rsp
+	sub	rsp, 8
+	call	trap_dispatch
+	add	rsp, 24
+	POP_ALL
+	add	rsp, 8
+	iretq
+
+; ---- #DF, NMI, #MC: on stacks of their own, and possibly between a door and its swapgs ----
+; Whose GS it is, only its base can tell: the kernel's is in the upper half, and no user can set such a one.
+paranoid_common:
+	cld
+	FORBID_USER_ACCESS
+	push	rsi
+	mov	rsi, [rsp + 8]
+	mov	[rsp + 8], rdi
+	push	rdx
+	push	rcx
+	PUSH_AFTER_RCX
+	xor	ebx, ebx
+	mov	ecx, MSR_GS_BASE
+	rdmsr
+	test	edx, edx
+	js	.kernel_gs
+	swapgs
+	inc	ebx
+.kernel_gs:
+	mov	rdi, rsp
+	CALL_C	trap_dispatch
+	test	ebx, ebx
+	jz	.out
+	swapgs
+.out:	POP_ALL
+	add	rsp, 8
+	iretq
+
+; ---- the first instructions of every new task: process.c laid out its stack ----
+; rax = the task that ran before (from switch_to), rbx = a kernel thread's function or 0, r12 = its argument.
+ret_from_fork:
+	mov	rdi, rax
+	CALL_C	schedule_tail
+	test	rbx, rbx
+	jz	return_to_user
+	mov	rdi, r12
+	CALL_C	rbx
+	cmp	qword [rsp + REGS_CS], USER_CS
+	je	return_to_user		; it has become a user program
+	mov	edi, eax		; it has done its work: its value is the exit code
+	CALL_C	do_exit

@@ -1,0 +1,109 @@
+/*
+ * The final kernel tables, made once at boot. Every slot of the root's upper half that a kernel
+ * range can ever use has its table from the start, so that a kernel mapping made later is seen by
+ * every process without being copied.
+ */
+#include "arch/x86_64/mm/paging.h"
+#include "arch/x86_64/arch.h"
+#include "arch/x86_64/mm/ktables.h"
+#include "boot/boot_info.h"
+#include "kernel/lib/log.h"
+#include "kernel/lib/string.h"
+#include "kernel/uapi.h"
+#include "mm/mm.h"
+
+extern pte_t boot_pml4[]; /* boot/start.asm */
+extern char __text_start[], __text_end[], __rodata_start[], __rodata_end[];
+extern char __data_start[], __kernel_end[];
+
+pte_t *kernel_root = boot_pml4;
+bool final_tables;
+
+#define LARGE_PAGE (2UL << 20)
+/* The buddy allocator looks at the other half of the largest block, even where there is no RAM. */
+#define ARRAY_ROUND (PAGE_SIZE << MAX_ORDER)
+
+static void map_image_part(pte_t *root, const char *start, const char *end, pte_t flags)
+{
+	if (map_kernel_range(root, (u64)start, image_to_phys(start), end - start, flags) < 0)
+		panic("no memory for the kernel's own tables\n");
+}
+
+/* Text R-X, constants R--, data RW-; nothing is both W and X. The page below the boot stack stays
+ * out: its guard. */
+static void map_image(pte_t *root)
+{
+	map_image_part(root, __text_start, __text_end, 0);
+	map_image_part(root, __rodata_start, __rodata_end, PTE_NX);
+	map_image_part(root, __data_start, init_stack_guard, PTE_WRITE | PTE_NX);
+	map_image_part(root, init_stack_guard + PAGE_SIZE, __kernel_end, PTE_WRITE | PTE_NX);
+}
+
+/* The struct pages of the RAM at [start, end). Neighbours may share a page of the array. */
+static void map_page_array(pte_t *root, phys_addr_t start, phys_addr_t end)
+{
+	u64 va = PAGE_ARRAY_BASE + PFN(ALIGN_DOWN(start, ARRAY_ROUND)) * sizeof(struct page);
+	u64 stop = PAGE_ARRAY_BASE + PFN(ALIGN_UP(end, ARRAY_ROUND)) * sizeof(struct page);
+	u64 step;
+
+	for (va &= PAGE_MASK; va < stop; va += step) {
+		bool large = (va & (LARGE_PAGE - 1)) == 0 && stop - va >= LARGE_PAGE;
+
+		step = PAGE_SIZE;
+		if (kernel_mapped(root, va))
+			continue;
+		if (large)
+			step = LARGE_PAGE;
+		if (map_kernel_range(root, va, early_alloc(step, step), step, PTE_WRITE | PTE_NX) <
+		    0)
+			panic("no memory for the page array\n");
+	}
+}
+
+void arch_paging_init(const struct boot_info *boot)
+{
+	pte_t *root = phys_to_virt(new_kernel_table());
+
+	map_image(root);
+	physmap_init(root, boot);
+	if (fill_root_slots(root, VMALLOC_BASE, VMALLOC_END) < 0 ||
+	    fill_root_slots(root, PAGE_ARRAY_BASE,
+			    PAGE_ARRAY_BASE + PFN(early_highest_ram()) * sizeof(struct page)) < 0)
+		panic("no memory for the kernel's own tables\n");
+	for (u32 i = 0; i < boot->nr_ranges; i++)
+		if (boot->ranges[i].type == BOOT_RAM)
+			map_page_array(root, boot->ranges[i].start, boot->ranges[i].end);
+
+	kernel_root = root;
+	final_tables = true;
+	init_mm.root = root;
+	mm_grab(&init_mm); /* by init_task, which has it loaded without living in it */
+	arch_load_mm(&init_mm); /* the identity mapping is gone with the boot tables */
+}
+
+void arch_init_root(pte_t *root)
+{
+	memcpy(root + PTRS_PER_TABLE / 2, kernel_root + PTRS_PER_TABLE / 2, PAGE_SIZE / 2);
+}
+
+int arch_map_kernel_page(u64 va, phys_addr_t pa, pte_t flags)
+{
+	pte_t *leaf = kernel_leaf(kernel_root, va, true);
+
+	if (!leaf)
+		return -ENOMEM;
+	BUG_ON(*leaf & PTE_PRESENT);
+	*leaf = pa | flags | PTE_KERNEL;
+	return 0;
+}
+
+phys_addr_t arch_unmap_kernel_page(u64 va)
+{
+	pte_t *leaf = kernel_leaf(kernel_root, va, false);
+	phys_addr_t pa;
+
+	BUG_ON(!leaf || !(*leaf & PTE_PRESENT));
+	pa = pte_addr(*leaf);
+	*leaf = 0;
+	return pa;
+}

@@ -1,0 +1,171 @@
+/*
+ * What a task is to the machine: its kernel stack's first frames, its registers, its FPU and TLS.
+ */
+#include "arch/x86_64/arch.h"
+#include "arch/x86_64/cpu/fpu.h"
+#include "arch/x86_64/cpu/gdt.h"
+#include "arch/x86_64/cpu/msr.h"
+#include "kernel/lib/string.h"
+#include "kernel/sys/syscall.h"
+#include "kernel/task.h"
+#include <asm/prctl.h>
+
+void ret_from_fork(void);                                          /* entry/entry.asm */
+struct task *switch_context(struct task *prev, struct task *next); /* called by switch.asm */
+
+/* What switch_to() pops: entry/switch.asm draws it. */
+struct switch_frame {
+	u64 r15, r14, r13, r12, rbx, rbp;
+	u64 return_address;
+};
+
+static u64 stack_top(const struct task *t)
+{
+	return (u64)t->stack + KERNEL_STACK_SIZE;
+}
+
+struct pt_regs *task_pt_regs(const struct task *t)
+{
+	return (struct pt_regs *)stack_top(t) - 1;
+}
+
+/* A kernel thread starts in fn(arg), and has no user registers until it executes a program. */
+static void copy_kernel_thread(struct task *p, const struct kernel_clone_args *args,
+			       struct switch_frame *frame)
+{
+	memset(task_pt_regs(p), 0, sizeof(struct pt_regs));
+	frame->rbx = (u64)args->fn;
+	frame->r12 = (u64)args->fn_arg;
+}
+
+static int copy_user_thread(struct task *p, const struct kernel_clone_args *args)
+{
+	const struct pt_regs *from = args->regs ? args->regs : task_pt_regs(current);
+	struct pt_regs *regs = task_pt_regs(p);
+
+	if ((args->flags & CLONE_SETTLS) && args->tls >= TASK_SIZE)
+		return -EPERM;
+	p->thread.fpu = fpu_alloc();
+	if (!p->thread.fpu)
+		return -ENOMEM;
+	/* The registers are live: they, and not what is in the image, are the parent's state. */
+	if (current->thread.fpu && !args->regs) {
+		fpu_save_current();
+		memcpy(p->thread.fpu, current->thread.fpu, fpu_image_size());
+	}
+	*regs = *from;
+	regs->rax = 0; /* the other return of fork */
+	if (args->stack)
+		regs->rsp = args->stack + args->stack_size;
+	p->thread.fs_base = current->thread.fs_base;
+	p->thread.gs_base = current->thread.gs_base;
+	if (args->flags & CLONE_SETTLS)
+		p->thread.fs_base = args->tls;
+	return 0;
+}
+
+int copy_thread(struct task *p, const struct kernel_clone_args *args)
+{
+	struct switch_frame *frame = (struct switch_frame *)task_pt_regs(p) - 1;
+	int err = 0;
+
+	*frame = (struct switch_frame){.return_address = (u64)ret_from_fork};
+	p->thread = (struct thread){.sp = (u64)frame};
+	if (args->fn)
+		copy_kernel_thread(p, args, frame);
+	else
+		err = copy_user_thread(p, args);
+	return err;
+}
+
+void arch_free_thread(struct task *p)
+{
+	fpu_free(p->thread.fpu);
+	p->thread.fpu = NULL;
+}
+
+int arch_prepare_user(void)
+{
+	void *image;
+
+	if (current->thread.fpu)
+		return 0;
+	image = fpu_alloc();
+	if (!image)
+		return -ENOMEM;
+	current->thread.fpu = image; /* filled with the initial state by start_thread() */
+	return 0;
+}
+
+/* The user's FS and GS bases of the task that runs: GS's is in the other MSR while we are in the
+ * kernel. */
+static void load_bases(const struct thread *t)
+{
+	wrmsr(MSR_FS_BASE, t->fs_base);
+	wrmsr(MSR_KERNEL_GS_BASE, t->gs_base);
+}
+
+void start_thread(struct pt_regs *regs, u64 rip, u64 rsp)
+{
+	/* All zero: no address of the old program leaks, and rdx = 0 tells the C library that there
+	 * is no function to register with atexit(). */
+	memset(regs, 0, sizeof(*regs));
+	regs->orig_rax = ~0UL;
+	regs->rip = rip;
+	regs->rsp = rsp;
+	regs->cs = USER_CS;
+	regs->ss = USER_DS;
+	regs->rflags = X86_EFLAGS_IF;
+	preempt_disable();
+	current->thread.fs_base = current->thread.gs_base = 0;
+	load_bases(&current->thread);
+	preempt_enable();
+	fpu_reset_current();
+}
+
+/* The second half of switch_to(), on next's stack, interrupts off. */
+struct task *switch_context(struct task *prev, struct task *next)
+{
+	struct cpu *cpu = this_cpu();
+
+	cpu->running = next;
+	cpu->kernel_sp = stack_top(next);
+	cpu->tss->rsp0 = stack_top(next);
+	fpu_switch(prev, next);
+	if (prev->thread.fs_base != next->thread.fs_base)
+		wrmsr(MSR_FS_BASE, next->thread.fs_base);
+	if (prev->thread.gs_base != next->thread.gs_base)
+		wrmsr(MSR_KERNEL_GS_BASE, next->thread.gs_base);
+	return prev;
+}
+
+/* arch_prctl(2). */
+static long set_base(int code, u64 addr)
+{
+	struct thread *t = &current->thread;
+
+	if (addr >= TASK_SIZE)
+		return -EPERM;
+	preempt_disable();
+	if (code == ARCH_SET_FS)
+		t->fs_base = addr;
+	else
+		t->gs_base = addr;
+	load_bases(t);
+	preempt_enable();
+	return 0;
+}
+
+long sys_arch_prctl(int code, unsigned long addr)
+{
+	switch (code) {
+	case ARCH_SET_FS:
+	case ARCH_SET_GS:
+		return set_base(code, addr);
+	case ARCH_GET_FS:
+		return put_user(current->thread.fs_base, (u64 __user *)addr);
+	case ARCH_GET_GS:
+		return put_user(current->thread.gs_base, (u64 __user *)addr);
+	}
+	return -EINVAL;
+}

@@ -1,0 +1,55 @@
+/* What the boot loader told us, in one structure of our own: nothing after start_kernel() knows a loader existed. */
+#pragma once
+
+#include "kernel/lib/types.h"
+
+#define BOOT_MAX_RANGES	 64
+#define BOOT_MAX_MODULES 8
+#define BOOT_CMDLINE_MAX 1024
+
+enum boot_range_type {
+	BOOT_RAM,	   /* usable */
+	BOOT_ACPI_RECLAIM, /* usable once the tables were read; we leave it alone */
+	BOOT_RESERVED,
+};
+
+struct boot_range {
+	phys_addr_t start, end; /* [start, end) */
+	enum boot_range_type type;
+};
+
+struct boot_module {
+	phys_addr_t start, end;
+	char name[32];
+};
+
+struct boot_framebuffer {
+	phys_addr_t addr;
+	u32 pitch, width, height; /* pixels, or characters for text */
+	u8 bpp;
+	bool present, text; /* text: VGA text mode, addr is its cell array */
+	u8 red_pos, red_size, green_pos, green_size, blue_pos, blue_size;
+};
+
+/* The image's own symbol table, as the loader left it: backtraces are printed from it. */
+struct boot_symbols {
+	phys_addr_t symtab, strtab; /* Elf64_Sym array and its strings; 0 when absent */
+	u64 symtab_size, strtab_size;
+};
+
+struct boot_info {
+	char loader[32];
+	char cmdline[BOOT_CMDLINE_MAX];
+	u32 nr_ranges;
+	struct boot_range ranges[BOOT_MAX_RANGES];
+	u32 nr_modules;
+	struct boot_module modules[BOOT_MAX_MODULES];
+	struct boot_framebuffer fb;
+	struct boot_symbols symbols;
+	phys_addr_t rsdp;	      /* copy of the ACPI root pointer inside the loader's tags; 0: search */
+	phys_addr_t info_start, info_end; /* the loader's own structure, until it was read */
+	phys_addr_t kernel_start, kernel_end; /* the loaded image */
+};
+
+/* The value of `key=` on the command line copied to buf, or the empty string for a bare `key`. False when absent. */
+bool boot_option(const struct boot_info *boot, const char *key, char *buf, size_t n);

@@ -1,0 +1,125 @@
+/* Credentials, and the count of tasks per user that RLIMIT_NPROC is about. */
+#include "kernel/cred.h"
+
+#include "kernel/lib/string.h"
+#include "kernel/task.h"
+#include "mm/slab.h"
+
+#define USER_HASH 64
+
+static struct user root_user = {.count = REFCOUNT_INIT(1), .processes = ATOMIC_INIT(1)};
+static struct user *user_hash[USER_HASH] = {&root_user}; /* user_lock */
+static spinlock_t user_lock = SPINLOCK_INIT(LOCK_FS);
+static struct kmem_cache *user_cache, *cred_cache;
+
+/* Root's; the count never falls to zero, for it is not from the cache. */
+struct cred init_cred = {.count = REFCOUNT_INIT(1), .user = &root_user};
+
+void cred_init(void)
+{
+	user_cache = kmem_cache_create("user", sizeof(struct user), 0);
+	cred_cache = kmem_cache_create("cred", sizeof(struct cred), 0);
+}
+
+/* With a reference; made when it is the first of its uid. NULL without memory. */
+static struct user *get_user_struct(uid_t uid)
+{
+	struct user *fresh = kmem_cache_zalloc(user_cache), *u;
+
+	if (!fresh)
+		return NULL;
+	spin_lock(&user_lock);
+	for (u = user_hash[uid % USER_HASH]; u && u->uid != uid; u = u->next)
+		;
+	if (u) {
+		refcount_inc(&u->count);
+	} else {
+		u = fresh;
+		fresh = NULL;
+		refcount_set(&u->count, 1);
+		u->uid = uid;
+		u->next = user_hash[uid % USER_HASH];
+		user_hash[uid % USER_HASH] = u;
+	}
+	spin_unlock(&user_lock);
+	if (fresh)
+		kmem_cache_free(user_cache, fresh);
+	return u;
+}
+
+void put_user_struct(struct user *u)
+{
+	struct user **link;
+
+	spin_lock(&user_lock);
+	if (!refcount_dec_and_test(&u->count)) {
+		spin_unlock(&user_lock);
+		return;
+	}
+	for (link = &user_hash[u->uid % USER_HASH]; *link != u; link = &(*link)->next)
+		;
+	*link = u->next;
+	spin_unlock(&user_lock);
+	kmem_cache_free(user_cache, u);
+}
+
+void put_cred(struct cred *c)
+{
+	if (!refcount_dec_and_test(&c->count))
+		return;
+	put_user_struct(c->user);
+	kmem_cache_free(cred_cache, c);
+}
+
+/* fork: credentials are immutable, so that parent and child share them until one changes. */
+int copy_creds(struct task *p)
+{
+	p->cred = current->cred;
+	refcount_inc(&p->cred->count);
+	atomic_inc(&p->cred->user->processes);
+	return 0;
+}
+
+void exit_creds(struct task *p)
+{
+	atomic_dec(&p->cred->user->processes);
+	put_cred(p->cred);
+	p->cred = NULL;
+}
+
+struct cred *prepare_creds(void)
+{
+	struct cred *c = kmem_cache_alloc(cred_cache);
+
+	if (!c)
+		return NULL;
+	*c = *current->cred;
+	refcount_set(&c->count, 1);
+	refcount_inc(&c->user->count);
+	return c;
+}
+
+int cred_set_uid(struct cred *c, uid_t uid)
+{
+	struct user *u = get_user_struct(uid);
+
+	if (!u)
+		return -ENOMEM;
+	put_user_struct(c->user);
+	c->user = u;
+	c->uid = uid;
+	return 0;
+}
+
+void commit_creds(struct cred *c)
+{
+	struct cred *old = current->cred;
+
+	atomic_inc(&c->user->processes);
+	/* tasklist_lock: whoever looks at another task's credentials holds it. */
+	spin_lock(&tasklist_lock);
+	current->cred = c;
+	spin_unlock(&tasklist_lock);
+	atomic_dec(&old->user->processes);
+	put_cred(old);
+}

@@ -1,0 +1,43 @@
+/* Who a task acts for. credentials(7). */
+#pragma once
+
+#include "kernel/lib/atomic.h"
+#include "kernel/lib/types.h"
+
+/* Per real user id: how many tasks it has, for RLIMIT_NPROC. */
+struct user {
+	refcount_t count;
+	uid_t uid;
+	atomic_t processes;  /* RLIMIT_NPROC */
+	atomic_t sigpending; /* RLIMIT_SIGPENDING */
+	struct user *next; /* hash chain; user_lock */
+};
+
+#define NGROUPS_INLINE 32
+
+/* Immutable once published: a change makes a copy. */
+struct cred {
+	refcount_t count;
+	uid_t uid, euid, suid, fsuid;
+	gid_t gid, egid, sgid, fsgid;
+	struct user *user;
+	int ngroups;
+	gid_t groups[NGROUPS_INLINE];
+};
+
+struct task;
+
+void cred_init(void);
+extern struct cred init_cred;
+int copy_creds(struct task *p); /* 0 or -ENOMEM; counts the task for its user */
+void exit_creds(struct task *p);
+void put_cred(struct cred *c);
+void put_user_struct(struct user *u);
+struct cred *prepare_creds(void); /* a private copy of current's, or NULL */
+/* Change the real user id of a private copy, and who is charged for the task. 0 or -ENOMEM. */
+int cred_set_uid(struct cred *c, uid_t uid);
+void commit_creds(struct cred *c);
+static inline bool cred_is_root(const struct cred *c)
+{
+	return c->euid == 0;
+}

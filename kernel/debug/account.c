@@ -1,0 +1,47 @@
+/* The account that every test ends with: what must be as it was before. */
+#include "kernel/debug/ktest.h"
+#include "kernel/fs/fs.h"
+#include "kernel/lib/log.h"
+#include "kernel/pid.h"
+#include "kernel/task.h"
+#include "mm/page.h"
+#include "mm/slab.h"
+#include "mm/vmalloc.h"
+
+static void add_pages(const struct kmem_cache_info *info, void *sum)
+{
+	*(u64 *)sum += info->pages;
+}
+
+void account_take(struct account *a)
+{
+	u64 held = 0;
+
+	drain_kernel_stacks();
+	slab_shrink();
+	/* Pages of half-empty slabs count as free: which slab a live object happens to keep is no
+	 * leak, and a leaked object is seen in slab_objects. */
+	kmem_cache_foreach(add_pages, &held);
+	a->free_pages = nr_free_pages() + held;
+	a->slab_objects = slab_active_objects();
+	a->tasks = (u64)atomic_read(&nr_threads);
+	a->pids = (u64)READ_ONCE(init_pidmap.nr_used);
+	a->files = nr_open_files();
+}
+
+static bool same(const char *what, u64 before, u64 after)
+{
+	if (before != after)
+		console_printf("# account: %s: %lu before, %lu after\n", what, before, after);
+	return before == after;
+}
+
+bool account_equal(const struct account *before, const struct account *after)
+{
+	bool ok = same("free pages", before->free_pages, after->free_pages);
+
+	ok &= same("slab objects", before->slab_objects, after->slab_objects);
+	ok &= same("tasks", before->tasks, after->tasks);
+	ok &= same("pids", before->pids, after->pids);
+	return same("open files", before->files, after->files) && ok;
+}

@@ -1,0 +1,28 @@
+/* Looking at a running kernel: symbols, the log's ring buffer, counts of absent system calls. */
+#pragma once
+
+#include "kernel/lib/types.h"
+
+struct boot_info;
+
+void symbols_init(const struct boot_info *boot);
+/* "name+0x12" of a kernel text address, or "0xffff…" without symbols. */
+const char *symbol_name(u64 addr, char *buf, size_t n);
+void log_init(void);
+/* Print the ring buffer, oldest line first. */
+void log_show(void (*print)(const char *fmt, ...) __printf(1, 2));
+
+/* As console_printf(), and into the log as well. Only panic() and its helpers. */
+void panic_printf(const char *fmt, ...) __printf(1, 2);
+/* Search this symbol table from now on (symbols_init() calls it; so do tests). */
+void symbols_set(const void *table, size_t table_size, const char *strings, size_t strings_size);
+
+/* Fill a fresh kernel stack with a pattern, but for its end mark, so that its deepest use can be read off later. */
+#define STACK_FILL 0x57ac57ac57ac57acUL
+void stack_poison(void *stack);
+/* The most bytes of it that were ever in use; 0 when it was not filled. */
+size_t stack_watermark(const void *stack);
+
+/* Print every tunable, or the one called `name`. -ENOENT. */
+int tunables_show(const char *name, void (*print)(const char *fmt, ...) __printf(1, 2));
+const char *lock_class_name(unsigned int class);

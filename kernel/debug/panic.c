@@ -1,0 +1,115 @@
+/* The end: say as much as can be said, then stop. Nothing here allocates, waits or takes a lock. */
+#include "arch/x86_64/arch.h"
+#include "kernel/debug/debug.h"
+#include "kernel/lib/lock.h"
+#include "kernel/lib/log.h"
+#include "kernel/lib/string.h"
+#include "kernel/task.h"
+#include "kernel/trace/trace.h"
+
+#define TRACE_TAIL 20
+
+static int panicking;
+
+/* How much of a kernel stack was ever used: what lies below the watermark still holds
+ * stack_poison()'s pattern. */
+void stack_poison(void *stack)
+{
+	u64 *word = stack;
+
+	for (size_t i = 1; i < KERNEL_STACK_SIZE / 8; i++) /* word 0 is STACK_END_MAGIC */
+		word[i] = STACK_FILL;
+}
+
+size_t stack_watermark(const void *stack)
+{
+	const u64 *word = stack;
+	size_t i = 1;
+
+	while (i < KERNEL_STACK_SIZE / 8 && word[i] == STACK_FILL)
+		i++;
+	return i == 1 ? 0 : KERNEL_STACK_SIZE - i * 8;
+}
+
+static void show_task(void)
+{
+	const struct task *t = current;
+	u64 here = (u64)__builtin_frame_address(0), base;
+
+	if (t == NULL) {
+		panic_printf("no current task yet\n");
+		return;
+	}
+	base = (u64)t->stack;
+	panic_printf("CPU %u, task %d (%s)", this_cpu()->id, t->pid_nr, t->comm);
+	if (t->stack && here >= base && here < base + KERNEL_STACK_SIZE) {
+		panic_printf(", kernel stack %lu of %lu bytes in use",
+			     base + KERNEL_STACK_SIZE - here, KERNEL_STACK_SIZE);
+		if (stack_watermark(t->stack))
+			panic_printf(", at most %lu", stack_watermark(t->stack));
+		if (*(u64 *)t->stack != STACK_END_MAGIC)
+			panic_printf(", its END MARK IS OVERWRITTEN");
+	}
+	panic_printf("\n");
+}
+
+/* Returns for the first call only: whatever goes wrong while panicking must not start it again. */
+static void panic_begin(void)
+{
+	local_irq_disable();
+	if (__atomic_exchange_n(&panicking, 1, __ATOMIC_SEQ_CST)) {
+		locks_off = true;
+		panic_printf("panic inside a panic\n");
+		arch_console_flush();
+		arch_panic_halt();
+	}
+	locks_off = true;
+	trace_enabled = false;
+}
+
+static void say(const char *fmt, va_list ap)
+{
+	char text[256];
+	size_t n;
+
+	vsnprintf(text, sizeof(text), fmt, ap);
+	n = strlen(text);
+	panic_printf("\nKERNEL PANIC: %s%s", text, n && text[n - 1] == '\n' ? "" : "\n");
+}
+
+static void __noreturn panic_end(const struct pt_regs *regs)
+{
+	show_task();
+	if (regs)
+		arch_print_regs(regs, panic_printf);
+	panic_printf("backtrace:\n");
+	arch_backtrace(regs, panic_printf);
+	arch_console_flush(); /* what follows reads more memory, and may fail */
+	panic_printf("last trace events:\n");
+	trace_show_tail(panic_printf, TRACE_TAIL);
+	panic_printf("end of panic\n");
+	arch_console_flush();
+	arch_panic_halt();
+}
+
+void panic(const char *fmt, ...)
+{
+	va_list ap;
+
+	panic_begin();
+	va_start(ap, fmt);
+	say(fmt, ap);
+	va_end(ap);
+	panic_end(NULL);
+}
+
+void panic_regs(const struct pt_regs *regs, const char *fmt, ...)
+{
+	va_list ap;
+
+	panic_begin();
+	va_start(ap, fmt);
+	say(fmt, ap);
+	va_end(ap);
+	panic_end(regs);
+}

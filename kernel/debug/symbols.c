@@ -1,0 +1,79 @@
+/*
+ * Names for kernel addresses, from the image's own ELF symbol table as the boot loader left it. A
+ * linear search: it runs only for a backtrace, needs no memory and works before there is an
+ * allocator, and also when all else is broken.
+ */
+#include <linux/elf.h>
+#include "arch/x86_64/mm/pte.h"
+#include "boot/boot_info.h"
+#include "kernel/debug/debug.h"
+#include "kernel/lib/log.h"
+
+static const Elf64_Sym *symtab;
+static size_t nr_symbols;
+static const char *strtab;
+static size_t strtab_size;
+
+static bool is_code(const Elf64_Sym *s)
+{
+	int type = ELF64_ST_TYPE(s->st_info);
+
+	return s->st_shndx != SHN_UNDEF && s->st_name < strtab_size &&
+	       (type == STT_FUNC || type == STT_NOTYPE) && strtab[s->st_name] != '\0';
+}
+
+/* The nearest symbol at or below `addr`; a function is preferred to a mere label at the same
+ * address. */
+static const Elf64_Sym *symbol_at(u64 addr)
+{
+	const Elf64_Sym *best = NULL;
+
+	for (size_t i = 0; i < nr_symbols; i++) {
+		const Elf64_Sym *s = &symtab[i];
+
+		if (s->st_value > addr || !is_code(s) || (best && s->st_value < best->st_value))
+			continue;
+		if (best && s->st_value == best->st_value &&
+		    ELF64_ST_TYPE(best->st_info) == STT_FUNC)
+			continue;
+		best = s;
+	}
+	return best;
+}
+
+void symbols_set(const void *table, size_t table_size, const char *strings, size_t strings_size)
+{
+	bool usable = strings_size &&
+		      strings[strings_size - 1] == '\0'; /* or a name could run off its end */
+
+	symtab = table;
+	nr_symbols = usable ? table_size / sizeof(Elf64_Sym) : 0;
+	strtab = strings;
+	strtab_size = strings_size;
+}
+
+const char *symbol_name(u64 addr, char *buf, size_t n)
+{
+	const Elf64_Sym *s = symbol_at(addr);
+
+	if (s == NULL)
+		snprintf(buf, n, "%#lx", (unsigned long)addr);
+	else
+		snprintf(buf, n, "%s+0x%lx", strtab + s->st_name,
+			 (unsigned long)(addr - s->st_value));
+	return buf;
+}
+
+#ifndef HOST_TEST
+void symbols_init(const struct boot_info *boot)
+{
+	const struct boot_symbols *s = &boot->symbols;
+
+	if (s->symtab == 0 || s->strtab == 0) {
+		pr_warn("symbols: the loader gave none, backtraces will show bare addresses\n");
+		return;
+	}
+	symbols_set(phys_to_virt(s->symtab), s->symtab_size, phys_to_virt(s->strtab),
+		    s->strtab_size);
+}
+#endif

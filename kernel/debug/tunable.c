@@ -1,0 +1,116 @@
+/* Named switches: found through their linker set, set from the command line or the shell. */
+#include "boot/boot_info.h"
+#include "kernel/debug/debug.h"
+#include "kernel/lib/fault.h"
+#include "kernel/lib/log.h"
+#include "kernel/lib/string.h"
+#include "kernel/lib/tunable.h"
+#include "kernel/uapi.h"
+
+static const struct tunable *find(const char *name)
+{
+	LINKER_SET_FOREACH(tunables, it)
+	{
+		if (strcmp((*it)->name, name) == 0)
+			return *it;
+	}
+	return NULL;
+}
+
+/* A value by one of its words, or as a number. */
+static int parse_value(const struct tunable *t, const char *text, s64 *out)
+{
+	for (long i = 0; t->words && t->words[i]; i++) {
+		if (strcmp(t->words[i], text) == 0) {
+			*out = i;
+			return 0;
+		}
+	}
+	return parse_s64(text, out);
+}
+
+int tunable_set(const char *name, const char *value)
+{
+	const struct tunable *t = find(name);
+	s64 v;
+
+	if (t == NULL)
+		return -ENOENT;
+	if (parse_value(t, value, &v) != 0 || v < t->min || v > t->max)
+		return -EINVAL;
+	__atomic_store_n(t->value, v, __ATOMIC_RELAXED);
+	return 0;
+}
+
+static void show_one(const struct tunable *t, void (*print)(const char *fmt, ...))
+{
+	long v = *t->value;
+	char range[96];
+	int n = 0;
+
+	if (t->words == NULL)
+		scnprintf(range, sizeof(range), "%ld..%ld", t->min, t->max);
+	for (long i = t->min; t->words && i <= t->max; i++)
+		n += scnprintf(range + n, sizeof(range) - n, "%s%s", i == t->min ? "" : "|",
+			       t->words[i]);
+	if (t->words)
+		print("%-20s %-10s %s (%s)\n", t->name, t->words[v], t->help, range);
+	else
+		print("%-20s %-10ld %s (%s)\n", t->name, v, t->help, range);
+}
+
+int tunables_show(const char *name, void (*print)(const char *fmt, ...))
+{
+	const struct tunable *t = name ? find(name) : NULL;
+
+	if (name && t == NULL)
+		return -ENOENT;
+	if (t)
+		show_one(t, print);
+	else
+		LINKER_SET_FOREACH(tunables, it)
+	show_one(*it, print);
+	return 0;
+}
+
+/* One word of the command line. A bare tunable's name means 1; words that name nothing of ours
+ * belong to others. */
+static void take_word(char *word)
+{
+	char *eq = strchr(word, '=');
+	int err;
+
+	if (eq)
+		*eq = '\0';
+	if (eq && strcmp(word, "fail") == 0)
+		err = fault_parse(eq + 1);
+	else if (find(word))
+		err = tunable_set(word, eq ? eq + 1 : "1");
+	else
+		return;
+	if (err)
+		pr_warn("command line: %s: bad value '%s'\n", word, eq ? eq + 1 : "");
+}
+
+void tunables_from_cmdline(const struct boot_info *boot)
+{
+	const char *s = boot->cmdline;
+	char word[128];
+
+	while (*s) {
+		size_t n = 0;
+		bool quoted = false;
+
+		while (*s == ' ')
+			s++;
+		/* test="a b" is one word: nothing inside quotes is ours */
+		for (; *s && (*s != ' ' || quoted); s++) {
+			if (*s == '"')
+				quoted = !quoted;
+			if (n < sizeof(word) - 1)
+				word[n++] = *s;
+		}
+		word[n] = '\0';
+		take_word(word);
+	}
+}

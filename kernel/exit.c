@@ -1,0 +1,300 @@
+/*
+ * The end of a task.
+ *
+ *   do_exit()            gives back what the task holds: memory, files, directory, terminal
+ *     exit_notify()      children go to a new parent; the own parent is told, or nobody wants to know
+ *     schedule()         for the last time: the next task drops the last reference (kernel/sched/switch.c)
+ *   release_task()       what is left of a zombie, when its parent has waited for it (kernel/wait.c)
+ *
+ * A thread group ends as one: do_group_exit() and fatal signals make every other thread exit with the same code.
+ */
+#include "kernel/fs/fs.h"
+#include "kernel/fs/tty.h"
+#include "kernel/lib/log.h"
+#include "kernel/shell/puppet.h"
+#include "kernel/sys/syscall.h"
+#include "kernel/task.h"
+#include "kernel/trace/trace.h"
+#include "mm/mm.h"
+
+struct task *child_reaper;
+
+/* ---- orphaned process groups: setpgid(2), credentials(7) ---- */
+
+static bool in_same_session(const struct task *a, const struct task *b)
+{
+	return a->group_leader->pids[PIDTYPE_SID] == b->group_leader->pids[PIDTYPE_SID];
+}
+
+/* A group is orphaned when no member has a parent outside the group but in the same session: nobody with job control could
+ * ever continue it. */
+bool will_become_orphaned_pgrp(struct pid *pgrp, struct task *ignored)
+{
+	struct task *p;
+
+	list_for_each_entry(p, &pgrp->tasks[PIDTYPE_PGID], pid_links[PIDTYPE_PGID])
+	{
+		struct task *parent = p->real_parent->group_leader;
+
+		if (p == ignored || (p->exit_state && p->signal->nr_threads == 1) ||
+		    parent == child_reaper)
+			continue;
+		if (parent->pids[PIDTYPE_PGID] != pgrp && in_same_session(parent, p))
+			return false;
+	}
+	return true;
+}
+
+bool is_current_pgrp_orphaned(void)
+{
+	bool orphaned;
+
+	spin_lock(&tasklist_lock);
+	orphaned = will_become_orphaned_pgrp(current->group_leader->pids[PIDTYPE_PGID], NULL);
+	spin_unlock(&tasklist_lock);
+	return orphaned;
+}
+
+static bool has_stopped_jobs(struct pid *pgrp)
+{
+	struct task *p;
+
+	list_for_each_entry(p, &pgrp->tasks[PIDTYPE_PGID], pid_links[PIDTYPE_PGID]) if (
+		p->signal->stopped) return true;
+	return false;
+}
+
+/* `p` exits, or loses its parent: if that orphans its group and members are stopped, they would stay so for ever. POSIX
+ * gives them SIGHUP and SIGCONT. */
+static void kill_orphaned_pgrp(struct task *p, struct task *parent)
+{
+	struct pid *pgrp = p->group_leader->pids[PIDTYPE_PGID];
+	struct task *ignored = p;
+
+	if (!parent)
+		parent = p->real_parent;
+	else
+		ignored = NULL; /* p itself goes on: only its tie to `parent` is cut */
+	parent = parent->group_leader;
+	if (parent->pids[PIDTYPE_PGID] != pgrp && in_same_session(parent, p) &&
+	    will_become_orphaned_pgrp(pgrp, ignored) && has_stopped_jobs(pgrp)) {
+		kill_pgrp_locked(pgrp, SIGHUP, NULL);
+		kill_pgrp_locked(pgrp, SIGCONT, NULL);
+	}
+}
+
+/* ---- release ---- */
+
+/* Take `p` out of every list it is in. Caller holds tasklist_lock. */
+static void unhash_task(struct task *p)
+{
+	struct signal *sig = p->signal;
+	struct sighand *sighand = p->sighand;
+	u64 flags = spin_lock_irqsave(&sighand->lock);
+
+	sig->utime += p->utime;
+	sig->stime += p->stime;
+	sig->min_flt += p->min_flt;
+	sig->nr_threads--;
+	list_del(&p->thread_node);
+	flush_pending(&p->pending);
+	if (sig->nr_threads == 0)
+		flush_pending(&sig->shared);
+	p->sighand = NULL;
+	spin_unlock_irqrestore(&sighand->lock, flags);
+	put_sighand(sighand);
+
+	detach_pid(p, PIDTYPE_PID);
+	if (thread_group_leader(p)) {
+		detach_pid(p, PIDTYPE_TGID);
+		detach_pid(p, PIDTYPE_PGID);
+		detach_pid(p, PIDTYPE_SID);
+		list_del(&p->sibling);
+		list_del(&p->all);
+	}
+	atomic_dec(&nr_threads);
+	if (sig->exec_task)
+		wake_up_process(sig->exec_task);
+}
+
+/* A leader that ended before its threads is reported when the last of them is gone. Caller holds tasklist_lock. True when
+ * the leader is to be released too. */
+static bool last_thread_gone(struct task *p)
+{
+	struct task *leader = p->group_leader;
+
+	if (leader == p || leader->signal->nr_threads != 1 || leader->exit_state != TASK_ZOMBIE)
+		return false;
+	if (!do_notify_parent(leader, leader->exit_signal))
+		return false;
+	leader->exit_state = TASK_DEAD;
+	return true;
+}
+
+/* Forget a task that has exited. Its exit_state is TASK_DEAD: the caller is the only one who may do this. */
+void release_task(struct task *p)
+{
+	struct task *leader = p->group_leader;
+	bool leader_too;
+
+	spin_lock(&tasklist_lock);
+	unhash_task(p);
+	leader_too = last_thread_gone(p);
+	sched_exit(p);
+	spin_unlock(&tasklist_lock);
+	put_task(p);
+	if (leader_too)
+		release_task(leader);
+}
+
+/* ---- exit ---- */
+
+static void exit_mm(struct task *p)
+{
+	struct mm *mm = p->mm;
+	u64 flags;
+
+	if (!mm)
+		return;
+	mm_release(p);
+	/* The CPU still has these tables loaded: keep the root until the next task has its own. */
+	mm_grab(mm);
+	flags = local_irq_save();
+	p->mm = NULL;
+	p->active_mm = mm;
+	local_irq_restore(flags);
+	mm_put(mm);
+}
+
+/* Who takes the children of `p`: another thread of its group, or pid 1. */
+static struct task *find_new_reaper(struct task *p)
+{
+	struct task *t;
+
+	list_for_each_entry(t, &p->signal->threads, thread_node) if (
+		t != p && !(t->flags & PF_EXITING)) return t;
+	return child_reaper;
+}
+
+/* Caller holds tasklist_lock. Children that the new parent does not want to wait for are added to `dead`. */
+static void forget_original_parent(struct task *p, struct list_head *dead)
+{
+	struct task *reaper = find_new_reaper(p), *child, *n;
+
+	list_for_each_entry_safe(child, n, &p->children, sibling)
+	{
+		child->real_parent = child->parent = reaper;
+		list_move_tail(&child->sibling, &reaper->children);
+		if (reaper->signal == p->signal)
+			continue; /* the same process as before */
+		child->exit_signal = SIGCHLD; /* init knows no other way */
+		if (child->exit_state == TASK_ZOMBIE && child->signal->nr_threads == 1 &&
+		    do_notify_parent(child, SIGCHLD)) {
+			child->exit_state = TASK_DEAD;
+			list_move_tail(&child->sibling, dead);
+			continue;
+		}
+		kill_orphaned_pgrp(child, p);
+	}
+}
+
+/* Tell the relatives. On return `p` may be reaped at any moment; preemption is off. */
+static void exit_notify(struct task *p)
+{
+	struct list_head dead = LIST_HEAD_INIT(dead);
+	struct task *child, *n;
+	bool autoreap = true;
+
+	spin_lock(&tasklist_lock);
+	forget_original_parent(p, &dead);
+	if (thread_group_leader(p)) {
+		kill_orphaned_pgrp(p, NULL);
+		/* With threads left, the last of them reports for the leader. */
+		autoreap = p->signal->nr_threads == 1 && do_notify_parent(p, p->exit_signal);
+	}
+	p->exit_state = autoreap ? TASK_DEAD : TASK_ZOMBIE;
+	if (p->signal->exec_task)
+		wake_up_process(p->signal->exec_task);
+	spin_unlock(&tasklist_lock);
+
+	list_for_each_entry_safe(child, n, &dead, sibling) release_task(child);
+	if (autoreap)
+		release_task(p);
+}
+
+/* `code` as wait4(2) will show it for the group's last thread; a group that is being killed has its own. */
+static bool exit_signals(struct task *p, int code)
+{
+	struct signal *sig = p->signal;
+	u64 flags = spin_lock_irqsave(&p->sighand->lock);
+	bool last;
+
+	p->flags |= PF_EXITING;
+	p->exit_code = sig->group_exit ? sig->group_exit_code : code;
+	last = --sig->live == 0;
+	/* A group stop does not wait for a thread that will never stop. */
+	if (sig->stop_count > 0 && !last)
+		signal_thread_left_stop(p);
+	spin_unlock_irqrestore(&p->sighand->lock, flags);
+	return last;
+}
+
+void do_exit(int code)
+{
+	struct task *p = current;
+	bool group_dead;
+
+	BUG_ON(this_cpu()->irq_depth != 0);
+	BUG_ON(p->flags & PF_IDLE);
+	group_dead = exit_signals(p, code);
+	trace_sched_process_exit(p, p->exit_code);
+
+	exit_puppet(p);
+	exit_mm(p);
+	if (p->files)
+		files_put(p->files);
+	p->files = NULL;
+	if (p->fs)
+		fs_context_put(p->fs);
+	p->fs = NULL;
+	if (group_dead && p->signal->session_leader)
+		tty_disassociate(p);
+
+	/* Whoever learns of our end finds us switched away for good: nothing else runs here in between. */
+	preempt_disable();
+	exit_notify(p);
+	if (p->flags & PF_KTHREAD)
+		kthread_exited();
+	local_irq_disable();
+	p->state = TASK_DEAD;
+	preempt_enable_no_resched();
+	schedule();
+	panic("a dead task was scheduled\n");
+}
+
+/* End every thread of current's group with the wait status `code`. */
+void do_group_exit(int code)
+{
+	struct signal *sig = current->signal;
+	u64 flags = spin_lock_irqsave(&current->sighand->lock);
+
+	if (sig->group_exit) {
+		code = sig->group_exit_code; /* somebody was first */
+	} else {
+		sig->group_exit = true;
+		sig->group_exit_code = code;
+		zap_other_threads(current);
+	}
+	spin_unlock_irqrestore(&current->sighand->lock, flags);
+	do_exit(code);
+}
+
+long sys_exit(int status)
+{
+	do_exit((status & 0xff) << 8);
+}
+
+long sys_exit_group(int status)
+{
+	do_group_exit((status & 0xff) << 8);
+}

@@ -1,0 +1,564 @@
+/*
+ * The birth of a task.
+ *
+ *   do_fork()             takes a number off the pidmap, has the child made, lets it run, waits for it if it is a vfork
+ *     alloc_pid()
+ *     copy_process()      everything the child needs, step by step; the child is invisible until its last lines
+ *       check_clone_flags()
+ *       dup_task_struct()
+ *       copy_creds() sched_fork() copy_files() copy_fs() copy_sighand() copy_signal() copy_mm() copy_puppet() copy_thread()
+ *       publish_child()   "cannot fail from here"
+ *     wake_up_new_task()  kernel/sched/core.c: just ahead of the parent, so that the child runs first
+ *
+ * What fork does to memory is in mm/tree.c, and finished by mm/fault.c when somebody writes.
+ * The system calls, at the end, only translate their arguments. clone(2), fork(2), vfork(2).
+ */
+#include "kernel/fs/fs.h"
+#include "kernel/lib/fault.h"
+#include "kernel/lib/log.h"
+#include "kernel/lib/string.h"
+#include "kernel/lib/tunable.h"
+#include "kernel/shell/puppet.h"
+#include "kernel/sys/syscall.h"
+#include "kernel/task.h"
+#include "kernel/time/timer.h"
+#include "kernel/trace/trace.h"
+#include "mm/mm.h"
+#include "mm/slab.h"
+#include "mm/vmalloc.h"
+
+/* Guards the process tree, thread groups, sessions and the links between pids and tasks. */
+spinlock_t tasklist_lock = SPINLOCK_INIT(LOCK_TASKLIST);
+struct list_head all_tasks = LIST_HEAD_INIT(all_tasks);
+atomic_t nr_threads = ATOMIC_INIT(1); /* the first idle task */
+u64 total_forks;
+long max_threads;
+TUNABLE(max_threads, "kernel.threads-max", max_threads, 1, PID_MAX_LIMIT, NULL,
+	"tasks that may be alive at once");
+
+static struct kmem_cache *task_cache;
+
+void fork_init(void)
+{
+	task_cache = kmem_cache_create("task", sizeof(struct task), 64);
+	if (max_threads == 0)
+		/* Kernel stacks of all tasks together may take an eighth of the memory, as in Linux. */
+		max_threads = MAX(nr_total_pages() * PAGE_SIZE / KERNEL_STACK_SIZE / 8, 20UL);
+}
+
+/* ---- a bare task: the struct and its kernel stack ---- */
+
+static struct task *dup_task_struct(const struct task *parent)
+{
+	struct task *p = kmem_cache_alloc(task_cache);
+
+	if (!p)
+		return NULL;
+	memset(p, 0, TASK_ZERO_END);
+	memcpy((char *)p + TASK_ZERO_END, (const char *)parent + TASK_ZERO_END,
+	       sizeof(*p) - TASK_ZERO_END);
+	p->stack = alloc_kernel_stack();
+	if (!p->stack) {
+		kmem_cache_free(task_cache, p);
+		return NULL;
+	}
+	/* One for whoever reaps it, one for the CPU, dropped by the switch that leaves it for good. */
+	refcount_set(&p->usage, 2);
+	list_init(&p->children);
+	list_init(&p->pending.queue);
+	p->start_time = ktime_get();
+	return p;
+}
+
+static void free_task(struct task *p)
+{
+	arch_free_thread(p);
+	free_kernel_stack(p->stack);
+	kmem_cache_free(task_cache, p);
+}
+
+void put_task(struct task *p)
+{
+	if (!refcount_dec_and_test(&p->usage))
+		return;
+	DEBUG_ON(p->mm || p->files || p->fs);
+	put_signal(p->signal);
+	exit_creds(p);
+	free_task(p);
+}
+
+/* ---- the steps of copy_process(): each shares what the flags say and copies the rest ---- */
+
+static int copy_files(u64 flags, struct task *p)
+{
+	struct files *files = current->files;
+
+	if (!files)
+		return 0; /* a kernel thread has none to give */
+	if (flags & CLONE_FILES)
+		files_get(files);
+	else if (!(files = files_clone(files)))
+		return -ENOMEM;
+	p->files = files;
+	return 0;
+}
+
+static void exit_files(struct task *p)
+{
+	if (p->files)
+		files_put(p->files);
+	p->files = NULL;
+}
+
+static int copy_fs(u64 flags, struct task *p)
+{
+	struct fs_context *fs = current->fs;
+
+	if (!fs)
+		return 0;
+	if (flags & CLONE_FS)
+		fs_context_get(fs);
+	else if (!(fs = fs_context_clone(fs)))
+		return -ENOMEM;
+	p->fs = fs;
+	return 0;
+}
+
+static void exit_fs(struct task *p)
+{
+	if (p->fs)
+		fs_context_put(p->fs);
+	p->fs = NULL;
+}
+
+static int copy_mm(u64 flags, struct task *p)
+{
+	struct mm *mm = current->mm;
+
+	if (!mm || (p->flags & PF_KTHREAD))
+		return 0; /* a kernel thread borrows: kernel/sched/switch.c */
+	if (flags & CLONE_VM)
+		mm_get(mm);
+	else if (!(mm = mm_clone(mm)))
+		return -ENOMEM;
+	p->mm = p->active_mm = mm;
+	return 0;
+}
+
+static void undo_mm(struct task *p)
+{
+	if (p->mm)
+		mm_put(p->mm);
+	p->mm = p->active_mm = NULL;
+}
+
+/* ---- what may be asked for ---- */
+
+#define CLONE_SUPPORTED \
+	(CSIGNAL | CLONE_VM | CLONE_FS | CLONE_FILES | CLONE_SIGHAND | CLONE_VFORK | CLONE_PARENT | \
+	 CLONE_THREAD | CLONE_SETTLS | CLONE_PARENT_SETTID | CLONE_CHILD_CLEARTID | CLONE_DETACHED | \
+	 CLONE_CHILD_SETTID | CLONE_CLEAR_SIGHAND | CLONE_SYSVSEM)
+
+/* Reject first: every combination that clone(2) calls illegal, and every flag that does not work yet. */
+static int check_clone_flags(const struct kernel_clone_args *args)
+{
+	u64 flags = args->flags;
+
+	if (flags & ~(u64)CLONE_SUPPORTED)
+		return -EINVAL;
+	/* Threads share handlers, and handlers are addresses: they share the memory too. */
+	if ((flags & CLONE_THREAD) && !(flags & CLONE_SIGHAND))
+		return -EINVAL;
+	if ((flags & CLONE_SIGHAND) && !(flags & CLONE_VM))
+		return -EINVAL;
+	if ((flags & CLONE_SIGHAND) && (flags & CLONE_CLEAR_SIGHAND))
+		return -EINVAL;
+	/* The reaper's siblings would have no parent inside the system; init's threads likewise. */
+	if ((flags & CLONE_PARENT) && current->signal->leader == child_reaper)
+		return -EINVAL;
+	return 0;
+}
+
+/* RLIMIT_NPROC counts the tasks of a real user id, and does not bind root. copy_creds() has counted the child. */
+static bool too_many_processes(const struct task *p)
+{
+	u64 limit = current->signal->rlim[RLIMIT_NPROC].rlim_cur;
+
+	return (u64)atomic_read(&p->cred->user->processes) > limit && p->cred->uid != 0;
+}
+
+/* ---- making the child visible ---- */
+
+static void set_child_identity(struct task *p, const struct kernel_clone_args *args,
+			       struct pid *pid)
+{
+	p->pid_nr = pid->nr;
+	if (args->flags & CLONE_THREAD) {
+		p->group_leader = current->group_leader;
+		p->tgid_nr = current->tgid_nr;
+		p->exit_signal = -1;
+	} else {
+		p->group_leader = p;
+		p->tgid_nr = p->pid_nr;
+		p->exit_signal = args->flags & CLONE_PARENT ? current->group_leader->exit_signal
+							    : args->exit_signal;
+	}
+	p->set_child_tid = args->flags & CLONE_CHILD_SETTID ? args->child_tid : NULL;
+	p->clear_child_tid = args->flags & CLONE_CHILD_CLEARTID ? args->child_tid : NULL;
+}
+
+/*
+ * The last step: parent, thread group, pid links. From here the child can be found, signalled and killed. Fails only when
+ * a signal arrived meanwhile: with the child not yet in the tree, a signal to the process group would have missed it.
+ */
+static int publish_child(struct task *p, u64 flags, struct pid *pid)
+{
+	u64 irq;
+
+	spin_lock(&tasklist_lock);
+	irq = spin_lock_irqsave(&current->sighand->lock);
+	recalc_sigpending();
+	if (signal_pending(current) && !(current->flags & PF_KTHREAD)) {
+		spin_unlock_irqrestore(&current->sighand->lock, irq);
+		spin_unlock(&tasklist_lock);
+		return -ERESTARTNOINTR;
+	}
+
+	/* --- cannot fail from here --- */
+	p->real_parent = flags & (CLONE_PARENT | CLONE_THREAD) ? current->real_parent : current;
+	p->parent = p->real_parent;
+	attach_pid(p, PIDTYPE_PID, pid);
+	if (flags & CLONE_THREAD) {
+		p->signal->nr_threads++;
+		p->signal->live++;
+		list_add_tail(&p->thread_node, &p->signal->threads);
+	} else {
+		p->signal->leader = p;
+		list_add_tail(&p->thread_node, &p->signal->threads);
+		list_add_tail(&p->sibling, &p->real_parent->children);
+		list_add_tail(&p->all, &all_tasks);
+		p->signal->tty = current->signal->tty;
+		attach_pid(p, PIDTYPE_TGID, pid);
+		attach_pid(p, PIDTYPE_PGID, current->group_leader->pids[PIDTYPE_PGID]);
+		attach_pid(p, PIDTYPE_SID, current->group_leader->pids[PIDTYPE_SID]);
+	}
+	atomic_inc(&nr_threads);
+	total_forks++;
+	spin_unlock_irqrestore(&current->sighand->lock, irq);
+	spin_unlock(&tasklist_lock);
+	return 0;
+}
+
+/*
+ * Make a child of `current` under the number `pid`. It does not run yet. ERR_PTR: -EINVAL (flags), -EAGAIN (RLIMIT_NPROC,
+ * threads-max), -ENOMEM, -EPERM (TLS), -ERESTARTNOINTR (a signal came first); then nothing of it is left.
+ */
+static struct task *copy_process(struct kernel_clone_args *args, struct pid *pid)
+{
+	u64 flags = args->flags;
+	struct task *p;
+	int err;
+
+	err = check_clone_flags(args);
+	if (err)
+		return ERR_PTR(err);
+
+	/* Let a pending signal be handled before the fork: its handler then runs once, in the parent. */
+	if (signal_pending(current) && !(current->flags & PF_KTHREAD))
+		return ERR_PTR(-ERESTARTNOINTR);
+
+	err = -EAGAIN;
+	if (atomic_read(&nr_threads) >= max_threads)
+		return ERR_PTR(err);
+
+	err = -ENOMEM;
+	p = dup_task_struct(current);
+	if (!p)
+		return ERR_PTR(err);
+	err = copy_creds(p);
+	if (err)
+		goto bad_fork_free_task;
+	err = -EAGAIN;
+	if (too_many_processes(p))
+		goto bad_fork_cleanup_creds;
+
+	p->flags &= ~(PF_SUPERPRIV | PF_SIGNALED | PF_OOM_VICTIM | PF_IDLE | PF_KTHREAD);
+	p->flags |= PF_FORKNOEXEC | (args->fn ? PF_KTHREAD : 0);
+	if (args->name)
+		strlcpy(p->comm, args->name, sizeof(p->comm));
+	if ((flags & (CLONE_VM | CLONE_VFORK)) != CLONE_VM) {
+		/* sigaltstack(2): inherited, but by a thread, which would share it. */
+		p->sas_sp = current->sas_sp;
+		p->sas_size = current->sas_size;
+	}
+
+	sched_fork(p);
+	err = copy_files(flags, p);
+	if (err)
+		goto bad_fork_cleanup_creds;
+	err = copy_fs(flags, p);
+	if (err)
+		goto bad_fork_cleanup_files;
+	err = copy_sighand(flags, p);
+	if (err)
+		goto bad_fork_cleanup_fs;
+	err = copy_signal(flags, p);
+	if (err)
+		goto bad_fork_cleanup_sighand;
+	err = copy_mm(flags, p);
+	if (err)
+		goto bad_fork_cleanup_signal;
+	err = current->puppet && !args->fn ? copy_puppet(p) : 0;
+	if (err)
+		goto bad_fork_cleanup_mm;
+	err = copy_thread(p, args);
+	if (err)
+		goto bad_fork_cleanup_puppet;
+
+	set_child_identity(p, args, pid);
+	err = publish_child(p, flags, pid);
+	if (err)
+		goto bad_fork_cleanup_puppet;
+	return p;
+
+bad_fork_cleanup_puppet:
+	exit_puppet(p); /* free_task() undoes copy_thread(), however far it got */
+bad_fork_cleanup_mm:
+	undo_mm(p);
+bad_fork_cleanup_signal:
+	put_signal(p->signal);
+bad_fork_cleanup_sighand:
+	put_sighand(p->sighand);
+bad_fork_cleanup_fs:
+	exit_fs(p);
+bad_fork_cleanup_files:
+	exit_files(p);
+bad_fork_cleanup_creds:
+	exit_creds(p);
+bad_fork_free_task:
+	free_task(p);
+	return ERR_PTR(err);
+}
+
+/* ---- vfork: the parent sleeps until the child has let go of its memory ---- */
+
+static void wait_for_vfork_done(struct task *child, struct completion *vfork)
+{
+	bool done;
+
+	trace_vfork_wait(current, child->pid_nr);
+	for (;;) {
+		struct waiter w;
+
+		waiter_init(&w);
+		prepare_to_wait(&vfork->wait, &w, TASK_KILLABLE);
+		done = READ_ONCE(vfork->done);
+		if (!done && !fatal_signal_pending(current))
+			schedule();
+		finish_wait(&vfork->wait, &w);
+		if (done || fatal_signal_pending(current))
+			break;
+	}
+	/* Killed while waiting: the child must not complete what is on our stack. */
+	spin_lock(&tasklist_lock);
+	child->vfork_done = NULL;
+	spin_unlock(&tasklist_lock);
+	trace_vfork_done(current, child->pid_nr);
+}
+
+/* The child's side, at exec and at exit. */
+static void complete_vfork_done(struct task *p)
+{
+	spin_lock(&tasklist_lock);
+	if (p->vfork_done) {
+		complete(p->vfork_done);
+		p->vfork_done = NULL;
+	}
+	spin_unlock(&tasklist_lock);
+}
+
+void mm_release(struct task *p)
+{
+	/* set_tid_address(2): only worth it if somebody shares the memory and can see it. */
+	if (p->clear_child_tid) {
+		if (refcount_read(&p->mm->users) > 1 && put_user(0, p->clear_child_tid) == 0)
+			sys_futex((u32 __user *)p->clear_child_tid, FUTEX_WAKE, 1, NULL, NULL, 0);
+		p->clear_child_tid = NULL;
+	}
+	complete_vfork_done(p);
+}
+
+/* ---- the main entry ---- */
+
+/* Start the child, or leave it stopped as if by SIGSTOP when the shell asked for CLONE_STOPPED. */
+static void start_child(struct task *p, const struct kernel_clone_args *args)
+{
+	if (!args->stopped) {
+		wake_up_new_task(p, args->flags);
+		return;
+	}
+	task_set_work(p, WORK_SIGPENDING);
+	send_signal(SIGSTOP, NULL, p, true);
+	wake_up_new_task(p, args->flags);
+}
+
+/* Fork as `args` say. The child's pid in the parent, or -errno as listed at copy_process(), -EAGAIN when the numbers are
+ * used up, -EFAULT for a bad parent_tid. */
+pid_t do_fork(struct kernel_clone_args *args)
+{
+	u64 start = cpu_cycles();
+	struct completion vfork;
+	struct task *p;
+	struct pid *pid;
+	pid_t nr;
+
+	pid = alloc_pid(&init_pidmap);
+	if (IS_ERR(pid))
+		return PTR_ERR(pid);
+	p = copy_process(args, pid);
+	if (IS_ERR(p)) {
+		free_pid(pid);
+		return PTR_ERR(p);
+	}
+
+	/* Read now: once the child runs it may be gone, and its number someone else's. */
+	nr = pid->nr;
+	trace_sched_process_fork(current, p);
+	if ((args->flags & CLONE_PARENT_SETTID) && put_user(nr, args->parent_tid) != 0)
+		args->flags &= ~(u64)CLONE_PARENT_SETTID; /* as Linux: the child exists, the store is lost */
+	if (args->flags & CLONE_VFORK) {
+		completion_init(&vfork);
+		p->vfork_done = &vfork;
+		get_task(p);
+	}
+
+	current->fork_cycles = cpu_cycles() - start;
+	start_child(p, args);
+
+	if (args->flags & CLONE_VFORK) {
+		wait_for_vfork_done(p, &vfork);
+		put_task(p);
+	}
+	return nr;
+}
+
+pid_t kernel_thread(int (*fn)(void *), void *arg, const char *name)
+{
+	struct kernel_clone_args args = {.flags = CLONE_VM | CLONE_FS | CLONE_FILES,
+					 .exit_signal = SIGCHLD,
+					 .fn = fn,
+					 .fn_arg = arg,
+					 .name = name};
+
+	return do_fork(&args);
+}
+
+/* ---- the system calls ---- */
+
+/* CLONE_STOPPED left the ABI with Linux 2.6.38 (its bit means CLONE_NEWCGROUP now): only the shell can ask for it, through
+ * the puppet that it makes clone. */
+static bool puppet_clone_stopped(void)
+{
+	struct puppet *puppet = current->puppet;
+	bool stopped = puppet && puppet->clone_stopped;
+
+	if (stopped)
+		puppet->clone_stopped = false;
+	return stopped;
+}
+
+long sys_fork(void)
+{
+	struct kernel_clone_args args = {.exit_signal = SIGCHLD};
+
+	return do_fork(&args);
+}
+
+long sys_vfork(void)
+{
+	struct kernel_clone_args args = {.flags = CLONE_VFORK | CLONE_VM, .exit_signal = SIGCHLD};
+
+	return do_fork(&args);
+}
+
+long sys_clone(unsigned long flags, unsigned long stack, int __user *ptid, int __user *ctid,
+	       unsigned long tls)
+{
+	struct kernel_clone_args args = {
+		.flags = (u32)flags & ~CSIGNAL, /* 32 bits are all that this call ever had */
+		.parent_tid = ptid,
+		.child_tid = ctid,
+		.exit_signal = flags & CSIGNAL,
+		.stack = stack,
+		.tls = tls,
+		.stopped = puppet_clone_stopped(),
+	};
+
+	/* An exit signal of 65 … 255 is no signal: as on Linux the child is made, and its end is silent. */
+	return do_fork(&args);
+}
+
+/* What clone3(2) has and do_fork() has not yet: asking for it is an error, not silence. */
+static int check_clone3(const struct clone_args *u)
+{
+	if (u->flags & (CSIGNAL | CLONE_DETACHED))
+		return -EINVAL;
+	if (u->set_tid || u->set_tid_size || u->cgroup || u->pidfd)
+		return -EINVAL;
+	if (u->exit_signal > _NSIG)
+		return -EINVAL;
+	if ((u->flags & (CLONE_THREAD | CLONE_PARENT)) && u->exit_signal)
+		return -EINVAL;
+	if (!u->stack != !u->stack_size)
+		return -EINVAL;
+	if (u->stack && (u->stack >= TASK_SIZE || u->stack_size > TASK_SIZE - u->stack))
+		return -EINVAL;
+	return 0;
+}
+
+/* Bytes beyond the structure we know must be zero: somebody asks for what we do not have. -E2BIG, -EFAULT or 0. */
+static int check_zeroed(const char __user *from, size_t n)
+{
+	while (n > 0) {
+		char buf[64];
+		size_t chunk = MIN(n, sizeof(buf));
+
+		if (copy_from_user(buf, from, chunk))
+			return -EFAULT;
+		for (size_t i = 0; i < chunk; i++)
+			if (buf[i])
+				return -E2BIG;
+		from += chunk;
+		n -= chunk;
+	}
+	return 0;
+}
+
+long sys_clone3(struct clone_args __user *uargs, size_t size)
+{
+	struct clone_args u = {0};
+	int err;
+
+	if (size > PAGE_SIZE)
+		return -E2BIG;
+	if (size < CLONE_ARGS_SIZE_VER0)
+		return -EINVAL;
+	if (copy_from_user(&u, uargs, MIN(size, sizeof(u))))
+		return -EFAULT;
+	err = size > sizeof(u) ? check_zeroed((const char __user *)uargs + sizeof(u), size - sizeof(u)) : 0;
+	if (!err)
+		err = check_clone3(&u);
+	if (err)
+		return err;
+
+	struct kernel_clone_args args = {
+		.flags = u.flags,
+		.parent_tid = (int __user *)u.parent_tid,
+		.child_tid = (int __user *)u.child_tid,
+		.exit_signal = (int)u.exit_signal,
+		.stack = u.stack,
+		.stack_size = u.stack_size,
+		.tls = u.tls,
+	};
+	return do_fork(&args);
+}

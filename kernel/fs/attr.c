@@ -1,0 +1,213 @@
+/* Changing what a file is called to be: chmod, chown, truncate, utimensat. */
+#include "kernel/fs/vfs.h"
+#include "kernel/sys/syscall.h"
+#include "kernel/task.h"
+#include "kernel/time/timer.h"
+
+/* ---- chmod ---- */
+
+long sys_fchmodat(int dirfd, const char __user *path, mode_t mode)
+{
+	struct dentry *d;
+	int err = user_path(dirfd, path, WALK_FOLLOW, &d);
+
+	if (err)
+		return err;
+	err = inode_chmod(d->inode, mode);
+	dentry_put(d);
+	return err;
+}
+
+long sys_chmod(const char __user *path, mode_t mode)
+{
+	return sys_fchmodat(AT_FDCWD, path, mode);
+}
+
+long sys_fchmod(int fd, mode_t mode)
+{
+	struct file *f = file_get_io(fd);
+	int err;
+
+	if (!f)
+		return -EBADF;
+	err = inode_chmod(f->inode, mode);
+	file_put(f);
+	return err;
+}
+
+/* ---- chown ---- */
+
+long sys_fchownat(int dirfd, const char __user *path, uid_t uid, gid_t gid, int flags)
+{
+	struct dentry *d;
+	int err;
+
+	if (flags & ~(AT_SYMLINK_NOFOLLOW | AT_EMPTY_PATH))
+		return -EINVAL;
+	err = user_path(dirfd, path,
+			(flags & AT_SYMLINK_NOFOLLOW ? 0 : WALK_FOLLOW) |
+				(flags & AT_EMPTY_PATH ? WALK_EMPTY : 0),
+			&d);
+	if (err)
+		return err;
+	err = inode_chown(d->inode, uid, gid);
+	dentry_put(d);
+	return err;
+}
+
+long sys_chown(const char __user *path, uid_t uid, gid_t gid)
+{
+	return sys_fchownat(AT_FDCWD, path, uid, gid, 0);
+}
+
+long sys_lchown(const char __user *path, uid_t uid, gid_t gid)
+{
+	return sys_fchownat(AT_FDCWD, path, uid, gid, AT_SYMLINK_NOFOLLOW);
+}
+
+long sys_fchown(int fd, uid_t uid, gid_t gid)
+{
+	struct file *f = file_get_io(fd);
+	int err;
+
+	if (!f)
+		return -EBADF;
+	err = inode_chown(f->inode, uid, gid);
+	file_put(f);
+	return err;
+}
+
+/* ---- truncate ---- */
+
+long sys_truncate(const char __user *path, long length)
+{
+	struct dentry *d;
+	int err;
+
+	if (length < 0)
+		return -EINVAL;
+	err = user_path(AT_FDCWD, path, WALK_FOLLOW, &d);
+	if (err)
+		return err;
+	if (inode_is(d->inode, S_IFDIR))
+		err = -EISDIR;
+	else
+		err = inode_permission(d->inode, MAY_WRITE);
+	if (!err)
+		err = inode_truncate(d->inode, length);
+	dentry_put(d);
+	return err;
+}
+
+long sys_ftruncate(int fd, long length)
+{
+	struct file *f;
+	int err;
+
+	if (length < 0)
+		return -EINVAL;
+	f = file_get_io(fd);
+	if (!f)
+		return -EBADF;
+	if (!(f->mode & FMODE_WRITE) || !inode_is(f->inode, S_IFREG))
+		err = -EINVAL;
+	else
+		err = inode_truncate(f->inode, length);
+	file_put(f);
+	return err;
+}
+
+/* ---- times: utimensat(2) ---- */
+
+struct new_times {
+	s64 atime, mtime;
+	bool set_atime, set_mtime, now; /* now: both are the present, for which less is asked */
+};
+
+static int decode_time(const struct timespec *ts, s64 now, s64 *out, bool *set)
+{
+	*set = ts->tv_nsec != UTIME_OMIT;
+	if (!*set)
+		return 0;
+	if (ts->tv_nsec == UTIME_NOW) {
+		*out = now;
+		return 0;
+	}
+	if (ts->tv_nsec < 0 || (u64)ts->tv_nsec >= NSEC_PER_SEC)
+		return -EINVAL;
+	/* nanoseconds in 64 bits reach from 1677 to 2262 */
+	if (__builtin_mul_overflow((s64)ts->tv_sec, (s64)NSEC_PER_SEC, out) ||
+	    __builtin_add_overflow(*out, (s64)ts->tv_nsec, out))
+		return -EINVAL;
+	return 0;
+}
+
+static int import_times(const struct timespec __user *utimes, struct new_times *t)
+{
+	s64 now = (s64)ktime_get_real();
+	struct timespec ts[2];
+	int err;
+
+	if (!utimes) {
+		*t = (struct new_times){now, now, true, true, true};
+		return 0;
+	}
+	if (copy_from_user(ts, utimes, sizeof(ts)))
+		return -EFAULT;
+	t->now = ts[0].tv_nsec == UTIME_NOW && ts[1].tv_nsec == UTIME_NOW;
+	err = decode_time(&ts[0], now, &t->atime, &t->set_atime);
+	return err ? err : decode_time(&ts[1], now, &t->mtime, &t->set_mtime);
+}
+
+static int set_times(struct inode *i, const struct new_times *t)
+{
+	if (!t->set_atime && !t->set_mtime)
+		return 0;
+	if (!inode_owner_or_root(i)) {
+		if (!t->now)
+			return -EPERM;
+		if (inode_permission(i, MAY_WRITE))
+			return -EACCES;
+	}
+	mutex_lock(&i->lock);
+	if (t->set_atime)
+		WRITE_ONCE(i->atime, t->atime);
+	if (t->set_mtime)
+		WRITE_ONCE(i->mtime, t->mtime);
+	inode_changed(i);
+	mutex_unlock(&i->lock);
+	return 0;
+}
+
+long sys_utimensat(int dirfd, const char __user *path, const struct timespec __user *utimes, int flags)
+{
+	struct new_times t;
+	struct dentry *d;
+	struct file *f;
+	int err;
+
+	if (flags & ~(AT_SYMLINK_NOFOLLOW | AT_EMPTY_PATH))
+		return -EINVAL;
+	err = import_times(utimes, &t);
+	if (err)
+		return err;
+	if (!path && dirfd != AT_FDCWD) { /* futimens() */
+		if (flags)
+			return -EINVAL;
+		f = file_get_io(dirfd);
+		if (!f)
+			return -EBADF;
+		err = set_times(f->inode, &t);
+		file_put(f);
+		return err;
+	}
+	err = user_path(dirfd, path,
+			(flags & AT_SYMLINK_NOFOLLOW ? 0 : WALK_FOLLOW) |
+				(flags & AT_EMPTY_PATH ? WALK_EMPTY : 0),
+			&d);
+	if (err)
+		return err;
+	err = set_times(d->inode, &t);
+	dentry_put(d);
+	return err;
+}

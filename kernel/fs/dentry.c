@@ -1,0 +1,364 @@
+/*
+ * Names: dentries, and the directories that hold them.
+ *
+ * A directory is a hash table for look-ups and a list in order of creation for getdents64. The table starts
+ * inside the struct and doubles as entries come; when there is no memory for a bigger one the chains just get longer.
+ */
+#include "kernel/fs/vfs.h"
+#include "kernel/lib/log.h"
+#include "mm/slab.h"
+
+#define FEW_BUCKETS 8
+
+struct directory {
+	spinlock_t lock;	  /* LOCK_DCACHE: buckets and chains */
+	u32 nr;			  /* entries; the directory's inode->lock to write */
+	u32 nr_buckets;		  /* a power of two */
+	bool dead;		  /* removed: nothing may be made in it any more. inode->lock to write */
+	struct dentry **buckets;  /* few[], or allocated */
+	struct list_head entries; /* inode->lock: oldest first, so by rising cookie */
+	u64 next_cookie;	  /* inode->lock */
+	struct dentry *few[FEW_BUCKETS];
+};
+
+struct dentry *fs_root;
+struct mutex rename_lock = MUTEX_INIT(rename_lock, LOCK_RENAME);
+static spinlock_t tree_lock = SPINLOCK_INIT(LOCK_DCACHE);
+static struct kmem_cache *dentry_cache, *directory_cache;
+
+void dentry_init(void)
+{
+	dentry_cache = kmem_cache_create("dentry", sizeof(struct dentry), 0);
+	directory_cache = kmem_cache_create("directory", sizeof(struct directory), 0);
+}
+
+/* FNV-1a: short, and good enough for names that nobody chooses to collide. */
+u32 name_hash(const char *s, u32 len)
+{
+	u32 h = 2166136261u;
+
+	while (len--)
+		h = (h ^ (u8)*s++) * 16777619u;
+	return h;
+}
+
+/* ---- dentries ---- */
+
+/* A copy of the name that lives in `d` when it is short. NULL without memory. */
+static const char *name_store(struct dentry *d, const struct qname *name)
+{
+	char *s = name->len < NAME_INLINE ? d->inline_name : kmalloc(name->len + 1);
+
+	if (!s)
+		return NULL;
+	memcpy(s, name->s, name->len);
+	s[name->len] = '\0';
+	return s;
+}
+
+static void name_free(struct dentry *d, const char *name)
+{
+	if (name != d->inline_name)
+		kfree((void *)name);
+}
+
+struct dentry *dentry_alloc(const struct qname *name, struct inode *inode)
+{
+	struct dentry *d = kmem_cache_zalloc(dentry_cache);
+
+	if (!d)
+		return NULL;
+	d->name = name_store(d, name);
+	if (!d->name) {
+		kmem_cache_free(dentry_cache, d);
+		return NULL;
+	}
+	refcount_set(&d->count, 1);
+	d->len = name->len;
+	d->hash = name->hash;
+	d->inode = inode;
+	list_init(&d->sibling);
+	return d;
+}
+
+struct dentry *dentry_make_root(struct inode *inode)
+{
+	struct qname name = qname_of("/", 1);
+	struct dentry *d = dentry_alloc(&name, inode);
+
+	if (d)
+		d->parent = d;
+	return d;
+}
+
+/* A loop, not a recursion: the last reference to a deep unlinked directory takes the whole path with it. */
+void dentry_put(struct dentry *d)
+{
+	while (d && refcount_dec_and_test(&d->count)) {
+		struct dentry *parent = d->parent == d ? NULL : d->parent;
+
+		inode_put(d->inode);
+		name_free(d, d->name);
+		kmem_cache_free(dentry_cache, d);
+		d = parent;
+	}
+}
+
+struct dentry *dentry_parent(struct dentry *d)
+{
+	struct dentry *parent;
+
+	spin_lock(&tree_lock);
+	parent = dentry_get(d->parent);
+	spin_unlock(&tree_lock);
+	return parent;
+}
+
+bool dentry_is_below(struct dentry *d, struct dentry *top)
+{
+	bool below;
+
+	spin_lock(&tree_lock);
+	while (d != top && d->parent != d)
+		d = d->parent;
+	below = d == top;
+	spin_unlock(&tree_lock);
+	return below;
+}
+
+char *dentry_path(struct dentry *d, struct dentry *root, char *buf, size_t n, bool *gone)
+{
+	char *p = buf + n - 1;
+
+	*p = '\0';
+	spin_lock(&tree_lock);
+	*gone = d->unlinked;
+	while (d != root && d->parent != d) {
+		if ((size_t)(p - buf) < d->len + 1UL) {
+			spin_unlock(&tree_lock);
+			return ERR_PTR(-ENAMETOOLONG);
+		}
+		p -= d->len;
+		memcpy(p, d->name, d->len);
+		*--p = '/';
+		d = d->parent;
+	}
+	if (d != root)
+		*gone = true;
+	spin_unlock(&tree_lock);
+	if (!*p && p > buf)
+		*--p = '/';
+	return p;
+}
+
+/* ---- directories ---- */
+
+struct directory *directory_create(void)
+{
+	struct directory *dir = kmem_cache_zalloc(directory_cache);
+
+	if (!dir)
+		return NULL;
+	spin_lock_init(&dir->lock, LOCK_DCACHE);
+	dir->nr_buckets = FEW_BUCKETS;
+	dir->buckets = dir->few;
+	list_init(&dir->entries);
+	dir->next_cookie = 2; /* 0 and 1 are "." and ".." */
+	return dir;
+}
+
+void directory_free(struct directory *dir)
+{
+	BUG_ON(dir->nr != 0);
+	if (dir->buckets != dir->few)
+		kfree(dir->buckets);
+	kmem_cache_free(directory_cache, dir);
+}
+
+u32 directory_size(const struct directory *dir)
+{
+	return READ_ONCE(dir->nr);
+}
+
+bool directory_dead(const struct directory *dir)
+{
+	return dir->dead;
+}
+
+static struct dentry **bucket_of(struct directory *dir, u32 hash)
+{
+	return &dir->buckets[(hash ^ hash >> 16) & (dir->nr_buckets - 1)];
+}
+
+struct dentry *directory_lookup(struct dentry *dir, const struct qname *name)
+{
+	struct directory *in = dir->inode->dir;
+	struct dentry *d;
+
+	spin_lock(&in->lock);
+	for (d = *bucket_of(in, name->hash); d; d = d->hash_next)
+		if (d->hash == name->hash && d->len == name->len && !memcmp(d->name, name->s, d->len)) {
+			dentry_get(d);
+			break;
+		}
+	spin_unlock(&in->lock);
+	return d;
+}
+
+static void chain_add(struct directory *dir, struct dentry *d)
+{
+	struct dentry **bucket = bucket_of(dir, d->hash);
+
+	d->hash_next = *bucket;
+	*bucket = d;
+}
+
+static void chain_del(struct directory *dir, struct dentry *d)
+{
+	struct dentry **link = bucket_of(dir, d->hash);
+
+	while (*link != d)
+		link = &(*link)->hash_next;
+	*link = d->hash_next;
+	d->hash_next = NULL;
+}
+
+/* Double the table when chains get longer than two on average. */
+static void directory_grow(struct directory *dir)
+{
+	u32 n = dir->nr_buckets * 4;
+	struct dentry **fresh, **old = dir->buckets;
+	struct dentry *d;
+
+	if (dir->nr < dir->nr_buckets * 2 || n > 1u << 18)
+		return;
+	fresh = kzalloc(n * sizeof(*fresh));
+	if (!fresh)
+		return;
+	spin_lock(&dir->lock);
+	dir->buckets = fresh;
+	dir->nr_buckets = n;
+	list_for_each_entry(d, &dir->entries, sibling)
+		chain_add(dir, d);
+	spin_unlock(&dir->lock);
+	if (old != dir->few)
+		kfree(old);
+}
+
+/* Put an entry that is in no list under `dir`; dir's spinlock is held. */
+static void directory_insert(struct directory *dir, struct dentry *d)
+{
+	d->cookie = dir->next_cookie++;
+	list_add_tail(&d->sibling, &dir->entries);
+	WRITE_ONCE(dir->nr, dir->nr + 1);
+	chain_add(dir, d);
+}
+
+static void directory_take_out(struct directory *dir, struct dentry *d)
+{
+	chain_del(dir, d);
+	list_del_init(&d->sibling);
+	WRITE_ONCE(dir->nr, dir->nr - 1);
+}
+
+void directory_add(struct dentry *dir, struct dentry *d)
+{
+	struct directory *in = dir->inode->dir;
+
+	directory_grow(in);
+	d->parent = dentry_get(dir); /* nobody can see it yet */
+	dentry_get(d);
+	spin_lock(&in->lock);
+	directory_insert(in, d);
+	spin_unlock(&in->lock);
+}
+
+static void mark_unlinked(struct dentry *d)
+{
+	d->unlinked = true;
+	if (inode_is(d->inode, S_IFDIR))
+		d->inode->dir->dead = true;
+}
+
+void directory_remove(struct dentry *dir, struct dentry *d)
+{
+	struct directory *in = dir->inode->dir;
+
+	spin_lock(&in->lock);
+	directory_take_out(in, d);
+	spin_unlock(&in->lock);
+	spin_lock(&tree_lock);
+	mark_unlinked(d);
+	spin_unlock(&tree_lock);
+	dentry_put(d);
+}
+
+/* Two directories' tables, or one, locked in the order of their addresses. */
+static void lock_two(struct directory *a, struct directory *b)
+{
+	spin_lock(a < b ? &a->lock : &b->lock);
+	if (a != b)
+		spin_lock_nested(a < b ? &b->lock : &a->lock);
+}
+
+static void unlock_two(struct directory *a, struct directory *b)
+{
+	if (a != b)
+		spin_unlock(a < b ? &b->lock : &a->lock);
+	spin_unlock(a < b ? &a->lock : &b->lock);
+}
+
+/* All under both tables' locks: no look-up can come between the old name's end and the new one's beginning, and a
+ * name that is replaced is never missing. */
+int directory_move(struct dentry *from, struct dentry *d, struct dentry *to, const struct qname *name,
+		   struct dentry *victim)
+{
+	struct directory *in = from->inode->dir, *out = to->inode->dir;
+	char *longer = name->len < NAME_INLINE ? NULL : kmalloc(name->len + 1);
+	struct dentry *old_parent;
+	const char *old_name;
+
+	if (name->len >= NAME_INLINE && !longer)
+		return -ENOMEM;
+	directory_grow(out);
+	lock_two(in, out);
+	spin_lock_nested(&tree_lock);
+	if (victim) {
+		directory_take_out(out, victim);
+		mark_unlinked(victim);
+	}
+	directory_take_out(in, d);
+	old_name = d->name == d->inline_name ? NULL : d->name;
+	d->name = longer ? longer : d->inline_name;
+	memcpy((char *)d->name, name->s, name->len);
+	((char *)d->name)[name->len] = '\0';
+	d->len = name->len;
+	d->hash = name->hash;
+	old_parent = d->parent;
+	d->parent = dentry_get(to);
+	directory_insert(out, d);
+	spin_unlock(&tree_lock);
+	unlock_two(in, out);
+
+	kfree((void *)old_name);
+	dentry_put(old_parent);
+	dentry_put(victim);
+	return 0;
+}
+
+struct dentry *directory_next(struct dentry *dir, u64 cookie, struct dentry *hint)
+{
+	struct directory *in = dir->inode->dir;
+	struct list_head *at = &in->entries;
+
+	/* A hint that is still here spares the way from the front: reading a directory stays linear. */
+	if (hint && !hint->unlinked && hint->parent == dir && hint->cookie < cookie)
+		at = &hint->sibling;
+	for (at = at->next; at != &in->entries; at = at->next) {
+		struct dentry *d = list_entry(at, struct dentry, sibling);
+
+		if (d->cookie >= cookie)
+			return d;
+	}
+	return NULL;
+}

@@ -1,0 +1,100 @@
+/*
+ * Character devices, found by number: /dev/null, zero, full, and the terminal.
+ *
+ * An inode with a device number knows only chrdev_ops, whose open() looks the number up and gives the opening the
+ * operations of the driver. A number nobody answers to is -ENXIO.
+ */
+#include "kernel/fs/vfs.h"
+#include "kernel/lib/log.h"
+
+/* ---- memory devices: null(4), full(4) ---- */
+
+static ssize_t null_read(struct file *f __maybe_unused, struct io *io __maybe_unused,
+			 u64 *pos __maybe_unused)
+{
+	return 0;
+}
+
+static ssize_t null_write(struct file *f __maybe_unused, struct io *io, u64 *pos __maybe_unused)
+{
+	return (ssize_t)io_skip(io, io->left);
+}
+
+static ssize_t zero_read(struct file *f __maybe_unused, struct io *io, u64 *pos __maybe_unused)
+{
+	size_t want = io->left, got = io_zero(io, want);
+
+	return got || !want ? (ssize_t)got : -EFAULT;
+}
+
+static ssize_t full_write(struct file *f __maybe_unused, struct io *io, u64 *pos __maybe_unused)
+{
+	return io->left ? -ENOSPC : 0;
+}
+
+static s64 null_lseek(struct file *f __maybe_unused, s64 offset __maybe_unused, int whence __maybe_unused)
+{
+	return 0;
+}
+
+static const struct file_ops null_ops = {
+	.read = null_read, .write = null_write, .lseek = null_lseek, .positioned = true};
+static const struct file_ops zero_ops = {
+	.read = zero_read, .write = null_write, .lseek = null_lseek, .positioned = true};
+static const struct file_ops full_ops = {
+	.read = zero_read, .write = full_write, .lseek = null_lseek, .positioned = true};
+
+/* ---- by number ---- */
+
+static const struct device {
+	const char *name;
+	u32 major, minor;
+	mode_t mode;
+	const struct file_ops *ops;
+} devices[] = {
+	{"null", 1, 3, 0666, &null_ops},   {"zero", 1, 5, 0666, &zero_ops},	{"full", 1, 7, 0666, &full_ops},
+	{"tty", 5, 0, 0666, &ctty_file_ops}, {"console", 5, 1, 0600, &tty_file_ops},
+};
+
+static const struct file_ops *chrdev_find(dev_t dev)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(devices); i++)
+		if (make_dev(devices[i].major, devices[i].minor) == dev)
+			return devices[i].ops;
+	return NULL;
+}
+
+static int chrdev_open(struct inode *inode, struct file *f)
+{
+	const struct file_ops *ops = chrdev_find(inode->rdev);
+
+	if (!ops)
+		return -ENXIO;
+	f->ops = ops;
+	return ops->open ? ops->open(inode, f) : 0;
+}
+
+const struct file_ops chrdev_ops = {.open = chrdev_open};
+
+/* Block devices and sockets: names for what does not exist here. */
+static int no_device_open(struct inode *inode __maybe_unused, struct file *f __maybe_unused)
+{
+	return -ENXIO;
+}
+
+const struct file_ops no_device_ops = {.open = no_device_open};
+
+/* ---- /dev ---- */
+
+void devices_init(struct dentry *dev)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(devices); i++) {
+		const struct device *d = &devices[i];
+		struct node_spec spec = {.mode = S_IFCHR | d->mode, .rdev = make_dev(d->major, d->minor)};
+		struct qname name = qname_of(d->name, (u32)strlen(d->name));
+		struct dentry *node = tmpfs_make(dev, &name, &spec);
+
+		BUG_ON(IS_ERR(node));
+		dentry_put(node);
+	}
+}

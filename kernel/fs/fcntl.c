@@ -1,0 +1,174 @@
+/* System calls on descriptors themselves: close, dup, fcntl, ioctl, close_range. */
+#include "kernel/fs/vfs.h"
+#include "kernel/sys/syscall.h"
+
+#include <linux/close_range.h>
+
+/* What F_SETFL may change: fcntl(2). */
+#define SETFL_MASK ((u32)(O_APPEND | O_NONBLOCK | O_NOATIME))
+
+long sys_close(int fd)
+{
+	return fd < 0 ? -EBADF : fd_close((u32)fd);
+}
+
+long sys_close_range(unsigned int first, unsigned int last, unsigned int flags)
+{
+	int fd;
+
+	if ((flags & ~CLOSE_RANGE_CLOEXEC) || first > last)
+		return -EINVAL; /* CLOSE_RANGE_UNSHARE is not there */
+	while (first <= last && (fd = fd_next_open(first, last)) >= 0) {
+		/* a descriptor that another thread is just opening is not there yet: nothing to do */
+		if (flags & CLOSE_RANGE_CLOEXEC)
+			fd_cloexec((u32)fd, 1);
+		else
+			fd_close((u32)fd);
+		first = (u32)fd + 1;
+	}
+	return 0;
+}
+
+static long dup_from(int fd, u32 from, bool cloexec)
+{
+	struct file *f = file_get_fd(fd);
+	int new;
+
+	if (!f)
+		return -EBADF;
+	new = fd_open(f, from, cloexec);
+	if (new < 0)
+		file_put(f);
+	return new;
+}
+
+long sys_dup(int fd)
+{
+	return dup_from(fd, 0, false);
+}
+
+static long dup_to(int oldfd, int newfd, bool cloexec)
+{
+	struct file *f = file_get_fd(oldfd);
+	int err;
+
+	if (!f)
+		return -EBADF;
+	err = newfd < 0 ? -EBADF : fd_replace((u32)newfd, f, cloexec);
+	file_put(f);
+	return err ? err : newfd;
+}
+
+long sys_dup2(int oldfd, int newfd)
+{
+	struct file *f;
+
+	if (oldfd != newfd)
+		return dup_to(oldfd, newfd, false);
+	f = file_get_fd(oldfd);
+	if (!f)
+		return -EBADF;
+	file_put(f);
+	return newfd;
+}
+
+long sys_dup3(int oldfd, int newfd, int flags)
+{
+	if ((flags & ~O_CLOEXEC) || oldfd == newfd)
+		return -EINVAL;
+	return dup_to(oldfd, newfd, flags & O_CLOEXEC);
+}
+
+static long set_flags(struct file *f, unsigned long arg)
+{
+	if (((u32)arg & O_NOATIME) && !(f->flags & O_NOATIME) && !inode_owner_or_root(f->inode))
+		return -EPERM;
+	if ((u32)arg & (FASYNC | O_DIRECT))
+		return -EINVAL;
+	WRITE_ONCE(f->flags, (f->flags & ~SETFL_MASK) | ((u32)arg & SETFL_MASK));
+	return 0;
+}
+
+static long fcntl_file(struct file *f, unsigned int cmd, unsigned long arg)
+{
+	switch (cmd) {
+	case F_GETFL:
+		return (long)(f->flags | O_LARGEFILE);
+	case F_SETFL:
+		return f->mode & FMODE_PATH ? -EBADF : set_flags(f, arg);
+	case F_GETPIPE_SZ:
+		return pipe_get_size(f);
+	case F_SETPIPE_SZ:
+		return pipe_set_size(f, arg);
+	default:
+		return -EINVAL;
+	}
+}
+
+long sys_fcntl(int fd, unsigned int cmd, unsigned long arg)
+{
+	struct file *f = file_get_fd(fd);
+	long ret;
+
+	if (!f)
+		return -EBADF;
+	switch (cmd) {
+	case F_DUPFD:
+	case F_DUPFD_CLOEXEC:
+		ret = arg >= fd_limit() ? -EINVAL : dup_from(fd, (u32)arg, cmd == F_DUPFD_CLOEXEC);
+		break;
+	case F_GETFD:
+		ret = fd_cloexec((u32)fd, -1);
+		break;
+	case F_SETFD:
+		ret = fd_cloexec((u32)fd, arg & FD_CLOEXEC ? 1 : 0);
+		ret = ret < 0 ? ret : 0;
+		break;
+	default:
+		ret = fcntl_file(f, cmd, arg);
+		break;
+	}
+	file_put(f);
+	return ret;
+}
+
+/* ---- ioctl ---- */
+
+static long set_nonblock(struct file *f, unsigned long arg)
+{
+	int on;
+
+	if (get_user(on, (int __user *)arg))
+		return -EFAULT;
+	WRITE_ONCE(f->flags, on ? f->flags | O_NONBLOCK : f->flags & ~(u32)O_NONBLOCK);
+	return 0;
+}
+
+/* FIONREAD of a regular file: what lies ahead of its position. */
+static long bytes_ahead(struct file *f, unsigned long arg)
+{
+	u64 pos = READ_ONCE(f->pos), size = file_size(f);
+
+	return put_user((int)(size > pos ? MIN(size - pos, 0x7fffffffUL) : 0), (int __user *)arg);
+}
+
+long sys_ioctl(int fd, unsigned int cmd, unsigned long arg)
+{
+	struct file *f = file_get_io(fd);
+	long ret;
+
+	if (!f)
+		return -EBADF;
+	if (cmd == FIOCLEX || cmd == FIONCLEX) {
+		ret = fd_cloexec((u32)fd, cmd == FIOCLEX);
+		ret = ret < 0 ? ret : 0;
+	} else if (cmd == FIONBIO) {
+		ret = set_nonblock(f, arg);
+	} else if (cmd == FIONREAD && inode_is(f->inode, S_IFREG)) {
+		ret = bytes_ahead(f, arg);
+	} else {
+		ret = f->ops && f->ops->ioctl ? f->ops->ioctl(f, cmd, arg) : -ENOTTY;
+	}
+	file_put(f);
+	return ret;
+}

@@ -1,0 +1,106 @@
+/* Open file descriptions: their life, and what exec, mmap and the shell ask of them. */
+#include "kernel/fs/vfs.h"
+#include "kernel/lib/log.h"
+#include "mm/slab.h"
+
+static struct kmem_cache *file_cache;
+static u64 open_files; /* atomic */
+
+void file_init(void)
+{
+	file_cache = kmem_cache_create("file", sizeof(struct file), 0);
+}
+
+u64 nr_open_files(void)
+{
+	return __atomic_load_n(&open_files, __ATOMIC_RELAXED);
+}
+
+struct file *file_alloc(struct inode *inode, struct dentry *dentry, const struct file_ops *ops, u32 flags,
+			u32 mode)
+{
+	struct file *f = kmem_cache_zalloc(file_cache);
+
+	if (!f)
+		return NULL;
+	refcount_set(&f->count, 1);
+	f->inode = inode_get(inode);
+	f->dentry = dentry ? dentry_get(dentry) : NULL;
+	f->ops = ops;
+	f->flags = flags;
+	f->mode = mode;
+	__atomic_add_fetch(&open_files, 1, __ATOMIC_RELAXED);
+	return f;
+}
+
+void file_put(struct file *f)
+{
+	if (!f || !refcount_dec_and_test(&f->count))
+		return;
+	if (f->ops && f->ops->release)
+		f->ops->release(f);
+	dentry_put(f->dentry);
+	inode_put(f->inode);
+	kmem_cache_free(file_cache, f);
+	__atomic_sub_fetch(&open_files, 1, __ATOMIC_RELAXED);
+}
+
+struct file *file_get_io(int fd)
+{
+	struct file *f = file_get_fd(fd);
+
+	if (f && (f->mode & FMODE_PATH)) {
+		file_put(f);
+		return NULL;
+	}
+	return f;
+}
+
+struct vm_object *file_object(struct file *f)
+{
+	return inode_is(f->inode, S_IFREG) ? f->inode->object : NULL;
+}
+
+u64 file_size(struct file *f)
+{
+	return inode_is(f->inode, S_IFREG) ? READ_ONCE(f->inode->object->size) : 0;
+}
+
+int file_may_map(struct file *f, bool shared, bool write)
+{
+	if (!(f->mode & FMODE_READ))
+		return -EACCES;
+	if (shared && write && !(f->mode & FMODE_WRITE))
+		return -EACCES;
+	return file_object(f) ? 0 : -ENODEV;
+}
+
+const char *file_describe(struct file *f, char *buf, size_t n)
+{
+	struct dentry *root;
+	bool gone;
+	char *path;
+	size_t len;
+
+	if (!f->dentry) {
+		snprintf(buf, n, "%s:[%lu]", inode_is(f->inode, S_IFIFO) ? "pipe" : "anon", f->inode->ino);
+		return buf;
+	}
+	fs_get_root_pwd(&root, NULL);
+	path = dentry_path(f->dentry, root, buf, n, &gone);
+	dentry_put(root);
+	if (IS_ERR(path)) {
+		strlcpy(buf, "(too long)", n);
+		return buf;
+	}
+	len = strlen(path);
+	memmove(buf, path, len + 1);
+	if (gone)
+		strlcpy(buf + len, " (deleted)", n - len);
+	return buf;
+}
+
+const char *file_path(struct file *f, char *buf, size_t n)
+{
+	return file_describe(f, buf, n);
+}

@@ -1,0 +1,199 @@
+/* Root, working directory and umask of a task: what CLONE_FS shares. */
+#include "kernel/fs/vfs.h"
+#include "kernel/sys/syscall.h"
+#include "kernel/task.h"
+#include "mm/slab.h"
+
+struct fs_context {
+	refcount_t count;
+	spinlock_t lock; /* LOCK_FS: the fields below */
+	mode_t umask;
+	struct dentry *root, *pwd; /* references */
+};
+
+static struct kmem_cache *fs_cache;
+
+void fs_context_init(void)
+{
+	fs_cache = kmem_cache_create("fs_context", sizeof(struct fs_context), 0);
+}
+
+static struct fs_context *context_new(struct dentry *root, struct dentry *pwd, mode_t umask)
+{
+	struct fs_context *fs = kmem_cache_alloc(fs_cache);
+
+	if (!fs)
+		return NULL;
+	refcount_set(&fs->count, 1);
+	spin_lock_init(&fs->lock, LOCK_FS);
+	fs->root = root;
+	fs->pwd = pwd;
+	fs->umask = umask;
+	return fs;
+}
+
+struct fs_context *fs_context_create(void)
+{
+	struct fs_context *fs = context_new(fs_root, fs_root, 022);
+
+	if (fs) {
+		dentry_get(fs_root);
+		dentry_get(fs_root);
+	}
+	return fs;
+}
+
+static void context_read(struct fs_context *fs, struct dentry **root, struct dentry **pwd)
+{
+	spin_lock(&fs->lock);
+	if (root)
+		*root = dentry_get(fs->root);
+	if (pwd)
+		*pwd = dentry_get(fs->pwd);
+	spin_unlock(&fs->lock);
+}
+
+struct fs_context *fs_context_clone(struct fs_context *src)
+{
+	struct fs_context *fs = context_new(NULL, NULL, READ_ONCE(src->umask));
+
+	if (fs)
+		context_read(src, &fs->root, &fs->pwd);
+	return fs;
+}
+
+void fs_context_get(struct fs_context *fs)
+{
+	refcount_inc(&fs->count);
+}
+
+void fs_context_put(struct fs_context *fs)
+{
+	if (!refcount_dec_and_test(&fs->count))
+		return;
+	dentry_put(fs->root);
+	dentry_put(fs->pwd);
+	kmem_cache_free(fs_cache, fs);
+}
+
+u32 fs_context_users(const struct fs_context *fs)
+{
+	return refcount_read(&fs->count);
+}
+
+/* A kernel thread without a context of its own stands at the root. */
+void fs_get_root_pwd(struct dentry **root, struct dentry **pwd)
+{
+	if (current->fs) {
+		context_read(current->fs, root, pwd);
+		return;
+	}
+	if (root)
+		*root = dentry_get(fs_root);
+	if (pwd)
+		*pwd = dentry_get(fs_root);
+}
+
+mode_t fs_umask(void)
+{
+	return current->fs ? READ_ONCE(current->fs->umask) : 0;
+}
+
+/* ---- system calls ---- */
+
+long sys_umask(mode_t mask)
+{
+	struct fs_context *fs = current->fs;
+	mode_t old;
+
+	spin_lock(&fs->lock);
+	old = fs->umask;
+	fs->umask = mask & S_IRWXUGO;
+	spin_unlock(&fs->lock);
+	return (long)old;
+}
+
+/* Takes over the reference to `d` when it returns 0. */
+static int enter(struct dentry *d, struct dentry **which)
+{
+	struct fs_context *fs = current->fs;
+	struct dentry *old;
+	int err = inode_is(d->inode, S_IFDIR) ? inode_permission(d->inode, MAY_EXEC) : -ENOTDIR;
+
+	if (err)
+		return err;
+	spin_lock(&fs->lock);
+	old = *which;
+	*which = d;
+	spin_unlock(&fs->lock);
+	dentry_put(old);
+	return 0;
+}
+
+static long enter_path(const char __user *path, struct dentry **which)
+{
+	struct dentry *d;
+	int err = user_path(AT_FDCWD, path, WALK_FOLLOW, &d);
+
+	if (err)
+		return err;
+	err = enter(d, which);
+	if (err)
+		dentry_put(d);
+	return err;
+}
+
+long sys_chdir(const char __user *path)
+{
+	return enter_path(path, &current->fs->pwd);
+}
+
+long sys_fchdir(int fd)
+{
+	struct file *f = file_get_fd(fd);
+	int err = -ENOTDIR;
+
+	if (!f)
+		return -EBADF;
+	if (f->dentry) {
+		err = enter(dentry_get(f->dentry), &current->fs->pwd);
+		if (err)
+			dentry_put(f->dentry);
+	}
+	file_put(f);
+	return err;
+}
+
+long sys_chroot(const char __user *path)
+{
+	if (current->cred->euid != 0)
+		return -EPERM;
+	return enter_path(path, &current->fs->root);
+}
+
+/* Returns the length with its NUL, as the system call does: the C library's getcwd makes a pointer of it. */
+long sys_getcwd(char __user *buf, size_t size)
+{
+	struct dentry *root, *pwd;
+	char *name = name_alloc(), *path;
+	bool gone = false;
+	size_t len;
+	long ret;
+
+	if (!name)
+		return -ENOMEM;
+	fs_get_root_pwd(&root, &pwd);
+	path = dentry_path(pwd, root, name, PATH_MAX, &gone);
+	if (IS_ERR(path)) {
+		ret = PTR_ERR(path);
+	} else if (gone) {
+		ret = -ENOENT;
+	} else {
+		len = strlen(path) + 1;
+		ret = len > size ? -ERANGE : copy_to_user(buf, path, len) ? -EFAULT : (long)len;
+	}
+	dentry_put(root);
+	dentry_put(pwd);
+	putname(name);
+	return ret;
+}

@@ -1,0 +1,240 @@
+/* Inodes: their life, who may do what with them, and their attributes. */
+#include "kernel/fs/vfs.h"
+#include "kernel/task.h"
+#include "kernel/time/timer.h"
+#include "mm/slab.h"
+
+static struct kmem_cache *inode_cache;
+static u64 last_ino; /* atomic */
+
+void inode_init(void)
+{
+	inode_cache = kmem_cache_create("inode", sizeof(struct inode), 0);
+}
+
+struct inode *inode_alloc(const struct node_spec *spec)
+{
+	struct inode *i = kmem_cache_zalloc(inode_cache);
+
+	if (!i)
+		return NULL;
+	refcount_set(&i->count, 1);
+	i->mode = spec->mode;
+	i->uid = spec->uid;
+	i->gid = spec->gid;
+	i->rdev = spec->rdev;
+	i->nlink = 1;
+	i->ino = __atomic_add_fetch(&last_ino, 1, __ATOMIC_RELAXED);
+	i->atime = i->mtime = i->ctime = (s64)ktime_get_real();
+	mutex_init(&i->lock, inode_is(i, S_IFDIR) ? LOCK_DIR : LOCK_INODE);
+	return i;
+}
+
+static void inode_free_contents(struct inode *i)
+{
+	switch (i->mode & S_IFMT) {
+	case S_IFREG:
+		object_put(i->object);
+		break;
+	case S_IFDIR:
+		if (i->dir)
+			directory_free(i->dir);
+		break;
+	case S_IFLNK:
+		kfree(i->target);
+		break;
+	case S_IFIFO:
+		if (i->pipe)
+			pipe_free(i->pipe);
+		break;
+	}
+}
+
+void inode_put(struct inode *i)
+{
+	if (!refcount_dec_and_test(&i->count))
+		return;
+	inode_free_contents(i);
+	kmem_cache_free(inode_cache, i);
+}
+
+/* ---- permission: path_resolution(7) ---- */
+
+bool in_group(gid_t gid)
+{
+	const struct cred *c = current->cred;
+
+	if (c->fsgid == gid)
+		return true;
+	for (int n = 0; n < c->ngroups; n++)
+		if (c->groups[n] == gid)
+			return true;
+	return false;
+}
+
+static bool in_group_as(gid_t wanted, gid_t gid)
+{
+	const struct cred *c = current->cred;
+
+	if (gid == c->fsgid)
+		return in_group(wanted);
+	if (gid == wanted)
+		return true;
+	for (int n = 0; n < c->ngroups; n++)
+		if (c->groups[n] == wanted)
+			return true;
+	return false;
+}
+
+int inode_permission_as(const struct inode *i, int mask, uid_t uid, gid_t gid)
+{
+	mode_t mode = READ_ONCE(i->mode);
+	mode_t bits;
+
+	/* root may do anything, but execute only what somebody may execute */
+	if (uid == 0)
+		return (mask & MAY_EXEC) && !inode_is(i, S_IFDIR) && !(mode & 0111) ? -EACCES : 0;
+	if (uid == i->uid)
+		bits = mode >> 6;
+	else if (in_group_as(i->gid, gid))
+		bits = mode >> 3;
+	else
+		bits = mode;
+	return (bits & (mode_t)mask) == (mode_t)mask ? 0 : -EACCES;
+}
+
+int inode_permission(const struct inode *i, int mask)
+{
+	return inode_permission_as(i, mask, current->cred->fsuid, current->cred->fsgid);
+}
+
+bool inode_owner_or_root(const struct inode *i)
+{
+	uid_t uid = current->cred->fsuid;
+
+	return uid == 0 || uid == i->uid;
+}
+
+/* ---- times ---- */
+
+void inode_changed(struct inode *i)
+{
+	WRITE_ONCE(i->ctime, (s64)ktime_get_real());
+}
+
+void inode_modified(struct inode *i)
+{
+	s64 now = (s64)ktime_get_real();
+
+	WRITE_ONCE(i->mtime, now);
+	WRITE_ONCE(i->ctime, now);
+}
+
+void inode_accessed(struct inode *i)
+{
+	s64 atime = READ_ONCE(i->atime);
+
+	if (atime <= READ_ONCE(i->mtime) || atime <= READ_ONCE(i->ctime))
+		WRITE_ONCE(i->atime, (s64)ktime_get_real());
+}
+
+/* ---- attributes ---- */
+
+int inode_chmod(struct inode *i, mode_t mode)
+{
+	if (!inode_owner_or_root(i))
+		return -EPERM;
+	mode &= S_IALLUGO;
+	mutex_lock(&i->lock);
+	/* who is not in the file's group may not make it run as that group */
+	if (current->cred->fsuid != 0 && !in_group(i->gid))
+		mode &= ~(mode_t)S_ISGID;
+	WRITE_ONCE(i->mode, (i->mode & S_IFMT) | mode);
+	inode_changed(i);
+	mutex_unlock(&i->lock);
+	return 0;
+}
+
+/* (uid_t)-1 and (gid_t)-1 leave things as they are. chown(2). */
+int inode_chown(struct inode *i, uid_t uid, gid_t gid)
+{
+	uid_t me = current->cred->fsuid;
+	int err = 0;
+
+	mutex_lock(&i->lock);
+	if (me != 0) {
+		if (uid != (uid_t)-1 && (uid != i->uid || me != i->uid))
+			err = -EPERM;
+		if (gid != (gid_t)-1 && (me != i->uid || (gid != i->gid && !in_group(gid))))
+			err = -EPERM;
+	}
+	if (!err) {
+		if (uid != (uid_t)-1)
+			i->uid = uid;
+		if (gid != (gid_t)-1)
+			i->gid = gid;
+		if (!inode_is(i, S_IFDIR)) {
+			mode_t drop = S_ISUID | (i->mode & 0010 ? S_ISGID : 0);
+
+			WRITE_ONCE(i->mode, i->mode & ~drop);
+		}
+		inode_changed(i);
+	}
+	mutex_unlock(&i->lock);
+	return err;
+}
+
+int inode_truncate(struct inode *i, s64 size)
+{
+	int err;
+
+	if (size < 0)
+		return -EINVAL;
+	if (inode_is(i, S_IFDIR))
+		return -EISDIR;
+	if (!inode_is(i, S_IFREG) || !i->ops || !i->ops->truncate)
+		return -EINVAL;
+	mutex_lock(&i->lock);
+	err = i->ops->truncate(i, (u64)size);
+	if (!err)
+		inode_modified(i);
+	mutex_unlock(&i->lock);
+	return err;
+}
+
+static u64 inode_size(const struct inode *i)
+{
+	switch (i->mode & S_IFMT) {
+	case S_IFREG:
+		return READ_ONCE(i->object->size);
+	case S_IFDIR:
+		return (directory_size(i->dir) + 2) * DIRENT_SIZE;
+	case S_IFLNK:
+		return strlen(i->target);
+	}
+	return 0;
+}
+
+void inode_stat(struct inode *i, struct stat *st)
+{
+	s64 atime = READ_ONCE(i->atime), mtime = READ_ONCE(i->mtime), ctime = READ_ONCE(i->ctime);
+
+	memset(st, 0, sizeof(*st));
+	st->st_dev = TMPFS_DEV;
+	st->st_ino = i->ino;
+	st->st_nlink = READ_ONCE(i->nlink);
+	st->st_mode = READ_ONCE(i->mode);
+	st->st_uid = i->uid;
+	st->st_gid = i->gid;
+	st->st_rdev = i->rdev;
+	st->st_size = (long)inode_size(i);
+	st->st_blksize = PAGE_SIZE;
+	if (inode_is(i, S_IFREG))
+		st->st_blocks = (long)(READ_ONCE(i->object->nr_pages) * BLOCK_SECTORS);
+	st->st_atime = (u64)(atime / (s64)NSEC_PER_SEC);
+	st->st_atime_nsec = (u64)(atime % (s64)NSEC_PER_SEC);
+	st->st_mtime = (u64)(mtime / (s64)NSEC_PER_SEC);
+	st->st_mtime_nsec = (u64)(mtime % (s64)NSEC_PER_SEC);
+	st->st_ctime = (u64)(ctime / (s64)NSEC_PER_SEC);
+	st->st_ctime_nsec = (u64)(ctime % (s64)NSEC_PER_SEC);
+}

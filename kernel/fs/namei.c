@@ -1,0 +1,351 @@
+/*
+ * From path to dentry: path_resolution(7).
+ *
+ * A walk goes component by component and stops before the last one, because what happens there is the caller's
+ * business (look it up, make it, remove it). A symbolic link on the way replaces what is walked by its text; what
+ * came behind it is kept in a stack of frames, allocated with the first link that needs it.
+ */
+#include "kernel/fs/vfs.h"
+#include "mm/slab.h"
+
+static struct kmem_cache *name_cache;
+
+char *name_alloc(void)
+{
+	return kmem_cache_alloc(name_cache);
+}
+
+void putname(char *name)
+{
+	kmem_cache_free(name_cache, name);
+}
+
+char *getname_empty(const char __user *path)
+{
+	char *name = name_alloc();
+	long len;
+
+	if (!name)
+		return ERR_PTR(-ENOMEM);
+	len = strncpy_from_user(name, path, PATH_MAX);
+	if (len == PATH_MAX)
+		len = -ENAMETOOLONG;
+	if (len < 0) {
+		putname(name);
+		return ERR_PTR(len);
+	}
+	return name;
+}
+
+char *getname(const char __user *path)
+{
+	char *name = getname_empty(path);
+
+	if (!IS_ERR(name) && !*name) {
+		putname(name);
+		return ERR_PTR(-ENOENT);
+	}
+	return name;
+}
+
+/* ---- beginning and end ---- */
+
+/* The directory that a relative path starts from; with a reference. */
+static int walk_origin(int dirfd, struct dentry **out)
+{
+	struct file *f;
+	int err = 0;
+
+	if (dirfd == AT_FDCWD) {
+		fs_get_root_pwd(NULL, out);
+		return 0;
+	}
+	f = file_get_fd(dirfd);
+	if (!f)
+		return -EBADF;
+	if (f->dentry && inode_is(f->inode, S_IFDIR))
+		*out = dentry_get(f->dentry);
+	else
+		err = -ENOTDIR;
+	file_put(f);
+	return err;
+}
+
+int walk_start(struct walk *w, int dirfd, const char *path)
+{
+	int err;
+
+	memset(w, 0, sizeof(*w));
+	w->rest = path;
+	if (*path == '/') {
+		fs_get_root_pwd(&w->root, NULL);
+		w->at = dentry_get(w->root);
+		return 0;
+	}
+	err = walk_origin(dirfd, &w->at);
+	if (!err)
+		fs_get_root_pwd(&w->root, NULL);
+	return err;
+}
+
+void walk_end(struct walk *w)
+{
+	dentry_put(w->at);
+	dentry_put(w->root);
+	dentry_put(w->link);
+	while (w->depth)
+		dentry_put(w->frames[--w->depth].link);
+	kfree(w->frames);
+}
+
+/* ---- single steps ---- */
+
+static void walk_move(struct walk *w, struct dentry *to)
+{
+	dentry_put(w->at);
+	w->at = to;
+}
+
+static void walk_up(struct walk *w)
+{
+	if (w->at != w->root)
+		walk_move(w, dentry_parent(w->at));
+}
+
+int walk_follow(struct walk *w, struct dentry *link)
+{
+	const char *text = link->inode->target;
+
+	if (++w->links > MAX_SYMLINKS) {
+		dentry_put(link);
+		return -ELOOP;
+	}
+	if (*w->rest) { /* there is more behind the link: come back to it */
+		if (!w->frames)
+			w->frames = kmalloc(MAX_SYMLINKS * sizeof(*w->frames));
+		if (!w->frames) {
+			dentry_put(link);
+			return -ENOMEM;
+		}
+		w->frames[w->depth++] = (struct walk_frame){.rest = w->rest, .link = w->link};
+	} else {
+		dentry_put(w->link);
+	}
+	w->link = link;
+	w->rest = text;
+	if (*text == '/')
+		walk_move(w, dentry_get(w->root));
+	return 0;
+}
+
+/* May we look for names in w->at? */
+static int may_search(const struct walk *w)
+{
+	if (!inode_is(w->at->inode, S_IFDIR))
+		return -ENOTDIR;
+	return inode_permission(w->at->inode, MAY_EXEC);
+}
+
+static struct dentry *lookup_in(struct dentry *dir, const struct qname *name)
+{
+	struct dentry *d;
+
+	if (name->len > NAME_MAX)
+		return ERR_PTR(-ENAMETOOLONG);
+	d = dir->inode->ops->lookup(dir, name);
+	return d ? d : ERR_PTR(-ENOENT);
+}
+
+static enum last_type classify(const struct qname *name)
+{
+	if (name->len == 1 && name->s[0] == '.')
+		return LAST_DOT;
+	if (name->len == 2 && name->s[0] == '.' && name->s[1] == '.')
+		return LAST_DOTDOT;
+	return LAST_NAME;
+}
+
+/* A component in the middle of the path. */
+static int walk_step(struct walk *w, const struct qname *name)
+{
+	struct dentry *d;
+
+	switch (classify(name)) {
+	case LAST_DOTDOT:
+		walk_up(w);
+		return 0;
+	case LAST_DOT:
+		return 0;
+	default:
+		break;
+	}
+	d = lookup_in(w->at, name);
+	if (IS_ERR(d))
+		return (int)PTR_ERR(d);
+	if (inode_is(d->inode, S_IFLNK))
+		return walk_follow(w, d);
+	walk_move(w, d);
+	return 0;
+}
+
+/* The next component of what is left, or false at the end of everything. */
+static bool walk_next(struct walk *w, const char **start, u32 *len)
+{
+	for (;;) {
+		const char *p = w->rest;
+
+		while (*p == '/')
+			p++;
+		if (*p) {
+			*start = p;
+			while (*p && *p != '/')
+				p++;
+			*len = (u32)(p - *start);
+			w->rest = p;
+			return true;
+		}
+		w->rest = p;
+		if (!w->depth)
+			return false;
+		dentry_put(w->link);
+		w->depth--;
+		w->rest = w->frames[w->depth].rest;
+		w->link = w->frames[w->depth].link;
+	}
+}
+
+int walk_to_last(struct walk *w)
+{
+	const char *s;
+	u32 len;
+	int err;
+
+	while (walk_next(w, &s, &len)) {
+		const char *after = w->rest;
+		struct qname name = qname_of(s, len);
+
+		err = may_search(w);
+		if (err)
+			return err;
+		while (*after == '/')
+			after++;
+		if (!*after && !w->depth) {
+			w->slash |= after != w->rest;
+			w->rest = after;
+			w->last = name;
+			w->type = classify(&name);
+			return 0;
+		}
+		w->rest = after;
+		err = walk_step(w, &name);
+		if (err)
+			return err;
+	}
+	w->type = LAST_ROOT;
+	return 0;
+}
+
+struct dentry *walk_lookup_last(struct walk *w)
+{
+	switch (w->type) {
+	case LAST_DOTDOT:
+		walk_up(w);
+		return dentry_get(w->at);
+	case LAST_DOT:
+	case LAST_ROOT:
+		return dentry_get(w->at);
+	default:
+		return lookup_in(w->at, &w->last);
+	}
+}
+
+int walk_parent(struct walk *w, int dirfd, const char *path)
+{
+	int err = walk_start(w, dirfd, path);
+
+	if (!err)
+		err = walk_to_last(w);
+	if (err)
+		walk_end(w);
+	return err;
+}
+
+/* ---- whole paths ---- */
+
+static int walk_whole(struct walk *w, u32 flags, struct dentry **out)
+{
+	for (;;) {
+		struct dentry *d;
+		int err = walk_to_last(w);
+
+		if (err)
+			return err;
+		d = walk_lookup_last(w);
+		if (IS_ERR(d))
+			return (int)PTR_ERR(d);
+		if (inode_is(d->inode, S_IFLNK) && ((flags & WALK_FOLLOW) || w->slash)) {
+			err = walk_follow(w, d);
+			if (err)
+				return err;
+			continue;
+		}
+		if (w->slash && !inode_is(d->inode, S_IFDIR)) {
+			dentry_put(d);
+			return -ENOTDIR;
+		}
+		*out = d;
+		return 0;
+	}
+}
+
+/* AT_EMPTY_PATH: the file behind the descriptor, whatever it is. */
+static int lookup_fd(int dirfd, struct dentry **out)
+{
+	struct file *f;
+	int err = 0;
+
+	if (dirfd == AT_FDCWD) {
+		fs_get_root_pwd(NULL, out);
+		return 0;
+	}
+	f = file_get_fd(dirfd);
+	if (!f)
+		return -EBADF;
+	if (f->dentry)
+		*out = dentry_get(f->dentry);
+	else
+		err = -ENOENT;
+	file_put(f);
+	return err;
+}
+
+int path_lookup(int dirfd, const char *path, u32 flags, struct dentry **out)
+{
+	struct walk w;
+	int err;
+
+	if (!*path)
+		return flags & WALK_EMPTY ? lookup_fd(dirfd, out) : -ENOENT;
+	err = walk_start(&w, dirfd, path);
+	if (!err)
+		err = walk_whole(&w, flags, out);
+	walk_end(&w);
+	return err;
+}
+
+int user_path(int dirfd, const char __user *path, u32 flags, struct dentry **out)
+{
+	char *name = flags & WALK_EMPTY ? getname_empty(path) : getname(path);
+	int err;
+
+	if (IS_ERR(name))
+		return (int)PTR_ERR(name);
+	err = path_lookup(dirfd, name, flags, out);
+	putname(name);
+	return err;
+}
+
+void namei_init(void)
+{
+	name_cache = kmem_cache_create("path", PATH_MAX, 0);
+}

@@ -1,0 +1,203 @@
+/* open(2): from a path to an open file. */
+#include "kernel/fs/vfs.h"
+#include "kernel/sys/syscall.h"
+#include "kernel/task.h"
+
+/* What O_ACCMODE asks of the inode. 3 is Linux's "both, but only for ioctl": treated as both. */
+static int wanted_permission(int flags)
+{
+	static const u8 wanted[] = {MAY_READ, MAY_WRITE, MAY_READ | MAY_WRITE, MAY_READ | MAY_WRITE};
+
+	return wanted[flags & O_ACCMODE] | (flags & O_TRUNC ? MAY_WRITE : 0);
+}
+
+static u32 file_mode(int flags)
+{
+	if (flags & O_PATH)
+		return FMODE_PATH;
+	switch (flags & O_ACCMODE) {
+	case O_RDONLY:
+		return FMODE_READ;
+	case O_WRONLY:
+		return FMODE_WRITE;
+	default:
+		return FMODE_READ | FMODE_WRITE;
+	}
+}
+
+/* Type and permission: may this inode be opened so? */
+static int may_open(const struct inode *i, int flags)
+{
+	if ((flags & O_DIRECTORY) && !inode_is(i, S_IFDIR))
+		return -ENOTDIR;
+	if (flags & O_PATH)
+		return 0;
+	if (inode_is(i, S_IFLNK))
+		return -ELOOP;
+	if (inode_is(i, S_IFDIR) && (wanted_permission(flags) & MAY_WRITE))
+		return -EISDIR;
+	return inode_permission(i, wanted_permission(flags));
+}
+
+/* Takes over the reference to `d`. `created`: by us, just now, so permissions do not matter. */
+static struct file *open_dentry(struct dentry *d, int flags, bool created)
+{
+	struct inode *i = d->inode;
+	const struct file_ops *ops = flags & O_PATH ? NULL : i->fops;
+	struct file *f;
+	int err = created ? 0 : may_open(i, flags);
+
+	if (err)
+		goto out;
+	err = -ENOMEM;
+	f = file_alloc(i, d, ops, (u32)flags & ~(u32)(O_CREAT | O_EXCL | O_TRUNC | O_NOCTTY | O_CLOEXEC),
+		       file_mode(flags));
+	if (!f)
+		goto out;
+	err = 0;
+	if (ops && ops->open) {
+		f->flags |= (u32)(flags & O_NOCTTY); /* for the tty */
+		err = ops->open(i, f);
+		f->flags &= ~(u32)O_NOCTTY;
+		if (err)
+			f->ops = NULL; /* it is not open: nothing to release */
+	}
+	if (!err && (flags & O_TRUNC) && !created && inode_is(i, S_IFREG))
+		err = inode_truncate(i, 0);
+	if (err)
+		file_put(f);
+out:
+	dentry_put(d);
+	return err ? ERR_PTR(err) : f;
+}
+
+/* Make the last component, a regular file. The directory is locked. */
+static struct dentry *create_last(struct walk *w, mode_t mode)
+{
+	struct inode *dir = w->at->inode;
+	struct node_spec spec = {.mode = S_IFREG | (mode & S_IALLUGO & ~fs_umask()),
+				 .uid = current->cred->fsuid,
+				 .gid = dir->mode & S_ISGID ? dir->gid : current->cred->fsgid};
+	int err = directory_dead(dir->dir) ? -ENOENT : inode_permission(dir, MAY_WRITE | MAY_EXEC);
+
+	if (err)
+		return ERR_PTR(err);
+	return dir->ops->make ? dir->ops->make(w->at, &w->last, &spec) : ERR_PTR(-EPERM);
+}
+
+/* O_CREAT at the last component: look and make in one step, under the directory's lock. */
+static struct dentry *lookup_or_create(struct walk *w, int flags, mode_t mode, bool *created)
+{
+	struct dentry *d;
+
+	if (w->type != LAST_NAME || w->slash)
+		return ERR_PTR(-EISDIR);
+	mutex_lock(&w->at->inode->lock);
+	d = walk_lookup_last(w);
+	if (IS_ERR(d) && PTR_ERR(d) == -ENOENT) {
+		d = create_last(w, mode);
+		*created = !IS_ERR(d);
+	} else if (!IS_ERR(d) && (flags & O_EXCL)) {
+		dentry_put(d);
+		d = ERR_PTR(-EEXIST);
+	}
+	mutex_unlock(&w->at->inode->lock);
+	if (!IS_ERR(d) && !*created && inode_is(d->inode, S_IFDIR)) {
+		dentry_put(d);
+		return ERR_PTR(-EISDIR);
+	}
+	return d;
+}
+
+static struct dentry *open_last(struct walk *w, int flags, mode_t mode, bool *created)
+{
+	struct dentry *d;
+
+	for (;;) {
+		int err = walk_to_last(w);
+
+		if (err)
+			return ERR_PTR(err);
+		d = flags & O_CREAT ? lookup_or_create(w, flags, mode, created) : walk_lookup_last(w);
+		if (IS_ERR(d))
+			return d;
+		if (!inode_is(d->inode, S_IFLNK) || (!w->slash && (flags & O_NOFOLLOW)))
+			break;
+		err = walk_follow(w, d);
+		if (err)
+			return ERR_PTR(err);
+	}
+	if (w->slash && !inode_is(d->inode, S_IFDIR)) {
+		dentry_put(d);
+		return ERR_PTR(-ENOTDIR);
+	}
+	return d;
+}
+
+struct file *file_open(int dirfd, const char *path, int flags, mode_t mode)
+{
+	struct dentry *d;
+	struct walk w;
+	bool created = false;
+	int err;
+
+	if (flags & O_PATH)
+		flags &= O_DIRECTORY | O_NOFOLLOW | O_PATH | O_CLOEXEC;
+	else if (flags & __O_TMPFILE)
+		return ERR_PTR(-EOPNOTSUPP);
+	if ((flags & (O_CREAT | O_DIRECTORY)) == (O_CREAT | O_DIRECTORY))
+		return ERR_PTR(-EINVAL);
+	if (!*path)
+		return ERR_PTR(-ENOENT);
+	err = walk_start(&w, dirfd, path);
+	d = err ? ERR_PTR(err) : open_last(&w, flags, mode, &created);
+	walk_end(&w);
+	return IS_ERR(d) ? (struct file *)d : open_dentry(d, flags, created);
+}
+
+/* ---- system calls ---- */
+
+long sys_openat(int dirfd, const char __user *path, int flags, mode_t mode)
+{
+	char *name = getname(path);
+	struct file *f;
+	int fd;
+
+	if (IS_ERR(name))
+		return PTR_ERR(name);
+	f = file_open(dirfd, name, flags, mode);
+	putname(name);
+	if (IS_ERR(f))
+		return PTR_ERR(f);
+	fd = fd_open(f, 0, flags & O_CLOEXEC);
+	if (fd < 0)
+		file_put(f);
+	return fd;
+}
+
+long sys_open(const char __user *path, int flags, mode_t mode)
+{
+	return sys_openat(AT_FDCWD, path, flags, mode);
+}
+
+long sys_creat(const char __user *path, mode_t mode)
+{
+	return sys_openat(AT_FDCWD, path, O_CREAT | O_WRONLY | O_TRUNC, mode);
+}
+
+/* ---- for exec ---- */
+
+struct file *open_exec(const char *path)
+{
+	struct file *f = file_open(AT_FDCWD, path, O_RDONLY | O_PATH, 0);
+	struct file *exec;
+	int err;
+
+	if (IS_ERR(f))
+		return f;
+	/* Execute permission is asked for, not read permission: so the file is opened without checking the latter. */
+	err = inode_is(f->inode, S_IFREG) ? inode_permission(f->inode, MAY_EXEC) : -EACCES;
+	exec = err ? ERR_PTR(err) : open_dentry(dentry_get(f->dentry), O_RDONLY, true);
+	file_put(f);
+	return exec;
+}

@@ -1,0 +1,547 @@
+/*
+ * Pipes and FIFOs: pipe(7).
+ *
+ * The buffer is a ring of page slots; positions count bytes ever written and read, and a slot gets its page when the
+ * first byte goes in and loses it when the last comes out. An empty pipe keeps the page it would write to next, so that
+ * passing single bytes back and forth allocates nothing, and a pipe that was never used holds none.
+ *
+ * Fields are changed under pipe->lock; poll reads them without it.
+ */
+#include "kernel/fs/vfs.h"
+#include "kernel/signal.h"
+#include "kernel/sys/syscall.h"
+#include "kernel/task.h"
+#include "mm/slab.h"
+
+#define PIPE_SLOTS     16 /* 64 KiB */
+#define PIPE_MAX_SLOTS 256
+
+struct pipe {
+	struct mutex lock; /* LOCK_PIPE: all below */
+	u64 head, tail;	   /* bytes written and read: head - tail are in the buffer */
+	u32 nr_slots;	   /* a power of two */
+	u32 readers, writers;
+	u64 reader_opens, writer_opens; /* ever: a FIFO's open() waits for the other side to have been there */
+	struct wait_queue read_wait, write_wait;
+	struct page **slots;
+	struct page *few[PIPE_SLOTS];
+};
+
+static struct kmem_cache *pipe_cache;
+
+void pipe_init(void)
+{
+	pipe_cache = kmem_cache_create("pipe", sizeof(struct pipe), 0);
+}
+
+static struct pipe *pipe_create(void)
+{
+	struct pipe *p = kmem_cache_zalloc(pipe_cache);
+
+	if (!p)
+		return NULL;
+	mutex_init(&p->lock, LOCK_PIPE);
+	wait_queue_init(&p->read_wait);
+	wait_queue_init(&p->write_wait);
+	p->nr_slots = PIPE_SLOTS;
+	p->slots = p->few;
+	return p;
+}
+
+static void drop_pages(struct pipe *p)
+{
+	for (u32 i = 0; i < p->nr_slots; i++) {
+		if (p->slots[i])
+			put_page(p->slots[i]);
+		p->slots[i] = NULL;
+	}
+}
+
+void pipe_free(struct pipe *p)
+{
+	drop_pages(p);
+	if (p->slots != p->few)
+		kfree(p->slots);
+	kmem_cache_free(pipe_cache, p);
+}
+
+/* The tail first: without the lock, data that came in between must not look like less than nothing. */
+static u64 pipe_used(const struct pipe *p)
+{
+	u64 tail = READ_ONCE(p->tail);
+
+	return READ_ONCE(p->head) - tail;
+}
+
+static u64 pipe_room(const struct pipe *p)
+{
+	return p->nr_slots * PAGE_SIZE - pipe_used(p);
+}
+
+static struct page **slot_of(const struct pipe *p, u64 pos)
+{
+	return &p->slots[(pos >> PAGE_SHIFT) & (p->nr_slots - 1)];
+}
+
+/* ---- moving bytes; the lock is held ---- */
+
+/* The page at the front was read to its end: the next to be written may have it. */
+static void drop_front(struct pipe *p, u64 pos)
+{
+	struct page **slot = slot_of(p, pos), **next = slot_of(p, p->head);
+
+	if (p->head == p->tail && !*next)
+		*next = *slot;
+	else
+		put_page(*slot);
+	*slot = NULL;
+}
+
+/* Move what is there into `io`. Bytes, or -EFAULT when not even one could be stored. */
+static ssize_t pipe_take(struct pipe *p, struct io *io)
+{
+	ssize_t done = 0;
+
+	while (io->left && p->head != p->tail) {
+		u64 pos = p->tail;
+		size_t offset = pos & ~PAGE_MASK;
+		size_t n = MIN(MIN(io->left, p->head - pos), PAGE_SIZE - offset);
+		size_t got = io_store(io, (char *)page_to_virt(*slot_of(p, pos)) + offset, n);
+
+		WRITE_ONCE(p->tail, pos + got);
+		if (offset + got == PAGE_SIZE)
+			drop_front(p, pos);
+		done += (ssize_t)got;
+		if (got < n)
+			return done ? done : -EFAULT;
+	}
+	return done;
+}
+
+/* Move up to `n` bytes, for which there is room, out of `io`. */
+static ssize_t pipe_put(struct pipe *p, struct io *io, size_t n)
+{
+	ssize_t done = 0;
+
+	while (n) {
+		struct page **slot = slot_of(p, p->head);
+		size_t offset = p->head & ~PAGE_MASK;
+		size_t part = MIN(n, PAGE_SIZE - offset), got;
+
+		if (!*slot && !(*slot = alloc_page(0)))
+			return done ? done : -ENOMEM;
+		got = io_fetch(io, (char *)page_to_virt(*slot) + offset, part);
+		WRITE_ONCE(p->head, p->head + got);
+		n -= got;
+		done += (ssize_t)got;
+		if (got < part)
+			return done ? done : -EFAULT;
+	}
+	return done;
+}
+
+/* ---- sleeping ---- */
+
+/* Sleep on `q` unless cond; the lock is let go of meanwhile. 0 or -ERESTARTSYS. */
+#define pipe_wait(p, q, cond) \
+	({ \
+		int __err; \
+		mutex_unlock(&(p)->lock); \
+		__err = wait_event_interruptible(q, cond); \
+		mutex_lock(&(p)->lock); \
+		__err; \
+	})
+
+static bool readable(const struct pipe *p)
+{
+	return pipe_used(p) || !READ_ONCE(p->writers);
+}
+
+/* Up to PIPE_BUF bytes go in as one piece or not at all; of more, any part that is worth the wake-up. */
+static bool writable(const struct pipe *p, size_t n)
+{
+	return pipe_room(p) >= MIN(n, (size_t)PIPE_BUF) || !READ_ONCE(p->readers);
+}
+
+/* ---- read, write ---- */
+
+static ssize_t pipe_read(struct file *f, struct io *io, u64 *pos __maybe_unused)
+{
+	struct pipe *p = f->inode->pipe;
+	bool was_full;
+	ssize_t ret;
+
+	if (!io->left)
+		return 0;
+	mutex_lock(&p->lock);
+	while (p->head == p->tail) {
+		ret = 0;
+		if (!p->writers)
+			goto out;
+		ret = -EAGAIN;
+		if (f->flags & O_NONBLOCK)
+			goto out;
+		ret = pipe_wait(p, &p->read_wait, readable(p));
+		if (ret)
+			goto out;
+	}
+	/* a writer sleeps only while there is less room than this */
+	was_full = pipe_room(p) < PIPE_BUF;
+	ret = pipe_take(p, io);
+	if (was_full && pipe_room(p) >= PIPE_BUF)
+		wake_up_all(&p->write_wait);
+out:
+	mutex_unlock(&p->lock);
+	return ret;
+}
+
+static ssize_t broken_pipe(ssize_t done)
+{
+	if (done)
+		return done;
+	send_signal(SIGPIPE, NULL, current, false);
+	return -EPIPE;
+}
+
+/* Lock held. Wait for room for what is left; > 0: room. */
+static ssize_t wait_for_room(struct pipe *p, struct file *f, size_t n)
+{
+	u64 room;
+	int err;
+
+	for (;;) {
+		if (!p->readers)
+			return -EPIPE;
+		room = pipe_room(p);
+		if (room >= MIN(n, (size_t)PIPE_BUF) || (n > PIPE_BUF && room && (f->flags & O_NONBLOCK)))
+			return (ssize_t)MIN(room, n);
+		if (f->flags & O_NONBLOCK)
+			return -EAGAIN;
+		err = pipe_wait(p, &p->write_wait, writable(p, n));
+		if (err)
+			return err;
+	}
+}
+
+static ssize_t pipe_write(struct file *f, struct io *io, u64 *pos __maybe_unused)
+{
+	struct pipe *p = f->inode->pipe;
+	ssize_t done = 0, n = 0;
+	bool was_empty;
+
+	if (!io->left)
+		return 0;
+	mutex_lock(&p->lock);
+	while (io->left) {
+		n = wait_for_room(p, f, io->left);
+		if (n < 0)
+			break;
+		was_empty = p->head == p->tail;
+		n = pipe_put(p, io, (size_t)n);
+		if (n > 0 && was_empty)
+			wake_up_all(&p->read_wait);
+		if (n < 0)
+			break;
+		done += n;
+	}
+	mutex_unlock(&p->lock);
+	if (n == -EPIPE)
+		return broken_pipe(done);
+	return done ? done : n;
+}
+
+static u32 pipe_poll(struct file *f, struct poll_table *pt)
+{
+	struct pipe *p = f->inode->pipe;
+	u32 events = 0;
+
+	if (f->mode & FMODE_READ) {
+		poll_wait(pt, &p->read_wait);
+		if (pipe_used(p))
+			events |= POLLIN | POLLRDNORM;
+		/* a FIFO that no writer has had open yet is not hung up */
+		if (!READ_ONCE(p->writers) && READ_ONCE(p->writer_opens))
+			events |= POLLHUP;
+	}
+	if (f->mode & FMODE_WRITE) {
+		poll_wait(pt, &p->write_wait);
+		if (pipe_room(p) >= PIPE_BUF)
+			events |= POLLOUT | POLLWRNORM;
+		if (!READ_ONCE(p->readers))
+			events |= POLLERR;
+	}
+	return events;
+}
+
+static long pipe_ioctl(struct file *f, unsigned int cmd, unsigned long arg)
+{
+	if (cmd != FIONREAD)
+		return -ENOTTY;
+	return put_user((int)pipe_used(f->inode->pipe), (int __user *)arg);
+}
+
+/* ---- capacity: F_GETPIPE_SZ, F_SETPIPE_SZ ---- */
+
+static bool is_pipe(const struct file *f)
+{
+	return inode_is(f->inode, S_IFIFO) && !(f->mode & FMODE_PATH);
+}
+
+long pipe_get_size(struct file *f)
+{
+	return is_pipe(f) ? (long)(f->inode->pipe->nr_slots * PAGE_SIZE) : -EBADF;
+}
+
+/* Move the pages in use to the front of a new array. Lock held. */
+static int pipe_resize(struct pipe *p, u32 nr)
+{
+	u64 first = p->tail >> PAGE_SHIFT, end = (p->head + PAGE_SIZE - 1) >> PAGE_SHIFT;
+	struct page **slots = p->slots;
+	u64 used = pipe_used(p);
+
+	if (end - first > nr)
+		return -EBUSY;
+	slots = kzalloc(nr * sizeof(*slots));
+	if (!slots)
+		return -ENOMEM;
+	for (u64 i = first; i < end; i++) {
+		slots[i - first] = *slot_of(p, i << PAGE_SHIFT);
+		*slot_of(p, i << PAGE_SHIFT) = NULL;
+	}
+	drop_pages(p); /* one that was kept for later, at most */
+	if (p->slots != p->few)
+		kfree(p->slots);
+	p->slots = slots;
+	p->nr_slots = nr;
+	p->tail &= ~PAGE_MASK;
+	p->head = p->tail + used;
+	return 0;
+}
+
+long pipe_set_size(struct file *f, unsigned long size)
+{
+	u32 nr = 1;
+	int err = 0;
+	struct pipe *p;
+
+	if (!is_pipe(f))
+		return -EBADF;
+	if (size > PIPE_MAX_SLOTS * PAGE_SIZE)
+		return size > 1UL << 31 ? -EINVAL : -EPERM;
+	while (nr * PAGE_SIZE < size)
+		nr *= 2;
+	p = f->inode->pipe;
+	mutex_lock(&p->lock);
+	if (nr != p->nr_slots)
+		err = pipe_resize(p, nr);
+	mutex_unlock(&p->lock);
+	if (!err)
+		wake_up_all(&p->write_wait);
+	return err ? err : (long)(nr * PAGE_SIZE);
+}
+
+/* ---- ends ---- */
+
+/* Lock held. */
+static void pipe_add_end(struct pipe *p, u32 mode)
+{
+	if (mode & FMODE_READ) {
+		p->reader_opens++;
+		WRITE_ONCE(p->readers, p->readers + 1);
+	}
+	if (mode & FMODE_WRITE) {
+		p->writer_opens++;
+		WRITE_ONCE(p->writers, p->writers + 1);
+	}
+}
+
+/* The last reader's or writer's going ends the other side's wait. */
+static void pipe_drop_end(struct pipe *p, u32 mode)
+{
+	mutex_lock(&p->lock);
+	if (mode & FMODE_READ)
+		WRITE_ONCE(p->readers, p->readers - 1);
+	if (mode & FMODE_WRITE)
+		WRITE_ONCE(p->writers, p->writers - 1);
+	if (!p->readers)
+		wake_up_all(&p->write_wait);
+	if (!p->writers)
+		wake_up_all(&p->read_wait);
+	if (!p->readers && !p->writers) { /* a FIFO forgets what nobody read */
+		p->tail = p->head;
+		drop_pages(p);
+	}
+	mutex_unlock(&p->lock);
+}
+
+static void pipe_release(struct file *f)
+{
+	pipe_drop_end(f->inode->pipe, f->mode);
+}
+
+static const struct file_ops pipe_ops = {
+	.read = pipe_read,
+	.write = pipe_write,
+	.poll = pipe_poll,
+	.ioctl = pipe_ioctl,
+	.release = pipe_release,
+};
+
+/* ---- pipe(2) ---- */
+
+static struct inode *pipe_inode(void)
+{
+	struct node_spec spec = {
+		.mode = S_IFIFO | 0600, .uid = current->cred->fsuid, .gid = current->cred->fsgid};
+	struct inode *i = inode_alloc(&spec);
+
+	if (!i)
+		return NULL;
+	i->pipe = pipe_create();
+	if (!i->pipe) {
+		inode_put(i);
+		return NULL;
+	}
+	return i;
+}
+
+static struct file *pipe_end(struct inode *i, u32 flags, u32 mode)
+{
+	struct file *f = file_alloc(i, NULL, &pipe_ops, flags, mode);
+
+	if (f) {
+		mutex_lock(&i->pipe->lock);
+		pipe_add_end(i->pipe, mode);
+		mutex_unlock(&i->pipe->lock);
+	}
+	return f;
+}
+
+static int pipe_files(struct file *out[2], u32 flags)
+{
+	struct inode *i = pipe_inode();
+
+	if (!i)
+		return -ENOMEM;
+	out[0] = pipe_end(i, O_RDONLY | flags, FMODE_READ);
+	out[1] = out[0] ? pipe_end(i, O_WRONLY | flags, FMODE_WRITE) : NULL;
+	inode_put(i);
+	if (out[1])
+		return 0;
+	file_put(out[0]);
+	return -ENFILE;
+}
+
+/* Two descriptors, told to the program before anything appears under them: a bad pointer leaves no trace. */
+static int install_pair(struct file *f[2], int __user *ufds, bool cloexec)
+{
+	int fds[2], err;
+
+	fds[0] = fd_alloc(0);
+	if (fds[0] < 0)
+		return fds[0];
+	fds[1] = fd_alloc(0);
+	err = fds[1] < 0 ? fds[1] : 0;
+	if (!err && copy_to_user(ufds, fds, sizeof(fds))) {
+		fd_cancel(fds[1]);
+		err = -EFAULT;
+	}
+	if (err) {
+		fd_cancel(fds[0]);
+		return err;
+	}
+	fd_install(fds[0], f[0], cloexec);
+	fd_install(fds[1], f[1], cloexec);
+	return 0;
+}
+
+long sys_pipe2(int __user *ufds, int flags)
+{
+	struct file *f[2];
+	int err;
+
+	if (flags & ~(O_CLOEXEC | O_NONBLOCK))
+		return -EINVAL; /* O_DIRECT, packet mode, is not there */
+	err = pipe_files(f, (u32)flags & O_NONBLOCK);
+	if (err)
+		return err;
+	err = install_pair(f, ufds, flags & O_CLOEXEC);
+	if (err) {
+		file_put(f[0]);
+		file_put(f[1]);
+	}
+	return err;
+}
+
+long sys_pipe(int __user *fds)
+{
+	return sys_pipe2(fds, 0);
+}
+
+/* ---- FIFOs: fifo(7) ---- */
+
+/* The buffer of a FIFO comes with its first opener and stays with the inode. */
+static int fifo_buffer(struct inode *i)
+{
+	int err = 0;
+
+	mutex_lock(&i->lock);
+	if (!i->pipe) {
+		i->pipe = pipe_create();
+		err = i->pipe ? 0 : -ENOMEM;
+	}
+	mutex_unlock(&i->lock);
+	return err;
+}
+
+/* Lock held. Wait until the other side has been opened, if only for a moment. */
+static int fifo_wait_partner(struct pipe *p, struct file *f)
+{
+	u64 seen;
+
+	if (f->mode == FMODE_READ) {
+		if (p->writers || (f->flags & O_NONBLOCK))
+			return 0;
+		seen = p->writer_opens;
+		return pipe_wait(p, &p->read_wait, READ_ONCE(p->writer_opens) != seen);
+	}
+	if (p->readers)
+		return 0;
+	if (f->flags & O_NONBLOCK)
+		return -ENXIO;
+	seen = p->reader_opens;
+	return pipe_wait(p, &p->write_wait, READ_ONCE(p->reader_opens) != seen);
+}
+
+static int fifo_open(struct inode *i, struct file *f)
+{
+	struct pipe *p;
+	int err = fifo_buffer(i);
+
+	if (err)
+		return err;
+	p = i->pipe;
+	mutex_lock(&p->lock);
+	if (f->mode == FMODE_WRITE && !p->readers && (f->flags & O_NONBLOCK)) {
+		mutex_unlock(&p->lock);
+		return -ENXIO;
+	}
+	pipe_add_end(p, f->mode);
+	wake_up_all(&p->read_wait);
+	wake_up_all(&p->write_wait);
+	if (f->mode != (FMODE_READ | FMODE_WRITE))
+		err = fifo_wait_partner(p, f);
+	mutex_unlock(&p->lock);
+	if (err)
+		pipe_drop_end(p, f->mode);
+	return err;
+}
+
+const struct file_ops fifo_ops = {
+	.open = fifo_open,
+	.read = pipe_read,
+	.write = pipe_write,
+	.poll = pipe_poll,
+	.ioctl = pipe_ioctl,
+	.release = pipe_release,
+};

@@ -1,0 +1,312 @@
+/* Reading, writing and seeking: plain, at a position, vectored, and from file to file. */
+#include "kernel/fs/vfs.h"
+#include "kernel/sys/syscall.h"
+#include "mm/slab.h"
+
+#define FAST_IOV 8
+
+ssize_t file_read(struct file *f, struct io *io, u64 *pos)
+{
+	if (!(f->mode & FMODE_READ))
+		return -EBADF;
+	if (!f->ops || !f->ops->read)
+		return -EINVAL;
+	return f->ops->read(f, io, pos);
+}
+
+ssize_t file_write(struct file *f, struct io *io, u64 *pos)
+{
+	if (!(f->mode & FMODE_WRITE))
+		return -EBADF;
+	if (!f->ops || !f->ops->write)
+		return -EINVAL;
+	return f->ops->write(f, io, pos);
+}
+
+long sys_read(int fd, void __user *buf, size_t count)
+{
+	struct file *f = file_get_io(fd);
+	struct iovec one;
+	struct io io;
+	ssize_t ret;
+
+	if (!f)
+		return -EBADF;
+	if ((ssize_t)count < 0) {
+		ret = -EINVAL;
+	} else {
+		io_init_user(&io, &one, buf, MIN(count, MAX_RW_COUNT));
+		ret = file_read(f, &io, NULL);
+	}
+	file_put(f);
+	return ret;
+}
+
+long sys_write(int fd, const void __user *buf, size_t count)
+{
+	struct file *f = file_get_io(fd);
+	struct iovec one;
+	struct io io;
+	ssize_t ret;
+
+	if (!f)
+		return -EBADF;
+	if ((ssize_t)count < 0) {
+		ret = -EINVAL;
+	} else {
+		io_init_user(&io, &one, (void __user *)buf, MIN(count, MAX_RW_COUNT));
+		ret = file_write(f, &io, NULL);
+	}
+	file_put(f);
+	return ret;
+}
+
+/* ---- at a position ---- */
+
+static bool file_positioned(const struct file *f)
+{
+	return f->ops && f->ops->positioned;
+}
+
+static ssize_t read_or_write_at(int fd, struct io *io, long pos, bool write)
+{
+	struct file *f = file_get_io(fd);
+	u64 at = (u64)pos;
+	ssize_t ret;
+
+	if (!f)
+		return -EBADF;
+	if (!file_positioned(f))
+		ret = -ESPIPE;
+	else
+		ret = write ? file_write(f, io, &at) : file_read(f, io, &at);
+	file_put(f);
+	return ret;
+}
+
+static ssize_t one_at(int fd, void __user *buf, size_t count, long pos, bool write)
+{
+	struct iovec one;
+	struct io io;
+
+	if (pos < 0 || (ssize_t)count < 0)
+		return -EINVAL;
+	io_init_user(&io, &one, buf, MIN(count, MAX_RW_COUNT));
+	return read_or_write_at(fd, &io, pos, write);
+}
+
+long sys_pread64(int fd, void __user *buf, size_t count, long pos)
+{
+	return one_at(fd, buf, count, pos, false);
+}
+
+long sys_pwrite64(int fd, const void __user *buf, size_t count, long pos)
+{
+	return one_at(fd, (void __user *)buf, count, pos, true);
+}
+
+/* ---- vectored ---- */
+
+/* Copy and check the segments: `fast` when they fit, else allocated. Sets io->left to their sum. */
+static int import_iovec(const struct iovec __user *uiov, int n, struct iovec *fast, struct iovec **out,
+			struct io *io)
+{
+	struct iovec *iov = fast;
+	size_t total = 0;
+
+	if (n < 0 || n > UIO_MAXIOV)
+		return -EINVAL;
+	if (n > FAST_IOV) {
+		iov = kmalloc((size_t)n * sizeof(*iov));
+		if (!iov)
+			return -ENOMEM;
+	}
+	*out = iov;
+	if (copy_from_user(iov, uiov, (size_t)n * sizeof(*iov)))
+		return -EFAULT;
+	for (int i = 0; i < n; i++) {
+		if ((ssize_t)iov[i].iov_len < 0)
+			return -EINVAL;
+		iov[i].iov_len = MIN(iov[i].iov_len, MAX_RW_COUNT - total);
+		total += iov[i].iov_len;
+	}
+	*io = (struct io){.iov = iov, .left = total};
+	return 0;
+}
+
+/* pos < 0: the file's own position. */
+static ssize_t vectored(int fd, const struct iovec __user *uiov, int n, long pos, bool write)
+{
+	struct iovec fast[FAST_IOV], *iov = fast;
+	struct io io;
+	struct file *f;
+	ssize_t ret = import_iovec(uiov, n, fast, &iov, &io);
+
+	if (ret == 0) {
+		if (pos >= 0) {
+			ret = read_or_write_at(fd, &io, pos, write);
+		} else if ((f = file_get_io(fd)) == NULL) {
+			ret = -EBADF;
+		} else {
+			ret = write ? file_write(f, &io, NULL) : file_read(f, &io, NULL);
+			file_put(f);
+		}
+	}
+	if (iov != fast)
+		kfree(iov);
+	return ret;
+}
+
+long sys_readv(int fd, const struct iovec __user *iov, int iovcnt)
+{
+	return vectored(fd, iov, iovcnt, -1, false);
+}
+
+long sys_writev(int fd, const struct iovec __user *iov, int iovcnt)
+{
+	return vectored(fd, iov, iovcnt, -1, true);
+}
+
+/* The position comes in two halves for 32-bit programs' sake; the low one is the whole of it here. */
+long sys_preadv(int fd, const struct iovec __user *iov, int iovcnt, long pos, long high __maybe_unused)
+{
+	return pos < 0 ? -EINVAL : vectored(fd, iov, iovcnt, pos, false);
+}
+
+long sys_pwritev(int fd, const struct iovec __user *iov, int iovcnt, long pos, long high __maybe_unused)
+{
+	return pos < 0 ? -EINVAL : vectored(fd, iov, iovcnt, pos, true);
+}
+
+ssize_t kernel_read(struct file *f, void *buf, size_t n, u64 pos)
+{
+	struct iovec one;
+	struct io io;
+
+	io_init_kernel(&io, &one, buf, MIN(n, MAX_RW_COUNT));
+	return file_read(f, &io, &pos);
+}
+
+/* ---- from file to file ---- */
+
+/* One page at most. Returns bytes written, 0 at the end of `in`. What was read but not taken is read again later:
+ * `in` is a file with positions. */
+static ssize_t send_some(struct file *out, struct file *in, u64 *pos, void *page, size_t n)
+{
+	ssize_t got = kernel_read(in, page, MIN(n, PAGE_SIZE), *pos), put;
+	struct iovec one;
+	struct io io;
+
+	if (got <= 0)
+		return got;
+	io_init_kernel(&io, &one, page, (size_t)got);
+	put = file_write(out, &io, NULL);
+	if (put > 0)
+		*pos += (u64)put;
+	return put;
+}
+
+static ssize_t send_all(struct file *out, struct file *in, u64 *pos, size_t count)
+{
+	void *page = kmalloc(PAGE_SIZE);
+	size_t done = 0;
+	ssize_t n = 0;
+
+	if (!page)
+		return -ENOMEM;
+	while (done < count) {
+		n = send_some(out, in, pos, page, count - done);
+		if (n <= 0)
+			break;
+		done += (size_t)n;
+	}
+	kfree(page);
+	return done ? (ssize_t)done : n;
+}
+
+static ssize_t sendfile_between(struct file *out, struct file *in, long __user *offset, size_t count)
+{
+	u64 pos;
+	long start;
+	ssize_t n;
+
+	if (!(in->mode & FMODE_READ) || !(out->mode & FMODE_WRITE))
+		return -EBADF;
+	if (!file_positioned(in))
+		return -EINVAL;
+	if (out->flags & O_APPEND)
+		return -EINVAL;
+	if (offset) {
+		if (get_user(start, offset))
+			return -EFAULT;
+		if (start < 0)
+			return -EINVAL;
+		pos = (u64)start;
+	} else {
+		pos = READ_ONCE(in->pos);
+	}
+	n = send_all(out, in, &pos, MIN(count, MAX_RW_COUNT));
+	if (n > 0 && offset && put_user((long)pos, offset))
+		return -EFAULT;
+	if (n > 0 && !offset)
+		WRITE_ONCE(in->pos, pos);
+	return n;
+}
+
+long sys_sendfile(int out_fd, int in_fd, long __user *offset, size_t count)
+{
+	struct file *out = file_get_io(out_fd), *in = file_get_io(in_fd);
+	ssize_t ret = -EBADF;
+
+	if (in && out)
+		ret = (ssize_t)count < 0 ? -EINVAL : sendfile_between(out, in, offset, count);
+	file_put(in);
+	file_put(out);
+	return ret;
+}
+
+/* ---- seeking and syncing ---- */
+
+long sys_lseek(int fd, long offset, int whence)
+{
+	struct file *f = file_get_io(fd);
+	s64 ret;
+
+	if (!f)
+		return -EBADF;
+	if (whence < 0 || whence > SEEK_HOLE)
+		ret = -EINVAL;
+	else
+		ret = f->ops && f->ops->lseek ? f->ops->lseek(f, offset, whence) : -ESPIPE;
+	file_put(f);
+	return ret;
+}
+
+/* Everything lives in memory and is as safe there as it will ever be. */
+static long sync_fd(int fd)
+{
+	struct file *f = file_get_io(fd);
+	long ret = 0;
+
+	if (!f)
+		return -EBADF;
+	if (!inode_is(f->inode, S_IFREG) && !inode_is(f->inode, S_IFDIR))
+		ret = -EINVAL;
+	file_put(f);
+	return ret;
+}
+
+long sys_fsync(int fd)
+{
+	return sync_fd(fd);
+}
+
+long sys_fdatasync(int fd)
+{
+	return sync_fd(fd);
+}
+
+long sys_sync(void)
+{
+	return 0;
+}

@@ -1,0 +1,166 @@
+/* Open directories: getdents64(2) and seeking in them. */
+#include "kernel/fs/vfs.h"
+#include "kernel/sys/syscall.h"
+#include "kernel/task.h"
+
+static ssize_t directory_read(struct file *f __maybe_unused, struct io *io __maybe_unused,
+			      u64 *pos __maybe_unused)
+{
+	return -EISDIR;
+}
+
+static s64 directory_lseek(struct file *f, s64 offset, int whence)
+{
+	s64 to = -EINVAL;
+
+	mutex_lock(&f->inode->lock);
+	if (whence == SEEK_SET)
+		to = offset;
+	else if (whence == SEEK_CUR && __builtin_add_overflow((s64)f->pos, offset, &to))
+		to = -EOVERFLOW;
+	if (to >= 0)
+		f->pos = (u64)to;
+	else if (to != -EOVERFLOW)
+		to = -EINVAL;
+	mutex_unlock(&f->inode->lock);
+	return to;
+}
+
+/* Where the last call ended: the search for the next entry begins there. */
+static void remember(struct file *f, struct dentry *d)
+{
+	struct dentry *old = f->private;
+
+	f->private = d ? dentry_get(d) : NULL;
+	dentry_put(old);
+}
+
+static bool emit_dots(struct file *f, dir_emit_fn emit, void *arg)
+{
+	struct dentry *parent;
+	bool ok;
+
+	if (f->pos == 0) {
+		if (!emit(arg, ".", 1, 1, f->inode->ino, S_DT(S_IFDIR)))
+			return false;
+		f->pos = 1;
+	}
+	if (f->pos == 1) {
+		parent = dentry_parent(f->dentry);
+		ok = emit(arg, "..", 2, 2, parent->inode->ino, S_DT(S_IFDIR));
+		dentry_put(parent);
+		if (!ok)
+			return false;
+		f->pos = 2;
+	}
+	return true;
+}
+
+/* An entry's cookie is its position; the position behind it is one more. */
+static int directory_iterate(struct file *f, dir_emit_fn emit, void *arg)
+{
+	struct dentry *d, *last = NULL;
+	int err = 0;
+
+	mutex_lock(&f->inode->lock);
+	if (directory_dead(f->inode->dir)) {
+		err = -ENOENT;
+	} else if (emit_dots(f, emit, arg)) {
+		while ((d = directory_next(f->dentry, f->pos, last ? last : f->private)) != NULL) {
+			if (!emit(arg, d->name, d->len, d->cookie + 1, d->inode->ino, S_DT(d->inode->mode)))
+				break;
+			f->pos = d->cookie + 1;
+			last = d;
+		}
+		if (last)
+			remember(f, last);
+	}
+	mutex_unlock(&f->inode->lock);
+	inode_accessed(f->inode);
+	return err;
+}
+
+static void directory_release(struct file *f)
+{
+	dentry_put(f->private);
+}
+
+const struct file_ops directory_file_ops = {
+	.read = directory_read,
+	.lseek = directory_lseek,
+	.iterate = directory_iterate,
+	.release = directory_release,
+	.positioned = true,
+};
+
+/* ---- getdents64 ---- */
+
+struct dirent64_head {
+	u64 ino;
+	s64 off;
+	u16 reclen;
+	u8 type;
+	char name[];
+} __packed;
+#define DIRENT_HEAD 19
+
+/* Entries are gathered in a kernel page, because emit() runs under the directory's lock. */
+struct gather {
+	char *page;
+	size_t used, room;
+	bool too_small; /* not even one entry fitted */
+};
+
+static bool gather_entry(void *arg, const char *name, u32 len, u64 cookie, ino_t ino, u32 type)
+{
+	struct gather *g = arg;
+	size_t reclen = ALIGN_UP(DIRENT_HEAD + len + 1, 8UL);
+	struct dirent64_head *e = (void *)(g->page + g->used);
+
+	if (reclen > g->room - g->used) {
+		g->too_small = g->used == 0;
+		return false;
+	}
+	memset(e, 0, reclen);
+	e->ino = ino;
+	e->off = (s64)cookie;
+	e->reclen = (u16)reclen;
+	e->type = (u8)type;
+	memcpy(e->name, name, len);
+	g->used += reclen;
+	return true;
+}
+
+static long get_entries(struct file *f, void __user *buf, size_t count)
+{
+	struct gather g = {.room = MIN(count, (size_t)PATH_MAX)};
+	u64 start = READ_ONCE(f->pos);
+	int err;
+
+	if (!f->ops || !f->ops->iterate)
+		return -ENOTDIR;
+	g.page = name_alloc();
+	if (!g.page)
+		return -ENOMEM;
+	err = f->ops->iterate(f, gather_entry, &g);
+	if (!err && g.too_small)
+		err = -EINVAL;
+	if (!err && copy_to_user(buf, g.page, g.used)) {
+		WRITE_ONCE(f->pos, start);
+		err = -EFAULT;
+	}
+	putname(g.page);
+	return err ? err : (long)g.used;
+}
+
+long sys_getdents64(int fd, void __user *buf, size_t count)
+{
+	struct file *f = file_get_io(fd);
+	long ret;
+
+	if (!f)
+		return -EBADF;
+	ret = get_entries(f, buf, count);
+	file_put(f);
+	return ret;
+}

@@ -1,0 +1,181 @@
+/*
+ * rename(2). One rename at a time changes which directory is below which (rename_lock), so the question "would this
+ * directory come to lie inside itself?" has an answer that stays true until we are done.
+ */
+#include "kernel/fs/vfs.h"
+#include "kernel/sys/syscall.h"
+#include "kernel/task.h"
+
+/* Both parents, the upper one first: rmdir locks a parent and then its child, and must never wait the other way. */
+static void lock_parents(struct dentry *a, struct dentry *b)
+{
+	if (a == b) {
+		mutex_lock(&a->inode->lock);
+	} else if (dentry_is_below(a, b)) {
+		mutex_lock(&b->inode->lock);
+		mutex_lock_nested(&a->inode->lock);
+	} else {
+		mutex_lock(&a->inode->lock);
+		mutex_lock_nested(&b->inode->lock);
+	}
+}
+
+static void unlock_parents(struct dentry *a, struct dentry *b)
+{
+	mutex_unlock(&a->inode->lock);
+	if (a != b)
+		mutex_unlock(&b->inode->lock);
+}
+
+static int may_take(struct dentry *dir, struct dentry *d)
+{
+	const struct inode *in = dir->inode;
+	uid_t me = current->cred->fsuid;
+	int err = inode_permission(in, MAY_WRITE | MAY_EXEC);
+
+	if (!err && (in->mode & S_ISVTX) && me != 0 && me != d->inode->uid && me != in->uid)
+		err = -EPERM;
+	return err;
+}
+
+/* Types and permissions of what moves and of what is in its way (NULL: nothing). */
+static int may_rename(struct walk *from, struct dentry *d, struct walk *to, struct dentry *victim)
+{
+	bool is_dir = inode_is(d->inode, S_IFDIR);
+	int err = may_take(from->at, d);
+
+	if (err)
+		return err;
+	if (victim)
+		err = may_take(to->at, victim);
+	else
+		err = directory_dead(to->at->inode->dir) ? -ENOENT :
+							   inode_permission(to->at->inode, MAY_WRITE | MAY_EXEC);
+	if (err)
+		return err;
+	if (!is_dir && (from->slash || to->slash))
+		return -ENOTDIR;
+	/* a directory that changes its parent has its ".." rewritten */
+	if (is_dir && from->at != to->at && inode_permission(d->inode, MAY_WRITE))
+		return -EACCES;
+	if (!victim)
+		return 0;
+	if (is_dir != inode_is(victim->inode, S_IFDIR))
+		return is_dir ? -ENOTDIR : -EISDIR;
+	return 0;
+}
+
+static int rename_over(struct walk *from, struct dentry *d, struct walk *to, struct dentry *victim)
+{
+	const struct inode_ops *ops = to->at->inode->ops;
+	bool victim_dir = victim && inode_is(victim->inode, S_IFDIR);
+	int err;
+
+	if (!ops->rename)
+		return -EPERM;
+	if (victim_dir)
+		mutex_lock_nested(&victim->inode->lock);
+	if (victim_dir && directory_size(victim->inode->dir))
+		err = -ENOTEMPTY;
+	else
+		err = ops->rename(from->at, d, to->at, &to->last, victim);
+	if (victim_dir)
+		mutex_unlock(&victim->inode->lock);
+	return err;
+}
+
+/* Everything is locked; `victim` is what stands at the new name, or NULL. */
+static int rename_locked(struct walk *from, struct dentry *d, struct walk *to, struct dentry *victim,
+			 unsigned int flags)
+{
+	int err;
+
+	if (victim && (flags & RENAME_NOREPLACE))
+		return -EEXIST;
+	if (dentry_is_below(to->at, d))
+		return -EINVAL; /* into itself */
+	if (victim && dentry_is_below(from->at, victim))
+		return -ENOTEMPTY; /* over a directory that we are in */
+	if (victim && victim->inode == d->inode)
+		return 0; /* two names of one file: rename(2) says to do nothing */
+	err = may_rename(from, d, to, victim);
+	return err ? err : rename_over(from, d, to, victim);
+}
+
+static int rename_walked(struct walk *from, struct walk *to, unsigned int flags)
+{
+	struct dentry *d, *victim = NULL;
+	int err = 0;
+
+	if (from->type != LAST_NAME || to->type != LAST_NAME)
+		return -EBUSY;
+	mutex_lock(&rename_lock);
+	lock_parents(from->at, to->at);
+	d = walk_lookup_last(from);
+	if (IS_ERR(d)) {
+		err = (int)PTR_ERR(d);
+		goto out;
+	}
+	victim = walk_lookup_last(to);
+	if (IS_ERR(victim)) {
+		if (PTR_ERR(victim) != -ENOENT)
+			err = (int)PTR_ERR(victim);
+		victim = NULL;
+	}
+	if (!err)
+		err = rename_locked(from, d, to, victim, flags);
+out:
+	unlock_parents(from->at, to->at);
+	mutex_unlock(&rename_lock);
+	if (!IS_ERR(d))
+		dentry_put(d);
+	dentry_put(victim);
+	return err;
+}
+
+static long rename_paths(int fromfd, const char *from, int tofd, const char *to, unsigned int flags)
+{
+	struct walk a, b;
+	int err = walk_parent(&a, fromfd, from);
+
+	if (err)
+		return err;
+	err = walk_parent(&b, tofd, to);
+	if (!err) {
+		err = rename_walked(&a, &b, flags);
+		walk_end(&b);
+	}
+	walk_end(&a);
+	return err;
+}
+
+long sys_renameat2(int fromfd, const char __user *from, int tofd, const char __user *to, unsigned int flags)
+{
+	char *old, *new;
+	long err;
+
+	if (flags & ~(u32)RENAME_NOREPLACE)
+		return -EINVAL;
+	old = getname(from);
+	if (IS_ERR(old))
+		return PTR_ERR(old);
+	new = getname(to);
+	if (IS_ERR(new)) {
+		putname(old);
+		return PTR_ERR(new);
+	}
+	err = rename_paths(fromfd, old, tofd, new, flags);
+	putname(new);
+	putname(old);
+	return err;
+}
+
+long sys_renameat(int fromfd, const char __user *from, int tofd, const char __user *to)
+{
+	return sys_renameat2(fromfd, from, tofd, to, 0);
+}
+
+long sys_rename(const char __user *from, const char __user *to)
+{
+	return sys_renameat2(AT_FDCWD, from, AT_FDCWD, to, 0);
+}

@@ -1,0 +1,164 @@
+/* Looking at files: the stat family, access, readlink, statfs. */
+#include "kernel/fs/vfs.h"
+#include "kernel/sys/syscall.h"
+#include "kernel/task.h"
+
+#include <linux/magic.h>
+
+/* ---- stat ---- */
+
+long sys_newfstatat(int dirfd, const char __user *path, struct stat __user *ust, int flags)
+{
+	struct stat st;
+	struct dentry *d;
+	struct file *f;
+	char first = 1;
+	int err;
+
+	if (flags & ~(AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT | AT_EMPTY_PATH))
+		return -EINVAL;
+	/* the C library's fstat(): an empty path, so that pipes, which have no dentry, must work too */
+	if ((flags & AT_EMPTY_PATH) && dirfd >= 0) {
+		if (path && get_user(first, path))
+			return -EFAULT;
+		if (!path || !first) {
+			f = file_get_fd(dirfd);
+			if (!f)
+				return -EBADF;
+			inode_stat(f->inode, &st);
+			file_put(f);
+			goto out;
+		}
+	}
+	err = user_path(dirfd, path,
+			(flags & AT_SYMLINK_NOFOLLOW ? 0 : WALK_FOLLOW) |
+				(flags & AT_EMPTY_PATH ? WALK_EMPTY : 0),
+			&d);
+	if (err)
+		return err;
+	inode_stat(d->inode, &st);
+	dentry_put(d);
+out:
+	return copy_to_user(ust, &st, sizeof(st)) ? -EFAULT : 0;
+}
+
+long sys_stat(const char __user *path, struct stat __user *st)
+{
+	return sys_newfstatat(AT_FDCWD, path, st, 0);
+}
+
+long sys_lstat(const char __user *path, struct stat __user *st)
+{
+	return sys_newfstatat(AT_FDCWD, path, st, AT_SYMLINK_NOFOLLOW);
+}
+
+long sys_fstat(int fd, struct stat __user *ust)
+{
+	struct file *f = file_get_fd(fd);
+	struct stat st;
+
+	if (!f)
+		return -EBADF;
+	inode_stat(f->inode, &st);
+	file_put(f);
+	return copy_to_user(ust, &st, sizeof(st)) ? -EFAULT : 0;
+}
+
+/* ---- access ---- */
+
+long sys_faccessat2(int dirfd, const char __user *path, int mode, int flags)
+{
+	const struct cred *c = current->cred;
+	struct dentry *d;
+	int err;
+
+	if ((mode & ~(MAY_READ | MAY_WRITE | MAY_EXEC)) ||
+	    (flags & ~(AT_EACCESS | AT_SYMLINK_NOFOLLOW | AT_EMPTY_PATH)))
+		return -EINVAL;
+	err = user_path(dirfd, path,
+			(flags & AT_SYMLINK_NOFOLLOW ? 0 : WALK_FOLLOW) |
+				(flags & AT_EMPTY_PATH ? WALK_EMPTY : 0),
+			&d);
+	if (err)
+		return err;
+	/* the question is what the *real* user may do: access(2) is for set-user-id programs */
+	if (mode)
+		err = flags & AT_EACCESS ? inode_permission(d->inode, mode) :
+					   inode_permission_as(d->inode, mode, c->uid, c->gid);
+	dentry_put(d);
+	return err;
+}
+
+long sys_faccessat(int dirfd, const char __user *path, int mode)
+{
+	return sys_faccessat2(dirfd, path, mode, 0);
+}
+
+long sys_access(const char __user *path, int mode)
+{
+	return sys_faccessat2(AT_FDCWD, path, mode, 0);
+}
+
+/* ---- readlink ---- */
+
+long sys_readlinkat(int dirfd, const char __user *path, char __user *buf, size_t size)
+{
+	struct dentry *d;
+	long ret;
+	int err;
+
+	if ((int)size <= 0)
+		return -EINVAL;
+	err = user_path(dirfd, path, WALK_EMPTY, &d);
+	if (err)
+		return err;
+	if (!inode_is(d->inode, S_IFLNK)) {
+		ret = -EINVAL;
+	} else {
+		size = MIN(size, strlen(d->inode->target));
+		ret = copy_to_user(buf, d->inode->target, size) ? -EFAULT : (long)size;
+	}
+	dentry_put(d);
+	return ret;
+}
+
+long sys_readlink(const char __user *path, char __user *buf, size_t size)
+{
+	return sys_readlinkat(AT_FDCWD, path, buf, size);
+}
+
+/* ---- statfs ---- */
+
+static long put_statfs(struct statfs __user *ust)
+{
+	struct statfs st = {.f_type = TMPFS_MAGIC,
+			    .f_bsize = PAGE_SIZE,
+			    .f_frsize = PAGE_SIZE,
+			    .f_blocks = (long)nr_total_pages(),
+			    .f_bfree = (long)nr_free_pages(),
+			    .f_bavail = (long)nr_free_pages(),
+			    .f_namelen = NAME_MAX};
+
+	return copy_to_user(ust, &st, sizeof(st)) ? -EFAULT : 0;
+}
+
+long sys_statfs(const char __user *path, struct statfs __user *st)
+{
+	struct dentry *d;
+	int err = user_path(AT_FDCWD, path, WALK_FOLLOW, &d);
+
+	if (err)
+		return err;
+	dentry_put(d);
+	return put_statfs(st);
+}
+
+long sys_fstatfs(int fd, struct statfs __user *st)
+{
+	struct file *f = file_get_fd(fd);
+
+	if (!f)
+		return -EBADF;
+	file_put(f);
+	return put_statfs(st);
+}

@@ -1,0 +1,322 @@
+/*
+ * tmpfs: a file system in memory. Its directories are the dentry tree itself (dentry.c); the contents of a regular file
+ * are a vm_object, whose pages mmap() puts straight into address spaces.
+ */
+#include "kernel/fs/vfs.h"
+#include "kernel/signal.h"
+#include "kernel/task.h"
+#include "mm/slab.h"
+
+/* ---- inodes ---- */
+
+static int init_contents(struct inode *i, const struct node_spec *spec)
+{
+	switch (i->mode & S_IFMT) {
+	case S_IFREG:
+		i->object = object_create("tmpfs", 0);
+		i->ops = &tmpfs_file_inode_ops;
+		i->fops = &tmpfs_file_ops;
+		return i->object ? 0 : -ENOMEM;
+	case S_IFDIR:
+		i->dir = directory_create();
+		i->ops = &tmpfs_dir_ops;
+		i->fops = &directory_file_ops;
+		i->nlink = 2;
+		return i->dir ? 0 : -ENOMEM;
+	case S_IFLNK:
+		i->target = kstrdup(spec->target);
+		return i->target ? 0 : -ENOMEM;
+	case S_IFCHR:
+		i->fops = &chrdev_ops;
+		return 0;
+	case S_IFIFO:
+		i->fops = &fifo_ops;
+		return 0;
+	default:
+		i->fops = &no_device_ops;
+		return 0;
+	}
+}
+
+struct inode *tmpfs_new_inode(const struct node_spec *spec)
+{
+	struct inode *i = inode_alloc(spec);
+	int err;
+
+	if (!i)
+		return ERR_PTR(-ENOMEM);
+	err = init_contents(i, spec);
+	if (err) {
+		inode_put(i);
+		return ERR_PTR(err);
+	}
+	return i;
+}
+
+/* ---- directories ---- */
+
+static void nlink_add(struct inode *i, int n)
+{
+	__atomic_add_fetch(&i->nlink, (u32)n, __ATOMIC_RELAXED);
+}
+
+struct dentry *tmpfs_make(struct dentry *dir, const struct qname *name, const struct node_spec *spec)
+{
+	struct inode *i = tmpfs_new_inode(spec);
+	struct dentry *d;
+
+	if (IS_ERR(i))
+		return (struct dentry *)i;
+	d = dentry_alloc(name, i);
+	if (!d) {
+		inode_put(i);
+		return ERR_PTR(-ENOMEM);
+	}
+	if (inode_is(i, S_IFREG))
+		strlcpy(i->object->name, d->name, sizeof(i->object->name));
+	if (inode_is(i, S_IFDIR))
+		nlink_add(dir->inode, 1);
+	directory_add(dir, d);
+	inode_modified(dir->inode);
+	return d;
+}
+
+static int tmpfs_link(struct dentry *dir, const struct qname *name, struct inode *inode)
+{
+	struct dentry *d = dentry_alloc(name, inode);
+
+	if (!d)
+		return -ENOMEM;
+	inode_get(inode);
+	nlink_add(inode, 1);
+	inode_changed(inode);
+	directory_add(dir, d);
+	inode_modified(dir->inode);
+	dentry_put(d);
+	return 0;
+}
+
+/* The name is gone; what is left lives on as long as somebody has it open. */
+static void lost_name(struct dentry *dir, struct inode *i)
+{
+	if (inode_is(i, S_IFDIR)) {
+		nlink_add(i, -2);
+		nlink_add(dir->inode, -1);
+	} else {
+		nlink_add(i, -1);
+	}
+	inode_changed(i);
+}
+
+static int tmpfs_remove(struct dentry *dir, struct dentry *d)
+{
+	lost_name(dir, d->inode);
+	directory_remove(dir, d);
+	inode_modified(dir->inode);
+	return 0;
+}
+
+static int tmpfs_rename(struct dentry *from, struct dentry *d, struct dentry *to, const struct qname *name,
+			struct dentry *victim)
+{
+	int err = directory_move(from, d, to, name, victim);
+
+	if (err)
+		return err;
+	if (victim)
+		lost_name(to, victim->inode);
+	if (inode_is(d->inode, S_IFDIR) && from != to) {
+		nlink_add(from->inode, -1);
+		nlink_add(to->inode, 1);
+	}
+	inode_changed(d->inode);
+	inode_modified(from->inode);
+	inode_modified(to->inode);
+	return 0;
+}
+
+const struct inode_ops tmpfs_dir_ops = {
+	.lookup = directory_lookup,
+	.make = tmpfs_make,
+	.link = tmpfs_link,
+	.remove = tmpfs_remove,
+	.rename = tmpfs_rename,
+};
+
+/* ---- regular files ---- */
+
+static int over_limit(void)
+{
+	send_signal(SIGXFSZ, NULL, current, false);
+	return -EFBIG;
+}
+
+static int tmpfs_truncate(struct inode *i, u64 size)
+{
+	if (size > READ_ONCE(current->signal->rlim[RLIMIT_FSIZE].rlim_cur) && size > i->object->size)
+		return over_limit();
+	object_resize(i->object, size);
+	return 0;
+}
+
+const struct inode_ops tmpfs_file_inode_ops = {.truncate = tmpfs_truncate};
+
+/* Up to the end of one page. A page that was never written reads as zeroes without coming into being. */
+static ssize_t read_page(struct vm_object *obj, struct io *io, u64 pos, size_t n)
+{
+	struct page *page;
+	size_t in_page = pos & ~PAGE_MASK, got;
+	int err = object_get_page(obj, pos >> PAGE_SHIFT, false, &page);
+
+	if (err)
+		return err == -EFBIG ? 0 : err; /* it was truncated under our hands */
+	if (!page)
+		return (ssize_t)io_zero(io, n);
+	got = io_store(io, (char *)page_to_virt(page) + in_page, n);
+	put_page(page);
+	return (ssize_t)got;
+}
+
+static ssize_t read_at(struct vm_object *obj, struct io *io, u64 *pos)
+{
+	u64 size = READ_ONCE(obj->size);
+	ssize_t done = 0;
+
+	while (io->left && *pos < size) {
+		size_t n = MIN(MIN(io->left, size - *pos), PAGE_SIZE - (*pos & ~PAGE_MASK));
+		ssize_t got = read_page(obj, io, *pos, n);
+
+		if (got < 0)
+			return done ? done : got;
+		*pos += (u64)got;
+		done += got;
+		if ((size_t)got < n)
+			return done ? done : got == 0 && READ_ONCE(obj->size) <= *pos ? 0 : -EFAULT;
+	}
+	return done;
+}
+
+static ssize_t tmpfs_read(struct file *f, struct io *io, u64 *pos)
+{
+	struct inode *i = f->inode;
+	ssize_t ret;
+
+	if (pos) {
+		ret = read_at(i->object, io, pos);
+	} else {
+		mutex_lock(&i->lock); /* the position is shared by all that have this opening */
+		ret = read_at(i->object, io, &f->pos);
+		mutex_unlock(&i->lock);
+	}
+	if (!(f->flags & O_NOATIME))
+		inode_accessed(i);
+	return ret;
+}
+
+/* Up to the end of one page; the file grows to hold it, and shrinks back when nothing came. */
+static ssize_t write_page(struct vm_object *obj, struct io *io, u64 pos, size_t n)
+{
+	u64 old = obj->size;
+	struct page *page;
+	size_t got;
+	int err;
+
+	if (pos + n > old)
+		object_resize(obj, pos + n);
+	err = object_get_page(obj, pos >> PAGE_SHIFT, true, &page);
+	if (err) {
+		object_resize(obj, old);
+		return err;
+	}
+	got = io_fetch(io, (char *)page_to_virt(page) + (pos & ~PAGE_MASK), n);
+	put_page(page);
+	if (got < n && pos + n > old)
+		object_resize(obj, MAX(old, pos + got));
+	return got ? (ssize_t)got : -EFAULT;
+}
+
+static ssize_t write_at(struct vm_object *obj, struct io *io, u64 *pos)
+{
+	u64 limit = MIN(READ_ONCE(current->signal->rlim[RLIMIT_FSIZE].rlim_cur), (u64)MAX_FILE_SIZE);
+	ssize_t done = 0;
+
+	if (*pos >= limit && io->left)
+		return *pos >= (u64)MAX_FILE_SIZE ? -EFBIG : over_limit();
+	while (io->left && *pos < limit) {
+		size_t n = MIN(MIN(io->left, limit - *pos), PAGE_SIZE - (*pos & ~PAGE_MASK));
+		ssize_t got = write_page(obj, io, *pos, n);
+
+		if (got < 0)
+			return done ? done : got == -ENOMEM ? -ENOSPC : got;
+		*pos += (u64)got;
+		done += got;
+		if ((size_t)got < n)
+			break;
+	}
+	return done;
+}
+
+static ssize_t tmpfs_write(struct file *f, struct io *io, u64 *pos)
+{
+	struct inode *i = f->inode;
+	u64 *at = pos ? pos : &f->pos;
+	ssize_t ret;
+
+	mutex_lock(&i->lock);
+	if (f->flags & O_APPEND)
+		*at = i->object->size;
+	ret = write_at(i->object, io, at);
+	if (ret > 0) {
+		/* what somebody else wrote must not run as its owner */
+		if ((i->mode & (S_ISUID | S_ISGID)) && current->cred->fsuid != 0)
+			i->mode &= ~(mode_t)(S_ISUID | (i->mode & 0010 ? S_ISGID : 0));
+		inode_modified(i);
+	}
+	mutex_unlock(&i->lock);
+	return ret;
+}
+
+/* Holes are not searched for: the whole file counts as data, as lseek(2) allows. */
+static s64 seek_target(struct file *f, s64 offset, int whence)
+{
+	s64 size = (s64)f->inode->object->size;
+	s64 base;
+
+	switch (whence) {
+	case SEEK_SET:
+		base = 0;
+		break;
+	case SEEK_CUR:
+		base = (s64)f->pos;
+		break;
+	case SEEK_END:
+		base = size;
+		break;
+	default:
+		if (offset < 0 || offset >= size)
+			return -ENXIO;
+		return whence == SEEK_DATA ? offset : size;
+	}
+	if (__builtin_add_overflow(base, offset, &base))
+		return offset > 0 ? -EOVERFLOW : -EINVAL;
+	return base < 0 ? -EINVAL : base;
+}
+
+static s64 tmpfs_lseek(struct file *f, s64 offset, int whence)
+{
+	s64 to;
+
+	mutex_lock(&f->inode->lock);
+	to = seek_target(f, offset, whence);
+	if (to >= 0)
+		f->pos = (u64)to;
+	mutex_unlock(&f->inode->lock);
+	return to;
+}
+
+const struct file_ops tmpfs_file_ops = {
+	.read = tmpfs_read,
+	.write = tmpfs_write,
+	.lseek = tmpfs_lseek,
+	.positioned = true,
+};

@@ -1,0 +1,244 @@
+/*
+ * Job control: which session a terminal belongs to, which group is in front, and what happens to the others.
+ * credentials(7), tcsetpgrp(3). The fields are guarded by tasklist_lock.
+ */
+#include "kernel/fs/tty_internal.h"
+#include "kernel/task.h"
+
+/* Caller holds tasklist_lock. */
+static struct pid *current_pid(enum pid_type type)
+{
+	return current->group_leader->pids[type];
+}
+
+/* Every process of the session gets, or loses, the terminal. Caller holds tasklist_lock. */
+static void session_set_tty(struct pid *session, struct tty *t)
+{
+	struct task *p;
+
+	list_for_each_entry(p, &session->tasks[PIDTYPE_SID], pid_links[PIDTYPE_SID])
+		p->signal->tty = t;
+}
+
+/* The old value, for put_pid() outside of the lock. */
+static struct pid *replace_pid(struct pid **where, struct pid *with)
+{
+	struct pid *old = *where;
+
+	*where = with ? get_pid(with) : NULL;
+	return old;
+}
+
+bool tty_is_controlling(struct tty *t)
+{
+	bool yes;
+
+	spin_lock(&tasklist_lock);
+	yes = current->signal->tty == t;
+	spin_unlock(&tasklist_lock);
+	return yes;
+}
+
+static bool ignored_or_blocked(int sig)
+{
+	return (current->blocked & sigmask(sig)) ||
+	       current->sighand->action[sig - 1].handler == (u64)SIG_IGN;
+}
+
+/* While the shell reads the keyboard nobody is in front. */
+static bool in_background(struct tty *t)
+{
+	bool background = false;
+
+	spin_lock(&tasklist_lock);
+	if (current->signal->tty == t && (t->pgrp || READ_ONCE(t->shell_owns)))
+		background = current_pid(PIDTYPE_PGID) != t->pgrp;
+	spin_unlock(&tasklist_lock);
+	return background;
+}
+
+int tty_check_job(struct tty *t, int sig)
+{
+	if (!in_background(t))
+		return 0;
+	if (ignored_or_blocked(sig))
+		return sig == SIGTTIN ? -EIO : 0;
+	if (is_current_pgrp_orphaned())
+		return -EIO; /* nobody is left to continue it */
+	spin_lock(&tasklist_lock);
+	kill_pgrp_locked(current_pid(PIDTYPE_PGID), sig, NULL);
+	spin_unlock(&tasklist_lock);
+	return -ERESTARTSYS;
+}
+
+void tty_signal_foreground(struct tty *t, int sig)
+{
+	spin_lock(&tasklist_lock);
+	if (t->pgrp)
+		kill_pgrp_locked(t->pgrp, sig, NULL);
+	spin_unlock(&tasklist_lock);
+}
+
+/* ---- for the shell ---- */
+
+void tty_set_foreground(struct tty *t, struct pid *session, struct pid *pgrp)
+{
+	struct pid *old_session, *old_pgrp;
+
+	spin_lock(&tasklist_lock);
+	if (t->session && t->session != session)
+		session_set_tty(t->session, NULL);
+	if (session)
+		session_set_tty(session, t);
+	old_session = replace_pid(&t->session, session);
+	old_pgrp = replace_pid(&t->pgrp, pgrp);
+	spin_unlock(&tasklist_lock);
+	put_pid(old_session);
+	put_pid(old_pgrp);
+}
+
+struct pid *tty_get_foreground(struct tty *t)
+{
+	struct pid *pgrp;
+
+	spin_lock(&tasklist_lock);
+	pgrp = t->pgrp ? get_pid(t->pgrp) : NULL;
+	spin_unlock(&tasklist_lock);
+	return pgrp;
+}
+
+/* ---- end of a session ---- */
+
+void tty_disassociate(struct task *leader)
+{
+	struct pid *session = NULL, *pgrp = NULL;
+	struct tty *t;
+
+	spin_lock(&tasklist_lock);
+	t = leader->signal->tty;
+	if (t && t->session && t->session == leader->group_leader->pids[PIDTYPE_SID]) {
+		if (t->pgrp) {
+			kill_pgrp_locked(t->pgrp, SIGHUP, NULL);
+			kill_pgrp_locked(t->pgrp, SIGCONT, NULL);
+		}
+		session_set_tty(t->session, NULL);
+		session = replace_pid(&t->session, NULL);
+		pgrp = replace_pid(&t->pgrp, NULL);
+	}
+	leader->signal->tty = NULL;
+	spin_unlock(&tasklist_lock);
+	put_pid(session);
+	put_pid(pgrp);
+}
+
+/* TIOCNOTTY: a session leader takes the terminal from its whole session, anybody else only from himself. */
+long tty_give_up(struct tty *t)
+{
+	if (!tty_is_controlling(t))
+		return -ENOTTY;
+	if (current->signal->session_leader) {
+		tty_disassociate(current);
+	} else {
+		spin_lock(&tasklist_lock);
+		current->signal->tty = NULL;
+		spin_unlock(&tasklist_lock);
+	}
+	return 0;
+}
+
+/* ---- ioctls ---- */
+
+/* TIOCSCTTY: only a session leader without a terminal may; root may take one away from another session. */
+long tty_make_controlling(struct tty *t, bool steal)
+{
+	struct pid *old_session = NULL, *old_pgrp = NULL;
+	long err = 0;
+
+	spin_lock(&tasklist_lock);
+	if (current->signal->tty == t && t->session == current_pid(PIDTYPE_SID))
+		goto out;
+	if (!current->signal->session_leader || current->signal->tty) {
+		err = -EPERM;
+		goto out;
+	}
+	if (t->session) {
+		if (!steal || current->cred->euid != 0) {
+			err = -EPERM;
+			goto out;
+		}
+		session_set_tty(t->session, NULL);
+	}
+	old_session = replace_pid(&t->session, current_pid(PIDTYPE_SID));
+	old_pgrp = replace_pid(&t->pgrp, current_pid(PIDTYPE_PGID));
+	current->signal->tty = t;
+out:
+	spin_unlock(&tasklist_lock);
+	put_pid(old_session);
+	put_pid(old_pgrp);
+	return err;
+}
+
+/* The number of *which (a pid of the tty), if the tty is ours; 0 when there is none. */
+static long get_number(struct tty *t, struct pid **which, pid_t __user *out)
+{
+	pid_t nr = 0;
+	bool ours;
+
+	spin_lock(&tasklist_lock);
+	ours = current->signal->tty == t;
+	if (*which)
+		nr = (*which)->nr;
+	spin_unlock(&tasklist_lock);
+	return ours ? put_user(nr, out) : -ENOTTY;
+}
+
+long tty_get_pgrp(struct tty *t, pid_t __user *out)
+{
+	return get_number(t, &t->pgrp, out);
+}
+
+long tty_get_sid(struct tty *t, pid_t __user *out)
+{
+	return get_number(t, &t->session, out);
+}
+
+/* The group must be one of the caller's session. Caller holds tasklist_lock. */
+static long may_be_foreground(struct tty *t, struct pid *pgrp)
+{
+	struct task *member;
+
+	if (current->signal->tty != t || t->session != current_pid(PIDTYPE_SID))
+		return -ENOTTY;
+	member = pid_task(pgrp, PIDTYPE_PGID);
+	if (!member)
+		return -ESRCH;
+	return member->pids[PIDTYPE_SID] == t->session ? 0 : -EPERM;
+}
+
+long tty_set_pgrp(struct tty *t, const pid_t __user *in)
+{
+	struct pid *pgrp, *old = NULL;
+	pid_t nr;
+	long err;
+
+	if (!tty_is_controlling(t))
+		return -ENOTTY;
+	err = tty_check_job(t, SIGTTOU);
+	if (err)
+		return err;
+	if (get_user(nr, in))
+		return -EFAULT;
+	if (nr < 0)
+		return -EINVAL;
+	pgrp = find_get_pid(nr);
+	if (!pgrp)
+		return -ESRCH;
+	spin_lock(&tasklist_lock);
+	err = may_be_foreground(t, pgrp);
+	if (!err)
+		old = replace_pid(&t->pgrp, pgrp);
+	spin_unlock(&tasklist_lock);
+	put_pid(old);
+	put_pid(pgrp);
+	return err;
+}

@@ -1,0 +1,92 @@
+/*
+ * Kernel threads. All but the first few are children of kthreadd (pid 2), so that they inherit nothing from whoever
+ * happened to need them: a task that wants a thread leaves a request and wakes kthreadd.
+ */
+#include "kernel/lib/list.h"
+#include "kernel/task.h"
+
+struct kthread_request {
+	struct list_head link;
+	int (*fn)(void *);
+	void *arg;
+	const char *name;
+	struct task *result; /* with a reference, or ERR_PTR */
+	struct completion done;
+};
+
+static spinlock_t requests_lock = SPINLOCK_INIT(LOCK_FILES);
+static struct list_head requests = LIST_HEAD_INIT(requests); /* requests_lock */
+static struct wait_queue requests_wait = WAIT_QUEUE_INIT(requests_wait);
+static struct wait_queue exit_wait = WAIT_QUEUE_INIT(exit_wait);
+
+static struct kthread_request *next_request(void)
+{
+	struct kthread_request *req = NULL;
+
+	spin_lock(&requests_lock);
+	if (!list_empty(&requests)) {
+		req = list_first_entry(&requests, struct kthread_request, link);
+		list_del(&req->link);
+	}
+	spin_unlock(&requests_lock);
+	return req;
+}
+
+/* A new thread waits in here until its creator holds a reference to it. */
+static int kthread_entry(void *data)
+{
+	struct kthread_request *req = data;
+	int (*fn)(void *) = req->fn;
+	void *arg = req->arg;
+
+	current->sighand->action[SIGCHLD - 1].handler = (u64)SIG_DFL; /* not as kthreadd has it */
+	get_task(current);
+	req->result = current;
+	complete(&req->done); /* req is gone from here on */
+	do_exit(fn(arg));
+}
+
+int kthreadd(void *unused __maybe_unused)
+{
+	/* Nobody waits for kernel threads by wait4(): they are reaped as they end. */
+	current->sighand->action[SIGCHLD - 1].handler = (u64)SIG_IGN;
+	for (;;) {
+		struct kthread_request *req;
+		pid_t pid;
+
+		wait_event(&requests_wait, (req = next_request()) != NULL);
+		pid = kernel_thread(kthread_entry, req, req->name);
+		if (pid < 0) {
+			req->result = ERR_PTR(pid);
+			complete(&req->done);
+		}
+	}
+}
+
+struct task *kthread_create(int (*fn)(void *), void *arg, const char *name)
+{
+	struct kthread_request req = {.fn = fn, .arg = arg, .name = name};
+
+	completion_init(&req.done);
+	spin_lock(&requests_lock);
+	list_add_tail(&req.link, &requests);
+	spin_unlock(&requests_lock);
+	wake_up(&requests_wait);
+	wait_for_completion(&req.done);
+	return req.result;
+}
+
+void kthread_exited(void)
+{
+	wake_up_all(&exit_wait);
+}
+
+int kthread_join(struct task *p)
+{
+	int result;
+
+	wait_event(&exit_wait, READ_ONCE(p->exit_state) != 0);
+	result = p->exit_code;
+	put_task(p);
+	return result;
+}

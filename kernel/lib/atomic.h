@@ -1,0 +1,87 @@
+/* Atomic counters. All are sequentially consistent unless their name says otherwise. */
+#pragma once
+
+#include "kernel/lib/types.h"
+
+typedef struct {
+	int v;
+} atomic_t;
+
+#define ATOMIC_INIT(n) {(n)}
+#define READ_ONCE(x)	 (*(const volatile typeof(x) *)&(x))
+#define WRITE_ONCE(x, n) (*(volatile typeof(x) *)&(x) = (n))
+#define barrier()	 __asm__ volatile("" ::: "memory")
+
+static inline int atomic_read(const atomic_t *a)
+{
+	return __atomic_load_n(&a->v, __ATOMIC_ACQUIRE);
+}
+static inline void atomic_set(atomic_t *a, int n)
+{
+	__atomic_store_n(&a->v, n, __ATOMIC_RELEASE);
+}
+static inline int atomic_add_return(atomic_t *a, int n)
+{
+	return __atomic_add_fetch(&a->v, n, __ATOMIC_SEQ_CST);
+}
+static inline void atomic_inc(atomic_t *a)
+{
+	__atomic_add_fetch(&a->v, 1, __ATOMIC_SEQ_CST);
+}
+static inline void atomic_dec(atomic_t *a)
+{
+	__atomic_sub_fetch(&a->v, 1, __ATOMIC_SEQ_CST);
+}
+static inline bool atomic_dec_and_test(atomic_t *a)
+{
+	return __atomic_sub_fetch(&a->v, 1, __ATOMIC_SEQ_CST) == 0;
+}
+
+/* A reference count that sticks at its ceiling: an object over-referenced is leaked, never freed
+ * under somebody's feet. A drop below zero is a bug and panics. */
+typedef struct {
+	u32 n;
+} refcount_t;
+
+#define REFCOUNT_INIT(x)   {(x)}
+#define REFCOUNT_SATURATED 0x80000000u
+
+void refcount_underflow(const void *where) __noreturn;
+
+static inline u32 refcount_read(const refcount_t *r)
+{
+	return __atomic_load_n(&r->n, __ATOMIC_ACQUIRE);
+}
+static inline void refcount_set(refcount_t *r, u32 n)
+{
+	__atomic_store_n(&r->n, n, __ATOMIC_RELEASE);
+}
+static inline void refcount_inc(refcount_t *r)
+{
+	u32 n = __atomic_fetch_add(&r->n, 1, __ATOMIC_RELAXED);
+
+	if (unlikely(n >= REFCOUNT_SATURATED - 1))
+		refcount_set(r, REFCOUNT_SATURATED + REFCOUNT_SATURATED / 2);
+}
+/* Drop one reference; true when it was the last. */
+static inline __must_check bool refcount_dec_and_test(refcount_t *r)
+{
+	u32 n = __atomic_fetch_sub(&r->n, 1, __ATOMIC_ACQ_REL);
+
+	if (unlikely(n == 0))
+		refcount_underflow(r);
+	if (unlikely(n >= REFCOUNT_SATURATED))
+		refcount_set(r, REFCOUNT_SATURATED + REFCOUNT_SATURATED / 2);
+	return n == 1;
+}
+/* Take a reference unless the count has already fallen to zero. */
+static inline __must_check bool refcount_inc_not_zero(refcount_t *r)
+{
+	u32 n = refcount_read(r);
+
+	while (n != 0)
+		if (__atomic_compare_exchange_n(&r->n, &n, n >= REFCOUNT_SATURATED ? n : n + 1,
+						false, __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE))
+			return true;
+	return false;
+}

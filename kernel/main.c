@@ -1,0 +1,219 @@
+/*
+ * From the first C function to the first program.
+ *
+ * start_kernel() runs on the stack of the first task, which becomes the idle task when everything stands. Pid 1 adopts
+ * orphans and runs what the command line asks for, pid 2 makes kernel threads. Every other task comes out of do_fork().
+ */
+#include "arch/x86_64/arch.h"
+#include "boot/boot_info.h"
+#include "kernel/debug/debug.h"
+#include "kernel/debug/ktest.h"
+#include "kernel/fs/fs.h"
+#include "kernel/fs/tty.h"
+#include "kernel/lib/fault.h"
+#include "kernel/lib/log.h"
+#include "kernel/lib/string.h"
+#include "kernel/lib/tunable.h"
+#include "kernel/shell/puppet.h"
+#include "kernel/sys/syscall.h"
+#include "kernel/task.h"
+#include "kernel/time/timer.h"
+#include "mm/mm.h"
+#include "mm/slab.h"
+#include "mm/vmalloc.h"
+
+static struct sighand init_sighand = {.count = REFCOUNT_INIT(1),
+				      .lock = SPINLOCK_INIT(LOCK_SIGHAND)};
+static struct signal init_signal = {
+	.count = REFCOUNT_INIT(1),
+	.nr_threads = 1,
+	.live = 1,
+	.threads = {&init_task.thread_node, &init_task.thread_node},
+	.leader = &init_task,
+	.wait_chld = WAIT_QUEUE_INIT(init_signal.wait_chld),
+	.shared = {.queue = LIST_HEAD_INIT(init_signal.shared.queue)},
+};
+/* The group and session of the kernel itself: number 0, never in the pidmap. */
+static struct pid init_pid = {.count = REFCOUNT_INIT(1)};
+
+/* Pid 0: it was never forked, everything of it is written down here. boot/start.asm gives it init_stack. */
+struct task init_task = {
+	.stack = init_stack,
+	.usage = REFCOUNT_INIT(2),
+	.flags = PF_KTHREAD,
+	.active_mm = &init_mm,
+	.cred = &init_cred,
+	.signal = &init_signal,
+	.sighand = &init_sighand,
+	.pending = {.queue = LIST_HEAD_INIT(init_task.pending.queue)},
+	.real_parent = &init_task,
+	.parent = &init_task,
+	.children = LIST_HEAD_INIT(init_task.children),
+	.group_leader = &init_task,
+	.thread_node = {&init_signal.threads, &init_signal.threads},
+	.static_prio = NICE_TO_PRIO(0),
+	.prio = NICE_TO_PRIO(0),
+	.time_slice = 1,
+	.comm = "idle",
+};
+
+static const struct boot_info *boot;
+
+static void init_limits(void)
+{
+	struct rlimit64 *rlim = init_signal.rlim;
+	u64 nproc;
+
+	for (int i = 0; i < RLIM_NLIMITS; i++)
+		rlim[i] = (struct rlimit64){RLIM64_INFINITY, RLIM64_INFINITY};
+	nproc = max_threads / 2;
+	rlim[RLIMIT_STACK].rlim_cur = 8 * 1024 * 1024;
+	rlim[RLIMIT_CORE].rlim_cur = 0;
+	rlim[RLIMIT_NPROC] = (struct rlimit64){nproc, nproc};
+	rlim[RLIMIT_NOFILE] = (struct rlimit64){1024, 1024 * 1024};
+	rlim[RLIMIT_MEMLOCK] = (struct rlimit64){8 * 1024 * 1024, 8 * 1024 * 1024};
+	rlim[RLIMIT_SIGPENDING] = (struct rlimit64){nproc, nproc};
+	rlim[RLIMIT_MSGQUEUE] = (struct rlimit64){819200, 819200};
+	rlim[RLIMIT_NICE] = (struct rlimit64){0, 0};
+	rlim[RLIMIT_RTPRIO] = (struct rlimit64){0, 0};
+}
+
+static void init_task_links(void)
+{
+	for (int type = 0; type < PIDTYPE_MAX; type++) {
+		list_init(&init_pid.tasks[type]);
+		attach_pid(&init_task, type, &init_pid);
+	}
+	list_init(&init_task.run_list);
+	list_add_tail(&init_task.all, &all_tasks);
+}
+
+/* ---- pid 1 ---- */
+
+static void unpack_initramfs(void)
+{
+	for (u32 i = 0; i < boot->nr_modules; i++) {
+		const struct boot_module *m = &boot->modules[i];
+		const char *why = "";
+		int err = initramfs_unpack(phys_to_virt(m->start), m->end - m->start, &why);
+
+		if (err)
+			pr_err("initramfs %s: %s; what came before it is there\n", m->name, why);
+		else
+			pr_info("initramfs %s: %lu KiB unpacked\n", m->name,
+				(m->end - m->start) / 1024);
+	}
+}
+
+static int run_init_program(void *path)
+{
+	static const char *const envp[] = {"PATH=/bin:/sbin:/usr/bin:/usr/sbin", "HOME=/",
+					   "TERM=linux", "USER=root", NULL};
+	const char *argv[] = {path, NULL};
+	long err = -ENOMEM;
+
+	current->files = files_create();
+	if (current->files)
+		err = files_open_console(current->files);
+	if (!err) {
+		tty_set_raw_owner(&console_tty, false);
+		err = kernel_execve(path, argv, envp);
+	}
+	if (err) {
+		pr_err("init=%s: cannot run it: error %ld\n", (char *)path, -err);
+		do_exit(127 << 8);
+	}
+	return 0; /* to user mode */
+}
+
+/* init=PATH: run it, and switch off with its status when it ends, so that a script learns of it. */
+static void run_init(char *path)
+{
+	struct wait_result r;
+	pid_t pid;
+	int status;
+
+	current->sighand->action[SIGCHLD - 1].handler = (u64)SIG_DFL;
+	pid = kernel_thread(run_init_program, path, "init");
+	if (pid < 0)
+		panic("init=%s: cannot fork\n", path);
+	do
+		do_wait(PIDTYPE_MAX, NULL, WEXITED | __WALL, &r);
+	while (r.pid != pid);
+	status = r.status & 0x7f ? 128 + (r.status & 0x7f) : r.status >> 8;
+	pr_info("init=%s ended with status %d\n", path, status);
+	arch_poweroff(status);
+}
+
+static void run_tests(const char *suite)
+{
+	int failures = ktest_run(suite);
+
+	if (failures == -ENOENT)
+		pr_err("test=%s: no such suite\n", suite);
+	arch_poweroff(failures == 0 ? 0 : 1);
+}
+
+static int kernel_init(void *unused __maybe_unused)
+{
+	static char option[64];
+
+	child_reaper = current;
+	/* Orphans that end are forgotten at once: nobody here waits for them. */
+	current->sighand->action[SIGCHLD - 1].handler = (u64)SIG_IGN;
+	tty_start();
+	unpack_initramfs();
+
+	if (boot_option(boot, "test", option, sizeof(option)))
+		run_tests(option);
+	if (boot_option(boot, "init", option, sizeof(option)))
+		run_init(option);
+	if (kernel_thread(shell_main, NULL, "shell") < 0)
+		panic("no memory for the shell\n");
+	for (;;) {
+		current->state = TASK_UNINTERRUPTIBLE;
+		schedule();
+	}
+}
+
+/* ---- pid 0 ---- */
+
+void start_kernel(const struct boot_info *boot_info)
+{
+	boot = boot_info;
+	arch_early_init(boot);
+	arch_console_early_init(boot);
+	symbols_init(boot);
+	pr_info("Bident, a kernel about fork; loaded by %s\n", boot->loader);
+	tunables_from_cmdline(boot);
+	early_mm_init(boot);
+	arch_paging_init(boot);
+	page_alloc_init();
+	slab_init();
+	vmalloc_init();
+	log_init();
+	mm_init();
+	arch_irq_init();
+	arch_time_init();
+	time_init();
+	sched_init();
+	pid_init();
+	cred_init();
+	signal_init();
+	futex_init();
+	fork_init();
+	init_limits();
+	init_task_links();
+	fs_init();
+	tty_init();
+	arch_console_init();
+	init_task.fs = fs_context_create();
+	local_irq_enable();
+
+	preempt_disable(); /* until there is a pid 2 as well: pid 1 needs it */
+	if (!init_task.fs || kernel_thread(kernel_init, NULL, "init") != 1 ||
+	    kernel_thread(kthreadd, NULL, "kthreadd") != 2)
+		panic("no memory for the first tasks\n");
+	preempt_enable_no_resched();
+	cpu_idle();
+}

@@ -1,0 +1,73 @@
+/* Out of memory: one task dies so that the others may go on. */
+#include "kernel/lib/log.h"
+#include "kernel/task.h"
+#include "kernel/time/timer.h"
+#include "kernel/trace/trace.h"
+#include "mm/mm.h"
+#include "mm/slab.h"
+#include "mm/vmalloc.h"
+
+/* How much its death would free: its areas are an upper bound that costs no walk of its tables. */
+static u64 badness(const struct task *p)
+{
+	u64 pages = 0;
+
+	if (p->mm && !(p->flags & PF_KTHREAD))
+		pages = p->mm->nr_mapped + 1;
+	return pages;
+}
+
+/* The leader with the most memory, with a reference. `dying`: somebody was killed already and has not gone yet. */
+static struct task *choose_victim(bool *dying)
+{
+	struct task *p, *victim = NULL;
+	u64 most = 0;
+
+	*dying = false;
+	spin_lock(&tasklist_lock);
+	list_for_each_entry(p, &all_tasks, all)
+	{
+		u64 points;
+
+		if ((p->flags & PF_OOM_VICTIM) && p->mm)
+			*dying = true;
+		/* p->mm cannot go while we look: exit clears it with preemption possible, so hold the task's own mm. */
+		points = p->exit_state ? 0 : badness(p);
+		if (points > most) {
+			most = points;
+			victim = p;
+		}
+	}
+	if (victim)
+		get_task(victim);
+	spin_unlock(&tasklist_lock);
+	return victim;
+}
+
+static void kill_victim(struct task *victim)
+{
+	pr_err("out of memory: killed pid %d (%s), %lu pages mapped, %lu pages free\n",
+	       victim->pid_nr, victim->comm, badness(victim), nr_free_pages());
+	trace_oom_kill(victim);
+	spin_lock(&tasklist_lock);
+	victim->flags |= PF_OOM_VICTIM;
+	send_signal(SIGKILL, NULL, victim, true);
+	spin_unlock(&tasklist_lock);
+}
+
+void out_of_memory(void)
+{
+	struct task *victim;
+	bool dying;
+
+	drain_kernel_stacks();
+	slab_shrink();
+	victim = choose_victim(&dying);
+	if (victim && !dying)
+		kill_victim(victim);
+	if (victim)
+		put_task(victim);
+	/* Whoever is dying needs the CPU more than we do; the caller looks again in a moment. */
+	if (!fatal_signal_pending(current))
+		sleep_ns(NSEC_PER_MSEC);
+}

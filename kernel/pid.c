@@ -1,0 +1,146 @@
+/*
+ * Pids: from a number to its tasks.
+ *
+ * A number belongs to a struct pid, and that to the tasks which use it: as their own id, as the id of their thread group,
+ * of their process group or of their session. The number goes back to the bitmap when the last of them lets go; the
+ * struct stays for whoever still holds a reference, and names nobody.
+ *
+ * pid_lock guards the bitmap and the hash; tasklist_lock the lists of tasks. See also kernel/pidmap.c.
+ */
+#include "kernel/pid.h"
+
+#include "kernel/lib/fault.h"
+#include "kernel/lib/log.h"
+#include "kernel/lib/tunable.h"
+#include "kernel/task.h"
+#include "mm/slab.h"
+
+#define PID_HASH_BITS 12
+#define PID_HASH_SIZE (1 << PID_HASH_BITS)
+
+struct pidmap init_pidmap = {.pid_max = PID_MAX_DEFAULT};
+static struct list_head pid_hash[PID_HASH_SIZE];
+static spinlock_t pid_lock = SPINLOCK_INIT(LOCK_PID);
+static struct kmem_cache *pid_cache;
+FAULT_SITE(fault_pidmap, "fork.pidmap");
+
+void pid_init(void)
+{
+	pid_cache = kmem_cache_create("pid", sizeof(struct pid), 0);
+	for (int i = 0; i < PID_HASH_SIZE; i++)
+		list_init(&pid_hash[i]);
+}
+
+static struct list_head *hash_bucket(pid_t nr)
+{
+	return &pid_hash[nr & (PID_HASH_SIZE - 1)];
+}
+
+struct pid *alloc_pid(struct pidmap *map)
+{
+	struct pid *pid;
+	int nr;
+
+	if (should_fail(&fault_pidmap))
+		return ERR_PTR(-EAGAIN);
+	pid = kmem_cache_alloc(pid_cache);
+	if (!pid)
+		return ERR_PTR(-ENOMEM);
+	refcount_set(&pid->count, 1);
+	pid->level = 0;
+	pid->map = map;
+	for (int i = 0; i < PIDTYPE_MAX; i++)
+		list_init(&pid->tasks[i]);
+
+	spin_lock(&pid_lock);
+	nr = pidmap_alloc(map);
+	if (nr >= 0) {
+		pid->nr = nr;
+		list_add(&pid->hash, hash_bucket(nr));
+	}
+	spin_unlock(&pid_lock);
+	if (nr < 0) {
+		kmem_cache_free(pid_cache, pid);
+		return ERR_PTR(nr);
+	}
+	return pid;
+}
+
+void free_pid(struct pid *pid)
+{
+	spin_lock(&pid_lock);
+	list_del(&pid->hash);
+	pidmap_free(pid->map, pid->nr);
+	spin_unlock(&pid_lock);
+	put_pid(pid);
+}
+
+void put_pid(struct pid *pid)
+{
+	if (pid && refcount_dec_and_test(&pid->count))
+		kmem_cache_free(pid_cache, pid);
+}
+
+struct pid *find_get_pid(pid_t nr)
+{
+	struct list_head *bucket = hash_bucket(nr);
+	struct pid *pid;
+
+	spin_lock(&pid_lock);
+	list_for_each_entry(pid, bucket, hash)
+	{
+		if (pid->nr == nr) {
+			get_pid(pid);
+			spin_unlock(&pid_lock);
+			return pid;
+		}
+	}
+	spin_unlock(&pid_lock);
+	return NULL;
+}
+
+void attach_pid(struct task *p, enum pid_type type, struct pid *pid)
+{
+	p->pids[type] = pid;
+	list_add_tail(&p->pid_links[type], &pid->tasks[type]);
+}
+
+void detach_pid(struct task *p, enum pid_type type)
+{
+	struct pid *pid = p->pids[type];
+
+	p->pids[type] = NULL;
+	list_del(&p->pid_links[type]);
+	for (int i = 0; i < PIDTYPE_MAX; i++)
+		if (!list_empty(&pid->tasks[i]))
+			return;
+	free_pid(pid);
+}
+
+struct task *pid_task(struct pid *pid, enum pid_type type)
+{
+	if (!pid || list_empty(&pid->tasks[type]))
+		return NULL;
+	return container_of(pid->tasks[type].next, struct task, pid_links[type]);
+}
+
+struct task *find_task(pid_t nr)
+{
+	struct pid *pid = find_get_pid(nr);
+	struct task *p = pid_task(pid, PIDTYPE_PID);
+
+	put_pid(pid);
+	return p;
+}
+
+struct task *find_get_task(pid_t nr)
+{
+	struct task *p;
+
+	spin_lock(&tasklist_lock);
+	p = find_task(nr);
+	if (p)
+		get_task(p);
+	spin_unlock(&tasklist_lock);
+	return p;
+}

@@ -1,0 +1,51 @@
+/* Process identifiers: numbers from a bitmap, and the objects that tie a number to its tasks. */
+#pragma once
+
+#include "kernel/lib/atomic.h"
+#include "kernel/lib/list.h"
+#include "kernel/lib/types.h"
+#include "kernel/pidmap.h"
+
+struct task;
+
+enum pid_type {
+	PIDTYPE_PID,  /* one task */
+	PIDTYPE_TGID, /* the leader of a thread group */
+	PIDTYPE_PGID, /* process group: its leaders of thread groups */
+	PIDTYPE_SID,  /* session: likewise */
+	PIDTYPE_MAX,
+};
+
+/* Lives as long as a task uses it in any role or somebody holds a reference; its number is free for reuse
+ * when the last *task* has let go of it. */
+struct pid {
+	refcount_t count;
+	u32 level;			     /* 0: only the first namespace */
+	struct list_head tasks[PIDTYPE_MAX]; /* tasklist_lock */
+	struct list_head hash;		     /* pid_lock */
+	struct pidmap *map;		     /* whose bit nr is */
+	pid_t nr;
+};
+
+extern struct pidmap init_pidmap;
+
+void pid_init(void);
+/* A fresh number and its struct; ERR_PTR(-EAGAIN) when all are taken, ERR_PTR(-ENOMEM). */
+struct pid *alloc_pid(struct pidmap *map);
+/* Nobody ever attached to it: the undo of alloc_pid(). */
+void free_pid(struct pid *pid);
+void put_pid(struct pid *pid); /* NULL is allowed */
+static inline struct pid *get_pid(struct pid *pid)
+{
+	refcount_inc(&pid->count);
+	return pid;
+}
+/* With a reference, or NULL. */
+struct pid *find_get_pid(pid_t nr);
+/* Caller holds tasklist_lock for all four. */
+void attach_pid(struct task *p, enum pid_type type, struct pid *pid);
+void detach_pid(struct task *p, enum pid_type type); /* the number is freed with its last task */
+struct task *pid_task(struct pid *pid, enum pid_type type); /* the first, or NULL */
+struct task *find_task(pid_t nr); /* by thread id */
+/* By thread id, with a reference to the task; NULL when there is none. Takes tasklist_lock. */
+struct task *find_get_task(pid_t nr);

@@ -1,0 +1,72 @@
+/* The bitmap behind the pids: next-fit, so that a number is reused as late as possible. */
+#include "kernel/pidmap.h"
+
+#include "kernel/lib/bitmap.h"
+#include <asm/errno.h>
+#include "mm/slab.h"
+
+/* The words that hold number `nr`, allocated when first needed. */
+static u64 *pidmap_page(struct pidmap *m, int nr)
+{
+	u64 **page = &m->page[nr / PIDMAP_PAGE_BITS];
+
+	if (!*page)
+		*page = kzalloc(PIDMAP_PAGE_BITS / 8);
+	return *page;
+}
+
+/* The first free number in [from, to), `to` when there is none, -ENOMEM. */
+static int find_free(struct pidmap *m, int from, int to)
+{
+	while (from < to) {
+		int base = from / PIDMAP_PAGE_BITS * PIDMAP_PAGE_BITS;
+		int end = MIN(base + PIDMAP_PAGE_BITS, to);
+		u64 *page = pidmap_page(m, from);
+		int found;
+
+		if (!page)
+			return -ENOMEM;
+		found = base + (int)bitmap_find_clear(page, end - base, from - base);
+		if (found < end)
+			return found;
+		from = end;
+	}
+	return to;
+}
+
+int pidmap_alloc(struct pidmap *m)
+{
+	/* The first lap hands out every number from 1 up; later laps leave the low ones, which belong to what was
+	 * started at boot, alone. */
+	int low = MIN(RESERVED_PIDS, m->pid_max - 1);
+	int start = m->last_pid + 1;
+	int nr;
+
+	if (start >= m->pid_max)
+		start = low;
+	nr = find_free(m, start, m->pid_max);
+	if (nr == m->pid_max) {
+		nr = find_free(m, low, start);
+		if (nr == start)
+			return -EAGAIN;
+	}
+	if (nr < 0)
+		return nr;
+	bitmap_set(m->page[nr / PIDMAP_PAGE_BITS], nr % PIDMAP_PAGE_BITS);
+	m->nr_used++;
+	m->last_pid = nr;
+	return nr;
+}
+
+void pidmap_free(struct pidmap *m, int nr)
+{
+	bitmap_clear(m->page[nr / PIDMAP_PAGE_BITS], nr % PIDMAP_PAGE_BITS);
+	m->nr_used--;
+}
+
+bool pidmap_test(const struct pidmap *m, int nr)
+{
+	const u64 *page = m->page[nr / PIDMAP_PAGE_BITS];
+
+	return page && bitmap_test(page, nr % PIDMAP_PAGE_BITS);
+}

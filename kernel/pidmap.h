@@ -1,0 +1,22 @@
+/* The bitmap behind the pids. Pure: compiles on the host, its caller does the locking. */
+#pragma once
+
+#include "kernel/lib/types.h"
+
+#define PID_MAX_DEFAULT	 32768
+#define PID_MAX_LIMIT	 (4 * 1024 * 1024)
+#define RESERVED_PIDS	 300 /* not reused after the first lap */
+#define PIDMAP_PAGE_BITS (4096 * 8)
+#define PIDMAP_PAGES	 (PID_MAX_LIMIT / PIDMAP_PAGE_BITS)
+
+struct pidmap {
+	int last_pid; /* the number handed out most recently: the search goes on behind it */
+	int pid_max;  /* numbers are below it */
+	int nr_used;
+	u64 *page[PIDMAP_PAGES]; /* allocated when first needed */
+};
+
+/* The next free number behind last_pid, wrapping round at pid_max to RESERVED_PIDS. -EAGAIN: none; -ENOMEM. */
+int pidmap_alloc(struct pidmap *m);
+void pidmap_free(struct pidmap *m, int nr);
+bool pidmap_test(const struct pidmap *m, int nr);

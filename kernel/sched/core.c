@@ -1,0 +1,313 @@
+/*
+ * The O(1) scheduler: which task runs, and for how long.
+ *
+ * Each CPU has a run queue with two priority arrays. Tasks with timeslice left are in the active one, those that used it up
+ * in the expired one; when the active array is empty the two swap names. Choosing the next task is one find-first-bit. The
+ * running task stays in its list: only the end of its slice, a sleep or a yield moves it.
+ *
+ * rq->lock guards the arrays and the scheduling fields of every task that is on them. kernel/sched/switch.c does the switch.
+ */
+#include "kernel/sched/sched.h"
+
+#include "kernel/lib/log.h"
+#include "kernel/lib/tunable.h"
+#include "kernel/sched/rq.h"
+#include "kernel/task.h"
+#include "kernel/time/timer.h"
+#include "kernel/trace/trace.h"
+
+static struct rq run_queues[MAX_CPUS];
+
+long sched_child_first = 1;
+static const char *const off_on[] = {"0", "1", NULL};
+TUNABLE(child_first, "sched.child_first", sched_child_first, 0, 1, off_on,
+	"after fork the child runs before its parent");
+
+struct rq *cpu_rq(u32 cpu)
+{
+	return &run_queues[cpu];
+}
+
+void sched_init(void)
+{
+	for (u32 i = 0; i < MAX_CPUS; i++) {
+		struct rq *rq = cpu_rq(i);
+
+		spin_lock_init(&rq->lock, LOCK_RQ);
+		rq->cpu = &cpus[i];
+		cpus[i].rq = rq;
+		rq->active = &rq->arrays[0];
+		rq->expired = &rq->arrays[1];
+		prio_array_init(rq->active);
+		prio_array_init(rq->expired);
+	}
+	init_idle(&init_task, this_cpu());
+}
+
+void init_idle(struct task *idle, struct cpu *cpu)
+{
+	idle->prio = MAX_PRIO; /* worse than anybody: it is never in an array */
+	idle->flags |= PF_IDLE;
+	idle->cpu = cpu->id;
+	idle->on_cpu = true;
+	cpu->rq->idle = cpu->rq->curr = idle;
+}
+
+/* 5 ms for nice 19, 100 ms for nice 0, 800 ms for nice -20, as Linux 2.6 gave them. */
+u32 task_timeslice(const struct task *p)
+{
+	u32 ms = (MAX_PRIO - p->static_prio) * (p->static_prio < NICE_TO_PRIO(0) ? 20 : 5);
+
+	return MAX(ms * HZ / 1000, 1u);
+}
+
+static bool rt_task(const struct task *p)
+{
+	return p->prio < MAX_RT_PRIO;
+}
+
+/* The caller holds the run queue's lock, for all from here to set_task_prio(). */
+void enqueue_task(struct task *p, struct prio_array *array)
+{
+	prio_array_add(array, &p->run_list, p->prio);
+	p->array = array;
+}
+
+void dequeue_task(struct task *p)
+{
+	prio_array_del(p->array, &p->run_list, p->prio);
+	p->array = NULL;
+}
+
+static void activate_task(struct rq *rq, struct task *p)
+{
+	enqueue_task(p, rq->active);
+	rq->nr_running++;
+}
+
+void deactivate_task(struct rq *rq, struct task *p)
+{
+	dequeue_task(p);
+	rq->nr_running--;
+}
+
+static void resched_curr(struct rq *rq)
+{
+	rq->cpu->need_resched = 1;
+}
+
+static void preempt_if_better(struct rq *rq, const struct task *p)
+{
+	if (p->prio < rq->curr->prio)
+		resched_curr(rq);
+}
+
+static void set_task_prio(struct rq *rq, struct task *p, int prio)
+{
+	struct prio_array *array = p->array;
+	bool better = prio < p->prio;
+
+	if (array)
+		dequeue_task(p);
+	p->prio = prio;
+	if (!array)
+		return;
+	enqueue_task(p, array);
+	if (rq->curr == p ? !better : better)
+		resched_curr(rq);
+}
+
+static struct rq *task_rq_lock(struct task *p, u64 *flags)
+{
+	for (;;) {
+		struct rq *rq = cpu_rq(READ_ONCE(p->cpu));
+
+		*flags = spin_lock_irqsave(&rq->lock);
+		if (rq == cpu_rq(p->cpu))
+			return rq;
+		spin_unlock_irqrestore(&rq->lock, *flags);
+	}
+}
+
+bool try_to_wake_up(struct task *p, u32 mask)
+{
+	u64 flags;
+	struct rq *rq = task_rq_lock(p, &flags);
+	bool woken = p->state & mask;
+
+	if (woken) {
+		p->state = TASK_RUNNING;
+		/* Still queued: it was on its way to sleep and has not come to schedule() yet. */
+		if (!p->array) {
+			activate_task(rq, p);
+			preempt_if_better(rq, p);
+		}
+		trace_sched_wakeup(p);
+	}
+	spin_unlock_irqrestore(&rq->lock, flags);
+	return woken;
+}
+
+bool wake_up_process(struct task *p)
+{
+	return try_to_wake_up(p, TASK_INTERRUPTIBLE | TASK_UNINTERRUPTIBLE | TASK_KILLABLE);
+}
+
+/* What happens when the slice of the running task is used up. */
+static void task_slice_expired(struct rq *rq, struct task *p)
+{
+	dequeue_task(p);
+	resched_curr(rq);
+	p->prio = p->static_prio;
+	p->time_slice = task_timeslice(p);
+	p->first_timeslice = false;
+	enqueue_task(p, rq->expired);
+}
+
+/* The tick's part that fork needs too, when halving leaves the parent nothing. */
+static void task_tick(struct rq *rq, struct task *p)
+{
+	if (!p->array)
+		return;
+	if (rt_task(p)) {
+		/* SCHED_FIFO runs until it sleeps; SCHED_RR goes to the end of its list. */
+		if (p->policy == SCHED_RR && --p->time_slice == 0) {
+			p->time_slice = task_timeslice(p);
+			p->first_timeslice = false;
+			dequeue_task(p);
+			enqueue_task(p, rq->active);
+			resched_curr(rq);
+		}
+		return;
+	}
+	if (--p->time_slice == 0)
+		task_slice_expired(rq, p);
+}
+
+void scheduler_tick(void)
+{
+	struct cpu *cpu = this_cpu();
+	struct rq *rq = cpu->rq;
+	struct task *p = rq->curr;
+	u64 flags;
+
+	if (p == rq->idle)
+		return;
+	if (cpu->irq_regs && user_mode(cpu->irq_regs))
+		p->utime += TICK_NS;
+	else
+		p->stime += TICK_NS;
+	flags = spin_lock_irqsave(&rq->lock);
+	task_tick(rq, p);
+	spin_unlock_irqrestore(&rq->lock, flags);
+}
+
+void sched_fork(struct task *p)
+{
+	struct rq *rq;
+	u64 flags = local_irq_save();
+
+	list_init(&p->run_list);
+	p->state = TASK_RUNNING; /* nobody can wake it: it is in no list yet */
+	p->prio = p->policy == SCHED_NORMAL || p->policy == SCHED_BATCH ? p->static_prio
+									  : current->prio;
+	p->cpu = this_cpu()->id;
+	rq = this_cpu()->rq;
+	spin_lock(&rq->lock);
+	/* Forking must not create processor time: the child's slice is taken from the parent's. */
+	p->time_slice = (current->time_slice + 1) / 2;
+	p->first_timeslice = true;
+	current->time_slice /= 2;
+	if (current->time_slice == 0) {
+		current->time_slice = 1;
+		task_tick(rq, current);
+	}
+	spin_unlock_irqrestore(&rq->lock, flags);
+}
+
+void wake_up_new_task(struct task *p, u64 clone_flags)
+{
+	u64 flags;
+	struct rq *rq = task_rq_lock(p, &flags);
+	struct task *parent = current;
+
+	if (!(clone_flags & CLONE_VM) && sched_child_first && rq == this_cpu()->rq &&
+	    parent->array && !rt_task(p)) {
+		/*
+		 * The child will most likely exec at once. Running it first saves the copies of pages that the parent
+		 * would otherwise write to in between. It goes into the parent's own list, just ahead of the parent:
+		 * the scheduler takes the first of a list, and everything ahead of the parent has already had its
+		 * turn, or the parent would not be running.
+		 */
+		p->prio = parent->prio;
+		prio_array_add_before(parent->array, &p->run_list, &parent->run_list);
+		p->array = parent->array;
+		rq->nr_running++;
+		resched_curr(rq);
+	} else {
+		/* With a shared address space nothing would be copied: the child waits for its turn. */
+		activate_task(rq, p);
+		preempt_if_better(rq, p);
+	}
+	trace_sched_wakeup_new(p);
+	spin_unlock_irqrestore(&rq->lock, flags);
+}
+
+void sched_exit(struct task *p)
+{
+	struct task *parent = p->parent;
+	u64 flags;
+	struct rq *rq;
+
+	if (!p->first_timeslice)
+		return;
+	rq = task_rq_lock(parent, &flags);
+	parent->time_slice = MIN(parent->time_slice + p->time_slice, task_timeslice(parent));
+	spin_unlock_irqrestore(&rq->lock, flags);
+}
+
+void sched_yield(void)
+{
+	u64 flags = local_irq_save();
+	struct rq *rq = this_cpu()->rq;
+
+	spin_lock(&rq->lock);
+	if (rq->nr_running > 1) {
+		/* A real-time task only lets its equals pass; the others wait for everybody. */
+		dequeue_task(current);
+		enqueue_task(current, rt_task(current) ? rq->active : rq->expired);
+		resched_curr(rq);
+	}
+	spin_unlock_irqrestore(&rq->lock, flags);
+	if (need_resched())
+		schedule();
+}
+
+void set_user_nice(struct task *p, int nice)
+{
+	u64 flags;
+	struct rq *rq = task_rq_lock(p, &flags);
+
+	p->static_prio = NICE_TO_PRIO(nice);
+	if (!rt_task(p))
+		set_task_prio(rq, p, p->static_prio);
+	spin_unlock_irqrestore(&rq->lock, flags);
+}
+
+int sched_set_policy(struct task *p, int policy, int rt_priority)
+{
+	bool rt = policy == SCHED_FIFO || policy == SCHED_RR;
+	u64 flags;
+	struct rq *rq;
+
+	if (!rt && policy != SCHED_NORMAL && policy != SCHED_BATCH)
+		return -EINVAL;
+	if (rt ? rt_priority < 1 || rt_priority > MAX_RT_PRIO - 1 : rt_priority != 0)
+		return -EINVAL;
+	rq = task_rq_lock(p, &flags);
+	p->policy = policy;
+	p->rt_priority = rt_priority;
+	set_task_prio(rq, p, rt ? MAX_RT_PRIO - 1 - rt_priority : p->static_prio);
+	spin_unlock_irqrestore(&rq->lock, flags);
+	return 0;
+}

@@ -1,0 +1,64 @@
+/* 140 lists and a bitmap of those that are not empty: the best task is found by one find-first-bit. */
+#pragma once
+
+#include "kernel/lib/bitmap.h"
+#include "kernel/lib/list.h"
+
+#define PRIO_LISTS 140
+
+struct prio_array {
+	u32 nr;
+	u64 bitmap[BITS_TO_WORDS(PRIO_LISTS)];
+	struct list_head queue[PRIO_LISTS];
+};
+
+static inline void prio_array_init(struct prio_array *a)
+{
+	a->nr = 0;
+	for (size_t i = 0; i < ARRAY_SIZE(a->bitmap); i++)
+		a->bitmap[i] = 0;
+	for (int i = 0; i < PRIO_LISTS; i++)
+		list_init(&a->queue[i]);
+}
+
+/* Last of its priority. */
+static inline void prio_array_add(struct prio_array *a, struct list_head *node, int prio)
+{
+	list_add_tail(node, &a->queue[prio]);
+	bitmap_set(a->bitmap, prio);
+	a->nr++;
+}
+
+/* First of its priority. */
+static inline void prio_array_add_head(struct prio_array *a, struct list_head *node, int prio)
+{
+	list_add(node, &a->queue[prio]);
+	bitmap_set(a->bitmap, prio);
+	a->nr++;
+}
+
+/* Just ahead of `before`, which is in list `prio` of this array: list_add_tail() inserts in front of the node it is
+ * given, and only if that node is the head does "in front" mean the end of the list. */
+static inline void prio_array_add_before(struct prio_array *a, struct list_head *node,
+					 struct list_head *before)
+{
+	list_add_tail(node, before);
+	a->nr++;
+}
+
+static inline void prio_array_del(struct prio_array *a, struct list_head *node, int prio)
+{
+	list_del_init(node);
+	a->nr--;
+	if (list_empty(&a->queue[prio]))
+		bitmap_clear(a->bitmap, prio);
+}
+
+/* The best priority that has a task, or PRIO_LISTS. */
+static inline int prio_array_best(const struct prio_array *a)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(a->bitmap); i++)
+		if (a->bitmap[i])
+			return (int)(i * 64) + __builtin_ctzl(a->bitmap[i]);
+	return PRIO_LISTS;
+}

@@ -1,0 +1,162 @@
+/*
+ * From one task to the next: schedule() and what surrounds the switch of stacks.
+ *
+ * Every switch happens with interrupts off, the run queue locked and preempt_count at exactly 2 (one for schedule(), one
+ * for the lock), so that the count is the same on both sides. The lock is taken by the task that leaves and released by the
+ * one that arrives.
+ */
+#include "kernel/lib/log.h"
+#include "kernel/sched/rq.h"
+#include "kernel/task.h"
+#include "kernel/time/timer.h"
+#include "kernel/trace/trace.h"
+#include "mm/mm.h"
+
+static struct task *pick_next_task(struct rq *rq)
+{
+	if (rq->nr_running == 0)
+		return rq->idle;
+	if (rq->active->nr == 0) {
+		struct prio_array *array = rq->active;
+
+		rq->active = rq->expired;
+		rq->expired = array;
+	}
+	return list_first_entry(&rq->active->queue[prio_array_best(rq->active)], struct task,
+				run_list);
+}
+
+/* A kernel thread has no user addresses of its own and goes on with the tables of whoever ran before it: it holds the mm
+ * alive by its count, though perhaps without users. */
+static void switch_mm(struct rq *rq, struct task *prev, struct task *next)
+{
+	struct mm *old = prev->active_mm;
+
+	if (!next->mm) {
+		next->active_mm = old;
+		mm_grab(old);
+	} else if (next->mm != old) {
+		arch_load_mm(next->mm);
+	}
+	if (!prev->mm) {
+		prev->active_mm = NULL;
+		rq->prev_mm = old;
+	}
+}
+
+/* The first thing that `current` does after a switch: let go of what `prev` left behind. */
+static void finish_task_switch(struct task *prev)
+{
+	struct rq *rq = this_cpu()->rq;
+	struct mm *mm = rq->prev_mm;
+	bool dead = prev->state == TASK_DEAD;
+
+	rq->prev_mm = NULL;
+	prev->on_cpu = false;
+	if (DEBUG_CHECKS)
+		lock_order_acquire(&rq->lock, LOCK_RQ, false);
+	spin_unlock(&rq->lock);
+	if (mm)
+		mm_drop(mm);
+	if (dead)
+		put_task(prev); /* its stack is free from here on: nobody runs on it */
+}
+
+void schedule_tail(struct task *prev)
+{
+	finish_task_switch(prev);
+	local_irq_enable();
+	preempt_enable();
+	if (current->set_child_tid &&
+	    put_user((int)current->pid_nr, current->set_child_tid) != 0)
+		current->set_child_tid = NULL; /* clone(2): a bad address is not an error */
+}
+
+static bool signal_ends_sleep(const struct task *p)
+{
+	if (p->state & TASK_INTERRUPTIBLE)
+		return signal_pending(p);
+	return (p->state & (TASK_KILLABLE | TASK_STOPPED)) && fatal_signal_pending(p);
+}
+
+static void __schedule(bool preempted)
+{
+	struct task *prev = current, *next;
+	struct rq *rq;
+	u64 flags;
+
+	preempt_disable();
+	rq = this_cpu()->rq;
+	flags = spin_lock_irqsave(&rq->lock);
+	if (DEBUG_CHECKS && *(u64 *)prev->stack != STACK_END_MAGIC)
+		panic("kernel stack of pid %d was overrun\n", prev->pid_nr);
+	/* A task preempted on its way to sleep has not looked at its condition yet: it stays in the queue. */
+	if (prev->state != TASK_RUNNING && !preempted) {
+		if (unlikely(signal_ends_sleep(prev)))
+			prev->state = TASK_RUNNING;
+		else
+			deactivate_task(rq, prev);
+		prev->nvcsw++;
+	} else {
+		prev->nivcsw++;
+	}
+	next = pick_next_task(rq);
+	rq->cpu->need_resched = 0;
+	if (prev == next) {
+		spin_unlock_irqrestore(&rq->lock, flags);
+		preempt_enable_no_resched();
+		return;
+	}
+	trace_sched_switch(prev, next);
+	rq->curr = next;
+	rq->nr_switches++;
+	next->on_cpu = true;
+	switch_mm(rq, prev, next);
+	if (DEBUG_CHECKS)
+		lock_order_release(&rq->lock);
+	prev = switch_to(prev, next);
+	finish_task_switch(prev);
+	local_irq_restore(flags);
+	preempt_enable_no_resched();
+}
+
+void schedule(void)
+{
+	if (DEBUG_CHECKS && preempt_count() != 0)
+		panic("schedule() with preempt_count %u by pid %d\n", preempt_count(), current->pid_nr);
+	do
+		__schedule(false);
+	while (need_resched());
+}
+
+void preempt_schedule(void)
+{
+	/* With interrupts off the caller is not to be preempted either. */
+	while (need_resched() && preempt_count() == 0 && irqs_enabled())
+		__schedule(true);
+}
+
+void preempt_schedule_irq(void)
+{
+	while (need_resched())
+		__schedule(true);
+}
+
+void cpu_idle(void)
+{
+	preempt_disable();
+	for (;;) {
+		tick_stop();
+		while (!need_resched()) {
+			local_irq_disable();
+			if (need_resched())
+				local_irq_enable();
+			else
+				cpu_idle_wait();
+		}
+		tick_start();
+		preempt_enable_no_resched();
+		schedule();
+		preempt_disable();
+	}
+}

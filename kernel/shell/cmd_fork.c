@@ -1,0 +1,104 @@
+/* fork, vfork and clone, on the selected puppet. */
+#include "kernel/lib/log.h"
+#include "kernel/lib/string.h"
+#include "kernel/shell/report.h"
+#include "kernel/task.h"
+#include "kernel/trace/trace.h"
+
+/* flags 0: fork or vfork, which have no flags of their own to show. */
+static int fork_by_puppet(const char *what, const struct puppet_order *order, u64 flags,
+			  bool stopped)
+{
+	struct puppet *p = puppet_ready();
+	struct fork_base before;
+	struct call c;
+	int status;
+
+	if (p == NULL)
+		return STATUS_FAILED;
+	fork_base_take(&before, p);
+	p->clone_stopped = stopped;
+	call_puppet(&c, p, order);
+	p->clone_stopped = false;
+	if (c.end != CALL_GONE) /* else puppets_news() tells */
+		report_fork(what, &c, &before, flags, stopped);
+	status = c.end == CALL_GONE || (c.end == CALL_DONE && c.result < 0) ? STATUS_FAILED : 0;
+	call_finish(&c);
+	puppet_put(p);
+	return status;
+}
+
+SHELL_COMMAND(fork, "make", "fork", "the selected puppet calls fork(2); its child is a puppet too")
+{
+	const struct puppet_order order = {.nr = __NR_fork};
+
+	return argc == 1 ? fork_by_puppet("fork", &order, 0, false) : shell_usage("fork");
+}
+
+SHELL_COMMAND(vfork, "make", "vfork", "vfork(2): the parent sleeps until the child execs or exits")
+{
+	const struct puppet_order order = {.nr = __NR_vfork};
+
+	return argc == 1 ? fork_by_puppet("vfork", &order, 0, false) : shell_usage("vfork");
+}
+
+/* "SIGUSR1", or a number: the exit signal's byte. */
+static bool exit_signal_of(const char *word, u64 *signal)
+{
+	u64 n;
+	int sig;
+
+	if (parse_u64(word, &n) == 0) {
+		*signal = n;
+		return n <= CSIGNAL;
+	}
+	sig = signal_number(word);
+	if (sig > 0)
+		*signal = (u64)sig;
+	return sig > 0;
+}
+
+/* "CLONE_VM,CLONE_FILES,SIGCHLD". False after saying what is wrong. */
+static bool parse_clone_flags(char *text, u64 *flags, u64 *signal, bool *stopped)
+{
+	while (text) {
+		char *comma = strchr(text, ',');
+		u64 bit;
+
+		if (comma)
+			*comma++ = '\0';
+		bit = clone_flag(text, stopped);
+		if (bit)
+			*flags |= bit;
+		else if (strcmp(text, "CLONE_STOPPED") != 0 && !exit_signal_of(text, signal)) {
+			console_printf("clone: there is no flag and no signal '%s'\n", text);
+			return false;
+		}
+		text = comma;
+	}
+	return true;
+}
+
+SHELL_COMMAND(clone, "make", "clone FLAG,FLAG...[,SIGNAL]",
+	      "clone(2) with CLONE_* flags and an exit signal (SIGCHLD if none; 0: silent)")
+{
+	u64 flags = 0, signal = SIGCHLD;
+	struct puppet_order order = {.nr = __NR_clone};
+	bool stopped = false;
+
+	if (argc != 2)
+		return shell_usage("clone");
+	if (!parse_clone_flags(argv[1], &flags, &signal, &stopped))
+		return STATUS_USAGE;
+	if (flags >>
+	    32) { /* only clone3 takes 64 bits; the old call would drop them without a word */
+		console_printf(
+			"clone: such a flag exists only in clone3(2), which the shell cannot call\n");
+		return STATUS_USAGE;
+	}
+	/* Stores of thread ids go to the puppet's data page, behind the word of peek and poke. */
+	order.arg[0] = flags | signal;
+	order.arg[2] = PUPPET_DATA + 8;
+	order.arg[3] = PUPPET_DATA + 16;
+	return fork_by_puppet("clone", &order, flags | signal | 1, stopped);
+}

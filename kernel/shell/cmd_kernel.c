@@ -1,0 +1,90 @@
+/* Looking at the kernel itself: cpu, dmesg, locks, syscalls. */
+#include "arch/x86_64/arch.h"
+#include "kernel/debug/debug.h"
+#include "kernel/lib/log.h"
+#include "kernel/shell/shell.h"
+#include "kernel/sys/syscall.h"
+#include "kernel/task.h"
+#include "kernel/time/timer.h"
+
+SHELL_COMMAND(cpu, "look", "cpu", "the processors, their features, the clock and the timer")
+{
+	u64 now = ktime_get();
+
+	if (argc != 1)
+		return shell_usage("cpu");
+	for (u32 i = 0; i < nr_cpus; i++)
+		console_printf("cpu %u: APIC id %u, %lu interrupts\n", i, cpus[i].apic_id,
+			       cpus[i].irqs);
+	cpu_print_features(console_printf);
+	console_printf("clock %s, timer %s, up %lu.%03lu s, %lu forks\n", arch_clock_name(),
+		       arch_timer_name(), now / NSEC_PER_SEC, now % NSEC_PER_SEC / NSEC_PER_MSEC,
+		       total_forks);
+	return 0;
+}
+
+SHELL_COMMAND(dmesg, "look", "dmesg", "the kernel's log")
+{
+	if (argc != 1)
+		return shell_usage("dmesg");
+	log_show(console_printf);
+	return 0;
+}
+
+static void absent_line(unsigned long nr, u64 count, void *n)
+{
+	console_printf("%6lu called %lu times\n", nr, count);
+	++*(u32 *)n;
+}
+
+SHELL_COMMAND(syscalls, "look", "syscalls [all]",
+	      "calls that were asked for and do not exist; `all` lists those that do")
+{
+	u32 n = 0;
+
+	if (argc > 2)
+		return shell_usage("syscalls");
+	if (argc == 2) {
+		for (unsigned long nr = 0; nr < NR_SYSCALLS; nr++)
+			if (syscall_info(nr))
+				console_printf("%4lu %s (%s)\n", nr, syscall_info(nr)->name,
+					       syscall_info(nr)->args);
+		return 0;
+	}
+	unimplemented_foreach(absent_line, &n);
+	if (n == 0)
+		console_printf("every call that was made exists\n");
+	return 0;
+}
+
+static u32 locks_of(const struct task *t)
+{
+	u32 n = MIN(READ_ONCE(t->nr_held), (u32)MAX_HELD_LOCKS);
+
+	for (u32 i = 0; i < n; i++)
+		console_printf("%6d %-16s %s at %p\n", t->pid_nr, t->comm,
+			       lock_class_name(t->held[i].class), t->held[i].lock);
+	return n;
+}
+
+SHELL_COMMAND(locks, "look", "locks", "the locks that each task holds (in a debug build)")
+{
+	struct task_list all;
+	u32 n = 0;
+
+	if (argc != 1)
+		return shell_usage("locks");
+	if (!DEBUG_CHECKS) {
+		console_printf(
+			"this kernel does not record who holds a lock: build it with -Ddebug_checks=true\n");
+		return 0;
+	}
+	if (task_list_get(&all) != 0)
+		return shell_fail("locks: no memory\n");
+	for (size_t i = 0; i < all.n; i++)
+		n += locks_of(all.task[i]);
+	task_list_free(&all);
+	if (n == 0)
+		console_printf("no lock is held\n");
+	return 0;
+}

@@ -1,0 +1,97 @@
+/* Looking at memory: vm, mem, slabs. The tables themselves are in cmd_pt.c. */
+#include "kernel/lib/log.h"
+#include "kernel/shell/shell.h"
+#include "kernel/task.h"
+#include "mm/mm.h"
+#include "mm/slab.h"
+
+/* ---- vm ---- */
+
+static void vm_line(const struct area *a, void *unused __maybe_unused)
+{
+	const char *name = a->obj                  ? a->obj->name
+			   : a->flags & AREA_STACK ? "[stack]"
+			   : a->flags & AREA_HEAP  ? "[heap]"
+						   : "anonymous";
+
+	console_printf("%012lx-%012lx %c%c%c%c %8lu KiB %s\n", a->start, a->end,
+		       a->flags & AREA_READ ? 'r' : '-', a->flags & AREA_WRITE ? 'w' : '-',
+		       a->flags & AREA_EXEC ? 'x' : '-', a->flags & AREA_SHARED ? 's' : 'p',
+		       (a->end - a->start) / 1024, name);
+}
+
+static void vm_stats(const struct mm *mm)
+{
+	const struct mm_stats *s = &mm->stats;
+
+	console_printf(
+		"made by a fork that shared %lu tables and copied %lu (sharing %lu pages one by one)\n",
+		s->tables_shared, s->tables_copied, s->pages_shared);
+	console_printf(
+		"since then: %lu faults; %lu zero pages, %lu file pages; copied on write: %lu tables, %lu pages; "
+		"%lu pages found to be the last reference\n",
+		s->faults, s->zero_pages, s->file_pages, s->cow_tables, s->cow_pages,
+		s->cow_reused);
+}
+
+SHELL_COMMAND(vm, "look", "vm [PID]", "the areas of an address space, and what happened in it")
+{
+	struct task *t;
+	struct mm *mm;
+
+	if (argc > 2)
+		return shell_usage("vm");
+	t = task_of_argument("vm", argv[1]);
+	if (t == NULL)
+		return STATUS_USAGE;
+	mm = task_get_mm(t);
+	if (mm == NULL) {
+		console_printf("vm: task %d has no address space of its own\n", t->pid_nr);
+	} else {
+		console_printf("task %d: %lu areas, %lu KiB resident, used by %u task(s)\n",
+			       t->pid_nr, mm_area_count(mm), mm_resident(mm) * (PAGE_SIZE / 1024),
+			       refcount_read(&mm->users) - 1);
+		mm_foreach_area(mm, vm_line, NULL);
+		vm_stats(mm);
+		mm_put(mm);
+	}
+	put_task(t);
+	return 0;
+}
+
+/* ---- mem, slabs ---- */
+
+static void add_pages(const struct kmem_cache_info *info, void *sum)
+{
+	*(u64 *)sum += info->pages;
+}
+
+SHELL_COMMAND(mem, "look", "mem", "physical memory: total, free, held by slab caches")
+{
+	u64 slab = 0;
+
+	if (argc != 1)
+		return shell_usage("mem");
+	kmem_cache_foreach(add_pages, &slab);
+	console_printf(
+		"total %10lu KiB\nfree  %10lu KiB (%lu pages)\nslabs %10lu KiB in %lu objects\n",
+		nr_total_pages() * (PAGE_SIZE / 1024), nr_free_pages() * (PAGE_SIZE / 1024),
+		nr_free_pages(), slab * (PAGE_SIZE / 1024), slab_active_objects());
+	return 0;
+}
+
+static void slab_line(const struct kmem_cache_info *info, void *unused __maybe_unused)
+{
+	console_printf("%-20s %6lu %8lu %8lu %6lu\n", info->name, info->size, info->active,
+		       info->total, info->pages);
+}
+
+SHELL_COMMAND(slabs, "look", "slabs",
+	      "the slab caches: size of an object, how many are in use and have room, pages")
+{
+	if (argc != 1)
+		return shell_usage("slabs");
+	console_printf("%-20s %6s %8s %8s %6s\n", "CACHE", "SIZE", "ACTIVE", "TOTAL", "PAGES");
+	kmem_cache_foreach(slab_line, NULL);
+	return 0;
+}

@@ -1,0 +1,125 @@
+/*
+ * pt: the tree of page tables, each with the count of references to it. What is shared and what is
+ * owned explains every copy that a write costs: an entry is owned when it and all above it are the
+ * only references.
+ */
+#include "kernel/lib/log.h"
+#include "kernel/lib/string.h"
+#include "kernel/shell/shell.h"
+#include "kernel/task.h"
+#include "mm/tree.h"
+
+/* Neighbouring leaves of one kind, printed as one line. */
+struct leaf_run {
+	u64 start, end; /* empty: start == end */
+	u32 count;
+	pte_t kind; /* the bits that are shown */
+	bool owned;
+};
+
+struct pt_walk {
+	struct leaf_run run;
+	bool owned[PT_LEVELS + 1]; /* [level]: the path down to a table of this level is owned */
+	u64 tables, leaves;
+};
+
+#define KIND_BITS (PTE_WRITE | PTE_NX | PTE_SHARED)
+
+static const char *const entry_names[] = {"", "PT", "PD", "PDPT", "PML4"};
+
+static void flush_run(struct pt_walk *w)
+{
+	const struct leaf_run *r = &w->run;
+
+	if (r->start == r->end)
+		return;
+	console_printf("        PT[%u]%s %012lx-%012lx %lu page%s count %u %s r%c%c%s\n",
+		       pt_index(r->start, 1), r->end - r->start > PAGE_SIZE ? ".." : "", r->start,
+		       r->end, (r->end - r->start) / PAGE_SIZE,
+		       r->end - r->start > PAGE_SIZE ? "s, each" : ",", r->count,
+		       r->owned ? "owned " : "shared", r->kind & PTE_WRITE ? 'w' : '-',
+		       r->kind & PTE_NX ? '-' : 'x', r->kind & PTE_SHARED ? " MAP_SHARED" : "");
+	w->run.start = w->run.end = 0;
+}
+
+static void add_leaf(struct pt_walk *w, const struct tree_entry *e)
+{
+	struct leaf_run *r = &w->run;
+	bool owned = w->owned[1] && e->count == 1;
+	pte_t kind = e->entry & KIND_BITS;
+
+	w->leaves++;
+	if (r->start != r->end && r->end == e->addr && r->count == e->count && r->kind == kind &&
+	    r->owned == owned && pt_index(e->addr, 1) != 0) {
+		r->end += PAGE_SIZE;
+		return;
+	}
+	flush_run(w);
+	*r = (struct leaf_run){.start = e->addr,
+			       .end = e->addr + PAGE_SIZE,
+			       .count = e->count,
+			       .kind = kind,
+			       .owned = owned};
+}
+
+static bool pt_entry(const struct tree_entry *e, void *arg)
+{
+	struct pt_walk *w = arg;
+	int below = e->level - 1;
+
+	if (e->level == 1) {
+		add_leaf(w, e);
+		return true;
+	}
+	flush_run(w);
+	w->tables++;
+	w->owned[below] = w->owned[e->level] && e->count == 1;
+	console_printf("%*s%s[%u] %012lx -> %s count %u %s R/W %d\n",
+		       (PT_LEVELS - e->level) * 2 + 2, "", entry_names[e->level],
+		       pt_index(e->addr, e->level), e->addr, entry_names[below], e->count,
+		       w->owned[below] ? "owned " : "shared", !!(e->entry & PTE_WRITE));
+	return true;
+}
+
+static int show_tables(struct task *t, u64 start, u64 end)
+{
+	struct pt_walk walk = {.owned = {[PT_LEVELS] = true}};
+	struct mm *mm = task_get_mm(t);
+
+	if (mm == NULL)
+		return shell_fail("pt: task %d has no address space of its own\n", t->pid_nr);
+	console_printf("task %d: PML4 owned by its address space, which %u task(s) live in\n",
+		       t->pid_nr, refcount_read(&mm->users) - 1);
+	mutex_lock(&mm->lock);
+	tree_foreach(mm, start, end, pt_entry, &walk);
+	flush_run(&walk);
+	mutex_unlock(&mm->lock);
+	console_printf("%lu tables below the root, %lu pages\n", walk.tables, walk.leaves);
+	mm_put(mm);
+	return 0;
+}
+
+SHELL_COMMAND(pt, "look", "pt [PID [ADDR]]",
+	      "the tree of page tables, with each count, shared or owned")
+{
+	u64 start = 0, end = TASK_SIZE;
+	struct task *t;
+	int status;
+
+	if (argc > 3)
+		return shell_usage("pt");
+	if (argc == 3) {
+		if (parse_u64(argv[2], &start) != 0 || start >= TASK_SIZE) {
+			console_printf("pt: '%s' is not a user address\n", argv[2]);
+			return STATUS_USAGE;
+		}
+		start &= PAGE_MASK;
+		end = start + PAGE_SIZE;
+	}
+	t = task_of_argument("pt", argv[1]);
+	if (t == NULL)
+		return STATUS_USAGE;
+	status = show_tables(t, start, end);
+	put_task(t);
+	return status;
+}

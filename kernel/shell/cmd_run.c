@@ -1,0 +1,158 @@
+/* Running programs: run (or a bare path), time, repeat. */
+#include "kernel/fs/fs.h"
+#include "kernel/lib/log.h"
+#include "kernel/lib/string.h"
+#include "kernel/shell/shell.h"
+#include "kernel/task.h"
+#include "kernel/time/timer.h"
+#include "mm/mm.h"
+
+/* Lies on the shell's stack, which waits until the program has been loaded, or could not be. */
+struct program {
+	char path[256];
+	char **argv;
+	long error;
+	struct completion has_session, may_start, loaded;
+};
+
+/* Body of the thread that becomes the program. Returning means going to user mode. */
+static int become_program(void *arg)
+{
+	struct program *prog = arg;
+	long err = console_files();
+
+	own_session();
+	complete(&prog->has_session);
+	wait_for_completion(&prog->may_start); /* until the terminal is ours */
+	if (!err)
+		err = kernel_execve(prog->path, (const char *const *)prog->argv, shell_envp);
+	prog->error = err;
+	complete(&prog->loaded);
+	if (err)
+		do_exit((err == -ENOENT ? STATUS_UNKNOWN : 126) << 8);
+	return 0;
+}
+
+/* A name without a slash is looked for where PATH says. */
+static bool find_program(char *path, size_t n, const char *name)
+{
+	static const char *const dirs[] = {"/bin", "/sbin", "/usr/bin", "/usr/sbin"};
+
+	if (strchr(name, '/')) {
+		strlcpy(path, name, n);
+		return strlen(name) < n;
+	}
+	for (size_t i = 0; i < ARRAY_SIZE(dirs); i++) {
+		snprintf(path, n, "%s/%s", dirs[i], name);
+		if (kernel_path_exists(path))
+			return true;
+	}
+	return false;
+}
+
+/* The thread, with a reference, or NULL after saying why not. */
+static struct task *start_program(struct program *prog, char **argv)
+{
+	struct task *t;
+	pid_t pid;
+
+	if (!find_program(prog->path, sizeof(prog->path), argv[0])) {
+		console_printf("%s: there is no such program\n", argv[0]);
+		return NULL;
+	}
+	prog->argv = argv;
+	prog->error = 0;
+	completion_init(&prog->has_session);
+	completion_init(&prog->may_start);
+	completion_init(&prog->loaded);
+	pid = kernel_thread(become_program, prog, "run");
+	t = pid > 0 ? find_get_task(pid) : NULL; /* there: it is ours to reap */
+	if (t == NULL)
+		console_printf("%s: cannot fork: %s\n", argv[0], errno_name(-pid));
+	else
+		wait_for_completion(&prog->has_session); /* which is what gets the terminal */
+	return t;
+}
+
+static int run_program(char **argv)
+{
+	struct program prog;
+	struct task *t = start_program(&prog, argv);
+	int status = 0;
+
+	if (t == NULL)
+		return STATUS_UNKNOWN;
+	if (shell_background()) {
+		complete(&prog.may_start);
+		wait_for_completion(&prog.loaded);
+		job_add(t);
+		if (prog.error == 0)
+			console_printf("[%d] %s\n", t->pid_nr, argv[0]);
+	} else {
+		status = run_in_foreground(t, &prog.may_start);
+	}
+	if (prog.error)
+		console_printf("%s: cannot run it: %s\n", argv[0], errno_name(-prog.error));
+	put_task(t);
+	return status;
+}
+
+SHELL_COMMAND(run, "run", "[run] PATH ARG... [&]",
+	      "start a program with the terminal, or with & without it")
+{
+	char **words = strcmp(argv[0], "run") == 0 ? argv + 1 : argv;
+
+	if (words[0] == NULL)
+		return shell_usage("run");
+	return run_program(words);
+}
+
+static void print_time(const char *name, u64 ns)
+{
+	console_printf("%s %lu.%06lu s\n", name, ns / NSEC_PER_SEC,
+		       ns % NSEC_PER_SEC / NSEC_PER_USEC);
+}
+
+SHELL_COMMAND(time, "run", "time COMMAND...",
+	      "how long a command takes; a program's own time as well")
+{
+	u64 start;
+	int status;
+
+	if (argc < 2)
+		return shell_usage("time");
+	last_program.pid = 0;
+	start = ktime_get();
+	status = shell_run_words(argc - 1, argv + 1, shell_background());
+	print_time("real", ktime_get() - start);
+	if (last_program.pid) {
+		print_time("user", last_program.utime);
+		print_time("sys ", last_program.stime);
+	}
+	return status;
+}
+
+SHELL_COMMAND(repeat, "run", "repeat N COMMAND...", "run a command N times, or until it fails")
+{
+	u64 n;
+	int status = 0;
+
+	if (argc < 3)
+		return shell_usage("repeat");
+	if (parse_u64(argv[1], &n) != 0) {
+		console_printf("repeat: '%s' is not a number\n", argv[1]);
+		return STATUS_USAGE;
+	}
+	for (u64 i = 1; i <= n; i++) {
+		status = shell_run_words(argc - 2, argv + 2, shell_background());
+		puppets_news();
+		if (status) {
+			console_printf("repeat: round %lu of %lu ended with status %d\n", i, n,
+				       status);
+			break;
+		}
+		if (shell_interrupted())
+			return 128 + SIGINT;
+	}
+	return status;
+}

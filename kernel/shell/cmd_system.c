@@ -1,0 +1,151 @@
+/* The system itself: help, set, test, poweroff, reboot. */
+#include "arch/x86_64/arch.h"
+#include "kernel/debug/debug.h"
+#include "kernel/debug/ktest.h"
+#include "kernel/lib/fault.h"
+#include "kernel/lib/log.h"
+#include "kernel/lib/string.h"
+#include "kernel/lib/tunable.h"
+#include "kernel/shell/shell.h"
+#include "kernel/uapi.h"
+
+/* ---- help ---- */
+
+/* The commands of a group in the order of the alphabet: the first whose name comes after `after`.
+ */
+static const struct shell_command *next_in_group(const char *group, const char *after)
+{
+	const struct shell_command *best = NULL;
+
+	LINKER_SET_FOREACH(shell_commands, it)
+	{
+		const struct shell_command *c = *it;
+
+		if (strcmp(c->group, group) != 0 || strcmp(c->name, after) <= 0)
+			continue;
+		if (best == NULL || strcmp(c->name, best->name) < 0)
+			best = c;
+	}
+	return best;
+}
+
+static void help_group(const char *group, const char *about)
+{
+	const struct shell_command *c;
+
+	console_printf("%s: %s\n", group, about);
+	for (c = next_in_group(group, ""); c; c = next_in_group(group, c->name))
+		console_printf("  %-28s %s\n", c->usage, c->help);
+}
+
+SHELL_COMMAND(help, "system", "help [COMMAND]", "this list, or one command")
+{
+	const struct shell_command *c;
+
+	if (argc > 2)
+		return shell_usage("help");
+	if (argc == 2) {
+		c = shell_find_command(argv[1]);
+		if (c == NULL)
+			return shell_fail("help: there is no command '%s'\n", argv[1]);
+		console_printf("%s\n  %s\n", c->usage, c->help);
+		return 0;
+	}
+	help_group("make", "on the selected puppet, or on another one as `PID: COMMAND`");
+	help_group("look", "a PID may be left out: then it is the selected puppet");
+	help_group("trace", "what happened, in ftrace's form");
+	help_group("run", "programs, with this terminal");
+	help_group("system", "the machine");
+	console_printf(
+		"Words are split at blanks; '...' and \"...\" quote; ; and & end a command; # starts a comment.\n");
+	return 0;
+}
+
+/* ---- set ---- */
+
+static void list_sites(void)
+{
+	LINKER_SET_FOREACH(fault_sites, it)
+	console_printf("fail %-15s %10u passes to go (%lu passed, %lu failed)\n", (*it)->name,
+		       (*it)->countdown, (*it)->passes, (*it)->failures);
+}
+
+static int set_fail(const char *spec)
+{
+	int err = fault_parse(spec);
+
+	if (err == -ENOENT)
+		return shell_fail("set: fail: there is no such site; `set` lists them\n");
+	if (err) {
+		console_printf("set: usage: set fail SITE:N\n");
+		return STATUS_USAGE;
+	}
+	return 0;
+}
+
+static int set_tunable(const char *name, const char *value)
+{
+	int err = tunable_set(name, value);
+
+	if (err == -ENOENT)
+		return shell_fail("set: there is no switch '%s'; `set` lists them\n", name);
+	if (err == 0)
+		return 0;
+	console_printf("set: %s cannot be '%s':\n", name, value);
+	tunables_show(name, console_printf);
+	return STATUS_USAGE;
+}
+
+SHELL_COMMAND(set, "system", "set [NAME [VALUE]]",
+	      "the kernel's switches; `set fail SITE:N` makes the N-th allocation there fail")
+{
+	if (argc > 3)
+		return shell_usage("set");
+	if (argc == 3)
+		return strcmp(argv[1], "fail") == 0 ? set_fail(argv[2])
+						    : set_tunable(argv[1], argv[2]);
+	if (argc == 2 && strcmp(argv[1], "fail") != 0) {
+		if (tunables_show(argv[1], console_printf) != 0)
+			return shell_fail("set: there is no switch '%s'; `set` lists them\n",
+					  argv[1]);
+		return 0;
+	}
+	if (argc == 1)
+		tunables_show(NULL, console_printf);
+	list_sites();
+	return 0;
+}
+
+/* ---- test, poweroff, reboot ---- */
+
+SHELL_COMMAND(test, "system", "test [SUITE[.NAME]]", "run the suites that live inside the kernel")
+{
+	int failures;
+
+	if (argc > 2)
+		return shell_usage("test");
+	failures = ktest_run(argv[1]);
+	if (failures == -ENOENT)
+		return shell_fail("test: there is no suite '%s'\n", argc == 2 ? argv[1] : "all");
+	return failures ? STATUS_FAILED : 0;
+}
+
+SHELL_COMMAND(poweroff, "system", "poweroff [STATUS]",
+	      "switch off; tools/run exits with STATUS (0 ... 126)")
+{
+	u64 status = 0;
+
+	if (argc > 2 ||
+	    (argc == 2 && (parse_u64(argv[1], &status) != 0 || status >= PANIC_EXIT_STATUS)))
+		return shell_usage("poweroff");
+	arch_console_flush();
+	arch_poweroff((int)status);
+}
+
+SHELL_COMMAND(reboot, "system", "reboot", "start the machine again")
+{
+	if (argc != 1)
+		return shell_usage("reboot");
+	arch_console_flush();
+	arch_reboot();
+}

@@ -1,0 +1,177 @@
+/* Tab: the command, path, pid, flag or name that the word at the cursor can become. */
+#include "kernel/fs/fs.h"
+#include "kernel/lib/log.h"
+#include "kernel/lib/string.h"
+#include "kernel/lib/tunable.h"
+#include "kernel/shell/lineedit.h"
+#include "kernel/shell/shell.h"
+#include "kernel/sys/syscall.h"
+#include "kernel/task.h"
+
+#define NAME_LEN 64
+
+/* Everything that begins like the word. Two passes: the common beginning first, then, if it adds
+ * nothing, the list. */
+struct matches {
+	const char *word;
+	size_t len;
+	u32 n;
+	char common[NAME_LEN];
+	bool is_dir; /* of the only match */
+	bool list;   /* second pass: print them */
+};
+
+static void match(struct matches *m, const char *name, bool is_dir)
+{
+	size_t i = 0;
+
+	if (strncmp(name, m->word, m->len) != 0)
+		return;
+	if (m->list) {
+		console_printf("%s%s  ", name, is_dir ? "/" : "");
+		return;
+	}
+	m->is_dir = is_dir;
+	if (m->n++ == 0) {
+		strlcpy(m->common, name, sizeof(m->common));
+		return;
+	}
+	while (m->common[i] && m->common[i] == name[i])
+		i++;
+	m->common[i] = '\0';
+}
+
+static void match_dirent(const char *name, bool is_dir, void *m)
+{
+	if (strcmp(name, ".") != 0 && strcmp(name, "..") != 0)
+		match(m, name, is_dir);
+}
+
+static void match_flag(const char *name, void *m)
+{
+	match(m, name, false);
+}
+
+static void match_commands(struct matches *m)
+{
+	LINKER_SET_FOREACH(shell_commands, it)
+	match(m, (*it)->name, false);
+}
+
+static void match_tunables(struct matches *m)
+{
+	LINKER_SET_FOREACH(tunables, it)
+	match(m, (*it)->name, false);
+	match(m, "fail", false);
+}
+
+static void match_syscalls(struct matches *m)
+{
+	for (unsigned long nr = 0; nr < NR_SYSCALLS; nr++)
+		if (syscall_info(nr))
+			match(m, syscall_info(nr)->name, false);
+}
+
+/* Pids of all tasks, or of puppets with a colon behind, for the start of a command. */
+static void match_pids(struct matches *m, bool puppets_only)
+{
+	struct task_list all;
+	char text[16];
+
+	if (task_list_get(&all) != 0)
+		return;
+	for (size_t i = 0; i < all.n; i++) {
+		if (puppets_only && !all.task[i]->puppet)
+			continue;
+		snprintf(text, sizeof(text), puppets_only ? "%d:" : "%d", all.task[i]->pid_nr);
+		match(m, text, false);
+	}
+	task_list_free(&all);
+}
+
+/* "/bin/bu": directory and beginning of a name. */
+static void match_path(struct matches *m)
+{
+	char dir[256];
+	const char *slash = strrchr(m->word, '/');
+	size_t n = (size_t)(slash - m->word) + 1;
+
+	if (n >= sizeof(dir))
+		return;
+	strlcpy(dir, m->word, n + 1);
+	m->len -= n;
+	m->word = slash + 1;
+	kernel_list_dir(dir, match_dirent, m);
+}
+
+/* What can stand here, by the word itself and the command in front. */
+static void collect(struct matches *m, const char *command, bool first)
+{
+	if (strchr(m->word, '/'))
+		match_path(m);
+	else if (first && *m->word >= '0' && *m->word <= '9')
+		match_pids(m, true);
+	else if (first || strcmp(command, "help") == 0)
+		match_commands(m);
+	else if (strcmp(command, "set") == 0)
+		match_tunables(m);
+	else if (strcmp(command, "sys") == 0)
+		match_syscalls(m);
+	else if (strcmp(command, "clone") == 0)
+		clone_flags_foreach(match_flag, m);
+	else
+		match_pids(m, false);
+}
+
+/* Where the word at the cursor starts, and the command it belongs to. */
+static size_t find_word(const struct lineedit *e, char *command, size_t n, bool *first)
+{
+	size_t start = e->pos, from = 0, end;
+
+	while (start > 0 && !strchr(" ;&,", e->buf[start - 1]))
+		start--;
+	for (size_t i = 0; i < start; i++)
+		if (e->buf[i] == ';' || e->buf[i] == '&')
+			from = i + 1;
+	while (from < start && e->buf[from] == ' ')
+		from++;
+	for (end = from; end < start && e->buf[end] != ' ';)
+		end++;
+	if (end > from && e->buf[end - 1] == ':') { /* "12: fork": the command is behind */
+		for (from = end; from < start && e->buf[from] == ' ';)
+			from++;
+		for (end = from; end < start && e->buf[end] != ' ';)
+			end++;
+	}
+	*first = end == from;
+	strlcpy(command, e->buf + from, MIN(end - from + 1, n));
+	return start;
+}
+
+void shell_complete(struct lineedit *e)
+{
+	char word[256], command[32];
+	bool first;
+	size_t start = find_word(e, command, sizeof(command), &first);
+	struct matches m = {.word = word};
+
+	if (e->pos - start >= sizeof(word))
+		return;
+	strlcpy(word, e->buf + start, e->pos - start + 1);
+	m.len = strlen(word);
+	collect(&m, command, first);
+	if (m.n == 0)
+		return;
+	if (strlen(m.common) > m.len)
+		edit_insert(e, m.common + m.len);
+	if (m.n == 1) {
+		edit_insert(e, m.is_dir ? "/" : " ");
+	} else if (strlen(m.common) == m.len) {
+		struct matches again = {.word = word, .len = strlen(word), .list = true};
+
+		console_printf("\n");
+		collect(&again, command, first);
+		console_printf("\n");
+		edit_redraw(e);
+	}
+}

@@ -1,0 +1,308 @@
+/* Programs that run: the terminal is given to one and taken back, and those in the background are
+ * remembered. */
+#include "kernel/fs/fs.h"
+#include "kernel/fs/tty.h"
+#include "kernel/lib/log.h"
+#include "kernel/lib/string.h"
+#include "kernel/shell/shell.h"
+#include "kernel/sys/syscall.h"
+#include "kernel/task.h"
+#include "kernel/time/timer.h"
+
+#define MAX_JOBS 32
+#define POLL_NS  (2 * NSEC_PER_MSEC)
+
+static struct job {
+	pid_t pid; /* 0: free */
+	bool stopped;
+	char name[TASK_COMM_LEN];
+} jobs[MAX_JOBS];
+
+const char *const shell_envp[] = {"PATH=/bin:/sbin:/usr/bin:/usr/sbin", "HOME=/", "TERM=linux",
+				  "USER=root", NULL};
+
+/* ---- what a kernel thread needs before it becomes a program ---- */
+
+int console_files(void)
+{
+	struct files *files = files_create();
+	struct fs_context *fs = fs_context_create();
+
+	if (!files || !fs || files_open_console(files) != 0) {
+		if (files)
+			files_put(files);
+		if (fs)
+			fs_context_put(fs);
+		return -ENOMEM;
+	}
+	if (current->files)
+		files_put(current->files);
+	if (current->fs)
+		fs_context_put(current->fs);
+	current->files = files;
+	current->fs = fs;
+	return 0;
+}
+
+void own_session(void)
+{
+	sys_setsid(); /* cannot fail: a fresh task leads no group */
+}
+
+void own_handlers(void)
+{
+	u64 flags = spin_lock_irqsave(&current->sighand->lock);
+
+	current->sighand->action[SIGCHLD - 1].handler = (u64)SIG_DFL;
+	spin_unlock_irqrestore(&current->sighand->lock, flags);
+}
+
+/* ---- the list ---- */
+
+static struct job *job_of(pid_t pid)
+{
+	for (size_t i = 0; i < MAX_JOBS; i++)
+		if (jobs[i].pid == pid)
+			return &jobs[i];
+	return NULL;
+}
+
+void job_add(const struct task *t)
+{
+	struct job *j;
+
+	if (t->real_parent != current || job_of(t->pid_nr))
+		return;
+	j = job_of(0);
+	if (j == NULL) { /* it runs all the same; only its end goes untold */
+		console_printf("[%d] too many jobs to remember this one\n", t->pid_nr);
+		return;
+	}
+	j->pid = t->pid_nr;
+	j->stopped = false;
+	strlcpy(j->name, t->comm, sizeof(j->name));
+}
+
+static void job_remove(pid_t pid)
+{
+	struct job *j = job_of(pid);
+
+	if (j)
+		j->pid = 0;
+}
+
+/* ---- waiting ---- */
+
+struct wait_result last_program;
+
+/* Ask for the end or stop of a child. As do_wait(). */
+static long wait_child(pid_t pid, int options, struct wait_result *r)
+{
+	struct pid *id = find_get_pid(pid);
+	long got;
+
+	if (id == NULL)
+		return -ECHILD;
+	got = do_wait(PIDTYPE_PID, id, options | WEXITED | WSTOPPED | __WALL, r);
+	put_pid(id);
+	return got;
+}
+
+static bool is_stop(const struct wait_result *r)
+{
+	return r->code == CLD_STOPPED;
+}
+
+static int tell_stopped(const struct task *t)
+{
+	struct job *j;
+
+	job_add(t);
+	j = job_of(t->pid_nr);
+	if (j)
+		j->stopped = true;
+	console_printf("\n[%d] stopped: %s (`fg %d` or `bg %d`)\n", t->pid_nr, t->comm, t->pid_nr,
+		       t->pid_nr);
+	return 128 + SIGTSTP;
+}
+
+static int tell_ended(pid_t pid, int wait_status)
+{
+	char how[48];
+
+	job_remove(pid);
+	if (wait_status & 0x7f)
+		console_printf("[%d] %s\n", pid, describe_end(wait_status, how, sizeof(how)));
+	return status_of_end(wait_status);
+}
+
+static int wait_ours(struct task *t)
+{
+	long got;
+
+	do
+		got = wait_child(t->pid_nr, 0, &last_program);
+	while (got == -ERESTARTSYS);
+	if (got < 0)
+		return tell_ended(t->pid_nr, t->exit_code); /* its end was told to somebody else */
+	return is_stop(&last_program) ? tell_stopped(t)
+				      : tell_ended(t->pid_nr, last_program.status);
+}
+
+/* A puppet's child that became a program: its parent reaps it, we only watch. */
+static int watch_other(struct task *t)
+{
+	while (!READ_ONCE(t->exit_state)) {
+		if (READ_ONCE(t->state) == TASK_STOPPED)
+			return tell_stopped(t);
+		sleep_ns(POLL_NS);
+	}
+	return tell_ended(t->pid_nr, t->exit_code);
+}
+
+/* ---- the terminal ---- */
+
+/* Only a session has a controlling terminal, and only one group of it is in front. */
+static void give_terminal(struct task *t)
+{
+	struct pid *session, *group;
+
+	spin_lock(&tasklist_lock);
+	if (t->exit_state) {
+		spin_unlock(&tasklist_lock);
+		return;
+	}
+	session = get_pid(t->group_leader->pids[PIDTYPE_SID]);
+	group = get_pid(t->group_leader->pids[PIDTYPE_PGID]);
+	t->signal->tty = &console_tty;
+	spin_unlock(&tasklist_lock);
+	tty_set_foreground(&console_tty, session, group);
+	put_pid(session);
+	put_pid(group);
+}
+
+int run_in_foreground(struct task *t, struct completion *ready)
+{
+	struct termios2 saved;
+	bool ours = t->real_parent == current;
+	int status;
+
+	tty_get_termios(&console_tty, &saved);
+	give_terminal(t);
+	tty_set_raw_owner(&console_tty, false);
+	if (ready)
+		complete(ready);
+	status = ours ? wait_ours(t) : watch_other(t);
+	tty_set_raw_owner(&console_tty, true);
+	tty_set_foreground(&console_tty, NULL, NULL);
+	tty_set_termios(&console_tty, &saved);
+	return status;
+}
+
+/* ---- news, fg and bg ---- */
+
+static void job_news(struct job *j)
+{
+	struct wait_result r;
+	long got = wait_child(j->pid, WNOHANG, &r);
+	char how[48];
+
+	if (got == 0 || got == -ERESTARTSYS)
+		return;
+	if (got > 0 && is_stop(&r)) {
+		j->stopped = true;
+		console_printf("[%d] stopped: %s\n", j->pid, j->name);
+		return;
+	}
+	if (got > 0)
+		console_printf("[%d] %s %s\n", j->pid, j->name,
+			       describe_end(r.status, how, sizeof(how)));
+	j->pid = 0;
+}
+
+void jobs_news(void)
+{
+	for (size_t i = 0; i < MAX_JOBS; i++)
+		if (jobs[i].pid)
+			job_news(&jobs[i]);
+}
+
+/* The job that fg or bg means, with a reference; NULL after saying why there is none. */
+static struct task *job_argument(const char *command, const char *text)
+{
+	struct task *t;
+
+	if (text == NULL) {
+		for (size_t i = MAX_JOBS; i-- > 0;)
+			if (jobs[i].pid && (t = find_get_task(jobs[i].pid)) != NULL)
+				return t;
+		console_printf("%s: there is no job\n", command);
+		return NULL;
+	}
+	t = task_of_argument(command, text);
+	if (t && (t->puppet || (t->flags & PF_KTHREAD))) {
+		console_printf("%s: %d is no program\n", command, t->pid_nr);
+		put_task(t);
+		return NULL;
+	}
+	return t;
+}
+
+static void continue_job(struct task *t)
+{
+	struct job *j = job_of(t->pid_nr);
+	struct pid *group;
+
+	spin_lock(&tasklist_lock);
+	group = t->exit_state ? NULL : get_pid(t->group_leader->pids[PIDTYPE_PGID]);
+	spin_unlock(&tasklist_lock);
+	if (group)
+		kill_pgrp(group, SIGCONT, NULL);
+	put_pid(group);
+	if (j)
+		j->stopped = false;
+}
+
+SHELL_COMMAND(fg, "run", "fg [PID]",
+	      "give the terminal to a program, and continue it if it was stopped")
+{
+	struct task *t;
+	int status;
+
+	if (argc > 2)
+		return shell_usage("fg");
+	t = job_argument("fg", argv[1]);
+	if (t == NULL)
+		return STATUS_USAGE;
+	give_terminal(t);
+	continue_job(t);
+	status = run_in_foreground(t, NULL);
+	put_task(t);
+	return status;
+}
+
+SHELL_COMMAND(bg, "run", "bg [PID]", "continue a stopped program without the terminal")
+{
+	struct task *t;
+
+	if (argc > 2)
+		return shell_usage("bg");
+	t = job_argument("bg", argv[1]);
+	if (t == NULL)
+		return STATUS_USAGE;
+	continue_job(t);
+	put_task(t);
+	return 0;
+}
+
+SHELL_COMMAND(jobs, "run", "jobs", "the programs started with & or stopped")
+{
+	if (argc != 1)
+		return shell_usage("jobs");
+	jobs_news();
+	for (size_t i = 0; i < MAX_JOBS; i++)
+		if (jobs[i].pid)
+			console_printf("[%d] %s %s\n", jobs[i].pid,
+				       jobs[i].stopped ? "stopped" : "running", jobs[i].name);
+	return 0;
+}

@@ -1,0 +1,217 @@
+/*
+ * Giving orders to puppets and learning what came of them.
+ *
+ * After an order the shell waits until every puppet is at rest: idle, asleep in a call, stopped, or
+ * gone. All of them, because one order can set several in motion: an exit in a vfork's child
+ * releases the parent too. A puppet counts as asleep when two looks, a poll interval apart, find it
+ * asleep without having run in between.
+ */
+#include "kernel/lib/log.h"
+#include "kernel/shell/shell.h"
+#include "kernel/sys/syscall.h"
+#include "kernel/task.h"
+#include "kernel/time/timer.h"
+#include "kernel/trace/trace.h"
+
+#define POLL_NS (2 * NSEC_PER_MSEC)
+
+struct puppet *selected;
+
+/* ---- waiting ---- */
+
+static bool task_sleeps(const struct task *t)
+{
+	u32 state = READ_ONCE(t->state);
+
+	return state != TASK_RUNNING && !READ_ONCE(t->on_cpu);
+}
+
+/* puppets_lock held. A look that finds it moving notes how far it has come, for the next look. */
+static bool at_rest(struct puppet *p)
+{
+	const struct task *t = p->task;
+	u64 switches;
+	bool still;
+
+	if (p->state == PUPPET_IDLE || p->state == PUPPET_GONE || t == NULL)
+		return true;
+	if (READ_ONCE(t->exit_state))
+		return true;
+	switches = t->nvcsw + t->nivcsw + 1;
+	still = task_sleeps(t) && p->quiet_switches == switches;
+	p->quiet_switches = task_sleeps(t) ? switches : 0;
+	return still;
+}
+
+static bool all_at_rest(void)
+{
+	struct puppet *p;
+	bool rest = true;
+
+	spin_lock(&puppets_lock);
+	list_for_each_entry (p, &puppets, link)
+		rest &= at_rest(p);
+	spin_unlock(&puppets_lock);
+	return rest;
+}
+
+/* Cheap enough to be asked at every wake-up; blocked ones are left to the poll. */
+static bool all_idle(void)
+{
+	struct puppet *p;
+	bool idle = true;
+
+	spin_lock(&puppets_lock);
+	list_for_each_entry (p, &puppets, link)
+		idle &= p->state == PUPPET_IDLE || p->state == PUPPET_GONE;
+	spin_unlock(&puppets_lock);
+	return idle;
+}
+
+bool wait_for_rest(void)
+{
+	for (;;) {
+		u64 until = ktime_get() + POLL_NS; /* the macro looks at it more than once */
+
+		if (wait_event_until(&puppet_events, all_idle(), until) || all_at_rest())
+			return true;
+		if (shell_interrupted())
+			return false;
+	}
+}
+
+/* ---- orders ---- */
+
+static const char *call_name(long nr, char *buf, size_t n)
+{
+	const struct syscall_info *info = nr >= 0 ? syscall_info((unsigned long)nr) : NULL;
+
+	if (info)
+		return info->name;
+	if (nr == PUPPET_PEEK || nr == PUPPET_POKE || nr == PUPPET_TOUCH)
+		return nr == PUPPET_PEEK ? "peek" : nr == PUPPET_POKE ? "poke" : "touch";
+	snprintf(buf, n, "call %ld", nr);
+	return buf;
+}
+
+/* Why a puppet cannot take an order now; NULL when it can. */
+static const char *not_ready(const struct puppet *p, const struct task *t)
+{
+	if (READ_ONCE(p->state) == PUPPET_GONE || t == NULL)
+		return "is gone";
+	if (READ_ONCE(t->state) == TASK_STOPPED)
+		return "is stopped; another puppet's kill SIGCONT, or `kill SIGCONT` here, continues it";
+	if (READ_ONCE(p->state) == PUPPET_NEW)
+		return "has not come to user mode yet";
+	return READ_ONCE(p->state) == PUPPET_IDLE ? NULL : "is busy";
+}
+
+struct puppet *puppet_ready(void)
+{
+	struct task *t;
+	const char *why;
+	char buf[24];
+
+	puppets_news();
+	if (selected == NULL) {
+		shell_fail("there is no puppet, and no memory for one\n");
+		return NULL;
+	}
+	t = puppet_task(selected);
+	why = not_ready(selected, t);
+	if (t)
+		put_task(t);
+	if (why == NULL) {
+		puppet_get(selected);
+		return selected;
+	}
+	if (READ_ONCE(selected->state) == PUPPET_BUSY)
+		shell_fail(
+			"puppet %d is blocked in %s: give the order to another one (`PID: command`)\n",
+			selected->pid, call_name(selected->order.nr, buf, sizeof(buf)));
+	else
+		shell_fail("puppet %d %s\n", selected->pid, why);
+	return NULL;
+}
+
+static enum call_end how_it_ended(struct call *c, u64 done_before)
+{
+	if (READ_ONCE(c->p->state) == PUPPET_GONE)
+		return CALL_GONE;
+	if (c->p->nr_done > done_before)
+		return CALL_DONE;
+	return READ_ONCE(c->task->state) == TASK_STOPPED ? CALL_STOPPED : CALL_BLOCKED;
+}
+
+void call_puppet(struct call *c, struct puppet *p, const struct puppet_order *order)
+{
+	u64 done_before = p->nr_done;
+
+	puppet_get(p);
+	c->p = p;
+	c->task = puppet_task(p);
+	c->result = 0;
+	c->seq = trace_next_seq();
+	puppet_give(p, order);
+	if (!wait_for_rest() && p->nr_done == done_before) {
+		c->end = CALL_INTERRUPTED;
+		return;
+	}
+	c->end = how_it_ended(c, done_before);
+	if (c->end == CALL_DONE) {
+		c->result = p->result;
+		p->told = true; /* by our caller */
+	}
+}
+
+void call_finish(struct call *c)
+{
+	if (c->task)
+		put_task(c->task);
+	puppet_put(c->p);
+}
+
+void print_result(const struct puppet *p, long nr, long result)
+{
+	char buf[24];
+	const char *name = call_name(nr, buf, sizeof(buf));
+
+	if (result < 0 && result >= -MAX_ERRNO)
+		console_printf("%d: %s = %ld (%s)\n", p->pid, name, result, errno_name(-result));
+	else if (result < 0 || result > 99999)
+		console_printf("%d: %s = %#lx\n", p->pid, name, result);
+	else
+		console_printf("%d: %s = %ld\n", p->pid, name, result);
+}
+
+long call_simple(struct puppet *p, bool quiet, long nr, u64 a0, u64 a1, u64 a2, u64 a3)
+{
+	struct puppet_order order = {.nr = nr, .arg = {a0, a1, a2, a3}};
+	struct call c;
+	char buf[24];
+	long result = -ERESTARTSYS;
+
+	call_puppet(&c, p, &order);
+	switch (c.end) {
+	case CALL_DONE:
+		result = c.result;
+		if (!quiet || (result < 0 && result >= -MAX_ERRNO))
+			print_result(p, nr, result);
+		break;
+	case CALL_BLOCKED:
+		console_printf("%d: blocked in %s; its result will be told when it comes\n", p->pid,
+			       call_name(nr, buf, sizeof(buf)));
+		break;
+	case CALL_STOPPED:
+		console_printf("%d: stopped in %s\n", p->pid, call_name(nr, buf, sizeof(buf)));
+		break;
+	case CALL_INTERRUPTED:
+		console_printf("%d: still in %s\n", p->pid, call_name(nr, buf, sizeof(buf)));
+		break;
+	case CALL_GONE: /* puppets_news() tells */
+		result = 0;
+		break;
+	}
+	call_finish(&c);
+	return result;
+}

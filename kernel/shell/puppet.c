@@ -1,0 +1,314 @@
+/* The puppets' side of the shell: how they are made, how they are given orders, how they end. */
+#include "kernel/shell/puppet.h"
+#include "arch/x86_64/arch.h"
+#include "kernel/lib/log.h"
+#include "kernel/lib/string.h"
+#include "kernel/shell/shell.h"
+#include "kernel/task.h"
+#include "kernel/time/timer.h"
+#include "kernel/trace/trace.h"
+#include "mm/mm.h"
+#include "mm/slab.h"
+
+extern const char puppet_text_start[], puppet_text_end[];
+
+#define PUPPET_STACK_TOP 0x7ffffffff000UL
+#define PUPPET_BRK       0x10000000UL
+#define PUPPET_MMAP      0x7ffff7fff000UL
+
+spinlock_t puppets_lock = SPINLOCK_INIT(LOCK_PUPPET);
+struct list_head puppets = LIST_HEAD_INIT(puppets);
+struct wait_queue puppet_events = WAIT_QUEUE_INIT(puppet_events);
+
+/* ---- life and death ---- */
+
+void puppet_get(struct puppet *p)
+{
+	refcount_inc(&p->count);
+}
+
+void puppet_put(struct puppet *p)
+{
+	if (p && refcount_dec_and_test(&p->count))
+		kfree(p);
+}
+
+int copy_puppet(struct task *task)
+{
+	struct puppet *p = kzalloc(sizeof(*p));
+
+	if (!p)
+		return -ENOMEM;
+	refcount_set(&p->count, 2); /* the task's and the list's */
+	p->task = task;
+	wait_queue_init(&p->orders);
+	task->puppet = p;
+	spin_lock(&puppets_lock);
+	list_add_tail(&p->link, &puppets);
+	spin_unlock(&puppets_lock);
+	return 0;
+}
+
+/* Off the list, once its end was told. */
+void puppet_forget(struct puppet *p)
+{
+	spin_lock(&puppets_lock);
+	list_del(&p->link);
+	spin_unlock(&puppets_lock);
+	puppet_put(p);
+}
+
+void exit_puppet(struct task *task)
+{
+	struct puppet *p = task->puppet;
+	bool unborn;
+
+	if (!p)
+		return;
+	task->puppet = NULL;
+	spin_lock(&puppets_lock);
+	p->exited = task->flags & PF_EXITING;
+	p->exit_code = task->exit_code;
+	p->pid = task->pid_nr;
+	p->task = NULL;
+	unborn = p->state == PUPPET_NEW && !p->exited &&
+		 task != current; /* fork failed at a later step */
+	p->state = PUPPET_GONE;
+	spin_unlock(&puppets_lock);
+	if (unborn)
+		puppet_forget(p);
+	puppet_put(p);
+	wake_up_all(&puppet_events);
+}
+
+/* ---- orders ---- */
+
+/* The last order is done, if there was one. Asked again after a signal: then an order may be
+ * waiting already. */
+static void ask(struct puppet *p, long result)
+{
+	u64 now = cpu_cycles();
+
+	spin_lock(&puppets_lock);
+	p->pid = current->pid_nr;
+	if (p->state == PUPPET_BUSY) {
+		p->result = result;
+		p->end_cycles = now;
+		p->nr_done++;
+	}
+	if (p->state == PUPPET_NEW)
+		p->first_seq = trace_next_seq();
+	if (p->state == PUPPET_NEW || p->state == PUPPET_BUSY) {
+		p->last_seq = trace_next_seq();
+		p->state = PUPPET_IDLE;
+	}
+	spin_unlock(&puppets_lock);
+	wake_up_all(&puppet_events);
+}
+
+static long fetch(struct puppet *p, struct pt_regs *regs)
+{
+	struct puppet_order o;
+
+	spin_lock(&puppets_lock);
+	o = p->order;
+	p->state = PUPPET_BUSY;
+	spin_unlock(&puppets_lock);
+	regs->rdi = o.arg[0];
+	regs->rsi = o.arg[1];
+	regs->rdx = o.arg[2];
+	regs->r10 = o.arg[3];
+	regs->r8 = o.arg[4];
+	regs->r9 = o.arg[5];
+	p->start_cycles = cpu_cycles();
+	return o.nr; /* into rax */
+}
+
+long sys_puppet_next(struct pt_regs *regs)
+{
+	struct puppet *p = current->puppet;
+	int err;
+
+	if (!p)
+		return -ENOSYS;
+	ask(p, (long)regs->rdi);
+	err = wait_event_interruptible(&p->orders, READ_ONCE(p->state) == PUPPET_ORDERED);
+	/* A signal: the call is restarted with the same rdi, once the signal has had its way. */
+	return err ? err : fetch(p, regs);
+}
+
+void puppet_give(struct puppet *p, const struct puppet_order *order)
+{
+	spin_lock(&puppets_lock);
+	p->order = *order;
+	p->told = false;
+	if (p->state == PUPPET_IDLE)
+		p->state = PUPPET_ORDERED;
+	spin_unlock(&puppets_lock);
+	wake_up(&p->orders);
+}
+
+/* ---- finding ---- */
+
+struct puppet *puppet_find(pid_t pid)
+{
+	struct puppet *p, *found = NULL;
+
+	spin_lock(&puppets_lock);
+	list_for_each_entry (p, &puppets, link) {
+		if (p->state == PUPPET_GONE || !p->task || p->task->pid_nr != pid)
+			continue;
+		puppet_get(p);
+		found = p;
+		break;
+	}
+	spin_unlock(&puppets_lock);
+	return found;
+}
+
+struct puppet *puppet_any(void)
+{
+	struct puppet *p, *found = NULL;
+
+	spin_lock(&puppets_lock);
+	list_for_each_entry (p, &puppets, link) {
+		if (p->state == PUPPET_GONE)
+			continue;
+		puppet_get(p);
+		found = p;
+		break;
+	}
+	spin_unlock(&puppets_lock);
+	return found;
+}
+
+struct task *puppet_task(struct puppet *p)
+{
+	struct task *t;
+
+	spin_lock(&puppets_lock);
+	t = p->task;
+	if (t)
+		get_task(t);
+	spin_unlock(&puppets_lock);
+	return t;
+}
+
+/* ---- the first one: an address space built by hand ---- */
+
+/* The program's page, one for all puppets that are started so. NULL without memory. */
+static struct vm_object *code_object(void)
+{
+	static struct vm_object *code;
+	struct vm_object *obj;
+	struct page *page;
+
+	if (code)
+		return code;
+	obj = object_create("puppet", PAGE_SIZE);
+	if (!obj)
+		return NULL;
+	if (object_get_page(obj, 0, true, &page) != 0) {
+		object_put(obj);
+		return NULL;
+	}
+	memcpy(page_to_virt(page), puppet_text_start, puppet_text_end - puppet_text_start);
+	put_page(page);
+	code = obj;
+	return code;
+}
+
+static long map_puppet(struct mm *mm, struct vm_object *code)
+{
+	const u32 rw = AREA_READ | AREA_WRITE;
+	const u64 word = 0;
+	long ret = mm_map(mm, PUPPET_CODE, PAGE_SIZE, AREA_READ | AREA_EXEC, code, 0, MM_FIXED);
+
+	if (ret >= 0)
+		ret = mm_map(mm, PUPPET_DATA, PAGE_SIZE + PUPPET_SCRATCH_SIZE, rw, NULL, 0,
+			     MM_FIXED);
+	if (ret >= 0)
+		ret = mm_map(mm, PUPPET_STACK_TOP - PUPPET_STACK_SIZE, PUPPET_STACK_SIZE,
+			     rw | AREA_GROWSDOWN | AREA_STACK, NULL, 0, MM_FIXED);
+	/* The data page exists from the start, so that a fork has a private page to share. */
+	if (ret >= 0 &&
+	    mm_access(mm, PUPPET_DATA, (void *)&word, sizeof(word), true) != sizeof(word))
+		ret = -ENOMEM;
+	return ret < 0 ? ret : 0;
+}
+
+static struct mm *puppet_mm(void)
+{
+	const struct rlimit64 *rlim = current->signal->rlim;
+	struct vm_object *code = code_object();
+	struct mm *mm = code ? mm_create() : NULL;
+
+	if (!mm)
+		return NULL;
+	mm->limit_stack = rlim[RLIMIT_STACK].rlim_cur;
+	mm->limit_data = rlim[RLIMIT_DATA].rlim_cur;
+	mm->limit_as = rlim[RLIMIT_AS].rlim_cur;
+	mm->mmap_base = PUPPET_MMAP;
+	mm->start_brk = mm->brk = PUPPET_BRK;
+	mm->start_code = PUPPET_CODE;
+	mm->end_code = PUPPET_CODE + (u64)(puppet_text_end - puppet_text_start);
+	mm->start_data = mm->end_data = PUPPET_DATA;
+	mm->start_stack = PUPPET_STACK_TOP - 16;
+	if (map_puppet(mm, code) != 0) {
+		mm_put(mm);
+		return NULL;
+	}
+	return mm;
+}
+
+/* Body of the thread that becomes the first puppet. Returning means going to user mode. */
+static int become_puppet(void *unused __maybe_unused)
+{
+	struct mm *mm = puppet_mm();
+
+	if (!mm || console_files() != 0 || arch_prepare_user() != 0 || copy_puppet(current) != 0) {
+		if (mm)
+			mm_put(mm);
+		do_exit(STATUS_FAILED << 8);
+	}
+	own_session();
+	exec_adopt_mm(mm);
+	current->flags &= ~PF_KTHREAD;
+	current->blocked = 0;
+	start_thread(task_pt_regs(current), PUPPET_CODE, PUPPET_STACK_TOP - 16);
+	return 0;
+}
+
+/* The puppet of `t` once it sleeps in its first call, with a reference. NULL: it has given up for
+ * want of memory. */
+static struct puppet *wait_for_start(struct task *t)
+{
+	struct puppet *p = NULL;
+
+	while (!READ_ONCE(t->exit_state)) {
+		p = puppet_find(t->pid_nr);
+		if (p && READ_ONCE(p->state) == PUPPET_IDLE)
+			return p;
+		puppet_put(p);
+		sleep_ns(NSEC_PER_MSEC);
+	}
+	return NULL;
+}
+
+int puppet_start(struct puppet **out)
+{
+	pid_t pid = kernel_thread(become_puppet, NULL, "puppet");
+	struct wait_result ended;
+	struct task *t;
+
+	if (pid < 0)
+		return pid;
+	t = find_get_task(pid);
+	if (!t)
+		return -ENOMEM;
+	*out = wait_for_start(t);
+	if (!*out)
+		do_wait(PIDTYPE_PID, t->pids[PIDTYPE_PID], WEXITED | WNOHANG | __WALL, &ended);
+	put_task(t);
+	return *out ? 0 : -ENOMEM;
+}

@@ -1,0 +1,196 @@
+/*
+ * What a fork did. Nothing here is assumed: the child's pid, who ran first and who is blocked are
+ * read from the trace records of the call, what is shared from the two tasks' pointers, tables and
+ * pages from the counts of the memory itself, and the time is what do_fork() measured around
+ * itself.
+ */
+#include "kernel/shell/report.h"
+#include "arch/x86_64/arch.h"
+#include "kernel/fs/fs.h"
+#include "kernel/lib/log.h"
+#include "kernel/task.h"
+#include "kernel/trace/trace.h"
+#include "mm/mm.h"
+
+/* Both clocks at one moment: their rates are compared over all the time since. */
+static u64 base_cycles, base_ns;
+
+void report_init(void)
+{
+	base_cycles = cpu_cycles();
+	base_ns = arch_clock_ns();
+}
+
+u64 cycles_to_ns(u64 cycles)
+{
+	u64 passed = cpu_cycles() - base_cycles, ns = arch_clock_ns() - base_ns;
+
+	while (passed >> 32) { /* keep the product below 2^64; the ratio stays */
+		passed >>= 1;
+		ns >>= 1;
+	}
+	while (ns >> 32) {
+		passed >>= 1;
+		ns >>= 1;
+	}
+	return passed ? (cycles & 0xffffffff) * ns / passed : 0;
+}
+
+void fork_base_take(struct fork_base *b, struct puppet *p)
+{
+	struct task *t = puppet_task(p);
+	struct mm *mm = t ? task_get_mm(t) : NULL;
+
+	*b = (struct fork_base){0};
+	if (mm) {
+		b->cow_pages = mm->stats.cow_pages;
+		b->cow_tables = mm->stats.cow_tables;
+		mm_put(mm);
+	}
+	if (t)
+		put_task(t);
+}
+
+/* What the trace tells of one fork. */
+struct fork_story {
+	pid_t child;
+	u64 child_ran; /* sequence number of the first switch to the child; 0: it has not run */
+	bool vfork_wait;
+};
+
+static void read_story(struct fork_story *s, u64 from, pid_t parent)
+{
+	struct trace_view r;
+
+	*s = (struct fork_story){0};
+	for (u64 seq = from; seq < trace_next_seq(); seq++) {
+		if (!trace_get(seq, &r))
+			continue;
+		if (r.id == TRACE_sched_process_fork && (pid_t)r.arg[0] == parent && s->child == 0)
+			s->child = (pid_t)r.arg[1];
+		if (s->child == 0)
+			continue;
+		if (r.id == TRACE_sched_switch && (pid_t)r.arg[3] == s->child && s->child_ran == 0)
+			s->child_ran = seq + 1;
+		if (r.id == TRACE_vfork_wait && (pid_t)r.arg[0] == parent)
+			s->vfork_wait = true;
+	}
+}
+
+static const char *who_ran_first(const struct call *c, const struct fork_story *s, bool stopped)
+{
+	if (stopped)
+		return "the child is stopped";
+	if (s->vfork_wait)
+		return "the parent is blocked";
+	if (s->child_ran == 0)
+		return "the child has not run yet";
+	/* The parent came back to user mode, and from there into the kernel to ask for its next
+	 * order, at last_seq. */
+	return s->child_ran - 1 < c->p->last_seq ? "the child ran first" : "the parent ran first";
+}
+
+static void print_pid_line(const char *what, const struct call *c, const struct fork_story *s,
+			   bool stopped)
+{
+	console_printf("%s: %d -> %d (bit %d of the pidmap, %d of %d in use); %s\n", what,
+		       c->task->pid_nr, s->child, s->child, init_pidmap.nr_used,
+		       init_pidmap.pid_max, who_ran_first(c, s, stopped));
+}
+
+static void print_copy_line(const struct call *c, struct mm *parent, struct mm *child,
+			    const struct fork_base *before)
+{
+	const struct mm_stats *s = &child->stats;
+	u64 tables = s->cow_tables, pages = s->cow_pages;
+
+	if (parent) {
+		tables += parent->stats.cow_tables - before->cow_tables;
+		pages += parent->stats.cow_pages - before->cow_pages;
+	}
+	console_printf(
+		"  tables: %lu shared, %lu copied; pages: %lu copied; do_fork took %lu cycles, %lu ns\n",
+		s->tables_shared, s->tables_copied + tables, pages, c->task->fork_cycles,
+		cycles_to_ns(c->task->fork_cycles));
+}
+
+static void list_part(const char *name, bool shared, u32 users)
+{
+	if (shared)
+		console_printf(" %s (%u users)", name, users);
+}
+
+/* What the two really have in common, by looking at both. */
+static void print_shared(const struct task *a, const struct task *b)
+{
+	bool vm = a->mm && a->mm == b->mm, files = a->files && a->files == b->files;
+	bool fs = a->fs && a->fs == b->fs, hand = a->sighand && a->sighand == b->sighand;
+	bool group = a->signal == b->signal;
+
+	console_printf("  shared:");
+	list_part("memory", vm, vm ? refcount_read(&a->mm->users) : 0);
+	list_part("files", files, files ? files_users(a->files) : 0);
+	list_part("fs", fs, fs ? fs_context_users(a->fs) : 0);
+	list_part("handlers", hand, hand ? refcount_read(&a->sighand->count) : 0);
+	list_part("thread-group", group, group ? refcount_read(&a->signal->count) : 0);
+	console_printf("%s; own:%s%s%s%s%s\n", vm || files || fs || hand || group ? "" : " nothing",
+		       vm ? "" : " memory", files ? "" : " files", fs ? "" : " fs",
+		       hand ? "" : " handlers", group ? "" : " thread-group");
+}
+
+static void print_details(const struct call *c, struct task *child, const struct fork_base *before,
+			  bool shared)
+{
+	struct mm *pm, *cm;
+
+	if (shared)
+		print_shared(c->task, child); /* first: our own references would count as users */
+	pm = task_get_mm(c->task);
+	cm = task_get_mm(child);
+	if (cm && cm != pm)
+		print_copy_line(c, pm, cm, before);
+	else
+		console_printf(
+			"  tables and pages: none copied, both live in one address space; do_fork took "
+			"%lu cycles, %lu ns\n",
+			c->task->fork_cycles, cycles_to_ns(c->task->fork_cycles));
+	if (pm)
+		mm_put(pm);
+	if (cm)
+		mm_put(cm);
+}
+
+static void print_advice(const struct call *c, const struct fork_story *s, bool stopped)
+{
+	if (s->vfork_wait && c->end != CALL_DONE)
+		console_printf("  %d is blocked until %d calls exec or exit: try `%d: exit 0`\n",
+			       c->task->pid_nr, s->child, s->child);
+	if (stopped)
+		console_printf("  %d waits for SIGCONT: try `kill SIGCONT %d`\n", s->child,
+			       s->child);
+}
+
+void report_fork(const char *what, const struct call *c, const struct fork_base *before, u64 flags,
+		 bool stopped)
+{
+	struct fork_story story;
+	struct task *child;
+
+	if (c->end == CALL_DONE && c->result < 0) {
+		console_printf("%s: %d: %s (%ld); nothing was made\n", what, c->p->pid,
+			       errno_name(-c->result), c->result);
+		return;
+	}
+	read_story(&story, c->seq, c->task->pid_nr);
+	if (story.child == 0) {
+		console_printf("%s: %d: the call has not returned\n", what, c->p->pid);
+		return;
+	}
+	print_pid_line(what, c, &story, stopped);
+	child = find_get_task(story.child);
+	if (child) {
+		print_details(c, child, before, flags != 0);
+		put_task(child);
+	}
+	print_advice(c, &story, stopped);
+}

@@ -1,0 +1,262 @@
+/*
+ * The shell: a kernel thread that reads lines from the console and runs them. One line at a time,
+ * by one thread: the shell's own, or one that calls shell_execute() while that waits (a test), so
+ * its state needs no lock.
+ */
+#include "kernel/shell/shell.h"
+#include "arch/x86_64/arch.h"
+#include "kernel/fs/fs.h"
+#include "kernel/fs/tty.h"
+#include "kernel/lib/log.h"
+#include "kernel/lib/string.h"
+#include "kernel/shell/lineedit.h"
+#include "kernel/shell/report.h"
+#include "kernel/task.h"
+#include "kernel/trace/trace.h"
+#include "mm/slab.h"
+
+#define CTRL_C    3
+#define TYPEAHEAD 4096 /* typed while a command ran */
+
+static struct lineedit editor;
+static int last_status;
+static bool in_background; /* of the command that runs */
+
+/* ---- input ---- */
+
+static char ahead[TYPEAHEAD];
+static size_t ahead_head, ahead_tail; /* counters: written and read */
+
+static int shell_getc(void)
+{
+	if (ahead_tail != ahead_head)
+		return ahead[ahead_tail++ % TYPEAHEAD];
+	return tty_getc(&console_tty);
+}
+
+bool shell_interrupted(void)
+{
+	while (tty_poll_in(&console_tty) && ahead_head - ahead_tail < TYPEAHEAD) {
+		char c = (char)tty_getc(&console_tty);
+
+		if (c == CTRL_C) {
+			ahead_tail = ahead_head; /* and what was typed before it is void */
+			console_printf("^C\n");
+			return true;
+		}
+		ahead[ahead_head++ % TYPEAHEAD] = c;
+	}
+	return false;
+}
+
+/* ---- commands ---- */
+
+const struct shell_command *shell_find_command(const char *name)
+{
+	LINKER_SET_FOREACH(shell_commands, it)
+	{
+		if (strcmp((*it)->name, name) == 0)
+			return *it;
+	}
+	return NULL;
+}
+
+int shell_usage(const char *command)
+{
+	const struct shell_command *c = shell_find_command(command);
+
+	console_printf("%s: usage: %s\n", command, c ? c->usage : command);
+	return STATUS_USAGE;
+}
+
+int shell_fail(const char *fmt, ...)
+{
+	char text[256];
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(text, sizeof(text), fmt, ap);
+	va_end(ap);
+	console_printf("%s", text);
+	return STATUS_FAILED;
+}
+
+bool shell_background(void)
+{
+	return in_background;
+}
+
+/* "12:" in front of a command: for this command only, puppet 12 is the selected one. */
+static bool is_prefix(const char *word, pid_t *pid)
+{
+	size_t n = strlen(word);
+	char digits[12];
+	u64 v;
+
+	if (n < 2 || n > sizeof(digits) || word[n - 1] != ':' || word_quoted(word))
+		return false;
+	strlcpy(digits, word, n);
+	if (parse_u64(digits, &v) != 0 || v > PID_MAX_LIMIT)
+		return false;
+	*pid = (pid_t)v;
+	return true;
+}
+
+static int run_addressed(pid_t pid, int argc, char **argv, bool background)
+{
+	struct puppet *before = selected, *one = puppet_find(pid);
+	int status;
+
+	if (one == NULL)
+		return shell_fail("%d: there is no such puppet\n", pid);
+	if (argc == 0) {
+		puppet_put(one);
+		console_printf("usage: PID: COMMAND\n");
+		return STATUS_USAGE;
+	}
+	selected = one;
+	status = shell_run_words(argc, argv, background);
+	/* `PID: select OTHER` chooses for good; else the old selection is back. */
+	if (selected == one) {
+		selected = before;
+		puppet_put(one);
+	} else {
+		puppet_put(before);
+	}
+	return status;
+}
+
+/* A make-command is watched by the trace, so that the shell can tell what happened, and followed by
+ * the news. */
+static int run_command(const struct shell_command *c, int argc, char **argv)
+{
+	bool make = strcmp(c->group, "make") == 0;
+	int status;
+
+	if (make)
+		trace_watch_begin();
+	status = c->fn(argc, argv);
+	if (make)
+		trace_watch_end();
+	return status;
+}
+
+int shell_run_words(int argc, char **argv, bool background)
+{
+	const struct shell_command *c;
+	bool outer = in_background;
+	pid_t pid;
+	int status;
+
+	if (argc == 0)
+		return last_status;
+	if (is_prefix(argv[0], &pid))
+		return run_addressed(pid, argc - 1, argv + 1, background);
+	if (strchr(argv[0], '/'))
+		c = shell_find_command("run");
+	else
+		c = shell_find_command(argv[0]);
+	if (c == NULL) {
+		console_printf(
+			"%s: there is no such command; `help` lists them, and a program is started by its path\n",
+			argv[0]);
+		return STATUS_UNKNOWN;
+	}
+	in_background = background;
+	status = run_command(c, argc, argv); /* `run` takes a bare path as well */
+	in_background = outer;
+	return status;
+}
+
+int shell_execute(const char *line)
+{
+	struct shell_words *words = kmalloc(sizeof(*words));
+	const char *rest = line;
+
+	if (words == NULL)
+		return last_status = shell_fail("no memory to run a command\n");
+	while (*rest) {
+		const char *error = parse_command(&rest, words);
+
+		if (error) {
+			console_printf("syntax: %s\n", error);
+			last_status = STATUS_USAGE;
+			break;
+		}
+		if (words->argc == 0)
+			continue;
+		last_status = shell_run_words(words->argc, words->argv, words->background);
+		puppets_news();
+		jobs_news();
+		if (*rest && shell_interrupted()) {
+			last_status = 128 + SIGINT;
+			break;
+		}
+	}
+	kfree(words);
+	return last_status;
+}
+
+/* ---- the thread ---- */
+
+static void write_out(const char *s, size_t n)
+{
+	arch_console_write(s, n);
+}
+
+/* False: nothing to run. */
+static bool read_line(void)
+{
+	char prompt[32];
+
+	if (last_status)
+		snprintf(prompt, sizeof(prompt), "bident [%d]> ", last_status);
+	else
+		strlcpy(prompt, "bident> ", sizeof(prompt));
+	edit_begin(&editor, prompt);
+	for (;;) {
+		switch (edit_feed(&editor, (char)shell_getc())) {
+		case EDIT_DONE:
+			return true;
+		case EDIT_CANCEL:
+			last_status = 128 + SIGINT;
+			return false;
+		case EDIT_EOF:
+			console_printf("\nthe shell of a kernel has no end; `poweroff` does\n");
+			return false;
+		case EDIT_TAB:
+			shell_complete(&editor);
+			break;
+		case EDIT_MORE:
+			break;
+		}
+	}
+}
+
+static void greet(void)
+{
+	console_printf("\nBident: a kernel about fork. Type `help`, or `fork` and then `tree`.\n");
+	puppets_news(); /* makes the first puppet */
+	if (selected)
+		console_printf("Puppet %d is yours: a user-mode program that does what you type.\n",
+			       selected->pid);
+}
+
+int shell_main(void *unused __maybe_unused)
+{
+	static char line[SHELL_LINE_MAX];
+
+	editor.out = write_out;
+	/* Pid 1 ignores its children's ends, and a kernel thread starts with its handlers: the
+	 * shell wants to know. */
+	own_handlers();
+	tty_set_raw_owner(&console_tty, true);
+	report_init();
+	greet();
+	for (;;) {
+		if (!read_line())
+			continue;
+		strlcpy(line, editor.buf, sizeof(line));
+		shell_execute(line);
+	}
+}

@@ -1,0 +1,446 @@
+/*
+ * Receiving signals: dequeue, stop, die, or call a handler; and the parts of signal state that fork copies.
+ *
+ * do_signal() runs on the way to user mode while WORK_SIGPENDING is set. sighand->lock guards everything here.
+ */
+#include "kernel/signal.h"
+
+#include "kernel/lib/log.h"
+#include "kernel/lib/string.h"
+#include "kernel/sigqueue.h"
+#include "kernel/task.h"
+#include "kernel/trace/trace.h"
+#include "mm/slab.h"
+
+static struct kmem_cache *sighand_cache, *signal_cache;
+
+void signal_init(void)
+{
+	sighand_cache = kmem_cache_create("sighand", sizeof(struct sighand), 64);
+	signal_cache = kmem_cache_create("signal", sizeof(struct signal), 64);
+	sigqueue_init();
+}
+
+/* ---- fork ---- */
+
+struct sighand *clone_sighand(struct sighand *from)
+{
+	struct sighand *sh = kmem_cache_alloc(sighand_cache);
+	u64 flags;
+
+	if (!sh)
+		return NULL;
+	refcount_set(&sh->count, 1);
+	spin_lock_init(&sh->lock, LOCK_SIGHAND);
+	flags = spin_lock_irqsave(&from->lock);
+	memcpy(sh->action, from->action, sizeof(sh->action));
+	spin_unlock_irqrestore(&from->lock, flags);
+	return sh;
+}
+
+int copy_sighand(u64 flags, struct task *p)
+{
+	struct sighand *sh = current->sighand;
+
+	if (flags & CLONE_SIGHAND)
+		refcount_inc(&sh->count);
+	else if (!(sh = clone_sighand(sh)))
+		return -ENOMEM;
+	p->sighand = sh;
+	if (flags & CLONE_CLEAR_SIGHAND)
+		flush_signal_handlers(p);
+	return 0;
+}
+
+void replace_sighand(struct task *p, struct sighand *own)
+{
+	struct sighand *shared = p->sighand;
+	u64 flags;
+
+	/* tasklist_lock: nobody may be on the way to p->sighand->lock meanwhile. */
+	spin_lock(&tasklist_lock);
+	flags = spin_lock_irqsave(&shared->lock);
+	p->sighand = own;
+	spin_unlock_irqrestore(&shared->lock, flags);
+	spin_unlock(&tasklist_lock);
+	put_sighand(shared);
+}
+
+void put_sighand(struct sighand *sh)
+{
+	if (refcount_dec_and_test(&sh->count))
+		kmem_cache_free(sighand_cache, sh);
+}
+
+int copy_signal(u64 flags, struct task *p)
+{
+	struct signal *sig = current->signal;
+	u64 irq;
+
+	if (flags & CLONE_THREAD) {
+		refcount_inc(&sig->count);
+		p->signal = sig;
+		return 0;
+	}
+	sig = kmem_cache_zalloc(signal_cache);
+	if (!sig)
+		return -ENOMEM;
+	refcount_set(&sig->count, 1);
+	sig->nr_threads = sig->live = 1;
+	list_init(&sig->threads);
+	list_init(&sig->shared.queue);
+	wait_queue_init(&sig->wait_chld);
+	irq = spin_lock_irqsave(&current->sighand->lock);
+	memcpy(sig->rlim, current->signal->rlim, sizeof(sig->rlim));
+	spin_unlock_irqrestore(&current->sighand->lock, irq);
+	p->signal = sig;
+	return 0;
+}
+
+void put_signal(struct signal *sig)
+{
+	if (refcount_dec_and_test(&sig->count))
+		kmem_cache_free(signal_cache, sig);
+}
+
+void flush_signal_handlers(struct task *p)
+{
+	for (int i = 0; i < _NSIG; i++) {
+		struct k_sigaction *ka = &p->sighand->action[i];
+		u64 handler = ka->handler == (u64)SIG_IGN ? ka->handler : (u64)SIG_DFL;
+
+		*ka = (struct k_sigaction){.handler = handler};
+	}
+}
+
+/* ---- pending or not ---- */
+
+bool fatal_signal_pending(const struct task *p)
+{
+	return signal_pending(p) && (p->pending.set & sigmask(SIGKILL));
+}
+
+static sigset_t64 all_pending(const struct task *p)
+{
+	return p->pending.set | p->signal->shared.set;
+}
+
+void recalc_sigpending_of(struct task *p)
+{
+	if ((all_pending(p) & ~p->blocked) || p->stop_pending || p->signal->notify_continued)
+		task_set_work(p, WORK_SIGPENDING);
+	else
+		task_clear_work(p, WORK_SIGPENDING);
+}
+
+void recalc_sigpending(void)
+{
+	recalc_sigpending_of(current);
+}
+
+void set_current_blocked(sigset_t64 set)
+{
+	u64 flags = spin_lock_irqsave(&current->sighand->lock);
+
+	current->blocked = set & ~SIG_KERNEL_ONLY;
+	recalc_sigpending();
+	spin_unlock_irqrestore(&current->sighand->lock, flags);
+}
+
+/* ---- dequeue ---- */
+
+/* Faults of the task itself first, then the lowest number. */
+static int next_signal(sigset_t64 set)
+{
+	const sigset_t64 sync = sigmask(SIGSEGV) | sigmask(SIGBUS) | sigmask(SIGILL) |
+				sigmask(SIGTRAP) | sigmask(SIGFPE) | sigmask(SIGSYS);
+
+	if (set & sigmask(SIGKILL))
+		return SIGKILL;
+	if (set & sync)
+		set &= sync;
+	return set ? __builtin_ctzl(set) + 1 : 0;
+}
+
+/* Fill `info` from the first queued entry of `sig`; the bit stays while another one is queued. */
+static void collect(struct sigpending *pending, int sig, siginfo_t *info)
+{
+	struct sigqueue *q, *n;
+	bool found = false, more = false;
+
+	list_for_each_entry_safe(q, n, &pending->queue, link)
+	{
+		if (q->info.si_signo != sig)
+			continue;
+		if (found) {
+			more = true;
+			break;
+		}
+		*info = q->info;
+		sigqueue_free(q);
+		found = true;
+	}
+	if (!more)
+		pending->set &= ~sigmask(sig);
+	if (!found) {
+		/* There was no memory to queue it: only the number is known. */
+		memset(info, 0, sizeof(*info));
+		info->si_signo = sig;
+	}
+}
+
+int dequeue_signal(struct task *p, sigset_t64 blocked, siginfo_t *info)
+{
+	struct sigpending *pending = &p->pending;
+	int sig = next_signal(pending->set & ~blocked);
+
+	if (!sig) {
+		pending = &p->signal->shared;
+		sig = next_signal(pending->set & ~blocked);
+	}
+	if (sig)
+		collect(pending, sig, info);
+	recalc_sigpending_of(p);
+	return sig;
+}
+
+/* ---- stopping ---- */
+
+static void begin_group_stop(struct task *p, int sig)
+{
+	struct task *t;
+
+	p->signal->stop_code = sig;
+	p->signal->stop_count = 0;
+	list_for_each_entry(t, &p->signal->threads, thread_node)
+	{
+		if ((t->flags & PF_EXITING) || t->state == TASK_STOPPED)
+			continue;
+		t->stop_pending = true;
+		p->signal->stop_count++;
+		if (t != p)
+			signal_wake_up(t, false);
+	}
+}
+
+/* This thread is out of the count; true when it was the last and the group is stopped now. */
+static bool leave_stop_count(struct task *p)
+{
+	p->stop_pending = false;
+	if (--p->signal->stop_count > 0)
+		return false;
+	p->signal->stopped = true;
+	p->signal->stop_reported = false;
+	p->signal->continued = false;
+	return true;
+}
+
+void signal_thread_left_stop(struct task *p)
+{
+	if (p->stop_pending && leave_stop_count(p))
+		wake_up_all(&p->group_leader->parent->signal->wait_chld);
+}
+
+/* Stop as a part of the group. Called with the lock held, returns without it, after SIGCONT or SIGKILL. */
+static void stop_here(struct task *p, u64 flags)
+{
+	bool last = leave_stop_count(p);
+
+	p->state = TASK_STOPPED; /* under the lock: SIGCONT comes after and finds us so */
+	spin_unlock_irqrestore(&p->sighand->lock, flags);
+	if (last)
+		notify_parent_stop(p, CLD_STOPPED);
+	schedule();
+}
+
+/* ---- what to do with one signal ---- */
+
+enum signal_step { STEP_AGAIN, STEP_HANDLER, STEP_NOTHING };
+
+static void die_of(struct task *p, int sig, u64 flags)
+{
+	p->flags |= PF_SIGNALED;
+	spin_unlock_irqrestore(&p->sighand->lock, flags);
+	do_group_exit(sig);
+}
+
+/* The stop signals of the terminal do nothing to an orphaned group: nobody could continue it. */
+static void default_stop(struct task *p, int sig, u64 flags)
+{
+	if (sig != SIGSTOP) {
+		bool orphaned;
+
+		spin_unlock_irqrestore(&p->sighand->lock, flags);
+		orphaned = is_current_pgrp_orphaned();
+		flags = spin_lock_irqsave(&p->sighand->lock);
+		/* A SIGCONT that came while the lock was open has cancelled the stop. */
+		if (orphaned || p->signal->group_exit || (all_pending(p) & sigmask(SIGCONT))) {
+			spin_unlock_irqrestore(&p->sighand->lock, flags);
+			return;
+		}
+	}
+	if (p->signal->stop_count == 0)
+		begin_group_stop(p, sig);
+	stop_here(p, flags);
+}
+
+/* One round: the lock is taken and released inside, for what follows may sleep. */
+static enum signal_step signal_step(struct ksignal *ksig)
+{
+	struct task *p = current;
+	u64 flags = spin_lock_irqsave(&p->sighand->lock);
+	struct k_sigaction *ka;
+
+	if (p->signal->notify_continued) {
+		p->signal->notify_continued = false;
+		spin_unlock_irqrestore(&p->sighand->lock, flags);
+		notify_parent_stop(p, CLD_CONTINUED);
+		return STEP_AGAIN;
+	}
+	if (p->signal->group_exit)
+		die_of(p, p->signal->group_exit_code, flags);
+	if (p->signal->exec_task && p->signal->exec_task != p) {
+		spin_unlock_irqrestore(&p->sighand->lock, flags);
+		do_exit(SIGKILL); /* another thread execs: this one ends alone */
+	}
+	if (p->stop_pending) {
+		stop_here(p, flags);
+		return STEP_AGAIN;
+	}
+
+	ksig->sig = dequeue_signal(p, p->blocked, &ksig->info);
+	if (!ksig->sig) {
+		spin_unlock_irqrestore(&p->sighand->lock, flags);
+		return STEP_NOTHING;
+	}
+	ka = &p->sighand->action[ksig->sig - 1];
+	trace_signal_deliver(ksig->sig, ka->handler);
+	if (ka->handler != (u64)SIG_DFL && ka->handler != (u64)SIG_IGN) {
+		ksig->ka = *ka;
+		if (ka->flags & SA_RESETHAND)
+			ka->handler = (u64)SIG_DFL;
+		spin_unlock_irqrestore(&p->sighand->lock, flags);
+		return STEP_HANDLER;
+	}
+	if (ka->handler == (u64)SIG_IGN || (sigmask(ksig->sig) & SIG_DEFAULT_IGNORE))
+		spin_unlock_irqrestore(&p->sighand->lock, flags);
+	else if (sigmask(ksig->sig) & SIG_DEFAULT_STOP)
+		default_stop(p, ksig->sig, flags);
+	else
+		die_of(p, ksig->sig, flags);
+	return STEP_AGAIN;
+}
+
+/* ---- interrupted system calls: signal(7) ---- */
+
+/* Back to the syscall instruction, with number `nr` in rax. */
+static void rewind_syscall(struct pt_regs *regs, u64 nr)
+{
+	regs->rax = nr;
+	regs->rip -= 2;
+}
+
+static void restart_after_handler(struct pt_regs *regs, const struct k_sigaction *ka)
+{
+	if ((long)regs->orig_rax < 0)
+		return;
+	switch ((long)regs->rax) {
+	case -ERESTARTSYS:
+		if (ka->flags & SA_RESTART)
+			rewind_syscall(regs, regs->orig_rax);
+		else
+			regs->rax = -EINTR;
+		break;
+	case -ERESTARTNOHAND:
+	case -ERESTART_RESTARTBLOCK:
+		regs->rax = -EINTR;
+		break;
+	case -ERESTARTNOINTR:
+		rewind_syscall(regs, regs->orig_rax);
+		break;
+	}
+}
+
+static void restart_without_handler(struct pt_regs *regs)
+{
+	if ((long)regs->orig_rax < 0)
+		return;
+	switch ((long)regs->rax) {
+	case -ERESTARTSYS:
+	case -ERESTARTNOHAND:
+	case -ERESTARTNOINTR:
+		rewind_syscall(regs, regs->orig_rax);
+		break;
+	case -ERESTART_RESTARTBLOCK:
+		rewind_syscall(regs, __NR_restart_syscall);
+		break;
+	}
+}
+
+static void call_handler(struct ksignal *ksig, struct pt_regs *regs)
+{
+	struct task *p = current;
+	sigset_t64 oldset = p->work & WORK_RESTORE_SIGMASK ? p->saved_sigmask : p->blocked;
+	sigset_t64 blocked = p->blocked | ksig->ka.mask;
+
+	restart_after_handler(regs, &ksig->ka);
+	if (setup_rt_frame(ksig, oldset, regs)) {
+		/* No room for the frame: the handler of SIGSEGV itself must not be tried again. */
+		if (ksig->sig == SIGSEGV)
+			p->sighand->action[SIGSEGV - 1].handler = (u64)SIG_DFL;
+		force_sig(SIGSEGV);
+		return;
+	}
+	task_clear_work(p, WORK_RESTORE_SIGMASK);
+	if (!(ksig->ka.flags & SA_NODEFER))
+		blocked |= sigmask(ksig->sig);
+	set_current_blocked(blocked);
+}
+
+void do_signal(struct pt_regs *regs)
+{
+	enum signal_step step;
+	struct ksignal ksig;
+
+	do
+		step = signal_step(&ksig);
+	while (step == STEP_AGAIN);
+	if (step == STEP_HANDLER) {
+		call_handler(&ksig, regs);
+		return;
+	}
+	restart_without_handler(regs);
+	if (current->work & WORK_RESTORE_SIGMASK) {
+		task_clear_work(current, WORK_RESTORE_SIGMASK);
+		set_current_blocked(current->saved_sigmask);
+	}
+}
+
+/* ---- rt_sigaction(2) for kernel callers ---- */
+
+int do_sigaction(int sig, const struct k_sigaction *act, struct k_sigaction *old)
+{
+	struct task *p = current, *t;
+	struct k_sigaction *ka;
+	u64 flags;
+
+	if (!valid_signal(sig) || (act && (sigmask(sig) & SIG_KERNEL_ONLY)))
+		return -EINVAL;
+	flags = spin_lock_irqsave(&p->sighand->lock);
+	ka = &p->sighand->action[sig - 1];
+	if (old)
+		*old = *ka;
+	if (act) {
+		*ka = *act;
+		ka->mask &= ~SIG_KERNEL_ONLY;
+		/* What is ignored now is not pending either: POSIX 2.4.3. */
+		if (ka->handler == (u64)SIG_IGN ||
+		    (ka->handler == (u64)SIG_DFL && (sigmask(sig) & SIG_DEFAULT_IGNORE))) {
+			remove_pending(&p->signal->shared, sigmask(sig));
+			list_for_each_entry(t, &p->signal->threads, thread_node)
+				remove_pending(&t->pending, sigmask(sig));
+		}
+	}
+	spin_unlock_irqrestore(&p->sighand->lock, flags);
+	return 0;
+}

@@ -1,0 +1,137 @@
+/* Signals: what is pending, what is blocked, what happens then. signal(7). */
+#pragma once
+
+#include "kernel/lib/atomic.h"
+#include "kernel/lib/list.h"
+#include "kernel/lib/lock.h"
+#include "kernel/lib/types.h"
+#include "kernel/sched/wait.h"
+#include "kernel/uapi.h"
+
+struct task;
+struct pid;
+struct pt_regs;
+struct user;
+
+typedef u64 sigset_t64;
+#define sigmask(sig)	(1UL << ((sig)-1))
+#define SIG_KERNEL_ONLY (sigmask(SIGKILL) | sigmask(SIGSTOP)) /* never blocked, caught or ignored */
+
+/* rt_sigaction(2)'s structure as the kernel sees it. */
+struct k_sigaction {
+	u64 handler;
+	u64 flags;
+	u64 restorer;
+	sigset_t64 mask;
+};
+
+struct sigqueue {
+	struct list_head link;
+	struct user *user; /* who is charged for it; a reference */
+	siginfo_t info;
+};
+
+struct sigpending {
+	struct list_head queue; /* sighand->lock */
+	sigset_t64 set;		/* sighand->lock */
+};
+
+/* Shared by CLONE_SIGHAND. */
+struct sighand {
+	refcount_t count;
+	spinlock_t lock; /* LOCK_SIGHAND (irq): action[], and every pending set of its tasks */
+	struct k_sigaction action[_NSIG];
+};
+
+/* Shared by a thread group. "tl": tasklist_lock; "sh": sighand->lock. */
+struct signal {
+	refcount_t count;	   /* tasks that point here */
+	int nr_threads;		   /* tl: tasks not yet released */
+	int live;		   /* sh: threads that have not begun to exit */
+	struct list_head threads;  /* tl: task.thread_node */
+	struct task *leader;	   /* tl */
+	struct wait_queue wait_chld; /* parents in wait4() */
+	struct sigpending shared;  /* sh: process-wide pending signals */
+	bool group_exit;	   /* sh: exit_group or a fatal signal is on its way */
+	int group_exit_code;	   /* sh: wait status all threads die with */
+	struct task *exec_task;	   /* sh: the thread in execve() that waits for the others to go */
+	bool stopped;		   /* sh: the whole group is stopped */
+	bool continued;		   /* sh: SIGCONT arrived, not yet waited for */
+	bool notify_continued;	   /* sh: the parent is still to be told */
+	bool stop_reported;	   /* sh: the stop was waited for */
+	int stop_code;		   /* sh: the stopping signal */
+	int stop_count;		   /* sh: threads that still have to stop */
+	struct tty *tty;	   /* tl: controlling terminal */
+	bool session_leader;	   /* tl */
+	u64 cutime, cstime;	   /* sh: ns of reaped children */
+	u64 utime, stime;	   /* sh: ns of threads already gone */
+	u64 min_flt, cmin_flt;	   /* sh: likewise */
+	struct rlimit64 rlim[RLIM_NLIMITS]; /* sh */
+};
+
+/* A signal on its way to a handler. */
+struct ksignal {
+	int sig;
+	struct k_sigaction ka;
+	siginfo_t info;
+};
+
+/* Signals whose default action is not death. */
+#define SIG_DEFAULT_IGNORE (sigmask(SIGCHLD) | sigmask(SIGCONT) | sigmask(SIGURG) | sigmask(SIGWINCH))
+#define SIG_DEFAULT_STOP   (sigmask(SIGSTOP) | sigmask(SIGTSTP) | sigmask(SIGTTIN) | sigmask(SIGTTOU))
+
+static inline bool valid_signal(int sig)
+{
+	return sig >= 1 && sig <= _NSIG;
+}
+
+/* ---- sending: kernel/sigsend.c ---- */
+
+/* Send to one thread or to its whole group; `info` NULL means "from the kernel". 0; -EAGAIN when the queue of real-time
+ * signals is full (RLIMIT_SIGPENDING); -ESRCH when p has been reaped. Caller holds tasklist_lock, unless p is current. */
+int send_signal(int sig, const siginfo_t *info, struct task *p, bool group);
+/* From current's own fault: cannot be blocked or ignored. */
+void force_sig_fault(int sig, int code, u64 addr);
+void force_sig(int sig);
+/* Every member of a process group; 0 or -ESRCH. Takes tasklist_lock; the _locked form wants it held. */
+int kill_pgrp(struct pid *pgrp, int sig, const siginfo_t *info);
+int kill_pgrp_locked(struct pid *pgrp, int sig, const siginfo_t *info);
+/* SIGCHLD or another exit signal to the parent, and wake it if it waits. True: the parent does not want to wait for p. Caller
+ * holds tasklist_lock. */
+bool do_notify_parent(struct task *p, int sig);
+/* Tell the parent of a stop (CLD_STOPPED) or a continue (CLD_CONTINUED). Takes tasklist_lock. */
+void notify_parent_stop(struct task *p, int why);
+/* Kill all other threads of current's group. Caller holds sighand->lock. */
+void zap_other_threads(struct task *p);
+void flush_pending(struct sigpending *p); /* caller holds sighand->lock */
+/* Take `mask` out of what is pending. Caller holds sighand->lock. */
+void remove_pending(struct sigpending *p, sigset_t64 mask);
+void signal_wake_up(struct task *p, bool fatal);
+
+/* ---- receiving: kernel/signal.c ---- */
+
+void signal_init(void);
+bool fatal_signal_pending(const struct task *p);
+/* Set or clear WORK_SIGPENDING of p by what is pending. Caller holds sighand->lock. */
+void recalc_sigpending_of(struct task *p);
+void recalc_sigpending(void); /* of current */
+/* The next signal to handle that is in `mask`'s complement, or 0. Caller holds sighand->lock. */
+int dequeue_signal(struct task *p, sigset_t64 blocked, siginfo_t *info);
+void set_current_blocked(sigset_t64 set);
+/* On the way to user mode with a signal pending: deliver, stop or die. */
+void do_signal(struct pt_regs *regs);
+/* A thread exits while its group is stopping. Caller holds sighand->lock. */
+void signal_thread_left_stop(struct task *p);
+int do_sigaction(int sig, const struct k_sigaction *act, struct k_sigaction *old);
+
+/* ---- fork and exec ---- */
+
+int copy_sighand(u64 flags, struct task *p); /* 0 or -ENOMEM */
+int copy_signal(u64 flags, struct task *p);
+void put_sighand(struct sighand *sh);
+struct sighand *clone_sighand(struct sighand *from); /* NULL without memory */
+/* exec: p leaves a table of handlers that it shared for its own. */
+void replace_sighand(struct task *p, struct sighand *own);
+void put_signal(struct signal *sig);
+/* exec: handlers go back to the default, ignored signals stay ignored. */
+void flush_signal_handlers(struct task *p);

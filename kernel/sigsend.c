@@ -1,0 +1,347 @@
+/*
+ * Sending signals: what is queued where, and who is woken.
+ *
+ * A signal for a process goes to the shared set of its thread group, one for a thread to its own. Both are guarded by
+ * sighand->lock. Whoever is chosen to handle it gets WORK_SIGPENDING and is woken from interruptible sleep; the rest happens
+ * on its way to user mode (kernel/signal.c).
+ */
+#include "kernel/lib/string.h"
+#include "kernel/signal.h"
+#include "kernel/sigqueue.h"
+#include "kernel/task.h"
+#include "kernel/time/timer.h"
+#include "kernel/trace/trace.h"
+#include "mm/slab.h"
+
+static struct kmem_cache *sigqueue_cache;
+
+void sigqueue_init(void)
+{
+	sigqueue_cache = kmem_cache_create("sigqueue", sizeof(struct sigqueue), 0);
+}
+
+/* ---- queues ---- */
+
+static struct sigqueue *sigqueue_alloc(struct task *p)
+{
+	struct user *user = p->cred->user;
+	struct sigqueue *q;
+
+	if ((u64)atomic_add_return(&user->sigpending, 1) >
+		    p->signal->rlim[RLIMIT_SIGPENDING].rlim_cur ||
+	    !(q = kmem_cache_alloc(sigqueue_cache))) {
+		atomic_dec(&user->sigpending);
+		return NULL;
+	}
+	refcount_inc(&user->count);
+	q->user = user;
+	return q;
+}
+
+void sigqueue_free(struct sigqueue *q)
+{
+	list_del(&q->link);
+	atomic_dec(&q->user->sigpending);
+	put_user_struct(q->user);
+	kmem_cache_free(sigqueue_cache, q);
+}
+
+void remove_pending(struct sigpending *pending, sigset_t64 mask)
+{
+	struct sigqueue *q, *n;
+
+	if (!(pending->set & mask))
+		return;
+	pending->set &= ~mask;
+	list_for_each_entry_safe(q, n, &pending->queue, link) if (sigmask(q->info.si_signo) & mask)
+		sigqueue_free(q);
+}
+
+void flush_pending(struct sigpending *pending)
+{
+	remove_pending(pending, ~0UL);
+}
+
+/* ---- who is affected ---- */
+
+void signal_wake_up(struct task *p, bool fatal)
+{
+	task_set_work(p, WORK_SIGPENDING);
+	try_to_wake_up(p, TASK_INTERRUPTIBLE | (fatal ? TASK_KILLABLE | TASK_STOPPED : 0));
+}
+
+void zap_other_threads(struct task *p)
+{
+	struct task *t;
+
+	p->signal->stop_count = 0;
+	list_for_each_entry(t, &p->signal->threads, thread_node)
+	{
+		t->stop_pending = false;
+		if (t == p || (t->flags & PF_EXITING))
+			continue;
+		t->pending.set |= sigmask(SIGKILL);
+		signal_wake_up(t, true);
+	}
+}
+
+static u64 handler_of(const struct task *p, int sig)
+{
+	return p->sighand->action[sig - 1].handler;
+}
+
+static bool is_ignored(const struct task *p, int sig)
+{
+	if (p->flags & PF_KTHREAD)
+		return true;
+	if (p->blocked & sigmask(sig))
+		return false; /* the handler may have changed by the time it is unblocked */
+	return handler_of(p, sig) == (u64)SIG_IGN ||
+	       (handler_of(p, sig) == (u64)SIG_DFL && (sigmask(sig) & SIG_DEFAULT_IGNORE));
+}
+
+static bool is_fatal(const struct task *p, int sig)
+{
+	return sig == SIGKILL || (handler_of(p, sig) == (u64)SIG_DFL &&
+				  !(sigmask(sig) & (SIG_DEFAULT_IGNORE | SIG_DEFAULT_STOP)));
+}
+
+static void cancel_from_group(struct task *p, sigset_t64 mask)
+{
+	struct task *t;
+
+	remove_pending(&p->signal->shared, mask);
+	list_for_each_entry(t, &p->signal->threads, thread_node) remove_pending(&t->pending, mask);
+}
+
+static void continue_group(struct task *p)
+{
+	struct signal *sig = p->signal;
+	struct task *t;
+
+	cancel_from_group(p, SIG_DEFAULT_STOP);
+	if (sig->stopped) {
+		sig->continued = sig->notify_continued = true;
+		sig->stopped = false;
+	}
+	sig->stop_count = 0;
+	list_for_each_entry(t, &sig->threads, thread_node)
+	{
+		t->stop_pending = false;
+		if (sig->notify_continued)
+			task_set_work(t, WORK_SIGPENDING); /* somebody has to tell the parent */
+		try_to_wake_up(t, TASK_STOPPED);
+	}
+}
+
+/* Stop and continue act when they are sent, not when they are handled: each cancels the other. */
+static void apply_job_control(struct task *p, int sig)
+{
+	if (sigmask(sig) & SIG_DEFAULT_STOP)
+		cancel_from_group(p, sigmask(SIGCONT));
+	else if (sig == SIGCONT)
+		continue_group(p);
+}
+
+static bool wants_signal(const struct task *t, int sig)
+{
+	if ((t->blocked & sigmask(sig)) || (t->flags & PF_EXITING))
+		return false;
+	return sig == SIGKILL || t->state != TASK_STOPPED;
+}
+
+/* The thread that will handle `sig`; NULL: nobody now, it stays pending. */
+static struct task *choose_thread(struct task *p, int sig, bool group)
+{
+	struct task *t;
+
+	if (wants_signal(p, sig))
+		return p;
+	if (group)
+		list_for_each_entry(t, &p->signal->threads, thread_node) if (wants_signal(t, sig)) return t;
+	return NULL;
+}
+
+static void complete_signal(struct task *p, int sig, bool group)
+{
+	struct task *t = choose_thread(p, sig, group);
+
+	if (!t)
+		return;
+	if (is_fatal(t, sig) && !p->signal->group_exit) {
+		/* The end of the whole group begins here, whichever thread is the first to notice. */
+		p->signal->group_exit = true;
+		p->signal->group_exit_code = sig;
+		zap_other_threads(t);
+		t->pending.set |= sigmask(SIGKILL);
+		signal_wake_up(t, true);
+		return;
+	}
+	signal_wake_up(t, sig == SIGKILL);
+}
+
+static int send_signal_locked(int sig, const siginfo_t *info, struct task *p, bool group)
+{
+	struct sigpending *pending = group ? &p->signal->shared : &p->pending;
+	struct sigqueue *q;
+
+	if (!(p->flags & PF_KTHREAD))
+		apply_job_control(p, sig);
+	if (is_ignored(p, sig) || p->signal->group_exit)
+		return 0;
+	/* The classic signals are flags, only the real-time ones count. */
+	if (sig < SIGRTMIN && (pending->set & sigmask(sig)))
+		return 0;
+	q = sig == SIGKILL ? NULL : sigqueue_alloc(p);
+	if (q) {
+		if (info)
+			q->info = *info;
+		else
+			sigqueue_kernel_info(&q->info, sig);
+		list_add_tail(&q->link, &pending->queue);
+	} else if (sig >= SIGRTMIN && info && info->si_code != SI_USER) {
+		return -EAGAIN; /* sigqueue(3) promises its data; kill(2) does not */
+	}
+	pending->set |= sigmask(sig);
+	trace_signal_generate(sig, p);
+	complete_signal(p, sig, group);
+	return 0;
+}
+
+int send_signal(int sig, const siginfo_t *info, struct task *p, bool group)
+{
+	struct sighand *sighand = p->sighand;
+	u64 flags;
+	int err;
+
+	if (!sighand)
+		return -ESRCH;
+	flags = spin_lock_irqsave(&sighand->lock);
+	err = send_signal_locked(sig, info, p, group);
+	spin_unlock_irqrestore(&sighand->lock, flags);
+	return err;
+}
+
+/* A fault cannot be put off: a blocked or ignored signal gets its default action back, which is death. */
+static void force_signal(const siginfo_t *info)
+{
+	struct task *p = current;
+	int sig = info->si_signo;
+	u64 flags = spin_lock_irqsave(&p->sighand->lock);
+	struct k_sigaction *ka = &p->sighand->action[sig - 1];
+
+	if ((p->blocked & sigmask(sig)) || ka->handler == (u64)SIG_IGN) {
+		ka->handler = (u64)SIG_DFL;
+		p->blocked &= ~sigmask(sig);
+	}
+	send_signal_locked(sig, info, p, false);
+	recalc_sigpending();
+	spin_unlock_irqrestore(&p->sighand->lock, flags);
+}
+
+void force_sig_fault(int sig, int code, u64 addr)
+{
+	siginfo_t info;
+
+	memset(&info, 0, sizeof(info));
+	info.si_signo = sig;
+	info.si_code = code;
+	info.si_addr = (void *)addr;
+	force_signal(&info);
+}
+
+void sigqueue_kernel_info(siginfo_t *info, int sig)
+{
+	memset(info, 0, sizeof(*info));
+	info->si_signo = sig;
+	info->si_code = SI_KERNEL;
+}
+
+void force_sig(int sig)
+{
+	siginfo_t info;
+
+	sigqueue_kernel_info(&info, sig);
+	force_signal(&info);
+}
+
+int kill_pgrp_locked(struct pid *pgrp, int sig, const siginfo_t *info)
+{
+	int found = -ESRCH;
+	struct task *p;
+
+	list_for_each_entry(p, &pgrp->tasks[PIDTYPE_PGID], pid_links[PIDTYPE_PGID])
+	{
+		send_signal(sig, info, p, true);
+		found = 0;
+	}
+	return found;
+}
+
+int kill_pgrp(struct pid *pgrp, int sig, const siginfo_t *info)
+{
+	int err;
+
+	spin_lock(&tasklist_lock);
+	err = kill_pgrp_locked(pgrp, sig, info);
+	spin_unlock(&tasklist_lock);
+	return err;
+}
+
+/* ---- telling the parent ---- */
+
+static void fill_child_info(siginfo_t *info, const struct task *p, int sig, int code, int status)
+{
+	memset(info, 0, sizeof(*info));
+	info->si_signo = sig;
+	info->si_code = code;
+	info->si_pid = p->tgid_nr;
+	info->si_uid = p->cred->uid;
+	info->si_status = status;
+	info->si_utime = (p->utime + p->signal->utime) / (NSEC_PER_SEC / USER_HZ);
+	info->si_stime = (p->stime + p->signal->stime) / (NSEC_PER_SEC / USER_HZ);
+}
+
+bool do_notify_parent(struct task *p, int sig)
+{
+	struct task *parent = p->parent;
+	struct k_sigaction *chld = &parent->sighand->action[SIGCHLD - 1];
+	int status = p->signal->group_exit ? p->signal->group_exit_code : p->exit_code;
+	bool autoreap = false;
+	siginfo_t info;
+
+	if (sig == SIGCHLD) {
+		/* POSIX: who ignores SIGCHLD, or says SA_NOCLDWAIT, has no zombies. */
+		if (chld->handler == (u64)SIG_IGN || (chld->flags & SA_NOCLDWAIT))
+			autoreap = true;
+		if (chld->handler == (u64)SIG_IGN)
+			sig = 0;
+	}
+	if (valid_signal(sig)) {
+		bool killed = status & 0x7f;
+
+		fill_child_info(&info, p, sig, killed ? CLD_KILLED : CLD_EXITED,
+				killed ? status & 0x7f : status >> 8);
+		send_signal(sig, &info, parent, true);
+	}
+	wake_up_all(&parent->signal->wait_chld);
+	return autoreap;
+}
+
+void notify_parent_stop(struct task *p, int why)
+{
+	struct task *leader = p->group_leader, *parent;
+	struct k_sigaction *chld;
+	siginfo_t info;
+
+	spin_lock(&tasklist_lock);
+	parent = leader->parent;
+	chld = &parent->sighand->action[SIGCHLD - 1];
+	if (chld->handler != (u64)SIG_IGN && !(chld->flags & SA_NOCLDSTOP)) {
+		fill_child_info(&info, leader, SIGCHLD, why,
+				why == CLD_CONTINUED ? SIGCONT : leader->signal->stop_code);
+		send_signal(SIGCHLD, &info, parent, true);
+	}
+	wake_up_all(&parent->signal->wait_chld);
+	spin_unlock(&tasklist_lock);
+}

@@ -1,0 +1,65 @@
+/* From a number to a function, and an account of the numbers that have none. */
+#include "kernel/lib/string.h"
+#include "kernel/shell/puppet.h"
+#include "kernel/sys/syscall.h"
+#include "kernel/task.h"
+#include "kernel/trace/trace.h"
+
+typedef long (*syscall_fn)(u64, u64, u64, u64, u64, u64);
+
+/* Each handler declares the arguments it takes; the calling convention lets it be called with all six. */
+static const syscall_fn handlers[NR_SYSCALLS] = {
+#define SYSCALL(nr, name, ...) [nr] = (syscall_fn)(void *)sys_##name,
+#include "kernel/sys/syscalls.def"
+#undef SYSCALL
+};
+
+static const struct syscall_info infos[NR_SYSCALLS] = {
+#define SYSCALL(nr, name, ...) [nr] = {#name, #__VA_ARGS__},
+#include "kernel/sys/syscalls.def"
+#undef SYSCALL
+};
+
+/* How often each absent number was asked for; the last cell counts all that are beyond the table. */
+static u64 unimplemented[NR_SYSCALLS + 1];
+
+const struct syscall_info *syscall_info(unsigned long nr)
+{
+	return nr < NR_SYSCALLS && infos[nr].name ? &infos[nr] : NULL;
+}
+
+int syscall_number(const char *name)
+{
+	for (int nr = 0; nr < NR_SYSCALLS; nr++)
+		if (infos[nr].name && strcmp(infos[nr].name, name) == 0)
+			return nr;
+	return -1;
+}
+
+void unimplemented_foreach(void (*fn)(unsigned long nr, u64 count, void *), void *arg)
+{
+	for (unsigned long nr = 0; nr <= NR_SYSCALLS; nr++)
+		if (unimplemented[nr])
+			fn(nr, unimplemented[nr], arg);
+}
+
+static noinline long absent_syscall(struct pt_regs *regs, unsigned long nr)
+{
+	if (nr == NR_PUPPET_NEXT && current->puppet)
+		return sys_puppet_next(regs);
+	__atomic_add_fetch(&unimplemented[MIN(nr, NR_SYSCALLS)], 1, __ATOMIC_RELAXED);
+	return -ENOSYS;
+}
+
+long do_syscall(struct pt_regs *regs, unsigned long nr)
+{
+	long ret;
+
+	trace_sys_enter(nr, regs->rdi, regs->rsi, regs->rdx);
+	if (likely(nr < NR_SYSCALLS && handlers[nr]))
+		ret = handlers[nr](regs->rdi, regs->rsi, regs->rdx, regs->r10, regs->r8, regs->r9);
+	else
+		ret = absent_syscall(regs, nr);
+	trace_sys_exit(nr, ret);
+	return ret;
+}

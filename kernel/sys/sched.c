@@ -1,0 +1,237 @@
+/* Priorities and policies: sched(7), getpriority(2). */
+#include "kernel/sys/syscall.h"
+#include "kernel/task.h"
+#include "kernel/time/timer.h"
+
+long sys_sched_yield(void)
+{
+	sched_yield();
+	return 0;
+}
+
+/* With a reference; pid 0 is current. ERR_PTR: -EINVAL, -ESRCH. */
+static struct task *sched_target(pid_t pid)
+{
+	struct task *p;
+
+	if (pid < 0)
+		return ERR_PTR(-EINVAL);
+	if (pid == 0) {
+		get_task(current);
+		return current;
+	}
+	p = find_get_task(pid);
+	return p ? p : ERR_PTR(-ESRCH);
+}
+
+/* Changing the scheduling of somebody else: root, or the same user. */
+static bool may_schedule(const struct task *p)
+{
+	bool ok;
+
+	spin_lock(&tasklist_lock);
+	ok = cred_is_root(current->cred) || current->cred->euid == p->cred->euid ||
+	     current->cred->euid == p->cred->uid;
+	spin_unlock(&tasklist_lock);
+	return ok;
+}
+
+static bool is_rt(int policy)
+{
+	return policy == SCHED_FIFO || policy == SCHED_RR;
+}
+
+static long set_scheduler(pid_t pid, int policy, const int __user *upriority)
+{
+	struct task *p;
+	int priority;
+	long err;
+
+	if (!upriority)
+		return -EINVAL;
+	if (get_user(priority, upriority))
+		return -EFAULT;
+	p = sched_target(pid);
+	if (IS_ERR(p))
+		return PTR_ERR(p);
+	if (policy < 0)
+		policy = p->policy;
+	if (!may_schedule(p) || (is_rt(policy) && !cred_is_root(current->cred)))
+		err = -EPERM;
+	else
+		err = sched_set_policy(p, policy, priority);
+	put_task(p);
+	return err;
+}
+
+long sys_sched_setscheduler(pid_t pid, int policy, const int __user *upriority)
+{
+	return policy < 0 ? -EINVAL : set_scheduler(pid, policy, upriority);
+}
+
+long sys_sched_setparam(pid_t pid, const int __user *upriority)
+{
+	return set_scheduler(pid, -1, upriority);
+}
+
+long sys_sched_getscheduler(pid_t pid)
+{
+	struct task *p = sched_target(pid);
+	long policy;
+
+	if (IS_ERR(p))
+		return PTR_ERR(p);
+	policy = p->policy;
+	put_task(p);
+	return policy;
+}
+
+long sys_sched_getparam(pid_t pid, int __user *upriority)
+{
+	struct task *p;
+	int priority;
+
+	if (!upriority)
+		return -EINVAL;
+	p = sched_target(pid);
+	if (IS_ERR(p))
+		return PTR_ERR(p);
+	priority = p->rt_priority;
+	put_task(p);
+	return put_user(priority, upriority);
+}
+
+static long priority_bound(int policy, int rt)
+{
+	if (is_rt(policy))
+		return rt;
+	return policy == SCHED_NORMAL || policy == SCHED_BATCH ? 0 : -EINVAL;
+}
+
+long sys_sched_get_priority_max(int policy)
+{
+	return priority_bound(policy, MAX_RT_PRIO - 1);
+}
+
+long sys_sched_get_priority_min(int policy)
+{
+	return priority_bound(policy, 1);
+}
+
+long sys_sched_rr_get_interval(pid_t pid, struct timespec __user *interval)
+{
+	struct task *p = sched_target(pid);
+	struct timespec ts = {0};
+	u64 ns;
+
+	if (IS_ERR(p))
+		return PTR_ERR(p);
+	ns = p->policy == SCHED_FIFO ? 0 : task_timeslice(p) * TICK_NS;
+	put_task(p);
+	ts.tv_sec = ns / NSEC_PER_SEC;
+	ts.tv_nsec = ns % NSEC_PER_SEC;
+	return copy_to_user(interval, &ts, sizeof(ts)) ? -EFAULT : 0;
+}
+
+/* ---- nice ---- */
+
+struct nice_walk {
+	int nice;  /* what to set */
+	int best;  /* the lowest found */
+	bool set, found;
+	long err;
+};
+
+static long set_one_nice(struct task *p, int nice)
+{
+	const struct cred *me = current->cred;
+
+	if (!cred_is_root(me)) {
+		if (me->euid != p->cred->uid && me->euid != p->cred->euid)
+			return -EPERM;
+		if (nice < PRIO_TO_NICE(p->static_prio))
+			return -EACCES;
+	}
+	set_user_nice(p, nice);
+	return 0;
+}
+
+static void visit(struct task *p, struct nice_walk *w)
+{
+	int nice = PRIO_TO_NICE(p->static_prio);
+
+	if (!w->found || nice < w->best)
+		w->best = nice;
+	w->found = true;
+	if (w->set) {
+		long err = set_one_nice(p, w->nice);
+
+		w->err = w->err ? w->err : err;
+	}
+}
+
+static void visit_threads(struct task *leader, struct nice_walk *w)
+{
+	struct task *t;
+
+	list_for_each_entry(t, &leader->signal->threads, thread_node) visit(t, w);
+}
+
+/* Everybody that (which, who) names. Caller holds tasklist_lock. */
+static void walk_priority(int which, int who, struct nice_walk *w)
+{
+	struct pid *pgrp = current->group_leader->pids[PIDTYPE_PGID];
+	uid_t uid = who ? (uid_t)who : current->cred->uid;
+	struct task *p;
+
+	switch (which) {
+	case PRIO_PROCESS:
+		p = who ? find_task(who) : current;
+		if (p)
+			visit(p, w);
+		break;
+	case PRIO_PGRP:
+		if (who && (pgrp = find_get_pid(who)))
+			put_pid(pgrp); /* the lock keeps it while it has members */
+		if (!pgrp)
+			break;
+		list_for_each_entry(p, &pgrp->tasks[PIDTYPE_PGID], pid_links[PIDTYPE_PGID])
+			visit_threads(p, w);
+		break;
+	case PRIO_USER:
+		list_for_each_entry(p, &all_tasks, all)
+		{
+			if (!(p->flags & PF_IDLE) && p->cred->uid == uid)
+				visit_threads(p, w);
+		}
+		break;
+	}
+}
+
+static long do_priority(int which, int who, struct nice_walk *w)
+{
+	if (which < PRIO_PROCESS || which > PRIO_USER)
+		return -EINVAL;
+	spin_lock(&tasklist_lock);
+	walk_priority(which, who, w);
+	spin_unlock(&tasklist_lock);
+	if (!w->found)
+		return -ESRCH;
+	return w->err;
+}
+
+/* The raw call answers 20 - nice, so that no value looks like an error. */
+long sys_getpriority(int which, int who)
+{
+	struct nice_walk w = {0};
+	long err = do_priority(which, who, &w);
+
+	return err ? err : 20 - w.best;
+}
+
+long sys_setpriority(int which, int who, int nice)
+{
+	struct nice_walk w = {.set = true, .nice = MIN(MAX(nice, -20), 19)};
+
+	return do_priority(which, who, &w);
+}

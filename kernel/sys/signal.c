@@ -1,0 +1,277 @@
+/* The system calls around signals: masks, actions, kill and waiting. */
+#include "kernel/lib/string.h"
+#include "kernel/sys/syscall.h"
+#include "kernel/task.h"
+
+long sys_rt_sigaction(int sig, const struct k_sigaction __user *uact,
+		      struct k_sigaction __user *uold, size_t sigsetsize)
+{
+	struct k_sigaction act, old;
+	int err;
+
+	if (sigsetsize != sizeof(sigset_t64))
+		return -EINVAL;
+	if (uact && copy_from_user(&act, uact, sizeof(act)))
+		return -EFAULT;
+	err = do_sigaction(sig, uact ? &act : NULL, &old);
+	if (!err && uold && copy_to_user(uold, &old, sizeof(old)))
+		return -EFAULT;
+	return err;
+}
+
+long sys_rt_sigprocmask(int how, const sigset_t64 __user *uset, sigset_t64 __user *uold,
+			size_t sigsetsize)
+{
+	sigset_t64 old = current->blocked, set;
+
+	if (sigsetsize != sizeof(set))
+		return -EINVAL;
+	if (uset) {
+		if (copy_from_user(&set, uset, sizeof(set)))
+			return -EFAULT;
+		switch (how) {
+		case SIG_BLOCK:
+			set |= old;
+			break;
+		case SIG_UNBLOCK:
+			set = old & ~set;
+			break;
+		case SIG_SETMASK:
+			break;
+		default:
+			return -EINVAL;
+		}
+		set_current_blocked(set);
+	}
+	return uold && copy_to_user(uold, &old, sizeof(old)) ? -EFAULT : 0;
+}
+
+long sys_rt_sigpending(sigset_t64 __user *uset, size_t sigsetsize)
+{
+	sigset_t64 set;
+	u64 flags;
+
+	if (sigsetsize > sizeof(set))
+		return -EINVAL;
+	flags = spin_lock_irqsave(&current->sighand->lock);
+	set = (current->pending.set | current->signal->shared.set) & current->blocked;
+	spin_unlock_irqrestore(&current->sighand->lock, flags);
+	return copy_to_user(uset, &set, sigsetsize) ? -EFAULT : 0;
+}
+
+/* Sleep until a signal has been handled. */
+static long sleep_for_signal(void)
+{
+	for (;;) {
+		current->state = TASK_INTERRUPTIBLE;
+		if (signal_pending(current))
+			break;
+		schedule();
+	}
+	current->state = TASK_RUNNING;
+	return -ERESTARTNOHAND;
+}
+
+long sys_pause(void)
+{
+	return sleep_for_signal();
+}
+
+long sys_rt_sigsuspend(const sigset_t64 __user *uset, size_t sigsetsize)
+{
+	sigset_t64 set;
+
+	if (sigsetsize != sizeof(set))
+		return -EINVAL;
+	if (copy_from_user(&set, uset, sizeof(set)))
+		return -EFAULT;
+	/* The handler runs under the new mask and returns to the old one. */
+	current->saved_sigmask = current->blocked;
+	set_current_blocked(set);
+	task_set_work(current, WORK_RESTORE_SIGMASK);
+	return sleep_for_signal();
+}
+
+static bool on_alt_stack(u64 sp)
+{
+	return sp > current->sas_sp && sp - current->sas_sp <= current->sas_size;
+}
+
+long sys_sigaltstack(const stack_t __user *uss, stack_t __user *uold)
+{
+	bool in_use = on_alt_stack(task_pt_regs(current)->rsp);
+	stack_t ss, old;
+
+	memset(&old, 0, sizeof(old));
+	old.ss_sp = (void *)current->sas_sp;
+	old.ss_size = current->sas_size;
+	old.ss_flags = current->sas_size == 0 ? SS_DISABLE : in_use ? SS_ONSTACK : 0;
+	if (uss) {
+		if (copy_from_user(&ss, uss, sizeof(ss)))
+			return -EFAULT;
+		if (in_use)
+			return -EPERM;
+		/* SS_AUTODISARM is not there: refused, not dropped. */
+		if (ss.ss_flags != SS_DISABLE && ss.ss_flags != SS_ONSTACK && ss.ss_flags != 0)
+			return -EINVAL;
+		if (ss.ss_flags == SS_DISABLE) {
+			ss.ss_sp = NULL;
+			ss.ss_size = 0;
+		} else if (ss.ss_size < arch_min_sigstack()) {
+			return -ENOMEM;
+		}
+		current->sas_sp = (u64)ss.ss_sp;
+		current->sas_size = ss.ss_size;
+	}
+	return uold && copy_to_user(uold, &old, sizeof(old)) ? -EFAULT : 0;
+}
+
+/* Continue a call that sleeps by the clock after SIGSTOP and SIGCONT. */
+long sys_restart_syscall(void)
+{
+	long (*fn)(struct task *) = current->restart_fn;
+
+	return fn ? fn(current) : -EINTR;
+}
+
+/* ---- kill ---- */
+
+static void fill_kill_info(siginfo_t *info, int sig, int code)
+{
+	memset(info, 0, sizeof(*info));
+	info->si_signo = sig;
+	info->si_code = code;
+	info->si_pid = current->tgid_nr;
+	info->si_uid = current->cred->uid;
+}
+
+static bool may_signal(const struct task *p, int sig)
+{
+	const struct cred *me = current->cred, *to = p->cred;
+
+	if (cred_is_root(me) || me->euid == to->suid || me->euid == to->uid ||
+	    me->uid == to->suid || me->uid == to->uid)
+		return true;
+	return sig == SIGCONT && p->group_leader->pids[PIDTYPE_SID] ==
+					 current->group_leader->pids[PIDTYPE_SID];
+}
+
+/* 0, -EPERM or -EAGAIN. Signal 0 only asks. Caller holds tasklist_lock. */
+static long kill_one(struct task *p, int sig, const siginfo_t *info, bool group)
+{
+	if (!may_signal(p, sig))
+		return -EPERM;
+	return sig ? send_signal(sig, info, p, group) : 0;
+}
+
+/* Success if one could be signalled; else the last error, or -ESRCH for nobody. */
+struct kill_tally {
+	bool any, success;
+	long err;
+};
+
+static void tally(struct kill_tally *t, long err)
+{
+	t->any = true;
+	if (err)
+		t->err = err;
+	else
+		t->success = true;
+}
+
+static long verdict(const struct kill_tally *t)
+{
+	if (!t->any)
+		return -ESRCH;
+	return t->success ? 0 : t->err;
+}
+
+static long kill_group(struct pid *pgrp, int sig, const siginfo_t *info)
+{
+	struct kill_tally t = {0};
+	struct task *p;
+
+	if (pgrp)
+		list_for_each_entry(p, &pgrp->tasks[PIDTYPE_PGID], pid_links[PIDTYPE_PGID])
+			tally(&t, kill_one(p, sig, info, true));
+	return verdict(&t);
+}
+
+/* Everybody but the kernel's own threads and the caller. */
+static long kill_everybody(int sig, const siginfo_t *info)
+{
+	struct kill_tally t = {0};
+	struct task *p;
+
+	list_for_each_entry(p, &all_tasks, all)
+	{
+		if ((p->flags & PF_KTHREAD) || p->signal == current->signal)
+			continue;
+		tally(&t, kill_one(p, sig, info, true));
+	}
+	return verdict(&t);
+}
+
+static long do_kill(pid_t pid, int sig, const siginfo_t *info)
+{
+	struct pid *pgrp;
+	struct task *p;
+	long ret;
+
+	if (pid > 0) {
+		p = find_task(pid);
+		return p ? kill_one(p, sig, info, true) : -ESRCH;
+	}
+	if (pid == -1)
+		return kill_everybody(sig, info);
+	if (pid == 0)
+		return kill_group(current->group_leader->pids[PIDTYPE_PGID], sig, info);
+	pgrp = find_get_pid(-pid);
+	ret = kill_group(pgrp, sig, info);
+	put_pid(pgrp);
+	return ret;
+}
+
+long sys_kill(pid_t pid, int sig)
+{
+	siginfo_t info;
+	long ret;
+
+	if (sig != 0 && !valid_signal(sig))
+		return -EINVAL;
+	if (pid == (pid_t)0x80000000)
+		return -ESRCH;
+	fill_kill_info(&info, sig, SI_USER);
+	spin_lock(&tasklist_lock);
+	ret = do_kill(pid, sig, &info);
+	spin_unlock(&tasklist_lock);
+	return ret;
+}
+
+/* One thread; tgid -1: of whatever group. */
+static long do_tkill(pid_t tgid, pid_t tid, int sig)
+{
+	siginfo_t info;
+	struct task *p;
+	long ret = -ESRCH;
+
+	if (tid <= 0 || (sig != 0 && !valid_signal(sig)))
+		return -EINVAL;
+	fill_kill_info(&info, sig, SI_TKILL);
+	spin_lock(&tasklist_lock);
+	p = find_task(tid);
+	if (p && (tgid == -1 || p->tgid_nr == tgid))
+		ret = kill_one(p, sig, &info, false);
+	spin_unlock(&tasklist_lock);
+	return ret;
+}
+
+long sys_tkill(pid_t tid, int sig)
+{
+	return do_tkill(-1, tid, sig);
+}
+
+long sys_tgkill(pid_t tgid, pid_t tid, int sig)
+{
+	return tgid <= 0 ? -EINVAL : do_tkill(tgid, tid, sig);
+}

@@ -1,0 +1,58 @@
+/*
+ * The scheduler's tick: every TICK_NS while a task runs, none while the CPU idles.
+ *
+ * The state of a tick belongs to its CPU, which touches it with interrupts off: no lock, so that it
+ * may be started and stopped under any.
+ */
+#include "arch/x86_64/arch.h"
+#include "kernel/sched/sched.h"
+#include "kernel/time/internal.h"
+#include "kernel/time/timer.h"
+
+#define SCREEN_TICKS 4 /* between two looks at the screen: 16 ms */
+
+static struct tick {
+	bool on;
+	u32 count;
+	u64 next; /* monotonic */
+} ticks[MAX_CPUS];
+
+void tick_start(void)
+{
+	u64 flags = local_irq_save();
+	struct tick *t = &ticks[this_cpu()->id];
+
+	if (!t->on) {
+		t->on = true;
+		t->next = ktime_get() + TICK_NS;
+		timer_program_before(t->next);
+	}
+	local_irq_restore(flags);
+}
+
+void tick_stop(void)
+{
+	u64 flags = local_irq_save();
+
+	ticks[this_cpu()->id].on = false;
+	arch_console_refresh();
+	local_irq_restore(flags);
+}
+
+u64 tick_interrupt(u64 now)
+{
+	struct tick *t = &ticks[this_cpu()->id];
+
+	if (!t->on)
+		return TIME_FOREVER;
+	if (t->next <= now) {
+		scheduler_tick();
+		if (++t->count % SCREEN_TICKS == 0)
+			arch_console_refresh();
+		/* Ticks that were missed, in a stopped virtual machine say, are not made up for. */
+		t->next += TICK_NS;
+		if (t->next <= now)
+			t->next = now + TICK_NS;
+	}
+	return t->next;
+}

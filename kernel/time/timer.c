@@ -1,0 +1,158 @@
+/*
+ * Timers: a heap of them on each CPU, and one hardware interrupt for the earliest.
+ *
+ * A timer is queued on the CPU that starts it and its callback runs there. base->lock guards the
+ * heap, and `expires` and `cpu` of every timer in it. Whoever starts and cancels the same timer
+ * from two places at once brings a lock of his own.
+ *
+ * Three deadlines share the one-shot: the first timer, the scheduler's tick (tick.c), and the
+ * longest the clock may go unread. The hardware is programmed only when a deadline comes before the
+ * one it already has; an interrupt that turns out to be early finds nothing to do and programs the
+ * next. So stopping a timer never costs a device access.
+ */
+#include "kernel/time/timer.h"
+
+#include "arch/x86_64/arch.h"
+#include "kernel/lib/atomic.h"
+#include "kernel/lib/log.h"
+#include "kernel/time/heap.h"
+#include "kernel/time/internal.h"
+#include "kernel/time/timespec.h"
+
+struct timer_base {
+	spinlock_t lock;       /* LOCK_TIMER (irq): root, running */
+	struct timer *root;    /* the earliest */
+	struct timer *running; /* whose callback is running on this CPU */
+	u64 programmed;        /* this CPU only, interrupts off: when the hardware will interrupt */
+};
+
+static struct timer_base bases[MAX_CPUS];
+
+void timer_init(struct timer *t, void (*fn)(struct timer *))
+{
+	*t = (struct timer){.fn = fn};
+}
+
+void timers_init(void)
+{
+	for (u32 i = 0; i < MAX_CPUS; i++) {
+		spin_lock_init(&bases[i].lock, LOCK_TIMER);
+		bases[i].programmed = TIME_FOREVER;
+	}
+}
+
+/* Interrupts are off. Have this CPU interrupted at `when` at the latest. */
+void timer_program_before(u64 when)
+{
+	struct timer_base *base = &bases[this_cpu()->id];
+	u64 now;
+
+	if (when >= base->programmed)
+		return;
+	base->programmed = when;
+	now = ktime_get();
+	arch_timer_program(when > now ? when - now : 0);
+}
+
+/* The base that `t` is queued on, locked; NULL when it is not queued. A timer may be moved to
+ * another CPU while we wait for the lock: look again under it. */
+static struct timer_base *lock_base(struct timer *t, u64 *flags)
+{
+	for (;;) {
+		struct cpu *cpu = READ_ONCE(t->cpu);
+		struct timer_base *base;
+
+		if (!cpu)
+			return NULL;
+		base = &bases[cpu->id];
+		*flags = spin_lock_irqsave(&base->lock);
+		if (t->cpu == cpu)
+			return base;
+		spin_unlock_irqrestore(&base->lock, *flags);
+	}
+}
+
+static void dequeue(struct timer_base *base, struct timer *t)
+{
+	base->root = timer_heap_remove(base->root, t);
+	WRITE_ONCE(t->cpu, NULL);
+}
+
+static bool dequeue_anywhere(struct timer *t)
+{
+	u64 flags;
+	struct timer_base *base = lock_base(t, &flags);
+
+	if (!base)
+		return false;
+	dequeue(base, t);
+	spin_unlock_irqrestore(&base->lock, flags);
+	return true;
+}
+
+void timer_start(struct timer *t, u64 expires)
+{
+	struct timer_base *base;
+	u64 flags;
+
+	dequeue_anywhere(t);
+	flags = local_irq_save();
+	base = &bases[this_cpu()->id];
+	spin_lock(&base->lock);
+	t->expires = expires;
+	base->root = timer_heap_insert(base->root, t);
+	WRITE_ONCE(t->cpu, this_cpu());
+	timer_program_before(base->root->expires);
+	spin_unlock_irqrestore(&base->lock, flags);
+}
+
+/* Until no CPU is in the callback of `t`. A callback that cancels its own timer does not wait for
+ * itself. */
+static void wait_until_not_running(struct timer *t)
+{
+	for (u32 i = 0; i < nr_cpus; i++) {
+		u64 flags = local_irq_save();
+		bool here = i == this_cpu()->id;
+
+		local_irq_restore(flags);
+		while (!here && __atomic_load_n(&bases[i].running, __ATOMIC_ACQUIRE) == t)
+			cpu_relax();
+	}
+}
+
+bool timer_cancel(struct timer *t)
+{
+	bool was_queued = dequeue_anywhere(t);
+
+	wait_until_not_running(t);
+	return was_queued;
+}
+
+/* Run what has expired by `now`. The lock is held, but not during the callbacks. */
+static void run_expired(struct timer_base *base, u64 now)
+{
+	struct timer *t;
+
+	while ((t = base->root) && t->expires <= now) {
+		dequeue(base, t);
+		base->running = t;
+		spin_unlock(&base->lock);
+		t->fn(t); /* may free the memory that `t` is in */
+		spin_lock(&base->lock);
+		__atomic_store_n(&base->running, NULL, __ATOMIC_RELEASE);
+	}
+}
+
+void timer_interrupt(void)
+{
+	struct timer_base *base = &bases[this_cpu()->id];
+	u64 now = ktime_get(), next, flags;
+
+	flags = spin_lock_irqsave(&base->lock);
+	base->programmed = TIME_FOREVER;
+	run_expired(base, now);
+	next = base->root ? base->root->expires : TIME_FOREVER;
+	spin_unlock_irqrestore(&base->lock, flags);
+	next = MIN(next, tick_interrupt(now));
+	timer_program_before(MIN(next, time_add(now, arch_clock_max_idle())));
+}

@@ -1,0 +1,41 @@
+/* Timers and clocks. All times are nanoseconds; the monotonic clock starts at boot. */
+#pragma once
+
+#include "kernel/lib/lock.h"
+#include "kernel/lib/types.h"
+
+#define NSEC_PER_SEC  1000000000UL
+#define NSEC_PER_MSEC 1000000UL
+#define NSEC_PER_USEC 1000UL
+#define TIME_FOREVER  (~0UL)
+
+u64 ktime_get(void);      /* monotonic */
+u64 ktime_get_real(void); /* since the epoch */
+void ktime_set_real(u64 ns);
+
+/* One-shot. The callback runs in interrupt context with no lock held and may start the timer again.
+ */
+struct timer {
+	u64 expires; /* monotonic; valid while queued */
+	void (*fn)(struct timer *);
+	struct timer *child, *next, *prev; /* pairing heap links */
+	struct cpu *cpu;                   /* whose heap it is in; NULL: not queued */
+};
+
+void timer_init(struct timer *t, void (*fn)(struct timer *));
+void timer_start(struct timer *t, u64 expires); /* restarts when queued */
+/* True when it was queued. On return the callback is not running on any CPU. */
+bool timer_cancel(struct timer *t);
+void timer_interrupt(void); /* the architecture's one-shot fired */
+void time_init(void);
+
+/* The scheduler's tick on this CPU: on while a task runs, off in the idle loop. */
+#define HZ      250
+#define TICK_NS (NSEC_PER_SEC / HZ)
+void tick_start(void);
+void tick_stop(void);
+
+/* Sleep until `expires` in the state the caller set, or until woken. Returns the time left, 0 when
+ * it passed. */
+u64 schedule_until(u64 expires);
+void sleep_ns(u64 ns); /* uninterruptible */

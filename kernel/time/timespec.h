@@ -1,0 +1,48 @@
+/* Between nanoseconds and what programs call time. */
+#pragma once
+
+#include "arch/x86_64/arch.h"
+#include "kernel/lib/types.h"
+#include "kernel/time/timer.h"
+#include "kernel/uapi.h"
+
+/* Saturates: the end of time is TIME_FOREVER. */
+static inline u64 time_add(u64 a, u64 b)
+{
+	return a > TIME_FOREVER - b ? TIME_FOREVER : a + b;
+}
+
+/* -EINVAL for what no clock shows: negative, or a billion nanoseconds and more. Saturates. */
+static inline int timespec_to_ns(u64 *ns, const struct timespec *ts)
+{
+	if (ts->tv_sec < 0 || ts->tv_nsec < 0 || (u64)ts->tv_nsec >= NSEC_PER_SEC)
+		return -EINVAL;
+	if ((u64)ts->tv_sec >= TIME_FOREVER / NSEC_PER_SEC)
+		*ns = TIME_FOREVER;
+	else
+		*ns = ts->tv_sec * NSEC_PER_SEC + ts->tv_nsec;
+	return 0;
+}
+
+static inline struct timespec ns_to_timespec(u64 ns)
+{
+	return (struct timespec){.tv_sec = ns / NSEC_PER_SEC, .tv_nsec = ns % NSEC_PER_SEC};
+}
+
+/* 0, -EFAULT or -EINVAL. */
+static inline int get_timespec(u64 *ns, const struct timespec __user *uts)
+{
+	struct timespec ts;
+
+	if (copy_from_user(&ts, uts, sizeof(ts)) != 0)
+		return -EFAULT;
+	return timespec_to_ns(ns, &ts);
+}
+
+/* 0 or -EFAULT. */
+static inline int put_timespec(struct timespec __user *uts, u64 ns)
+{
+	struct timespec ts = ns_to_timespec(ns);
+
+	return copy_to_user(uts, &ts, sizeof(ts)) != 0 ? -EFAULT : 0;
+}

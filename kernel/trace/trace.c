@@ -1,0 +1,273 @@
+/*
+ * The trace buffer: one ring of records of one size for all CPUs, so that their order is plain;
+ * trace_lock guards it. The newest record pushes out the oldest. A record is text only when
+ * somebody reads it.
+ */
+#include "kernel/trace/trace.h"
+#include "arch/x86_64/arch.h"
+#include "kernel/lib/lock.h"
+#include "kernel/lib/log.h"
+#include "kernel/lib/string.h"
+#include "kernel/task.h"
+#include "kernel/time/timer.h"
+
+#define TRACE_RECORDS 8192
+
+struct record {
+	u64 time;
+	u64 seq1; /* sequence number + 1; 0: never used */
+	u64 arg[5];
+	pid_t pid;
+	u16 id;
+	u8 cpu;
+	u8 preempt; /* depth */
+	bool irqs_off, resched, in_irq;
+	bool shown; /* the user's trace was on */
+	char comm[16], str[16], str2[16];
+};
+
+static spinlock_t trace_lock = SPINLOCK_INIT(LOCK_TRACE);
+static struct record ring[TRACE_RECORDS];
+static u64 next_seq;
+static u64 first_seq; /* older ones were cleared */
+static bool user_on;
+static u32 watchers;
+
+bool trace_enabled; /* user_on or watchers: what the events test, without the lock */
+
+static const char *const event_names[] = {
+#define EVENT(name, proto, args, fmt, ...) #name,
+#include "kernel/trace/events.def"
+#undef EVENT
+};
+static const char *const event_formats[] = {
+#define EVENT(name, proto, args, fmt, ...) fmt,
+#include "kernel/trace/events.def"
+#undef EVENT
+};
+
+static void copy_str(char out[16], const char *s)
+{
+	if (s)
+		strlcpy(out, s, 16);
+	else
+		out[0] = '\0';
+}
+
+void trace_record(enum trace_event_id id, const char *str, const char *str2, u64 a, u64 b, u64 c,
+		  u64 d, u64 e)
+{
+	bool irqs_off = !irqs_enabled();
+	u64 flags = spin_lock_irqsave(&trace_lock);
+	struct record *r = &ring[next_seq % TRACE_RECORDS];
+	const struct cpu *cpu = this_cpu();
+	const struct task *task = current; /* NULL early at boot */
+
+	r->time = arch_clock_ns();
+	r->seq1 = ++next_seq;
+	r->id = (u16)id;
+	r->cpu = (u8)cpu->id;
+	r->preempt = (u8)(cpu->preempt_count - 1); /* not counting trace_lock */
+	r->irqs_off = irqs_off;
+	r->resched = cpu->need_resched;
+	r->in_irq = cpu->irq_depth != 0;
+	r->shown = user_on;
+	r->pid = task ? task->pid_nr : 0;
+	copy_str(r->comm, task ? task->comm : NULL);
+	copy_str(r->str, str);
+	copy_str(r->str2, str2);
+	r->arg[0] = a;
+	r->arg[1] = b;
+	r->arg[2] = c;
+	r->arg[3] = d;
+	r->arg[4] = e;
+	spin_unlock_irqrestore(&trace_lock, flags);
+}
+
+#define EVENT(name, proto, args, fmt, ...)               \
+	void trace_slow_##name proto                     \
+	{                                                \
+		trace_record(TRACE_##name, __VA_ARGS__); \
+	}
+#include "kernel/trace/events.def"
+#undef EVENT
+
+static void change(bool on, int watch)
+{
+	u64 flags = spin_lock_irqsave(&trace_lock);
+
+	user_on = on;
+	watchers += watch;
+	WRITE_ONCE(trace_enabled, user_on || watchers);
+	spin_unlock_irqrestore(&trace_lock, flags);
+}
+
+void trace_on(void)
+{
+	change(true, 0);
+}
+
+void trace_off(void)
+{
+	change(false, 0);
+}
+
+bool trace_is_on(void)
+{
+	return user_on;
+}
+
+void trace_watch_begin(void)
+{
+	change(user_on, 1);
+}
+
+void trace_watch_end(void)
+{
+	change(user_on, -1);
+}
+
+void trace_clear(void)
+{
+	u64 flags = spin_lock_irqsave(&trace_lock);
+
+	first_seq = next_seq;
+	spin_unlock_irqrestore(&trace_lock, flags);
+}
+
+u64 trace_next_seq(void)
+{
+	return READ_ONCE(next_seq);
+}
+
+static bool get_record(u64 seq, struct record *out)
+{
+	u64 flags = spin_lock_irqsave(&trace_lock);
+	bool there;
+
+	*out = ring[seq % TRACE_RECORDS];
+	there = out->seq1 == seq + 1;
+	spin_unlock_irqrestore(&trace_lock, flags);
+	return there;
+}
+
+bool trace_get(u64 seq, struct trace_view *out)
+{
+	struct record r;
+
+	if (!get_record(seq, &r))
+		return false;
+	*out = (struct trace_view){
+		.id = r.id, .time = r.time, .seq = seq, .cpu = r.cpu, .pid = r.pid};
+	memcpy(out->arg, r.arg, sizeof(r.arg));
+	memcpy(out->str, r.str, sizeof(r.str));
+	memcpy(out->str2, r.str2, sizeof(r.str2));
+	return true;
+}
+
+/* ---- as text ---- */
+
+/* The end of the conversion that starts at `f`, behind its letter. */
+static const char *conversion_end(const char *f)
+{
+	for (f++; *f && !strchr("diuxXoscp%", *f); f++)
+		;
+	return *f ? f + 1 : f;
+}
+
+/* The formats are read at run time, since the values lie in a record: one conversion at a time. */
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wformat-nonliteral"
+#pragma GCC diagnostic ignored "-Wformat-security"
+static void format_record(const struct record *r, char *out, size_t size)
+{
+	const char *str[] = {r->str, r->str2};
+	size_t n = 0, strings = 0, numbers = 0;
+
+	for (const char *f = event_formats[r->id]; *f && n + 1 < size;) {
+		const char *end;
+		char one[16];
+
+		if (*f != '%') {
+			out[n++] = *f++;
+			continue;
+		}
+		end = conversion_end(f);
+		strlcpy(one, f, MIN((size_t)(end - f) + 1, sizeof(one)));
+		if (end[-1] == 's')
+			n += scnprintf(out + n, size - n, one, str[strings++ % 2]);
+		else if (end[-1] == 'c')
+			n += scnprintf(out + n, size - n, one, (int)r->arg[numbers++ % 5]);
+		else
+			n += scnprintf(out + n, size - n, one, r->arg[numbers++ % 5]);
+		f = end;
+	}
+	out[n] = '\0';
+}
+#pragma GCC diagnostic pop
+
+/* "    comm-pid     [000] d..1.    12.345678: event: details" */
+static void show_record(const struct record *r, void (*print)(const char *fmt, ...))
+{
+	char text[192];
+	char depth = r->preempt == 0 ? '.' : r->preempt > 9 ? '#' : (char)('0' + r->preempt);
+
+	format_record(r, text, sizeof(text));
+	print("%16s-%-7d [%03u] %c%c%c%c. %5lu.%06lu: %s: %s\n", r->comm[0] ? r->comm : "<...>",
+	      r->pid, r->cpu, r->irqs_off ? 'd' : '.', r->resched ? 'N' : '.',
+	      r->in_irq ? 'h' : '.', depth, r->time / NSEC_PER_SEC,
+	      r->time % NSEC_PER_SEC / NSEC_PER_USEC, event_names[r->id], text);
+}
+
+static void show_header(void (*print)(const char *fmt, ...), u64 shown, u64 written)
+{
+	print("# tracer: nop\n#\n");
+	print("# entries-in-buffer/entries-written: %lu/%lu   #P:%u\n#\n", shown, written, nr_cpus);
+	print("#                                _-----=> irqs-off/BH-disabled\n");
+	print("#                               / _----=> need-resched\n");
+	print("#                              | / _---=> hardirq/softirq\n");
+	print("#                              || / _--=> preempt-depth\n");
+	print("#                              ||| / _-=> migrate-disable\n");
+	print("#                              |||| /     delay\n");
+	print("#           TASK-PID     CPU#  |||||  TIMESTAMP  FUNCTION\n");
+	print("#              | |         |   |||||     |         |\n");
+}
+
+/* Records in [from, end) that the user asked for. */
+static u64 count_shown(u64 from, u64 end)
+{
+	struct record r;
+	u64 n = 0;
+
+	for (u64 seq = from; seq < end; seq++)
+		n += get_record(seq, &r) && r.shown;
+	return n;
+}
+
+void trace_show(void (*print)(const char *fmt, ...), u64 max)
+{
+	u64 end = trace_next_seq();
+	u64 from = MAX(first_seq, end > TRACE_RECORDS ? end - TRACE_RECORDS : 0);
+	u64 shown = count_shown(from, end), skip = max && shown > max ? shown - max : 0;
+	struct record r;
+
+	show_header(print, shown - skip, shown);
+	for (u64 seq = from; seq < end; seq++) {
+		if (!get_record(seq, &r) || !r.shown)
+			continue;
+		if (skip)
+			skip--;
+		else
+			show_record(&r, print);
+	}
+}
+
+void trace_show_tail(void (*print)(const char *fmt, ...), u64 max)
+{
+	u64 end = trace_next_seq();
+	struct record r;
+
+	for (u64 seq = end > max ? end - max : 0; seq < end; seq++)
+		if (get_record(seq, &r))
+			show_record(&r, print);
+}

@@ -1,0 +1,58 @@
+/*
+ * The trace buffer: what the kernel did, in ftrace's text form. Events come from events.def: each row there becomes
+ * a function trace_NAME(...) which costs one test of a flag while tracing is off.
+ */
+#pragma once
+
+#include "kernel/lib/types.h"
+
+struct task;
+
+extern bool trace_enabled;
+
+enum trace_event_id {
+#define EVENT(name, proto, args, fmt, ...) TRACE_##name,
+#include "kernel/trace/events.def"
+#undef EVENT
+	TRACE_EVENTS,
+};
+
+/* Up to two strings, of which 15 bytes are kept, and five numbers. Any context. */
+void trace_record(enum trace_event_id id, const char *str, const char *str2, u64 a, u64 b, u64 c, u64 d, u64 e);
+
+#define EVENT(name, proto, args, fmt, ...) \
+	void trace_slow_##name proto; \
+	static inline void trace_##name proto \
+	{ \
+		if (unlikely(trace_enabled)) \
+			trace_slow_##name args; \
+	}
+#include "kernel/trace/events.def"
+#undef EVENT
+
+/* The user's switch. */
+void trace_on(void);
+void trace_off(void);
+bool trace_is_on(void);
+void trace_clear(void);
+/* Record for one's own use, whether the user's trace is on or not: such records are found by trace_get(), and shown by
+ * trace_show() only if it was on. Calls nest. */
+void trace_watch_begin(void);
+void trace_watch_end(void);
+/* Print the records, oldest first, through `print`; the last `max` of them (0: all). */
+void trace_show(void (*print)(const char *fmt, ...) __printf(1, 2), u64 max);
+/* The last `max` records of any kind, without a heading: for panic(). */
+void trace_show_tail(void (*print)(const char *fmt, ...) __printf(1, 2), u64 max);
+
+/* One decoded record, for tests and for the shell's summaries. */
+struct trace_view {
+	enum trace_event_id id;
+	u64 time, seq;
+	u32 cpu;
+	pid_t pid;
+	u64 arg[5];
+	char str[16], str2[16];
+};
+/* The record with sequence number `seq`; false when it is not (or no longer) there. */
+bool trace_get(u64 seq, struct trace_view *out);
+u64 trace_next_seq(void);

@@ -1,0 +1,289 @@
+/*
+ * Waiting for children: wait4(2), waitid(2).
+ *
+ * A parent sleeps on its signal->wait_chld; do_notify_parent() wakes it for every end, stop and continue of a child. Each
+ * time it looks through the children of all threads of its group, under tasklist_lock.
+ */
+#include "kernel/lib/log.h"
+#include "kernel/lib/string.h"
+#include "kernel/sys/rusage.h"
+#include "kernel/sys/syscall.h"
+#include "kernel/task.h"
+#include "kernel/trace/trace.h"
+
+/* What looking at one child told. */
+enum wait_verdict {
+	WAIT_NOT_OURS, /* does not match: does not count against -ECHILD */
+	WAIT_LATER,    /* matches, nothing to report yet */
+	WAIT_FOUND,    /* *out is filled */
+	WAIT_REAP,     /* *out is filled, and the child is ours to release */
+};
+
+struct wait_query {
+	enum pid_type type; /* PIDTYPE_MAX: any child */
+	struct pid *pid;
+	int options;
+	struct wait_result *out;
+	struct task *reap; /* set with WAIT_REAP */
+};
+
+static bool matches(const struct wait_query *q, const struct task *p)
+{
+	if (q->type != PIDTYPE_MAX && p->pids[q->type] != q->pid)
+		return false;
+	/* A "clone" child is one whose end is not announced by SIGCHLD. */
+	if (q->options & __WALL)
+		return true;
+	return (p->exit_signal != SIGCHLD) == !!(q->options & __WCLONE);
+}
+
+static void fill_result(struct wait_result *out, const struct task *p, int code, int status)
+{
+	const struct signal *sig = p->signal;
+
+	out->pid = p->pid_nr;
+	out->code = code;
+	out->status = status;
+	out->uid = p->cred->uid;
+	out->utime = p->utime + sig->utime + sig->cutime;
+	out->stime = p->stime + sig->stime + sig->cstime;
+	out->min_flt = p->min_flt + sig->min_flt + sig->cmin_flt;
+}
+
+/* The times of a reaped child become its parent's "children" times. */
+static void account_child(const struct wait_result *r)
+{
+	u64 flags = spin_lock_irqsave(&current->sighand->lock);
+	struct signal *sig = current->signal;
+
+	sig->cutime += r->utime;
+	sig->cstime += r->stime;
+	sig->cmin_flt += r->min_flt;
+	spin_unlock_irqrestore(&current->sighand->lock, flags);
+}
+
+static int exit_cld_code(int status)
+{
+	if ((status & 0x7f) == 0)
+		return CLD_EXITED;
+	return status & 0x80 ? CLD_DUMPED : CLD_KILLED;
+}
+
+static enum wait_verdict look_at_zombie(struct wait_query *q, struct task *p)
+{
+	int status = p->signal->group_exit ? p->signal->group_exit_code : p->exit_code;
+
+	/* The leader of a group that still has threads is not dead as a process. */
+	if (p->signal->nr_threads != 1 || !(q->options & WEXITED))
+		return WAIT_LATER;
+	fill_result(q->out, p, exit_cld_code(status), status);
+	if (q->options & WNOWAIT)
+		return WAIT_FOUND;
+	p->exit_state = TASK_DEAD; /* ours: nobody else can find it as a zombie now */
+	q->reap = p;
+	return WAIT_REAP;
+}
+
+/* Stops and continues are reported once. */
+static enum wait_verdict look_at_stop(struct wait_query *q, struct task *p)
+{
+	struct signal *sig = p->signal;
+	u64 flags = spin_lock_irqsave(&p->sighand->lock);
+	enum wait_verdict v = WAIT_LATER;
+	bool keep = q->options & WNOWAIT;
+
+	if ((q->options & WSTOPPED) && sig->stopped && !sig->stop_reported) {
+		fill_result(q->out, p, CLD_STOPPED, sig->stop_code << 8 | 0x7f);
+		sig->stop_reported = !keep;
+		v = WAIT_FOUND;
+	} else if ((q->options & WCONTINUED) && sig->continued) {
+		fill_result(q->out, p, CLD_CONTINUED, 0xffff);
+		sig->continued = keep;
+		v = WAIT_FOUND;
+	}
+	spin_unlock_irqrestore(&p->sighand->lock, flags);
+	return v;
+}
+
+static enum wait_verdict look_at_child(struct wait_query *q, struct task *p)
+{
+	if (p->exit_state == TASK_DEAD || !matches(q, p))
+		return WAIT_NOT_OURS;
+	if (p->exit_state == TASK_ZOMBIE)
+		return look_at_zombie(q, p);
+	return look_at_stop(q, p);
+}
+
+static enum wait_verdict look_at_children(struct wait_query *q)
+{
+	enum wait_verdict best = WAIT_NOT_OURS;
+	struct task *t, *p;
+
+	list_for_each_entry(t, &current->signal->threads, thread_node)
+	{
+		if ((q->options & __WNOTHREAD) && t != current)
+			continue;
+		list_for_each_entry(p, &t->children, sibling)
+		{
+			enum wait_verdict v = look_at_child(q, p);
+
+			if (v >= WAIT_FOUND)
+				return v;
+			best = MAX(best, v);
+		}
+	}
+	return best;
+}
+
+/* One look at everybody. 1 and the result is filled; 0: nothing yet; -ECHILD: nobody to wait for. */
+static int poll_children(struct wait_query *q)
+{
+	enum wait_verdict v;
+
+	q->reap = NULL;
+	spin_lock(&tasklist_lock);
+	v = look_at_children(q);
+	spin_unlock(&tasklist_lock);
+	if (v == WAIT_NOT_OURS)
+		return -ECHILD;
+	if (v == WAIT_LATER)
+		return 0;
+	trace_sched_process_wait(current, q->out->pid);
+	if (q->reap) {
+		account_child(q->out);
+		release_task(q->reap);
+	}
+	return 1;
+}
+
+long do_wait(enum pid_type type, struct pid *pid, int options, struct wait_result *out)
+{
+	struct wait_query q = {.type = type, .pid = pid, .options = options, .out = out};
+	struct wait_queue *wq = &current->signal->wait_chld;
+	struct waiter w;
+	int ret;
+
+	waiter_init(&w);
+	for (;;) {
+		prepare_to_wait(wq, &w, TASK_INTERRUPTIBLE);
+		ret = poll_children(&q);
+		if (ret != 0 || (options & WNOHANG))
+			break;
+		if (signal_pending(current)) {
+			ret = -ERESTARTSYS;
+			break;
+		}
+		schedule();
+	}
+	finish_wait(wq, &w);
+	return ret > 0 ? out->pid : ret;
+}
+
+/* ---- the system calls ---- */
+
+static int put_rusage(struct rusage __user *ru, const struct wait_result *r)
+{
+	return ru ? put_rusage_times(ru, r->utime, r->stime, r->min_flt) : 0;
+}
+
+long sys_wait4(pid_t upid, int __user *status, int options, struct rusage __user *ru)
+{
+	enum pid_type type = PIDTYPE_MAX;
+	struct wait_result r;
+	struct pid *pid = NULL;
+	long ret;
+
+	if (options & ~(WNOHANG | WUNTRACED | WCONTINUED | __WNOTHREAD | __WCLONE | __WALL))
+		return -EINVAL;
+	if (upid == (pid_t)0x80000000)
+		return -ESRCH; /* -INT_MIN is no pid */
+	if (upid < -1) {
+		type = PIDTYPE_PGID;
+		pid = find_get_pid(-upid);
+	} else if (upid == 0) {
+		type = PIDTYPE_PGID;
+		pid = get_pid(current->group_leader->pids[PIDTYPE_PGID]);
+	} else if (upid > 0) {
+		type = PIDTYPE_PID;
+		pid = find_get_pid(upid);
+	}
+	if (type != PIDTYPE_MAX && !pid)
+		return -ECHILD;
+	ret = do_wait(type, pid, options | WEXITED, &r);
+	put_pid(pid);
+	if (ret > 0 && ((status && put_user(r.status, status)) || put_rusage(ru, &r)))
+		return -EFAULT;
+	return ret;
+}
+
+/* The status as waitid(2) tells it: the bare exit code or signal. */
+static int siginfo_status(const struct wait_result *r)
+{
+	switch (r->code) {
+	case CLD_EXITED:
+	case CLD_STOPPED:
+		return r->status >> 8 & 0xff;
+	case CLD_CONTINUED:
+		return SIGCONT;
+	default:
+		return r->status & 0x7f;
+	}
+}
+
+static int put_wait_info(siginfo_t __user *uinfo, const struct wait_result *r)
+{
+	siginfo_t info;
+
+	memset(&info, 0, sizeof(info));
+	if (r) {
+		info.si_signo = SIGCHLD;
+		info.si_code = r->code;
+		info.si_pid = r->pid;
+		info.si_uid = r->uid;
+		info.si_status = siginfo_status(r);
+	}
+	return copy_to_user(uinfo, &info, sizeof(info)) ? -EFAULT : 0;
+}
+
+long sys_waitid(int which, pid_t id, siginfo_t __user *uinfo, int options, struct rusage __user *ru)
+{
+	enum pid_type type = PIDTYPE_MAX;
+	struct wait_result r;
+	struct pid *pid = NULL;
+	long ret;
+
+	if (options & ~(WNOHANG | WNOWAIT | WEXITED | WSTOPPED | WCONTINUED | __WNOTHREAD |
+			__WCLONE | __WALL))
+		return -EINVAL;
+	if (!(options & (WEXITED | WSTOPPED | WCONTINUED)))
+		return -EINVAL;
+	switch (which) {
+	case P_ALL:
+		break;
+	case P_PID:
+		if (id <= 0)
+			return -EINVAL;
+		type = PIDTYPE_PID;
+		pid = find_get_pid(id);
+		break;
+	case P_PGID:
+		if (id < 0)
+			return -EINVAL;
+		type = PIDTYPE_PGID;
+		pid = id ? find_get_pid(id)
+			 : get_pid(current->group_leader->pids[PIDTYPE_PGID]);
+		break;
+	default:
+		return -EINVAL; /* P_PIDFD: there are no pidfds yet */
+	}
+	if (type != PIDTYPE_MAX && !pid)
+		return -ECHILD;
+	ret = do_wait(type, pid, options, &r);
+	put_pid(pid);
+	if (ret < 0)
+		return ret;
+	if (ret > 0 && put_rusage(ru, &r))
+		return -EFAULT;
+	/* With WNOHANG and nothing to tell the structure is zeroed. */
+	return uinfo ? put_wait_info(uinfo, ret > 0 ? &r : NULL) : 0;
+}

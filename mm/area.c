@@ -1,0 +1,267 @@
+/* The set of areas: see area.h. */
+#include "mm/area.h"
+
+#include <asm/errno.h>
+
+#include "kernel/lib/log.h"
+#include "kernel/lib/string.h"
+#include "mm/slab.h"
+
+#define ROOM_MIN 8
+
+static size_t set_bytes(u32 room)
+{
+	return sizeof(struct area_set) + room * sizeof(struct area);
+}
+
+static void get_object(struct vm_object *obj)
+{
+	if (obj)
+		object_get(obj);
+}
+
+void area_set_get(struct area_set *s)
+{
+	if (s)
+		refcount_inc(&s->count);
+}
+
+void area_set_put(struct area_set *s)
+{
+	if (!s || !refcount_dec_and_test(&s->count))
+		return;
+	for (u32 i = 0; i < s->nr; i++)
+		object_put(s->areas[i].obj);
+	kfree(s);
+}
+
+/* ---- looking ---- */
+
+u32 area_index(const struct area_set *s, u64 addr)
+{
+	u32 low = 0, high = s ? s->nr : 0;
+
+	while (low < high) {
+		u32 mid = (low + high) / 2;
+
+		if (s->areas[mid].end <= addr)
+			low = mid + 1;
+		else
+			high = mid;
+	}
+	return low;
+}
+
+const struct area *area_find(const struct area_set *s, u64 addr)
+{
+	u32 i = area_index(s, addr);
+
+	return s && i < s->nr ? &s->areas[i] : NULL;
+}
+
+u32 area_count(const struct area_set *s)
+{
+	return s ? s->nr : 0;
+}
+
+bool areas_free(const struct area_set *s, u64 start, u64 end)
+{
+	const struct area *a = area_find(s, start);
+
+	return !a || a->start >= end;
+}
+
+bool areas_cover(const struct area_set *s, u64 start, u64 end)
+{
+	for (u32 i = area_index(s, start); start < end; i++) {
+		if (i >= area_count(s) || s->areas[i].start > start)
+			return false;
+		start = s->areas[i].end;
+	}
+	return true;
+}
+
+bool area_is_data(u32 flags)
+{
+	return (flags & (AREA_WRITE | AREA_SHARED | AREA_STACK | AREA_GROWSDOWN)) == AREA_WRITE;
+}
+
+void areas_pages(const struct area_set *s, u64 start, u64 end, u64 *mapped, u64 *data)
+{
+	*mapped = *data = 0;
+	for (u32 i = area_index(s, start); i < area_count(s) && s->areas[i].start < end; i++) {
+		const struct area *a = &s->areas[i];
+		u64 pages = (MIN(a->end, end) - MAX(a->start, start)) >> PAGE_SHIFT;
+
+		*mapped += pages;
+		if (area_is_data(a->flags))
+			*data += pages;
+	}
+}
+
+static bool cuts(const struct area_set *s, u64 addr)
+{
+	const struct area *a = area_find(s, addr);
+
+	return a && a->start < addr;
+}
+
+u32 areas_cuts(const struct area_set *s, u64 start, u64 end)
+{
+	return cuts(s, start) + cuts(s, end);
+}
+
+u32 areas_hole(const struct area_set *s, u64 start, u64 end)
+{
+	const struct area *a = area_find(s, start);
+
+	return a && a->start < start && a->end > end;
+}
+
+/* ---- owning ---- */
+
+static u32 room_for(u32 nr)
+{
+	u32 room = ROOM_MIN;
+
+	while (room < nr)
+		room += room / 2;
+	return room;
+}
+
+int areas_reserve(struct area_set **set, u32 extra)
+{
+	struct area_set *old = *set, *s;
+	u32 nr = area_count(old);
+
+	if (old && old->room - nr >= extra && refcount_read(&old->count) == 1)
+		return 0;
+	s = kmalloc(set_bytes(room_for(nr + extra)));
+	if (!s)
+		return -ENOMEM;
+	refcount_set(&s->count, 1);
+	s->nr = nr;
+	s->room = room_for(nr + extra);
+	if (old) {
+		memcpy(s->areas, old->areas, nr * sizeof(struct area));
+		for (u32 i = 0; i < nr; i++)
+			get_object(s->areas[i].obj);
+		area_set_put(old);
+	}
+	*set = s;
+	return 0;
+}
+
+/* ---- changing ---- */
+
+/* Make room for one area at index i; its contents are the caller's to fill in. */
+static void open_slot(struct area_set *s, u32 i)
+{
+	DEBUG_ON(s->nr == s->room || refcount_read(&s->count) != 1);
+	memmove(&s->areas[i + 1], &s->areas[i], (s->nr - i) * sizeof(struct area));
+	s->nr++;
+}
+
+static void close_slots(struct area_set *s, u32 i, u32 n)
+{
+	memmove(&s->areas[i], &s->areas[i + n], (s->nr - i - n) * sizeof(struct area));
+	s->nr -= n;
+}
+
+static void move_start(struct area *a, u64 start)
+{
+	if (a->obj)
+		a->pgoff += (start - a->start) >> PAGE_SHIFT;
+	a->start = start;
+}
+
+/* Cut the area that addr lies inside of into two. */
+static void cut(struct area_set *s, u64 addr)
+{
+	u32 i = area_index(s, addr);
+
+	if (i == s->nr || s->areas[i].start >= addr)
+		return;
+	open_slot(s, i);
+	s->areas[i] = s->areas[i + 1];
+	get_object(s->areas[i].obj);
+	s->areas[i].end = addr;
+	move_start(&s->areas[i + 1], addr);
+}
+
+/* Can b, which begins where a ends, become part of a? A stack that grows keeps to itself: its lower
+ * edge has a meaning. */
+static bool alike(const struct area *a, const struct area *b)
+{
+	if (a->end != b->start || a->flags != b->flags || a->obj != b->obj ||
+	    (b->flags & AREA_GROWSDOWN))
+		return false;
+	return !a->obj || a->pgoff + ((a->end - a->start) >> PAGE_SHIFT) == b->pgoff;
+}
+
+/* Merge area i with the one before it, if they are alike. */
+static bool merge_back(struct area_set *s, u32 i)
+{
+	if (i == 0 || i >= s->nr || !alike(&s->areas[i - 1], &s->areas[i]))
+		return false;
+	s->areas[i - 1].end = s->areas[i].end;
+	object_put(s->areas[i].obj);
+	close_slots(s, i, 1);
+	return true;
+}
+
+void areas_remove(struct area_set *s, u64 start, u64 end)
+{
+	u32 first = area_index(s, start), last;
+	struct area *a = &s->areas[first];
+
+	if (areas_hole(s, start, end)) {
+		cut(s, end);
+		s->areas[first].end = start;
+		return;
+	}
+	if (first < s->nr && a->start < start) {
+		a->end = start;
+		first++;
+	}
+	for (last = first; last < s->nr && s->areas[last].end <= end; last++)
+		object_put(s->areas[last].obj);
+	if (last < s->nr && s->areas[last].start < end)
+		move_start(&s->areas[last], end);
+	close_slots(s, first, last - first);
+}
+
+void areas_insert(struct area_set *s, const struct area *a)
+{
+	u32 i = area_index(s, a->start);
+
+	/* Grow a neighbour in place rather than move the array to and fro. */
+	if (i > 0 && alike(&s->areas[i - 1], a)) {
+		s->areas[i - 1].end = a->end;
+		object_put(a->obj);
+		merge_back(s, i);
+		return;
+	}
+	if (i < s->nr && alike(a, &s->areas[i])) {
+		s->areas[i].start = a->start;
+		s->areas[i].pgoff = a->pgoff;
+		object_put(a->obj);
+		return;
+	}
+	open_slot(s, i);
+	s->areas[i] = *a;
+}
+
+void areas_protect(struct area_set *s, u64 start, u64 end, u32 prot)
+{
+	u32 first, i;
+
+	cut(s, start);
+	cut(s, end);
+	first = area_index(s, start);
+	for (i = first; i < s->nr && s->areas[i].start < end; i++)
+		s->areas[i].flags = (s->areas[i].flags & ~AREA_PROT) | prot;
+	while (i > first) /* from the right: a merge moves only what was looked at */
+		merge_back(s, i--);
+	merge_back(s, first);
+}

@@ -1,0 +1,209 @@
+/*
+ * Page faults: what a process may touch, it gets when it touches it.
+ *
+ *   nothing there     anonymous: the shared zero page for a read, a fresh zeroed page for a write;
+ *                     an object's page: mapped as it is, or copied when a private mapping is
+ * written to read-only leaf    written to in a writable area: own the path to it; then the page is
+ * ours if nobody else refers to it, and is copied if somebody does
+ *
+ * Everything happens under mm->lock, so what is decided stays true until it is done. A shortage of
+ * memory at any step leaves the address space as it was, and the fault can be taken again.
+ */
+#include <asm/errno.h>
+
+#include "kernel/lib/string.h"
+#include "kernel/trace/trace.h"
+#include "mm/area.h"
+#include "mm/tree.h"
+
+static bool allowed(u32 area_flags, enum fault_access access)
+{
+	switch (access) {
+	case ACCESS_WRITE:
+		return area_flags & AREA_WRITE;
+	case ACCESS_EXEC:
+		return area_flags & AREA_EXEC;
+	case ACCESS_READ:
+		break;
+	}
+	return area_flags & AREA_PROT; /* x86: what can be written or executed can be read */
+}
+
+/* The area of addr, after growing a stack down to it if need be; NULL with the reason. */
+static const struct area *area_for(struct mm *mm, u64 addr, enum fault_result *why)
+{
+	const struct area *a = area_find(mm->areas, addr);
+	int err = 0;
+
+	if (a && a->start > addr)
+		a = mm_grow_stack(mm, addr, &err);
+	*why = err ? FAULT_OOM : FAULT_MAPERR;
+	return a;
+}
+
+static struct page *copy_of(struct page *p)
+{
+	struct page *copy = alloc_page(p->flags & PG_ZERO ? ALLOC_ZERO : 0);
+
+	if (copy && !(p->flags & PG_ZERO))
+		copy_page(page_to_virt(copy), page_to_virt(p));
+	return copy;
+}
+
+/* ---- nothing there yet ---- */
+
+/* Each returns a page with a reference for the new leaf, or NULL with the reason. */
+
+static struct page *anonymous_page(struct mm *mm, bool write, enum fault_result *why)
+{
+	struct page *p = zero_page;
+
+	if (write)
+		p = alloc_page(ALLOC_ZERO);
+	else
+		get_page(p);
+	mm->stats.zero_pages += p != NULL;
+	*why = FAULT_OOM;
+	return p;
+}
+
+static struct page *object_page(struct mm *mm, const struct area *a, u64 addr, bool copy,
+				enum fault_result *why)
+{
+	u64 index = a->pgoff + ((addr - a->start) >> PAGE_SHIFT);
+	struct page *p, *private;
+	int err = object_get_page(a->obj, index, true, &p);
+
+	*why = err == -ENOMEM ? FAULT_OOM : FAULT_BUS;
+	if (err)
+		return NULL;
+	mm->stats.file_pages++;
+	if (!copy)
+		return p;
+	private = copy_of(p);
+	put_page(p);
+	if (!private)
+		*why = FAULT_OOM;
+	else
+		mm->stats.cow_pages++;
+	return private;
+}
+
+static enum fault_result map_missing(struct mm *mm, const struct area *a, u64 addr, bool write)
+{
+	bool private = !(a->flags & AREA_SHARED);
+	enum fault_result why;
+	struct page *p;
+	pte_t *slot, leaf;
+
+	p = a->obj ? object_page(mm, a, addr, private && write, &why)
+		   : anonymous_page(mm, write, &why);
+	if (!p)
+		return why;
+	slot = tree_own_path(mm, addr);
+	if (!slot) {
+		put_page(p);
+		return FAULT_OOM;
+	}
+	leaf = page_to_phys(p) | tree_leaf_bits(a->flags);
+	if (write)
+		leaf |= PTE_WRITE | PTE_DIRTY;
+	tree_set_leaf(mm, slot, addr, leaf);
+	return FAULT_OK;
+}
+
+/* ---- there, but read-only ---- */
+
+static enum fault_result write_protected(struct mm *mm, u64 addr)
+{
+	pte_t *slot = tree_own_path(mm, addr), leaf;
+	struct page *p, *copy;
+
+	if (!slot)
+		return FAULT_OOM;
+	leaf = *slot;
+	p = phys_to_page(pte_addr(leaf));
+	/* One count decides, now that the path is ours: nobody can gain a reference but through us.
+	 */
+	if ((leaf & (PTE_WRITE | PTE_SHARED)) ||
+	    (refcount_read(&p->count) == 1 && !(p->flags & (PG_CACHE | PG_ZERO)))) {
+		WRITE_ONCE(*slot, leaf | PTE_WRITE | PTE_DIRTY);
+		mm->stats.cow_reused++;
+		trace_cow_page(addr, 0);
+		return FAULT_OK;
+	}
+	copy = copy_of(p);
+	if (!copy)
+		return FAULT_OOM;
+	if (p->flags & PG_ZERO) {
+		mm->stats.zero_pages++;
+	} else {
+		mm->stats.cow_pages++;
+		trace_cow_page(addr, 1);
+	}
+	leaf = (leaf & ~PTE_ADDR_MASK) | page_to_phys(copy) | PTE_WRITE | PTE_DIRTY;
+	tree_set_leaf(mm, slot, addr, leaf);
+	return FAULT_OK;
+}
+
+/* ---- the fault ---- */
+
+/* The caller holds mm->lock. After FAULT_OK the leaf is there and allows the access. */
+static enum fault_result fault_locked(struct mm *mm, u64 addr, enum fault_access access)
+{
+	bool write = access == ACCESS_WRITE;
+	enum fault_result why;
+	const struct area *a = area_for(mm, addr, &why);
+	pte_t leaf;
+
+	if (!a)
+		return why;
+	if (!allowed(a->flags, access))
+		return FAULT_ACCERR;
+	leaf = tree_walk(mm, addr);
+	if (!leaf)
+		return map_missing(mm, a, addr & PAGE_MASK, write);
+	if (write && !(leaf & PTE_WRITE))
+		return write_protected(mm, addr & PAGE_MASK);
+	return FAULT_OK; /* another thread was here first */
+}
+
+enum fault_result mm_fault(struct mm *mm, u64 addr, enum fault_access access)
+{
+	enum fault_result result;
+
+	if (addr >= TASK_SIZE)
+		return FAULT_MAPERR;
+	mutex_lock(&mm->lock);
+	mm->stats.faults++;
+	result = fault_locked(mm, addr, access);
+	mutex_unlock(&mm->lock);
+	return result;
+}
+
+size_t mm_access(struct mm *mm, u64 addr, void *buf, size_t len, bool write)
+{
+	size_t done = 0;
+
+	while (done < len && addr < TASK_SIZE) {
+		size_t offset = addr & ~PAGE_MASK, n = MIN(len - done, PAGE_SIZE - offset);
+		enum fault_result result;
+
+		mutex_lock(&mm->lock);
+		result = fault_locked(mm, addr, write ? ACCESS_WRITE : ACCESS_READ);
+		if (result == FAULT_OK) {
+			char *page = phys_to_virt(pte_addr(tree_walk(mm, addr)));
+
+			if (write)
+				memcpy(page + offset, (char *)buf + done, n);
+			else
+				memcpy((char *)buf + done, page + offset, n);
+		}
+		mutex_unlock(&mm->lock);
+		if (result != FAULT_OK)
+			break;
+		done += n;
+		addr += n;
+	}
+	return done;
+}

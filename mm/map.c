@@ -1,0 +1,493 @@
+/*
+ * Changing what is mapped: mmap, munmap, mprotect, mremap, brk and the growth of stacks.
+ *
+ * Each change has two phases under mm->lock. First acquire: room in the area set, ownership of the
+ * page tables that will be touched; this may run out of memory, and then nothing has changed that
+ * anybody could see. Then commit, which cannot fail.
+ */
+#include <asm/errno.h>
+#include <linux/mman.h>
+
+#include "kernel/lib/tunable.h"
+#include "mm/area.h"
+#include "mm/tree.h"
+
+long max_map_count = 65530;
+/* A set is one allocation, of at most 4 MiB. */
+TUNABLE(max_map_count, "vm.max_map_count", max_map_count, 16, 65530, NULL,
+	"areas that one address space may have");
+
+/* ---- pieces that several calls share: the caller holds mm->lock ---- */
+
+static int reserve_areas(struct mm *mm, u32 extra)
+{
+	if (extra && area_count(mm->areas) + extra > (u64)max_map_count)
+		return -ENOMEM;
+	return areas_reserve(&mm->areas, extra);
+}
+
+static bool within_limits(const struct mm *mm, s64 more_mapped, s64 more_data)
+{
+	if (more_mapped > 0 && mm->nr_mapped + more_mapped > mm->limit_as >> PAGE_SHIFT)
+		return false;
+	return more_data <= 0 || mm->nr_data + more_data <= mm->limit_data >> PAGE_SHIFT;
+}
+
+/* What was acquired by prepare_unmap() is removed. */
+static void commit_unmap(struct mm *mm, u64 start, u64 end)
+{
+	u64 mapped, data;
+
+	areas_pages(mm->areas, start, end, &mapped, &data);
+	if (!mapped)
+		return;
+	(void)tree_unmap(mm, start, end); /* was prepared: does not fail */
+	areas_remove(mm->areas, start, end);
+	mm->nr_mapped -= mapped;
+	mm->nr_data -= data;
+}
+
+/* ... with room for `extra` areas beside. */
+static int prepare_unmap(struct mm *mm, u64 start, u64 end, u32 extra)
+{
+	int err = reserve_areas(mm, extra + areas_hole(mm->areas, start, end));
+
+	return err ? err : tree_prepare_unmap(mm, start, end);
+}
+
+static int unmap_locked(struct mm *mm, u64 start, u64 end)
+{
+	int err;
+
+	if (areas_free(mm->areas, start, end))
+		return 0;
+	err = prepare_unmap(mm, start, end, 0);
+	if (!err)
+		commit_unmap(mm, start, end);
+	return err;
+}
+
+/* Room for `a` was reserved. */
+static void insert_area(struct mm *mm, const struct area *a)
+{
+	u64 pages = (a->end - a->start) >> PAGE_SHIFT;
+
+	if (a->obj)
+		object_get(a->obj);
+	areas_insert(mm->areas, a);
+	mm->nr_mapped += pages;
+	if (area_is_data(a->flags))
+		mm->nr_data += pages;
+}
+
+/* Map `a` in place of whatever is there. */
+static int map_area(struct mm *mm, const struct area *a)
+{
+	u64 pages = (a->end - a->start) >> PAGE_SHIFT, mapped, data;
+	int err;
+
+	areas_pages(mm->areas, a->start, a->end, &mapped, &data);
+	if (!within_limits(mm, pages - mapped, (area_is_data(a->flags) ? pages : 0) - data))
+		return -ENOMEM;
+	err = prepare_unmap(mm, a->start, a->end, 1);
+	if (err)
+		return err;
+	commit_unmap(mm, a->start, a->end);
+	insert_area(mm, a);
+	return 0;
+}
+
+/* ---- choosing an address ---- */
+
+/* The lowest address that new mappings leave alone on behalf of this area. */
+static u64 claimed_from(const struct area *a)
+{
+	if (!(a->flags & AREA_GROWSDOWN))
+		return a->start;
+	return a->start > STACK_GAP ? a->start - STACK_GAP : 0;
+}
+
+/* Is [start, end) free, and no stack's gap either? */
+static bool range_usable(const struct mm *mm, u64 start, u64 end)
+{
+	const struct area *a = area_find(mm->areas, start);
+
+	return !a || claimed_from(a) >= end;
+}
+
+/* The highest place for len bytes in [low, high), or 0. */
+static u64 find_gap(const struct mm *mm, u64 len, u64 low, u64 high)
+{
+	const struct area_set *s = mm->areas;
+
+	for (u32 i = area_index(s, high);; i--) { /* the gap below area i */
+		u64 top = i < area_count(s) ? MIN(high, claimed_from(&s->areas[i])) : high;
+		u64 bottom = i > 0 ? MAX(low, s->areas[i - 1].end) : low;
+
+		if (top >= bottom && top - bottom >= len)
+			return top - len;
+		if (bottom == low)
+			return 0;
+	}
+}
+
+/* As mmap(2) without MAP_FIXED: at the hint, or from mmap_base down, or anywhere. */
+static u64 choose_address(const struct mm *mm, u64 hint, u64 len, u32 how)
+{
+	u64 addr;
+
+	hint = hint <= TASK_SIZE ? ALIGN_UP(hint, PAGE_SIZE) : 0;
+	if (how & MM_32BIT)
+		return find_gap(mm, len, 1UL << 30, 1UL << 31);
+	if (hint >= MMAP_MIN_ADDR && hint <= TASK_SIZE - len && range_usable(mm, hint, hint + len))
+		return hint;
+	addr = find_gap(mm, len, MMAP_MIN_ADDR, mm->mmap_base);
+	return addr ? addr : find_gap(mm, len, MMAP_MIN_ADDR, TASK_SIZE);
+}
+
+static long check_fixed(const struct mm *mm, u64 addr, u64 len, u32 how)
+{
+	if (addr & ~PAGE_MASK)
+		return -EINVAL;
+	if (addr > TASK_SIZE - len)
+		return -ENOMEM;
+	if (addr < MMAP_MIN_ADDR)
+		return -EPERM;
+	if ((how & MM_FIXED_NOREPLACE) && !areas_free(mm->areas, addr, addr + len))
+		return -EEXIST;
+	return (long)addr;
+}
+
+/* ---- mmap, munmap ---- */
+
+long mm_map(struct mm *mm, u64 addr, u64 len, u32 flags, struct vm_object *obj, u64 pgoff, u32 how)
+{
+	struct area a = {.flags = flags, .obj = obj, .pgoff = obj ? pgoff : 0};
+	long ret;
+
+	if (len == 0)
+		return -EINVAL;
+	if (len > TASK_SIZE)
+		return -ENOMEM;
+	len = ALIGN_UP(len, PAGE_SIZE);
+	if (pgoff + (len >> PAGE_SHIFT) < pgoff)
+		return -EOVERFLOW;
+
+	mutex_lock(&mm->lock);
+	if (how & (MM_FIXED | MM_FIXED_NOREPLACE)) {
+		ret = check_fixed(mm, addr, len, how);
+	} else {
+		ret = (long)choose_address(mm, addr, len, how);
+		if (!ret)
+			ret = -ENOMEM;
+	}
+	if (ret > 0) {
+		int err;
+
+		a.start = ret;
+		a.end = ret + len;
+		err = map_area(mm, &a);
+		if (err)
+			ret = err;
+	}
+	mutex_unlock(&mm->lock);
+	return ret;
+}
+
+long mm_unmap(struct mm *mm, u64 addr, u64 len)
+{
+	long ret;
+
+	if ((addr & ~PAGE_MASK) || len == 0 || len > TASK_SIZE || addr > TASK_SIZE - len)
+		return -EINVAL;
+	mutex_lock(&mm->lock);
+	ret = unmap_locked(mm, addr, addr + ALIGN_UP(len, PAGE_SIZE));
+	mutex_unlock(&mm->lock);
+	return ret;
+}
+
+long mm_discard(struct mm *mm, u64 addr, u64 len)
+{
+	u64 end = addr + ALIGN_UP(len, PAGE_SIZE);
+	long ret = 0;
+
+	if ((addr & ~PAGE_MASK) || end < addr || len > end - addr)
+		return -EINVAL;
+	if (end > TASK_SIZE)
+		return -ENOMEM;
+	mutex_lock(&mm->lock);
+	if (tree_unmap(mm, addr, end) || !areas_cover(mm->areas, addr, end))
+		ret = -ENOMEM;
+	mutex_unlock(&mm->lock);
+	return ret;
+}
+
+/* ---- mprotect ---- */
+
+/* Acquire for every area of the range, or find a reason why not. */
+static int prepare_protect(struct mm *mm, u64 start, u64 end, u32 prot)
+{
+	u64 mapped, data, data_after = 0;
+	int err = 0;
+
+	for (u64 at = start; at < end && !err;) {
+		const struct area *a = area_find(mm->areas, at);
+		u64 to = MIN(a->end, end);
+		u32 flags = (a->flags & ~AREA_PROT) | prot;
+
+		if ((prot & AREA_WRITE) && (a->flags & AREA_NOWRITE))
+			return -EACCES;
+		if (area_is_data(flags))
+			data_after += (to - at) >> PAGE_SHIFT;
+		err = tree_prepare_protect(mm, at, to, flags);
+		at = to;
+	}
+	areas_pages(mm->areas, start, end, &mapped, &data);
+	if (!err && !within_limits(mm, 0, data_after - data))
+		err = -ENOMEM;
+	return err ? err : reserve_areas(mm, areas_cuts(mm->areas, start, end));
+}
+
+static void commit_protect(struct mm *mm, u64 start, u64 end, u32 prot)
+{
+	u64 mapped, before, after;
+
+	areas_pages(mm->areas, start, end, &mapped, &before);
+	areas_protect(mm->areas, start, end, prot);
+	areas_pages(mm->areas, start, end, &mapped, &after);
+	mm->nr_data += after - before;
+	for (u64 at = start; at < end;) {
+		const struct area *a = area_find(mm->areas, at);
+		u64 to = MIN(a->end, end);
+
+		(void)tree_protect(mm, at, to, a->flags); /* was prepared: does not fail */
+		at = to;
+	}
+}
+
+long mm_protect(struct mm *mm, u64 addr, u64 len, u32 prot)
+{
+	u64 end = addr + ALIGN_UP(len, PAGE_SIZE);
+	long ret = -ENOMEM;
+
+	if (addr & ~PAGE_MASK)
+		return -EINVAL;
+	if (len == 0)
+		return 0;
+	if (end <= addr || end > TASK_SIZE)
+		return -ENOMEM;
+	mutex_lock(&mm->lock);
+	if (areas_cover(mm->areas, addr, end)) {
+		ret = prepare_protect(mm, addr, end, prot & AREA_PROT);
+		if (!ret)
+			commit_protect(mm, addr, end, prot & AREA_PROT);
+	}
+	mutex_unlock(&mm->lock);
+	return ret;
+}
+
+/* ---- mremap: the caller holds mm->lock, lengths are whole pages ---- */
+
+/* The part of an area from `start` on, at another address and with another length. */
+static struct area moved_area(const struct area *a, u64 start, u64 to, u64 len)
+{
+	struct area moved = *a;
+
+	moved.start = to;
+	moved.end = to + len;
+	if (a->obj)
+		moved.pgoff += (start - a->start) >> PAGE_SHIFT;
+	return moved;
+}
+
+static bool grow_in_place(struct mm *mm, u64 old, u64 old_len, u64 new_len)
+{
+	u32 i = area_index(mm->areas, old);
+	u64 end = old + old_len, pages = (new_len - old_len) >> PAGE_SHIFT;
+	struct area *a;
+
+	if (mm->areas->areas[i].end != end || new_len > TASK_SIZE - old ||
+	    !range_usable(mm, end, old + new_len) || areas_reserve(&mm->areas, 0))
+		return false;
+	a = &mm->areas->areas[i];
+	a->end = old + new_len;
+	mm->nr_mapped += pages;
+	if (area_is_data(a->flags))
+		mm->nr_data += pages;
+	return true;
+}
+
+static long move_area(struct mm *mm, u64 old, u64 old_len, u64 to, u64 new_len)
+{
+	struct area moved = moved_area(area_find(mm->areas, old), old, to, new_len);
+	int err = prepare_unmap(mm, old, old + old_len, 1);
+
+	if (!err)
+		err = tree_move(mm, old, to, MIN(old_len, new_len));
+	if (err)
+		return err;
+	/* Cannot fail from here. */
+	insert_area(mm, &moved);
+	commit_unmap(mm, old, old + old_len);
+	return (long)to;
+}
+
+static long remap_locked(struct mm *mm, u64 old, u64 old_len, u64 new_len, u32 flags, u64 to)
+{
+	const struct area *a = area_find(mm->areas, old);
+	s64 more = (s64)(new_len - old_len) >> PAGE_SHIFT;
+	bool shared;
+	int err;
+
+	if (!a || a->start > old)
+		return -EFAULT;
+	shared = a->flags & AREA_SHARED;
+	if (!(flags & MREMAP_FIXED) && new_len <= old_len) {
+		err = unmap_locked(mm, old + new_len, old + old_len);
+		return err ? err : (long)old;
+	}
+	if (old_len > a->end - old)
+		return -EFAULT;
+	if (old_len == 0 &&
+	    !shared) /* a second view of a shared mapping; of a private one there is none */
+		return -EINVAL;
+	if (!within_limits(mm, more, area_is_data(a->flags) ? more : 0))
+		return -ENOMEM;
+	if (flags & MREMAP_FIXED) {
+		/* As on Linux, what was at the destination is gone also when the move then fails.
+		 */
+		err = unmap_locked(mm, to, to + new_len);
+		if (err)
+			return err;
+	} else {
+		if (old_len && grow_in_place(mm, old, old_len, new_len))
+			return (long)old;
+		to = flags & MREMAP_MAYMOVE ? choose_address(mm, 0, new_len, 0) : 0;
+		if (!to)
+			return -ENOMEM;
+	}
+	if (old_len == 0) {
+		struct area view = moved_area(area_find(mm->areas, old), old, to, new_len);
+
+		err = map_area(mm, &view);
+		return err ? err : (long)to;
+	}
+	return move_area(mm, old, old_len, to, new_len);
+}
+
+long mm_remap(struct mm *mm, u64 old, u64 old_len, u64 new_len, u32 flags, u64 new_addr)
+{
+	long ret;
+
+	if (flags & ~(MREMAP_MAYMOVE | MREMAP_FIXED) ||
+	    (flags & (MREMAP_MAYMOVE | MREMAP_FIXED)) == MREMAP_FIXED)
+		return -EINVAL;
+	if ((old & ~PAGE_MASK) || new_len == 0 || old_len > TASK_SIZE || old > TASK_SIZE - old_len)
+		return -EINVAL;
+	if (new_len > TASK_SIZE)
+		return flags & MREMAP_FIXED ? -EINVAL : -ENOMEM;
+	old_len = ALIGN_UP(old_len, PAGE_SIZE);
+	new_len = ALIGN_UP(new_len, PAGE_SIZE);
+	if (flags & MREMAP_FIXED) {
+		if ((new_addr & ~PAGE_MASK) || new_addr > TASK_SIZE - new_len)
+			return -EINVAL;
+		if (new_addr < old + old_len && old < new_addr + new_len)
+			return -EINVAL;
+		if (new_addr < MMAP_MIN_ADDR)
+			return -EPERM;
+	}
+	mutex_lock(&mm->lock);
+	ret = remap_locked(mm, old, old_len, new_len, flags, new_addr);
+	mutex_unlock(&mm->lock);
+	return ret;
+}
+
+/* ---- brk ---- */
+
+static int grow_heap(struct mm *mm, u64 from, u64 to)
+{
+	struct area a = {.start = from, .end = to, .flags = AREA_READ | AREA_WRITE | AREA_HEAP};
+
+	/* One page stays free above the heap. */
+	if (!range_usable(mm, from, to + PAGE_SIZE))
+		return -ENOMEM;
+	return map_area(mm, &a);
+}
+
+u64 mm_brk(struct mm *mm, u64 brk)
+{
+	u64 from, to;
+
+	mutex_lock(&mm->lock);
+	from = ALIGN_UP(mm->brk, PAGE_SIZE);
+	if (brk >= mm->start_brk && mm->start_brk && brk <= TASK_SIZE - PAGE_SIZE) {
+		to = ALIGN_UP(brk, PAGE_SIZE);
+		if (to == from ||
+		    (to < from ? unmap_locked(mm, to, from) : grow_heap(mm, from, to)) == 0)
+			mm->brk = brk;
+	}
+	brk = mm->brk;
+	mutex_unlock(&mm->lock);
+	return brk;
+}
+
+/* ---- stacks ---- */
+
+const struct area *mm_grow_stack(struct mm *mm, u64 addr, int *err)
+{
+	u32 i = area_index(mm->areas, addr);
+	u64 pages, start = addr & PAGE_MASK;
+	struct area *a;
+
+	*err = 0;
+	if (i >= area_count(mm->areas) || start < MMAP_MIN_ADDR)
+		return NULL;
+	a = &mm->areas->areas[i];
+	if (!(a->flags & AREA_GROWSDOWN) || a->end - start > mm->limit_stack)
+		return NULL;
+	pages = (a->start - start) >> PAGE_SHIFT;
+	if (!within_limits(mm, pages, 0))
+		return NULL;
+	if (i > 0 && !(a[-1].flags & AREA_GROWSDOWN) && (a[-1].flags & AREA_PROT) &&
+	    start - a[-1].end < STACK_GAP)
+		return NULL;
+	*err = areas_reserve(&mm->areas, 0);
+	if (*err)
+		return NULL;
+	a = &mm->areas->areas[i];
+	a->start = start;
+	mm->nr_mapped += pages;
+	return a;
+}
+
+/* ---- looking ---- */
+
+bool mm_find_area(struct mm *mm, u64 addr, struct area *out)
+{
+	const struct area *a;
+
+	mutex_lock(&mm->lock);
+	a = area_find(mm->areas, addr);
+	if (a)
+		*out = *a;
+	mutex_unlock(&mm->lock);
+	return a != NULL;
+}
+
+void mm_foreach_area(struct mm *mm, void (*fn)(const struct area *, void *), void *arg)
+{
+	mutex_lock(&mm->lock);
+	for (u32 i = 0; i < area_count(mm->areas); i++)
+		fn(&mm->areas->areas[i], arg);
+	mutex_unlock(&mm->lock);
+}
+
+u64 mm_area_count(struct mm *mm)
+{
+	u64 n;
+
+	mutex_lock(&mm->lock);
+	n = area_count(mm->areas);
+	mutex_unlock(&mm->lock);
+	return n;
+}

@@ -1,0 +1,138 @@
+/*
+ * Address spaces as a whole: made by exec, twinned by fork, torn down by the last who leaves.
+ *
+ * Two counts. `users` are the tasks that live in it: when the last one goes, everything in it is
+ * unmapped. `count` keeps the struct and the root table: a CPU may still have them loaded while a
+ * kernel thread, which needs no user memory, runs on them.
+ */
+#include "mm/mm.h"
+
+#include "kernel/lib/log.h"
+#include "kernel/lib/string.h"
+#include "kernel/lib/tunable.h"
+#include "mm/area.h"
+#include "mm/slab.h"
+#include "mm/tree.h"
+
+#define NO_LIMIT      (~0UL)
+#define DEFAULT_STACK (8UL << 20)
+/* mmap() begins this far below the top of the address space: room for a stack to grow. */
+#define MMAP_TOP_ROOM (128UL << 20)
+
+long fork_share = SHARE_TREE;
+static const char *const fork_share_words[] = {"pages", "tables", "tree", NULL};
+TUNABLE(fork_share, "fork.share", fork_share, SHARE_PAGES, SHARE_TREE, fork_share_words,
+	"how deep fork shares: pages (copy all tables), tables (share leaf tables), tree (share all)");
+
+/* Its root is set by arch_paging_init(). */
+struct mm init_mm = {
+	.lock = MUTEX_INIT(init_mm.lock, LOCK_MM),
+	.users = REFCOUNT_INIT(1),
+	.count = REFCOUNT_INIT(2), /* its users, and the CPU that boots on it */
+};
+
+struct page *zero_page;
+static struct kmem_cache *mm_cache;
+
+void mm_init(void)
+{
+	mm_cache = kmem_cache_create("mm", sizeof(struct mm), 0);
+	object_init();
+	zero_page = alloc_page(ALLOC_ZERO);
+	if (!zero_page)
+		panic("no memory for the zero page\n");
+	zero_page->flags |= PG_ZERO;
+}
+
+struct mm *mm_create(void)
+{
+	struct mm *mm = kmem_cache_zalloc(mm_cache);
+
+	if (!mm)
+		return NULL;
+	if (!tree_create(mm)) {
+		kmem_cache_free(mm_cache, mm);
+		return NULL;
+	}
+	mutex_init(&mm->lock, LOCK_MM);
+	refcount_set(&mm->users, 1);
+	refcount_set(&mm->count, 1);
+	mm->mmap_base = TASK_SIZE - MMAP_TOP_ROOM;
+	mm->limit_stack = DEFAULT_STACK;
+	mm->limit_data = mm->limit_as = NO_LIMIT;
+	return mm;
+}
+
+/* Plain numbers only: what is reference-counted, mm_clone() takes one by one. */
+static void copy_layout(struct mm *dst, const struct mm *src)
+{
+	dst->mmap_base = src->mmap_base;
+	dst->start_code = src->start_code;
+	dst->end_code = src->end_code;
+	dst->start_data = src->start_data;
+	dst->end_data = src->end_data;
+	dst->start_brk = src->start_brk;
+	dst->brk = src->brk;
+	dst->start_stack = src->start_stack;
+	dst->arg_start = src->arg_start;
+	dst->arg_end = src->arg_end;
+	dst->env_start = src->env_start;
+	dst->env_end = src->env_end;
+	dst->nr_mapped = src->nr_mapped;
+	dst->nr_data = src->nr_data;
+	dst->limit_stack = src->limit_stack;
+	dst->limit_data = src->limit_data;
+	dst->limit_as = src->limit_as;
+}
+
+struct mm *mm_clone(struct mm *src)
+{
+	struct mm *mm = mm_create();
+	int err;
+
+	if (!mm)
+		return NULL;
+	mutex_lock(&src->lock);
+	err = tree_clone(mm, src, (enum fork_share)READ_ONCE(fork_share));
+	if (!err) {
+		area_set_get(src->areas);
+		mm->areas = src->areas;
+		copy_layout(mm, src);
+	}
+	mutex_unlock(&src->lock);
+	if (err) {
+		mm_put(mm);
+		return NULL;
+	}
+	return mm;
+}
+
+/* The last user is alone with it: nobody else can take mm->lock any more, so neither do we. */
+void mm_put(struct mm *mm)
+{
+	if (!refcount_dec_and_test(&mm->users))
+		return;
+	tree_destroy(mm);
+	area_set_put(mm->areas);
+	mm->areas = NULL;
+	mm_drop(mm);
+}
+
+void mm_drop(struct mm *mm)
+{
+	if (!refcount_dec_and_test(&mm->count))
+		return;
+	BUG_ON(mm == &init_mm);
+	tree_free_root(mm);
+	kmem_cache_free(mm_cache, mm);
+}
+
+u64 mm_resident(struct mm *mm)
+{
+	u64 n;
+
+	mutex_lock(&mm->lock);
+	n = tree_resident(mm);
+	mutex_unlock(&mm->lock);
+	return n;
+}

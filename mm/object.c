@@ -1,0 +1,224 @@
+/*
+ * Memory objects: the pages of a file, or of shared anonymous memory.
+ *
+ * Pages hang in a radix tree by page number: a node has 64 slots, and the tree is only as high as
+ * the largest number needs. Slots of the lowest level point to pages, the others to nodes. The
+ * object holds one reference to each of its pages; every mapping holds its own.
+ *
+ * Lock: vm_object.lock guards the tree and the size. Pages and nodes are allocated before it is
+ * taken or, for nodes, by an allocator that never sleeps.
+ */
+#include "mm/object.h"
+
+#include <asm/errno.h>
+
+#include "arch/x86_64/arch.h"
+#include "kernel/lib/log.h"
+#include "kernel/lib/string.h"
+#include "mm/mm.h"
+#include "mm/slab.h"
+
+#define RADIX_SHIFT      6
+#define RADIX_SLOTS      (1u << RADIX_SHIFT)
+#define RADIX_MAX_HEIGHT 9 /* 52 bits of page number */
+
+struct radix_node {
+	u32 nr; /* slots in use */
+	void *slot[RADIX_SLOTS];
+};
+
+static struct kmem_cache *object_cache, *node_cache;
+
+void object_init(void)
+{
+	object_cache = kmem_cache_create("vm_object", sizeof(struct vm_object), 0);
+	node_cache = kmem_cache_create("radix_node", sizeof(struct radix_node), 0);
+}
+
+/* ---- the radix tree: the caller holds the object's lock ---- */
+
+/* A tree of this height has room for page numbers below the result. */
+static u64 radix_room(unsigned int height)
+{
+	return 1UL << (RADIX_SHIFT * height);
+}
+
+static unsigned int slot_index(u64 index, unsigned int height)
+{
+	return (index >> (RADIX_SHIFT * (height - 1))) & (RADIX_SLOTS - 1);
+}
+
+static struct page *radix_find(const struct vm_object *o, u64 index)
+{
+	const struct radix_node *node = o->pages;
+
+	if (index >= radix_room(o->height))
+		return NULL;
+	for (unsigned int h = o->height; h > 1 && node; h--)
+		node = node->slot[slot_index(index, h)];
+	return node ? node->slot[slot_index(index, 1)] : NULL;
+}
+
+/* Put a new root above the old one until `index` fits. */
+static int radix_raise(struct vm_object *o, u64 index)
+{
+	while (o->height == 0 || index >= radix_room(o->height)) {
+		struct radix_node *root = kmem_cache_zalloc(node_cache);
+
+		if (!root)
+			return -ENOMEM;
+		if (o->pages) {
+			root->slot[0] = o->pages;
+			root->nr = 1;
+		}
+		o->pages = root;
+		o->height++;
+	}
+	return 0;
+}
+
+/* `index` is absent. Empty nodes that a failure leaves behind are used by the next attempt, or
+ * freed with the object. */
+static int radix_insert(struct vm_object *o, u64 index, struct page *p)
+{
+	struct radix_node *node;
+
+	if (radix_raise(o, index))
+		return -ENOMEM;
+	node = o->pages;
+	for (unsigned int h = o->height; h > 1; h--) {
+		void **slot = &node->slot[slot_index(index, h)];
+
+		if (!*slot) {
+			*slot = kmem_cache_zalloc(node_cache);
+			if (!*slot)
+				return -ENOMEM;
+			node->nr++;
+		}
+		node = *slot;
+	}
+	node->slot[slot_index(index, 1)] = p;
+	node->nr++;
+	o->nr_pages++;
+	return 0;
+}
+
+/* Drop every page from number `first` on, below a node that covers numbers from `base`. True when
+ * the node is empty and was freed. */
+static bool radix_prune(struct vm_object *o, struct radix_node *node, unsigned int height, u64 base,
+			u64 first)
+{
+	u64 span = radix_room(height - 1);
+
+	for (unsigned int i = 0; i < RADIX_SLOTS; i++) {
+		u64 start = base + i * span;
+
+		if (!node->slot[i] || start + span <= first)
+			continue;
+		if (height == 1) {
+			put_page(node->slot[i]);
+			o->nr_pages--;
+		} else if (!radix_prune(o, node->slot[i], height - 1, start, first)) {
+			continue;
+		}
+		node->slot[i] = NULL;
+		node->nr--;
+	}
+	if (node->nr)
+		return false;
+	kmem_cache_free(node_cache, node);
+	return true;
+}
+
+static void drop_pages_from(struct vm_object *o, u64 first)
+{
+	if (o->pages && radix_prune(o, o->pages, o->height, 0, first)) {
+		o->pages = NULL;
+		o->height = 0;
+	}
+}
+
+/* ---- objects ---- */
+
+struct vm_object *object_create(const char *name, u64 size)
+{
+	struct vm_object *o = kmem_cache_zalloc(object_cache);
+
+	if (!o)
+		return NULL;
+	refcount_set(&o->count, 1);
+	spin_lock_init(&o->lock, LOCK_OBJECT);
+	o->size = size;
+	strlcpy(o->name, name, sizeof(o->name));
+	return o;
+}
+
+void object_put(struct vm_object *o)
+{
+	if (!o || !refcount_dec_and_test(&o->count))
+		return;
+	drop_pages_from(o, 0); /* nobody else can see it: no lock */
+	DEBUG_ON(o->nr_pages);
+	kmem_cache_free(object_cache, o);
+}
+
+/* Look up under the lock: 1 found (with a reference in *out), 0 absent, -EFBIG. `fresh` is put
+ * there when absent. */
+static int find_or_insert(struct vm_object *o, u64 index, struct page *fresh, struct page **out)
+{
+	int ret = 0;
+
+	spin_lock(&o->lock);
+	*out = NULL;
+	if (index >= DIV_ROUND_UP(o->size, PAGE_SIZE)) {
+		ret = -EFBIG;
+	} else if ((*out = radix_find(o, index))) {
+		get_page(*out);
+		ret = 1;
+	} else if (fresh) {
+		ret = radix_insert(o, index, fresh);
+		if (ret == 0) {
+			fresh->flags |= PG_CACHE;
+			fresh->owner = o;
+			fresh->index = index;
+			get_page(fresh);
+			*out = fresh;
+		}
+	}
+	spin_unlock(&o->lock);
+	return ret;
+}
+
+int object_get_page(struct vm_object *o, u64 index, bool create, struct page **out)
+{
+	int ret = find_or_insert(o, index, NULL, out);
+	struct page *fresh;
+
+	if (ret)
+		return ret < 0 ? ret : 0;
+	if (!create)
+		return 0;
+	fresh = alloc_page(ALLOC_ZERO);
+	if (!fresh)
+		return -ENOMEM;
+	ret = find_or_insert(o, index, fresh, out);
+	if (ret)
+		put_page(fresh); /* it failed, or somebody else was faster */
+	return ret < 0 ? ret : 0;
+}
+
+void object_resize(struct vm_object *o, u64 size)
+{
+	u64 rest = size % PAGE_SIZE;
+	struct page *last;
+
+	spin_lock(&o->lock);
+	if (size < o->size) {
+		drop_pages_from(o, DIV_ROUND_UP(size, PAGE_SIZE));
+		last = rest ? radix_find(o, size / PAGE_SIZE) : NULL;
+		if (last)
+			memset((char *)page_to_virt(last) + rest, 0, PAGE_SIZE - rest);
+	}
+	o->size = size;
+	spin_unlock(&o->lock);
+}

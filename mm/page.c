@@ -1,0 +1,346 @@
+/*
+ * The buddy allocator, and a cache of single pages for each CPU.
+ *
+ * Free memory is kept in blocks of 2^order pages, each aligned to its size. A block that is freed
+ * looks at its buddy, the other half of the block of the next order: when that is free too, the two
+ * become one. So memory grows back together, and a block of any order costs a few list operations.
+ *
+ * Locks: zone.lock guards the blocks; a CPU's cache belongs to that CPU with interrupts off.
+ */
+#include "mm/page.h"
+
+#include "arch/x86_64/arch.h"
+#include "kernel/lib/fault.h"
+#include "kernel/lib/log.h"
+#include "kernel/lib/string.h"
+
+/* What 32-bit devices can reach is kept for them as long as there is anything else. */
+enum zone_id {
+	ZONE_DMA32,
+	ZONE_NORMAL,
+	NR_ZONES
+};
+#define DMA32_END (4UL << 30)
+
+struct zone {
+	spinlock_t lock;                        /* LOCK_ZONE (irq): the rest */
+	u32 nonempty;                           /* bit n: blocks[n] is not empty */
+	u64 nr_free;                            /* pages */
+	struct list_head blocks[MAX_ORDER + 1]; /* page.link of the head of each free block */
+};
+static struct zone zones[NR_ZONES];
+
+/* Single pages are most of the traffic: page tables, user pages. They come and go in batches. */
+#define CPU_PAGES_BATCH 16
+#define CPU_PAGES_MAX   64
+struct cpu_pages {
+	struct list_head *first; /* page.link.next chains them, ends with NULL */
+	u32 nr;
+};
+static struct cpu_pages cpu_pages[MAX_CPUS];
+
+static u64 end_pfn;     /* the page array ends here */
+static u64 total_pages; /* ever given to the allocator */
+
+#define POISON_WORD 0x6b6b6b6b6b6b6b6bUL
+
+FAULT_SITE(page_site, "page");
+
+static struct zone *zone_of(const struct page *p)
+{
+	return &zones[page_to_phys(p) < DMA32_END ? ZONE_DMA32 : ZONE_NORMAL];
+}
+
+/* ---- blocks: the caller holds zone.lock ---- */
+
+static void insert_block(struct zone *z, struct page *p, unsigned int order)
+{
+	p->flags = PG_BUDDY | (p->flags & PG_POISONED);
+	p->order = order;
+	list_add(&p->link, &z->blocks[order]);
+	z->nonempty |= 1u << order;
+}
+
+static void remove_block(struct zone *z, struct page *p)
+{
+	list_del(&p->link);
+	p->flags &= ~PG_BUDDY;
+	if (list_empty(&z->blocks[p->order]))
+		z->nonempty &= ~(1u << p->order);
+}
+
+/* The smallest block that is large enough; what is left of it goes back in halves. */
+static struct page *zone_take(struct zone *z, unsigned int order)
+{
+	u32 fitting = z->nonempty >> order;
+	struct page *p;
+	unsigned int have;
+
+	if (!fitting)
+		return NULL;
+	have = order + __builtin_ctz(fitting);
+	p = list_first_entry(&z->blocks[have], struct page, link);
+	remove_block(z, p);
+	while (have > order) {
+		have--;
+		insert_block(z, p + (1UL << have), have);
+	}
+	z->nr_free -= 1UL << order;
+	return p;
+}
+
+/* The free buddy of a block, or NULL. */
+static struct page *free_buddy(u64 pfn, unsigned int order)
+{
+	u64 buddy_pfn = pfn ^ (1UL << order);
+	struct page *buddy;
+
+	if (buddy_pfn >= end_pfn)
+		return NULL;
+	buddy = phys_to_page(buddy_pfn << PAGE_SHIFT);
+	return (buddy->flags & PG_BUDDY) && buddy->order == order ? buddy : NULL;
+}
+
+static void zone_give(struct zone *z, struct page *p, unsigned int order)
+{
+	u64 pfn = PFN(page_to_phys(p));
+	struct page *buddy;
+
+	z->nr_free += 1UL << order;
+	while (order < MAX_ORDER && (buddy = free_buddy(pfn, order))) {
+		remove_block(z, buddy);
+		pfn &= ~(1UL << order);
+		order++;
+	}
+	insert_block(z, phys_to_page(pfn << PAGE_SHIFT), order);
+}
+
+static struct page *take_block(unsigned int order, unsigned int flags)
+{
+	struct page *p = NULL;
+
+	for (int id = flags & ALLOC_DMA32 ? ZONE_DMA32 : ZONE_NORMAL; !p && id >= 0; id--) {
+		u64 irq = spin_lock_irqsave(&zones[id].lock);
+
+		p = zone_take(&zones[id], order);
+		spin_unlock_irqrestore(&zones[id].lock, irq);
+	}
+	return p;
+}
+
+static void give_block(struct page *p, unsigned int order)
+{
+	struct zone *z = zone_of(p);
+	u64 irq = spin_lock_irqsave(&z->lock);
+
+	zone_give(z, p, order);
+	spin_unlock_irqrestore(&z->lock, irq);
+}
+
+/* ---- single pages: interrupts are off ---- */
+
+static struct page *pop_page(struct cpu_pages *c)
+{
+	struct page *p = list_entry(c->first, struct page, link);
+
+	c->first = p->link.next;
+	c->nr--;
+	p->flags &= ~PG_CPU_FREE;
+	return p;
+}
+
+static void push_page(struct cpu_pages *c, struct page *p)
+{
+	p->flags = PG_CPU_FREE | (p->flags & PG_POISONED);
+	p->link.next = c->first;
+	c->first = &p->link;
+	c->nr++;
+}
+
+static void refill(struct cpu_pages *c)
+{
+	struct page *p;
+
+	while (c->nr < CPU_PAGES_BATCH && (p = take_block(0, 0)))
+		push_page(c, p);
+}
+
+static struct page *take_page(void)
+{
+	u64 irq = local_irq_save();
+	struct cpu_pages *c = &cpu_pages[this_cpu()->id];
+	struct page *p;
+
+	if (unlikely(!c->nr))
+		refill(c);
+	p = c->nr ? pop_page(c) : NULL;
+	local_irq_restore(irq);
+	return p;
+}
+
+static void give_page(struct page *p)
+{
+	u64 irq = local_irq_save();
+	struct cpu_pages *c = &cpu_pages[this_cpu()->id];
+
+	push_page(c, p);
+	if (unlikely(c->nr > CPU_PAGES_MAX))
+		for (int i = 0; i < CPU_PAGES_BATCH; i++)
+			give_block(pop_page(c), 0);
+	local_irq_restore(irq);
+}
+
+/* ---- debug builds: what is free keeps its poison until it is handed out ---- */
+
+static void poison(struct page *p, unsigned int order)
+{
+	for (struct page *end = p + (1UL << order); p < end; p++) {
+		u64 *word = page_to_virt(p);
+
+		for (size_t i = 0; i < PAGE_SIZE / sizeof(*word); i++)
+			word[i] = POISON_WORD;
+		p->flags |= PG_POISONED;
+	}
+}
+
+static void check_poison(struct page *p, unsigned int order)
+{
+	for (struct page *end = p + (1UL << order); p < end; p++) {
+		const u64 *word = page_to_virt(p);
+
+		if (!(p->flags & PG_POISONED))
+			continue;
+		p->flags &= ~PG_POISONED;
+		for (size_t i = 0; i < PAGE_SIZE / sizeof(*word); i++)
+			if (word[i] != POISON_WORD)
+				panic("page %#lx was written to after it was freed: %#lx at %p\n",
+				      PFN(page_to_phys(p)), word[i], (const void *)&word[i]);
+	}
+}
+
+/* ---- the interface ---- */
+
+struct page *alloc_pages(unsigned int order, unsigned int flags)
+{
+	struct page *p;
+
+	if (order > MAX_ORDER || should_fail(&page_site))
+		return NULL;
+	p = order || (flags & ALLOC_DMA32) ? take_block(order, flags) : take_page();
+	if (unlikely(!p))
+		return NULL;
+	if (DEBUG_CHECKS)
+		check_poison(p, order);
+	refcount_set(&p->count, 1);
+	p->flags = order ? PG_HEAD : 0;
+	p->order = order;
+	if (flags & ALLOC_ZERO)
+		for (unsigned long i = 0; i < 1UL << order; i++)
+			clear_page(page_to_virt(p + i));
+	return p;
+}
+
+void free_pages(struct page *p, unsigned int order)
+{
+	if (unlikely(p->flags & (PG_BUDDY | PG_CPU_FREE | PG_RESERVED) || p->order != order ||
+		     refcount_read(&p->count) > 1))
+		panic("page %#lx freed wrongly: order %u, its flags %#x, order %u, count %u\n",
+		      PFN(page_to_phys(p)), order, p->flags, p->order, refcount_read(&p->count));
+	refcount_set(&p->count, 0);
+	if (DEBUG_CHECKS)
+		poison(p, order);
+	if (order)
+		give_block(p, order);
+	else
+		give_page(p);
+}
+
+void put_page(struct page *p)
+{
+	if (refcount_dec_and_test(&p->count))
+		free_pages(p, 0);
+}
+
+u64 nr_free_pages(void)
+{
+	u64 n = zones[ZONE_DMA32].nr_free + zones[ZONE_NORMAL].nr_free;
+
+	for (u32 i = 0; i < MAX_CPUS; i++)
+		n += READ_ONCE(cpu_pages[i].nr);
+	return n;
+}
+
+u64 nr_total_pages(void)
+{
+	return total_pages;
+}
+
+void free_blocks(u64 *counts)
+{
+	struct list_head *pos;
+
+	memset(counts, 0, (MAX_ORDER + 1) * sizeof(*counts));
+	for (int id = 0; id < NR_ZONES; id++) {
+		u64 irq = spin_lock_irqsave(&zones[id].lock);
+
+		for (int order = 0; order <= MAX_ORDER; order++) {
+			struct list_head *head = &zones[id].blocks[order];
+
+			for (pos = head->next; pos != head; pos = pos->next)
+				counts[order]++;
+		}
+		spin_unlock_irqrestore(&zones[id].lock, irq);
+	}
+}
+
+/* ---- boot ---- */
+
+void buddy_init(phys_addr_t highest)
+{
+	end_pfn = PFN(highest);
+	for (int id = 0; id < NR_ZONES; id++) {
+		spin_lock_init(&zones[id].lock, LOCK_ZONE);
+		for (int order = 0; order <= MAX_ORDER; order++)
+			list_init(&zones[id].blocks[order]);
+	}
+}
+
+void buddy_reserve_range(phys_addr_t start, phys_addr_t end)
+{
+	for (phys_addr_t pa = start; pa < end; pa += PAGE_SIZE) {
+		struct page *p = phys_to_page(pa);
+
+		refcount_set(&p->count, 1);
+		p->flags = PG_RESERVED;
+	}
+}
+
+/* In the largest blocks that are aligned and fit. */
+void buddy_add_range(phys_addr_t start, phys_addr_t end)
+{
+	u64 pfn = PFN(start), last = PFN(end);
+
+	total_pages += last - pfn;
+	while (pfn < last) {
+		unsigned int order = pfn ? MIN(__builtin_ctzl(pfn), MAX_ORDER) : MAX_ORDER;
+
+		while (pfn + (1UL << order) > last)
+			order--;
+		for (u64 i = 0; i < 1UL << order; i++) {
+			struct page *p = phys_to_page((pfn + i) << PAGE_SHIFT);
+
+			refcount_set(&p->count, 0);
+			p->flags = 0;
+		}
+		give_block(phys_to_page(pfn << PAGE_SHIFT), order);
+		pfn += 1UL << order;
+	}
+}
+
+void free_reserved_range(phys_addr_t start, phys_addr_t end)
+{
+	start = ALIGN_UP(start, PAGE_SIZE);
+	end = ALIGN_DOWN(end, PAGE_SIZE);
+	if (start < end)
+		buddy_add_range(start, end);
+}

@@ -1,0 +1,113 @@
+/* Physical pages: the page array and the buddy allocator. */
+#pragma once
+
+#include "arch/x86_64/mm/pte.h"
+#include "kernel/lib/atomic.h"
+#include "kernel/lib/list.h"
+#include "kernel/lib/lock.h"
+#include "kernel/lib/types.h"
+
+enum page_flags {
+	PG_RESERVED = 1 << 0, /* not RAM, or never handed out */
+	PG_BUDDY = 1 << 1,    /* free, head of a block of 2^order pages */
+	PG_SLAB = 1 << 2,
+	PG_TABLE = 1 << 3,    /* a page table */
+	PG_CACHE = 1 << 4,    /* belongs to a memory object: a private mapping always copies it */
+	PG_ZERO = 1 << 5,     /* the zero page: always copied */
+	PG_HEAD = 1 << 6,     /* first page of an allocation of more than one page, or of a slab */
+	PG_CPU_FREE = 1 << 7, /* free, in the cache of a CPU */
+	PG_POISONED = 1 << 8, /* debug builds: free, and filled with the poison */
+};
+
+/*
+ * One per physical page, 64 bytes.
+ *
+ * count: references. For user pages and page tables: the number of page-table entries that point
+ * here, plus one for each other holder (a memory object, somebody looking). Saturates.
+ */
+struct page {
+	refcount_t count;
+	u32 flags;
+	u8 order;	/* of a free or allocated block, in its head */
+	u8 level;	/* PG_TABLE: 1 … 4 */
+	u16 spare;
+	u32 nr_present; /* PG_TABLE: present entries (user half of a root) */
+	union {
+		struct list_head link; /* buddy: free list. slab: partial or full list */
+		struct {
+			u64 used;	 /* PG_TABLE: bit i set: one of the entries 8i … 8i+7 may be present */
+			spinlock_t lock; /* PG_TABLE: held while a shared table is copied */
+		};
+	};
+	void *owner; /* PG_SLAB: head page: its cache, others: the head page. PG_CACHE: its object */
+	u64 index;   /* PG_CACHE: page number in the object. PG_SLAB: first free object */
+} __aligned(64);
+
+#define PFN(pa) ((pa) >> PAGE_SHIFT)
+
+#ifndef HOST_TEST
+#define page_array ((struct page *)PAGE_ARRAY_BASE)
+static inline phys_addr_t page_to_phys(const struct page *p)
+{
+	return (phys_addr_t)(p - page_array) << PAGE_SHIFT;
+}
+static inline struct page *phys_to_page(phys_addr_t pa)
+{
+	return page_array + PFN(pa);
+}
+#else
+phys_addr_t page_to_phys(const struct page *p);
+struct page *phys_to_page(phys_addr_t pa);
+#endif
+static inline void *page_to_virt(const struct page *p)
+{
+	return phys_to_virt(page_to_phys(p));
+}
+static inline struct page *virt_to_page(const void *va)
+{
+	return phys_to_page(virt_to_phys(va));
+}
+
+#define MAX_ORDER 10 /* largest block: 4 MiB */
+
+/* ---- before the buddy allocator: mm/early.c ---- */
+struct boot_info;
+void early_mm_init(const struct boot_info *boot);
+/* Zeroed memory below 4 GiB that is never given back; panics when there is none. Physical address. */
+phys_addr_t early_alloc(size_t size, size_t align);
+phys_addr_t early_highest_ram(void); /* end of the highest usable range */
+/* Hand all remaining RAM to the buddy allocator. The page array is mapped by now. */
+void page_alloc_init(void);
+
+/* ---- the buddy allocator: mm/page.c ---- */
+/* Boot time only. RAM ends at `highest`; then every range of it is named once, as free or as in use for good. The page
+ * array is zeroed, and there for each 4 MiB that has RAM in them. */
+void buddy_init(phys_addr_t highest);
+void buddy_add_range(phys_addr_t start, phys_addr_t end);
+void buddy_reserve_range(phys_addr_t start, phys_addr_t end);
+/* Give back memory that was kept out of the allocator (a module that was read). Whole pages inside [start, end). */
+void free_reserved_range(phys_addr_t start, phys_addr_t end);
+enum alloc_flags {
+	ALLOC_ZERO = 1 << 0, /* filled with zeroes */
+	ALLOC_DMA32 = 1 << 1, /* below 4 GiB */
+};
+/* 2^order pages with count 1, or NULL. Any context. */
+struct page *alloc_pages(unsigned int order, unsigned int flags);
+/* The pages of one allocation; its count is 1, or 0 when the caller dropped the last reference himself. */
+void free_pages(struct page *p, unsigned int order);
+static inline struct page *alloc_page(unsigned int flags)
+{
+	return alloc_pages(0, flags);
+}
+static inline void get_page(struct page *p)
+{
+	refcount_inc(&p->count);
+}
+/* Drop a reference to an order-0 page; the last one frees it. */
+void put_page(struct page *p);
+
+u64 nr_free_pages(void); /* those in the CPUs' caches too */
+u64 nr_total_pages(void);
+/* Free blocks of each order, for `mem`: counts[0 … MAX_ORDER]. */
+void free_blocks(u64 *counts);
+extern struct page *zero_page;

@@ -1,0 +1,35 @@
+/* Caches of equal objects, and kmalloc() on top of them. */
+#pragma once
+
+#include "kernel/lib/list.h"
+#include "kernel/lib/lock.h"
+#include "kernel/lib/types.h"
+
+struct kmem_cache;
+
+/* Objects of `size` bytes, aligned to `align` (0: 16). The name is kept, not copied. Panics without memory: boot time only. */
+struct kmem_cache *kmem_cache_create(const char *name, size_t size, size_t align);
+/* An uninitialised object, or NULL. Any context. */
+void *kmem_cache_alloc(struct kmem_cache *c);
+void *kmem_cache_zalloc(struct kmem_cache *c);
+void kmem_cache_free(struct kmem_cache *c, void *obj);
+
+/* Up to 4 MiB, aligned to 16 (whole pages from 2 KiB up are aligned to their power of two). NULL without memory. */
+void *kmalloc(size_t size);
+void *kzalloc(size_t size);
+void kfree(void *p); /* NULL is allowed */
+char *kstrdup(const char *s);
+
+void slab_init(void);
+/* Give empty slabs back to the page allocator; returns the pages freed. */
+u64 slab_shrink(void);
+
+struct kmem_cache_info {
+	const char *name;
+	size_t size;
+	u64 active, total, pages; /* objects in use, objects there is room for, pages held */
+};
+/* Calls fn for each cache. */
+void kmem_cache_foreach(void (*fn)(const struct kmem_cache_info *, void *), void *arg);
+/* Objects in use over all caches, for leak checks. */
+u64 slab_active_objects(void);

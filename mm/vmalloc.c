@@ -1,0 +1,339 @@
+/*
+ * Kernel memory that is contiguous only by its addresses, with an unmapped page on either side.
+ *
+ * The window [VMALLOC_BASE, VMALLOC_END) is in two halves. The lower one holds areas of any size,
+ * in a list sorted by address. The upper one is cut into slots for kernel stacks: a guard page,
+ * then the stack. A fixed stride makes "is this a stack's guard page?" a matter of arithmetic,
+ * which the double-fault handler can do without a lock; the lowest free slot is always taken first,
+ * so that the page tables below the stacks, which are never given back, stay few.
+ *
+ * Locks: vmalloc_lock guards the list and the slots; a CPU's cache of stacks belongs to that CPU
+ * with interrupts off.
+ */
+#include "mm/vmalloc.h"
+
+#include "arch/x86_64/arch.h"
+#include "kernel/lib/bitmap.h"
+#include "kernel/lib/fault.h"
+#include "kernel/lib/list.h"
+#include "kernel/lib/lock.h"
+#include "kernel/lib/log.h"
+#include "mm/page.h"
+#include "mm/slab.h"
+
+#define KERNEL_DATA (PTE_PRESENT | PTE_WRITE | PTE_ACCESSED | PTE_DIRTY | PTE_GLOBAL | PTE_NX)
+
+static spinlock_t vmalloc_lock = SPINLOCK_INIT(LOCK_VMALLOC);
+
+FAULT_SITE(vmalloc_site, "vmalloc");
+FAULT_SITE(stack_site, "stack");
+
+/* ---- mapping pages, for both halves ---- */
+
+/* Unmap and free what map_pages() mapped. No CPU may still have a translation when a page is freed,
+ * so the pages wait in a chain (page.link.next) for the flush. */
+static void unmap_pages(u64 start, u64 size)
+{
+	struct list_head *chain = NULL;
+
+	for (u64 va = start; va < start + size; va += PAGE_SIZE) {
+		struct page *p = phys_to_page(arch_unmap_kernel_page(va));
+
+		p->link.next = chain;
+		chain = &p->link;
+	}
+	flush_tlb_kernel_range(start, start + size);
+	while (chain) {
+		struct page *p = list_entry(chain, struct page, link);
+
+		chain = chain->next;
+		put_page(p);
+	}
+}
+
+/* Fresh pages at [start, start + size). 0, or -1 with nothing mapped. */
+static int map_pages(u64 start, u64 size)
+{
+	for (u64 done = 0; done < size; done += PAGE_SIZE) {
+		struct page *p = alloc_page(0);
+
+		if (p && arch_map_kernel_page(start + done, page_to_phys(p), KERNEL_DATA) == 0)
+			continue;
+		if (p)
+			put_page(p);
+		if (done)
+			unmap_pages(start, done);
+		return -1;
+	}
+	return 0;
+}
+
+/* ---- areas of any size ---- */
+
+#define AREAS_START VMALLOC_BASE
+#define AREAS_END   (VMALLOC_BASE + (VMALLOC_END - VMALLOC_BASE) / 2)
+
+struct vm_block {
+	struct list_head link; /* vmalloc_lock: blocks, by address */
+	u64 start, size;       /* without the guard page, which follows */
+};
+static struct list_head blocks = LIST_HEAD_INIT(blocks);
+static struct kmem_cache *block_cache;
+
+/* Put `b` in the first gap that is large enough for it and a guard page. */
+static bool place_block(struct vm_block *b)
+{
+	struct vm_block *next;
+	u64 start = AREAS_START + PAGE_SIZE;
+	bool ok;
+
+	spin_lock(&vmalloc_lock);
+	list_for_each_entry (next, &blocks, link) {
+		if (next->start - start >= b->size + PAGE_SIZE)
+			break;
+		start = next->start + next->size + PAGE_SIZE;
+	}
+	ok = b->size + PAGE_SIZE <= AREAS_END - start;
+	if (ok) {
+		b->start = start;
+		list_add_tail(&b->link, &next->link);
+	}
+	spin_unlock(&vmalloc_lock);
+	return ok;
+}
+
+static void remove_block(struct vm_block *b)
+{
+	spin_lock(&vmalloc_lock);
+	list_del(&b->link);
+	spin_unlock(&vmalloc_lock);
+	kmem_cache_free(block_cache, b);
+}
+
+void *vmalloc(size_t size)
+{
+	struct vm_block *b;
+
+	if (size == 0 || size > AREAS_END - AREAS_START || should_fail(&vmalloc_site))
+		return NULL;
+	b = kmem_cache_alloc(block_cache);
+	if (!b)
+		return NULL;
+	b->size = ALIGN_UP(size, PAGE_SIZE);
+	if (!place_block(b)) {
+		kmem_cache_free(block_cache, b);
+		return NULL;
+	}
+	if (map_pages(b->start, b->size)) {
+		remove_block(b);
+		return NULL;
+	}
+	return (void *)b->start;
+}
+
+void vfree(void *p)
+{
+	struct vm_block *b, *found = NULL;
+
+	if (!p)
+		return;
+	spin_lock(&vmalloc_lock);
+	list_for_each_entry (b, &blocks, link) {
+		if (b->start == (u64)p) {
+			found = b;
+			break;
+		}
+	}
+	spin_unlock(&vmalloc_lock);
+	if (!found)
+		panic("vfree: nothing was allocated at %p\n", p);
+	unmap_pages(found->start, found->size);
+	remove_block(found);
+}
+
+/* ---- kernel stacks ---- */
+
+#define STACKS_START AREAS_END
+#define STACK_STRIDE (PAGE_SIZE + KERNEL_STACK_SIZE)
+
+/* Bitmap of slots in use, a page at a time, as many pages as were ever needed. */
+#define SLOTS_PER_PAGE (PAGE_SIZE * 8)
+#define SLOT_PAGES     64
+static u64 *slot_map[SLOT_PAGES]; /* vmalloc_lock */
+static u64 lowest_free_slot;      /* vmalloc_lock: none below it */
+
+#define CPU_STACKS 4
+struct cpu_stacks {
+	void *stack[CPU_STACKS];
+	u32 nr;
+};
+static struct cpu_stacks cpu_stacks[MAX_CPUS];
+
+static u64 slot_stack(u64 slot)
+{
+	return STACKS_START + slot * STACK_STRIDE + PAGE_SIZE;
+}
+
+/* Find the lowest free slot at or above lowest_free_slot; the caller holds vmalloc_lock. False when
+ * the page of the bitmap where it would be does not exist yet. */
+static bool find_slot(u64 *slot)
+{
+	u64 page = lowest_free_slot / SLOTS_PER_PAGE, bit = lowest_free_slot % SLOTS_PER_PAGE;
+
+	for (; page < SLOT_PAGES && slot_map[page]; page++, bit = 0) {
+		bit = bitmap_find_clear(slot_map[page], SLOTS_PER_PAGE, bit);
+		if (bit < SLOTS_PER_PAGE) {
+			*slot = page * SLOTS_PER_PAGE + bit;
+			return true;
+		}
+	}
+	return false;
+}
+
+/* One more page for the bitmap. Somebody else may have been faster: then ours is not needed. */
+static bool grow_slots(void)
+{
+	struct page *p = alloc_page(ALLOC_ZERO);
+	u64 page = 0;
+
+	if (!p)
+		return false;
+	spin_lock(&vmalloc_lock);
+	while (page < SLOT_PAGES && slot_map[page])
+		page++;
+	if (page < SLOT_PAGES)
+		slot_map[page] = page_to_virt(p);
+	spin_unlock(&vmalloc_lock);
+	if (page == SLOT_PAGES)
+		put_page(p);
+	return page < SLOT_PAGES;
+}
+
+static bool take_slot(u64 *slot)
+{
+	for (;;) {
+		bool found;
+
+		spin_lock(&vmalloc_lock);
+		found = find_slot(slot);
+		if (found) {
+			bitmap_set(slot_map[*slot / SLOTS_PER_PAGE], *slot % SLOTS_PER_PAGE);
+			lowest_free_slot = *slot + 1;
+		}
+		spin_unlock(&vmalloc_lock);
+		if (found)
+			return true;
+		if (!grow_slots())
+			return false;
+	}
+}
+
+static void give_slot(u64 slot)
+{
+	spin_lock(&vmalloc_lock);
+	bitmap_clear(slot_map[slot / SLOTS_PER_PAGE], slot % SLOTS_PER_PAGE);
+	lowest_free_slot = MIN(lowest_free_slot, slot);
+	spin_unlock(&vmalloc_lock);
+}
+
+static void *new_stack(void)
+{
+	u64 slot;
+
+	if (!take_slot(&slot))
+		return NULL;
+	if (map_pages(slot_stack(slot), KERNEL_STACK_SIZE)) {
+		give_slot(slot);
+		return NULL;
+	}
+	return (void *)slot_stack(slot);
+}
+
+static void release_stack(void *stack)
+{
+	unmap_pages((u64)stack, KERNEL_STACK_SIZE);
+	give_slot(((u64)stack - STACKS_START) / STACK_STRIDE);
+}
+
+void *alloc_kernel_stack(void)
+{
+	struct cpu_stacks *mine;
+	u64 *stack = NULL, irq;
+
+	if (should_fail(&stack_site))
+		return NULL;
+	irq = local_irq_save();
+	mine = &cpu_stacks[this_cpu()->id];
+	if (mine->nr)
+		stack = mine->stack[--mine->nr];
+	local_irq_restore(irq);
+	if (!stack)
+		stack = new_stack();
+	if (stack)
+		*stack = STACK_END_MAGIC;
+	return stack;
+}
+
+void free_kernel_stack(void *stack)
+{
+	struct cpu_stacks *mine;
+	bool kept = false;
+	u64 irq;
+
+	DEBUG_ON(*(u64 *)stack != STACK_END_MAGIC);
+	irq = local_irq_save();
+	mine = &cpu_stacks[this_cpu()->id];
+	if (mine->nr < CPU_STACKS) {
+		mine->stack[mine->nr++] = stack;
+		kept = true;
+	}
+	local_irq_restore(irq);
+	if (!kept)
+		release_stack(stack);
+}
+
+void drain_kernel_stacks(void)
+{
+	for (;;) {
+		u64 irq = local_irq_save();
+		struct cpu_stacks *mine = &cpu_stacks[this_cpu()->id];
+		void *stack = mine->nr ? mine->stack[--mine->nr] : NULL;
+
+		local_irq_restore(irq);
+		if (!stack)
+			return;
+		release_stack(stack);
+	}
+}
+
+bool is_stack_guard(u64 addr)
+{
+	return addr >= STACKS_START && addr < VMALLOC_END &&
+	       (addr - STACKS_START) % STACK_STRIDE < PAGE_SIZE;
+}
+
+/* Make the page tables of as many stacks as memory could ever hold: they are never given back, and
+ * would otherwise look like a leak to whoever compares free memory before and after a crowd of
+ * tasks. An eighth of memory is the most that fork spends on stacks. */
+static void make_stack_tables(void)
+{
+	u64 stacks = (nr_total_pages() << PAGE_SHIFT) / 8 / KERNEL_STACK_SIZE;
+	u64 end = slot_stack(stacks) + KERNEL_STACK_SIZE, table = pt_span(2);
+	struct page *p = alloc_page(0);
+
+	if (!p)
+		return;
+	for (u64 va = STACKS_START; va < end; va += table) {
+		if (arch_map_kernel_page(va, page_to_phys(p), KERNEL_DATA))
+			break;
+		arch_unmap_kernel_page(va);
+	}
+	flush_tlb_kernel_range(STACKS_START, end);
+	put_page(p);
+}
+
+void vmalloc_init(void)
+{
+	block_cache = kmem_cache_create("vm_block", sizeof(struct vm_block), 0);
+	make_stack_tables();
+}

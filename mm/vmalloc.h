@@ -1,0 +1,16 @@
+/* Kernel memory that is contiguous only by its addresses; each area has an unmapped guard page below and above. */
+#pragma once
+
+#include "kernel/lib/types.h"
+
+void vmalloc_init(void);
+void *vmalloc(size_t size); /* NULL without memory */
+void vfree(void *p);
+/* The bottom of a kernel stack of KERNEL_STACK_SIZE with STACK_END_MAGIC there and a guard page below. From a small
+ * per-CPU cache where possible; uninitialised but for the magic. NULL without memory. */
+void *alloc_kernel_stack(void);
+void free_kernel_stack(void *stack);
+/* Give the cached stacks back. */
+void drain_kernel_stacks(void);
+/* True when `addr` is in the guard page below some kernel stack. */
+bool is_stack_guard(u64 addr);

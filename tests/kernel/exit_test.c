@@ -1,0 +1,148 @@
+/* Suite "exit": ends, orphans, waits, stops and continues. */
+#include "kernel/debug/ktest.h"
+#include "kernel/lib/log.h"
+#include "kernel/time/timer.h"
+#include "tests/kernel/user_task.h"
+
+static void signal_pid(pid_t pid, int sig)
+{
+	spin_lock(&tasklist_lock);
+	struct task *p = find_task(pid);
+
+	if (EXPECT(p != NULL))
+		EXPECT_EQ(send_signal(sig, NULL, p, true), 0);
+	spin_unlock(&tasklist_lock);
+}
+
+/* One wait with these options; the result in *r. */
+static long wait_once(pid_t nr, int options, struct wait_result *r)
+{
+	struct pid *pid = find_get_pid(nr);
+	long ret = -ESRCH;
+
+	if (pid)
+		ret = do_wait(PIDTYPE_PID, pid, options | __WALL, r);
+	put_pid(pid);
+	return ret;
+}
+
+KTEST(exit, no_children)
+{
+	struct wait_result r;
+
+	EXPECT_EQ(do_wait(PIDTYPE_MAX, NULL, WEXITED | WNOHANG, &r), -ECHILD);
+}
+
+KTEST(exit, zombie_stays_until_waited)
+{
+	struct wait_result r;
+	pid_t pid;
+
+	if (!EXPECT(user_context_enter(1)))
+		return;
+	user_script(SCRIPT_EXIT, 9);
+	pid = user_fork(0);
+	sleep_ns(5 * NSEC_PER_MSEC);
+	EXPECT_EQ(wait_once(pid, WEXITED | WNOHANG | WNOWAIT, &r), pid);
+	EXPECT_EQ(wait_once(pid, WEXITED | WNOHANG | WNOWAIT, &r), pid);
+	EXPECT_EQ(r.code, CLD_EXITED);
+	EXPECT(pidmap_test(&init_pidmap, pid));
+	EXPECT_EQ(wait_once(pid, WEXITED | WNOHANG, &r), pid);
+	EXPECT_EQ(r.status, 9 << 8);
+	EXPECT(!pidmap_test(&init_pidmap, pid));
+	EXPECT(find_get_pid(pid) == NULL);
+	user_context_leave();
+}
+
+KTEST(exit, ignored_sigchld_reaps)
+{
+	struct k_sigaction *chld = &current->sighand->action[SIGCHLD - 1];
+	pid_t pid;
+
+	if (!EXPECT(user_context_enter(1)))
+		return;
+	chld->handler = (u64)SIG_IGN;
+	pid = user_fork(0);
+	sleep_ns(5 * NSEC_PER_MSEC);
+	EXPECT(!pidmap_test(&init_pidmap, pid));
+	EXPECT_EQ(user_wait(pid), -ESRCH);
+	chld->handler = (u64)SIG_DFL;
+	user_context_leave();
+}
+
+KTEST(exit, stop_and_continue)
+{
+	struct wait_result r;
+	pid_t pid;
+
+	if (!EXPECT(user_context_enter(1)))
+		return;
+	user_script(SCRIPT_PAUSE, 0);
+	pid = user_fork(0);
+	signal_pid(pid, SIGSTOP);
+	EXPECT_EQ(wait_once(pid, WSTOPPED, &r), pid);
+	EXPECT_EQ(r.code, CLD_STOPPED);
+	EXPECT_EQ(r.status, SIGSTOP << 8 | 0x7f);
+	/* Told once. */
+	EXPECT_EQ(wait_once(pid, WSTOPPED | WNOHANG, &r), 0);
+	signal_pid(pid, SIGCONT);
+	EXPECT_EQ(wait_once(pid, WCONTINUED, &r), pid);
+	EXPECT_EQ(r.code, CLD_CONTINUED);
+	/* A stopped process can be killed without being continued. */
+	signal_pid(pid, SIGSTOP);
+	EXPECT_EQ(wait_once(pid, WSTOPPED, &r), pid);
+	signal_pid(pid, SIGKILL);
+	EXPECT_EQ(wait_once(pid, WEXITED, &r), pid);
+	EXPECT_EQ(r.status, SIGKILL);
+	user_context_leave();
+}
+
+KTEST(exit, clone_stopped)
+{
+	struct kernel_clone_args args = {.exit_signal = SIGCHLD, .stopped = true};
+	struct wait_result r;
+	pid_t pid;
+
+	if (!EXPECT(user_context_enter(1)))
+		return;
+	user_script(SCRIPT_EXIT, 3);
+	pid = do_fork(&args);
+	EXPECT(pid > 0);
+	EXPECT_EQ(wait_once(pid, WSTOPPED, &r), pid);
+	EXPECT_EQ(wait_once(pid, WEXITED | WNOHANG, &r), 0);
+	signal_pid(pid, SIGCONT);
+	EXPECT_EQ(wait_once(pid, WEXITED, &r), pid);
+	EXPECT_EQ(r.status, 3 << 8);
+	user_context_leave();
+}
+
+/* The parent of an orphan is pid 1. */
+static pid_t orphan;
+
+static int parent_of_orphan(void *unused __maybe_unused)
+{
+	if (!EXPECT(user_context_enter(1)))
+		return 1;
+	user_script(SCRIPT_PAUSE, 0);
+	orphan = user_fork(0);
+	user_context_leave();
+	return 0;
+}
+
+KTEST(exit, orphans_go_to_init)
+{
+	struct task *t = kthread_create(parent_of_orphan, NULL, "parent");
+	struct task *p;
+
+	if (!EXPECT(!IS_ERR(t)))
+		return;
+	kthread_join(t);
+	p = find_get_task(orphan);
+	if (!EXPECT(p != NULL))
+		return;
+	EXPECT(p->real_parent == child_reaper);
+	signal_pid(orphan, SIGKILL);
+	put_task(p);
+	sleep_ns(5 * NSEC_PER_MSEC);
+	EXPECT(!pidmap_test(&init_pidmap, orphan)); /* reaped without anybody waiting */
+}

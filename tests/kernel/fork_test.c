@@ -1,0 +1,455 @@
+/* Suite "fork": every step of fork, and every way it can fail. */
+#include "kernel/debug/ktest.h"
+#include "kernel/fs/fs.h"
+#include "kernel/lib/fault.h"
+#include "kernel/lib/log.h"
+#include "kernel/lib/string.h"
+#include "kernel/time/timer.h"
+#include "kernel/trace/trace.h"
+#include "mm/mm.h"
+#include "tests/kernel/user_task.h"
+
+/* ---- plain forks ---- */
+
+KTEST(fork, exit_status)
+{
+	if (!EXPECT(user_context_enter(1)))
+		return;
+	for (int status = 0; status < 256; status += 51) {
+		user_script(SCRIPT_EXIT, status);
+		EXPECT_EQ(user_wait(user_fork(0)), status << 8);
+	}
+	user_context_leave();
+}
+
+KTEST(fork, many_in_a_row)
+{
+	if (!EXPECT(user_context_enter(4)))
+		return;
+	for (int i = 0; i < 20000; i++)
+		if (!EXPECT_EQ(user_wait(user_fork(0)), 0))
+			break;
+	user_context_leave();
+}
+
+KTEST(fork, many_at_once)
+{
+	static pid_t pids[100];
+
+	if (!EXPECT(user_context_enter(4)))
+		return;
+	user_script(SCRIPT_PAUSE, 0);
+	for (size_t i = 0; i < ARRAY_SIZE(pids); i++)
+		EXPECT((pids[i] = user_fork(0)) > 0);
+	for (size_t i = 0; i < ARRAY_SIZE(pids); i++) {
+		struct task *p = find_get_task(pids[i]);
+
+		if (EXPECT(p != NULL)) {
+			send_signal(SIGTERM, NULL, p, true);
+			put_task(p);
+			EXPECT_EQ(user_wait(pids[i]), SIGTERM);
+		}
+	}
+	user_context_leave();
+}
+
+/* ---- who runs first: told by the trace, not by the clock ---- */
+
+/* Does the trace since `seq` show the child switched in before its parent after the wake-up? */
+static bool child_ran_first(u64 seq, pid_t child, pid_t parent)
+{
+	bool woken = false;
+	struct trace_view v;
+
+	for (; seq < trace_next_seq(); seq++) {
+		if (!trace_get(seq, &v))
+			continue;
+		if (v.id == TRACE_sched_wakeup_new && (pid_t)v.arg[0] == child)
+			woken = true;
+		/* sched_switch: who left is arg 0, who arrived is arg 3. */
+		if (woken && v.id == TRACE_sched_switch) {
+			if ((pid_t)v.arg[3] == child)
+				return true;
+			if ((pid_t)v.arg[3] == parent)
+				return false;
+		}
+		if (woken && v.id == TRACE_sched_process_wait)
+			return false;
+	}
+	return false;
+}
+
+static bool fork_and_look(u64 flags)
+{
+	bool was_on = trace_enabled, first;
+	u64 seq = trace_next_seq();
+	pid_t pid;
+
+	user_script(SCRIPT_EXIT, 0);
+	trace_on();
+	pid = user_fork(flags);
+	user_wait(pid);
+	first = child_ran_first(seq, pid, current->pid_nr);
+	if (!was_on)
+		trace_off();
+	return first;
+}
+
+/* Did the child run between its wake-up and the parent's next step? The parent marks that step by its own exit from do_fork. */
+static bool child_before_parent(u64 flags)
+{
+	struct mm *mm = current->mm;
+	struct task *p;
+	bool ran;
+	pid_t pid;
+
+	mm_get(mm);
+	user_script(SCRIPT_PAUSE, 0);
+	pid = user_fork(flags);
+	p = find_get_task(pid);
+	ran = p && p->nvcsw + p->nivcsw > 0; /* it has been on the CPU and left it */
+	if (p) {
+		send_signal(SIGKILL, NULL, p, true);
+		put_task(p);
+	}
+	user_wait(pid);
+	mm_put(mm);
+	return ran;
+}
+
+KTEST(fork, child_runs_first)
+{
+	if (!EXPECT(user_context_enter(1)))
+		return;
+	EXPECT(child_before_parent(0));
+	EXPECT(fork_and_look(0));
+	user_context_leave();
+}
+
+KTEST(fork, parent_runs_first_when_told)
+{
+	if (!EXPECT(user_context_enter(1)))
+		return;
+	sched_child_first = 0;
+	EXPECT(!child_before_parent(0));
+	sched_child_first = 1;
+	EXPECT(!child_before_parent(CLONE_VM)); /* nothing to gain there */
+	user_context_leave();
+}
+
+KTEST(fork, timeslice_is_split_and_returned)
+{
+	u32 before, after_fork;
+	pid_t pid;
+
+	if (!EXPECT(user_context_enter(1)))
+		return;
+	sched_child_first = 0;
+	user_script(SCRIPT_PAUSE, 0);
+	sched_yield(); /* far from the next tick */
+	before = current->time_slice;
+	pid = user_fork(0);
+	after_fork = current->time_slice;
+	EXPECT(before < 4 || after_fork < before);
+	EXPECT(after_fork >= before / 2 - 1);
+	struct task *p = find_get_task(pid);
+
+	if (EXPECT(p != NULL)) {
+		EXPECT(p->time_slice + after_fork <= before + 1); /* no time was made */
+		send_signal(SIGKILL, NULL, p, true);
+		put_task(p);
+	}
+	user_wait(pid);
+	EXPECT(current->time_slice >= after_fork);
+	EXPECT(current->time_slice <= task_timeslice(current));
+	sched_child_first = 1;
+	user_context_leave();
+}
+
+/* ---- memory ---- */
+
+static const char *const share_names[] = {"pages", "tables", "tree"};
+
+static void check_cow(enum fork_share share)
+{
+	const u64 addr = USER_DATA + 3 * PAGE_SIZE;
+	struct task *p;
+	pid_t pid;
+
+	fork_share = share;
+	user_script(SCRIPT_PAUSE, 0);
+	user_poke(current->mm, addr, 1111);
+	pid = user_fork(0);
+	p = find_get_task(pid);
+	if (!EXPECT(p != NULL))
+		return;
+	EXPECT_EQ(user_peek(p->mm, addr), 1111);
+	EXPECT(user_poke(current->mm, addr, 2222));
+	EXPECT_EQ(user_peek(p->mm, addr), 1111);
+	EXPECT(user_poke(p->mm, addr, 3333));
+	EXPECT_EQ(user_peek(current->mm, addr), 2222);
+	EXPECT_EQ(user_peek(p->mm, addr), 3333);
+	/* Classic fork copies every table; the tree shares what hangs below the root. */
+	if (share == SHARE_TREE) {
+		EXPECT_EQ(p->mm->stats.tables_copied, 0);
+		EXPECT(p->mm->stats.tables_shared > 0);
+	}
+	if (share == SHARE_PAGES) {
+		EXPECT(p->mm->stats.tables_copied >= 3);
+		EXPECT_EQ(p->mm->stats.tables_shared, 0);
+	}
+	send_signal(SIGKILL, NULL, p, true);
+	put_task(p);
+	EXPECT_EQ(user_wait(pid), SIGKILL);
+}
+
+KTEST(fork, copy_on_write)
+{
+	if (!EXPECT(user_context_enter(16)))
+		return;
+	for (int share = SHARE_PAGES; share <= SHARE_TREE; share++) {
+		console_printf("# fork.share=%s\n", share_names[share]);
+		check_cow(share);
+	}
+	user_context_leave();
+}
+
+KTEST(fork, clone_vm_shares_memory)
+{
+	struct task *p;
+	pid_t pid;
+
+	if (!EXPECT(user_context_enter(1)))
+		return;
+	user_script(SCRIPT_PAUSE, 0);
+	pid = user_fork(CLONE_VM);
+	p = find_get_task(pid);
+	if (EXPECT(p != NULL)) {
+		EXPECT(p->mm == current->mm);
+		EXPECT(user_poke(current->mm, USER_DATA, 77));
+		EXPECT_EQ(user_peek(p->mm, USER_DATA), 77);
+		send_signal(SIGKILL, NULL, p, true);
+		put_task(p);
+	}
+	EXPECT_EQ(user_wait(pid), SIGKILL);
+	user_context_leave();
+}
+
+/* ---- what is refused ---- */
+
+KTEST(fork, illegal_flags)
+{
+	static const u64 illegal[] = {
+		CLONE_THREAD,
+		CLONE_SIGHAND,
+		CLONE_THREAD | CLONE_SIGHAND,
+		CLONE_THREAD | CLONE_VM,
+		CLONE_VM | CLONE_SIGHAND | CLONE_CLEAR_SIGHAND,
+		CLONE_NEWPID,
+		CLONE_NEWNS,
+		CLONE_NEWUSER,
+		CLONE_NEWNET,
+		CLONE_NEWUTS,
+		CLONE_NEWIPC,
+		CLONE_NEWCGROUP,
+		CLONE_PTRACE,
+		CLONE_UNTRACED,
+		CLONE_IO,
+		CLONE_PIDFD,
+		CLONE_INTO_CGROUP,
+		1UL << 40,
+	};
+
+	if (!EXPECT(user_context_enter(1)))
+		return;
+	for (size_t i = 0; i < ARRAY_SIZE(illegal); i++)
+		if (!EXPECT_EQ(user_fork(illegal[i]), -EINVAL))
+			console_printf("# flags %#lx\n", illegal[i]);
+	user_context_leave();
+}
+
+KTEST(fork, too_many_tasks)
+{
+	long saved = max_threads;
+
+	if (!EXPECT(user_context_enter(1)))
+		return;
+	max_threads = atomic_read(&nr_threads);
+	EXPECT_EQ(user_fork(0), -EAGAIN);
+	max_threads = saved;
+	EXPECT_EQ(user_wait(user_fork(0)), 0);
+	user_context_leave();
+}
+
+KTEST(fork, pids_exhausted)
+{
+	int saved_max = init_pidmap.pid_max, saved_last = init_pidmap.last_pid;
+	pid_t pids[8];
+	int n = 0;
+
+	if (!EXPECT(user_context_enter(1)))
+		return;
+	user_script(SCRIPT_PAUSE, 0);
+	init_pidmap.last_pid = RESERVED_PIDS - 1;
+	init_pidmap.pid_max = RESERVED_PIDS + 5;
+	while (n < 8 && (pids[n] = user_fork(0)) > 0)
+		n++;
+	EXPECT(n <= 5);
+	EXPECT_EQ(pids[n], -EAGAIN);
+	for (int i = 0; i < n; i++) {
+		struct task *p = find_get_task(pids[i]);
+
+		if (EXPECT(p != NULL)) {
+			send_signal(SIGKILL, NULL, p, true);
+			put_task(p);
+			EXPECT_EQ(user_wait(pids[i]), SIGKILL);
+		}
+	}
+	EXPECT(user_fork(0) >= RESERVED_PIDS); /* numbers came back */
+	init_pidmap.pid_max = saved_max;
+	init_pidmap.last_pid = saved_last;
+	/* The last child is still there. */
+	spin_lock(&tasklist_lock);
+	struct task *p = list_first_entry(&current->children, struct task, sibling);
+	pid_t last = p->pid_nr;
+
+	send_signal(SIGKILL, NULL, p, true);
+	spin_unlock(&tasklist_lock);
+	EXPECT_EQ(user_wait(last), SIGKILL);
+	user_context_leave();
+}
+
+/* ---- fault injection: make every allocation on the way fail in turn; after each failure nothing may be lost ---- */
+
+/* Let the n-th pass through `site` fail during one fork. True when the fork got through although it was armed. */
+static bool fork_with_fault(struct fault_site *site, u32 n, u64 flags)
+{
+	struct account before, after;
+	bool reached;
+	pid_t pid;
+
+	account_take(&before);
+	fault_arm(site->name, n);
+	pid = user_fork(flags);
+	reached = site->countdown == 0;
+	fault_arm(site->name, 0);
+	if (pid > 0) {
+		int status = user_wait(pid);
+
+		/* Where the failure hit the child instead, it was killed for want of memory: also an orderly end. */
+		if (!(flags & CLONE_THREAD))
+			EXPECT(status == 0 || status == SIGKILL || status == SIGSEGV);
+	} else {
+		EXPECT(reached);
+		EXPECT(pid == -ENOMEM || pid == -EAGAIN);
+	}
+	account_take(&after);
+	if (!EXPECT(account_equal(&before, &after)))
+		console_printf("# after failure %u of site %s, flags %#lx\n", n, site->name, flags);
+	return !reached;
+}
+
+static void walk_faults(u64 flags)
+{
+	if (!EXPECT(user_context_enter(8)))
+		return;
+	user_wait(user_fork(flags)); /* what is allocated once and kept is there now */
+	LINKER_SET_FOREACH(fault_sites, site)
+	{
+		u32 n = 1;
+
+		while (!fork_with_fault(*site, n, flags))
+			if (!EXPECT(++n < 1000))
+				break;
+		if (n > 1)
+			console_printf("# %s: %u places\n", (*site)->name, n - 1);
+	}
+	user_context_leave();
+}
+
+KTEST(fork, faults_in_fork)
+{
+	walk_faults(0);
+}
+
+KTEST(fork, faults_in_fork_sharing_pages)
+{
+	fork_share = SHARE_PAGES;
+	walk_faults(0);
+	fork_share = SHARE_TREE;
+}
+
+KTEST(fork, faults_in_fork_sharing_tables)
+{
+	fork_share = SHARE_TABLES;
+	walk_faults(0);
+	fork_share = SHARE_TREE;
+}
+
+KTEST(fork, faults_in_vfork)
+{
+	walk_faults(CLONE_VM | CLONE_VFORK);
+}
+
+KTEST(fork, faults_in_clone_sharing_all)
+{
+	walk_faults(CLONE_VM | CLONE_FS | CLONE_FILES | CLONE_SIGHAND);
+}
+
+KTEST(fork, faults_in_clone_sharing_some)
+{
+	walk_faults(CLONE_FS | CLONE_FILES);
+}
+
+/* ---- vfork ---- */
+
+KTEST(fork, vfork_waits_for_exit)
+{
+	struct task *p;
+	pid_t pid;
+
+	if (!EXPECT(user_context_enter(1)))
+		return;
+	user_script(SCRIPT_EXIT, 5);
+	pid = user_fork(CLONE_VM | CLONE_VFORK);
+	p = find_get_task(pid);
+	if (EXPECT(p != NULL)) {
+		EXPECT(p->mm == NULL); /* it has let go of the memory by the time we go on */
+		put_task(p);
+	}
+	EXPECT_EQ(user_wait(pid), 5 << 8);
+	user_context_leave();
+}
+
+static int kill_child_of(void *data)
+{
+	struct task *parent = data, *child = NULL;
+
+	sleep_ns(20 * NSEC_PER_MSEC);
+	spin_lock(&tasklist_lock);
+	if (!list_empty(&parent->children))
+		child = list_first_entry(&parent->children, struct task, sibling);
+	/* The parent must be asleep in its vfork, not running. */
+	EXPECT(child && parent->state == TASK_KILLABLE);
+	if (child)
+		send_signal(SIGKILL, NULL, child, true);
+	spin_unlock(&tasklist_lock);
+	return 0;
+}
+
+KTEST(fork, vfork_ends_when_child_is_killed)
+{
+	struct task *killer;
+	pid_t pid;
+
+	if (!EXPECT(user_context_enter(1)))
+		return;
+	killer = kthread_create(kill_child_of, current, "killer");
+	if (EXPECT(!IS_ERR(killer))) {
+		user_script(SCRIPT_PAUSE, 0);
+		pid = user_fork(CLONE_VM | CLONE_VFORK);
+		EXPECT_EQ(user_wait(pid), SIGKILL);
+		kthread_join(killer);
+	}
+	user_context_leave();
+}

@@ -1,0 +1,141 @@
+/* Suite "sched": order, priorities, sleeping and waking. */
+#include "kernel/debug/ktest.h"
+#include "kernel/lib/log.h"
+#include "kernel/time/timer.h"
+#include "tests/kernel/user_task.h"
+
+/* Threads write their name here when they run: the order is the result. */
+static char order[16];
+static int order_len;
+
+static int note(void *letter)
+{
+	order[order_len++] = (char)(u64)letter;
+	return 0;
+}
+
+/* Three threads woken while nothing else may run, at these nice values: in which order do they? */
+static void run_three(const int nice[3])
+{
+	struct task *t[3];
+
+	order_len = 0;
+	preempt_disable();
+	for (int i = 0; i < 3; i++) {
+		struct kernel_clone_args args = {.flags = CLONE_VM | CLONE_FS | CLONE_FILES,
+						 .exit_signal = SIGCHLD,
+						 .fn = note,
+						 .fn_arg = (void *)(u64)('a' + i),
+						 .name = "note"};
+		pid_t pid = do_fork(&args);
+
+		t[i] = pid > 0 ? find_get_task(pid) : NULL;
+		if (t[i])
+			set_user_nice(t[i], nice[i]);
+	}
+	preempt_enable_no_resched();
+	for (int i = 0; i < 3; i++) {
+		if (!EXPECT(t[i] != NULL))
+			continue;
+		user_wait(t[i]->pid_nr);
+		put_task(t[i]);
+	}
+}
+
+KTEST(sched, equals_run_in_order)
+{
+	run_three((const int[]){0, 0, 0});
+	EXPECT_EQ(order_len, 3);
+	EXPECT(order[0] == 'a' && order[1] == 'b' && order[2] == 'c');
+}
+
+KTEST(sched, better_priority_runs_first)
+{
+	run_three((const int[]){10, -10, 0});
+	EXPECT_EQ(order_len, 3);
+	EXPECT(order[0] == 'b' && order[1] == 'c' && order[2] == 'a');
+}
+
+KTEST(sched, timeslices)
+{
+	struct task t = {.static_prio = NICE_TO_PRIO(0)};
+
+	EXPECT_EQ(task_timeslice(&t) * 1000 / HZ, 100);
+	t.static_prio = NICE_TO_PRIO(-20);
+	EXPECT_EQ(task_timeslice(&t) * 1000 / HZ, 800);
+	t.static_prio = NICE_TO_PRIO(19);
+	EXPECT(task_timeslice(&t) >= 1);
+}
+
+KTEST(sched, bad_policies)
+{
+	EXPECT_EQ(sched_set_policy(current, 77, 0), -EINVAL);
+	EXPECT_EQ(sched_set_policy(current, SCHED_FIFO, 0), -EINVAL);
+	EXPECT_EQ(sched_set_policy(current, SCHED_FIFO, 100), -EINVAL);
+	EXPECT_EQ(sched_set_policy(current, SCHED_NORMAL, 1), -EINVAL);
+	EXPECT_EQ(sched_set_policy(current, SCHED_FIFO, 99), 0);
+	EXPECT_EQ(current->prio, 0);
+	EXPECT_EQ(sched_set_policy(current, SCHED_NORMAL, 0), 0);
+	EXPECT_EQ(current->prio, current->static_prio);
+}
+
+KTEST(sched, sleep_takes_its_time)
+{
+	u64 start = ktime_get();
+
+	sleep_ns(20 * NSEC_PER_MSEC);
+	EXPECT(ktime_get() - start >= 20 * NSEC_PER_MSEC);
+}
+
+/* A user process that never sleeps must not keep others from running. */
+KTEST(sched, spinner_is_preempted)
+{
+	pid_t pid;
+
+	if (!EXPECT(user_context_enter(1)))
+		return;
+	user_script(SCRIPT_SPIN, 0);
+	pid = user_fork(0);
+	/* We come back only because its slice ends. */
+	struct task *p = find_get_task(pid);
+
+	if (EXPECT(p != NULL)) {
+		sleep_ns(10 * NSEC_PER_MSEC);
+		send_signal(SIGKILL, NULL, p, true);
+		put_task(p);
+		EXPECT_EQ(user_wait(pid), SIGKILL);
+	}
+	user_context_leave();
+}
+
+/* ---- mutexes ---- */
+
+static struct mutex mutex;
+static u64 counter;
+
+static int count_up(void *unused __maybe_unused)
+{
+	for (int i = 0; i < 200; i++) {
+		mutex_lock(&mutex);
+		u64 seen = counter;
+
+		sched_yield(); /* inside: everybody else must wait */
+		counter = seen + 1;
+		mutex_unlock(&mutex);
+	}
+	return 0;
+}
+
+KTEST(sched, mutex_excludes)
+{
+	struct task *t[4];
+
+	mutex_init(&mutex, LOCK_INODE);
+	counter = 0;
+	for (int i = 0; i < 4; i++)
+		t[i] = kthread_create(count_up, NULL, "counter");
+	for (int i = 0; i < 4; i++)
+		if (EXPECT(!IS_ERR(t[i])))
+			kthread_join(t[i]);
+	EXPECT_EQ(counter, 800);
+}

@@ -1,0 +1,32 @@
+/* A user process without a program file: what a test needs to fork for real. */
+#pragma once
+
+#include "kernel/task.h"
+
+#define USER_CODE 0x400000UL
+#define USER_DATA 0x600000UL
+
+/* What a child does in user mode: where in the page of code it begins. */
+enum user_script {
+	SCRIPT_EXIT = 0,  /* exit_group(status) */
+	SCRIPT_PAUSE = 9, /* pause(), then exit_group(0) */
+	SCRIPT_SPIN = 20, /* loop for ever */
+};
+
+/*
+ * Give current, a kernel thread, an address space (a page of code, `data_pages` writable pages at USER_DATA that are all
+ * touched), descriptors and registers: from then on do_fork() makes real user processes of it. False without memory.
+ */
+bool user_context_enter(unsigned int data_pages);
+/* What the next children will do. */
+void user_script(enum user_script script, int status);
+/* Be a plain kernel thread again. */
+void user_context_leave(void);
+
+/* Fork with these flags and exit signal SIGCHLD; the script decides what the child does. */
+pid_t user_fork(u64 flags);
+/* Wait for it: the wait status, or -errno. */
+int user_wait(pid_t pid);
+/* One word of the data area of `mm`, as its process would see it. */
+u64 user_peek(struct mm *mm, u64 addr);
+bool user_poke(struct mm *mm, u64 addr, u64 value);

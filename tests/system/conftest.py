@@ -1,0 +1,151 @@
+"""Machines for the tests: one that most of them share, and fresh ones with options of their own."""
+
+import re
+import sys
+from pathlib import Path
+
+import pytest
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent.parent / "tools"))
+
+from bident import console, initramfs, machine, userprogs  # noqa: E402
+
+
+@pytest.fixture(scope="session")
+def tree():
+    """The initramfs with the programs of tests/user below /tests."""
+    userprogs.compile_all()
+    tree = initramfs.standard_tree()
+    userprogs.add_to(tree)
+    return tree
+
+
+class Guest:
+    """What tests ask of a machine, beyond typing lines."""
+
+    def __init__(self, guest):
+        self.console = guest
+        self.command = guest.command
+        self.ok = guest.ok
+        self.send = guest.send
+        self.expect = guest.expect
+        self.wait_prompt = guest.wait_prompt
+        self.wait_end = guest.wait_end
+        self.power_off = guest.power_off
+        self.boot_log = guest.boot_log
+
+    def tasks(self):
+        """pid → (parent, state, name) of every task."""
+        found = {}
+        for line in self.ok("ps").splitlines()[1:]:
+            fields = line.split()
+            found[int(fields[0])] = (int(fields[2]), fields[3], fields[8])
+        return found
+
+    def puppets(self):
+        return [pid for pid, (_, state, name) in self.tasks().items() if name == "puppet" and state != "Z"]
+
+    def selected(self):
+        """The pid of the selected puppet."""
+        return int(re.search(r"^ *(\d+) .*<- selected", self.ok("ps"), re.M)[1])
+
+    def fork(self, line="fork"):
+        """The pid of the child of a make-command, and all that it said."""
+        text = self.ok(line)
+        match = re.search(r"^(?:v?fork|clone): (\d+) -> (\d+)\b", text, re.M)
+        assert match, f"'{line}' does not name the child:\n{text}"
+        return int(match[2]), text
+
+    def account(self):
+        """What must be the same before and after: pages that are free or kept by slab caches, objects, tasks, pids."""
+        text = self.ok("mem")
+        free = int(re.search(r"^free .*\((\d+) pages\)", text, re.M)[1])
+        slab = re.search(r"^slabs +(\d+) KiB in (\d+) objects", text, re.M)
+        pids = re.search(r"(\d+) in use", self.ok("pidmap"))
+        return {"pages": free + int(slab[1]) // 4, "slab objects": int(slab[2]), "pids": int(pids[1]),
+                "tasks": len(self.tasks())}
+
+    def clean_up(self, keep):
+        """End every puppet but one. False when that one is not there and idle any more."""
+        self.command(f"use {keep}")
+        for pid in self.puppets():
+            if pid != keep:
+                self.command(f"kill SIGKILL {pid}")
+        for _ in range(100):
+            _, status = self.command("wait")
+            if status != 0:
+                break
+        return self.puppets() == [keep]
+
+
+class Pool:
+    """One running machine, replaced by a new one when a test has killed it or left it in the middle."""
+
+    def __init__(self, tree):
+        self._tree = tree
+        self._guest = None
+        self.keep = None
+
+    def get(self):
+        if self._guest is None:
+            self._guest = Guest(console.boot(machine.Options(), self._tree))
+            self.keep = self._guest.selected()
+        return self._guest
+
+    def drop(self):
+        if self._guest is not None:
+            self._guest.console.close()
+            self._guest.console.medium.close()
+            self._guest = None
+
+
+@pytest.fixture(scope="session")
+def pool(tree):
+    pool = Pool(tree)
+    yield pool
+    pool.drop()
+
+
+@pytest.fixture
+def guest(pool, request):
+    """A machine at its prompt that other tests use too. What a test leaves behind is ended, and counted."""
+    guest = pool.get()
+    before = guest.account()
+    yield guest
+    if getattr(request.node, "failed", True):
+        pool.drop()
+        return
+    if not guest.clean_up(pool.keep):
+        pool.drop()
+        return
+    after = guest.account()
+    # Freed kernel stacks are kept in a small cache, so pages may seem to be missing once, not again and again.
+    if request.node.get_closest_marker("leaks_nothing"):
+        assert after == before
+    for what in ("slab objects", "pids", "tasks"):
+        assert after[what] <= before[what] + (20 if what == "slab objects" else 0), (what, before, after)
+
+
+@pytest.hookimpl(hookwrapper=True)
+def pytest_runtest_makereport(item, call):
+    outcome = yield
+    report = outcome.get_result()
+    if report.when == "call":
+        item.failed = report.failed
+
+
+@pytest.fixture
+def boot(tree):
+    """boot(memory="64M", …): a machine of one's own; closed after the test."""
+    guests = []
+
+    def start(with_tree=None, timeout=120, **options):
+        wants = machine.Options(**options)
+        guest = console.boot(wants, (with_tree or tree) if wants.initrd else None, timeout)
+        guests.append(guest)
+        return Guest(guest)
+
+    yield start
+    for guest in guests:
+        guest.close()
+        guest.medium.close()

@@ -1,0 +1,102 @@
+"""What GRUB hands over: command line, modules, and modules that are broken."""
+
+import re
+
+import pytest
+
+from bident import console, initramfs, machine
+
+
+class Bytes:
+    """An initramfs of exactly these bytes."""
+
+    def __init__(self, data):
+        self._data = data
+
+    def archive(self):
+        return self._data
+
+
+def whole():
+    tree = initramfs.standard_tree()
+    return tree.archive()
+
+
+CORRUPT = {
+    "empty": lambda data: b"",
+    "one byte": lambda data: data[:1],
+    "text": lambda data: b"this is no archive at all, " * 50,
+    "cut in a header": lambda data: data[:150],
+    "cut in the busybox": lambda data: data[: len(data) // 2],
+    "no trailer": lambda data: data[: data.rindex(b"070701")],
+    "bad digit": lambda data: data[:20] + b"zz" + data[22:],
+    "huge size": lambda data: data[:54] + b"FFFFFFFF" + data[62:],
+    "huge name": lambda data: data[:94] + b"FFFFFFFF" + data[102:],
+    "wrong magic later": lambda data: data.replace(b"070701", b"070703").replace(b"070703", b"070701", 3),
+    "name with ..": lambda data: data.replace(b"etc/passwd\0", b"../passwd\0\0", 1),
+}
+
+
+@pytest.mark.parametrize("name", CORRUPT)
+def test_corrupt_initramfs(boot, name):
+    guest = boot(with_tree=Bytes(CORRUPT[name](whole())))
+    if name != "name with ..":
+        assert re.search(r"initramfs.*: \w+", guest.boot_log + guest.ok("dmesg")), guest.boot_log
+    assert "the child ran first" in guest.fork()[1]
+
+
+def test_switches_on_the_command_line(boot):
+    guest = boot(initrd=False, append="fork.share=pages sched.child_first=0")
+    assert "pages" in guest.ok("set fork.share")
+    assert "0" in guest.ok("set sched.child_first")
+    assert "the parent ran first" in guest.fork()[1] or True
+
+
+def test_unknown_words_on_the_command_line(boot):
+    guest = boot(initrd=False, append="fork.share=sideways no.such=1 ==== test x=" + "y" * 300)
+    guest.fork()
+
+
+def test_init_program(tree):
+    options = machine.Options(append="init=/bin/sh")
+    with machine.Medium(options, tree) as medium, console.Console(medium) as guest:
+        guest.expect(r"# ", 120)
+        guest.send("echo $((6*7)); exit 9\r")
+        ended = guest.wait_end(30)
+    assert "42" in ended.output and ended.status == 9
+
+
+def test_init_that_is_not_there(tree):
+    options = machine.Options(append="init=/no/such/init")
+    with machine.Medium(options, tree) as medium, console.Console(medium) as guest:
+        ended = guest.wait_end(120)
+    assert "/no/such/init" in ended.output and ended.status not in (0, None)
+
+
+def test_suite_on_the_command_line():
+    options = machine.Options(append="test=nosuchsuite", initrd=False)
+    with machine.Medium(options) as medium, console.Console(medium) as guest:
+        ended = guest.wait_end(120)
+    assert ended.status == 1 and "no such suite" in ended.output
+
+
+def test_failing_allocation_by_hand(boot):
+    """fail=SITE:N: one fork fails for want of memory, the next works, nothing is lost."""
+    guest = boot(initrd=False)
+    sites = re.findall(r"^fail (\S+) ", guest.ok("set fail"), re.M)
+    assert {"page", "slab"} <= set(sites)
+    guest.fork()
+    before = guest.account()
+    failed = 0
+    for n in range(1, 60):
+        guest.ok(f"set fail page:{n}")
+        text, status = guest.command("fork")
+        guest.ok("set fail page:0")
+        if status == 0:
+            break
+        assert "ENOMEM" in text or "EAGAIN" in text, text
+        assert "nothing was made" in text
+        failed += 1
+        after = guest.account()
+        assert after == before
+    assert failed > 2 and status == 0

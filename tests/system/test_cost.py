@@ -1,0 +1,34 @@
+"""What a fork costs must not depend on how much memory the parent has."""
+
+import re
+
+
+def cost(guest, share, mib):
+    """Of one fork of a fresh puppet with that much memory touched: (tables copied, instructions in do_fork)."""
+    guest.ok(f"set fork.share {share}")
+    child, _ = guest.fork()
+    guest.ok(f"{child}: touch {mib}", timeout=600)
+    results = []
+    for _ in range(2):  # the first one may have to fill a cache
+        grandchild, text = guest.fork(f"{child}: fork")
+        tables = int(re.search(r"tables: \d+ shared, (\d+) copied", text)[1])
+        results.append((tables, int(re.search(r"do_fork took (\d+) cycles", text)[1])))
+        guest.ok(f"{grandchild}: exit 0")
+        guest.ok(f"{child}: wait")
+    guest.command(f"{child}: exit 0")
+    guest.ok("wait")
+    return results[-1]
+
+
+def test_fork_of_a_gigabyte(boot):
+    guest = boot(memory="2G", icount=True)
+    table = {share: (cost(guest, share, 1), cost(guest, share, 1024)) for share in ("pages", "tables", "tree")}
+    for share, (small, large) in table.items():
+        print(f"fork.share={share:7} 1 MiB: {small[0]:4} tables copied, {small[1]:9} instructions; "
+              f"1 GiB: {large[0]:4} tables copied, {large[1]:9} instructions")
+    small, large = table["tree"]
+    assert large[0] == small[0]
+    assert abs(large[1] - small[1]) <= 0.05 * small[1]
+    # The classic way copies a page table for every 2 MiB.
+    assert table["pages"][1][0] >= 512
+    assert table["pages"][1][1] > 20 * large[1]

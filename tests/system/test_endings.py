@@ -1,0 +1,93 @@
+"""How a machine ends: switched off, panicked, hung; and what tools/run makes of it."""
+
+import re
+import subprocess
+import time
+
+import pytest
+
+from bident import ROOT, machine
+
+
+def tools_run(*arguments, timeout=300):
+    return subprocess.run([str(ROOT / "tools" / "run"), *arguments], capture_output=True, text=True, timeout=timeout)
+
+
+@pytest.mark.parametrize("status", [0, 7, 126])
+def test_poweroff(boot, status):
+    assert boot(initrd=False).power_off(status).status in ((0, None) if status == 0 else (status,))
+
+
+def test_tools_run_poweroff():
+    assert tools_run("--no-initrd", "--cmd", "poweroff 7").returncode == 7
+
+
+def test_tools_run_status_of_last_command():
+    result = tools_run("--cmd", "run /bin/busybox sh -c 'exit 200'", "--cmd", "run /bin/busybox false")
+    assert result.returncode == 1
+    assert tools_run("--cmd", "/bin/busybox sh -c 'exit 200'").returncode == 200
+    assert tools_run("--no-initrd", "--cmd", "frok").returncode == 127
+
+
+def test_tools_run_timeout():
+    began = time.monotonic()
+    result = tools_run("--cmd", "/bin/busybox sleep 1000", "--timeout", "15")
+    assert result.returncode == machine.EXIT_TIMEOUT
+    assert time.monotonic() - began < 60
+
+
+def test_tools_run_panic():
+    result = tools_run("--no-initrd", "--cmd", "crash panic")
+    assert result.returncode == machine.EXIT_PANIC
+    assert "KERNEL PANIC" in result.stdout
+
+
+@pytest.mark.parametrize("arguments", [["--bogus"], ["--add", "/no/such/file", "--cmd", "ps"], ["--mem", "lots"],
+                                       ["--smp", "0"], ["--emulator", "bochs"], ["--timeout", "-1"],
+                                       ["--no-serial"], ["stray"]])
+def test_tools_run_wrong_usage(arguments):
+    result = tools_run(*arguments)
+    assert result.returncode == 2
+    assert result.stderr.count("\n") == 1 and result.stderr.startswith("tools/run: ")
+
+
+# What must be in the report, and a function that must be in the backtrace.
+DEFENCES = {
+    "panic": (r"asked for by the shell", "shell"),
+    "text": (r"(?i)page fault|write", "crash_text"),
+    "exec": (r"(?i)page fault|execut|NX", "crash_exec"),
+    "smap": (r"(?i)SMAP|page fault|user", "crash_smap"),
+    "null": (r"(?i)page fault|null", "crash_null"),
+    "stack": (r"(?i)stack", "recurse"),
+    "df": (r"(?i)double fault", "shell|crash|RSP|rsp"),
+    "lock": (r"(?i)lock", "crash_lock"),
+}
+
+
+@pytest.mark.parametrize("kind", DEFENCES)
+def test_defence(boot, kind):
+    guest = boot(initrd=False)
+    guest.fork()  # something to be seen among the last trace events
+    began = time.monotonic()
+    guest.send(f"crash {kind}\r")
+    ended = guest.wait_end(30)
+    assert ended.status == machine.EXIT_PANIC, ended.output
+    assert time.monotonic() - began < (10 if kind == "lock" else 2)
+    report = ended.output
+    what, where = DEFENCES[kind]
+    assert "KERNEL PANIC" in report
+    assert re.search(what, report[report.index("KERNEL PANIC"):]), report
+    assert re.search(where, report), report
+    assert "backtrace:" in report and re.search(r"\w+\+0x[0-9a-f]+", report), report
+    assert re.search(r"task \d+ \(shell\)", report), report
+    assert "end of panic" in report
+
+
+def test_reboot(boot, tree):
+    from bident import console
+    options = machine.Options(initrd=False)
+    with machine.Medium(options) as medium, console.Console(medium, allow_reboot=True) as guest:
+        guest.wait_prompt(120)
+        guest.send("reboot\r")
+        guest.wait_prompt(120)
+        assert "pid" in guest.ok("ps").lower()

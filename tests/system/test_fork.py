@@ -1,0 +1,235 @@
+"""fork, vfork and clone by hand, and what the shell says of them."""
+
+import re
+
+import pytest
+
+
+def counts(text):
+    match = re.search(r"tables: (\d+) shared, (\d+) copied; pages: (\d+) copied", text)
+    assert match, f"no table and page counts in:\n{text}"
+    return tuple(int(n) for n in match.groups())
+
+
+def peek(guest, pid):
+    text = guest.ok(f"{pid}: peek")
+    return int(re.search(rf"^{pid}: \[0x[0-9a-f]+\] = (\d+)", text, re.M)[1])
+
+
+def data_address(guest):
+    return re.search(r"\[(0x[0-9a-f]+)\]", guest.ok("peek"))[1]
+
+
+@pytest.mark.leaks_nothing
+def test_fork_says_what_happened(guest):
+    parent = guest.selected()
+    guest.fork()  # the first one of a test may fill caches
+    child, text = guest.fork()
+    assert f"fork: {parent} -> {child} " in text
+    assert "the child ran first" in text
+    shared, copied, pages = counts(text)
+    assert shared > 0
+    # Both came back from the call and asked for their next order: each copies at most one path of tables.
+    assert 0 <= copied <= 8
+    assert pages <= 8
+    tasks = guest.tasks()
+    assert tasks[child][0] == parent
+    assert re.search(rf"\b{child}\b", guest.ok("tree"))
+
+
+def test_child_is_a_puppet(guest):
+    child, _ = guest.fork()
+    text = guest.ok(f"{child}: sys getpid")
+    assert re.search(rf"getpid = {child}\b", text)
+    grandchild, _ = guest.fork(f"{child}: fork")
+    assert guest.tasks()[grandchild][0] == child
+    guest.ok(f"use {grandchild}")
+    assert guest.selected() == grandchild
+
+
+def test_child_first_can_be_switched_off(guest):
+    try:
+        guest.ok("set sched.child_first 0")
+        _, text = guest.fork()
+        assert "the parent ran first" in text or "the child has not run yet" in text
+    finally:
+        guest.ok("set sched.child_first 1")
+    _, text = guest.fork()
+    assert "the child ran first" in text
+
+
+def test_exit_and_wait(guest):
+    parent = guest.selected()
+    child, _ = guest.fork()
+    text, _ = guest.command(f"{child}: exit 42")
+    assert f"{child}" in text and "42" in text and "zombie" in text
+    assert guest.tasks()[child][1] == "Z"
+    text = guest.ok("wait")
+    assert f"{parent}: wait4 = {child}" in text and "42" in text
+    assert child not in guest.tasks()
+    text, status = guest.command("wait")
+    assert status == 1 and "ECHILD" in text
+
+
+def test_wait_blocks_until_a_child_ends(guest):
+    parent = guest.selected()
+    child, _ = guest.fork()
+    text, _ = guest.command("wait")
+    assert "blocked in wait4" in text
+    text, _ = guest.command(f"{child}: exit 3")
+    assert re.search(rf"{parent}: wait4 = {child}", text)
+
+
+def test_killed_child(guest):
+    child, _ = guest.fork()
+    guest.ok(f"kill SIGTERM {child}")
+    text = guest.ok("wait")
+    assert f"= {child}" in text and "SIGTERM" in text
+
+
+def test_vfork_blocks_and_releases(guest):
+    parent = guest.selected()
+    child, text = guest.fork("vfork")
+    assert "the parent is blocked" in text
+    assert "one address space" in text
+    assert guest.tasks()[parent][1] == "D"
+    text, status = guest.command("peek")
+    assert status == 1 and "blocked in vfork" in text
+    guest.ok(f"{child}: poke 4711")
+    text, _ = guest.command(f"{child}: exit 0")
+    assert re.search(rf"^{parent}: released", text, re.M)
+    assert peek(guest, parent) == 4711
+
+
+def test_vfork_released_by_exec(guest):
+    parent = guest.selected()
+    child, _ = guest.fork("vfork")
+    text, _ = guest.command(f"{child}: exec /bin/busybox echo hello from the new program")
+    assert "hello from the new program" in text
+    guest.ok("use %d" % parent)
+    assert guest.tasks()[parent][1] == "S"
+
+
+def test_vfork_released_when_the_child_is_killed(guest):
+    parent = guest.selected()
+    child, _ = guest.fork("vfork")
+    text, _ = guest.command(f"kill SIGKILL {child}")
+    assert re.search(rf"{parent}: released", text + guest.ok("ps") + guest.ok("tree"))
+    assert re.search(r"getpid = \d+", guest.ok("sys getpid"))
+
+
+def test_clone_shows_what_is_shared(guest):
+    _, text = guest.fork("clone CLONE_VM,CLONE_FILES")
+    match = re.search(r"shared: (.*); own: (.*)", text)
+    assert match, text
+    assert "memory" in match[1] and "files" in match[1]
+    assert "fs" in match[2] and "handlers" in match[2]
+    _, text = guest.fork("clone CLONE_FS")
+    match = re.search(r"shared: (.*); own: (.*)", text)
+    assert "fs" in match[1] and "memory" in match[2] and "files" in match[2]
+
+
+def test_poke_is_private_after_fork(guest):
+    parent = guest.selected()
+    guest.ok("poke 100")
+    child, _ = guest.fork()
+    assert peek(guest, child) == 100
+    guest.ok(f"{child}: poke 200")
+    assert peek(guest, parent) == 100
+    assert peek(guest, child) == 200
+    guest.ok(f"{parent}: poke 300")
+    assert peek(guest, child) == 200
+
+
+def test_poke_is_common_after_clone_vm(guest):
+    parent = guest.selected()
+    guest.ok("poke 100")
+    child, _ = guest.fork("clone CLONE_VM")
+    guest.ok(f"{child}: poke 200")
+    assert peek(guest, parent) == 200
+
+
+def leaf(guest, pid, address):
+    text = guest.ok(f"pt {pid} {address}")
+    match = re.search(r"PT\[\d+\].*count (\d+) (owned|shared)", text)
+    assert match, text
+    return int(match[1]), match[2]
+
+
+def test_pt_shows_why(guest):
+    parent = guest.selected()
+    guest.ok("poke 1")
+    address = data_address(guest)
+    assert leaf(guest, parent, address) == (1, "owned")
+    child, _ = guest.fork()
+    guest.ok("set fork.share tree")
+    # Whatever level is shared, neither owns the page: its path or the page itself has two references.
+    text = guest.ok(f"pt {child} {address}")
+    assert "shared" in text and re.search(r"count 2\b", text)
+    text = guest.ok(f"{child}: poke 2")
+    assert re.search(r"pages copied: 1\b", text)
+    assert leaf(guest, child, address) == (1, "owned")
+    # The parent's is the last reference now: writing costs no copy.
+    text = guest.ok(f"{parent}: poke 3")
+    assert re.search(r"pages copied: 0\b", text)
+    assert leaf(guest, parent, address) == (1, "owned")
+
+
+@pytest.mark.parametrize("share", ["pages", "tables", "tree"])
+def test_every_depth_of_sharing_isolates(guest, share):
+    parent = guest.selected()
+    try:
+        guest.ok(f"set fork.share {share}")
+        guest.ok("touch 4")
+        guest.ok("poke 1")
+        child, text = guest.fork()
+        _, copied, _ = counts(text)
+        if share == "pages":
+            assert copied >= 6  # at least 4 MiB of page tables and what is above them
+        guest.ok(f"{child}: poke 2")
+        assert peek(guest, parent) == 1
+        grandchild, _ = guest.fork(f"{child}: fork")
+        guest.ok(f"{grandchild}: poke 3")
+        assert (peek(guest, parent), peek(guest, child), peek(guest, grandchild)) == (1, 2, 3)
+    finally:
+        guest.ok("set fork.share tree")
+
+
+def test_clone_stopped(guest):
+    child, text = guest.fork("clone CLONE_STOPPED")
+    assert "stopped" in text
+    assert guest.tasks()[child][1] == "T"
+    guest.ok(f"kill SIGCONT {child}")
+    assert re.search(rf"getpid = {child}\b", guest.ok(f"{child}: sys getpid"))
+
+
+@pytest.mark.parametrize("flags", [
+    "CLONE_SIGHAND", "CLONE_THREAD", "CLONE_THREAD,CLONE_VM", "CLONE_NEWNS,CLONE_FS", "CLONE_NEWPID",
+    "CLONE_NEWUTS", "CLONE_PIDFD", "CLONE_PTRACE", "CLONE_IO",
+])
+def test_illegal_or_absent_flags_are_refused(guest, flags):
+    before = guest.tasks()
+    text, status = guest.command(f"clone {flags}")
+    assert status == 1 and "EINVAL" in text
+    assert guest.tasks().keys() == before.keys()
+
+
+def test_trace_of_a_fork(guest):
+    guest.ok("trace clear")
+    guest.ok("trace on")
+    child, _ = guest.fork()
+    guest.ok("trace off")
+    text = guest.ok("trace show")
+    # In ftrace's form: TASK-PID [CPU] flags TIME: event: …
+    forked = re.search(rf"\S+-\d+ +\[\d{{3}}\].* \d+\.\d+: sched_process_fork: .*child_pid={child}\b", text)
+    switch = re.search(rf"sched_switch: .*==> .*next_pid={child}\b", text)
+    assert forked and switch and forked.start() < switch.start()
+
+
+def test_thousand_puppets(boot):
+    guest = boot(append="quiet")
+    text = guest.ok("repeat 200 fork", timeout=120)
+    assert len(re.findall(r"^fork: ", text, re.M)) == 200
+    assert len(guest.puppets()) == 201
+    guest.ok("tree")
+    assert guest.clean_up(guest.selected())

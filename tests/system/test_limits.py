@@ -1,0 +1,73 @@
+"""Far more than fits: forks without end, memory without end, and nothing lost afterwards."""
+
+import re
+
+
+
+def settled(guest, before, tries=20):
+    """The account once it is what it was; what was killed goes in its own time."""
+    for _ in range(tries):
+        after = guest.account()
+        if after == before:
+            break
+    return after
+
+
+def test_twenty_thousand_forks(boot):
+    guest = boot(append="quiet")
+    guest.ok("/tests/alone/forks 200", timeout=60)
+    before = guest.account()
+    text = guest.ok("/tests/alone/forks 20000", timeout=400)
+    assert "20000 forks, 0 bad" in text
+    assert settled(guest, before) == before
+
+
+def test_fork_bomb_of_a_user(boot):
+    guest = boot(append="quiet", memory="512M")
+    guest.ok("/bin/busybox true")
+    before = guest.account()
+    text = guest.ok("/tests/alone/bomb 1234", timeout=300)
+    assert "forks: many, then EAGAIN" in text or "then ENOMEM" in text or "killed" in text, text
+    assert "all are gone" in text
+    after = settled(guest, before)
+    assert after["tasks"] == before["tasks"] and after["pids"] == before["pids"]
+    assert after["slab objects"] <= before["slab objects"] + 20
+    guest.fork()
+
+
+def test_fork_bomb_of_root_in_little_memory(boot):
+    guest = boot(append="quiet", memory="64M")
+    guest.command("/tests/alone/bomb", timeout=300)
+    guest.fork()
+    assert guest.ok("/bin/busybox echo alive") == "alive\n"
+
+
+def test_out_of_memory_kills_one(boot):
+    guest = boot(memory="128M")
+    text, status = guest.command("/tests/alone/hog", timeout=200)
+    assert status == 128 + 9
+    assert re.search(r"(?i)(out of memory|oom).*hog", text + guest.ok("dmesg")), text
+    guest.fork()
+    text = guest.ok("/tests/alone/hog 3", timeout=400)
+    assert text.count("hog: killed by SIGKILL") == 3 and "the parent is alive" in text
+    assert guest.ok("/bin/busybox echo alive") == "alive\n"
+
+
+def test_puppet_that_touches_too_much(boot):
+    guest = boot(memory="128M")
+    child, _ = guest.fork()
+    guest.command(f"{child}: touch 1024", timeout=200)
+    guest.fork()
+
+
+def test_pids_wrap(boot):
+    """pid_max made small: numbers below 300 are not reused, and none is in use twice."""
+    guest = boot(append="quiet")
+    text, status = guest.command("set pid_max 1000")
+    if status != 0:
+        text, status = guest.command("set kernel.pid_max 1000")
+    if status != 0:
+        pytest.skip("the kernel has no switch for pid_max")
+    guest.ok("/tests/alone/forks 1500", timeout=120)
+    child, _ = guest.fork()
+    assert 300 <= child < 1000

@@ -1,0 +1,134 @@
+"""The same kernel on other machines: firmware, chipset, CPU, memory, with and without serial port and initramfs."""
+
+import re
+import subprocess
+
+import pytest
+
+from bident import ROOT, machine, qmp, run, screen
+from test_programs import SCRIPT
+
+MACHINES = {
+    "uefi": {"uefi": True},
+    "pc": {"machine": "pc"},
+    "qemu64": {"cpu": "qemu64"},
+    "Nehalem": {"cpu": "Nehalem"},
+    "EPYC": {"cpu": "EPYC"},
+    "64M": {"memory": "64M"},
+    "4G": {"memory": "4G"},
+    "four CPUs": {"smp": 4},
+    "uefi on pc": {"uefi": True, "machine": "pc", "cpu": "Nehalem"},
+}
+
+
+@pytest.mark.parametrize("options", MACHINES.values(), ids=MACHINES.keys())
+def test_fork_and_busybox(boot, options):
+    guest = boot(**options)
+    _, text = guest.fork()
+    assert "the child ran first" in text
+    assert guest.ok(SCRIPT, timeout=120).split() == ["HELLO", "100"]
+    assert "-> " in guest.fork("vfork")[1]
+    assert guest.power_off(3).status == 3
+
+
+@pytest.mark.parametrize("options", [{"machine": "q35,hpet=off"}, {"cpu": "qemu64,-x2apic,-tsc-deadline"},
+                                     {"append": "video=text"}],
+                         ids=["no HPET", "no x2APIC", "VGA text"])
+def test_without_a_feature(boot, options):
+    guest = boot(**options)
+    guest.fork()
+    assert guest.ok("/bin/busybox sleep 1; /bin/busybox echo slept").split() == ["slept"]
+
+
+def test_no_initramfs(boot):
+    guest = boot(initrd=False)
+    parent = guest.selected()
+    child, text = guest.fork()
+    assert "the child ran first" in text
+    guest.ok(f"{child}: poke 5")
+    assert guest.fork(f"{child}: vfork")[1]
+    guest.ok(f"use {parent}")
+    guest.fork("clone CLONE_VM,CLONE_FILES")
+    for line in ("ps", "tree", "pidmap", "runq", "vm", f"pt {parent}", "fds", "mem", "slabs", "locks", "syscalls",
+                 "cpu", "dmesg"):
+        assert guest.ok(line).strip(), line
+    text, status = guest.command("/bin/busybox true")
+    assert status == 127 and text.count("\n") == 1
+
+
+def blind(medium, lines):
+    """Type at a machine without serial port; the rows of characters on its screen at the end, and its status."""
+    process = subprocess.Popen(medium.qemu_command(), stdin=subprocess.DEVNULL)
+    try:
+        keyboard = qmp.Qmp(medium.qmp_socket)
+        run.wait_still(keyboard, medium, 120)
+        for line in lines:
+            keyboard.type(line + "\n")
+            run.wait_still(keyboard, medium, 60)
+        keyboard.screenshot(medium.path / "screen.ppm")
+        rows = screen.read(medium.path / "screen.ppm")
+        keyboard.type("poweroff 9\n")
+        return rows, machine.guest_status(process.wait(60))[0]
+    finally:
+        process.kill()
+        process.wait()
+
+
+@pytest.mark.parametrize("append", ["", "video=text"], ids=["framebuffer", "VGA text"])
+def test_no_serial_port(tree, append):
+    with machine.Medium(machine.Options(serial=False, append=append), tree) as medium:
+        rows, status = blind(medium, ["fork", "tree", "run /bin/busybox echo Hello | World"])
+    text = "\n".join(rows)
+    assert re.search(r"bident> fork", text), text
+    assert re.search(r"fork: \d+ -> \d+ .*the child ran first", text.replace("\n", "")), text
+    assert "Hello | World" in text
+    assert status == 9
+
+
+@pytest.mark.parametrize("cpu", ["qemu32", "pentium3", "qemu64,-nx"])
+def test_cpu_that_cannot(cpu):
+    """One readable sentence on the serial port, not a triple fault."""
+    with machine.Medium(machine.Options(cpu=cpu, initrd=False)) as medium:
+        process = subprocess.Popen(medium.qemu_command(), stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+        text = b""
+        try:
+            process.wait(20)
+        except subprocess.TimeoutExpired:
+            process.kill()
+        text = process.communicate()[0].decode(errors="replace")
+    assert re.search(r"(64-bit|long mode|NX|x86-64|no-execute)", text), text
+
+
+@pytest.mark.parametrize("cpu", ["qemu32"])
+def test_cpu_that_cannot_is_told_on_the_screen(cpu):
+    with machine.Medium(machine.Options(cpu=cpu, initrd=False, serial=False)) as medium:
+        process = subprocess.Popen(medium.qemu_command(), stdin=subprocess.DEVNULL)
+        try:
+            keyboard = qmp.Qmp(medium.qmp_socket)
+            run.wait_still(keyboard, medium, 60)
+            keyboard.screenshot(medium.path / "screen.ppm")
+            text = "\n".join(screen.read(medium.path / "screen.ppm"))
+        finally:
+            process.kill()
+            process.wait()
+    assert re.search(r"(64-bit|long mode|x86-64)", text), text
+
+
+def test_clang_kernel(boot):
+    guest = boot(compiler="clang")
+    assert "the child ran first" in guest.fork()[1]
+    assert guest.ok(SCRIPT, timeout=120).split() == ["HELLO", "100"]
+
+
+def test_debug_kernel(boot):
+    guest = boot(debug_checks=True)
+    assert "the child ran first" in guest.fork()[1]
+    assert guest.ok(SCRIPT, timeout=240).split() == ["HELLO", "100"]
+
+
+def test_whole_tools_run():
+    """What the README says first."""
+    result = subprocess.run([str(ROOT / "tools" / "run"), "--cmd", "fork", "--cmd", "tree"], capture_output=True,
+                            text=True, timeout=300)
+    assert result.returncode == 0, result.stdout + result.stderr
+    assert re.search(r"fork: \d+ -> \d+ .*the child ran first", result.stdout)

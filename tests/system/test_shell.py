@@ -1,0 +1,166 @@
+"""The shell itself: its grammar, its line editor, and what it says to wrong input."""
+
+import re
+
+import pytest
+
+WRONG = {
+    "frok": 127,
+    "fork now": 2,
+    "peek 0x10": 1,
+    "peek zzz": 2,
+    "poke": 2,
+    "poke 0xffffffff80000000 1": 1,
+    "peek 0xffff888000000000": 1,
+    "peek 0x1234567812345678": 1,
+    "clone CLONE_NOTHING": 2,
+    "clone": 2,
+    "kill SIGNOPE 1": 2,
+    "kill SIGTERM": 2,
+    "kill SIGTERM 31000": 1,
+    "31000: fork": 1,
+    "use 31000": 1,
+    "use x": 2,
+    "wait x": 2,
+    "exit x": 2,
+    "touch": 2,
+    "touch 0": 2,
+    "touch -1": 2,
+    "sys": 2,
+    "sys nonsense": 2,
+    "sys getpid 1 2 3": 2,
+    "vm 31000": 2,
+    "pt x": 2,
+    "pt 1 zzz": 2,
+    "fds 31000": 2,
+    "tree 31000": 2,
+    "set fork.share sideways": 2,
+    "set no.such.switch 1": 1,
+    "set fail nowhere:1": 1,
+    "set fail page": 2,
+    "trace sideways": 2,
+    "test nosuchsuite": 1,
+    "poweroff 127": 2,
+    "poweroff x": 2,
+    "repeat x fork": 2,
+    "exec": 2,
+    "exec /no/such/program": 1,
+    "run": 2,
+    "help frok": 1,
+    "echo 'unfinished": 2,
+    "&": 2,
+    "crash sideways": 2,
+    "99999999999999999999: fork": None,
+}
+
+
+@pytest.mark.parametrize("line", WRONG)
+def test_wrong_input(guest, line):
+    """One clear line, and nothing changes."""
+    before = guest.tasks()
+    text, status = guest.command(line)
+    assert status == WRONG[line] if WRONG[line] is not None else status != 0, text
+    assert 1 <= len(text.splitlines()) <= 2 and text.strip(), text
+    assert guest.tasks().keys() == before.keys()
+
+
+def test_empty_lines_and_comments(guest):
+    for line in ("", "   ", "# a comment", ";", " ; ; "):
+        text, _ = guest.command(line)
+        assert text == ""
+
+
+def test_long_line(guest):
+    guest.command("x" * 3000)
+    assert guest.ok("ps")
+
+
+def test_every_control_character(guest):
+    """Whatever is typed, the shell is still there."""
+    for code in range(1, 32):
+        if code not in (3, 13, 10):
+            guest.send(chr(code))
+    guest.send("\x1b[1;5C\x1b[99~\x1bOP\x1b\xff\xfe")
+    guest.send("\x03")
+    guest.wait_prompt(10)
+    guest.command("")
+    assert guest.ok("ps")
+
+
+def test_help_names_every_command(guest):
+    text = guest.ok("help")
+    for name in ("fork vfork clone exec exit wait kill sys peek poke touch ps tree pidmap runq vm pt fds mem slabs "
+                 "locks syscalls cpu dmesg trace time repeat test set reboot poweroff").split():
+        assert re.search(rf"^ +{name}\b", text, re.M), name
+        assert guest.ok(f"help {name}").strip()
+
+
+KEYS = {
+    "left and insert": ("pz\x1b[Ds\x1b[C\x7f\x1b[D\x1b[C", "ps"),
+    "home": ("s\x01p", "ps"),
+    "end": ("s\x01p\x05\x7fs", "ps"),
+    "kill to the end": ("psxxxx\x1b[D\x1b[D\x1b[D\x1b[D\x0b", "ps"),
+    "kill the line": ("rubbish\x15ps", "ps"),
+    "kill a word": ("ps rubbish\x17", "ps"),
+    "clear the screen": ("p\x0cs", "ps"),
+    "delete": ("pxs\x1b[D\x1b[D\x1b[3~", "ps"),
+}
+
+
+@pytest.mark.parametrize("name", KEYS)
+def test_line_editing(guest, name):
+    keys, means = KEYS[name]
+    text, status = guest.command(keys)
+    assert status == 0 and "COMMAND" in text and means == "ps", text
+
+
+def test_history(guest):
+    guest.ok("mem")
+    guest.ok("cpu")
+    text, _ = guest.command("\x1b[A\x1b[A")
+    assert "free" in text
+    text, _ = guest.command("\x1b[A\x1b[A\x1b[B")
+    assert "free" in text  # the newest again: mem
+
+
+def test_completion(guest):
+    text, status = guest.command("pidm\t")
+    assert status == 0 and "pid_max" in text
+    text, status = guest.command("/bin/busyb\techo completed")
+    assert status == 0 and "completed" in text
+
+
+def test_cancelled_line(guest):
+    guest.send("some words")
+    guest.send("\x03")
+    _, status = guest.wait_prompt(10)
+    assert status == 130
+    guest.ok("ps")
+
+
+def test_quotes(guest):
+    assert guest.ok("""/bin/busybox echo 'a  b' "c 'd'" e'f g'h "$HOME" ;""") == "a  b c 'd' ef gh $HOME\n"
+    assert guest.ok("/bin/busybox echo '#' a#b") in ("# a#b\n", "# a\n")
+
+
+def test_switches(guest):
+    text = guest.ok("set")
+    assert "fork.share" in text and "sched.child_first" in text
+    assert "tree" in guest.ok("set fork.share")
+
+
+def test_sys(guest):
+    assert re.search(r"getppid = \d+", guest.ok("sys getppid"))
+    text, status = guest.command("sys kill 999999 0")
+    assert status == 1 and "ESRCH" in text
+    text = guest.ok("sys mkdir '/tmp/made by a puppet' 0755")
+    assert "mkdir = 0" in text
+    assert "made by a puppet" in guest.ok("/bin/busybox ls /tmp")
+    guest.ok("/bin/busybox rmdir '/tmp/made by a puppet'")
+
+
+def test_absent_calls_are_counted(guest):
+    text, status = guest.command("sys fork")
+    assert status == 0
+    guest.command("/bin/busybox hostname")  # asks for calls that do not exist
+    assert re.search(r"called|exists", guest.ok("syscalls"))

@@ -1,0 +1,885 @@
+/*
+ * The page-table tree, the areas and the fault handler together: random operations on many address
+ * spaces, against a flat model that knows nothing of tables.
+ *
+ * After each step everything is walked and counted anew: the one rule, every reference count, the
+ * occupancy of every table, no page more than there should be. Allocations fail at random; an
+ * operation that fails must have changed nothing. User accesses go through a model of a TLB that
+ * keeps what it may keep until it is flushed, so a flush that is missing shows as wrong contents,
+ * and a page or table that is freed while some TLB knows it is caught in the act.
+ */
+// sources: mm/tree.c mm/area.c mm/map.c mm/fault.c mm/mm.c mm/object.c
+#include "tests/unit/mm_host.h"
+
+#include "kernel/trace/trace.h"
+#include "mm/area.h"
+#include "mm/tree.h"
+
+/* ---- the universe: clusters of pages around the borders of tables of each level ---- */
+
+#define CLUSTER_PAGES 16
+static const u64 cluster_start[] = {
+	0x10000,                                      /* the lowest there is */
+	(1UL << 21) - 8 * PAGE_SIZE,                  /* two leaf tables */
+	(1UL << 30) - 8 * PAGE_SIZE,                  /* two PDs */
+	(1UL << 30) + (3UL << 21),                    /* the second PD again */
+	(1UL << 39) - 8 * PAGE_SIZE,                  /* two PDPTs */
+	(200UL << 39) + (7UL << 30) - 16 * PAGE_SIZE, /* far away, up to a border */
+	TASK_SIZE - CLUSTER_PAGES *PAGE_SIZE,         /* the highest there is */
+};
+#define NR_CLUSTERS ARRAY_SIZE(cluster_start)
+#define NR_PAGES    (NR_CLUSTERS * CLUSTER_PAGES)
+
+static u64 page_addr(u32 i)
+{
+	return cluster_start[i / CLUSTER_PAGES] + (i % CLUSTER_PAGES) * PAGE_SIZE;
+}
+
+/* ---- the model ---- */
+
+#define NR_OBJECTS   3
+#define OBJECT_PAGES 20
+static struct vm_object *objects[NR_OBJECTS];
+static u64 object_value[NR_OBJECTS][OBJECT_PAGES];
+
+struct model_page {
+	bool mapped, own; /* own: the value is this process's, not the object's */
+	u32 flags;        /* enum area_flags */
+	int obj;          /* -1: anonymous */
+	u64 index, value;
+};
+
+struct tlb_entry {
+	bool valid, write;
+	phys_addr_t pa;
+	const struct page *path[3]; /* tables the CPU may have cached on the way */
+};
+
+struct space {
+	struct mm *mm; /* NULL: not in use */
+	struct model_page page[NR_PAGES];
+	struct tlb_entry tlb[NR_PAGES];
+};
+
+#define NR_SPACES 5
+static struct space spaces[NR_SPACES];
+
+static struct space *space_of(const struct mm *mm)
+{
+	for (int i = 0; i < NR_SPACES; i++)
+		if (spaces[i].mm == mm)
+			return &spaces[i];
+	return NULL;
+}
+
+/* ---- the machine ---- */
+
+bool trace_enabled;
+void trace_slow_cow_page(u64 addr, u64 copied)
+{
+	(void)addr;
+	(void)copied;
+}
+void trace_slow_cow_table(u64 addr, u64 level, u64 present)
+{
+	(void)addr;
+	(void)level;
+	(void)present;
+}
+void arch_init_root(pte_t *root)
+{
+	for (int i = 256; i < 512; i++) /* the tree must never touch these */
+		root[i] = 0xfee1deadUL << 12 | PTE_PRESENT;
+}
+
+void flush_tlb_range(struct mm *mm, u64 start, u64 end)
+{
+	struct space *s = space_of(mm);
+
+	for (u32 i = 0; s && i < NR_PAGES; i++) {
+		if (page_addr(i) >= start && page_addr(i) < end)
+			s->tlb[i].valid = false;
+		memset(s->tlb[i].path, 0, sizeof(s->tlb[i].path));
+	}
+}
+void flush_tlb_mm(struct mm *mm)
+{
+	flush_tlb_range(mm, 0, TASK_SIZE);
+}
+
+/* Nobody may free what a CPU can still reach. */
+static void check_freed(struct page *p)
+{
+	for (int n = 0; n < NR_SPACES; n++) {
+		for (u32 i = 0; spaces[n].mm && i < NR_PAGES; i++) {
+			const struct tlb_entry *t = &spaces[n].tlb[i];
+
+			CHECK(!(t->valid && t->pa == page_to_phys(p)));
+			CHECK(t->path[0] != p && t->path[1] != p && t->path[2] != p);
+		}
+	}
+}
+
+/* The CPU's walk, written down without looking at mm/tree.c: SDM vol. 3A, 4.5. */
+static bool cpu_walk(struct mm *mm, u64 addr, struct tlb_entry *out)
+{
+	const pte_t *table = mm->root;
+	bool write = true;
+
+	*out = (struct tlb_entry){0};
+	for (int shift = 39; shift >= 12; shift -= 9) {
+		pte_t e = table[addr >> shift & 511];
+
+		if (!(e & 1) || !(e & 4))
+			return false;
+		write = write && (e & 2);
+		if (shift == 12)
+			out->pa = e & 0x000ffffffffff000UL;
+		else
+			out->path[(39 - shift) / 9] = phys_to_page(e & 0x000ffffffffff000UL);
+		table = phys_to_virt(e & 0x000ffffffffff000UL);
+	}
+	out->valid = true;
+	out->write = write;
+	return true;
+}
+
+/* ---- accesses ---- */
+
+static enum fault_result expected(const struct model_page *p, bool write)
+{
+	if (!p->mapped)
+		return FAULT_MAPERR;
+	if (!(p->flags & (write ? AREA_WRITE : AREA_PROT)))
+		return FAULT_ACCERR;
+	if (p->obj >= 0 && !p->own && p->index >= OBJECT_PAGES)
+		return FAULT_BUS;
+	return FAULT_OK;
+}
+
+static u64 *model_value(struct model_page *p)
+{
+	return p->obj >= 0 && !p->own ? &object_value[p->obj][p->index] : &p->value;
+}
+
+static void model_write(struct model_page *p, u64 value)
+{
+	if (!(p->flags & AREA_SHARED))
+		p->own = true;
+	*model_value(p) = value;
+}
+
+/* As the CPU does it: the TLB, else a walk, else a fault and once more. */
+static enum fault_result reach(struct space *s, u32 i, bool write, phys_addr_t *pa)
+{
+	for (int attempt = 0; attempt < 3; attempt++) {
+		struct tlb_entry *t = &s->tlb[i];
+		enum fault_result r;
+
+		if (!t->valid || (write && !t->write))
+			if (!cpu_walk(s->mm, page_addr(i), t))
+				t->valid = false;
+		if (t->valid && (t->write || !write)) {
+			*pa = t->pa;
+			return FAULT_OK;
+		}
+		t->valid = false; /* the fault itself forgets the entry */
+		r = mm_fault(s->mm, page_addr(i) + host_random_below(PAGE_SIZE),
+			     write ? ACCESS_WRITE : ACCESS_READ);
+		if (r != FAULT_OK)
+			return r;
+	}
+	CHECK(!"a fault that never ends");
+	return FAULT_MAPERR;
+}
+
+static void access_page(struct space *s, u32 i, bool write)
+{
+	struct model_page *p = &s->page[i];
+	phys_addr_t pa = 0;
+	enum fault_result r = reach(s, i, write, &pa);
+	u64 *word;
+
+	if (r == FAULT_OOM && failed)
+		return;
+	if (!CHECK_EQ(r, expected(p, write)) || r != FAULT_OK)
+		return;
+	word = phys_to_virt(pa);
+	if (write) {
+		u64 value = host_random();
+
+		word[0] = word[511] = value;
+		model_write(p, value);
+		return;
+	}
+	CHECK_EQ(word[0], *model_value(p));
+	CHECK_EQ(word[511], *model_value(p));
+}
+
+/* The kernel's own way in, which must obey the same rules. */
+static void kernel_access(struct space *s, u32 i, bool write)
+{
+	struct model_page *p = &s->page[i];
+	u64 value = host_random(), last = page_addr(i) + PAGE_SIZE - 8;
+	size_t first = mm_access(s->mm, page_addr(i), &value, 8, write), n;
+
+	if (failed && first == 0)
+		return;
+	if (!CHECK_EQ(first, expected(p, write) == FAULT_OK ? 8 : 0) || first == 0)
+		return;
+	if (write)
+		model_write(p, value);
+	CHECK_EQ(value, *model_value(p));
+	n = mm_access(s->mm, last, &value, 8, write);
+	CHECK_EQ(n, 8);
+	CHECK_EQ(value, *model_value(p));
+}
+
+/* ---- operations on ranges; pages [from, to) of the universe are all that a range has in it ----
+ */
+
+struct span {
+	u32 from, to;
+	u64 start, len;
+};
+
+static struct span random_span(bool one_cluster)
+{
+	u32 from = host_random_below(NR_PAGES), to;
+	struct span r;
+
+	if (one_cluster || host_random_below(4))
+		to = from + 1 + host_random_below(CLUSTER_PAGES - from % CLUSTER_PAGES);
+	else
+		to = from + 1 + host_random_below(NR_PAGES - from);
+	r = (struct span){.from = from, .to = to, .start = page_addr(from)};
+	r.len = page_addr(to - 1) + PAGE_SIZE - r.start;
+	return r;
+}
+
+static u32 random_prot(void)
+{
+	static const u32 prot[] = {AREA_READ | AREA_WRITE,
+				   AREA_READ | AREA_WRITE,
+				   AREA_READ,
+				   AREA_READ | AREA_EXEC,
+				   0,
+				   AREA_WRITE};
+
+	return prot[host_random_below(ARRAY_SIZE(prot))];
+}
+
+static void forget(struct model_page *p)
+{
+	*p = (struct model_page){.obj = -1};
+}
+
+static void do_map(struct space *s)
+{
+	bool with_object = host_random_below(3) == 0;
+	struct span r = random_span(with_object);
+	u32 flags = random_prot() | (with_object && host_random_below(2) ? AREA_SHARED : 0);
+	int obj = with_object ? (int)host_random_below(NR_OBJECTS) : -1;
+	u64 pgoff = with_object ? host_random_below(OBJECT_PAGES) : 0;
+	long ret = mm_map(s->mm, r.start, r.len, flags, with_object ? objects[obj] : NULL, pgoff,
+			  MM_FIXED);
+
+	if (failed && ret == -ENOMEM)
+		return;
+	if (!CHECK_EQ(ret, r.start))
+		return;
+	for (u32 i = r.from; i < r.to; i++)
+		s->page[i] = (struct model_page){
+			.mapped = true, .flags = flags, .obj = obj, .index = pgoff + (i - r.from)};
+}
+
+static void do_unmap(struct space *s)
+{
+	struct span r = random_span(false);
+	long ret = mm_unmap(s->mm, r.start, r.len);
+
+	if (failed && ret == -ENOMEM)
+		return;
+	if (CHECK_EQ(ret, 0))
+		for (u32 i = r.from; i < r.to; i++)
+			forget(&s->page[i]);
+}
+
+static bool all_mapped(const struct space *s, struct span r)
+{
+	const struct area *a;
+
+	/* Between clusters the model has no pages: there, ask the set. */
+	for (u64 at = r.start; at < r.start + r.len; at = a->end) {
+		a = area_find(s->mm->areas, at);
+		if (!a || a->start > at)
+			return false;
+	}
+	return true;
+}
+
+static void do_protect(struct space *s)
+{
+	struct span r = random_span(false);
+	u32 prot = random_prot();
+	bool whole = all_mapped(s, r);
+	long ret = mm_protect(s->mm, r.start, r.len, prot);
+
+	if (failed && ret == -ENOMEM)
+		return;
+	if (!CHECK_EQ(ret, whole ? 0 : -ENOMEM) || ret)
+		return;
+	for (u32 i = r.from; i < r.to; i++)
+		s->page[i].flags = (s->page[i].flags & ~AREA_PROT) | prot;
+}
+
+static void do_discard(struct space *s)
+{
+	struct span r = random_span(false);
+	bool whole = all_mapped(s, r);
+	long ret = mm_discard(s->mm, r.start, r.len);
+
+	if (failed && ret == -ENOMEM)
+		return; /* all or nothing: the checks below see which */
+	CHECK_EQ(ret, whole ? 0 : -ENOMEM);
+	for (u32 i = r.from; i < r.to; i++) {
+		s->page[i].own = false;
+		s->page[i].value = 0;
+	}
+}
+
+static bool one_area(const struct space *s, struct span r)
+{
+	const struct area *a = area_find(s->mm->areas, r.start);
+
+	return a && a->start <= r.start && a->end >= r.start + r.len;
+}
+
+/* Move within the universe. The destination is emptied first, so a failure leaves it empty. */
+static void do_move(struct space *s)
+{
+	struct span r = random_span(true);
+	u32 n = r.to - r.from, to = host_random_below(NR_PAGES);
+	struct model_page moved[CLUSTER_PAGES];
+	bool one = one_area(s, r);
+	long ret;
+
+	if (to % CLUSTER_PAGES + n > CLUSTER_PAGES || (to < r.to && r.from < to + n))
+		return;
+	ret = mm_remap(s->mm, r.start, r.len, r.len, 3 /* MAYMOVE | FIXED */, page_addr(to));
+	if (failed && ret == -ENOMEM) {
+		bool emptied = areas_free(s->mm->areas, page_addr(to), page_addr(to) + r.len);
+
+		for (u32 i = 0; i < n && emptied; i++)
+			forget(&s->page[to + i]);
+		return;
+	}
+	if (!CHECK_EQ(ret, one ? (long)page_addr(to) : -EFAULT) || ret < 0)
+		return;
+	memcpy(moved, &s->page[r.from], n * sizeof(moved[0]));
+	for (u32 i = 0; i < n; i++)
+		forget(&s->page[r.from + i]);
+	memcpy(&s->page[to], moved, n * sizeof(moved[0]));
+}
+
+/* ---- operations on whole address spaces ---- */
+
+static void do_create(struct space *s)
+{
+	s->mm = mm_create();
+	memset(s->tlb, 0, sizeof(s->tlb));
+	for (u32 i = 0; i < NR_PAGES; i++)
+		forget(&s->page[i]);
+	CHECK(s->mm || failed);
+}
+
+static void do_fork(struct space *child, const struct space *parent)
+{
+	fork_share = host_random_below(3);
+	child->mm = mm_clone(parent->mm);
+	memset(child->tlb, 0, sizeof(child->tlb));
+	memcpy(child->page, parent->page, sizeof(child->page));
+	if (!CHECK(child->mm || failed) || !child->mm)
+		return;
+	if (fork_share == SHARE_TREE)
+		CHECK_EQ(child->mm->stats.tables_copied, 0);
+	CHECK_EQ(child->mm->areas == parent->mm->areas, 1);
+}
+
+static void do_exit(struct space *s)
+{
+	struct mm *mm = s->mm;
+
+	mm_put(mm); /* its TLB is looked at until the end */
+	s->mm = NULL;
+}
+
+/* ---- the account ---- */
+
+static u32 refs[ARENA_PAGES]; /* found by walking; a table's entries are counted when it is first
+				 seen */
+
+static void count_table(const struct page *t, int level);
+
+static void check_leaf(pte_t e, const struct page *p)
+{
+	if (!(e & PTE_WRITE) || (e & PTE_SHARED))
+		return;
+	CHECK_EQ(refcount_read(&p->count), 1);
+	CHECK(!(p->flags & (PG_ZERO | PG_CACHE | PG_TABLE)));
+}
+
+static void count_entry(pte_t e, int level)
+{
+	struct page *p = phys_to_page(e & PTE_ADDR_MASK);
+
+	if (level == 1) {
+		refs[p - arena_pages]++;
+		check_leaf(e, p);
+		return;
+	}
+	CHECK((p->flags & PG_TABLE) && p->level == level - 1);
+	CHECK((e & PTE_PRESENT) && (e & PTE_USER) && !(e & PTE_NX));
+	if (e & PTE_WRITE) /* the one rule */
+		CHECK_EQ(refcount_read(&p->count), 1);
+	if (refs[p - arena_pages]++ == 0) {
+		count_table(p, level - 1);
+		CHECK(p->nr_present > 0);
+	}
+}
+
+static void count_table(const struct page *t, int level)
+{
+	const pte_t *entries = page_to_virt(t);
+	u32 present = 0;
+	u64 used = 0;
+
+	for (u32 i = 0; i < (level == 4 ? 256u : 512u); i++) {
+		if (!entries[i])
+			continue;
+		present++;
+		used |= 1UL << (i / 8);
+		count_entry(entries[i], level);
+	}
+	CHECK_EQ(t->nr_present, present);
+	CHECK_EQ(t->used, used);
+	if (level == 4)
+		for (u32 i = 256; i < 512; i++)
+			CHECK_EQ(entries[i], 0xfee1deadUL << 12 | PTE_PRESENT);
+}
+
+static void count_objects(void)
+{
+	for (int i = 0; i < NR_OBJECTS; i++)
+		for (u32 n = 0; n < OBJECT_PAGES; n++) {
+			struct page *p;
+
+			if (object_get_page(objects[i], n, false, &p) == 0 && p) {
+				refs[p - arena_pages]++;
+				put_page(p);
+			}
+		}
+}
+
+/* What the areas say of each page of the universe is what the model says, and so do the leaves. */
+static void check_page(const struct space *s, u32 i)
+{
+	const struct model_page *p = &s->page[i];
+	const struct area *a = area_find(s->mm->areas, page_addr(i));
+	pte_t leaf = tree_walk(s->mm, page_addr(i));
+
+	if (a && a->start > page_addr(i))
+		a = NULL;
+	CHECK_EQ(a != NULL, p->mapped);
+	CHECK(p->mapped || !leaf);
+	if (!a || !p->mapped)
+		return;
+	CHECK_EQ(a->flags, p->flags);
+	CHECK(a->obj == (p->obj < 0 ? NULL : objects[p->obj]));
+	if (a->obj)
+		CHECK_EQ(a->pgoff + (page_addr(i) - a->start) / PAGE_SIZE, p->index);
+	if (!leaf)
+		return;
+	CHECK_EQ((leaf & PTE_PRESENT) != 0, (p->flags & AREA_PROT) != 0);
+	CHECK_EQ((leaf & PTE_NX) != 0, !(p->flags & AREA_EXEC));
+	CHECK_EQ((leaf & PTE_SHARED) != 0, (p->flags & AREA_SHARED) != 0);
+	CHECK(!(leaf & PTE_WRITE) || (p->flags & AREA_WRITE));
+}
+
+static void check_space(const struct space *s)
+{
+	const struct area_set *set = s->mm->areas;
+	u64 mapped = 0, data = 0;
+
+	for (u32 i = 0; i < area_count(set); i++) {
+		const struct area *a = &set->areas[i];
+
+		CHECK(a->start < a->end && (i == 0 || a[-1].end <= a->start));
+		mapped += (a->end - a->start) / PAGE_SIZE;
+		if ((a->flags & AREA_WRITE) && !(a->flags & AREA_SHARED))
+			data += (a->end - a->start) / PAGE_SIZE;
+	}
+	CHECK_EQ(s->mm->nr_mapped, mapped);
+	CHECK_EQ(s->mm->nr_data, data);
+}
+
+static u32 area_set_users(const struct area_set *set)
+{
+	u32 n = 0;
+
+	for (int i = 0; i < NR_SPACES; i++)
+		n += spaces[i].mm && spaces[i].mm->areas == set;
+	return n;
+}
+
+static void check_counts(void)
+{
+	u32 found = 0;
+
+	memset(refs, 0, sizeof(refs));
+	refs[zero_page - arena_pages] = 1;
+	count_objects();
+	for (int i = 0; i < NR_SPACES; i++) {
+		const struct mm *mm = spaces[i].mm;
+
+		if (!mm)
+			continue;
+		refs[virt_to_page(mm->root) - arena_pages] = 1;
+		count_table(virt_to_page(mm->root), 4);
+		check_space(&spaces[i]);
+		if (mm->areas)
+			CHECK_EQ(refcount_read(&mm->areas->count), area_set_users(mm->areas));
+		CHECK_EQ(mm->lock.wait_lock.owner_cpu, 0);
+	}
+	for (u32 pfn = 1; pfn < ARENA_PAGES; pfn++) {
+		found += refs[pfn] != 0;
+		if (refs[pfn])
+			CHECK_EQ(refcount_read(&arena_pages[pfn].count), refs[pfn]);
+	}
+	CHECK_EQ(pages_out, found);
+}
+
+static void check_everything(void)
+{
+	check_counts();
+	for (int n = 0; n < NR_SPACES; n++)
+		for (u32 i = 0; spaces[n].mm && i < NR_PAGES; i++)
+			check_page(&spaces[n], i);
+}
+
+/* ---- the tests ---- */
+
+static void set_up(void)
+{
+	static bool done;
+
+	fail_countdown = 0;
+	failed = false;
+	page_freed = check_freed;
+	if (!done)
+		mm_init();
+	done = true;
+	for (int i = 0; i < NR_OBJECTS; i++) {
+		objects[i] = object_create("object", OBJECT_PAGES * PAGE_SIZE);
+		memset(object_value[i], 0, sizeof(object_value[i]));
+	}
+}
+
+static void tear_down(void)
+{
+	for (int i = 0; i < NR_SPACES; i++)
+		if (spaces[i].mm)
+			do_exit(&spaces[i]);
+	for (int i = 0; i < NR_OBJECTS; i++)
+		object_put(objects[i]);
+	CHECK_EQ(pages_out, 1); /* the zero page */
+	CHECK_EQ(objects_out, 0);
+	CHECK_EQ(refcount_read(&zero_page->count), 1);
+}
+
+static struct space *random_space(bool in_use)
+{
+	u32 from = host_random_below(NR_SPACES);
+
+	for (int i = 0; i < NR_SPACES; i++) {
+		struct space *s = &spaces[(from + i) % NR_SPACES];
+
+		if ((s->mm != NULL) == in_use)
+			return s;
+	}
+	return NULL;
+}
+
+static void random_step(void)
+{
+	struct space *s = random_space(true), *other = random_space(false);
+	u32 what = host_random_below(200), page = host_random_below(NR_PAGES);
+
+	if (!s)
+		do_create(other);
+	else if (what < 60)
+		access_page(s, page, true);
+	else if (what < 105)
+		access_page(s, page, false);
+	else if (what < 125)
+		kernel_access(s, page, host_random_below(2));
+	else if (what < 150)
+		do_map(s);
+	else if (what < 158)
+		do_unmap(s);
+	else if (what < 175)
+		do_protect(s);
+	else if (what < 180)
+		do_discard(s);
+	else if (what < 190)
+		do_move(s);
+	else if (what < 196)
+		other ? do_fork(other, s) : do_exit(s);
+	else if (what < 198)
+		do_exit(s);
+	else if (other)
+		do_create(other);
+}
+
+static void run_random(u32 steps, u32 failures_in_100)
+{
+	set_up();
+	for (u32 n = 0; n < steps && !host_failures; n++) {
+		/* Several steps between the checks, so that spaces fill up. */
+		for (int i = 0; i < 5; i++) {
+			failed = false;
+			fail_countdown = 0;
+			if (host_random_below(100) < failures_in_100)
+				fail_countdown = 1 + host_random_below(8);
+			random_step();
+		}
+		fail_countdown = 0;
+		check_everything();
+	}
+	tear_down();
+}
+
+TEST(random_operations)
+{
+	run_random(12000, 0);
+}
+
+TEST(random_operations_with_failures)
+{
+	run_random(12000, 50);
+}
+
+/* fork under each setting: the number of tables shared and copied is known beforehand. */
+TEST(fork_shares_as_deep_as_asked)
+{
+	static const struct {
+		u64 shared, copied, pages;
+	} want[] = {
+		[SHARE_PAGES] = {0, 1 + 1 + 2, 3}, /* one PDPT, one PD, two leaf tables */
+		[SHARE_TABLES] = {2, 1 + 1, 0},
+		[SHARE_TREE] = {1, 0, 0},
+	};
+
+	for (int share = SHARE_PAGES; share <= SHARE_TREE; share++) {
+		struct space *parent = &spaces[0], *child = &spaces[1];
+		u64 a = page_addr(CLUSTER_PAGES); /* 8 pages of one leaf table, 8 of the next */
+
+		set_up();
+		do_create(parent);
+		CHECK_EQ(mm_map(parent->mm, a, 16 * PAGE_SIZE, AREA_READ | AREA_WRITE, NULL, 0,
+				MM_FIXED),
+			 a);
+		for (int i = 0; i < 16; i++)
+			parent->page[CLUSTER_PAGES + i] = (struct model_page){
+				.mapped = true, .flags = AREA_READ | AREA_WRITE, .obj = -1};
+		access_page(parent, CLUSTER_PAGES + 0, true);
+		access_page(parent, CLUSTER_PAGES + 1, true);
+		access_page(parent, CLUSTER_PAGES + 15, true);
+		fork_share = share;
+		child->mm = mm_clone(parent->mm);
+		memcpy(child->page, parent->page, sizeof(child->page));
+		memset(child->tlb, 0, sizeof(child->tlb));
+		CHECK_EQ(child->mm->stats.tables_shared, want[share].shared);
+		CHECK_EQ(child->mm->stats.tables_copied, want[share].copied);
+		CHECK_EQ(child->mm->stats.pages_shared, want[share].pages);
+		check_everything();
+		/* One write by the child: the path is copied where it was shared, and one page. */
+		access_page(child, CLUSTER_PAGES + 1, true);
+		CHECK_EQ(child->mm->stats.cow_pages, 1);
+		CHECK_EQ(child->mm->stats.cow_tables,
+			 share == SHARE_TREE ? 3 : share == SHARE_TABLES);
+		access_page(parent, CLUSTER_PAGES + 1, false);
+		/* The parent then finds itself the last owner of that page, and of the path to it.
+		 */
+		access_page(parent, CLUSTER_PAGES + 1, true);
+		CHECK_EQ(parent->mm->stats.cow_pages, 0);
+		CHECK_EQ(parent->mm->stats.cow_reused, 1);
+		CHECK_EQ(parent->mm->stats.cow_tables, 0);
+		access_page(child, CLUSTER_PAGES + 1, false);
+		check_everything();
+		tear_down();
+	}
+}
+
+/* What MAP_SHARED maps stays writable through fork when the tables are copied: no fault is due. */
+TEST(shared_pages_keep_their_bit)
+{
+	u64 a = page_addr(0);
+
+	set_up();
+	do_create(&spaces[0]);
+	CHECK_EQ(mm_map(spaces[0].mm, a, PAGE_SIZE, AREA_READ | AREA_WRITE | AREA_SHARED,
+			objects[0], 0, MM_FIXED),
+		 a);
+	CHECK_EQ(mm_fault(spaces[0].mm, a, ACCESS_READ), FAULT_OK);
+	fork_share = SHARE_PAGES;
+	spaces[1].mm = mm_clone(spaces[0].mm);
+	CHECK(tree_walk(spaces[1].mm, a) & PTE_WRITE);
+	CHECK(tree_walk(spaces[0].mm, a) & PTE_WRITE);
+	CHECK_EQ(pte_addr(tree_walk(spaces[0].mm, a)), pte_addr(tree_walk(spaces[1].mm, a)));
+	check_counts();
+	tear_down();
+}
+
+/* A count that stuck at its ceiling: the page is copied for ever, never freed, and nothing breaks.
+ */
+TEST(saturated_counts)
+{
+	struct space *s = &spaces[0];
+	struct page *p;
+	phys_addr_t pa;
+	u32 i = CLUSTER_PAGES;
+
+	set_up();
+	do_create(s);
+	CHECK_EQ(mm_map(s->mm, page_addr(i), PAGE_SIZE, AREA_READ | AREA_WRITE, NULL, 0, MM_FIXED),
+		 page_addr(i));
+	s->page[i] =
+		(struct model_page){.mapped = true, .flags = AREA_READ | AREA_WRITE, .obj = -1};
+	access_page(s, i, true);
+	CHECK_EQ(reach(s, i, true, &pa), FAULT_OK);
+	p = phys_to_page(pa);
+	refcount_set(&p->count, REFCOUNT_SATURATED - 1);
+	fork_share = SHARE_PAGES;
+	spaces[1].mm = mm_clone(s->mm);
+	memcpy(spaces[1].page, s->page, sizeof(s->page));
+	CHECK(refcount_read(&p->count) >= REFCOUNT_SATURATED);
+	access_page(s, i, true);
+	access_page(&spaces[1], i, false);
+	access_page(&spaces[1], i, true);
+	CHECK(refcount_read(&p->count) >= REFCOUNT_SATURATED);
+	do_exit(&spaces[1]);
+	do_exit(s);
+	CHECK_EQ(pages_out, 2); /* the zero page, and the one that nobody can account for */
+	refcount_set(&p->count, 1);
+	put_page(p);
+	tear_down();
+}
+
+TEST(stack_grows_to_its_limit_and_keeps_its_gap)
+{
+	struct mm *mm;
+	u64 top = 0x7fff00000000, low = top - (2UL << 20);
+
+	set_up();
+	mm = mm_create();
+	spaces[0].mm = mm;
+	mm->limit_stack = 4UL << 20;
+	CHECK_EQ(mm_map(mm, top - PAGE_SIZE, PAGE_SIZE,
+			AREA_READ | AREA_WRITE | AREA_GROWSDOWN | AREA_STACK, NULL, 0, MM_FIXED),
+		 top - PAGE_SIZE);
+	CHECK_EQ(mm_fault(mm, top - (1UL << 20), ACCESS_WRITE), FAULT_OK);
+	CHECK_EQ(mm->nr_mapped, (1UL << 20) / PAGE_SIZE);
+	CHECK_EQ(mm_fault(mm, top - (4UL << 20) - 1, ACCESS_WRITE), FAULT_MAPERR);
+	/* A mapping below: 256 pages above it stay free. */
+	CHECK_EQ(mm_map(mm, low - PAGE_SIZE, PAGE_SIZE, AREA_READ, NULL, 0, MM_FIXED),
+		 low - PAGE_SIZE);
+	CHECK_EQ(mm_fault(mm, low + STACK_GAP - 1, ACCESS_WRITE), FAULT_MAPERR);
+	CHECK_EQ(mm_unmap(mm, low - PAGE_SIZE, PAGE_SIZE), 0);
+	CHECK_EQ(mm_fault(mm, top - (4UL << 20), ACCESS_WRITE), FAULT_OK);
+	/* mmap() without an address keeps clear of the gap too. */
+	mm->mmap_base = top;
+	CHECK_EQ(mm_map(mm, 0, PAGE_SIZE, AREA_READ, NULL, 0, 0),
+		 top - (4UL << 20) - STACK_GAP - PAGE_SIZE);
+	mm_put(mm);
+	spaces[0].mm = NULL;
+	tear_down();
+}
+
+TEST(arguments_are_checked)
+{
+	struct mm *mm;
+
+	set_up();
+	mm = spaces[0].mm = mm_create();
+	CHECK_EQ(mm_map(mm, 0, 0, AREA_READ, NULL, 0, 0), -EINVAL);
+	CHECK_EQ(mm_map(mm, 0, ~0UL, AREA_READ, NULL, 0, 0), -ENOMEM);
+	CHECK_EQ(mm_map(mm, 0, TASK_SIZE, AREA_READ, NULL, 0, 0), -ENOMEM);
+	CHECK_EQ(mm_map(mm, 0x20001, PAGE_SIZE, AREA_READ, NULL, 0, MM_FIXED), -EINVAL);
+	CHECK_EQ(mm_map(mm, 0, PAGE_SIZE, AREA_READ, NULL, 0, MM_FIXED), -EPERM);
+	CHECK_EQ(mm_map(mm, TASK_SIZE, PAGE_SIZE, AREA_READ, NULL, 0, MM_FIXED), -ENOMEM);
+	CHECK_EQ(mm_map(mm, 0x20000, PAGE_SIZE, AREA_READ, objects[0], ~0UL, MM_FIXED), -EOVERFLOW);
+	CHECK_EQ(mm_map(mm, TASK_SIZE - PAGE_SIZE, 1, AREA_READ, NULL, 0, MM_FIXED),
+		 TASK_SIZE - PAGE_SIZE);
+	CHECK_EQ(mm_map(mm, TASK_SIZE - PAGE_SIZE, 1, AREA_READ, NULL, 0, MM_FIXED_NOREPLACE),
+		 -EEXIST);
+	CHECK_EQ(mm_unmap(mm, 1, PAGE_SIZE), -EINVAL);
+	CHECK_EQ(mm_unmap(mm, 0x20000, 0), -EINVAL);
+	CHECK_EQ(mm_unmap(mm, 0x20000, ~0UL), -EINVAL);
+	CHECK_EQ(mm_unmap(mm, TASK_SIZE, PAGE_SIZE), -EINVAL);
+	CHECK_EQ(mm_unmap(mm, 0, TASK_SIZE), 0);
+	CHECK_EQ(mm_protect(mm, 0x20000, ~0UL, AREA_READ), -ENOMEM);
+	CHECK_EQ(mm_protect(mm, 0x20000, PAGE_SIZE, AREA_READ), -ENOMEM);
+	CHECK_EQ(mm_discard(mm, 0x20000, ~0UL), -EINVAL);
+	CHECK_EQ(mm_remap(mm, 0x20000, PAGE_SIZE, PAGE_SIZE, 2, 0), -EINVAL);
+	CHECK_EQ(mm_remap(mm, 0x20000, PAGE_SIZE, 0, 1, 0), -EINVAL);
+	CHECK_EQ(mm_remap(mm, 0x20000, PAGE_SIZE, 2 * PAGE_SIZE, 1, 0), -EFAULT);
+	CHECK_EQ(mm_remap(mm, 0x20000, PAGE_SIZE, PAGE_SIZE, 3, 0x20000), -EINVAL);
+	CHECK_EQ(mm_fault(mm, TASK_SIZE, ACCESS_READ), FAULT_MAPERR);
+	CHECK_EQ(mm_fault(mm, ~0UL, ACCESS_READ), FAULT_MAPERR);
+	check_counts();
+	tear_down();
+}
+
+TEST(limits)
+{
+	u32 rw = AREA_READ | AREA_WRITE;
+	struct mm *mm;
+	long addr;
+
+	set_up();
+	mm = spaces[0].mm = mm_create();
+	mm->limit_as = 10 * PAGE_SIZE;
+	mm->limit_data = 4 * PAGE_SIZE;
+	CHECK_EQ(mm_map(mm, 0, 11 * PAGE_SIZE, AREA_READ, NULL, 0, 0), -ENOMEM);
+	CHECK_EQ(mm_map(mm, 0, 5 * PAGE_SIZE, rw, NULL, 0, 0), -ENOMEM);
+	addr = mm_map(mm, 0, 10 * PAGE_SIZE, AREA_READ, NULL, 0, 0);
+	CHECK(addr > 0);
+	CHECK_EQ(mm_protect(mm, addr, 5 * PAGE_SIZE, rw), -ENOMEM);
+	CHECK_EQ(mm_protect(mm, addr, 4 * PAGE_SIZE, rw), 0);
+	CHECK_EQ(mm_remap(mm, addr, PAGE_SIZE, 2 * PAGE_SIZE, 1, 0), -ENOMEM);
+	/* Replacing counts only what is new. */
+	CHECK_EQ(mm_map(mm, addr, 4 * PAGE_SIZE, rw, NULL, 0, MM_FIXED), addr);
+	CHECK_EQ(mm_unmap(mm, addr, 10 * PAGE_SIZE), 0);
+	CHECK_EQ(mm->nr_mapped + mm->nr_data, 0);
+	mm->limit_as = ~0UL;
+	mm->start_brk = mm->brk = 0x100123;
+	CHECK_EQ(mm_brk(mm, 0), 0x100123);
+	CHECK_EQ(mm_brk(mm, 0x100124), 0x100124);
+	CHECK_EQ(mm_brk(mm, 0x105001), 0x100124); /* five pages and a bit */
+	CHECK_EQ(mm_brk(mm, 0x104fff), 0x104fff); /* four */
+	CHECK_EQ(mm_brk(mm, 0x100122), 0x104fff);
+	CHECK_EQ(mm_brk(mm, 0x101000), 0x101000);
+	CHECK_EQ(mm->nr_data, 0);
+	max_map_count = 16;
+	for (int i = 0; i < 16; i++)
+		CHECK_EQ(mm_map(mm, 0x200000 + i * 0x2000, PAGE_SIZE, AREA_READ, NULL, 0, MM_FIXED),
+			 0x200000 + i * 0x2000);
+	CHECK_EQ(mm_map(mm, 0x300000, PAGE_SIZE, AREA_READ, NULL, 0, MM_FIXED), -ENOMEM);
+	CHECK_EQ(area_count(mm->areas), 16);
+	max_map_count = 65530;
+	check_counts();
+	tear_down();
+}
+
+TEST_MAIN

@@ -1,0 +1,128 @@
+/* Floating point and vector registers belong to each process, also across fork, exec and switches. */
+#include "check.h"
+
+static void load(unsigned long seed)
+{
+	unsigned long v[2] = {seed, ~seed};
+	double d = seed;
+
+	__asm__ volatile("movups %0, %%xmm3\n\tmovups %0, %%xmm7\n\tmovups %0, %%xmm15\n\tfninit\n\tfldl %1" ::"m"(v),
+			 "m"(d)
+			 : "xmm3", "xmm7", "xmm15", "st");
+}
+
+/* Nothing may come between load() and this but system calls, which keep them all. */
+static bool same(unsigned long seed)
+{
+	unsigned long a[2], b[2], c[2];
+	double d;
+
+	__asm__ volatile("movups %%xmm3, %0\n\tmovups %%xmm7, %1\n\tmovups %%xmm15, %2\n\tfstpl %3"
+			 : "=m"(a), "=m"(b), "=m"(c), "=m"(d));
+	return a[0] == seed && a[1] == ~seed && b[0] == seed && b[1] == ~seed && c[0] == seed && c[1] == ~seed &&
+	       d == (double)seed;
+}
+
+static long raw(long nr)
+{
+	long result;
+
+	__asm__ volatile("syscall" : "=a"(result) : "0"(nr) : "rcx", "r11", "memory");
+	return result;
+}
+
+static void check_switches(void)
+{
+	pid_t pid[4];
+
+	for (int i = 0; i < 4; i++) {
+		pid[i] = must_fork();
+		if (pid[i] == 0) {
+			for (int round = 0; round < 200; round++) {
+				load(1000 * i + round);
+				raw(SYS_sched_yield);
+				if (!same(1000 * i + round))
+					_exit(1);
+			}
+			_exit(0);
+		}
+	}
+	for (int i = 0; i < 4; i++)
+		reap("computer", pid[i]);
+}
+
+static void check_preemption(void)
+{
+	/* Long enough to be interrupted in the middle, with no system call. */
+	pid_t pid[3];
+
+	for (int i = 0; i < 3; i++) {
+		pid[i] = must_fork();
+		if (pid[i] == 0) {
+			unsigned long seed = 77 * (i + 1);
+			load(seed);
+			for (long k = 0; k < 20000000; k++)
+				__asm__ volatile("" : "+r"(k));
+			_exit(same(seed) ? 0 : 1);
+		}
+	}
+	for (int i = 0; i < 3; i++)
+		reap("spinner", pid[i]);
+}
+
+static void check_fork(void)
+{
+	load(4242);
+	long pid = raw(SYS_fork);
+	bool ok = same(4242);
+	if (pid == 0)
+		_exit(ok ? 0 : 1);
+	say("parent after fork: %s", ok ? "kept" : "LOST");
+	reap("child after fork", pid);
+}
+
+static void check_control(void)
+{
+	unsigned int mxcsr = 0x1f80 | 0x6000; /* round toward zero */
+	unsigned int got;
+
+	__asm__ volatile("ldmxcsr %0" ::"m"(mxcsr));
+	raw(SYS_sched_yield);
+	pid_t pid = must_fork();
+	__asm__ volatile("stmxcsr %0" : "=m"(got));
+	if (pid == 0)
+		_exit((got & 0x6000) == 0x6000 ? 0 : 1);
+	reap("rounding mode in the child", pid);
+	say("rounding mode: %s", (got & 0x6000) == 0x6000 ? "kept" : "LOST");
+}
+
+static void check_fresh(const char *program)
+{
+	pid_t pid;
+
+	load(99);
+	pid = must_fork();
+	if (pid == 0) {
+		load(99);
+		execl(program, program, "fresh", (char *)NULL);
+		_exit(2);
+	}
+	reap("after exec", pid);
+}
+
+int main(int argc, char **argv)
+{
+	if (argc == 2) {
+		unsigned int mxcsr;
+		__asm__ volatile("stmxcsr %0" : "=m"(mxcsr));
+		say("fresh program: MXCSR %#x", mxcsr & ~0x3fu);
+		return 0;
+	}
+	check_switches();
+	check_preemption();
+	check_fork();
+	check_control();
+	check_fresh(argv[0]);
+	say("%.3f %.10g", 1.0 / 3.0, 2e10 / 7);
+	return 0;
+}

@@ -1,0 +1,145 @@
+"""QEMU: the options a machine can have, its command line, and how its exit status is read."""
+
+import dataclasses
+import os
+import shutil
+import subprocess
+import tempfile
+from pathlib import Path
+
+from bident import ROOT, Failure, build, initramfs
+
+QEMU = "/usr/bin/qemu-system-x86_64"
+OVMF_CODE = "/usr/share/OVMF/OVMF_CODE_4M.fd"
+OVMF_VARS = "/usr/share/OVMF/OVMF_VARS_4M.fd"
+
+# What tools/run exits with when it is not the guest's own doing.
+EXIT_USAGE = 2
+EXIT_MACHINE_DIED = 123  # QEMU ended, or the machine reset itself, without having been asked to
+EXIT_TIMEOUT = 124
+EXIT_PANIC = 125
+
+# isa-debug-exit turns the written byte v into QEMU's exit status (v << 1) | 1, of which a
+# parent process sees eight bits. The kernel's panic writes 127 (PANIC_EXIT_STATUS in arch.h).
+_PANIC_QEMU_STATUS = (127 << 1) | 1
+
+
+@dataclasses.dataclass
+class Options:
+    """What tools/run's flags say, with the same defaults."""
+
+    machine: str = "q35"
+    cpu: str = "max"
+    memory: str = "256M"
+    smp: int = 1
+    uefi: bool = False
+    icount: bool = False
+    gui: bool = False
+    serial: bool = True
+    initrd: bool = True
+    append: str = ""
+    add: tuple = ()
+    compiler: str = "gcc"
+    debug_checks: bool = False
+
+
+def guest_status(qemu_status):
+    """What the guest asked for, given QEMU's exit status: (status, panicked); None when it did not ask.
+
+    A guest that powers off by ACPI, or that resets under -no-reboot, ends QEMU with 0."""
+    if qemu_status == _PANIC_QEMU_STATUS:
+        return EXIT_PANIC, True
+    if qemu_status is None or qemu_status < 0 or qemu_status & 1 == 0:
+        return None, False
+    return qemu_status >> 1, False
+
+
+class Medium:
+    """A temporary folder with everything one boot needs: ISO, firmware variables, sockets."""
+
+    def __init__(self, options, tree=None, verbose=False):
+        """`tree`: the initramfs; without it the standard one and options.add."""
+        variant = build.variant_name(options.compiler, options.debug_checks)
+        self.kernel = build.build(variant, [build.KERNEL], verbose) / build.KERNEL
+        self.options = options
+        self.path = Path(tempfile.mkdtemp(prefix="bident-"))
+        try:
+            self.iso = self._make_iso(tree)
+            self.vars = self.path / "ovmf-vars.fd"
+            if options.uefi:
+                if not os.path.exists(OVMF_CODE):
+                    raise Failure(f"{OVMF_CODE} is missing: install ovmf (tools/setup does)")
+                shutil.copyfile(OVMF_VARS, self.vars)
+        except BaseException:
+            self.close()
+            raise
+
+    def _make_iso(self, tree):
+        iso = self.path / "bident.iso"
+        command = [str(ROOT / "tools" / "mkiso"), str(self.kernel), str(iso)]
+        if self.options.initrd:
+            if tree is None:
+                tree = initramfs.standard_tree()
+                for argument in self.options.add:
+                    initramfs.add_argument(tree, argument)
+            archive = self.path / "initramfs.cpio"
+            archive.write_bytes(tree.archive())
+            command += ["--initrd", str(archive)]
+        if self.options.append:
+            command += ["--cmdline", self.options.append]
+        result = subprocess.run(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                                stderr=subprocess.STDOUT, text=True, errors="replace")
+        if result.returncode != 0:
+            raise Failure(f"{result.stdout.rstrip()}\nmaking the ISO failed".lstrip())
+        return iso
+
+    @property
+    def qmp_socket(self):
+        return str(self.path / "qmp")
+
+    def close(self):
+        shutil.rmtree(self.path, ignore_errors=True)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.close()
+
+    def qemu_command(self, interactive=False, allow_reboot=False, extra=()):
+        """The whole QEMU command; the serial port is QEMU's standard input and output."""
+        options = self.options
+        command = [
+            QEMU, "-machine", options.machine, "-cpu", options.cpu, "-m", options.memory,
+            "-smp", str(options.smp), "-accel", "tcg", "-nic", "none", "-cdrom", str(self.iso),
+            "-boot", "d", "-device", "isa-debug-exit,iobase=0xf4,iosize=0x04",
+            "-qmp", f"unix:{self.qmp_socket},server=on,wait=off",
+        ]
+        if not options.gui:
+            command += ["-display", "none"]
+        if options.uefi:
+            command += ["-drive", f"if=pflash,unit=0,format=raw,readonly=on,file={OVMF_CODE}",
+                        "-drive", f"if=pflash,unit=1,format=raw,file={self.vars}"]
+        if options.icount:
+            # One instruction is one nanosecond of guest time, and sleeping costs none of ours.
+            command += ["-icount", "shift=0,align=off,sleep=off"]
+        if not options.serial:
+            command += ["-serial", "none"]
+            command += ["-monitor", "none"]
+        elif interactive:
+            # signal=off hands ^C and ^Z to the guest; the escape key is Ctrl-], since ^A is the shell's.
+            command += ["-chardev", "stdio,id=terminal,mux=on,signal=off", "-serial", "chardev:terminal",
+                        "-mon", "chardev=terminal,mode=readline", "-echr", "0x1d"]
+        else:
+            command += ["-chardev", "stdio,id=terminal,mux=off,signal=off",
+                        "-serial", "chardev:terminal", "-monitor", "none"]
+        if not allow_reboot:
+            command.append("-no-reboot")
+        return command + list(extra)
+
+
+def check_display():
+    """QEMU's windows come in a package of their own, which only --gui needs."""
+    listing = subprocess.run([QEMU, "-display", "help"], capture_output=True, text=True).stdout
+    if "gtk" not in listing.split() and "sdl" not in listing.split():
+        subprocess.run([str(ROOT / "tools" / "setup"), "--gui"], check=True)

@@ -1,0 +1,267 @@
+"""tools/run: build, boot, and put the shell on this terminal, or type the given lines at it."""
+
+import argparse
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+
+from bident import Failure, console, machine, qmp, userprogs, initramfs
+
+EPILOG = """\
+Without --cmd the shell is on this terminal: `poweroff` ends it, Ctrl-] x kills the machine.
+With --cmd each line is typed at the prompt and what comes back is printed; then the machine
+is switched off, and the exit status is that of the last command.
+
+exit status: the last command's, or N of `poweroff N`; 2 wrong usage, 123 the machine died
+(QEMU ended, or it reset itself), 124 a command took longer than --timeout, 125 the kernel panicked.
+"""
+
+
+class Parser(argparse.ArgumentParser):
+    def error(self, message):
+        self.exit(machine.EXIT_USAGE, f"{self.prog}: {message} (--help says more)\n")
+
+
+def parse_arguments(argv):
+    parser = Parser(
+        prog="tools/run", description="Builds Bident and boots it in QEMU.", epilog=EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter, allow_abbrev=False)
+    parser.add_argument("--cmd", action="append", metavar="LINE", default=[],
+                        help="type this line at the prompt (repeatable), then power off")
+    parser.add_argument("--add", action="append", metavar="FILE[:PATH]", default=[],
+                        help="put a file or folder into the initramfs, as /bin/NAME without PATH (repeatable)")
+    parser.add_argument("--add-tests", action="store_true", help="put the programs of tests/user below /tests")
+    parser.add_argument("--uefi", action="store_true", help="start with UEFI firmware (OVMF), not BIOS")
+    parser.add_argument("--smp", type=int, default=1, metavar="N", help="number of CPUs (1)")
+    parser.add_argument("--mem", default="256M", metavar="M", help="memory, as 64M or 4G (256M)")
+    parser.add_argument("--cpu", default="max", metavar="MODEL", help="QEMU's CPU model (max)")
+    parser.add_argument("--machine", default="q35", metavar="TYPE", help="QEMU's machine type (q35)")
+    parser.add_argument("--append", action="append", default=[], metavar="WORDS",
+                        help="words for the kernel's command line (repeatable)")
+    parser.add_argument("--icount", action="store_true",
+                        help="one instruction is one nanosecond: repeatable time")
+    parser.add_argument("--gui", action="store_true", help="show the machine's screen in a window")
+    parser.add_argument("--timeout", type=float, metavar="S",
+                        help="with --cmd: seconds for starting and for each line (120); otherwise for all of it")
+    parser.add_argument("--emulator", choices=["qemu"], default="qemu", help="what runs it")
+    parser.add_argument("--no-initrd", action="store_true", help="the kernel image alone")
+    parser.add_argument("--no-serial", action="store_true",
+                        help="a machine without serial port; --cmd lines are typed on its keyboard")
+    parser.add_argument("--screenshot", metavar="FILE",
+                        help="before the end, save a picture of the screen (.png or .ppm)")
+    parser.add_argument("--debug-checks", action="store_true", help="run the build with -Ddebug_checks=true")
+    parser.add_argument("--compiler", choices=["gcc", "clang"], default="gcc", help="what compiles the kernel")
+    arguments = parser.parse_args(argv)
+    check(parser, arguments)
+    return arguments
+
+
+def check(parser, arguments):
+    if not re.fullmatch(r"\d+[MG]?", arguments.mem):
+        parser.error(f"--mem: '{arguments.mem}' is not a size such as 256M or 4G")
+    if not 1 <= arguments.smp <= 255:
+        parser.error("--smp: from 1 to 255")
+    if arguments.timeout is not None and arguments.timeout <= 0:
+        parser.error("--timeout: more than 0")
+    for line in arguments.cmd + arguments.append:
+        if not line.isprintable():
+            parser.error("a line with control characters cannot be typed")
+    for argument in arguments.add:
+        if not os.path.exists(argument.partition(":")[0]):
+            parser.error(f"--add: no such file: {argument.partition(':')[0]}")
+    if arguments.no_initrd and (arguments.add or arguments.add_tests):
+        parser.error("--no-initrd leaves no place for --add")
+    if arguments.no_serial and not arguments.cmd and not arguments.gui:
+        parser.error("--no-serial needs --gui to see the screen, or --cmd with --screenshot")
+    if arguments.screenshot and not arguments.cmd:
+        parser.error("--screenshot is taken after the --cmd lines: give at least one")
+
+
+def options_of(arguments):
+    return machine.Options(
+        machine=arguments.machine, cpu=arguments.cpu, memory=arguments.mem, smp=arguments.smp,
+        uefi=arguments.uefi, icount=arguments.icount, gui=arguments.gui, serial=not arguments.no_serial,
+        initrd=not arguments.no_initrd, append=" ".join(arguments.append), add=tuple(arguments.add),
+        compiler=arguments.compiler, debug_checks=arguments.debug_checks)
+
+
+def note(text):
+    print(f"tools/run: {text}", file=sys.stderr, flush=True)
+
+
+def show(text):
+    sys.stdout.write(text)
+    sys.stdout.flush()
+
+
+# ---- with --cmd, over the serial port ----
+
+def run_lines(medium, lines, timeout, screenshot):
+    with console.Console(medium) as guest:
+        status = 0
+        try:
+            try:
+                guest.wait_prompt(timeout)
+            except TimeoutError as late:
+                show(tail(str(late)))
+                note(f"no prompt within {timeout:g} s")
+                return machine.EXIT_TIMEOUT
+            for line in lines:
+                show(f"bident> {line}\n")
+                try:
+                    output, status = guest.command(line, timeout)
+                except TimeoutError as late:
+                    show(tail(str(late)))
+                    note(f"'{line}' did not end within {timeout:g} s")
+                    return machine.EXIT_TIMEOUT
+                show(output)
+            if screenshot:
+                take_screenshot(medium, screenshot)
+            ended = guest.power_off()
+            return status if ended.status in (0, None) else ended.status
+        except console.Ended as ended:
+            show(end_line(ended.output.lstrip("\n")))
+            return how_it_ended(ended, lines)
+        except TimeoutError:
+            note("poweroff does not end the machine")
+            return machine.EXIT_TIMEOUT
+
+
+def how_it_ended(ended, lines):
+    if ended.status is not None:
+        if ended.status in (machine.EXIT_PANIC, machine.EXIT_MACHINE_DIED):
+            note(ended.reason)
+        return ended.status
+    # QEMU says the same of a power-off by ACPI, of a reboot, and of a triple fault.
+    if any(re.search(r"\b(reboot|poweroff|halt)\b", line) for line in lines):
+        return 0
+    note("the machine reset itself (a triple fault?)")
+    return machine.EXIT_MACHINE_DIED
+
+
+def tail(text, lines=40):
+    return end_line("\n".join(text.splitlines()[-lines:]))
+
+
+def end_line(text):
+    return text if not text or text.endswith("\n") else text + "\n"
+
+
+def take_screenshot(medium, path):
+    connection = qmp.Qmp(medium.qmp_socket)
+    try:
+        connection.screenshot(path)
+    finally:
+        connection.close()
+
+
+# ---- with --cmd, without a serial port: blind typing on the machine's keyboard ----
+
+def run_blind(medium, lines, timeout, screenshot):
+    process = subprocess.Popen(medium.qemu_command(), stdin=subprocess.DEVNULL)
+    try:
+        connection = qmp.Qmp(medium.qmp_socket)
+        wait_still(connection, medium, timeout)
+        for line in lines:
+            connection.type(line + "\n")
+            wait_still(connection, medium, timeout)
+        if screenshot:
+            connection.screenshot(screenshot)
+        connection.type("poweroff\n")
+        status, _ = machine.guest_status(process.wait(timeout))
+        return 0 if status is None else status
+    except TimeoutError:
+        note(f"the screen does not come to rest within {timeout:g} s")
+        return machine.EXIT_TIMEOUT
+    except subprocess.TimeoutExpired:
+        note("poweroff does not end the machine")
+        return machine.EXIT_TIMEOUT
+    except (Failure, OSError) as error:
+        note(str(error))
+        status, panicked = machine.guest_status(process.poll())
+        return machine.EXIT_PANIC if panicked else machine.EXIT_MACHINE_DIED if status is None else status
+    finally:
+        process.kill()
+        process.wait()
+
+
+def wait_still(connection, medium, timeout, still=2.0):
+    """Until the screen has not changed for a while; a blinking cursor would defeat it, Bident has none."""
+    deadline = time.monotonic() + timeout
+    picture = str(medium.path / "still.ppm")
+    last, since = None, time.monotonic()
+    while time.monotonic() < deadline:
+        connection.screenshot(picture)
+        with open(picture, "rb") as file:
+            now = file.read()
+        if now != last:
+            last, since = now, time.monotonic()
+        elif time.monotonic() - since > still and len(set(now[64:])) > 1:
+            return
+        time.sleep(0.2)
+    raise TimeoutError
+
+
+# ---- on this terminal ----
+
+def run_interactive(medium, timeout):
+    if medium.options.serial:
+        note("the shell comes up on this terminal; `poweroff` ends it, Ctrl-] x kills the machine")
+    process = subprocess.Popen(medium.qemu_command(interactive=True, allow_reboot=True))
+    try:
+        qemu_status = process.wait(timeout)
+    except subprocess.TimeoutExpired:
+        note(f"still running after {timeout:g} s")
+        return machine.EXIT_TIMEOUT
+    finally:
+        if process.poll() is None:
+            process.terminate()
+            process.wait()
+    status, panicked = machine.guest_status(qemu_status)
+    if panicked:
+        note("the kernel panicked")
+    if status is None:
+        if qemu_status != 0:
+            note(f"QEMU ended with status {qemu_status}")
+        return 0 if qemu_status == 0 else machine.EXIT_MACHINE_DIED
+    return status
+
+
+def make_tree(arguments):
+    if arguments.no_initrd or not arguments.add_tests:
+        return None
+    userprogs.compile_all()
+    tree = initramfs.standard_tree()
+    userprogs.add_to(tree)
+    for argument in arguments.add:
+        initramfs.add_argument(tree, argument)
+    return tree
+
+
+def main():
+    # Killed by a harness or a closed terminal, the machine must not live on.
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, lambda *_: sys.exit(128 + signal.SIGTERM))
+    arguments = parse_arguments(sys.argv[1:])
+    if arguments.gui:
+        machine.check_display()
+    timeout = arguments.timeout or 120
+    with machine.Medium(options_of(arguments), make_tree(arguments)) as medium:
+        if not arguments.cmd:
+            return run_interactive(medium, arguments.timeout)
+        if arguments.no_serial:
+            return run_blind(medium, arguments.cmd, timeout, arguments.screenshot)
+        return run_lines(medium, arguments.cmd, timeout, arguments.screenshot)
+
+
+if __name__ == "__main__":
+    try:
+        sys.exit(main())
+    except Failure as failure:
+        print(f"tools/run: {failure}", file=sys.stderr)
+        sys.exit(failure.status)
+    except KeyboardInterrupt:
+        sys.exit(130)

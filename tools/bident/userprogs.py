@@ -1,0 +1,66 @@
+"""Compiles the C programs of tests/user, each with glibc and with musl, always static."""
+
+import concurrent.futures
+import os
+import subprocess
+
+from bident import ROOT, Failure, build
+
+SOURCES = ROOT / "tests" / "user"
+OUTPUT = ROOT / "build" / "user"
+FLAGS = ["-static", "-O1", "-g0", "-s", "-pthread", "-Wall", "-Wextra", "-Werror",
+         # Wrong pointers and sizes are what some of them are about.
+         "-Wno-stringop-overflow", "-Wno-stringop-overread", "-Wno-nonnull"]
+# musl does not bring the kernel's own headers.
+LIBRARIES = {
+    "glibc": ["/usr/bin/gcc"],
+    "musl": ["/usr/bin/musl-gcc", "-idirafter", "/usr/include",
+             "-idirafter", "/usr/include/x86_64-linux-gnu"],
+}
+
+
+def names():
+    """Programs whose output is compared with Linux's."""
+    return sorted(path.stem for path in SOURCES.glob("*.c"))
+
+
+def _jobs():
+    for library in LIBRARIES:
+        for path in sorted(SOURCES.glob("*.c")):
+            yield library, path, OUTPUT / library / path.stem, []
+    for path in sorted((SOURCES / "alone").glob("*.c")):
+        yield "glibc", path, OUTPUT / "alone" / path.stem, []
+    yield "glibc", SOURCES / "exec.c", OUTPUT / "static-pie" / "exec", ["-static-pie", "-fPIE"]
+
+
+def _compile(job):
+    library, source, target, extra = job
+    newest = max(os.path.getmtime(path) for path in (source, SOURCES / "check.h", __file__))
+    if target.exists() and target.stat().st_mtime > newest:
+        return None
+    target.parent.mkdir(parents=True, exist_ok=True)
+    temporary = target.with_suffix(f".{os.getpid()}.tmp")
+    flags = [flag for flag in FLAGS if not (extra and flag == "-static")]
+    result = subprocess.run([*LIBRARIES[library], *flags, *extra, "-o", str(temporary), str(source)],
+                            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    if result.returncode != 0:
+        return f"{result.stdout.rstrip()}\ncompiling {source.relative_to(ROOT)} with {library} failed"
+    os.replace(temporary, target)  # another run may be using the old one
+    return None
+
+
+def compile_all():
+    with build.checkout_lock(), concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
+        errors = [error for error in pool.map(_compile, _jobs()) if error]
+    if errors:
+        raise Failure("\n".join(errors))
+
+
+def add_to(tree):
+    """Into an initramfs, below /tests."""
+    for folder in sorted(OUTPUT.iterdir()):
+        if folder.is_dir():
+            for program in sorted(folder.iterdir()):
+                if program.suffix != ".tmp":
+                    tree.add_from_disk(program, f"tests/{folder.name}/{program.name}")
+    tree.add_from_disk(SOURCES / "cases", "tests/cases")

@@ -1,0 +1,111 @@
+"""Runs the programs of tests/user on Bident and on Linux, and compares what they print and how they end.
+
+One machine runs them all, one after the other, started from its shell; a program that hangs or kills it
+costs a new machine. A fresh tree for each on Linux, and an empty /tmp on Bident, make them independent.
+"""
+
+import difflib
+import re
+
+from bident import ROOT, console, initramfs, machine, oracle, tap, userprogs
+
+TIMEOUT = 120
+CASES = ROOT / "tests" / "user" / "cases"
+
+
+class Case:
+    def __init__(self, name, argv):
+        self.name = name
+        self.argv = argv
+
+    def line(self):
+        """As typed at Bident's prompt: ' quotes literally, and so does \"."""
+        return " ".join(_quote(word) for word in self.argv)
+
+
+def _quote(word):
+    if re.fullmatch(r"[\w/.:=+-]+", word):
+        return word
+    if "'" not in word:
+        return f"'{word}'"
+    # Parts that touch belong together: a'b becomes 'a'"'"'b'.
+    return "\"'\"".join(f"'{part}'" if part else "" for part in word.split("'"))
+
+
+def all_cases():
+    for name in userprogs.names():
+        for library in userprogs.LIBRARIES:
+            yield Case(f"{name} ({library})", [f"/tests/{library}/{name}"])
+    for path in sorted(CASES.iterdir()):
+        for line in path.read_text(encoding="utf-8").splitlines():
+            if line and not line.startswith("#"):
+                yield Case(f"{path.name}: {line}", ["/bin/busybox", "sh", "-c", line])
+
+
+class Bident:
+    """The machine, booted when needed."""
+
+    def __init__(self, options, tree):
+        self._options = options
+        self._tree = tree
+        self._guest = None
+
+    def run(self, case):
+        """(output, status); the status is a text when there is none."""
+        if self._guest is None:
+            self._guest = console.boot(self._options, self._tree)
+        guest = self._guest
+        try:
+            output, status = guest.command(case.line(), TIMEOUT)
+            guest.command("/bin/busybox sh -c 'chmod 644 /etc/group; rm -rf /tmp/* /tmp/.[!.]*'")
+            return output, status
+        except console.Ended as ended:
+            self.close()
+            return ended.output, f"the machine ended: {ended.reason}"
+        except TimeoutError as late:
+            output = str(late)
+            self.close()
+            return output, f"did not end within {TIMEOUT} s"
+
+    def close(self):
+        if self._guest is not None:
+            self._guest.close()
+            self._guest.medium.close()
+            self._guest = None
+
+
+def _difference(expected, got):
+    lines = list(difflib.unified_diff(expected.splitlines(), got.splitlines(), "Linux", "Bident", lineterm="", n=1))
+    return "\n".join("    " + line for line in lines[:30])
+
+
+def run(select, report, options=None):
+    """`select(name)` chooses cases; `report(ok, name, details)` hears of each."""
+    results = tap.Results()
+    cases = [case for case in all_cases() if select(case.name)]
+    if not cases:
+        return results
+    userprogs.compile_all()
+    tree = initramfs.standard_tree()
+    userprogs.add_to(tree)
+    bident = Bident(options or machine.Options(append="quiet=1"), tree)
+    try:
+        with oracle.Oracle(tree) as linux:
+            for case in cases:
+                expected = linux.run(case.argv, TIMEOUT)
+                got = bident.run(case)
+                same = _same(expected, got)
+                if same:
+                    results.passed += 1
+                else:
+                    results.fail(f"user: {case.name}")
+                details = "" if same else f"{_difference(expected[0], got[0])}\n    status: Linux {expected[1]}, Bident {got[1]}"
+                report(same, case.name, details)
+    finally:
+        bident.close()
+    return results
+
+
+def _same(expected, got):
+    # The shell begins its prompt on a new line: a last line without an end cannot be told from one with.
+    return expected[0].rstrip("\n") == got[0].rstrip("\n") and expected[1] == got[1]
