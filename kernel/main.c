@@ -190,6 +190,7 @@ void start_kernel(const struct boot_info *boot_info)
 	arch_paging_init(boot);
 	page_alloc_init();
 	slab_init();
+	arch_cache_init();
 	vmalloc_init();
 	log_init();
 	mm_init();

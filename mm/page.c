@@ -247,6 +247,7 @@ void free_pages(struct page *p, unsigned int order)
 		panic("page %#lx freed wrongly: order %u, its flags %#x, order %u, count %u\n",
 		      PFN(page_to_phys(p)), order, p->flags, p->order, refcount_read(&p->count));
 	refcount_set(&p->count, 0);
+	p->flags = 0; /* it may end up inside a larger block, and is then not looked at again */
 	if (DEBUG_CHECKS)
 		poison(p, order);
 	if (order)

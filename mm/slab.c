@@ -321,25 +321,37 @@ struct kmem_cache *kmem_cache_create(const char *name, size_t size, size_t align
 	return c;
 }
 
+/* Free the slabs that nothing is left in; the caller holds the lock. Returns the pages. */
+static u64 free_empty_slabs(struct kmem_cache *c)
+{
+	struct list_head *pos = c->with_room.next, *next;
+	u64 freed = 0;
+
+	for (; pos != &c->with_room; pos = next) {
+		struct page *slab = list_entry(pos, struct page, link);
+
+		next = pos->next;
+		if (slab->nr_present)
+			continue;
+		list_del(&slab->link);
+		c->nr_slabs--;
+		c->nr_empty--;
+		free_slab(c, slab);
+		freed += 1UL << c->order;
+	}
+	return freed;
+}
+
 u64 slab_shrink(void)
 {
 	u64 freed = 0;
 
 	for (struct kmem_cache *c = all_caches; c; c = c->next) {
-		struct page *slab, *next;
 		u64 irq = local_irq_save();
 
 		freed += flush(c, &c->cpu[this_cpu()->id], 0);
 		spin_lock(&c->lock);
-		list_for_each_entry_safe (slab, next, &c->with_room, link) {
-			if (slab->nr_present)
-				continue;
-			list_del(&slab->link);
-			c->nr_slabs--;
-			c->nr_empty--;
-			free_slab(c, slab);
-			freed += 1UL << c->order;
-		}
+		freed += free_empty_slabs(c);
 		spin_unlock(&c->lock);
 		local_irq_restore(irq);
 	}

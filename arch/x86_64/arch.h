@@ -21,6 +21,7 @@ struct ksignal;
 /* ---- bringing the machine up: called by start_kernel(), in this order ---- */
 void arch_early_init(const struct boot_info *boot); /* per-CPU area, GDT, TSS, IDT, features, FPU */
 void arch_paging_init(const struct boot_info *boot); /* final kernel tables: W^X image, direct map, page array */
+void arch_cache_init(void);			  /* slab caches of the architecture's own */
 void arch_irq_init(void);			  /* ACPI, APICs or 8259 */
 void arch_time_init(void);			  /* clock source and the per-CPU one-shot timer */
 

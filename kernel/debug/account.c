@@ -17,6 +17,7 @@ void account_take(struct account *a)
 {
 	u64 held = 0;
 
+	leave_borrowed_mm();
 	drain_kernel_stacks();
 	slab_shrink();
 	/* Pages of half-empty slabs count as free: which slab a live object happens to keep is no

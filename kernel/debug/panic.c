@@ -92,15 +92,33 @@ static void __noreturn panic_end(const struct pt_regs *regs)
 	arch_panic_halt();
 }
 
+/* The registers as they are at the call of panic(): those that a call preserves, which are the ones
+ * that still tell. */
+#define CAPTURE_REGS(r)                                                                               \
+	do {                                                                                          \
+		__asm__ volatile(                                                                     \
+			"mov %%rbx, %0; mov %%r12, %1; mov %%r13, %2; mov %%r14, %3; mov %%r15, %4; " \
+			"pushfq; popq %5"                                                             \
+			: "=m"((r)->rbx), "=m"((r)->r12), "=m"((r)->r13), "=m"((r)->r14),             \
+			  "=m"((r)->r15), "=r"((r)->rflags));                                         \
+		(r)->rbp = *(u64 *)__builtin_frame_address(0);                                        \
+		(r)->rsp = (u64)__builtin_frame_address(0) + 16;                                      \
+		(r)->rip = (u64)__builtin_return_address(0);                                          \
+		(r)->cs = KERNEL_CS;                                                                  \
+		(r)->ss = KERNEL_DS;                                                                  \
+	} while (0)
+
 void panic(const char *fmt, ...)
 {
+	struct pt_regs regs = {0};
 	va_list ap;
 
+	CAPTURE_REGS(&regs);
 	panic_begin();
 	va_start(ap, fmt);
 	say(fmt, ap);
 	va_end(ap);
-	panic_end(NULL);
+	panic_end(&regs);
 }
 
 void panic_regs(const struct pt_regs *regs, const char *fmt, ...)

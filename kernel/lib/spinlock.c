@@ -4,6 +4,7 @@
  * from the locked add to the whole word.
  */
 #include "arch/x86_64/arch.h"
+#include "kernel/debug/debug.h"
 #include "kernel/lib/atomic.h"
 #include "kernel/lib/lock.h"
 #include "kernel/lib/log.h"
@@ -26,8 +27,8 @@ static u32 my_cpu(void)
 /* Waiting too long: which two places stand in each other's way. */
 static void report_stuck(const spinlock_t *l, const void *pc)
 {
-	panic("spinlock %p (class %u): CPU %u waits at %pS, held by CPU %d since %pS\n",
-	      (const void *)l, l->class, my_cpu(), pc, (int)READ_ONCE(l->owner_cpu) - 1,
+	panic("spinlock %p (%s): CPU %u waits at %pS, held by CPU %d since %pS\n", (const void *)l,
+	      lock_class_name(l->class), my_cpu(), pc, (int)READ_ONCE(l->owner_cpu) - 1,
 	      READ_ONCE(l->owner_pc));
 }
 
@@ -38,8 +39,8 @@ static void wait_for_turn(spinlock_t *l, u16 ticket, const void *pc)
 	while (__atomic_load_n(now_serving(l), __ATOMIC_ACQUIRE) != ticket) {
 		/* Preemption is off, so a lock owned by this CPU is owned by this very path. */
 		if (READ_ONCE(l->owner_cpu) == my_cpu() + 1)
-			panic("spinlock %p (class %u) taken twice: at %pS, and before at %pS\n",
-			      (void *)l, l->class, pc, l->owner_pc);
+			panic("spinlock %p (%s) taken twice: at %pS, and before at %pS\n",
+			      (void *)l, lock_class_name(l->class), pc, l->owner_pc);
 		cpu_relax();
 		if (!DEBUG_CHECKS || ++spins % 65536 != 0)
 			continue;
@@ -102,8 +103,8 @@ static void release(spinlock_t *l)
 {
 	if (DEBUG_CHECKS) {
 		if (READ_ONCE(l->owner_cpu) != my_cpu() + 1)
-			panic("spinlock %p (class %u) released by CPU %u, which does not hold it\n",
-			      (void *)l, l->class, my_cpu());
+			panic("spinlock %p (%s) released by CPU %u, which does not hold it\n",
+			      (void *)l, lock_class_name(l->class), my_cpu());
 		lock_order_release(l);
 	}
 	WRITE_ONCE(l->owner_cpu, 0); /* before the next owner can see its turn */

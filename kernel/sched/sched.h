@@ -57,6 +57,8 @@ void set_user_nice(struct task *p, int nice);
 int sched_set_policy(struct task *p, int policy, int rt_priority); /* 0 or -EINVAL */
 u32 task_timeslice(const struct task *p); /* ticks, from the static priority */
 void sched_yield(void);
+/* A kernel thread goes on with the tables of whoever ran before it, and so keeps a dead process's root alive. This lets go. */
+void leave_borrowed_mm(void);
 void cpu_idle(void) __noreturn;
 void init_idle(struct task *idle, struct cpu *cpu);
 char task_state_char(const struct task *p); /* as in ps: R S D T Z X */

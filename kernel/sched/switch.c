@@ -44,6 +44,21 @@ static void switch_mm(struct rq *rq, struct task *prev, struct task *next)
 	}
 }
 
+void leave_borrowed_mm(void)
+{
+	struct mm *borrowed = current->active_mm;
+	u64 flags;
+
+	if (current->mm || borrowed == &init_mm)
+		return;
+	flags = local_irq_save();
+	mm_grab(&init_mm);
+	current->active_mm = &init_mm;
+	arch_load_mm(&init_mm);
+	local_irq_restore(flags);
+	mm_drop(borrowed);
+}
+
 /* The first thing that `current` does after a switch: let go of what `prev` left behind. */
 static void finish_task_switch(struct task *prev)
 {

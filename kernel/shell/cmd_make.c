@@ -155,7 +155,7 @@ SHELL_COMMAND(exit, "make", "exit [N]", "_exit(2) with status N")
 	return 0;
 }
 
-static void tell_wait(struct puppet *p, long pid)
+void tell_wait(struct puppet *p, long pid)
 {
 	struct task *t = puppet_task(p);
 	struct mm *mm = t ? task_get_mm(t) : NULL;
@@ -243,6 +243,9 @@ SHELL_COMMAND(kill, "make", "kill SIG PID",
 	if (p == NULL)
 		return STATUS_FAILED;
 	r = call_simple(p, true, __NR_kill, (u64)pid, (u64)sig, 0, 0);
+	if (r == 0)
+		console_printf("%d: kill: sent %s to %d\n", p->pid,
+			       sig ? signal_name(sig) : "nothing", pid);
 	puppet_put(p);
 	return r < 0 && r != -ERESTARTSYS ? STATUS_FAILED : 0;
 }

@@ -16,6 +16,8 @@ static void tell_result(struct puppet *p)
 		console_printf(
 			"%d: released: its child %ld has let go of the memory; vfork returned %ld\n",
 			p->pid, p->result, p->result);
+	else if (p->order.nr == __NR_wait4 && p->result > 0)
+		tell_wait(p, p->result);
 	else
 		print_result(p, p->order.nr, p->result);
 	p->told = true;
@@ -35,25 +37,30 @@ static bool reap(pid_t pid)
 	return got > 0;
 }
 
+/* It became another program, which may have ended since. */
+static void tell_exec(const struct puppet *p, const struct task *t)
+{
+	char how[48] = "";
+
+	if (t && READ_ONCE(t->exit_state))
+		describe_end(t->exit_code, how, sizeof(how));
+	console_printf("%d: no puppet any more: it became %s%s%s\n", p->pid,
+		       t ? t->comm : "another program", *how ? ", which " : "", how);
+}
+
 static void tell_end(const struct puppet *p)
 {
-	struct task *t;
+	struct task *t = find_get_task(p->pid);
 	char how[48];
-	bool zombie;
+	bool zombie = t && READ_ONCE(t->exit_state) == TASK_ZOMBIE;
 
-	if (!p->exited) {
-		console_printf("%d: no puppet any more: it runs another program\n", p->pid);
-		return;
-	}
-	describe_end(p->exit_code, how, sizeof(how));
-	if (reap(p->pid)) {
-		console_printf("%d: %s\n", p->pid, how);
-		return;
-	}
-	t = find_get_task(p->pid);
-	zombie = t && READ_ONCE(t->exit_state) == TASK_ZOMBIE;
-	console_printf("%d: %s%s\n", p->pid, how,
-		       zombie ? "; a zombie until its parent waits" : "");
+	if (!p->exited)
+		tell_exec(p, t);
+	else if (reap(p->pid))
+		console_printf("%d: %s\n", p->pid, describe_end(p->exit_code, how, sizeof(how)));
+	else
+		console_printf("%d: %s%s\n", p->pid, describe_end(p->exit_code, how, sizeof(how)),
+			       zombie ? "; a zombie until its parent waits" : "");
 	if (t)
 		put_task(t);
 }

@@ -100,38 +100,41 @@ static const char *not_ready(const struct puppet *p, const struct task *t)
 	if (READ_ONCE(p->state) == PUPPET_GONE || t == NULL)
 		return "is gone";
 	if (READ_ONCE(t->state) == TASK_STOPPED)
-		return "is stopped; another puppet's kill SIGCONT, or `kill SIGCONT` here, continues it";
+		return "is stopped: `kill SIGCONT PID` continues it";
 	if (READ_ONCE(p->state) == PUPPET_NEW)
 		return "has not come to user mode yet";
 	return READ_ONCE(p->state) == PUPPET_IDLE ? NULL : "is busy";
 }
 
-struct puppet *puppet_ready(void)
+/* One line that says why not; false when it can. */
+static bool tell_not_ready(struct puppet *p)
 {
-	struct task *t;
-	const char *why;
+	struct task *t = puppet_task(p);
+	const char *why = not_ready(p, t);
 	char buf[24];
 
+	if (why && READ_ONCE(p->state) == PUPPET_BUSY && t->state != TASK_STOPPED)
+		shell_fail(
+			"puppet %d is blocked in %s: give the order to another one (`PID: command`)\n",
+			t->pid_nr, call_name(p->order.nr, buf, sizeof(buf)));
+	else if (why)
+		shell_fail("puppet %d %s\n", t ? t->pid_nr : p->pid, why);
+	if (t)
+		put_task(t);
+	return why != NULL;
+}
+
+struct puppet *puppet_ready(void)
+{
 	puppets_news();
 	if (selected == NULL) {
 		shell_fail("there is no puppet, and no memory for one\n");
 		return NULL;
 	}
-	t = puppet_task(selected);
-	why = not_ready(selected, t);
-	if (t)
-		put_task(t);
-	if (why == NULL) {
-		puppet_get(selected);
-		return selected;
-	}
-	if (READ_ONCE(selected->state) == PUPPET_BUSY)
-		shell_fail(
-			"puppet %d is blocked in %s: give the order to another one (`PID: command`)\n",
-			selected->pid, call_name(selected->order.nr, buf, sizeof(buf)));
-	else
-		shell_fail("puppet %d %s\n", selected->pid, why);
-	return NULL;
+	if (tell_not_ready(selected))
+		return NULL;
+	puppet_get(selected);
+	return selected;
 }
 
 static enum call_end how_it_ended(struct call *c, u64 done_before)

@@ -83,6 +83,7 @@ void puppets_news(void);
 extern struct puppet *selected; /* with a reference; NULL: none yet */
 int puppet_select(pid_t pid);
 void print_result(const struct puppet *p, long nr, long result);
+void tell_wait(struct puppet *p, long pid); /* cmd_make.c: a wait4 that found a child */
 
 /* ---- jobs.c ---- */
 /* Fresh descriptors on the console and a working directory of its own, for a kernel thread about to become a program. */

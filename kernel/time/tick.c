@@ -9,7 +9,7 @@
 #include "kernel/time/internal.h"
 #include "kernel/time/timer.h"
 
-#define SCREEN_TICKS 4 /* between two looks at the screen: 16 ms */
+#define SCREEN_TICKS 2 /* between two looks at the screen */
 
 static struct tick {
 	bool on;
@@ -35,8 +35,8 @@ void tick_stop(void)
 	u64 flags = local_irq_save();
 
 	ticks[this_cpu()->id].on = false;
-	arch_console_refresh();
 	local_irq_restore(flags);
+	arch_console_refresh();
 }
 
 u64 tick_interrupt(u64 now)

@@ -1,6 +1,7 @@
 /*
- * The cpio parser: well-formed archives, and everything that can be wrong with one. Each archive stands at the end of an
- * allocation of exactly its size, so that the address sanitizer sees one byte read too many.
+ * The cpio parser: well-formed archives, and everything that can be wrong with one. Each archive
+ * stands at the end of an allocation of exactly its size, so that the address sanitizer sees one
+ * byte read too many.
  */
 #include "tests/unit/host.h"
 
@@ -36,9 +37,9 @@ static void add(struct archive *a, struct member m)
 	char head[128];
 	size_t name_len = strlen(m.name) + 1;
 
-	sprintf(head, "%s%08x%08x%08x%08x%08x%08x%08x%08x%08x%08x%08x%08x%08x", m.magic ? m.magic : "070701", m.ino,
-		m.mode, 1, 2, m.nlink ? m.nlink : 1, 0x5f5e100, (unsigned)m.data_len, 3, 4, 5, 6,
-		(unsigned)name_len, m.check);
+	sprintf(head, "%s%08x%08x%08x%08x%08x%08x%08x%08x%08x%08x%08x%08x%08x",
+		m.magic ? m.magic : "070701", m.ino, m.mode, 1, 2, m.nlink ? m.nlink : 1, 0x5f5e100,
+		(unsigned)m.data_len, 3, 4, 5, 6, (unsigned)name_len, m.check);
 	add_raw(a, head, 110);
 	add_raw(a, m.name, name_len);
 	pad(a);
@@ -79,7 +80,8 @@ static enum cpio_result read_all(const u8 *data, size_t size, int *entries)
 		for (u32 i = 0; i < e.size; i++)
 			sum += e.data[i];
 		if (*entries > 1000)
-			abort(); /* an archive this small has no thousand members: it does not advance */
+			abort(); /* an archive this small has no thousand members: it does not
+				    advance */
 	}
 	CHECK((res == CPIO_BAD) == (r.why != NULL));
 	return res;
@@ -90,8 +92,14 @@ static void sample(struct archive *a)
 	a->size = 0;
 	add(a, (struct member){.name = ".", .mode = 0040755, .ino = 1, .nlink = 2});
 	add(a, (struct member){.name = "bin", .mode = 0040755, .ino = 2, .nlink = 2});
-	add(a, (struct member){.name = "bin/sh", .mode = 0100755, .ino = 3, .data = "#!/bin/x", .data_len = 8});
-	add(a, (struct member){.name = "./bin/ash", .mode = 0120777, .ino = 4, .data = "sh", .data_len = 2});
+	add(a, (struct member){.name = "bin/sh",
+			       .mode = 0100755,
+			       .ino = 3,
+			       .data = "#!/bin/x",
+			       .data_len = 8});
+	add(a,
+	    (struct member){
+		    .name = "./bin/ash", .mode = 0120777, .ino = 4, .data = "sh", .data_len = 2});
 	add(a, (struct member){.name = "/dev/null", .mode = 0020666, .ino = 5});
 	add_trailer(a);
 }
@@ -143,7 +151,8 @@ TEST(truncated_at_every_byte)
 		cpio_init(&r, p, size);
 		while ((res = cpio_next(&r, &e)) > 0)
 			trailer |= res == CPIO_TRAILER;
-		/* the trailer's name ends one byte before its padding does: only then may all seem well */
+		/* the trailer's name ends one byte before its padding does: only then may all seem
+		 * well */
 		CHECK(!trailer || size >= a.size - 3);
 		read_all(p, size, &n);
 		free(p);
@@ -179,8 +188,12 @@ static enum cpio_result first(struct member m, struct cpio_entry *e)
 TEST(checksums)
 {
 	struct cpio_entry e;
-	struct member m = {
-		.magic = "070702", .name = "f", .mode = 0100644, .data = "\x01\xff\x10", .data_len = 3, .check = 0x110};
+	struct member m = {.magic = "070702",
+			   .name = "f",
+			   .mode = 0100644,
+			   .data = "\x01\xff\x10",
+			   .data_len = 3,
+			   .check = 0x110};
 
 	CHECK_EQ(first(m, &e), CPIO_ENTRY);
 	m.check = 0x111;
@@ -213,7 +226,8 @@ static enum cpio_result with_field(int field, const char *digits)
 
 TEST(wild_sizes)
 {
-	static const char *const wild[] = {"ffffffff", "fffffff0", "80000000", "7fffffff", "00010000", "00002000"};
+	static const char *const wild[] = {"ffffffff", "fffffff0", "80000000",
+					   "7fffffff", "00010000", "00002000"};
 
 	for (size_t i = 0; i < ARRAY_SIZE(wild); i++) {
 		CHECK_EQ(with_field(F_FILESIZE, wild[i]), CPIO_BAD);
@@ -250,18 +264,29 @@ TEST(names)
 {
 	static const struct {
 		const char *given, *read;
-	} t[] = {{".", ""},	       {"/", ""},	     {"./", ""},	 {"./.", ""}, {"a", "a"},
-		 {"././/a", "a"},      {"..", ".."},	     {".a", ".a"},	 {"a/", "a/"}, {"", ""},
-		 {"//bin//sh", "bin//sh"}, {"...", "..."}};
+	} t[] = {{".", ""},
+		 {"/", ""},
+		 {"./", ""},
+		 {"./.", ""},
+		 {"a", "a"},
+		 {"././/a", "a"},
+		 {"..", ".."},
+		 {".a", ".a"},
+		 {"a/", "a/"},
+		 {"", ""},
+		 {"//bin//sh", "bin//sh"},
+		 {"...", "..."}};
 	struct cpio_entry e;
 
 	for (size_t i = 0; i < ARRAY_SIZE(t); i++) {
-		CHECK_EQ(first((struct member){.name = t[i].given, .mode = 0040755}, &e), CPIO_ENTRY);
+		CHECK_EQ(first((struct member){.name = t[i].given, .mode = 0040755}, &e),
+			 CPIO_ENTRY);
 		CHECK_STR(e.name, t[i].read);
 	}
 }
 
-/* Change bytes at random, mostly in headers, where they hurt: the parser may refuse, but stays inside the archive. */
+/* Change bytes at random, mostly in headers, where they hurt: the parser may refuse, but stays
+ * inside the archive. */
 TEST(random_damage)
 {
 	struct archive a;
@@ -277,9 +302,9 @@ TEST(random_damage)
 		for (u64 k = 1 + host_random_below(4); size && k > 0; k--) {
 			static const char bytes[] = "0123456789abcdefF/.\0\xff";
 
-			p[host_random_below(size)] = host_random_below(3) ?
-							     (u8)bytes[host_random_below(sizeof(bytes))] :
-							     (u8)host_random();
+			p[host_random_below(size)] =
+				host_random_below(3) ? (u8)bytes[host_random_below(sizeof(bytes))]
+						     : (u8)host_random();
 		}
 		read_all(p, size, &n);
 		free(p);

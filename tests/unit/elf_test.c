@@ -1,4 +1,5 @@
-/* The ELF parser: what a linker makes is taken, what is corrupt is refused, and nothing is read outside the tables. */
+/* The ELF parser: what a linker makes is taken, what is corrupt is refused, and nothing is read
+ * outside the tables. */
 #include "tests/unit/host.h"
 #include "kernel/elf.c"
 
@@ -22,10 +23,17 @@ static void good_file(void)
 	eh.e_phoff = sizeof(eh);
 	eh.e_phentsize = sizeof(Elf64_Phdr);
 	eh.e_phnum = 3;
-	ph[0] = (Elf64_Phdr){.p_type = PT_LOAD, .p_flags = PF_R | PF_X, .p_vaddr = 0x400000,
-			     .p_filesz = 0x3000, .p_memsz = 0x3000};
-	ph[1] = (Elf64_Phdr){.p_type = PT_LOAD, .p_flags = PF_R | PF_W, .p_vaddr = 0x404e00,
-			     .p_offset = 0x3e00, .p_filesz = 0x300, .p_memsz = 0x2000};
+	ph[0] = (Elf64_Phdr){.p_type = PT_LOAD,
+			     .p_flags = PF_R | PF_X,
+			     .p_vaddr = 0x400000,
+			     .p_filesz = 0x3000,
+			     .p_memsz = 0x3000};
+	ph[1] = (Elf64_Phdr){.p_type = PT_LOAD,
+			     .p_flags = PF_R | PF_W,
+			     .p_vaddr = 0x404e00,
+			     .p_offset = 0x3e00,
+			     .p_filesz = 0x300,
+			     .p_memsz = 0x2000};
 	ph[2] = (Elf64_Phdr){.p_type = PT_GNU_STACK, .p_flags = PF_R | PF_W};
 }
 
@@ -59,10 +67,10 @@ TEST(kinds)
 	CHECK(img.has_interp);
 }
 
-#define REFUSED(change) \
-	do { \
-		good_file(); \
-		change; \
+#define REFUSED(change)                      \
+	do {                                 \
+		good_file();                 \
+		change;                      \
 		CHECK_EQ(parse(), -ENOEXEC); \
 	} while (0)
 
@@ -84,16 +92,16 @@ TEST(corrupt_headers)
 
 TEST(corrupt_segments)
 {
-	REFUSED(ph[0].p_filesz = 0x3001);	   /* more in the file than in memory */
-	REFUSED(ph[1].p_offset = 0xf0000e00);	   /* past the end of the file */
-	REFUSED(ph[1].p_offset = ~0x1ffUL);	   /* overflows */
+	REFUSED(ph[0].p_filesz = 0x3001);     /* more in the file than in memory */
+	REFUSED(ph[1].p_offset = 0xf0000e00); /* past the end of the file */
+	REFUSED(ph[1].p_offset = ~0x1ffUL);   /* overflows */
 	REFUSED(ph[1].p_filesz = ph[1].p_memsz = ~0UL);
 	REFUSED(ph[1].p_memsz = 1UL << 60);
 	REFUSED(ph[1].p_vaddr = TASK_SIZE - 0x200);
 	REFUSED(ph[1].p_vaddr = ~0x1ffUL);
-	REFUSED(ph[1].p_vaddr = 0x404e01);	   /* does not agree with the offset */
-	REFUSED(ph[1].p_vaddr = 0x402e00);	   /* shares a page with the text */
-	REFUSED(ph[1].p_vaddr = 0x300e00);	   /* descending */
+	REFUSED(ph[1].p_vaddr = 0x404e01);              /* does not agree with the offset */
+	REFUSED(ph[1].p_vaddr = 0x402e00);              /* shares a page with the text */
+	REFUSED(ph[1].p_vaddr = 0x300e00);              /* descending */
 	REFUSED(ph[0].p_type = ph[1].p_type = PT_NOTE); /* nothing to load */
 }
 
@@ -103,8 +111,11 @@ TEST(too_many_segments)
 
 	good_file();
 	for (int i = 0; i <= ELF_MAX_SEGMENTS; i++)
-		many[i] = (Elf64_Phdr){.p_type = PT_LOAD, .p_flags = PF_X, .p_memsz = 1,
-				       .p_vaddr = 0x401100 + i * 0x1000UL, .p_offset = 0x100};
+		many[i] = (Elf64_Phdr){.p_type = PT_LOAD,
+				       .p_flags = PF_X,
+				       .p_memsz = 1,
+				       .p_vaddr = 0x401100 + i * 0x1000UL,
+				       .p_offset = 0x100};
 	eh.e_phnum = ELF_MAX_SEGMENTS;
 	CHECK_EQ(elf_parse(&eh, many, FILE_SIZE, &img), 0);
 	eh.e_phnum++;
@@ -134,7 +145,8 @@ TEST(random_damage)
 	for (int round = 0; round < 200000; round++) {
 		good_file();
 		for (u64 n = host_random_below(4); n > 0; n--) {
-			unsigned char *at = host_random() & 1 ? (unsigned char *)&eh : (unsigned char *)ph;
+			unsigned char *at =
+				host_random() & 1 ? (unsigned char *)&eh : (unsigned char *)ph;
 
 			at[host_random_below(sizeof(eh))] = (unsigned char)host_random();
 		}

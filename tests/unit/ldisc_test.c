@@ -1,4 +1,5 @@
-/* The line discipline: what a program reads, what the screen shows, which signals fly. Expected behaviour: termios(3). */
+/* The line discipline: what a program reads, what the screen shows, which signals fly. Expected
+ * behaviour: termios(3). */
 #include "tests/unit/host.h"
 
 #include "kernel/lib/bitmap.h"
@@ -43,7 +44,8 @@ static void type(const char *s)
 	while (*s)
 		ldisc_input(&ld, (u8)*s++);
 }
-/* The next read of up to n bytes as a string; "<eof>" at the end of file, "" when nothing is there. */
+/* The next read of up to n bytes as a string; "<eof>" at the end of file, "" when nothing is there.
+ */
 static const char *reads(size_t n)
 {
 	static char buf[LDISC_SIZE + 1];
@@ -387,7 +389,8 @@ TEST(random_editing_against_a_model)
 	CHECK(nlines > 1000);
 }
 
-/* Any bytes in any mode: no byte is touched outside the ring, and no more comes out than went in. */
+/* Any bytes in any mode: no byte is touched outside the ring, and no more comes out than went in.
+ */
 TEST(random_bytes_in_random_modes)
 {
 	u64 in = 0, out = 0;
@@ -409,7 +412,8 @@ TEST(random_bytes_in_random_modes)
 		in++;
 		if (host_random_below(4) == 0)
 			out += ldisc_read(&ld, buf, host_random_below(sizeof(buf)), &eof);
-		if (!CHECK(ld.head - ld.tail <= LDISC_SIZE && ld.canon_head - ld.tail <= LDISC_SIZE))
+		if (!CHECK(ld.head - ld.tail <= LDISC_SIZE &&
+			   ld.canon_head - ld.tail <= LDISC_SIZE))
 			break;
 	}
 	CHECK(out <= in);

@@ -1,4 +1,5 @@
-/* The pidmap against a naive set: an array of bool, and "the next free one behind the last" found by walking. */
+/* The pidmap against a naive set: an array of bool, and "the next free one behind the last" found
+ * by walking. */
 #include "tests/unit/host.h"
 #include "kernel/lib/bitmap.c"
 #include "kernel/pidmap.c"

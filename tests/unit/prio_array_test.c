@@ -1,4 +1,5 @@
-/* The priority array against a plain list of (priority, arrival) that is searched from the front. */
+/* The priority array against a plain list of (priority, arrival) that is searched from the front.
+ */
 #include "tests/unit/host.h"
 #include "kernel/lib/bitmap.c"
 #include "kernel/sched/prio_array.h"

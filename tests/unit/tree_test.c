@@ -721,6 +721,141 @@ TEST(fork_shares_as_deep_as_asked)
 	}
 }
 
+/* ---- each operation, failing at its first allocation, its second, and so on until it succeeds
+ * ---- */
+
+static const u32 first = CLUSTER_PAGES, middle = CLUSTER_PAGES + 4;
+
+static long op_unmap(struct space *s)
+{
+	return mm_unmap(s->mm, page_addr(middle), 8 * PAGE_SIZE);
+}
+static long op_replace(struct space *s)
+{
+	return mm_map(s->mm, page_addr(middle), 8 * PAGE_SIZE, AREA_READ, objects[0], 0, MM_FIXED);
+}
+static long op_protect(struct space *s)
+{
+	return mm_protect(s->mm, page_addr(middle), 8 * PAGE_SIZE, AREA_READ);
+}
+static long op_discard(struct space *s)
+{
+	return mm_discard(s->mm, page_addr(middle), 8 * PAGE_SIZE);
+}
+static long op_move(struct space *s)
+{
+	return mm_remap(s->mm, page_addr(middle), 8 * PAGE_SIZE, 8 * PAGE_SIZE, 3,
+			page_addr(4 * CLUSTER_PAGES + 4));
+}
+static long op_move_and_grow(struct space *s)
+{
+	return mm_remap(s->mm, page_addr(middle), 8 * PAGE_SIZE, 9 * PAGE_SIZE, 1, 0);
+}
+static long op_write(struct space *s)
+{
+	return mm_fault(s->mm, page_addr(middle), ACCESS_WRITE) == FAULT_OOM ? -ENOMEM : 0;
+}
+static long op_fork(struct space *s)
+{
+	struct mm *twin = mm_clone(s->mm);
+
+	if (!twin)
+		return -ENOMEM;
+	mm_put(twin);
+	return 0;
+}
+static long op_brk(struct space *s)
+{
+	/* A heap right above what is there, so that failing to grow it changes nothing. */
+	s->mm->start_brk = s->mm->brk = page_addr(first + 15) + PAGE_SIZE;
+	if (mm_brk(s->mm, s->mm->brk + PAGE_SIZE) == s->mm->start_brk)
+		return -ENOMEM;
+	return mm_unmap(s->mm, s->mm->start_brk, PAGE_SIZE);
+}
+
+/* Two spaces that share all their tables; 16 pages across two leaf tables, all written. */
+static void make_twins(int share)
+{
+	struct space *s = &spaces[0];
+
+	do_create(s);
+	CHECK_EQ(mm_map(s->mm, page_addr(first), 16 * PAGE_SIZE, AREA_READ | AREA_WRITE, NULL, 0,
+			MM_FIXED),
+		 page_addr(first));
+	for (u32 i = first; i < first + 16; i++) {
+		s->page[i] = (struct model_page){
+			.mapped = true, .flags = AREA_READ | AREA_WRITE, .obj = -1};
+		access_page(s, i, true);
+	}
+	fork_share = share;
+	spaces[1].mm = mm_clone(s->mm);
+	memcpy(spaces[1].page, s->page, sizeof(s->page));
+	memset(spaces[1].tlb, 0, sizeof(spaces[1].tlb));
+}
+
+/* Returns how many allocations the operation made. */
+static u32 walk_failures(long (*op)(struct space *), int share)
+{
+	for (u32 n = 1;; n++) {
+		long ret;
+
+		make_twins(share);
+		failed = false;
+		fail_countdown = n;
+		ret = op(&spaces[0]);
+		fail_countdown = 0;
+		if (failed) {
+			CHECK_EQ(ret, -ENOMEM);
+			check_everything();
+			for (u32 i = first; i < first + 16; i++)
+				access_page(&spaces[0], i, false);
+		} else {
+			CHECK(ret >= 0);
+			check_counts();
+		}
+		for (u32 i = first; i < first + 16; i++)
+			access_page(&spaces[1], i, false);
+		do_exit(&spaces[0]);
+		do_exit(&spaces[1]);
+		if (!failed || host_failures)
+			return n - 1;
+	}
+}
+
+TEST(every_point_of_failure)
+{
+	static const struct {
+		const char *name;
+		long (*op)(struct space *);
+		u32 at_least; /* allocations with the whole tree shared: a path to each of two leaf
+				 tables, … */
+	} ops[] = {
+		{"unmap", op_unmap, 4},
+		{"replace", op_replace, 4 + 1},
+		{"protect", op_protect, 4 + 1},
+		{"discard", op_discard, 4},
+		{"move", op_move, 4 + 1},
+		{"move and grow", op_move_and_grow, 4 + 1},
+		{"write", op_write, 3 + 1},
+		{"fork", op_fork, 2},
+		{"brk", op_brk, 1},
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(ops); i++) {
+		for (int share = SHARE_PAGES; share <= SHARE_TREE; share++) {
+			u32 n;
+
+			set_up();
+			n = walk_failures(ops[i].op, share);
+			if (share == SHARE_TREE && !CHECK(n >= ops[i].at_least))
+				printf("# %s: %u allocations\n", ops[i].name, n);
+			if (host_failures)
+				printf("# %s, share %d\n", ops[i].name, share);
+			tear_down();
+		}
+	}
+}
+
 /* What MAP_SHARED maps stays writable through fork when the tables are copied: no fault is due. */
 TEST(shared_pages_keep_their_bit)
 {

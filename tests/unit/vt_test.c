@@ -62,6 +62,17 @@ TEST(text_and_newline)
 	CHECK_CURSOR(2, 5);
 }
 
+TEST(bare_newline_only_moves_down)
+{
+	fresh();
+	vt.newlines = false;
+	say("one\ntwo\r\nthree");
+	CHECK_STR(row(1), "   two");
+	CHECK_STR(row(2), "three");
+	say("\033Ex");
+	CHECK_STR(row(3), "x");
+}
+
 TEST(scrolls_at_the_bottom)
 {
 	fresh();

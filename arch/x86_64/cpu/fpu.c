@@ -93,15 +93,15 @@ void fpu_init(void)
 		enable_xsave();
 }
 
+void arch_cache_init(void)
+{
+	fpu_cache = kmem_cache_create("fpu", image_size, 64);
+}
+
 void *fpu_alloc(void)
 {
-	void *image;
+	void *image = kmem_cache_alloc(fpu_cache);
 
-	/* The first caller is the boot's first fork, alone on the machine: memory was not yet there
-	 * in fpu_init(). */
-	if (!fpu_cache)
-		fpu_cache = kmem_cache_create("fpu", image_size, 64);
-	image = kmem_cache_alloc(fpu_cache);
 	if (image)
 		init_image(image);
 	return image;

@@ -21,6 +21,9 @@
 static spinlock_t lock = SPINLOCK_INIT(LOCK_CONSOLE); /* the devices and all of their state */
 static bool refresh_later;
 
+#define EVERYTHING      ~0U
+#define CELLS_PER_SLICE 1024
+
 /*
  * Output must come out of any context, also of a fault inside this very code, and while another CPU
  * has died with the lock: then go on without. What may be garbled is better than what is never
@@ -75,7 +78,7 @@ static void write_devices(const char *s, size_t n, bool newlines)
 	serial_write(s, n, newlines);
 	screen_write(s, n, newlines);
 	if (!refresh_later)
-		screen_refresh();
+		screen_refresh(EVERYTHING);
 	console_unlock(flags);
 }
 
@@ -89,13 +92,22 @@ void arch_console_write_raw(const char *s, size_t n)
 	write_devices(s, n, false);
 }
 
+/* In slices: interrupts are off while one is drawn, and a serial port that nobody attends for a
+ * millisecond loses what it received. An interrupt handler draws one slice only, the next tick goes
+ * on. */
 void arch_console_refresh(void)
 {
-	u64 flags = console_lock();
+	bool more = true;
 
-	refresh_later = true;
-	screen_refresh();
-	console_unlock(flags);
+	while (more) {
+		u64 flags = console_lock();
+
+		refresh_later = true;
+		more = screen_refresh(CELLS_PER_SLICE);
+		console_unlock(flags);
+		if (!irqs_enabled())
+			break;
+	}
 }
 
 void arch_console_flush(void)
@@ -104,7 +116,7 @@ void arch_console_flush(void)
 
 	refresh_later = false; /* what comes now may be the last */
 	serial_flush();
-	screen_refresh();
+	screen_refresh(EVERYTHING);
 	console_unlock(flags);
 }
 

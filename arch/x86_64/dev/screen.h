@@ -22,4 +22,5 @@ void screen_init(const struct boot_framebuffer *fb);
 const struct screen_ops *screen_device(void);
 /* Into the terminal; drawn by the next refresh. newlines: \n also goes to the first column. */
 void screen_write(const char *s, size_t n, bool newlines);
-void screen_refresh(void);
+/* Draw what changed, but not many more cells than that. True when there is more to do. */
+bool screen_refresh(u32 cells_at_once);

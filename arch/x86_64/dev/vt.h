@@ -38,7 +38,7 @@ struct vt {
 	struct vt_cursor cur, saved;
 	u32 top, bottom; /* scroll region: rows top … bottom - 1 */
 	bool cursor_visible, autowrap;
-	bool newlines; /* \n also returns to the first column; on after vt_init() */
+	bool newlines;            /* \n also returns to the first column; on after vt_init() */
 	u32 dirty_from, dirty_to; /* rows changed since vt_clean(): [from, to) */
 
 	/* the parser */

@@ -1,0 +1,227 @@
+/*
+ * The page allocator on a machine made up here: the boot map's edge cases, then random allocations
+ * against a bitmap that knows only which pages are taken.
+ */
+#define MM_HOST_REAL_ALLOCATOR
+#define ARENA_PAGES 4096 /* 16 MiB */
+#include "tests/unit/mm_host.h"
+
+#include "kernel/lib/fault.h"
+
+bool fault_hit(struct fault_site *site)
+{
+	(void)site;
+	return false;
+}
+
+#include "mm/early.c"
+#undef MAX_RANGES
+#include "mm/page.c"
+
+#define MIB (1UL << 20)
+
+/* Whose each page is: 0 not RAM or reserved, 1 free, 2 allocated. */
+static u8 owner[ARENA_PAGES];
+
+static void mark(phys_addr_t start, phys_addr_t end, u8 what)
+{
+	for (u64 pfn = start / PAGE_SIZE; pfn < end / PAGE_SIZE; pfn++)
+		owner[pfn] = what;
+}
+
+static u64 count(u8 what)
+{
+	u64 n = 0;
+
+	for (u32 pfn = 0; pfn < ARENA_PAGES; pfn++)
+		n += owner[pfn] == what;
+	return n;
+}
+
+static void forget_machine(void)
+{
+	nr_ranges = nr_ram = 0;
+	total_pages = 0;
+	memset(owner, 0, sizeof(owner));
+	memset(arena_pages, 0, sizeof(arena_pages));
+	memset(cpu_pages, 0, sizeof(cpu_pages));
+	memset(zones, 0, sizeof(zones));
+}
+
+/* A map with everything that maps are known to do wrong, and the truth of it in `owner`. */
+static void boot_machine(void)
+{
+	static struct boot_info info;
+
+	forget_machine();
+	info = (struct boot_info){
+		.nr_ranges = 6,
+		.ranges =
+			{
+				/* unsorted, overlapping, touching, and not whole pages */
+				{8 * MIB, 16 * MIB - 100, BOOT_RAM},
+				{0, 0x9fc00, BOOT_RAM},
+				{1 * MIB, 6 * MIB, BOOT_RAM},
+				{5 * MIB, 8 * MIB, BOOT_RAM},
+				{12 * MIB + 1, 12 * MIB + 2, BOOT_RESERVED}, /* one byte */
+				{0xf0000, 1 * MIB, BOOT_RESERVED},
+			},
+		.kernel_start = 2 * MIB,
+		.kernel_end = 3 * MIB + 5,
+		.nr_modules = 1,
+		.modules = {{7 * MIB - 1, 7 * MIB + 1, "initrd"}},
+		.info_start = 4 * MIB,
+		.info_end = 4 * MIB + 8,
+		.symbols = {.symtab = 9 * MIB,
+			    .symtab_size = 1,
+			    .strtab = 10 * MIB,
+			    .strtab_size = 4097},
+	};
+	early_mm_init(&info);
+	mark(64 * 1024, 0x9f000, 1);
+	mark(1 * MIB, 16 * MIB - PAGE_SIZE, 1);
+	mark(2 * MIB, 3 * MIB + PAGE_SIZE, 0);
+	mark(7 * MIB - PAGE_SIZE, 7 * MIB + PAGE_SIZE, 0);
+	mark(4 * MIB, 4 * MIB + PAGE_SIZE, 0);
+	mark(9 * MIB, 9 * MIB + PAGE_SIZE, 0);
+	mark(10 * MIB, 10 * MIB + 2 * PAGE_SIZE, 0);
+	mark(12 * MIB, 12 * MIB + PAGE_SIZE, 0);
+}
+
+static void check_blocks(void)
+{
+	u64 blocks[MAX_ORDER + 1], pages = 0;
+
+	free_blocks(blocks);
+	for (int order = 0; order <= MAX_ORDER; order++)
+		pages += blocks[order] << order;
+	for (int i = 0; i < MAX_CPUS; i++)
+		pages += cpu_pages[i].nr;
+	CHECK_EQ(pages, count(1));
+	CHECK_EQ(nr_free_pages(), count(1));
+}
+
+/* Every page that is free can be had, once, and nothing else. */
+TEST(boot_map)
+{
+	struct page *p;
+
+	boot_machine();
+	page_alloc_init();
+	check_blocks();
+	CHECK_EQ(nr_total_pages(), count(1));
+	while ((p = alloc_page(0))) {
+		if (!CHECK_EQ(owner[p - arena_pages], 1))
+			return;
+		owner[p - arena_pages] = 2;
+	}
+	CHECK_EQ(count(1), 0);
+	CHECK_EQ(nr_free_pages(), 0);
+}
+
+TEST(early_memory_is_zeroed_and_never_handed_out)
+{
+	boot_machine();
+	memset(arena, 0xff, sizeof(arena));
+	for (int i = 0; i < 20; i++) {
+		size_t size = 1 + host_random_below(40000);
+		size_t align = PAGE_SIZE << host_random_below(6);
+		phys_addr_t pa = early_alloc(size, align);
+
+		CHECK_EQ(pa % align, 0);
+		for (size_t n = 0; n < size; n++)
+			if (arena[pa + n])
+				CHECK(!"zeroed");
+		for (u64 at = pa; at < pa + size; at += PAGE_SIZE) {
+			CHECK_EQ(owner[at / PAGE_SIZE], 1);
+			owner[at / PAGE_SIZE] = 0;
+		}
+	}
+	page_alloc_init();
+	check_blocks();
+}
+
+/* Pages that come back grow together again, into as large blocks as before. */
+TEST(random_allocations)
+{
+	static struct {
+		struct page *p;
+		unsigned int order;
+	} held[600];
+	u64 before[MAX_ORDER + 1], after[MAX_ORDER + 1];
+
+	boot_machine();
+	page_alloc_init();
+	free_blocks(before);
+	for (int step = 0; step < 40000; step++) {
+		int i = host_random_below(ARRAY_SIZE(held));
+		unsigned int order = host_random_below(2) ? 0 : host_random_below(MAX_ORDER + 1);
+
+		if (held[i].p) {
+			free_pages(held[i].p, held[i].order);
+			mark(page_to_phys(held[i].p),
+			     page_to_phys(held[i].p) + (PAGE_SIZE << held[i].order), 1);
+			held[i].p = NULL;
+		} else if ((held[i].p = alloc_pages(order, host_random_below(4)))) {
+			u64 pfn = held[i].p - arena_pages;
+
+			held[i].order = order;
+			CHECK_EQ(refcount_read(&held[i].p->count), 1);
+			CHECK_EQ(pfn & ((1UL << order) - 1), 0);
+			for (u64 n = pfn; n < pfn + (1UL << order); n++) {
+				CHECK_EQ(owner[n], 1);
+				if (n > pfn) /* slabs mark these, and must find them bare */
+					CHECK_EQ(arena_pages[n].flags, 0);
+			}
+			mark(pfn * PAGE_SIZE, (pfn + (1UL << order)) * PAGE_SIZE, 2);
+			memset(page_to_virt(held[i].p), 0x77, PAGE_SIZE << order);
+		}
+		if (step % 64 == 0)
+			check_blocks();
+		if (host_failures)
+			return;
+	}
+	for (size_t i = 0; i < ARRAY_SIZE(held); i++)
+		if (held[i].p) {
+			free_pages(held[i].p, held[i].order);
+			mark(page_to_phys(held[i].p),
+			     page_to_phys(held[i].p) + (PAGE_SIZE << held[i].order), 1);
+			held[i].p = NULL;
+		}
+	check_blocks();
+	while (cpu_pages[0].nr)
+		give_block(pop_page(&cpu_pages[0]), 0);
+	free_blocks(after);
+	for (int order = 0; order <= MAX_ORDER; order++)
+		CHECK_EQ(after[order], before[order]);
+}
+
+/* An order that nothing free has leaves everything as it is; zeroed pages are zeroed. */
+TEST(exhaustion_and_zeroing)
+{
+	struct page *big[8], *p;
+	int n = 0;
+
+	boot_machine();
+	page_alloc_init();
+	CHECK(!alloc_pages(MAX_ORDER + 1, 0));
+	while (n < 8 && (big[n] = alloc_pages(MAX_ORDER, 0)))
+		n++;
+	CHECK_EQ(n, 0); /* no 4 MiB of this machine are whole */
+	while (n < 8 && (big[n] = alloc_pages(MAX_ORDER - 2, 0)))
+		n++;
+	CHECK(n > 0 && n < 8);
+	while (n--)
+		free_pages(big[n], MAX_ORDER - 2);
+	check_blocks();
+	p = alloc_page(0);
+	memset(page_to_virt(p), 0xff, PAGE_SIZE);
+	put_page(p);
+	for (int i = 0; i < 4000 && (p = alloc_page(ALLOC_ZERO)); i++) {
+		const char *byte = page_to_virt(p);
+
+		CHECK(!byte[0] && !memcmp(byte, byte + 1, PAGE_SIZE - 1));
+	}
+}
+
+TEST_MAIN
