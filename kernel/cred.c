@@ -9,7 +9,7 @@
 
 static struct user root_user = {.count = REFCOUNT_INIT(1), .processes = ATOMIC_INIT(1)};
 static struct user *user_hash[USER_HASH] = {&root_user}; /* user_lock */
-static spinlock_t user_lock = SPINLOCK_INIT(LOCK_FS);
+static spinlock_t user_lock = SPINLOCK_INIT(LOCK_USER);
 static struct kmem_cache *user_cache, *cred_cache;
 
 /* Root's; the count never falls to zero, for it is not from the cache. */
@@ -25,10 +25,11 @@ void cred_init(void)
 static struct user *get_user_struct(uid_t uid)
 {
 	struct user *fresh = kmem_cache_zalloc(user_cache), *u;
+	u64 flags;
 
 	if (!fresh)
 		return NULL;
-	spin_lock(&user_lock);
+	flags = spin_lock_irqsave(&user_lock);
 	for (u = user_hash[uid % USER_HASH]; u && u->uid != uid; u = u->next)
 		;
 	if (u) {
@@ -41,7 +42,7 @@ static struct user *get_user_struct(uid_t uid)
 		u->next = user_hash[uid % USER_HASH];
 		user_hash[uid % USER_HASH] = u;
 	}
-	spin_unlock(&user_lock);
+	spin_unlock_irqrestore(&user_lock, flags);
 	if (fresh)
 		kmem_cache_free(user_cache, fresh);
 	return u;
@@ -49,17 +50,17 @@ static struct user *get_user_struct(uid_t uid)
 
 void put_user_struct(struct user *u)
 {
+	u64 flags = spin_lock_irqsave(&user_lock);
 	struct user **link;
 
-	spin_lock(&user_lock);
 	if (!refcount_dec_and_test(&u->count)) {
-		spin_unlock(&user_lock);
+		spin_unlock_irqrestore(&user_lock, flags);
 		return;
 	}
 	for (link = &user_hash[u->uid % USER_HASH]; *link != u; link = &(*link)->next)
 		;
 	*link = u->next;
-	spin_unlock(&user_lock);
+	spin_unlock_irqrestore(&user_lock, flags);
 	kmem_cache_free(user_cache, u);
 }
 

@@ -510,11 +510,14 @@ static int de_thread(struct task *p)
 void exec_adopt_mm(struct mm *mm)
 {
 	struct mm *old = current->mm, *borrowed = old ? NULL : current->active_mm;
-	u64 flags = local_irq_save();
+	u64 flags;
 
+	spin_lock(&tasklist_lock); /* others look at our mm under it */
+	flags = local_irq_save();
 	current->mm = current->active_mm = mm;
 	arch_load_mm(mm);
 	local_irq_restore(flags);
+	spin_unlock(&tasklist_lock);
 	if (old)
 		mm_put(old);
 	if (borrowed)

@@ -159,10 +159,12 @@ static void exit_mm(struct task *p)
 	mm_release(p);
 	/* The CPU still has these tables loaded: keep the root until the next task has its own. */
 	mm_grab(mm);
+	spin_lock(&tasklist_lock); /* others look at p->mm under it */
 	flags = local_irq_save();
 	p->mm = NULL;
 	p->active_mm = mm;
 	local_irq_restore(flags);
+	spin_unlock(&tasklist_lock);
 	mm_put(mm);
 }
 

@@ -14,7 +14,7 @@ struct kthread_request {
 	struct completion done;
 };
 
-static spinlock_t requests_lock = SPINLOCK_INIT(LOCK_FILES);
+static spinlock_t requests_lock = SPINLOCK_INIT(LOCK_KTHREAD);
 static struct list_head requests = LIST_HEAD_INIT(requests); /* requests_lock */
 static struct wait_queue requests_wait = WAIT_QUEUE_INIT(requests_wait);
 static struct wait_queue exit_wait = WAIT_QUEUE_INIT(exit_wait);

@@ -7,14 +7,13 @@
 #include "mm/slab.h"
 #include "mm/vmalloc.h"
 
-/* How much its death would free: its areas are an upper bound that costs no walk of its tables. */
+/* How much its death would free. Its areas are an upper bound that costs no walk of its tables. Caller holds tasklist_lock, which
+ * keeps a task that has not exited in the tree, and p->mm with it (exit_mm()). */
 static u64 badness(const struct task *p)
 {
-	u64 pages = 0;
+	const struct mm *mm = READ_ONCE(p->mm);
 
-	if (p->mm && !(p->flags & PF_KTHREAD))
-		pages = p->mm->nr_mapped + 1;
-	return pages;
+	return mm && !(p->flags & PF_KTHREAD) ? mm->nr_mapped + 1 : 0;
 }
 
 /* The leader with the most memory, with a reference. `dying`: somebody was killed already and has not gone yet. */
@@ -31,7 +30,6 @@ static struct task *choose_victim(bool *dying)
 
 		if ((p->flags & PF_OOM_VICTIM) && p->mm)
 			*dying = true;
-		/* p->mm cannot go while we look: exit clears it with preemption possible, so hold the task's own mm. */
 		points = p->exit_state ? 0 : badness(p);
 		if (points > most) {
 			most = points;
@@ -46,14 +44,20 @@ static struct task *choose_victim(bool *dying)
 
 static void kill_victim(struct task *victim)
 {
-	pr_err("out of memory: killed pid %d (%s), %lu pages mapped, %lu pages free\n",
-	       victim->pid_nr, victim->comm, badness(victim), nr_free_pages());
-	trace_oom_kill(victim);
+	u64 pages;
+
 	spin_lock(&tasklist_lock);
+	pages = badness(victim);
 	victim->flags |= PF_OOM_VICTIM;
 	send_signal(SIGKILL, NULL, victim, true);
 	spin_unlock(&tasklist_lock);
+	pr_err("out of memory: killed pid %d (%s), which had mapped %lu pages; %lu pages are free\n",
+	       victim->pid_nr, victim->comm, pages, nr_free_pages());
+	trace_oom_kill(victim);
 }
+
+/* With this many pages free a failed allocation was bad luck, or an injected fault: trying again will do. */
+#define ENOUGH_PAGES 64
 
 void out_of_memory(void)
 {
@@ -62,6 +66,8 @@ void out_of_memory(void)
 
 	drain_kernel_stacks();
 	slab_shrink();
+	if (nr_free_pages() > ENOUGH_PAGES)
+		return;
 	victim = choose_victim(&dying);
 	if (victim && !dying)
 		kill_victim(victim);

@@ -31,7 +31,8 @@ struct zone {
 static struct zone zones[NR_ZONES];
 
 /* Single pages are most of the traffic: page tables, user pages. They come and go in batches. */
-#define CPU_PAGES_BATCH 16
+#define CPU_PAGES_ORDER 4
+#define CPU_PAGES_BATCH (1 << CPU_PAGES_ORDER)
 #define CPU_PAGES_MAX   64
 struct cpu_pages {
 	struct list_head *first; /* page.link.next chains them, ends with NULL */
@@ -157,10 +158,14 @@ static void push_page(struct cpu_pages *c, struct page *p)
 	c->nr++;
 }
 
+/* One block for the whole batch when there is one, else what can be had. */
 static void refill(struct cpu_pages *c)
 {
-	struct page *p;
+	struct page *p = take_block(CPU_PAGES_ORDER, 0);
 
+	if (p)
+		for (int i = CPU_PAGES_BATCH; i-- > 0;)
+			push_page(c, p + i);
 	while (c->nr < CPU_PAGES_BATCH && (p = take_block(0, 0)))
 		push_page(c, p);
 }

@@ -30,7 +30,7 @@ struct page {
 	u32 flags;
 	u8 order;	/* of a free or allocated block, in its head */
 	u8 level;	/* PG_TABLE: 1 … 4 */
-	u16 spare;
+	u16 spare;	/* PG_SLAB: objects cut so far */
 	u32 nr_present; /* PG_TABLE: present entries (user half of a root) */
 	union {
 		struct list_head link; /* buddy: free list. slab: partial or full list */

@@ -2,9 +2,9 @@
  * Slab caches: objects of one size, cut from blocks of pages ("slabs"), and kmalloc() on top.
  *
  * The head page of a slab describes it: owner = the cache, index = the first free object (free
- * objects are chained through themselves), nr_present = objects that left it, link = the cache's
- * list of slabs with room. Every other page of the slab has owner = the head page, so any address
- * leads to its slab.
+ * objects are chained through themselves), spare = objects cut so far (a new slab is not chained up
+ * beforehand), nr_present = objects that left it, link = the cache's list of slabs with room. Every
+ * other page of the slab has owner = the head page, so any address leads to its slab.
  *
  * In front of the slabs each CPU has a short chain of free objects that it takes from and gives to
  * with interrupts off and no lock. It is filled and emptied in batches.
@@ -109,8 +109,6 @@ static struct page *slab_of(const void *obj)
 static struct page *new_slab(struct kmem_cache *c)
 {
 	struct page *slab = alloc_pages(c->order, 0);
-	char *base;
-	void *first = NULL;
 
 	if (!slab)
 		return NULL;
@@ -118,18 +116,10 @@ static struct page *new_slab(struct kmem_cache *c)
 		slab[i].flags |= PG_SLAB;
 		slab[i].owner = slab;
 	}
-	base = page_to_virt(slab);
-	for (int i = c->per_slab - 1; i >= 0; i--) {
-		void *obj = base + (size_t)i * c->slot;
-
-		if (DEBUG_CHECKS)
-			mark_free(c, obj);
-		*link_of(c, obj) = first;
-		first = obj;
-	}
 	slab->flags |= PG_HEAD;
 	slab->owner = c;
-	slab->index = (u64)first;
+	slab->index = 0;
+	slab->spare = 0;
 	slab->nr_present = 0;
 	return slab;
 }
@@ -148,15 +138,33 @@ static void add_slab(struct kmem_cache *c, struct page *slab)
 	c->nr_empty++;
 }
 
+static bool has_room(const struct kmem_cache *c, const struct page *slab)
+{
+	return slab->index || slab->spare < c->per_slab;
+}
+
+/* One more object from the part of a slab that was never used. */
+static void *cut_object(const struct kmem_cache *c, struct page *slab)
+{
+	void *obj = (char *)page_to_virt(slab) + (size_t)slab->spare++ * c->slot;
+
+	if (DEBUG_CHECKS)
+		mark_free(c, obj);
+	return obj;
+}
+
 static void *take_from_slab(struct kmem_cache *c)
 {
 	struct page *slab = list_first_entry(&c->with_room, struct page, link);
 	void *obj = (void *)slab->index;
 
-	slab->index = (u64)*link_of(c, obj);
+	if (obj)
+		slab->index = (u64)*link_of(c, obj);
+	else
+		obj = cut_object(c, slab);
 	if (slab->nr_present++ == 0)
 		c->nr_empty--;
-	if (!slab->index)
+	if (!has_room(c, slab))
 		list_del(&slab->link);
 	c->nr_out++;
 	return obj;
@@ -167,7 +175,7 @@ static struct page *give_to_slab(struct kmem_cache *c, void *obj)
 {
 	struct page *slab = slab_of(obj);
 
-	if (!slab->index)
+	if (!has_room(c, slab))
 		list_add(&slab->link, &c->with_room);
 	*link_of(c, obj) = (void *)slab->index;
 	slab->index = (u64)obj;

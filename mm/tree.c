@@ -30,6 +30,7 @@
 #include <asm/errno.h>
 
 #include "kernel/lib/log.h"
+#include "kernel/lib/string.h"
 #include "kernel/trace/trace.h"
 
 /* ---- entries and tables ---- */
@@ -66,18 +67,22 @@ static u64 entry_start(u64 addr, int level, unsigned int i)
 	return ALIGN_DOWN(addr, pt_span(level + 1)) + i * pt_span(level);
 }
 
-static struct page *new_table(int level)
+/* What struct page says of a table that has nothing in it yet. */
+static struct page *init_table(struct page *t, int level)
 {
-	struct page *t = alloc_page(ALLOC_ZERO);
-
-	if (!t)
-		return NULL;
 	t->flags |= PG_TABLE;
 	t->level = level;
 	t->nr_present = 0;
 	t->used = 0;
 	spin_lock_init(&t->lock, LOCK_TABLE);
 	return t;
+}
+
+static struct page *new_table(int level)
+{
+	struct page *t = alloc_page(ALLOC_ZERO);
+
+	return t ? init_table(t, level) : NULL;
 }
 
 /* Change one entry of an owned table, and keep its occupancy true. */
@@ -126,12 +131,13 @@ static unsigned int next_used(const struct page *table, unsigned int from, unsig
 
 bool tree_create(struct mm *mm)
 {
-	struct page *root = new_table(PT_LEVELS);
+	struct page *root = alloc_page(0);
 
 	if (!root)
 		return false;
-	mm->root = entries_of(root);
-	arch_init_root(mm->root);
+	mm->root = entries_of(init_table(root, PT_LEVELS));
+	memset(mm->root, 0, USER_ROOT_ENTRIES * sizeof(pte_t));
+	arch_init_root(mm->root); /* fills the other half */
 	return true;
 }
 

@@ -1,7 +1,4 @@
-/*
- * struct io: the memory that a read fills or a write empties, in one or many segments, of a program or of the
- * kernel itself. Each function returns how many bytes it moved: fewer than asked means a bad address.
- */
+/* Moving bytes between the kernel and whoever called it: see io.h. */
 #include "kernel/fs/vfs.h"
 
 void io_init_kernel(struct io *io, struct iovec *one, void *buf, size_t n)

@@ -1,30 +1,23 @@
 /*
- * Pipes and FIFOs: pipe(7).
- *
- * The buffer is a ring of page slots; positions count bytes ever written and read, and a slot gets its page when the
- * first byte goes in and loses it when the last comes out. An empty pipe keeps the page it would write to next, so that
- * passing single bytes back and forth allocates nothing, and a pipe that was never used holds none.
+ * Pipes and FIFOs: pipe(7), fifo(7). The buffer itself is in pipe_ring.c; here are the ends, and who waits for whom.
  *
  * Fields are changed under pipe->lock; poll reads them without it.
  */
+#include "kernel/fs/pipe_ring.h"
 #include "kernel/fs/vfs.h"
 #include "kernel/signal.h"
 #include "kernel/sys/syscall.h"
 #include "kernel/task.h"
 #include "mm/slab.h"
 
-#define PIPE_SLOTS     16 /* 64 KiB */
 #define PIPE_MAX_SLOTS 256
 
 struct pipe {
 	struct mutex lock; /* LOCK_PIPE: all below */
-	u64 head, tail;	   /* bytes written and read: head - tail are in the buffer */
-	u32 nr_slots;	   /* a power of two */
+	struct ring ring;
 	u32 readers, writers;
 	u64 reader_opens, writer_opens; /* ever: a FIFO's open() waits for the other side to have been there */
 	struct wait_queue read_wait, write_wait;
-	struct page **slots;
-	struct page *few[PIPE_SLOTS];
 };
 
 static struct kmem_cache *pipe_cache;
@@ -43,101 +36,14 @@ static struct pipe *pipe_create(void)
 	mutex_init(&p->lock, LOCK_PIPE);
 	wait_queue_init(&p->read_wait);
 	wait_queue_init(&p->write_wait);
-	p->nr_slots = PIPE_SLOTS;
-	p->slots = p->few;
+	ring_init(&p->ring);
 	return p;
-}
-
-static void drop_pages(struct pipe *p)
-{
-	for (u32 i = 0; i < p->nr_slots; i++) {
-		if (p->slots[i])
-			put_page(p->slots[i]);
-		p->slots[i] = NULL;
-	}
 }
 
 void pipe_free(struct pipe *p)
 {
-	drop_pages(p);
-	if (p->slots != p->few)
-		kfree(p->slots);
+	ring_free(&p->ring);
 	kmem_cache_free(pipe_cache, p);
-}
-
-/* The tail first: without the lock, data that came in between must not look like less than nothing. */
-static u64 pipe_used(const struct pipe *p)
-{
-	u64 tail = READ_ONCE(p->tail);
-
-	return READ_ONCE(p->head) - tail;
-}
-
-static u64 pipe_room(const struct pipe *p)
-{
-	return p->nr_slots * PAGE_SIZE - pipe_used(p);
-}
-
-static struct page **slot_of(const struct pipe *p, u64 pos)
-{
-	return &p->slots[(pos >> PAGE_SHIFT) & (p->nr_slots - 1)];
-}
-
-/* ---- moving bytes; the lock is held ---- */
-
-/* The page at the front was read to its end: the next to be written may have it. */
-static void drop_front(struct pipe *p, u64 pos)
-{
-	struct page **slot = slot_of(p, pos), **next = slot_of(p, p->head);
-
-	if (p->head == p->tail && !*next)
-		*next = *slot;
-	else
-		put_page(*slot);
-	*slot = NULL;
-}
-
-/* Move what is there into `io`. Bytes, or -EFAULT when not even one could be stored. */
-static ssize_t pipe_take(struct pipe *p, struct io *io)
-{
-	ssize_t done = 0;
-
-	while (io->left && p->head != p->tail) {
-		u64 pos = p->tail;
-		size_t offset = pos & ~PAGE_MASK;
-		size_t n = MIN(MIN(io->left, p->head - pos), PAGE_SIZE - offset);
-		size_t got = io_store(io, (char *)page_to_virt(*slot_of(p, pos)) + offset, n);
-
-		WRITE_ONCE(p->tail, pos + got);
-		if (offset + got == PAGE_SIZE)
-			drop_front(p, pos);
-		done += (ssize_t)got;
-		if (got < n)
-			return done ? done : -EFAULT;
-	}
-	return done;
-}
-
-/* Move up to `n` bytes, for which there is room, out of `io`. */
-static ssize_t pipe_put(struct pipe *p, struct io *io, size_t n)
-{
-	ssize_t done = 0;
-
-	while (n) {
-		struct page **slot = slot_of(p, p->head);
-		size_t offset = p->head & ~PAGE_MASK;
-		size_t part = MIN(n, PAGE_SIZE - offset), got;
-
-		if (!*slot && !(*slot = alloc_page(0)))
-			return done ? done : -ENOMEM;
-		got = io_fetch(io, (char *)page_to_virt(*slot) + offset, part);
-		WRITE_ONCE(p->head, p->head + got);
-		n -= got;
-		done += (ssize_t)got;
-		if (got < part)
-			return done ? done : -EFAULT;
-	}
-	return done;
 }
 
 /* ---- sleeping ---- */
@@ -154,13 +60,13 @@ static ssize_t pipe_put(struct pipe *p, struct io *io, size_t n)
 
 static bool readable(const struct pipe *p)
 {
-	return pipe_used(p) || !READ_ONCE(p->writers);
+	return ring_used(&p->ring) || !READ_ONCE(p->writers);
 }
 
 /* Up to PIPE_BUF bytes go in as one piece or not at all; of more, any part that is worth the wake-up. */
 static bool writable(const struct pipe *p, size_t n)
 {
-	return pipe_room(p) >= MIN(n, (size_t)PIPE_BUF) || !READ_ONCE(p->readers);
+	return ring_room(&p->ring) >= MIN(n, (size_t)PIPE_BUF) || !READ_ONCE(p->readers);
 }
 
 /* ---- read, write ---- */
@@ -174,7 +80,7 @@ static ssize_t pipe_read(struct file *f, struct io *io, u64 *pos __maybe_unused)
 	if (!io->left)
 		return 0;
 	mutex_lock(&p->lock);
-	while (p->head == p->tail) {
+	while (!ring_used(&p->ring)) {
 		ret = 0;
 		if (!p->writers)
 			goto out;
@@ -186,9 +92,9 @@ static ssize_t pipe_read(struct file *f, struct io *io, u64 *pos __maybe_unused)
 			goto out;
 	}
 	/* a writer sleeps only while there is less room than this */
-	was_full = pipe_room(p) < PIPE_BUF;
-	ret = pipe_take(p, io);
-	if (was_full && pipe_room(p) >= PIPE_BUF)
+	was_full = ring_room(&p->ring) < PIPE_BUF;
+	ret = ring_take(&p->ring, io);
+	if (was_full && ring_room(&p->ring) >= PIPE_BUF)
 		wake_up_all(&p->write_wait);
 out:
 	mutex_unlock(&p->lock);
@@ -212,7 +118,7 @@ static ssize_t wait_for_room(struct pipe *p, struct file *f, size_t n)
 	for (;;) {
 		if (!p->readers)
 			return -EPIPE;
-		room = pipe_room(p);
+		room = ring_room(&p->ring);
 		if (room >= MIN(n, (size_t)PIPE_BUF) || (n > PIPE_BUF && room && (f->flags & O_NONBLOCK)))
 			return (ssize_t)MIN(room, n);
 		if (f->flags & O_NONBLOCK)
@@ -236,8 +142,8 @@ static ssize_t pipe_write(struct file *f, struct io *io, u64 *pos __maybe_unused
 		n = wait_for_room(p, f, io->left);
 		if (n < 0)
 			break;
-		was_empty = p->head == p->tail;
-		n = pipe_put(p, io, (size_t)n);
+		was_empty = !ring_used(&p->ring);
+		n = ring_put(&p->ring, io, (size_t)n);
 		if (n > 0 && was_empty)
 			wake_up_all(&p->read_wait);
 		if (n < 0)
@@ -257,7 +163,7 @@ static u32 pipe_poll(struct file *f, struct poll_table *pt)
 
 	if (f->mode & FMODE_READ) {
 		poll_wait(pt, &p->read_wait);
-		if (pipe_used(p))
+		if (ring_used(&p->ring))
 			events |= POLLIN | POLLRDNORM;
 		/* a FIFO that no writer has had open yet is not hung up */
 		if (!READ_ONCE(p->writers) && READ_ONCE(p->writer_opens))
@@ -265,7 +171,7 @@ static u32 pipe_poll(struct file *f, struct poll_table *pt)
 	}
 	if (f->mode & FMODE_WRITE) {
 		poll_wait(pt, &p->write_wait);
-		if (pipe_room(p) >= PIPE_BUF)
+		if (ring_room(&p->ring) >= PIPE_BUF)
 			events |= POLLOUT | POLLWRNORM;
 		if (!READ_ONCE(p->readers))
 			events |= POLLERR;
@@ -277,7 +183,7 @@ static long pipe_ioctl(struct file *f, unsigned int cmd, unsigned long arg)
 {
 	if (cmd != FIONREAD)
 		return -ENOTTY;
-	return put_user((int)pipe_used(f->inode->pipe), (int __user *)arg);
+	return put_user((int)ring_used(&f->inode->pipe->ring), (int __user *)arg);
 }
 
 /* ---- capacity: F_GETPIPE_SZ, F_SETPIPE_SZ ---- */
@@ -289,33 +195,7 @@ static bool is_pipe(const struct file *f)
 
 long pipe_get_size(struct file *f)
 {
-	return is_pipe(f) ? (long)(f->inode->pipe->nr_slots * PAGE_SIZE) : -EBADF;
-}
-
-/* Move the pages in use to the front of a new array. Lock held. */
-static int pipe_resize(struct pipe *p, u32 nr)
-{
-	u64 first = p->tail >> PAGE_SHIFT, end = (p->head + PAGE_SIZE - 1) >> PAGE_SHIFT;
-	struct page **slots = p->slots;
-	u64 used = pipe_used(p);
-
-	if (end - first > nr)
-		return -EBUSY;
-	slots = kzalloc(nr * sizeof(*slots));
-	if (!slots)
-		return -ENOMEM;
-	for (u64 i = first; i < end; i++) {
-		slots[i - first] = *slot_of(p, i << PAGE_SHIFT);
-		*slot_of(p, i << PAGE_SHIFT) = NULL;
-	}
-	drop_pages(p); /* one that was kept for later, at most */
-	if (p->slots != p->few)
-		kfree(p->slots);
-	p->slots = slots;
-	p->nr_slots = nr;
-	p->tail &= ~PAGE_MASK;
-	p->head = p->tail + used;
-	return 0;
+	return is_pipe(f) ? (long)(f->inode->pipe->ring.nr_slots * PAGE_SIZE) : -EBADF;
 }
 
 long pipe_set_size(struct file *f, unsigned long size)
@@ -332,8 +212,8 @@ long pipe_set_size(struct file *f, unsigned long size)
 		nr *= 2;
 	p = f->inode->pipe;
 	mutex_lock(&p->lock);
-	if (nr != p->nr_slots)
-		err = pipe_resize(p, nr);
+	if (nr != p->ring.nr_slots)
+		err = ring_resize(&p->ring, nr);
 	mutex_unlock(&p->lock);
 	if (!err)
 		wake_up_all(&p->write_wait);
@@ -367,10 +247,8 @@ static void pipe_drop_end(struct pipe *p, u32 mode)
 		wake_up_all(&p->write_wait);
 	if (!p->writers)
 		wake_up_all(&p->read_wait);
-	if (!p->readers && !p->writers) { /* a FIFO forgets what nobody read */
-		p->tail = p->head;
-		drop_pages(p);
-	}
+	if (!p->readers && !p->writers) /* a FIFO forgets what nobody read */
+		ring_clear(&p->ring);
 	mutex_unlock(&p->lock);
 }
 

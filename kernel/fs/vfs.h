@@ -16,6 +16,7 @@
 #include "arch/x86_64/arch.h"
 #include "kernel/cred.h"
 #include "kernel/fs/fs.h"
+#include "kernel/fs/io.h"
 #include "kernel/lib/atomic.h"
 #include "kernel/lib/list.h"
 #include "kernel/lib/lock.h"
@@ -123,14 +124,6 @@ struct dentry {
 	struct list_head sibling; /* the directory's inode->lock */
 	u64 cookie;		  /* same: position for getdents64 */
 	char inline_name[NAME_INLINE];
-};
-
-/* How read, write and their vectored forms pass memory: see io.c. */
-struct io {
-	const struct iovec *iov; /* the current segment */
-	size_t skip;		 /* bytes of it already used */
-	size_t left;		 /* bytes in all */
-	bool kernel;		 /* iov_base are kernel addresses */
 };
 
 typedef bool (*dir_emit_fn)(void *arg, const char *name, u32 len, u64 cookie, ino_t ino, u32 type);
@@ -291,14 +284,6 @@ static inline void file_get(struct file *f)
 /* As file_get_fd(), but not for O_PATH descriptors. */
 struct file *file_get_io(int fd);
 const char *file_describe(struct file *f, char *buf, size_t n);
-
-/* ---- io.c ---- */
-void io_init_kernel(struct io *io, struct iovec *one, void *buf, size_t n);
-void io_init_user(struct io *io, struct iovec *one, void __user *buf, size_t n);
-size_t io_fetch(struct io *io, void *dst, size_t n);	  /* from the caller; fewer than n: bad address */
-size_t io_store(struct io *io, const void *src, size_t n); /* to the caller */
-size_t io_zero(struct io *io, size_t n);
-size_t io_skip(struct io *io, size_t n);
 
 /* ---- read_write.c ---- */
 ssize_t file_read(struct file *f, struct io *io, u64 *pos);

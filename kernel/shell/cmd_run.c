@@ -12,7 +12,7 @@ struct program {
 	char path[256];
 	char **argv;
 	long error;
-	struct completion has_session, may_start, loaded;
+	struct completion has_group, may_start, loaded;
 };
 
 /* Body of the thread that becomes the program. Returning means going to user mode. */
@@ -21,8 +21,8 @@ static int become_program(void *arg)
 	struct program *prog = arg;
 	long err = console_files();
 
-	own_session();
-	complete(&prog->has_session);
+	own_group();
+	complete(&prog->has_group);
 	wait_for_completion(&prog->may_start); /* until the terminal is ours */
 	if (!err)
 		err = kernel_execve(prog->path, (const char *const *)prog->argv, shell_envp);
@@ -62,7 +62,7 @@ static struct task *start_program(struct program *prog, char **argv)
 	}
 	prog->argv = argv;
 	prog->error = 0;
-	completion_init(&prog->has_session);
+	completion_init(&prog->has_group);
 	completion_init(&prog->may_start);
 	completion_init(&prog->loaded);
 	pid = kernel_thread(become_program, prog, "run");
@@ -70,7 +70,7 @@ static struct task *start_program(struct program *prog, char **argv)
 	if (t == NULL)
 		console_printf("%s: cannot fork: %s\n", argv[0], errno_name(-pid));
 	else
-		wait_for_completion(&prog->has_session); /* which is what gets the terminal */
+		wait_for_completion(&prog->has_group); /* which is what gets the terminal */
 	return t;
 }
 

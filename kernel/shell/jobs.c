@@ -44,9 +44,9 @@ int console_files(void)
 	return 0;
 }
 
-void own_session(void)
+void own_group(void)
 {
-	sys_setsid(); /* cannot fail: a fresh task leads no group */
+	sys_setpgid(0, 0); /* cannot fail: a fresh task, in its parent's session */
 }
 
 void own_handlers(void)
@@ -132,7 +132,8 @@ static int tell_ended(pid_t pid, int wait_status)
 
 	job_remove(pid);
 	if (wait_status & 0x7f)
-		console_printf("[%d] %s\n", pid, describe_end(wait_status, how, sizeof(how)));
+		console_printf("%s[%d] %s\n", (wait_status & 0x7f) == SIGINT ? "\n" : "", pid,
+			       describe_end(wait_status, how, sizeof(how)));
 	return status_of_end(wait_status);
 }
 
@@ -162,7 +163,7 @@ static int watch_other(struct task *t)
 
 /* ---- the terminal ---- */
 
-/* Only a session has a controlling terminal, and only one group of it is in front. */
+/* Its session becomes the terminal's, and its group the one in front. */
 static void give_terminal(struct task *t)
 {
 	struct pid *session, *group;
@@ -181,6 +182,12 @@ static void give_terminal(struct task *t)
 	put_pid(group);
 }
 
+void shell_takes_terminal(void)
+{
+	tty_set_raw_owner(&console_tty, true);
+	tty_set_foreground(&console_tty, current->group_leader->pids[PIDTYPE_SID], NULL);
+}
+
 int run_in_foreground(struct task *t, struct completion *ready)
 {
 	struct termios2 saved;
@@ -193,8 +200,7 @@ int run_in_foreground(struct task *t, struct completion *ready)
 	if (ready)
 		complete(ready);
 	status = ours ? wait_ours(t) : watch_other(t);
-	tty_set_raw_owner(&console_tty, true);
-	tty_set_foreground(&console_tty, NULL, NULL);
+	shell_takes_terminal();
 	tty_set_termios(&console_tty, &saved);
 	return status;
 }

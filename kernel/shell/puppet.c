@@ -271,7 +271,7 @@ static int become_puppet(void *unused __maybe_unused)
 			mm_put(mm);
 		do_exit(STATUS_FAILED << 8);
 	}
-	own_session();
+	own_group();
 	exec_adopt_mm(mm);
 	current->flags &= ~PF_KTHREAD;
 	current->blocked = 0;

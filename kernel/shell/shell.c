@@ -11,6 +11,7 @@
 #include "kernel/lib/string.h"
 #include "kernel/shell/lineedit.h"
 #include "kernel/shell/report.h"
+#include "kernel/sys/syscall.h"
 #include "kernel/task.h"
 #include "kernel/trace/trace.h"
 #include "mm/slab.h"
@@ -250,7 +251,9 @@ int shell_main(void *unused __maybe_unused)
 	/* Pid 1 ignores its children's ends, and a kernel thread starts with its handlers: the
 	 * shell wants to know. */
 	own_handlers();
-	tty_set_raw_owner(&console_tty, true);
+	sys_setsid(); /* a session for all that runs here: job control is among its process groups
+		       */
+	shell_takes_terminal();
 	report_init();
 	greet();
 	for (;;) {

@@ -88,8 +88,10 @@ void tell_wait(struct puppet *p, long pid); /* cmd_make.c: a wait4 that found a 
 /* ---- jobs.c ---- */
 /* Fresh descriptors on the console and a working directory of its own, for a kernel thread about to become a program. */
 int console_files(void);
-/* A session of its own. Called by the child itself. */
-void own_session(void);
+/* A process group of its own, in the shell's session. Called by the child itself. */
+void own_group(void);
+/* The keyboard is the shell's, and no process group is in front. */
+void shell_takes_terminal(void);
 /* SIGCHLD as every program has it: a kernel thread starts with pid 1's handlers, which ignore it. */
 void own_handlers(void);
 /* Give the terminal to `task` until it ends or stops; `ready` (or NULL) is completed once it has it. Its shell status. */

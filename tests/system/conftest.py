@@ -118,12 +118,15 @@ def guest(pool, request):
     if not guest.clean_up(pool.keep):
         pool.drop()
         return
-    after = guest.account()
-    # Freed kernel stacks are kept in a small cache, so pages may seem to be missing once, not again and again.
-    if request.node.get_closest_marker("leaks_nothing"):
-        assert after == before
-    for what in ("slab objects", "pids", "tasks"):
-        assert after[what] <= before[what] + (20 if what == "slab objects" else 0), (what, before, after)
+    assert_kept(before, guest.account())
+
+
+def assert_kept(before, after):
+    """Nothing leaked. Freed kernel stacks and empty slabs are kept for a while, so a few pages and objects may
+    be away; a leak that grows with each fork or program shows all the same, for tests make many of them."""
+    assert (after["tasks"], after["pids"]) == (before["tasks"], before["pids"])
+    assert after["slab objects"] <= before["slab objects"] + 16, (before, after)
+    assert after["pages"] >= before["pages"] - 64, (before, after)
 
 
 @pytest.hookimpl(hookwrapper=True)

@@ -5,6 +5,7 @@ import re
 import pytest
 
 from bident import console, initramfs, machine
+from conftest import assert_kept
 
 
 class Bytes:
@@ -97,6 +98,5 @@ def test_failing_allocation_by_hand(boot):
         assert "ENOMEM" in text or "EAGAIN" in text, text
         assert "nothing was made" in text
         failed += 1
-        after = guest.account()
-        assert after == before
+        assert_kept(before, guest.account())
     assert failed > 2 and status == 0

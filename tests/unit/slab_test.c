@@ -14,6 +14,7 @@ bool fault_hit(struct fault_site *site)
 }
 
 #include "mm/page.c"
+#undef CPU_PAGES_ORDER
 #undef CPU_PAGES_BATCH
 #undef POISON_WORD
 #define refill slab_refill

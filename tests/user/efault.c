@@ -70,7 +70,6 @@ static void data_calls(void)
 	CALL(getdents64, fd, bad, 100);
 	CALL(ioctl, pipe_fd[0], FIONREAD, bad);
 	CALL(sendfile, pipe_fd[1], fd, bad, 10);
-	CALL(fcntl, fd, F_GETLK, bad);
 }
 
 static void task_calls(void)

@@ -134,7 +134,7 @@ static void check_brk(void)
 	start[12344] = 3;
 	TRUTH(syscall(SYS_brk, 0) == (long)(start + 12345));
 	TRUTH(syscall(SYS_brk, 16) == (long)(start + 12345)); /* refused: the old value */
-	TRUTH(syscall(SYS_brk, 1UL << 46) == (long)(start + 12345));
+	TRUTH(syscall(SYS_brk, 1UL << 47) == (long)(start + 12345));
 	TRUTH(syscall(SYS_brk, start) == (long)start);
 	char *page = (char *)(((uintptr_t)start + PAGE - 1) & ~(PAGE - 1));
 	probe("beyond the break", page + PAGE);

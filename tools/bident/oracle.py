@@ -27,7 +27,7 @@ mknod -m 600 dev/console c 5 1
 find . -depth -type d -exec touch -d @1000000000 {} +
 shift 2
 exec env -i PATH=/bin:/sbin:/usr/bin:/usr/sbin HOME=/ TERM=linux USER=root \\
-    /usr/sbin/chroot . /bin/busybox setsid -c /bin/busybox sh -c '"$@"; exit $?' sh "$@"
+    /usr/sbin/chroot . /bin/busybox setsid -c /bin/busybox sh -c 'unset SHLVL PWD OLDPWD; "$@"; exit $?' sh "$@"
 """
 
 

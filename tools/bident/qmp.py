@@ -63,12 +63,12 @@ class Qmp:
 
     def press(self, *names):
         """Keys held down together."""
-        self.command("send-key", keys=[{"type": "qcode", "data": name} for name in names])
+        self.command("send-key", keys=[{"type": "qcode", "data": name} for name in names], **{"hold-time": 20})
 
     def type(self, text, pause=0.03):
         for character in text:
             self.press(*key_names(character))
-            time.sleep(pause)  # QEMU holds a key for 100 ms by default but queues what follows
+            time.sleep(pause)
 
     def screenshot(self, path):
         """A picture of the screen: PNG when the name ends so, otherwise PPM."""

@@ -1,0 +1,235 @@
+"""tools/test: builds every variant and runs every test, and says in one line how it went."""
+
+import argparse
+import os
+import re
+import subprocess
+import sys
+import tempfile
+import time
+import xml.etree.ElementTree as xml
+from pathlib import Path
+
+from bident import ROOT, Failure, build, console, machine, tap, usertest
+
+KINDS = ("build", "unit", "kernel", "user", "system")
+CLANG_FORMAT = "/usr/bin/clang-format-14"
+
+
+def say(text=""):
+    print(text, flush=True)
+
+
+class Report:
+    """Prints results as they come and adds them up."""
+
+    def __init__(self, only):
+        self.total = tap.Results()
+        self._only = only
+
+    def selected(self, name):
+        return self._only is None or self._only.lower() in name.lower()
+
+    def result(self, ok, name, details=""):
+        say(f"{'ok' if ok else 'FAILED'}: {name}")
+        if details:
+            say(details)
+        if ok:
+            self.total.passed += 1
+        else:
+            self.total.fail(name)
+
+    def add(self, results):
+        self.total.add(results)
+
+
+# ---- building, and how the sources look ----
+
+def test_build(report):
+    for variant, (name, compiler, options) in build.VARIANTS.items():
+        what = f"build: {name} ({' '.join([compiler, *options])})"
+        if not report.selected(what):
+            continue
+        try:
+            build.build(variant, [build.KERNEL])
+            report.result(True, what)
+        except Failure as failure:
+            report.result(False, what, str(failure))
+    if report.selected("build: clang-format"):
+        check_format(report)
+
+
+def check_format(report):
+    sources = []
+    for folder in ("arch", "boot", "kernel", "mm", "tests"):
+        sources += sorted(path for path in (ROOT / folder).rglob("*") if path.suffix in (".c", ".h"))
+    result = subprocess.run([CLANG_FORMAT, "--dry-run", "--Werror", *map(str, sources)], cwd=ROOT,
+                            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    bad = sorted(set(re.findall(r"^(\S+?):\d+:\d+: error", result.stdout, re.M)))
+    details = "".join(f"    {os.path.relpath(name, ROOT)}\n" for name in bad).rstrip()
+    report.result(result.returncode == 0, "build: clang-format", details)
+
+
+# ---- programs on the host that test the kernel's pure code ----
+
+def test_unit(report):
+    names = sorted(path.stem for path in (ROOT / "tests" / "unit").glob("*_test.c"))
+    chosen = [name for name in names if report.selected(f"unit: {name}")]
+    if not chosen:
+        return
+    try:
+        folder = build.build("gcc", [f"tests/unit/{name}" for name in chosen])
+    except Failure as failure:
+        report.result(False, "unit: building", str(failure))
+        return
+    for name in chosen:
+        run_unit(report, name, folder / "tests" / "unit" / name)
+
+
+def run_unit(report, name, program):
+    try:
+        result = subprocess.run([str(program)], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+                                errors="replace", timeout=180, cwd=ROOT)
+        output, status = result.stdout, result.returncode
+    except subprocess.TimeoutExpired as late:
+        output, status = (late.stdout or b"").decode(errors="replace"), "time-out"
+    results = tap.parse(output, f"unit: {name}")
+    if status != 0 and not results.failed:
+        results.fail(f"unit: {name}: ended with {status}")
+    say(f"{'FAILED' if results.failed else 'ok'}: unit: {name}: {results.passed} of {results.total}")
+    if results.failed:
+        say(output.rstrip())
+    report.add(results)
+
+
+# ---- the suites inside the kernel ----
+
+def kernel_suites():
+    """Names of the suites, read from the sources that register them."""
+    suites = set()
+    for path in (ROOT / "tests" / "kernel").rglob("*.c"):
+        suites.update(re.findall(r"^KTEST\((\w+),", path.read_text(encoding="utf-8"), re.M))
+    return sorted(suites)
+
+
+def test_kernel(report):
+    suites = kernel_suites()
+    chosen = [suite for suite in suites if report.selected(f"kernel: {suite}")]
+    if not chosen:
+        return
+    for debug_checks in (False, True):
+        what = "kernel (debug build)" if debug_checks else "kernel"
+        for suite in ["all"] if chosen == suites else chosen:
+            run_suite(report, what, suite, debug_checks)
+
+
+def run_suite(report, what, suite, debug_checks):
+    """Boot with test=SUITE: the kernel prints KTAP and switches off, with status 0 if all passed."""
+    options = machine.Options(append=f"test={suite} quiet=1", initrd=False, debug_checks=debug_checks)
+    output, status = "", None
+    try:
+        with machine.Medium(options) as medium, console.Console(medium) as guest:
+            try:
+                ended = guest.wait_end(300)
+                output, status = ended.output, ended.status
+            except TimeoutError as late:
+                output, status = str(late), "time-out"
+    except Failure as failure:
+        output = str(failure)
+    results = tap.parse(output, what)
+    if status not in (0, None) and not results.failed:
+        results.fail(f"{what}: {suite}: the machine ended with {status}")
+    say(f"{'FAILED' if results.failed else 'ok'}: {what}: {suite}: {results.passed} of {results.total}")
+    if results.failed:
+        say(output.rstrip())
+    report.add(results)
+
+
+# ---- user programs, and the system from outside ----
+
+def test_user(report):
+    results = usertest.run(lambda name: report.selected(f"user: {name}"),
+                           lambda ok, name, details: show_user(ok, name, details))
+    if results.total:
+        say(f"{'FAILED' if results.failed else 'ok'}: user: {results.passed} of {results.total} as on Linux")
+    report.add(results)
+
+
+def show_user(ok, name, details):
+    if not ok:
+        say(f"FAILED: user: {name}\n{details}")
+
+
+def test_system(report, only, jobs):
+    with tempfile.TemporaryDirectory() as folder:
+        result_file = Path(folder) / "results.xml"
+        command = ["/usr/bin/python3", "-m", "pytest", "-q", "--tb=short", "-c", "tests/system/pytest.ini",
+                   f"--junit-xml={result_file}", "tests/system"]
+        if only:
+            command += ["-k", only]
+        status = subprocess.run(command, cwd=ROOT, stdin=subprocess.DEVNULL).returncode
+        results = tap.Results()
+        if result_file.exists():
+            read_junit(result_file, results)
+        if status not in (0, 1, 5) or (status == 1 and not results.failed):
+            results.fail(f"system: pytest ended with {status}")
+    report.add(results)
+
+
+def read_junit(path, results):
+    for case in xml.parse(path).getroot().iter("testcase"):
+        name = f"system: {case.get('classname', '').split('.')[-1]}: {case.get('name')}"
+        if case.find("failure") is not None or case.find("error") is not None:
+            results.fail(name)
+        elif case.find("skipped") is not None:
+            results.skipped += 1
+        else:
+            results.passed += 1
+
+
+def parse_arguments():
+    parser = argparse.ArgumentParser(prog="tools/test", allow_abbrev=False,
+                                     description="Builds every variant of Bident and runs the tests.")
+    parser.error = lambda message: parser.exit(2, f"tools/test: {message} (--help says more)\n")
+    parser.add_argument("kind", nargs="?", default="all", choices=[*KINDS, "all"],
+                        help="build: compilers and formatting; unit: on the host; kernel: suites inside the kernel; "
+                             "user: programs compared with Linux; system: the booted machine; all (default)")
+    parser.add_argument("-k", metavar="NAME", dest="only", help="only tests whose name contains NAME")
+    return parser.parse_args()
+
+
+def main():
+    arguments = parse_arguments()
+    report = Report(arguments.only)
+    began = time.monotonic()
+    kinds = KINDS if arguments.kind == "all" else (arguments.kind,)
+    for kind in kinds:
+        say(f"== {kind}")
+        if kind == "build":
+            test_build(report)
+        elif kind == "unit":
+            test_unit(report)
+        elif kind == "kernel":
+            test_kernel(report)
+        elif kind == "user":
+            test_user(report)
+        else:
+            test_system(report, arguments.only, 2)
+    total = report.total
+    say(f"== {time.monotonic() - began:.0f} seconds")
+    for name in total.failures:
+        say(f"FAILED: {name}")
+    if not total.total:
+        say("no test has such a name")
+    say(f"{total.passed} passed, {total.failed} failed, {total.skipped} skipped")
+    return 1 if total.failed or not total.total else 0
+
+
+if __name__ == "__main__":
+    try:
+        sys.exit(main())
+    except Failure as failure:
+        print(f"tools/test: {failure}", file=sys.stderr)
+        sys.exit(failure.status)
+    except KeyboardInterrupt:
+        sys.exit(130)
