@@ -1,14 +1,15 @@
-/* What the boot loader told us, in one structure of our own: nothing after start_kernel() knows a loader existed. */
+/* What the boot loader told us, in one structure of our own: nothing after start_kernel() knows a
+ * loader existed. */
 #pragma once
 
 #include "kernel/lib/types.h"
 
-#define BOOT_MAX_RANGES	 64
+#define BOOT_MAX_RANGES  64
 #define BOOT_MAX_MODULES 8
 #define BOOT_CMDLINE_MAX 1024
 
 enum boot_range_type {
-	BOOT_RAM,	   /* usable */
+	BOOT_RAM,          /* usable */
 	BOOT_ACPI_RECLAIM, /* usable once the tables were read; we leave it alone */
 	BOOT_RESERVED,
 };
@@ -46,10 +47,11 @@ struct boot_info {
 	struct boot_module modules[BOOT_MAX_MODULES];
 	struct boot_framebuffer fb;
 	struct boot_symbols symbols;
-	phys_addr_t rsdp;	      /* copy of the ACPI root pointer inside the loader's tags; 0: search */
-	phys_addr_t info_start, info_end; /* the loader's own structure, until it was read */
+	phys_addr_t rsdp; /* copy of the ACPI root pointer inside the loader's tags; 0: search */
+	phys_addr_t info_start, info_end;     /* the loader's own structure, until it was read */
 	phys_addr_t kernel_start, kernel_end; /* the loaded image */
 };
 
-/* The value of `key=` on the command line copied to buf, or the empty string for a bare `key`. False when absent. */
+/* The value of `key=` on the command line copied to buf, or the empty string for a bare `key`.
+ * False when absent. */
 bool boot_option(const struct boot_info *boot, const char *key, char *buf, size_t n);

@@ -10,7 +10,7 @@ struct user {
 	uid_t uid;
 	atomic_t processes;  /* RLIMIT_NPROC */
 	atomic_t sigpending; /* RLIMIT_SIGPENDING */
-	struct user *next; /* hash chain; user_lock */
+	struct user *next;   /* hash chain; user_lock */
 };
 
 #define NGROUPS_INLINE 32

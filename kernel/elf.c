@@ -1,8 +1,8 @@
 /*
  * ELF64 program headers, checked before anything is mapped.
  *
- * Nothing in the file is trusted: every sum is checked for overflow, every range against the file or the address space.
- * System V ABI, chapters 4 and 5, and its AMD64 supplement.
+ * Nothing in the file is trusted: every sum is checked for overflow, every range against the file
+ * or the address space. System V ABI, chapters 4 and 5, and its AMD64 supplement.
  */
 #include "kernel/elf.h"
 
@@ -20,7 +20,8 @@ int elf_check_header(const Elf64_Ehdr *eh, u64 file_size)
 		return -ENOEXEC;
 	if ((eh->e_type != ET_EXEC && eh->e_type != ET_DYN) || eh->e_machine != EM_X86_64)
 		return -ENOEXEC;
-	if (eh->e_phentsize != sizeof(Elf64_Phdr) || eh->e_phnum == 0 || eh->e_phnum > ELF_MAX_PHDRS)
+	if (eh->e_phentsize != sizeof(Elf64_Phdr) || eh->e_phnum == 0 ||
+	    eh->e_phnum > ELF_MAX_PHDRS)
 		return -ENOEXEC;
 	if (eh->e_phoff > file_size || table_size > file_size - eh->e_phoff)
 		return -ENOEXEC;
@@ -42,7 +43,8 @@ static int add_segment(struct elf_image *img, const Elf64_Phdr *ph, u64 file_siz
 	/* Pages are mapped straight from the file: address and offset agree below the page size. */
 	if ((ph->p_vaddr ^ ph->p_offset) & ~PAGE_MASK)
 		return -ENOEXEC;
-	if (last && ALIGN_DOWN(ph->p_vaddr, PAGE_SIZE) < ALIGN_UP(last->vaddr + last->memsz, PAGE_SIZE))
+	if (last &&
+	    ALIGN_DOWN(ph->p_vaddr, PAGE_SIZE) < ALIGN_UP(last->vaddr + last->memsz, PAGE_SIZE))
 		return -ENOEXEC;
 	img->seg[img->nr++] = (struct elf_segment){.vaddr = ph->p_vaddr,
 						   .filesz = ph->p_filesz,
@@ -52,7 +54,8 @@ static int add_segment(struct elf_image *img, const Elf64_Phdr *ph, u64 file_siz
 	return 0;
 }
 
-/* The address at which the program finds its own headers: they lie in some segment's part of the file. */
+/* The address at which the program finds its own headers: they lie in some segment's part of the
+ * file. */
 static u64 find_phdrs(const Elf64_Ehdr *eh, const struct elf_image *img)
 {
 	u64 size = (u64)eh->e_phnum * sizeof(Elf64_Phdr);

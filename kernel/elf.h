@@ -5,7 +5,7 @@
 #include <linux/elf.h>
 
 #define ELF_MAX_SEGMENTS 16
-#define ELF_MAX_PHDRS	 64
+#define ELF_MAX_PHDRS    64
 
 struct elf_segment {
 	u64 vaddr, filesz, memsz, offset;
@@ -13,11 +13,11 @@ struct elf_segment {
 };
 
 struct elf_image {
-	bool pie;	    /* ET_DYN: loaded where we like */
-	bool exec_stack;    /* PT_GNU_STACK asks for it */
-	bool has_interp;    /* dynamic: wants PT_INTERP */
-	u64 entry;	    /* before relocation */
-	u64 phdr_vaddr;	    /* where the program headers are in memory; 0: not loaded */
+	bool pie;        /* ET_DYN: loaded where we like */
+	bool exec_stack; /* PT_GNU_STACK asks for it */
+	bool has_interp; /* dynamic: wants PT_INTERP */
+	u64 entry;       /* before relocation */
+	u64 phdr_vaddr;  /* where the program headers are in memory; 0: not loaded */
 	u16 phnum;
 	unsigned int nr;
 	struct elf_segment seg[ELF_MAX_SEGMENTS]; /* by rising address, page ranges disjoint */
@@ -25,5 +25,6 @@ struct elf_image {
 
 /* Is this the header of a program for us, and where are its program headers? 0 or -ENOEXEC. */
 int elf_check_header(const Elf64_Ehdr *eh, u64 file_size);
-/* Digest the program headers (eh->e_phnum of them). 0, or -ENOEXEC for anything that could not be mapped as it says. */
+/* Digest the program headers (eh->e_phnum of them). 0, or -ENOEXEC for anything that could not be
+ * mapped as it says. */
 int elf_parse(const Elf64_Ehdr *eh, const Elf64_Phdr *ph, u64 file_size, struct elf_image *out);

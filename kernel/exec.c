@@ -1,9 +1,10 @@
 /*
  * A new program in an old task: execve(2).
  *
- * Two phases. First everything that can fail: the strings are copied out of the old address space, a new one is built beside
- * it, and the program is mapped into that. Then the other threads are made to exit, and the task moves over: from
- * commit_exec() on there is no way back, and nothing that could fail.
+ * Two phases. First everything that can fail: the strings are copied out of the old address space,
+ * a new one is built beside it, and the program is mapped into that. Then the other threads are
+ * made to exit, and the task moves over: from commit_exec() on there is no way back, and nothing
+ * that could fail.
  */
 #include "kernel/elf.h"
 #include "kernel/fs/fs.h"
@@ -17,15 +18,16 @@
 #include "mm/mm.h"
 #include "mm/slab.h"
 
-#define STACK_TOP	 TASK_SIZE
-#define MMAP_BASE	 0x7ffff7fff000UL /* Linux's, with randomisation off */
-#define PIE_BASE	 0x555555554000UL /* likewise */
-#define PATH_MAX_LEN	 4096
-#define MAX_STRING	 (128 * 1024UL) /* one argument: MAX_ARG_STRLEN */
-#define MAX_STRING_PAGES 512		/* all of them: a quarter of the usual 8 MiB stack */
-#define STACK_SLACK	 (128 * 1024UL) /* mapped at once below the strings */
+#define STACK_TOP        TASK_SIZE
+#define MMAP_BASE        0x7ffff7fff000UL /* Linux's, with randomisation off */
+#define PIE_BASE         0x555555554000UL /* likewise */
+#define PATH_MAX_LEN     4096
+#define MAX_STRING       (128 * 1024UL) /* one argument: MAX_ARG_STRLEN */
+#define MAX_STRING_PAGES 512            /* all of them: a quarter of the usual 8 MiB stack */
+#define STACK_SLACK      (128 * 1024UL) /* mapped at once below the strings */
 
-/* ---- the strings: argv, then envp, then the file name, as they will lie at the top of the stack ---- */
+/* ---- the strings: argv, then envp, then the file name, as they will lie at the top of the stack
+ * ---- */
 
 struct exec_strings {
 	char *page[MAX_STRING_PAGES];
@@ -43,7 +45,8 @@ static void free_strings(struct exec_strings *s)
 	kfree(s);
 }
 
-/* Room at the end: how many bytes of the current page are free, after making a new one if there are none. */
+/* Room at the end: how many bytes of the current page are free, after making a new one if there are
+ * none. */
 static long string_room(struct exec_strings *s)
 {
 	size_t i = s->used / PAGE_SIZE;
@@ -87,7 +90,8 @@ static long add_user_string(struct exec_strings *s, const char __user *from)
 		n = strncpy_from_user(s->page[s->used / PAGE_SIZE] + s->used % PAGE_SIZE,
 				      from + total, room);
 		if (n < 0) {
-			s->used += s->used % PAGE_SIZE == 0; /* count the fresh page, so that it is freed */
+			s->used += s->used % PAGE_SIZE ==
+				   0; /* count the fresh page, so that it is freed */
 			return n;
 		}
 		if (n < room) {
@@ -189,7 +193,8 @@ static long zero_user(struct mm *mm, u64 addr, u64 len)
 	return 0;
 }
 
-/* One segment: its part of the file, the zeroed rest of the last page, and anonymous pages for what is beyond. */
+/* One segment: its part of the file, the zeroed rest of the last page, and anonymous pages for what
+ * is beyond. */
 static long map_segment(struct mm *mm, const struct elf_segment *seg, u64 bias,
 			struct vm_object *obj)
 {
@@ -206,8 +211,8 @@ static long map_segment(struct mm *mm, const struct elf_segment *seg, u64 bias,
 	if (ret >= 0 && mem_end > file_pages_end)
 		ret = mm_map(mm, file_pages_end, ALIGN_UP(mem_end, PAGE_SIZE) - file_pages_end,
 			     flags, NULL, 0, MM_FIXED_NOREPLACE);
-	if (ret >= 0 && (flags & AREA_WRITE) && file_pages_end > start && file_end < file_pages_end &&
-	    seg->memsz > seg->filesz)
+	if (ret >= 0 && (flags & AREA_WRITE) && file_pages_end > start &&
+	    file_end < file_pages_end && seg->memsz > seg->filesz)
 		ret = zero_user(mm, file_end, MIN(mem_end, file_pages_end) - file_end);
 	return ret < 0 ? ret : 0;
 }
@@ -321,7 +326,8 @@ static unsigned int fill_auxv(u64 *aux, const struct elf_image *img, u64 bias, u
 	return n;
 }
 
-/* One pointer for each of n strings that lie one behind the other; `at` counts bytes in the arena. */
+/* One pointer for each of n strings that lie one behind the other; `at` counts bytes in the arena.
+ */
 static void put_pointers(struct stack_writer *w, const struct exec_strings *s, u64 base, size_t *at,
 			 int n)
 {
@@ -374,7 +380,8 @@ static long map_stack(struct mm *mm, const struct exec_strings *s, bool exec)
 	u64 pointers = (s->argc + s->envc + 2 * MAX_AUX + 8) * sizeof(u64);
 	u64 size = ALIGN_UP(s->used + pointers + STACK_SLACK, PAGE_SIZE);
 	long ret = mm_map(mm, STACK_TOP - size, size,
-			  AREA_READ | AREA_WRITE | (exec ? AREA_EXEC : 0) | AREA_GROWSDOWN | AREA_STACK,
+			  AREA_READ | AREA_WRITE | (exec ? AREA_EXEC : 0) | AREA_GROWSDOWN |
+				  AREA_STACK,
 			  NULL, 0, MM_FIXED_NOREPLACE);
 
 	return ret < 0 ? ret : 0;
@@ -426,7 +433,8 @@ static long build_image(struct file *f, const struct exec_strings *s, struct exe
 
 /* ---- one thread remains ---- */
 
-/* The leader is gone and waits as a zombie for us to be reported in its stead: take its place, pid and all. */
+/* The leader is gone and waits as a zombie for us to be reported in its stead: take its place, pid
+ * and all. */
 static void become_leader(struct task *p)
 {
 	struct task *leader = p->group_leader;
@@ -471,7 +479,8 @@ static bool others_are_gone(struct task *p)
 	return gone;
 }
 
-/* End all other threads. 0, or -EAGAIN when the group is dying or another thread is ahead of us with its exec. */
+/* End all other threads. 0, or -EAGAIN when the group is dying or another thread is ahead of us
+ * with its exec. */
 static int de_thread(struct task *p)
 {
 	struct signal *sig = p->signal;
@@ -531,9 +540,10 @@ static const char *base_name(const char *path)
 	return slash ? slash + 1 : path;
 }
 
-/* What exec leaves private of what clone shared: descriptors and handlers. Everything is allocated before anything changes. */
+/* What exec leaves private of what clone shared: descriptors and handlers. Everything is allocated
+ * before anything changes. */
 struct exec_private {
-	struct files *files;	 /* NULL: was not shared */
+	struct files *files;     /* NULL: was not shared */
 	struct sighand *sighand; /* likewise */
 };
 
@@ -542,8 +552,7 @@ static int make_private(struct task *p, struct exec_private *own)
 	*own = (struct exec_private){0};
 	if (files_users(p->files) > 1 && !(own->files = files_clone(p->files)))
 		return -ENOMEM;
-	if (refcount_read(&p->sighand->count) > 1 &&
-	    !(own->sighand = clone_sighand(p->sighand))) {
+	if (refcount_read(&p->sighand->count) > 1 && !(own->sighand = clone_sighand(p->sighand))) {
 		if (own->files)
 			files_put(own->files);
 		return -ENOMEM;

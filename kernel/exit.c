@@ -1,12 +1,13 @@
 /*
  * The end of a task.
  *
- *   do_exit()            gives back what the task holds: memory, files, directory, terminal
- *     exit_notify()      children go to a new parent; the own parent is told, or nobody wants to know
- *     schedule()         for the last time: the next task drops the last reference (kernel/sched/switch.c)
- *   release_task()       what is left of a zombie, when its parent has waited for it (kernel/wait.c)
+ *   do_exit()         gives back what the task holds: memory, files, directory, terminal
+ *     exit_notify()   children go to a new parent; the own parent is told, or need not be
+ *     schedule()      for the last time: the next task drops the last reference (sched/switch.c)
+ *   release_task()    what is left of a zombie, when its parent has waited for it (wait.c)
  *
- * A thread group ends as one: do_group_exit() and fatal signals make every other thread exit with the same code.
+ * A thread group ends as one: do_group_exit() and fatal signals make every other thread exit with
+ * the same code.
  */
 #include "kernel/fs/fs.h"
 #include "kernel/fs/tty.h"
@@ -26,14 +27,13 @@ static bool in_same_session(const struct task *a, const struct task *b)
 	return a->group_leader->pids[PIDTYPE_SID] == b->group_leader->pids[PIDTYPE_SID];
 }
 
-/* A group is orphaned when no member has a parent outside the group but in the same session: nobody with job control could
- * ever continue it. */
+/* A group is orphaned when no member has a parent outside the group but in the same session: nobody
+ * with job control could ever continue it. */
 bool will_become_orphaned_pgrp(struct pid *pgrp, struct task *ignored)
 {
 	struct task *p;
 
-	list_for_each_entry(p, &pgrp->tasks[PIDTYPE_PGID], pid_links[PIDTYPE_PGID])
-	{
+	list_for_each_entry (p, &pgrp->tasks[PIDTYPE_PGID], pid_links[PIDTYPE_PGID]) {
 		struct task *parent = p->real_parent->group_leader;
 
 		if (p == ignored || (p->exit_state && p->signal->nr_threads == 1) ||
@@ -59,13 +59,14 @@ static bool has_stopped_jobs(struct pid *pgrp)
 {
 	struct task *p;
 
-	list_for_each_entry(p, &pgrp->tasks[PIDTYPE_PGID], pid_links[PIDTYPE_PGID]) if (
-		p->signal->stopped) return true;
+	list_for_each_entry (p, &pgrp->tasks[PIDTYPE_PGID], pid_links[PIDTYPE_PGID])
+		if (p->signal->stopped)
+			return true;
 	return false;
 }
 
-/* `p` exits, or loses its parent: if that orphans its group and members are stopped, they would stay so for ever. POSIX
- * gives them SIGHUP and SIGCONT. */
+/* `p` exits, or loses its parent: if that orphans its group and members are stopped, they would
+ * stay so for ever. POSIX gives them SIGHUP and SIGCONT. */
 static void kill_orphaned_pgrp(struct task *p, struct task *parent)
 {
 	struct pid *pgrp = p->group_leader->pids[PIDTYPE_PGID];
@@ -117,8 +118,8 @@ static void unhash_task(struct task *p)
 		wake_up_process(sig->exec_task);
 }
 
-/* A leader that ended before its threads is reported when the last of them is gone. Caller holds tasklist_lock. True when
- * the leader is to be released too. */
+/* A leader that ended before its threads is reported when the last of them is gone. Caller holds
+ * tasklist_lock. True when the leader is to be released too. */
 static bool last_thread_gone(struct task *p)
 {
 	struct task *leader = p->group_leader;
@@ -131,7 +132,8 @@ static bool last_thread_gone(struct task *p)
 	return true;
 }
 
-/* Forget a task that has exited. Its exit_state is TASK_DEAD: the caller is the only one who may do this. */
+/* Forget a task that has exited. Its exit_state is TASK_DEAD: the caller is the only one who may do
+ * this. */
 void release_task(struct task *p)
 {
 	struct task *leader = p->group_leader;
@@ -173,22 +175,23 @@ static struct task *find_new_reaper(struct task *p)
 {
 	struct task *t;
 
-	list_for_each_entry(t, &p->signal->threads, thread_node) if (
-		t != p && !(t->flags & PF_EXITING)) return t;
+	list_for_each_entry (t, &p->signal->threads, thread_node)
+		if (t != p && !(t->flags & PF_EXITING))
+			return t;
 	return child_reaper;
 }
 
-/* Caller holds tasklist_lock. Children that the new parent does not want to wait for are added to `dead`. */
+/* Caller holds tasklist_lock. Children that the new parent does not want to wait for are added to
+ * `dead`. */
 static void forget_original_parent(struct task *p, struct list_head *dead)
 {
 	struct task *reaper = find_new_reaper(p), *child, *n;
 
-	list_for_each_entry_safe(child, n, &p->children, sibling)
-	{
+	list_for_each_entry_safe (child, n, &p->children, sibling) {
 		child->real_parent = child->parent = reaper;
 		list_move_tail(&child->sibling, &reaper->children);
 		if (reaper->signal == p->signal)
-			continue; /* the same process as before */
+			continue;             /* the same process as before */
 		child->exit_signal = SIGCHLD; /* init knows no other way */
 		if (child->exit_state == TASK_ZOMBIE && child->signal->nr_threads == 1 &&
 		    do_notify_parent(child, SIGCHLD)) {
@@ -219,12 +222,14 @@ static void exit_notify(struct task *p)
 		wake_up_process(p->signal->exec_task);
 	spin_unlock(&tasklist_lock);
 
-	list_for_each_entry_safe(child, n, &dead, sibling) release_task(child);
+	list_for_each_entry_safe (child, n, &dead, sibling)
+		release_task(child);
 	if (autoreap)
 		release_task(p);
 }
 
-/* `code` as wait4(2) will show it for the group's last thread; a group that is being killed has its own. */
+/* `code` as wait4(2) will show it for the group's last thread; a group that is being killed has its
+ * own. */
 static bool exit_signals(struct task *p, int code)
 {
 	struct signal *sig = p->signal;
@@ -262,7 +267,8 @@ void do_exit(int code)
 	if (group_dead && p->signal->session_leader)
 		tty_disassociate(p);
 
-	/* Whoever learns of our end finds us switched away for good: nothing else runs here in between. */
+	/* Whoever learns of our end finds us switched away for good: nothing else runs here in
+	 * between. */
 	preempt_disable();
 	exit_notify(p);
 	if (p->flags & PF_KTHREAD)

@@ -1,14 +1,22 @@
 /*
  * The birth of a task.
  *
- *   do_fork()             takes a number off the pidmap, has the child made, lets it run, waits for it if it is a vfork
- *     alloc_pid()
- *     copy_process()      everything the child needs, step by step; the child is invisible until its last lines
+ *   do_fork()             takes a number, has the child made, lets it run, waits for a vfork
+ *     alloc_pid()         kernel/pid.c: the next number off the pidmap
+ *     copy_process()      all that the child needs, step by step; invisible until the last
  *       check_clone_flags()
  *       dup_task_struct()
- *       copy_creds() sched_fork() copy_files() copy_fs() copy_sighand() copy_signal() copy_mm() copy_puppet() copy_thread()
+ *       copy_creds()
+ *       sched_fork()
+ *       copy_files()
+ *       copy_fs()
+ *       copy_sighand()
+ *       copy_signal()
+ *       copy_mm()
+ *       copy_puppet()
+ *       copy_thread()
  *       publish_child()   "cannot fail from here"
- *     wake_up_new_task()  kernel/sched/core.c: just ahead of the parent, so that the child runs first
+ *     wake_up_new_task()  kernel/sched/core.c: just ahead of the parent, so that it runs first
  *
  * What fork does to memory is in mm/tree.c, and finished by mm/fault.c when somebody writes.
  * The system calls, at the end, only translate their arguments. clone(2), fork(2), vfork(2).
@@ -42,7 +50,8 @@ void fork_init(void)
 {
 	task_cache = kmem_cache_create("task", sizeof(struct task), 64);
 	if (max_threads == 0)
-		/* Kernel stacks of all tasks together may take an eighth of the memory, as in Linux. */
+		/* Kernel stacks of all tasks together may take an eighth of the memory, as in
+		 * Linux. */
 		max_threads = MAX(nr_total_pages() * PAGE_SIZE / KERNEL_STACK_SIZE / 8, 20UL);
 }
 
@@ -62,7 +71,8 @@ static struct task *dup_task_struct(const struct task *parent)
 		kmem_cache_free(task_cache, p);
 		return NULL;
 	}
-	/* One for whoever reaps it, one for the CPU, dropped by the switch that leaves it for good. */
+	/* One for whoever reaps it, one for the CPU, dropped by the switch that leaves it for good.
+	 */
 	refcount_set(&p->usage, 2);
 	list_init(&p->children);
 	list_init(&p->pending.queue);
@@ -154,12 +164,13 @@ static void undo_mm(struct task *p)
 
 /* ---- what may be asked for ---- */
 
-#define CLONE_SUPPORTED \
-	(CSIGNAL | CLONE_VM | CLONE_FS | CLONE_FILES | CLONE_SIGHAND | CLONE_VFORK | CLONE_PARENT | \
-	 CLONE_THREAD | CLONE_SETTLS | CLONE_PARENT_SETTID | CLONE_CHILD_CLEARTID | CLONE_DETACHED | \
-	 CLONE_CHILD_SETTID | CLONE_CLEAR_SIGHAND | CLONE_SYSVSEM)
+#define CLONE_SUPPORTED                                                                            \
+	(CSIGNAL | CLONE_VM | CLONE_FS | CLONE_FILES | CLONE_SIGHAND | CLONE_VFORK |               \
+	 CLONE_PARENT | CLONE_THREAD | CLONE_SETTLS | CLONE_PARENT_SETTID | CLONE_CHILD_CLEARTID | \
+	 CLONE_DETACHED | CLONE_CHILD_SETTID | CLONE_CLEAR_SIGHAND | CLONE_SYSVSEM)
 
-/* Reject first: every combination that clone(2) calls illegal, and every flag that does not work yet. */
+/* Reject first: every combination that clone(2) calls illegal, and every flag that does not work
+ * yet. */
 static int check_clone_flags(const struct kernel_clone_args *args)
 {
 	u64 flags = args->flags;
@@ -179,7 +190,8 @@ static int check_clone_flags(const struct kernel_clone_args *args)
 	return 0;
 }
 
-/* RLIMIT_NPROC counts the tasks of a real user id, and does not bind root. copy_creds() has counted the child. */
+/* RLIMIT_NPROC counts the tasks of a real user id, and does not bind root. copy_creds() has counted
+ * the child. */
 static bool too_many_processes(const struct task *p)
 {
 	u64 limit = current->signal->rlim[RLIMIT_NPROC].rlim_cur;
@@ -208,8 +220,9 @@ static void set_child_identity(struct task *p, const struct kernel_clone_args *a
 }
 
 /*
- * The last step: parent, thread group, pid links. From here the child can be found, signalled and killed. Fails only when
- * a signal arrived meanwhile: with the child not yet in the tree, a signal to the process group would have missed it.
+ * The last step: parent, thread group, pid links. From here the child can be found, signalled and
+ * killed. Fails only when a signal arrived meanwhile: with the child not yet in the tree, a signal
+ * to the process group would have missed it.
  */
 static int publish_child(struct task *p, u64 flags, struct pid *pid)
 {
@@ -250,8 +263,9 @@ static int publish_child(struct task *p, u64 flags, struct pid *pid)
 }
 
 /*
- * Make a child of `current` under the number `pid`. It does not run yet. ERR_PTR: -EINVAL (flags), -EAGAIN (RLIMIT_NPROC,
- * threads-max), -ENOMEM, -EPERM (TLS), -ERESTARTNOINTR (a signal came first); then nothing of it is left.
+ * Make a child of `current` under the number `pid`. It does not run yet. ERR_PTR: -EINVAL (flags),
+ * -EAGAIN (RLIMIT_NPROC, threads-max), -ENOMEM, -EPERM (TLS), -ERESTARTNOINTR (a signal came
+ * first); then nothing of it is left.
  */
 static struct task *copy_process(struct kernel_clone_args *args, struct pid *pid)
 {
@@ -263,7 +277,8 @@ static struct task *copy_process(struct kernel_clone_args *args, struct pid *pid
 	if (err)
 		return ERR_PTR(err);
 
-	/* Let a pending signal be handled before the fork: its handler then runs once, in the parent. */
+	/* Let a pending signal be handled before the fork: its handler then runs once, in the
+	 * parent. */
 	if (signal_pending(current) && !(current->flags & PF_KTHREAD))
 		return ERR_PTR(-ERESTARTNOINTR);
 
@@ -402,8 +417,8 @@ static void start_child(struct task *p, const struct kernel_clone_args *args)
 	wake_up_new_task(p, args->flags);
 }
 
-/* Fork as `args` say. The child's pid in the parent, or -errno as listed at copy_process(), -EAGAIN when the numbers are
- * used up, -EFAULT for a bad parent_tid. */
+/* Fork as `args` say. The child's pid in the parent, or -errno as listed at copy_process(), -EAGAIN
+ * when the numbers are used up, -EFAULT for a bad parent_tid. */
 pid_t do_fork(struct kernel_clone_args *args)
 {
 	u64 start = cpu_cycles();
@@ -425,7 +440,8 @@ pid_t do_fork(struct kernel_clone_args *args)
 	nr = pid->nr;
 	trace_sched_process_fork(current, p);
 	if ((args->flags & CLONE_PARENT_SETTID) && put_user(nr, args->parent_tid) != 0)
-		args->flags &= ~(u64)CLONE_PARENT_SETTID; /* as Linux: the child exists, the store is lost */
+		args->flags &= ~(
+			u64)CLONE_PARENT_SETTID; /* as Linux: the child exists, the store is lost */
 	if (args->flags & CLONE_VFORK) {
 		completion_init(&vfork);
 		p->vfork_done = &vfork;
@@ -455,8 +471,8 @@ pid_t kernel_thread(int (*fn)(void *), void *arg, const char *name)
 
 /* ---- the system calls ---- */
 
-/* CLONE_STOPPED left the ABI with Linux 2.6.38 (its bit means CLONE_NEWCGROUP now): only the shell can ask for it, through
- * the puppet that it makes clone. */
+/* CLONE_STOPPED left the ABI with Linux 2.6.38 (its bit means CLONE_NEWCGROUP now): only the shell
+ * can ask for it, through the puppet that it makes clone. */
 static bool puppet_clone_stopped(void)
 {
 	struct puppet *puppet = current->puppet;
@@ -494,7 +510,8 @@ long sys_clone(unsigned long flags, unsigned long stack, int __user *ptid, int _
 		.stopped = puppet_clone_stopped(),
 	};
 
-	/* An exit signal of 65 … 255 is no signal: as on Linux the child is made, and its end is silent. */
+	/* An exit signal of 65 … 255 is no signal: as on Linux the child is made, and its end is
+	 * silent. */
 	return do_fork(&args);
 }
 
@@ -516,7 +533,8 @@ static int check_clone3(const struct clone_args *u)
 	return 0;
 }
 
-/* Bytes beyond the structure we know must be zero: somebody asks for what we do not have. -E2BIG, -EFAULT or 0. */
+/* Bytes beyond the structure we know must be zero: somebody asks for what we do not have. -E2BIG,
+ * -EFAULT or 0. */
 static int check_zeroed(const char __user *from, size_t n)
 {
 	while (n > 0) {
@@ -545,7 +563,9 @@ long sys_clone3(struct clone_args __user *uargs, size_t size)
 		return -EINVAL;
 	if (copy_from_user(&u, uargs, MIN(size, sizeof(u))))
 		return -EFAULT;
-	err = size > sizeof(u) ? check_zeroed((const char __user *)uargs + sizeof(u), size - sizeof(u)) : 0;
+	err = size > sizeof(u)
+		      ? check_zeroed((const char __user *)uargs + sizeof(u), size - sizeof(u))
+		      : 0;
 	if (!err)
 		err = check_clone3(&u);
 	if (err)

@@ -1,9 +1,10 @@
 /*
  * Futexes: sleeping on a word of user memory. futex(2).
  *
- * Only what the end of a thread needs is here: WAIT and WAKE, the latter also sent by exit to whoever joins it. The other
- * operations answer -ENOSYS. A futex is known by what it stands for: private memory by (mm, address), shared memory by
- * (object, offset), so that it is the same word wherever it is mapped.
+ * Only what the end of a thread needs is here: WAIT and WAKE, the latter also sent by exit to
+ * whoever joins it. The other operations answer -ENOSYS. A futex is known by what it stands for:
+ * private memory by (mm, address), shared memory by (object, offset), so that it is the same word
+ * wherever it is mapped.
  */
 #include "kernel/lib/list.h"
 #include "kernel/sys/syscall.h"
@@ -79,8 +80,7 @@ static long futex_wake(u64 addr, u32 max)
 		return err;
 	b = bucket_of(&key);
 	spin_lock(&b->lock);
-	list_for_each_entry_safe(w, n, &b->waiters, link)
-	{
+	list_for_each_entry_safe (w, n, &b->waiters, link) {
 		struct task *p = w->task;
 
 		if (woken >= max || !same_key(&w->key, &key))
@@ -94,7 +94,8 @@ static long futex_wake(u64 addr, u32 max)
 	return woken;
 }
 
-/* Queue first, look at the word then: a wake that follows a change of the word finds us in the list. */
+/* Queue first, look at the word then: a wake that follows a change of the word finds us in the
+ * list. */
 static long futex_sleep(struct futex_bucket *b, struct futex_waiter *w, u32 __user *uaddr, u32 val,
 			u64 until)
 {

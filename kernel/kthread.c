@@ -1,6 +1,7 @@
 /*
- * Kernel threads. All but the first few are children of kthreadd (pid 2), so that they inherit nothing from whoever
- * happened to need them: a task that wants a thread leaves a request and wakes kthreadd.
+ * Kernel threads. All but the first few are children of kthreadd (pid 2), so that they inherit
+ * nothing from whoever happened to need them: a task that wants a thread leaves a request and wakes
+ * kthreadd.
  */
 #include "kernel/lib/list.h"
 #include "kernel/task.h"

@@ -1,8 +1,9 @@
 /*
  * From the first C function to the first program.
  *
- * start_kernel() runs on the stack of the first task, which becomes the idle task when everything stands. Pid 1 adopts
- * orphans and runs what the command line asks for, pid 2 makes kernel threads. Every other task comes out of do_fork().
+ * start_kernel() runs on the stack of the first task, which becomes the idle task when everything
+ * stands. Pid 1 adopts orphans and runs what the command line asks for, pid 2 makes kernel threads.
+ * Every other task comes out of do_fork().
  */
 #include "arch/x86_64/arch.h"
 #include "boot/boot_info.h"
@@ -36,7 +37,8 @@ static struct signal init_signal = {
 /* The group and session of the kernel itself: number 0, never in the pidmap. */
 static struct pid init_pid = {.count = REFCOUNT_INIT(1)};
 
-/* Pid 0: it was never forked, everything of it is written down here. boot/start.asm gives it init_stack. */
+/* Pid 0: it was never forked, everything of it is written down here. boot/start.asm gives it
+ * init_stack. */
 struct task init_task = {
 	.stack = init_stack,
 	.usage = REFCOUNT_INIT(2),

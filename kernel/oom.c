@@ -7,8 +7,9 @@
 #include "mm/slab.h"
 #include "mm/vmalloc.h"
 
-/* How much its death would free. Its areas are an upper bound that costs no walk of its tables. Caller holds tasklist_lock, which
- * keeps a task that has not exited in the tree, and p->mm with it (exit_mm()). */
+/* How much its death would free. Its areas are an upper bound that costs no walk of its tables.
+ * Caller holds tasklist_lock, which keeps a task that has not exited in the tree, and p->mm with it
+ * (exit_mm()). */
 static u64 badness(const struct task *p)
 {
 	const struct mm *mm = READ_ONCE(p->mm);
@@ -16,7 +17,8 @@ static u64 badness(const struct task *p)
 	return mm && !(p->flags & PF_KTHREAD) ? mm->nr_mapped + 1 : 0;
 }
 
-/* The leader with the most memory, with a reference. `dying`: somebody was killed already and has not gone yet. */
+/* The leader with the most memory, with a reference. `dying`: somebody was killed already and has
+ * not gone yet. */
 static struct task *choose_victim(bool *dying)
 {
 	struct task *p, *victim = NULL;
@@ -24,8 +26,7 @@ static struct task *choose_victim(bool *dying)
 
 	*dying = false;
 	spin_lock(&tasklist_lock);
-	list_for_each_entry(p, &all_tasks, all)
-	{
+	list_for_each_entry (p, &all_tasks, all) {
 		u64 points;
 
 		if ((p->flags & PF_OOM_VICTIM) && p->mm)
@@ -56,7 +57,8 @@ static void kill_victim(struct task *victim)
 	trace_oom_kill(victim);
 }
 
-/* With this many pages free a failed allocation was bad luck, or an injected fault: trying again will do. */
+/* With this many pages free a failed allocation was bad luck, or an injected fault: trying again
+ * will do. */
 #define ENOUGH_PAGES 64
 
 void out_of_memory(void)

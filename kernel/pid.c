@@ -1,11 +1,13 @@
 /*
  * Pids: from a number to its tasks.
  *
- * A number belongs to a struct pid, and that to the tasks which use it: as their own id, as the id of their thread group,
- * of their process group or of their session. The number goes back to the bitmap when the last of them lets go; the
- * struct stays for whoever still holds a reference, and names nobody.
+ * A number belongs to a struct pid, and that to the tasks which use it: as their own id, as the id
+ * of their thread group, of their process group or of their session. The number goes back to the
+ * bitmap when the last of them lets go; the struct stays for whoever still holds a reference, and
+ * names nobody.
  *
- * pid_lock guards the bitmap and the hash; tasklist_lock the lists of tasks. See also kernel/pidmap.c.
+ * pid_lock guards the bitmap and the hash; tasklist_lock the lists of tasks. See also
+ * kernel/pidmap.c.
  */
 #include "kernel/pid.h"
 
@@ -87,8 +89,7 @@ struct pid *find_get_pid(pid_t nr)
 	struct pid *pid;
 
 	spin_lock(&pid_lock);
-	list_for_each_entry(pid, bucket, hash)
-	{
+	list_for_each_entry (pid, bucket, hash) {
 		if (pid->nr == nr) {
 			get_pid(pid);
 			spin_unlock(&pid_lock);

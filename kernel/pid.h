@@ -16,14 +16,14 @@ enum pid_type {
 	PIDTYPE_MAX,
 };
 
-/* Lives as long as a task uses it in any role or somebody holds a reference; its number is free for reuse
- * when the last *task* has let go of it. */
+/* Lives as long as a task uses it in any role or somebody holds a reference; its number is free for
+ * reuse when the last *task* has let go of it. */
 struct pid {
 	refcount_t count;
-	u32 level;			     /* 0: only the first namespace */
+	u32 level;                           /* 0: only the first namespace */
 	struct list_head tasks[PIDTYPE_MAX]; /* tasklist_lock */
-	struct list_head hash;		     /* pid_lock */
-	struct pidmap *map;		     /* whose bit nr is */
+	struct list_head hash;               /* pid_lock */
+	struct pidmap *map;                  /* whose bit nr is */
 	pid_t nr;
 };
 
@@ -46,6 +46,6 @@ struct pid *find_get_pid(pid_t nr);
 void attach_pid(struct task *p, enum pid_type type, struct pid *pid);
 void detach_pid(struct task *p, enum pid_type type); /* the number is freed with its last task */
 struct task *pid_task(struct pid *pid, enum pid_type type); /* the first, or NULL */
-struct task *find_task(pid_t nr); /* by thread id */
+struct task *find_task(pid_t nr);                           /* by thread id */
 /* By thread id, with a reference to the task; NULL when there is none. Takes tasklist_lock. */
 struct task *find_get_task(pid_t nr);

@@ -36,8 +36,8 @@ static int find_free(struct pidmap *m, int from, int to)
 
 int pidmap_alloc(struct pidmap *m)
 {
-	/* The first lap hands out every number from 1 up; later laps leave the low ones, which belong to what was
-	 * started at boot, alone. */
+	/* The first lap hands out every number from 1 up; later laps leave the low ones, which
+	 * belong to what was started at boot, alone. */
 	int low = MIN(RESERVED_PIDS, m->pid_max - 1);
 	int start = m->last_pid + 1;
 	int nr;

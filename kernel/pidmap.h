@@ -3,11 +3,11 @@
 
 #include "kernel/lib/types.h"
 
-#define PID_MAX_DEFAULT	 32768
-#define PID_MAX_LIMIT	 (4 * 1024 * 1024)
-#define RESERVED_PIDS	 300 /* not reused after the first lap */
+#define PID_MAX_DEFAULT  32768
+#define PID_MAX_LIMIT    (4 * 1024 * 1024)
+#define RESERVED_PIDS    300 /* not reused after the first lap */
 #define PIDMAP_PAGE_BITS (4096 * 8)
-#define PIDMAP_PAGES	 (PID_MAX_LIMIT / PIDMAP_PAGE_BITS)
+#define PIDMAP_PAGES     (PID_MAX_LIMIT / PIDMAP_PAGE_BITS)
 
 struct pidmap {
 	int last_pid; /* the number handed out most recently: the search goes on behind it */
@@ -16,7 +16,8 @@ struct pidmap {
 	u64 *page[PIDMAP_PAGES]; /* allocated when first needed */
 };
 
-/* The next free number behind last_pid, wrapping round at pid_max to RESERVED_PIDS. -EAGAIN: none; -ENOMEM. */
+/* The next free number behind last_pid, wrapping round at pid_max to RESERVED_PIDS. -EAGAIN: none;
+ * -ENOMEM. */
 int pidmap_alloc(struct pidmap *m);
 void pidmap_free(struct pidmap *m, int nr);
 bool pidmap_test(const struct pidmap *m, int nr);

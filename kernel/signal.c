@@ -1,7 +1,9 @@
 /*
- * Receiving signals: dequeue, stop, die, or call a handler; and the parts of signal state that fork copies.
+ * Receiving signals: dequeue, stop, die, or call a handler; and the parts of signal state that fork
+ * copies.
  *
- * do_signal() runs on the way to user mode while WORK_SIGPENDING is set. sighand->lock guards everything here.
+ * do_signal() runs on the way to user mode while WORK_SIGPENDING is set. sighand->lock guards
+ * everything here.
  */
 #include "kernel/signal.h"
 
@@ -168,8 +170,7 @@ static void collect(struct sigpending *pending, int sig, siginfo_t *info)
 	struct sigqueue *q, *n;
 	bool found = false, more = false;
 
-	list_for_each_entry_safe(q, n, &pending->queue, link)
-	{
+	list_for_each_entry_safe (q, n, &pending->queue, link) {
 		if (q->info.si_signo != sig)
 			continue;
 		if (found) {
@@ -212,8 +213,7 @@ static void begin_group_stop(struct task *p, int sig)
 
 	p->signal->stop_code = sig;
 	p->signal->stop_count = 0;
-	list_for_each_entry(t, &p->signal->threads, thread_node)
-	{
+	list_for_each_entry (t, &p->signal->threads, thread_node) {
 		if ((t->flags & PF_EXITING) || t->state == TASK_STOPPED)
 			continue;
 		t->stop_pending = true;
@@ -241,7 +241,8 @@ void signal_thread_left_stop(struct task *p)
 		wake_up_all(&p->group_leader->parent->signal->wait_chld);
 }
 
-/* Stop as a part of the group. Called with the lock held, returns without it, after SIGCONT or SIGKILL. */
+/* Stop as a part of the group. Called with the lock held, returns without it, after SIGCONT or
+ * SIGKILL. */
 static void stop_here(struct task *p, u64 flags)
 {
 	bool last = leave_stop_count(p);
@@ -255,7 +256,11 @@ static void stop_here(struct task *p, u64 flags)
 
 /* ---- what to do with one signal ---- */
 
-enum signal_step { STEP_AGAIN, STEP_HANDLER, STEP_NOTHING };
+enum signal_step {
+	STEP_AGAIN,
+	STEP_HANDLER,
+	STEP_NOTHING
+};
 
 static void die_of(struct task *p, int sig, u64 flags)
 {
@@ -437,7 +442,7 @@ int do_sigaction(int sig, const struct k_sigaction *act, struct k_sigaction *old
 		if (ka->handler == (u64)SIG_IGN ||
 		    (ka->handler == (u64)SIG_DFL && (sigmask(sig) & SIG_DEFAULT_IGNORE))) {
 			remove_pending(&p->signal->shared, sigmask(sig));
-			list_for_each_entry(t, &p->signal->threads, thread_node)
+			list_for_each_entry (t, &p->signal->threads, thread_node)
 				remove_pending(&t->pending, sigmask(sig));
 		}
 	}

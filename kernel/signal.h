@@ -14,8 +14,9 @@ struct pt_regs;
 struct user;
 
 typedef u64 sigset_t64;
-#define sigmask(sig)	(1UL << ((sig)-1))
-#define SIG_KERNEL_ONLY (sigmask(SIGKILL) | sigmask(SIGSTOP)) /* never blocked, caught or ignored */
+#define sigmask(sig)    (1UL << ((sig)-1))
+#define SIG_KERNEL_ONLY (sigmask(SIGKILL) | sigmask(SIGSTOP)) /* never blocked, caught or ignored \
+							       */
 
 /* rt_sigaction(2)'s structure as the kernel sees it. */
 struct k_sigaction {
@@ -33,7 +34,7 @@ struct sigqueue {
 
 struct sigpending {
 	struct list_head queue; /* sighand->lock */
-	sigset_t64 set;		/* sighand->lock */
+	sigset_t64 set;         /* sighand->lock */
 };
 
 /* Shared by CLONE_SIGHAND. */
@@ -45,27 +46,27 @@ struct sighand {
 
 /* Shared by a thread group. "tl": tasklist_lock; "sh": sighand->lock. */
 struct signal {
-	refcount_t count;	   /* tasks that point here */
-	int nr_threads;		   /* tl: tasks not yet released */
-	int live;		   /* sh: threads that have not begun to exit */
-	struct list_head threads;  /* tl: task.thread_node */
-	struct task *leader;	   /* tl */
+	refcount_t count;            /* tasks that point here */
+	int nr_threads;              /* tl: tasks not yet released */
+	int live;                    /* sh: threads that have not begun to exit */
+	struct list_head threads;    /* tl: task.thread_node */
+	struct task *leader;         /* tl */
 	struct wait_queue wait_chld; /* parents in wait4() */
-	struct sigpending shared;  /* sh: process-wide pending signals */
-	bool group_exit;	   /* sh: exit_group or a fatal signal is on its way */
-	int group_exit_code;	   /* sh: wait status all threads die with */
-	struct task *exec_task;	   /* sh: the thread in execve() that waits for the others to go */
-	bool stopped;		   /* sh: the whole group is stopped */
-	bool continued;		   /* sh: SIGCONT arrived, not yet waited for */
-	bool notify_continued;	   /* sh: the parent is still to be told */
-	bool stop_reported;	   /* sh: the stop was waited for */
-	int stop_code;		   /* sh: the stopping signal */
-	int stop_count;		   /* sh: threads that still have to stop */
-	struct tty *tty;	   /* tl: controlling terminal */
-	bool session_leader;	   /* tl */
-	u64 cutime, cstime;	   /* sh: ns of reaped children */
-	u64 utime, stime;	   /* sh: ns of threads already gone */
-	u64 min_flt, cmin_flt;	   /* sh: likewise */
+	struct sigpending shared;    /* sh: process-wide pending signals */
+	bool group_exit;             /* sh: exit_group or a fatal signal is on its way */
+	int group_exit_code;         /* sh: wait status all threads die with */
+	struct task *exec_task; /* sh: the thread in execve() that waits for the others to go */
+	bool stopped;           /* sh: the whole group is stopped */
+	bool continued;         /* sh: SIGCONT arrived, not yet waited for */
+	bool notify_continued;  /* sh: the parent is still to be told */
+	bool stop_reported;     /* sh: the stop was waited for */
+	int stop_code;          /* sh: the stopping signal */
+	int stop_count;         /* sh: threads that still have to stop */
+	struct tty *tty;        /* tl: controlling terminal */
+	bool session_leader;    /* tl */
+	u64 cutime, cstime;     /* sh: ns of reaped children */
+	u64 utime, stime;       /* sh: ns of threads already gone */
+	u64 min_flt, cmin_flt;  /* sh: likewise */
 	struct rlimit64 rlim[RLIM_NLIMITS]; /* sh */
 };
 
@@ -77,8 +78,9 @@ struct ksignal {
 };
 
 /* Signals whose default action is not death. */
-#define SIG_DEFAULT_IGNORE (sigmask(SIGCHLD) | sigmask(SIGCONT) | sigmask(SIGURG) | sigmask(SIGWINCH))
-#define SIG_DEFAULT_STOP   (sigmask(SIGSTOP) | sigmask(SIGTSTP) | sigmask(SIGTTIN) | sigmask(SIGTTOU))
+#define SIG_DEFAULT_IGNORE \
+	(sigmask(SIGCHLD) | sigmask(SIGCONT) | sigmask(SIGURG) | sigmask(SIGWINCH))
+#define SIG_DEFAULT_STOP (sigmask(SIGSTOP) | sigmask(SIGTSTP) | sigmask(SIGTTIN) | sigmask(SIGTTOU))
 
 static inline bool valid_signal(int sig)
 {
@@ -87,17 +89,19 @@ static inline bool valid_signal(int sig)
 
 /* ---- sending: kernel/sigsend.c ---- */
 
-/* Send to one thread or to its whole group; `info` NULL means "from the kernel". 0; -EAGAIN when the queue of real-time
- * signals is full (RLIMIT_SIGPENDING); -ESRCH when p has been reaped. Caller holds tasklist_lock, unless p is current. */
+/* Send to one thread or to its whole group; `info` NULL means "from the kernel". 0; -EAGAIN when
+ * the queue of real-time signals is full (RLIMIT_SIGPENDING); -ESRCH when p has been reaped. Caller
+ * holds tasklist_lock, unless p is current. */
 int send_signal(int sig, const siginfo_t *info, struct task *p, bool group);
 /* From current's own fault: cannot be blocked or ignored. */
 void force_sig_fault(int sig, int code, u64 addr);
 void force_sig(int sig);
-/* Every member of a process group; 0 or -ESRCH. Takes tasklist_lock; the _locked form wants it held. */
+/* Every member of a process group; 0 or -ESRCH. Takes tasklist_lock; the _locked form wants it
+ * held. */
 int kill_pgrp(struct pid *pgrp, int sig, const siginfo_t *info);
 int kill_pgrp_locked(struct pid *pgrp, int sig, const siginfo_t *info);
-/* SIGCHLD or another exit signal to the parent, and wake it if it waits. True: the parent does not want to wait for p. Caller
- * holds tasklist_lock. */
+/* SIGCHLD or another exit signal to the parent, and wake it if it waits. True: the parent does not
+ * want to wait for p. Caller holds tasklist_lock. */
 bool do_notify_parent(struct task *p, int sig);
 /* Tell the parent of a stop (CLD_STOPPED) or a continue (CLD_CONTINUED). Takes tasklist_lock. */
 void notify_parent_stop(struct task *p, int why);

@@ -1,9 +1,9 @@
 /*
  * Sending signals: what is queued where, and who is woken.
  *
- * A signal for a process goes to the shared set of its thread group, one for a thread to its own. Both are guarded by
- * sighand->lock. Whoever is chosen to handle it gets WORK_SIGPENDING and is woken from interruptible sleep; the rest happens
- * on its way to user mode (kernel/signal.c).
+ * A signal for a process goes to the shared set of its thread group, one for a thread to its own.
+ * Both are guarded by sighand->lock. Whoever is chosen to handle it gets WORK_SIGPENDING and is
+ * woken from interruptible sleep; the rest happens on its way to user mode (kernel/signal.c).
  */
 #include "kernel/lib/string.h"
 #include "kernel/signal.h"
@@ -53,8 +53,9 @@ void remove_pending(struct sigpending *pending, sigset_t64 mask)
 	if (!(pending->set & mask))
 		return;
 	pending->set &= ~mask;
-	list_for_each_entry_safe(q, n, &pending->queue, link) if (sigmask(q->info.si_signo) & mask)
-		sigqueue_free(q);
+	list_for_each_entry_safe (q, n, &pending->queue, link)
+		if (sigmask(q->info.si_signo) & mask)
+			sigqueue_free(q);
 }
 
 void flush_pending(struct sigpending *pending)
@@ -75,8 +76,7 @@ void zap_other_threads(struct task *p)
 	struct task *t;
 
 	p->signal->stop_count = 0;
-	list_for_each_entry(t, &p->signal->threads, thread_node)
-	{
+	list_for_each_entry (t, &p->signal->threads, thread_node) {
 		t->stop_pending = false;
 		if (t == p || (t->flags & PF_EXITING))
 			continue;
@@ -111,7 +111,8 @@ static void cancel_from_group(struct task *p, sigset_t64 mask)
 	struct task *t;
 
 	remove_pending(&p->signal->shared, mask);
-	list_for_each_entry(t, &p->signal->threads, thread_node) remove_pending(&t->pending, mask);
+	list_for_each_entry (t, &p->signal->threads, thread_node)
+		remove_pending(&t->pending, mask);
 }
 
 static void continue_group(struct task *p)
@@ -125,8 +126,7 @@ static void continue_group(struct task *p)
 		sig->stopped = false;
 	}
 	sig->stop_count = 0;
-	list_for_each_entry(t, &sig->threads, thread_node)
-	{
+	list_for_each_entry (t, &sig->threads, thread_node) {
 		t->stop_pending = false;
 		if (sig->notify_continued)
 			task_set_work(t, WORK_SIGPENDING); /* somebody has to tell the parent */
@@ -158,7 +158,9 @@ static struct task *choose_thread(struct task *p, int sig, bool group)
 	if (wants_signal(p, sig))
 		return p;
 	if (group)
-		list_for_each_entry(t, &p->signal->threads, thread_node) if (wants_signal(t, sig)) return t;
+		list_for_each_entry (t, &p->signal->threads, thread_node)
+			if (wants_signal(t, sig))
+				return t;
 	return NULL;
 }
 
@@ -169,7 +171,8 @@ static void complete_signal(struct task *p, int sig, bool group)
 	if (!t)
 		return;
 	if (is_fatal(t, sig) && !p->signal->group_exit) {
-		/* The end of the whole group begins here, whichever thread is the first to notice. */
+		/* The end of the whole group begins here, whichever thread is the first to notice.
+		 */
 		p->signal->group_exit = true;
 		p->signal->group_exit_code = sig;
 		zap_other_threads(t);
@@ -222,7 +225,8 @@ int send_signal(int sig, const siginfo_t *info, struct task *p, bool group)
 	return err;
 }
 
-/* A fault cannot be put off: a blocked or ignored signal gets its default action back, which is death. */
+/* A fault cannot be put off: a blocked or ignored signal gets its default action back, which is
+ * death. */
 static void force_signal(const siginfo_t *info)
 {
 	struct task *p = current;
@@ -270,8 +274,7 @@ int kill_pgrp_locked(struct pid *pgrp, int sig, const siginfo_t *info)
 	int found = -ESRCH;
 	struct task *p;
 
-	list_for_each_entry(p, &pgrp->tasks[PIDTYPE_PGID], pid_links[PIDTYPE_PGID])
-	{
+	list_for_each_entry (p, &pgrp->tasks[PIDTYPE_PGID], pid_links[PIDTYPE_PGID]) {
 		send_signal(sig, info, p, true);
 		found = 0;
 	}

@@ -11,8 +11,8 @@
 #include "kernel/signal.h"
 #include "kernel/uapi.h"
 
-#define TASK_COMM_LEN	 16
-#define MAX_HELD_LOCKS	 16
+#define TASK_COMM_LEN  16
+#define MAX_HELD_LOCKS 16
 
 struct mm;
 struct files;
@@ -23,7 +23,7 @@ enum task_flags {
 	PF_KTHREAD = 1 << 0,
 	PF_EXITING = 1 << 1,
 	PF_FORKNOEXEC = 1 << 2,
-	PF_SIGNALED = 1 << 3,	 /* killed by a signal */
+	PF_SIGNALED = 1 << 3, /* killed by a signal */
 	PF_SUPERPRIV = 1 << 4,
 	PF_IDLE = 1 << 5,
 	PF_OOM_VICTIM = 1 << 6,
@@ -44,55 +44,55 @@ enum task_work {
  */
 struct task {
 	/* --- zeroed by dup_task_struct() --- */
-	struct thread thread;	    /* must stay first: switch.asm */
-	refcount_t usage;	    /* the task itself and its parent's wait; then whoever looks */
-	u32 state;		    /* me, rq; enum task_state */
-	u32 work;		    /* atomic bits, enum task_work */
-	u32 exit_state;		    /* tl: 0, TASK_ZOMBIE (waits to be reaped) or TASK_DEAD (reaped) */
-	int exit_code;		    /* tl: wait status */
-	int exit_signal;	    /* tl: sent to the parent at exit; -1: not a leader */
-	void *stack;		    /* ro: lowest address of the kernel stack */
-	struct mm *mm;		    /* me: NULL for kernel threads */
-	struct mm *active_mm;	    /* rq: whose tables are loaded while this runs */
-	struct files *files;	    /* me */
-	struct fs_context *fs;	    /* me */
-	struct cred *cred;	    /* me */
-	struct signal *signal;	    /* ro */
-	struct sighand *sighand;    /* tl */
-	struct sigpending pending;  /* sh */
-	bool stop_pending;	    /* sh: the group is stopping, and this thread has not stopped yet */
-	struct puppet *puppet;	    /* the shell's mailbox; NULL for ordinary programs */
-	struct pid *pids[PIDTYPE_MAX];		  /* tl */
-	struct list_head pid_links[PIDTYPE_MAX];  /* tl */
-	pid_t pid_nr;		    /* ro, but for exec from a non-leader: number in the first namespace */
-	pid_t tgid_nr;		    /* ro, same */
-	struct task *real_parent;   /* tl: who forked us, or the reaper */
-	struct task *parent;	    /* tl: who is told (real_parent until ptrace exists) */
-	struct list_head children;  /* tl */
-	struct list_head sibling;   /* tl: in parent->children */
-	struct list_head all;	    /* tl: every thread group leader */
-	struct list_head thread_node; /* tl: in signal->threads */
-	struct task *group_leader;  /* tl */
+	struct thread thread;    /* must stay first: switch.asm */
+	refcount_t usage;        /* the task itself and its parent's wait; then whoever looks */
+	u32 state;               /* me, rq; enum task_state */
+	u32 work;                /* atomic bits, enum task_work */
+	u32 exit_state;          /* tl: 0, TASK_ZOMBIE (waits to be reaped) or TASK_DEAD (reaped) */
+	int exit_code;           /* tl: wait status */
+	int exit_signal;         /* tl: sent to the parent at exit; -1: not a leader */
+	void *stack;             /* ro: lowest address of the kernel stack */
+	struct mm *mm;           /* me: NULL for kernel threads */
+	struct mm *active_mm;    /* rq: whose tables are loaded while this runs */
+	struct files *files;     /* me */
+	struct fs_context *fs;   /* me */
+	struct cred *cred;       /* me */
+	struct signal *signal;   /* ro */
+	struct sighand *sighand; /* tl */
+	struct sigpending pending; /* sh */
+	bool stop_pending;     /* sh: the group is stopping, and this thread has not stopped yet */
+	struct puppet *puppet; /* the shell's mailbox; NULL for ordinary programs */
+	struct pid *pids[PIDTYPE_MAX];           /* tl */
+	struct list_head pid_links[PIDTYPE_MAX]; /* tl */
+	pid_t pid_nr;  /* ro, but for exec from a non-leader: number in the first namespace */
+	pid_t tgid_nr; /* ro, same */
+	struct task *real_parent;      /* tl: who forked us, or the reaper */
+	struct task *parent;           /* tl: who is told (real_parent until ptrace exists) */
+	struct list_head children;     /* tl */
+	struct list_head sibling;      /* tl: in parent->children */
+	struct list_head all;          /* tl: every thread group leader */
+	struct list_head thread_node;  /* tl: in signal->threads */
+	struct task *group_leader;     /* tl */
 	struct completion *vfork_done; /* tl: completed at exec or exit */
-	int __user *set_child_tid;  /* me: where schedule_tail() stores the tid */
-	int __user *clear_child_tid; /* me: where exit stores 0 and wakes a futex */
-	struct list_head run_list;  /* rq */
-	struct prio_array *array;   /* rq: NULL when not queued */
-	u32 cpu;		    /* rq */
-	bool on_cpu;		    /* rq: it is running, or its registers are not saved yet */
-	bool first_timeslice;	    /* rq: the slice came from the parent and may go back */
-	u32 time_slice;		    /* rq: ticks left */
-	u64 start_time;		    /* ro: monotonic ns */
-	u64 utime, stime;	    /* me: ns */
-	u64 last_switch;	    /* rq: when it was last switched to */
-	u64 min_flt;		    /* me */
-	u64 nvcsw, nivcsw;	    /* rq: voluntary and forced switches */
-	sigset_t64 saved_sigmask;   /* me: WORK_RESTORE_SIGMASK */
-	u64 sas_sp, sas_size;	    /* me: sigaltstack */
+	int __user *set_child_tid;     /* me: where schedule_tail() stores the tid */
+	int __user *clear_child_tid;   /* me: where exit stores 0 and wakes a futex */
+	struct list_head run_list;     /* rq */
+	struct prio_array *array;      /* rq: NULL when not queued */
+	u32 cpu;                       /* rq */
+	bool on_cpu;                   /* rq: it is running, or its registers are not saved yet */
+	bool first_timeslice;          /* rq: the slice came from the parent and may go back */
+	u32 time_slice;                /* rq: ticks left */
+	u64 start_time;                /* ro: monotonic ns */
+	u64 utime, stime;              /* me: ns */
+	u64 last_switch;               /* rq: when it was last switched to */
+	u64 min_flt;                   /* me */
+	u64 nvcsw, nivcsw;             /* rq: voluntary and forced switches */
+	sigset_t64 saved_sigmask;      /* me: WORK_RESTORE_SIGMASK */
+	u64 sas_sp, sas_size;          /* me: sigaltstack */
 	long (*restart_fn)(struct task *); /* me: restart_syscall(2) */
-	u64 restart_arg[4];	    /* me */
-	u64 fork_cycles;	    /* me: spent in the last do_fork() until the child was made runnable */
-	u32 nr_held;		    /* me: debug builds, kernel/debug/lockdep.c */
+	u64 restart_arg[4];                /* me */
+	u64 fork_cycles; /* me: spent in the last do_fork() until the child was made runnable */
+	u32 nr_held;     /* me: debug builds, kernel/debug/lockdep.c */
 	struct held_lock {
 		const void *lock;
 		u16 class;
@@ -100,11 +100,11 @@ struct task {
 	} held[MAX_HELD_LOCKS];
 
 	/* --- copied by dup_task_struct() --- */
-	u32 flags;		    /* me; enum task_flags */
-	int prio, static_prio;	    /* rq */
-	int policy, rt_priority;    /* rq */
-	sigset_t64 blocked;	    /* sh */
-	char comm[TASK_COMM_LEN];   /* me */
+	u32 flags;                /* me; enum task_flags */
+	int prio, static_prio;    /* rq */
+	int policy, rt_priority;  /* rq */
+	sigset_t64 blocked;       /* sh */
+	char comm[TASK_COMM_LEN]; /* me */
 };
 
 #define TASK_ZERO_END offsetof(struct task, flags)
@@ -116,19 +116,19 @@ struct kernel_clone_args {
 	int __user *child_tid;
 	int __user *parent_tid;
 	int exit_signal;
-	u64 stack;	/* lowest address; 0: the parent's */
+	u64 stack;      /* lowest address; 0: the parent's */
 	u64 stack_size; /* 0 with the legacy calls: then `stack` is the initial stack pointer */
 	u64 tls;
 	int (*fn)(void *); /* a kernel thread's function; NULL: return to user mode */
 	void *fn_arg;
-	const char *name; /* its name; NULL: the parent's */
+	const char *name;     /* its name; NULL: the parent's */
 	struct pt_regs *regs; /* user registers to start from; NULL: current's own */
-	bool stopped;	      /* CLONE_STOPPED: start it stopped (the shell; the system call refuses it) */
+	bool stopped; /* CLONE_STOPPED: start it stopped (the shell; the system call refuses it) */
 };
 
 extern spinlock_t tasklist_lock;
 extern struct task init_task;
-extern struct task *child_reaper; /* pid 1: adopts orphans */
+extern struct task *child_reaper;  /* pid 1: adopts orphans */
 extern struct list_head all_tasks; /* leaders; tl */
 extern atomic_t nr_threads;
 extern long max_threads; /* tunable */
@@ -163,7 +163,7 @@ pid_t kernel_thread(int (*fn)(void *), void *arg, const char *name);
 void mm_release(struct task *p); /* exec, exit: vfork completion and clear_child_tid */
 
 /* ---- exit.c ---- */
-void do_exit(int code) __noreturn;	 /* code: a wait status */
+void do_exit(int code) __noreturn; /* code: a wait status */
 void do_group_exit(int code) __noreturn;
 void release_task(struct task *p);
 /* wait4(2)/waitid(2) for kernel callers too. Returns pid, 0 (WNOHANG) or -errno. */
@@ -181,12 +181,15 @@ bool will_become_orphaned_pgrp(struct pid *pgrp, struct task *ignored);
 bool is_current_pgrp_orphaned(void);
 
 /* ---- exec.c ---- */
-/* Replace the current program. argv and envp are user pointers. 0 or -errno (the old program goes on). */
-long do_execve(const char *path, const char __user *const __user *argv, const char __user *const __user *envp);
+/* Replace the current program. argv and envp are user pointers. 0 or -errno (the old program goes
+ * on). */
+long do_execve(const char *path, const char __user *const __user *argv,
+	       const char __user *const __user *envp);
 /* The same for a kernel thread with strings of its own: becomes user mode on return to it. */
 long kernel_execve(const char *path, const char *const *argv, const char *const *envp);
 
-/* Take over `mm` (one user reference) as the address space of current and load it; the old one is put. */
+/* Take over `mm` (one user reference) as the address space of current and load it; the old one is
+ * put. */
 void exec_adopt_mm(struct mm *mm);
 
 /* ---- futex.c ---- */
@@ -198,8 +201,8 @@ void out_of_memory(void);
 
 /* ---- kthread.c ---- */
 int kthreadd(void *unused);
-/* A kernel thread made by kthreadd (pid 2); returns its task with a reference, or ERR_PTR(-errno). It runs at once; when fn
- * returns the thread exits with that value. */
+/* A kernel thread made by kthreadd (pid 2); returns its task with a reference, or ERR_PTR(-errno).
+ * It runs at once; when fn returns the thread exits with that value. */
 struct task *kthread_create(int (*fn)(void *), void *arg, const char *name);
 /* Wait until it has exited and drop the reference; the value its function returned. */
 int kthread_join(struct task *p);

@@ -1,8 +1,9 @@
 /*
  * Waiting for children: wait4(2), waitid(2).
  *
- * A parent sleeps on its signal->wait_chld; do_notify_parent() wakes it for every end, stop and continue of a child. Each
- * time it looks through the children of all threads of its group, under tasklist_lock.
+ * A parent sleeps on its signal->wait_chld; do_notify_parent() wakes it for every end, stop and
+ * continue of a child. Each time it looks through the children of all threads of its group, under
+ * tasklist_lock.
  */
 #include "kernel/lib/log.h"
 #include "kernel/lib/string.h"
@@ -119,12 +120,10 @@ static enum wait_verdict look_at_children(struct wait_query *q)
 	enum wait_verdict best = WAIT_NOT_OURS;
 	struct task *t, *p;
 
-	list_for_each_entry(t, &current->signal->threads, thread_node)
-	{
+	list_for_each_entry (t, &current->signal->threads, thread_node) {
 		if ((q->options & __WNOTHREAD) && t != current)
 			continue;
-		list_for_each_entry(p, &t->children, sibling)
-		{
+		list_for_each_entry (p, &t->children, sibling) {
 			enum wait_verdict v = look_at_child(q, p);
 
 			if (v >= WAIT_FOUND)
@@ -135,7 +134,8 @@ static enum wait_verdict look_at_children(struct wait_query *q)
 	return best;
 }
 
-/* One look at everybody. 1 and the result is filled; 0: nothing yet; -ECHILD: nobody to wait for. */
+/* One look at everybody. 1 and the result is filled; 0: nothing yet; -ECHILD: nobody to wait for.
+ */
 static int poll_children(struct wait_query *q)
 {
 	enum wait_verdict v;
@@ -270,8 +270,7 @@ long sys_waitid(int which, pid_t id, siginfo_t __user *uinfo, int options, struc
 		if (id < 0)
 			return -EINVAL;
 		type = PIDTYPE_PGID;
-		pid = id ? find_get_pid(id)
-			 : get_pid(current->group_leader->pids[PIDTYPE_PGID]);
+		pid = id ? find_get_pid(id) : get_pid(current->group_leader->pids[PIDTYPE_PGID]);
 		break;
 	default:
 		return -EINVAL; /* P_PIDFD: there are no pidfds yet */

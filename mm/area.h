@@ -1,10 +1,11 @@
 /*
- * The areas of an address space: a sorted array, shared by parent and child after fork until one of them
- * changes it. The rule of the page tables applied to the map that describes them: only who holds the single
- * reference may change a set; areas_reserve() makes it so, and is the only function here that can fail.
+ * The areas of an address space: a sorted array, shared by parent and child after fork until one of
+ * them changes it. The rule of the page tables applied to the map that describes them: only who
+ * holds the single reference may change a set; areas_reserve() makes it so, and is the only
+ * function here that can fail.
  *
- * An empty address space has no set at all: every function takes NULL for it. The caller holds the lock of
- * the mm the set belongs to. Compiles on the host: tests/unit/area_test.c.
+ * An empty address space has no set at all: every function takes NULL for it. The caller holds the
+ * lock of the mm the set belongs to. Compiles on the host: tests/unit/area_test.c.
  */
 #pragma once
 
@@ -13,7 +14,8 @@
 struct area_set {
 	refcount_t count;
 	u32 nr, room;
-	struct area areas[]; /* by address, none overlapping; each holds a reference to its object */
+	struct area
+		areas[]; /* by address, none overlapping; each holds a reference to its object */
 };
 
 void area_set_get(struct area_set *s);
@@ -28,12 +30,14 @@ u32 area_count(const struct area_set *s);
 bool areas_free(const struct area_set *s, u64 start, u64 end);
 /* True when [start, end) has no hole. */
 bool areas_cover(const struct area_set *s, u64 start, u64 end);
-/* Pages of [start, end) that are mapped, and those of them that count for RLIMIT_DATA: private, writable, no stack. */
+/* Pages of [start, end) that are mapped, and those of them that count for RLIMIT_DATA: private,
+ * writable, no stack. */
 void areas_pages(const struct area_set *s, u64 start, u64 end, u64 *mapped, u64 *data);
 bool area_is_data(u32 flags);
 /* How many areas more there are once the set is cut at these addresses. */
 u32 areas_cuts(const struct area_set *s, u64 start, u64 end);
-/* 1 when [start, end) is a hole inside one area, so that removing it leaves one area more; else 0. */
+/* 1 when [start, end) is a hole inside one area, so that removing it leaves one area more; else 0.
+ */
 u32 areas_hole(const struct area_set *s, u64 start, u64 end);
 
 /* Make *set our own, with room for `extra` more areas. 0 or -ENOMEM. */
@@ -42,7 +46,8 @@ int areas_reserve(struct area_set **set, u32 extra);
 /* ---- changes: the set is our own, with room enough ---- */
 /* Remove [start, end). Needs the room that areas_hole() says. */
 void areas_remove(struct area_set *s, u64 start, u64 end);
-/* Insert where nothing is. Takes over the reference to a->obj. Becomes part of a neighbour that is alike. Room for 1. */
+/* Insert where nothing is. Takes over the reference to a->obj. Becomes part of a neighbour that is
+ * alike. Room for 1. */
 void areas_insert(struct area_set *s, const struct area *a);
 /* Replace the AREA_PROT bits in [start, end). Needs the room that areas_cuts() says. */
 void areas_protect(struct area_set *s, u64 start, u64 end, u32 prot);

@@ -17,11 +17,12 @@ enum area_flags {
 	AREA_READ = 1 << 0,
 	AREA_WRITE = 1 << 1,
 	AREA_EXEC = 1 << 2,
-	AREA_SHARED = 1 << 3,	 /* MAP_SHARED */
+	AREA_SHARED = 1 << 3,    /* MAP_SHARED */
 	AREA_GROWSDOWN = 1 << 4, /* a stack: grows down to the guard gap */
-	AREA_STACK = 1 << 5,	 /* the initial stack, for /proc and `vm` */
+	AREA_STACK = 1 << 5,     /* the initial stack, for /proc and `vm` */
 	AREA_HEAP = 1 << 6,
-	AREA_NOWRITE = 1 << 7, /* shared, of a file not opened for writing: mprotect() must not make it writable */
+	AREA_NOWRITE = 1 << 7, /* shared, of a file not opened for writing: mprotect() must not make
+				  it writable */
 };
 #define AREA_PROT (AREA_READ | AREA_WRITE | AREA_EXEC)
 
@@ -31,48 +32,54 @@ struct area {
 	u32 flags;
 	u32 spare;
 	struct vm_object *obj; /* holds a reference */
-	u64 pgoff;	       /* page of obj at start */
+	u64 pgoff;             /* page of obj at start */
 };
 
-/* The areas of an address space, sorted by address, none overlapping. Shared by parent and child after fork
- * until one of them changes it: the rule of the page tables, applied to the map that describes them. */
+/* The areas of an address space, sorted by address, none overlapping. Shared by parent and child
+ * after fork until one of them changes it: the rule of the page tables, applied to the map that
+ * describes them. */
 struct area_set;
 
 /* What has happened in this address space; written under mm->lock, read by anybody. */
 struct mm_stats {
-	u64 tables_shared;  /* by the fork that made it: entries shared instead of copied */
-	u64 tables_copied;  /* by that fork */
-	u64 pages_shared;   /* leaf pages shared by that fork (only when it walked down to them) */
-	u64 cow_tables;	    /* tables copied later, because somebody wrote */
-	u64 cow_pages;	    /* pages copied by write faults */
-	u64 cow_reused;	    /* write faults that found the page was the last reference */
-	u64 zero_pages;	    /* demand-zero pages */
-	u64 file_pages;	    /* pages mapped from objects */
+	u64 tables_shared; /* by the fork that made it: entries shared instead of copied */
+	u64 tables_copied; /* by that fork */
+	u64 pages_shared;  /* leaf pages shared by that fork (only when it walked down to them) */
+	u64 cow_tables;    /* tables copied later, because somebody wrote */
+	u64 cow_pages;     /* pages copied by write faults */
+	u64 cow_reused;    /* write faults that found the page was the last reference */
+	u64 zero_pages;    /* demand-zero pages */
+	u64 file_pages;    /* pages mapped from objects */
 	u64 faults;
 };
 
 struct mm {
-	pte_t *root;	       /* PML4 */
+	pte_t *root; /* PML4 */
 	struct area_set *areas;
-	struct mutex lock;     /* LOCK_MM */
-	refcount_t users;      /* tasks that live in it: the last one out tears it down (mm_put) */
-	refcount_t count;      /* users as one, plus every CPU that merely has it loaded (mm_drop) */
-	u64 cpu_mask;	       /* CPUs that have it loaded: they are flushed */
-	u64 mmap_base;	       /* highest address for mmap to choose from, downwards */
+	struct mutex lock; /* LOCK_MM */
+	refcount_t users;  /* tasks that live in it: the last one out tears it down (mm_put) */
+	refcount_t count;  /* users as one, plus every CPU that merely has it loaded (mm_drop) */
+	u64 cpu_mask;      /* CPUs that have it loaded: they are flushed */
+	u64 mmap_base;     /* highest address for mmap to choose from, downwards */
 	u64 start_code, end_code, start_data, end_data;
 	u64 start_brk, brk, start_stack;
 	u64 arg_start, arg_end, env_start, env_end;
-	u64 nr_mapped;	       /* pages of all areas, for RLIMIT_AS */
-	u64 nr_data;	       /* those of them that are private, writable and no stack, for RLIMIT_DATA */
+	u64 nr_mapped; /* pages of all areas, for RLIMIT_AS */
+	u64 nr_data;   /* those of them that are private, writable and no stack, for RLIMIT_DATA */
 	struct mm_stats stats;
-	u64 limit_stack, limit_data, limit_as; /* bytes; copied from the rlimits by exec and setrlimit */
+	u64 limit_stack, limit_data,
+		limit_as; /* bytes; copied from the rlimits by exec and setrlimit */
 };
 
 /* How far down fork shares instead of copying: tunable fork.share. */
-enum fork_share { SHARE_PAGES, SHARE_TABLES, SHARE_TREE };
+enum fork_share {
+	SHARE_PAGES,
+	SHARE_TABLES,
+	SHARE_TREE
+};
 extern long fork_share;
 
-void mm_init(void); /* caches, init_mm, the zero page */
+void mm_init(void);         /* caches, init_mm, the zero page */
 struct mm *mm_create(void); /* empty; NULL without memory. users = count = 1 */
 /* A copy-on-write twin of src for fork. NULL without memory (src is unchanged in effect). */
 struct mm *mm_clone(struct mm *src);
@@ -88,24 +95,27 @@ static inline void mm_grab(struct mm *mm)
 }
 
 /* ---- areas: mm/area.c, mm/map.c. Errors are negative errno ---- */
-#define MM_FIXED	   (1u << 0) /* exactly there, replacing what is there */
+#define MM_FIXED           (1u << 0) /* exactly there, replacing what is there */
 #define MM_FIXED_NOREPLACE (1u << 1) /* exactly there, or -EEXIST */
-#define MM_32BIT	   (1u << 2) /* somewhere below 2 GiB */
+#define MM_32BIT           (1u << 2) /* somewhere below 2 GiB */
 
-#define STACK_GAP	(256 * PAGE_SIZE) /* kept free below a stack that grows */
-#define MMAP_MIN_ADDR	0x10000UL	  /* below it nothing is mapped: a null pointer stays one */
-extern long max_map_count; /* tunable vm.max_map_count: areas of one address space */
-/* Map `len` bytes (rounded up to pages) with area_flags; obj (may be NULL) gains a reference. addr is a hint unless MM_FIXED.
- * Returns the address, -ENOMEM, -EINVAL, -EEXIST, -EPERM (below MMAP_MIN_ADDR), -EOVERFLOW (pgoff). */
+#define STACK_GAP     (256 * PAGE_SIZE) /* kept free below a stack that grows */
+#define MMAP_MIN_ADDR 0x10000UL         /* below it nothing is mapped: a null pointer stays one */
+extern long max_map_count;              /* tunable vm.max_map_count: areas of one address space */
+/* Map `len` bytes (rounded up to pages) with area_flags; obj (may be NULL) gains a reference. addr
+ * is a hint unless MM_FIXED. Returns the address, -ENOMEM, -EINVAL, -EEXIST, -EPERM (below
+ * MMAP_MIN_ADDR), -EOVERFLOW (pgoff). */
 long mm_map(struct mm *mm, u64 addr, u64 len, u32 flags, struct vm_object *obj, u64 pgoff, u32 how);
 long mm_unmap(struct mm *mm, u64 addr, u64 len);
 long mm_protect(struct mm *mm, u64 addr, u64 len, u32 prot); /* -ENOMEM over a hole */
-long mm_remap(struct mm *mm, u64 old, u64 old_len, u64 new_len, u32 flags, u64 new_addr); /* mremap(2) */
-u64 mm_brk(struct mm *mm, u64 brk);	  /* the new break, or the old one on failure: brk(2) as the kernel has it */
+long mm_remap(struct mm *mm, u64 old, u64 old_len, u64 new_len, u32 flags,
+	      u64 new_addr); /* mremap(2) */
+u64 mm_brk(struct mm *mm,
+	   u64 brk); /* the new break, or the old one on failure: brk(2) as the kernel has it */
 long mm_discard(struct mm *mm, u64 addr, u64 len); /* MADV_DONTNEED */
 
-/* Let the stack above addr grow down to it. The area, or NULL: *err is 0 when no stack may grow there, else -ENOMEM. The
- * caller holds mm->lock. */
+/* Let the stack above addr grow down to it. The area, or NULL: *err is 0 when no stack may grow
+ * there, else -ENOMEM. The caller holds mm->lock. */
 const struct area *mm_grow_stack(struct mm *mm, u64 addr, int *err);
 
 /* The area that holds addr, or the first one above it; copied to *out. False when there is none. */
@@ -115,7 +125,11 @@ void mm_foreach_area(struct mm *mm, void (*fn)(const struct area *, void *), voi
 u64 mm_area_count(struct mm *mm);
 
 /* ---- faults: mm/fault.c ---- */
-enum fault_access { ACCESS_READ = 0, ACCESS_WRITE = 1, ACCESS_EXEC = 2 };
+enum fault_access {
+	ACCESS_READ = 0,
+	ACCESS_WRITE = 1,
+	ACCESS_EXEC = 2
+};
 enum fault_result {
 	FAULT_OK,
 	FAULT_MAPERR, /* no area there: SIGSEGV, SEGV_MAPERR */
@@ -124,8 +138,8 @@ enum fault_result {
 	FAULT_OOM,    /* no memory: the caller finds a victim and tries again */
 };
 enum fault_result mm_fault(struct mm *mm, u64 addr, enum fault_access access);
-/* Fault in and copy between the kernel and an mm that need not be loaded (exec, peek, ptrace). Bytes copied. `write` obeys
- * copy-on-write and the area's protection. */
+/* Fault in and copy between the kernel and an mm that need not be loaded (exec, peek, ptrace).
+ * Bytes copied. `write` obeys copy-on-write and the area's protection. */
 size_t mm_access(struct mm *mm, u64 addr, void *buf, size_t len, bool write);
 
 /* Resident pages: leaves present in the tables (walks, skipping what is not used). */

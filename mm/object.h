@@ -1,4 +1,5 @@
-/* Memory objects: a growing set of pages by page number. The contents of a file, or of shared anonymous memory. */
+/* Memory objects: a growing set of pages by page number. The contents of a file, or of shared
+ * anonymous memory. */
 #pragma once
 
 #include "kernel/lib/atomic.h"
@@ -8,24 +9,24 @@
 
 struct vm_object {
 	refcount_t count;
-	spinlock_t lock;  /* LOCK_OBJECT: the fields below */
-	u64 size;	  /* bytes; pages past it do not exist (SIGBUS) */
+	spinlock_t lock; /* LOCK_OBJECT: the fields below */
+	u64 size;        /* bytes; pages past it do not exist (SIGBUS) */
 	u64 nr_pages;
-	void *pages;	  /* radix tree, mm/object.c */
+	void *pages; /* radix tree, mm/object.c */
 	unsigned int height;
-	char name[24];	  /* for people: the file's name */
+	char name[24]; /* for people: the file's name */
 };
 
-void object_init(void); /* caches; called by mm_init() */
+void object_init(void);                                      /* caches; called by mm_init() */
 struct vm_object *object_create(const char *name, u64 size); /* NULL without memory */
 static inline void object_get(struct vm_object *o)
 {
 	refcount_inc(&o->count);
 }
 void object_put(struct vm_object *o); /* NULL is allowed; the last reference drops the pages */
-/* The page `index`, with a reference for the caller. Absent: a zeroed one is made if `create`, else NULL is stored in
- * *out. 0; -ENOMEM; -EFBIG when past the size (SIGBUS). */
+/* The page `index`, with a reference for the caller. Absent: a zeroed one is made if `create`, else
+ * NULL is stored in *out. 0; -ENOMEM; -EFBIG when past the size (SIGBUS). */
 int object_get_page(struct vm_object *o, u64 index, bool create, struct page **out);
-/* Change the size; pages past a smaller size are dropped, and the rest of its last page zeroed. Mappings of dropped
- * pages keep them (CAVEATS.md). */
+/* Change the size; pages past a smaller size are dropped, and the rest of its last page zeroed.
+ * Mappings of dropped pages keep them (CAVEATS.md). */
 void object_resize(struct vm_object *o, u64 size);

@@ -28,18 +28,20 @@ enum page_flags {
 struct page {
 	refcount_t count;
 	u32 flags;
-	u8 order;	/* of a free or allocated block, in its head */
-	u8 level;	/* PG_TABLE: 1 … 4 */
-	u16 spare;	/* PG_SLAB: objects cut so far */
+	u8 order;       /* of a free or allocated block, in its head */
+	u8 level;       /* PG_TABLE: 1 … 4 */
+	u16 spare;      /* PG_SLAB: objects cut so far */
 	u32 nr_present; /* PG_TABLE: present entries (user half of a root) */
 	union {
 		struct list_head link; /* buddy: free list. slab: partial or full list */
 		struct {
-			u64 used;	 /* PG_TABLE: bit i set: one of the entries 8i … 8i+7 may be present */
+			u64 used; /* PG_TABLE: bit i set: one of the entries 8i … 8i+7 may be
+				     present */
 			spinlock_t lock; /* PG_TABLE: held while a shared table is copied */
 		};
 	};
-	void *owner; /* PG_SLAB: head page: its cache, others: the head page. PG_CACHE: its object */
+	void *owner; /* PG_SLAB: head page: its cache, others: the head page. PG_CACHE: its object
+		      */
 	u64 index;   /* PG_CACHE: page number in the object. PG_SLAB: first free object */
 } __aligned(64);
 
@@ -73,27 +75,30 @@ static inline struct page *virt_to_page(const void *va)
 /* ---- before the buddy allocator: mm/early.c ---- */
 struct boot_info;
 void early_mm_init(const struct boot_info *boot);
-/* Zeroed memory below 4 GiB that is never given back; panics when there is none. Physical address. */
+/* Zeroed memory below 4 GiB that is never given back; panics when there is none. Physical address.
+ */
 phys_addr_t early_alloc(size_t size, size_t align);
 phys_addr_t early_highest_ram(void); /* end of the highest usable range */
 /* Hand all remaining RAM to the buddy allocator. The page array is mapped by now. */
 void page_alloc_init(void);
 
 /* ---- the buddy allocator: mm/page.c ---- */
-/* Boot time only. RAM ends at `highest`; then every range of it is named once, as free or as in use for good. The page
- * array is zeroed, and there for each 4 MiB that has RAM in them. */
+/* Boot time only. RAM ends at `highest`; then every range of it is named once, as free or as in use
+ * for good. The page array is zeroed, and there for each 4 MiB that has RAM in them. */
 void buddy_init(phys_addr_t highest);
 void buddy_add_range(phys_addr_t start, phys_addr_t end);
 void buddy_reserve_range(phys_addr_t start, phys_addr_t end);
-/* Give back memory that was kept out of the allocator (a module that was read). Whole pages inside [start, end). */
+/* Give back memory that was kept out of the allocator (a module that was read). Whole pages inside
+ * [start, end). */
 void free_reserved_range(phys_addr_t start, phys_addr_t end);
 enum alloc_flags {
-	ALLOC_ZERO = 1 << 0, /* filled with zeroes */
+	ALLOC_ZERO = 1 << 0,  /* filled with zeroes */
 	ALLOC_DMA32 = 1 << 1, /* below 4 GiB */
 };
 /* 2^order pages with count 1, or NULL. Any context. */
 struct page *alloc_pages(unsigned int order, unsigned int flags);
-/* The pages of one allocation; its count is 1, or 0 when the caller dropped the last reference himself. */
+/* The pages of one allocation; its count is 1, or 0 when the caller dropped the last reference
+ * himself. */
 void free_pages(struct page *p, unsigned int order);
 static inline struct page *alloc_page(unsigned int flags)
 {

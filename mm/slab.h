@@ -7,14 +7,16 @@
 
 struct kmem_cache;
 
-/* Objects of `size` bytes, aligned to `align` (0: 16). The name is kept, not copied. Panics without memory: boot time only. */
+/* Objects of `size` bytes, aligned to `align` (0: 16). The name is kept, not copied. Panics without
+ * memory: boot time only. */
 struct kmem_cache *kmem_cache_create(const char *name, size_t size, size_t align);
 /* An uninitialised object, or NULL. Any context. */
 void *kmem_cache_alloc(struct kmem_cache *c);
 void *kmem_cache_zalloc(struct kmem_cache *c);
 void kmem_cache_free(struct kmem_cache *c, void *obj);
 
-/* Up to 4 MiB, aligned to 16 (whole pages from 2 KiB up are aligned to their power of two). NULL without memory. */
+/* Up to 4 MiB, aligned to 16 (whole pages from 2 KiB up are aligned to their power of two). NULL
+ * without memory. */
 void *kmalloc(size_t size);
 void *kzalloc(size_t size);
 void kfree(void *p); /* NULL is allowed */

@@ -1,4 +1,5 @@
-/* Kernel memory that is contiguous only by its addresses; each area has an unmapped guard page below and above. */
+/* Kernel memory that is contiguous only by its addresses; each area has an unmapped guard page
+ * below and above. */
 #pragma once
 
 #include "kernel/lib/types.h"
@@ -6,8 +7,9 @@
 void vmalloc_init(void);
 void *vmalloc(size_t size); /* NULL without memory */
 void vfree(void *p);
-/* The bottom of a kernel stack of KERNEL_STACK_SIZE with STACK_END_MAGIC there and a guard page below. From a small
- * per-CPU cache where possible; uninitialised but for the magic. NULL without memory. */
+/* The bottom of a kernel stack of KERNEL_STACK_SIZE with STACK_END_MAGIC there and a guard page
+ * below. From a small per-CPU cache where possible; uninitialised but for the magic. NULL without
+ * memory. */
 void *alloc_kernel_stack(void);
 void free_kernel_stack(void *stack);
 /* Give the cached stacks back. */

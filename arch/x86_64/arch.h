@@ -1,7 +1,8 @@
 /*
  * The whole interface that generic code may use of the machine.
  *
- * Everything below arch/x86_64/ that is not included or declared here is private to the architecture.
+ * Everything below arch/x86_64/ that is not included or declared here is private to the
+ * architecture.
  */
 #pragma once
 
@@ -20,55 +21,62 @@ struct ksignal;
 
 /* ---- bringing the machine up: called by start_kernel(), in this order ---- */
 void arch_early_init(const struct boot_info *boot); /* per-CPU area, GDT, TSS, IDT, features, FPU */
-void arch_paging_init(const struct boot_info *boot); /* final kernel tables: W^X image, direct map, page array */
-void arch_cache_init(void);			  /* slab caches of the architecture's own */
-void arch_irq_init(void);			  /* ACPI, APICs or 8259 */
-void arch_time_init(void);			  /* clock source and the per-CPU one-shot timer */
+void arch_paging_init(
+	const struct boot_info *boot); /* final kernel tables: W^X image, direct map, page array */
+void arch_cache_init(void);            /* slab caches of the architecture's own */
+void arch_irq_init(void);              /* ACPI, APICs or 8259 */
+void arch_time_init(void);             /* clock source and the per-CPU one-shot timer */
 
 /* ---- the CPU ---- */
 static inline void cpu_relax(void)
 {
 	__builtin_ia32_pause();
 }
-/* Enable interrupts and halt, in one step that no interrupt can come between; returns with them on. */
+/* Enable interrupts and halt, in one step that no interrupt can come between; returns with them on.
+ */
 void cpu_idle_wait(void);
 u64 cpu_cycles(void); /* time-stamp counter */
 void cpu_print_features(void (*print)(const char *fmt, ...) __printf(1, 2));
 
 /* ---- tasks: kernel stack, registers, FPU ---- */
 #define KERNEL_STACK_SIZE (16 * 1024UL)
-#define STACK_END_MAGIC	  0x57ac6e9d57ac6e9dUL
-/* The boot stack, which becomes init_task's; and the page below it, which is not mapped (boot/start.asm). */
+#define STACK_END_MAGIC   0x57ac6e9d57ac6e9dUL
+/* The boot stack, which becomes init_task's; and the page below it, which is not mapped
+ * (boot/start.asm). */
 extern char init_stack[KERNEL_STACK_SIZE], init_stack_guard[PAGE_SIZE];
 
 /* The part of a task that only the architecture reads. */
 struct thread {
-	u64 sp;	     /* kernel stack pointer while switched out */
+	u64 sp;      /* kernel stack pointer while switched out */
 	u64 fs_base; /* thread-local storage of the C library */
 	u64 gs_base;
-	void *fpu;   /* XSAVE or FXSAVE image; NULL for kernel threads */
+	void *fpu;                    /* XSAVE or FXSAVE image; NULL for kernel threads */
 	u64 trap_nr, error_code, cr2; /* of the last fault, for the signal frame */
 };
 
 /* The user registers saved at the top of `t`'s kernel stack. */
 struct pt_regs *task_pt_regs(const struct task *t);
 
-/* Give the child the registers it will start with: a copy of the parent's with rax = 0 and the new stack
- * and TLS asked for in `args`, or for a kernel thread args->fn(args->fn_arg). `p` has its own kernel
- * stack already. Returns 0 or -ENOMEM (FPU image). SETTLS with a non-canonical base: -EPERM. */
+/* Give the child the registers it will start with: a copy of the parent's with rax = 0 and the new
+ * stack and TLS asked for in `args`, or for a kernel thread args->fn(args->fn_arg). `p` has its own
+ * kernel stack already. Returns 0 or -ENOMEM (FPU image). SETTLS with a non-canonical base: -EPERM.
+ */
 int copy_thread(struct task *p, const struct kernel_clone_args *args);
 /* Undo copy_thread(); also called when a task is freed. */
 void arch_free_thread(struct task *p);
-/* Reset the current task's user registers for a new program: entry `rip`, stack `rsp`, FPU and TLS cleared. */
+/* Reset the current task's user registers for a new program: entry `rip`, stack `rsp`, FPU and TLS
+ * cleared. */
 void start_thread(struct pt_regs *regs, u64 rip, u64 rsp);
 /* Give the current kernel thread the FPU image a user program needs. 0 or -ENOMEM. */
 int arch_prepare_user(void);
-/* What the auxiliary vector says of the CPU: CPUID leaf 1 EDX, and the smallest sane signal stack (AT_MINSIGSTKSZ). */
+/* What the auxiliary vector says of the CPU: CPUID leaf 1 EDX, and the smallest sane signal stack
+ * (AT_MINSIGSTKSZ). */
 u64 arch_hwcap(void);
 u64 arch_min_sigstack(void);
 /* Switch kernel stacks. Returns in `next`'s earlier call, with the task that ran just before it. */
 struct task *switch_to(struct task *prev, struct task *next);
-/* First C function of every new task, called by ret_from_fork before it goes to user mode or to fn(). */
+/* First C function of every new task, called by ret_from_fork before it goes to user mode or to
+ * fn(). */
 void schedule_tail(struct task *prev); /* kernel/sched/core.c */
 
 /* System-call return value and arguments in the saved registers. */
@@ -82,45 +90,54 @@ static inline void regs_set_return(struct pt_regs *regs, long v)
 int setup_rt_frame(struct ksignal *ksig, u64 oldset, struct pt_regs *regs);
 
 /* ---- address spaces (arch/x86_64/mm/) ---- */
-extern struct mm init_mm; /* the kernel's own: mm/mm.c */
+extern struct mm init_mm;         /* the kernel's own: mm/mm.c */
 void arch_init_root(pte_t *root); /* fill the kernel half of a fresh PML4 */
 void arch_load_mm(struct mm *mm); /* write CR3 */
 /* Forget every user translation of `mm`, on each CPU that runs it. */
 void flush_tlb_mm(struct mm *mm);
-/* The same for [start, end); invalidates single pages when few. Also empties paging-structure caches. */
+/* The same for [start, end); invalidates single pages when few. Also empties paging-structure
+ * caches. */
 void flush_tlb_range(struct mm *mm, u64 start, u64 end);
 void flush_tlb_kernel_range(u64 start, u64 end);
 void clear_page(void *page);
 void copy_page(void *dst, const void *src);
-/* Map or unmap one page in the kernel's vmalloc range. Returns 0 or -ENOMEM; unmap gives back the frame. */
+/* Map or unmap one page in the kernel's vmalloc range. Returns 0 or -ENOMEM; unmap gives back the
+ * frame. */
 int arch_map_kernel_page(u64 va, phys_addr_t pa, pte_t flags);
 phys_addr_t arch_unmap_kernel_page(u64 va);
 
 /* ---- time (arch/x86_64/dev/) ---- */
-u64 arch_clock_ns(void);	  /* monotonic nanoseconds since boot, from the best clock source */
+u64 arch_clock_ns(void); /* monotonic nanoseconds since boot, from the best clock source */
 const char *arch_clock_name(void);
-/* The clock must be read at least this often, or it loses count: TIME_FOREVER unless its counter is narrow. */
+/* The clock must be read at least this often, or it loses count: TIME_FOREVER unless its counter is
+ * narrow. */
 u64 arch_clock_max_idle(void);
-u64 arch_wall_clock(void);	  /* seconds since the epoch, read from the CMOS clock */
-void arch_timer_program(u64 ns);  /* one-shot interrupt on this CPU, `ns` from now; calls timer_interrupt() */
+u64 arch_wall_clock(void); /* seconds since the epoch, read from the CMOS clock */
+void arch_timer_program(
+	u64 ns); /* one-shot interrupt on this CPU, `ns` from now; calls timer_interrupt() */
 void arch_timer_stop(void);
 const char *arch_timer_name(void);
 
 /* ---- power ---- */
-/* Stop the machine: QEMU's debug-exit device with `status` when present, else ACPI S5, else halt. */
+/* Stop the machine: QEMU's debug-exit device with `status` when present, else ACPI S5, else halt.
+ */
 void arch_poweroff(int status) __noreturn;
 void arch_reboot(void) __noreturn;
-/* The end of a panic: tells QEMU to exit with PANIC_EXIT_STATUS where it can, else halts for good. */
+/* The end of a panic: tells QEMU to exit with PANIC_EXIT_STATUS where it can, else halts for good.
+ */
 #define PANIC_EXIT_STATUS 127
 void arch_panic_halt(void) __noreturn;
 
 /* ---- console devices; output must work from any context, with interrupts on or off ---- */
 void arch_console_early_init(const struct boot_info *boot); /* serial port (polled) and screen */
-void arch_console_init(void);				 /* interrupt-driven serial and keyboard */
-void arch_console_write(const char *s, size_t n);	 /* to all of them, translating \n to \r\n where needed */
-void arch_console_write_raw(const char *s, size_t n);	 /* the same without any translation: the tty's output */
-void arch_console_flush(void);				 /* push out what is queued, by polling (panic) */
-/* Draw on the screen what was written since the last time. Called by each tick and before idling; any context. */
+void arch_console_init(void); /* interrupt-driven serial and keyboard */
+void arch_console_write(const char *s,
+			size_t n); /* to all of them, translating \n to \r\n where needed */
+void arch_console_write_raw(const char *s,
+			    size_t n); /* the same without any translation: the tty's output */
+void arch_console_flush(void);         /* push out what is queued, by polling (panic) */
+/* Draw on the screen what was written since the last time. Called by each tick and before idling;
+ * any context. */
 void arch_console_refresh(void);
 void arch_console_size(unsigned int *rows, unsigned int *cols);
 /* The drivers hand each typed character to this (kernel/fs/tty.c), in interrupt context. */
@@ -128,4 +145,5 @@ void console_input(char c);
 
 /* ---- debugging ---- */
 void arch_backtrace(const struct pt_regs *regs, void (*print)(const char *fmt, ...) __printf(1, 2));
-void arch_print_regs(const struct pt_regs *regs, void (*print)(const char *fmt, ...) __printf(1, 2));
+void arch_print_regs(const struct pt_regs *regs,
+		     void (*print)(const char *fmt, ...) __printf(1, 2));

@@ -1,6 +1,7 @@
 /*
- * In-kernel test suites. A test registers itself, runs in a kernel thread of its own, and ends with an account: free
- * pages, slab objects, tasks, pids and open files must be what they were. Results are KTAP on the console.
+ * In-kernel test suites. A test registers itself, runs in a kernel thread of its own, and ends with
+ * an account: free pages, slab objects, tasks, pids and open files must be what they were. Results
+ * are KTAP on the console.
  */
 #pragma once
 
@@ -13,28 +14,31 @@ struct ktest {
 
 LINKER_SET_DECLARE(ktests, const struct ktest);
 
-#define KTEST(suite_, name_) \
-	static void ktest_##suite_##_##name_(void); \
-	static const struct ktest ktest_##suite_##_##name_##_entry = { \
-		.suite = #suite_, .name = #name_, .fn = ktest_##suite_##_##name_}; \
-	static const struct ktest *const __set_ktests_##suite_##_##name_ \
+#define KTEST(suite_, name_)                                                                      \
+	static void ktest_##suite_##_##name_(void);                                               \
+	static const struct ktest ktest_##suite_##_##name_##_entry = {                            \
+		.suite = #suite_, .name = #name_, .fn = ktest_##suite_##_##name_};                \
+	static const struct ktest *const __set_ktests_##suite_##_##name_                          \
 		__attribute__((used, section("set_ktests"))) = &ktest_##suite_##_##name_##_entry; \
 	static void ktest_##suite_##_##name_(void)
 
-/* Record a failure with both values and go on: the test must still clean up after itself. Evaluates to cond. */
+/* Record a failure with both values and go on: the test must still clean up after itself. Evaluates
+ * to cond. */
 bool ktest_check(bool cond, const char *text, const char *file, int line);
-#define EXPECT(cond)	ktest_check((cond), #cond, __FILE__, __LINE__)
-#define EXPECT_EQ(a, b) \
-	({ \
-		long __a = (long)(a), __b = (long)(b); \
+#define EXPECT(cond) ktest_check((cond), #cond, __FILE__, __LINE__)
+#define EXPECT_EQ(a, b)                                                     \
+	({                                                                  \
+		long __a = (long)(a), __b = (long)(b);                      \
 		ktest_check_eq(__a, __b, #a " == " #b, __FILE__, __LINE__); \
 	})
 bool ktest_check_eq(long a, long b, const char *text, const char *file, int line);
 
-/* Run one suite, or all for NULL or "all". Returns the number of failures; -ENOENT when there is no such suite. */
+/* Run one suite, or all for NULL or "all". Returns the number of failures; -ENOENT when there is no
+ * such suite. */
 int ktest_run(const char *suite);
 
-/* What must be equal before and after; also used by the shell's `mem` and the fault-injection walk. */
+/* What must be equal before and after; also used by the shell's `mem` and the fault-injection walk.
+ */
 struct account {
 	u64 free_pages; /* caches drained first */
 	u64 slab_objects, tasks, pids, files;

@@ -89,6 +89,14 @@ static long set_flags(struct file *f, unsigned long arg)
 	return 0;
 }
 
+/* Record locks are not there; a bad pointer is told from that, as fcntl(2) has it. */
+static long record_lock(unsigned long arg)
+{
+	struct flock lock;
+
+	return copy_from_user(&lock, (void __user *)arg, sizeof(lock)) ? -EFAULT : -EINVAL;
+}
+
 static long fcntl_file(struct file *f, unsigned int cmd, unsigned long arg)
 {
 	switch (cmd) {
@@ -96,6 +104,10 @@ static long fcntl_file(struct file *f, unsigned int cmd, unsigned long arg)
 		return (long)(f->flags | O_LARGEFILE);
 	case F_SETFL:
 		return f->mode & FMODE_PATH ? -EBADF : set_flags(f, arg);
+	case F_GETLK:
+	case F_SETLK:
+	case F_SETLKW:
+		return record_lock(arg);
 	case F_GETPIPE_SZ:
 		return pipe_get_size(f);
 	case F_SETPIPE_SZ:

@@ -1,4 +1,5 @@
-/* What the rest of the kernel needs of files: open files, descriptor tables, working directories. */
+/* What the rest of the kernel needs of files: open files, descriptor tables, working directories.
+ */
 #pragma once
 
 #include "kernel/lib/atomic.h"
@@ -6,7 +7,7 @@
 #include "kernel/lib/types.h"
 #include "kernel/uapi.h"
 
-struct file;   /* an open file description */
+struct file; /* an open file description */
 struct inode;
 struct dentry;
 struct vm_object;
@@ -14,9 +15,9 @@ struct task;
 
 /* A table of descriptors, shared by CLONE_FILES. Private to kernel/fs/files.c but for these. */
 struct files;
-void fs_init(void); /* caches, the empty root, /dev with its nodes */
-struct files *files_create(void);		   /* empty; NULL without memory */
-struct files *files_clone(struct files *src);	   /* fork's copy; NULL without memory */
+void fs_init(void);                           /* caches, the empty root, /dev with its nodes */
+struct files *files_create(void);             /* empty; NULL without memory */
+struct files *files_clone(struct files *src); /* fork's copy; NULL without memory */
 void files_get(struct files *f);
 void files_put(struct files *f); /* the last reference closes everything */
 u32 files_users(const struct files *f);
@@ -27,7 +28,9 @@ int files_open_console(struct files *f);
 struct file *file_get_fd(int fd);
 void file_put(struct file *f);
 /* Visit each open descriptor (for `fds`): path or description in text. */
-void files_foreach(struct files *f, void (*fn)(int fd, const char *what, u32 flags, bool cloexec, void *), void *arg);
+void files_foreach(struct files *f,
+		   void (*fn)(int fd, const char *what, u32 flags, bool cloexec, void *),
+		   void *arg);
 
 /* Root, working directory and umask, shared by CLONE_FS. */
 struct fs_context;
@@ -37,8 +40,9 @@ void fs_context_get(struct fs_context *fs);
 void fs_context_put(struct fs_context *fs);
 u32 fs_context_users(const struct fs_context *fs);
 
-/* Open for execution: a regular file with an execute bit. `path` is a kernel string, resolved from current's root and working
- * directory. ERR_PTR: -ENOENT, -EACCES, -ENOTDIR, -ELOOP, -EISDIR → -EACCES. */
+/* Open for execution: a regular file with an execute bit. `path` is a kernel string, resolved from
+ * current's root and working directory. ERR_PTR: -ENOENT, -EACCES, -ENOTDIR, -ELOOP, -EISDIR →
+ * -EACCES. */
 struct file *open_exec(const char *path);
 /* Read at an offset, without moving the file position. Bytes, or -errno. */
 ssize_t kernel_read(struct file *f, void *buf, size_t n, u64 pos);
@@ -50,7 +54,8 @@ const char *file_path(struct file *f, char *buf, size_t n);
 /* Whether mmap() may use it so: 0, -EACCES, -ENODEV. */
 int file_may_map(struct file *f, bool shared, bool write);
 
-/* Unpack a cpio "newc" archive into the root. 0, or -EINVAL with the reason in `why`: what came before the bad entry stays. */
+/* Unpack a cpio "newc" archive into the root. 0, or -EINVAL with the reason in `why`: what came
+ * before the bad entry stays. */
 int initramfs_unpack(const void *data, size_t size, const char **why);
 
 /* ---- for the shell, and for tests that run inside the kernel ---- */

@@ -101,12 +101,11 @@ out:
 	return ret;
 }
 
+/* The signal comes even when a part was written; the error only when nothing was. */
 static ssize_t broken_pipe(ssize_t done)
 {
-	if (done)
-		return done;
 	send_signal(SIGPIPE, NULL, current, false);
-	return -EPIPE;
+	return done ? done : -EPIPE;
 }
 
 /* Lock held. Wait for room for what is left; > 0: room. */

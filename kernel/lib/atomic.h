@@ -7,10 +7,13 @@ typedef struct {
 	int v;
 } atomic_t;
 
-#define ATOMIC_INIT(n) {(n)}
-#define READ_ONCE(x)	 (*(const volatile typeof(x) *)&(x))
+#define ATOMIC_INIT(n) \
+	{              \
+		(n)    \
+	}
+#define READ_ONCE(x)     (*(const volatile typeof(x) *)&(x))
 #define WRITE_ONCE(x, n) (*(volatile typeof(x) *)&(x) = (n))
-#define barrier()	 __asm__ volatile("" ::: "memory")
+#define barrier()        __asm__ volatile("" ::: "memory")
 
 static inline int atomic_read(const atomic_t *a)
 {
@@ -43,7 +46,10 @@ typedef struct {
 	u32 n;
 } refcount_t;
 
-#define REFCOUNT_INIT(x)   {(x)}
+#define REFCOUNT_INIT(x) \
+	{                \
+		(x)      \
+	}
 #define REFCOUNT_SATURATED 0x80000000u
 
 void refcount_underflow(const void *where) __noreturn;

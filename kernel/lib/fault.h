@@ -1,7 +1,7 @@
 /*
- * Fault injection. A site is a place that can fail for want of memory; `fail=SITE:N` on the command line, or
- * `set fail SITE:N` in the shell, makes the N-th pass through it fail, once. In-kernel suites arm sites
- * directly and learn from the count whether the failure was reached.
+ * Fault injection. A site is a place that can fail for want of memory; `fail=SITE:N` on the command
+ * line, or `set fail SITE:N` in the shell, makes the N-th pass through it fail, once. In-kernel
+ * suites arm sites directly and learn from the count whether the failure was reached.
  */
 #pragma once
 
@@ -15,7 +15,7 @@ struct fault_site {
 
 LINKER_SET_DECLARE(fault_sites, struct fault_site);
 
-#define FAULT_SITE(id, text) \
+#define FAULT_SITE(id, text)                            \
 	static struct fault_site id = {.name = (text)}; \
 	LINKER_SET_ADD(fault_sites, id)
 

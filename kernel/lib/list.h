@@ -7,7 +7,10 @@ struct list_head {
 	struct list_head *next, *prev;
 };
 
-#define LIST_HEAD_INIT(name) {&(name), &(name)}
+#define LIST_HEAD_INIT(name)     \
+	{                        \
+		&(name), &(name) \
+	}
 
 static inline void list_init(struct list_head *h)
 {
@@ -19,7 +22,8 @@ static inline bool list_empty(const struct list_head *h)
 	return h->next == h;
 }
 
-static inline void __list_insert(struct list_head *n, struct list_head *prev, struct list_head *next)
+static inline void __list_insert(struct list_head *n, struct list_head *prev,
+				 struct list_head *next)
 {
 	n->prev = prev;
 	n->next = next;
@@ -33,13 +37,15 @@ static inline void list_add(struct list_head *n, struct list_head *h)
 	__list_insert(n, h, h->next);
 }
 
-/* Insert right before `h`: at the end when `h` is the head, and just ahead of it when it is a node. */
+/* Insert right before `h`: at the end when `h` is the head, and just ahead of it when it is a node.
+ */
 static inline void list_add_tail(struct list_head *n, struct list_head *h)
 {
 	__list_insert(n, h->prev, h);
 }
 
-/* Addresses that fault when a removed node is used: non-canonical, and telling in a register dump. */
+/* Addresses that fault when a removed node is used: non-canonical, and telling in a register dump.
+ */
 #define LIST_POISON_NEXT ((struct list_head *)0xdead000000000100)
 #define LIST_POISON_PREV ((struct list_head *)0xdead000000000122)
 
@@ -66,16 +72,16 @@ static inline void list_move_tail(struct list_head *n, struct list_head *h)
 	list_add_tail(n, h);
 }
 
-#define list_entry(ptr, type, member)	    container_of(ptr, type, member)
+#define list_entry(ptr, type, member)        container_of(ptr, type, member)
 #define list_first_entry(head, type, member) list_entry((head)->next, type, member)
 #define list_last_entry(head, type, member)  list_entry((head)->prev, type, member)
 
-#define list_for_each_entry(pos, head, member) \
+#define list_for_each_entry(pos, head, member)                                             \
 	for (pos = list_entry((head)->next, typeof(*pos), member); &pos->member != (head); \
 	     pos = list_entry(pos->member.next, typeof(*pos), member))
 
 /* `pos` may be removed inside the loop. */
-#define list_for_each_entry_safe(pos, n, head, member) \
-	for (pos = list_entry((head)->next, typeof(*pos), member), \
+#define list_for_each_entry_safe(pos, n, head, member)              \
+	for (pos = list_entry((head)->next, typeof(*pos), member),  \
 	    n = list_entry(pos->member.next, typeof(*pos), member); \
 	     &pos->member != (head); pos = n, n = list_entry(n->member.next, typeof(*n), member))

@@ -1,9 +1,9 @@
 /*
  * Locks, and the one list that says in which order they are taken.
  *
- * A spinlock disables preemption while held. Those marked (irq) are also taken by interrupt handlers and
- * therefore always with interrupts off: use the _irqsave forms. A mutex sleeps, so it is never
- * taken under a spinlock or in an interrupt.
+ * A spinlock disables preemption while held. Those marked (irq) are also taken by interrupt
+ * handlers and therefore always with interrupts off: use the _irqsave forms. A mutex sleeps, so it
+ * is never taken under a spinlock or in an interrupt.
  */
 #pragma once
 
@@ -15,47 +15,50 @@
 /* The lock order: whoever holds a lock may take only locks of classes further down. */
 enum lock_class {
 	LOCK_NONE,
-	LOCK_SHELL,   /* mutex: the shell's own state */
-	LOCK_EXEC,    /* mutex: one exec at a time in a thread group */
-	LOCK_TTY,     /* mutex: reading and writing of a tty */
-	LOCK_RENAME,  /* mutex: the shape of the directory tree */
-	LOCK_DIR,     /* mutex: one directory (parent before child) */
-	LOCK_INODE,   /* mutex: size and contents of one file */
-	LOCK_PIPE,    /* mutex: buffer of one pipe */
-	LOCK_MM,      /* mutex: areas and page tables of one address space */
-	LOCK_OBJECT,  /* spin: the pages of one memory object */
-	LOCK_TABLE,   /* spin: one shared page table (struct page) */
-	LOCK_KTHREAD, /* spin: requests to kthreadd */
+	LOCK_SHELL,    /* mutex: the shell's own state */
+	LOCK_EXEC,     /* mutex: one exec at a time in a thread group */
+	LOCK_TTY,      /* mutex: reading and writing of a tty */
+	LOCK_RENAME,   /* mutex: the shape of the directory tree */
+	LOCK_DIR,      /* mutex: one directory (parent before child) */
+	LOCK_INODE,    /* mutex: size and contents of one file */
+	LOCK_PIPE,     /* mutex: buffer of one pipe */
+	LOCK_MM,       /* mutex: areas and page tables of one address space */
+	LOCK_OBJECT,   /* spin: the pages of one memory object */
+	LOCK_TABLE,    /* spin: one shared page table (struct page) */
+	LOCK_KTHREAD,  /* spin: requests to kthreadd */
 	LOCK_TASKLIST, /* spin: the process tree, thread groups, sessions, pid links */
-	LOCK_PID,     /* spin: pidmap and pid hash */
-	LOCK_FILES,   /* spin: one table of file descriptors */
-	LOCK_FS,      /* spin: root and working directory */
-	LOCK_DCACHE,  /* spin: names of directory entries */
-	LOCK_SIGHAND, /* spin (irq): handlers and pending signals of a thread group */
-	LOCK_USER,    /* spin (irq): the table of users */
-	LOCK_FUTEX,   /* spin: one bucket of futex waiters */
-	LOCK_PUPPET,  /* spin: the shell's puppets and their orders */
-	LOCK_WAIT,    /* spin (irq): one wait queue */
-	LOCK_TIMER,   /* spin (irq): the timers of one CPU */
-	LOCK_RQ,      /* spin (irq): one run queue; two are taken in address order */
-	LOCK_VMALLOC, /* spin: the vmalloc area */
-	LOCK_SLAB,    /* spin (irq): one slab cache */
-	LOCK_ZONE,    /* spin (irq): the buddy allocator */
-	LOCK_TRACE,   /* spin (irq): trace buffer */
-	LOCK_INPUT,   /* spin (irq): raw console input */
-	LOCK_LOG,     /* spin (irq): kernel log */
-	LOCK_CONSOLE, /* spin (irq): output devices */
+	LOCK_PID,      /* spin: pidmap and pid hash */
+	LOCK_FILES,    /* spin: one table of file descriptors */
+	LOCK_FS,       /* spin: root and working directory */
+	LOCK_DCACHE,   /* spin: names of directory entries */
+	LOCK_SIGHAND,  /* spin (irq): handlers and pending signals of a thread group */
+	LOCK_USER,     /* spin (irq): the table of users */
+	LOCK_FUTEX,    /* spin: one bucket of futex waiters */
+	LOCK_PUPPET,   /* spin: the shell's puppets and their orders */
+	LOCK_WAIT,     /* spin (irq): one wait queue */
+	LOCK_TIMER,    /* spin (irq): the timers of one CPU */
+	LOCK_RQ,       /* spin (irq): one run queue; two are taken in address order */
+	LOCK_VMALLOC,  /* spin: the vmalloc area */
+	LOCK_SLAB,     /* spin (irq): one slab cache */
+	LOCK_ZONE,     /* spin (irq): the buddy allocator */
+	LOCK_TRACE,    /* spin (irq): trace buffer */
+	LOCK_INPUT,    /* spin (irq): raw console input */
+	LOCK_LOG,      /* spin (irq): kernel log */
+	LOCK_CONSOLE,  /* spin (irq): output devices */
 	LOCK_CLASSES,
 };
 
 typedef struct {
-	u32 ticket;	/* next ticket to hand out: low 16 bits now serving, high 16 next */
-	u16 class;	/* enum lock_class */
-	u16 owner_cpu;	/* cpu + 1, 0 when free */
+	u32 ticket;           /* next ticket to hand out: low 16 bits now serving, high 16 next */
+	u16 class;            /* enum lock_class */
+	u16 owner_cpu;        /* cpu + 1, 0 when free */
 	const void *owner_pc; /* where it was taken */
 } spinlock_t;
 
-#define SPINLOCK_INIT(cls) {.class = (cls)}
+#define SPINLOCK_INIT(cls)     \
+	{                      \
+		.class = (cls) \
+	}
 
 static inline void spin_lock_init(spinlock_t *l, enum lock_class class)
 {
@@ -65,11 +68,12 @@ static inline void spin_lock_init(spinlock_t *l, enum lock_class class)
 void spin_lock(spinlock_t *l);
 void spin_unlock(spinlock_t *l);
 bool spin_trylock(spinlock_t *l);
-/* A lock of the same class is already held, and the caller knows the order is right (two run queues by
- * address, parent before child). */
+/* A lock of the same class is already held, and the caller knows the order is right (two run queues
+ * by address, parent before child). */
 void spin_lock_nested(spinlock_t *l);
 bool spin_is_locked(const spinlock_t *l);
-/* Set by panic(): from then on every lock is a no-op, for the one CPU still talking must not wait for anybody. */
+/* Set by panic(): from then on every lock is a no-op, for the one CPU still talking must not wait
+ * for anybody. */
 extern bool locks_off;
 
 static inline u64 __must_check spin_lock_irqsave(spinlock_t *l)
@@ -83,7 +87,8 @@ void spin_unlock_irqrestore(spinlock_t *l, u64 flags);
 
 struct task;
 
-/* A sleeping lock with an owner; waiters are served first come, first served. kernel/sched/mutex.c */
+/* A sleeping lock with an owner; waiters are served first come, first served. kernel/sched/mutex.c
+ */
 struct mutex {
 	spinlock_t wait_lock; /* guards the fields below; (irq) */
 	struct task *owner;   /* NULL when free */
@@ -91,10 +96,11 @@ struct mutex {
 	u16 class;
 };
 
-#define MUTEX_INIT(name, cls) \
-	{.wait_lock = SPINLOCK_INIT(LOCK_WAIT), \
-	 .waiters = LIST_HEAD_INIT((name).waiters), \
-	 .class = (cls)}
+#define MUTEX_INIT(name, cls)                                                                     \
+	{                                                                                         \
+		.wait_lock = SPINLOCK_INIT(LOCK_WAIT), .waiters = LIST_HEAD_INIT((name).waiters), \
+		.class = (cls)                                                                    \
+	}
 
 void mutex_init(struct mutex *m, enum lock_class class);
 void mutex_lock(struct mutex *m);

@@ -17,6 +17,7 @@ char *strrchr(const char *s, int c);
 char *strstr(const char *hay, const char *needle);
 /* Copy with truncation, always ending in a NUL. Returns the length copied. */
 size_t strlcpy(char *dst, const char *src, size_t size);
-/* Parse the whole of `s` as a number (0x, 0 and decimal prefixes). 0 or -EINVAL; -ERANGE on overflow. */
+/* Parse the whole of `s` as a number (0x, 0 and decimal prefixes). 0 or -EINVAL; -ERANGE on
+ * overflow. */
 int parse_u64(const char *s, u64 *out);
 int parse_s64(const char *s, s64 *out);

@@ -14,7 +14,8 @@ typedef int16_t s16;
 typedef int32_t s32;
 typedef int64_t s64;
 
-/* The C library's own, so that a host test may include both (C11 allows a typedef to be repeated). */
+/* The C library's own, so that a host test may include both (C11 allows a typedef to be repeated).
+ */
 typedef long ssize_t;
 typedef int pid_t;
 typedef u32 uid_t;
@@ -30,27 +31,27 @@ typedef u64 phys_addr_t;
 /* Marks a pointer into user space: never dereferenced, only handed to copy_{to,from}_user. */
 #define __user
 
-#define __packed	   __attribute__((packed))
-#define __aligned(n)	   __attribute__((aligned(n)))
-#define __noreturn	   __attribute__((noreturn))
+#define __packed           __attribute__((packed))
+#define __aligned(n)       __attribute__((aligned(n)))
+#define __noreturn         __attribute__((noreturn))
 #define __printf(fmt, arg) __attribute__((format(printf, fmt, arg)))
-#define __must_check	   __attribute__((warn_unused_result))
-#define __maybe_unused	   __attribute__((unused))
-#define noinline	   __attribute__((noinline))
-#define likely(x)	   __builtin_expect(!!(x), 1)
-#define unlikely(x)	   __builtin_expect(!!(x), 0)
+#define __must_check       __attribute__((warn_unused_result))
+#define __maybe_unused     __attribute__((unused))
+#define noinline           __attribute__((noinline))
+#define likely(x)          __builtin_expect(!!(x), 1)
+#define unlikely(x)        __builtin_expect(!!(x), 0)
 
 #define PAGE_SHIFT 12
 #define PAGE_SIZE  (1UL << PAGE_SHIFT)
 #define PAGE_MASK  (~(PAGE_SIZE - 1))
 
-#define ARRAY_SIZE(a)		   (sizeof(a) / sizeof((a)[0]))
-#define ALIGN_UP(x, a)		   (((x) + ((a)-1)) & ~((typeof(x))(a)-1))
-#define ALIGN_DOWN(x, a)	   ((x) & ~((typeof(x))(a)-1))
-#define DIV_ROUND_UP(n, d)	   (((n) + (d)-1) / (d))
+#define ARRAY_SIZE(a)              (sizeof(a) / sizeof((a)[0]))
+#define ALIGN_UP(x, a)             (((x) + ((a)-1)) & ~((typeof(x))(a)-1))
+#define ALIGN_DOWN(x, a)           ((x) & ~((typeof(x))(a)-1))
+#define DIV_ROUND_UP(n, d)         (((n) + (d)-1) / (d))
 #define container_of(ptr, type, m) ((type *)((char *)(ptr)-offsetof(type, m)))
-#define MIN(a, b)		   ((a) < (b) ? (a) : (b))
-#define MAX(a, b)		   ((a) > (b) ? (a) : (b))
+#define MIN(a, b)                  ((a) < (b) ? (a) : (b))
+#define MAX(a, b)                  ((a) > (b) ? (a) : (b))
 
 /* An error number carried in a pointer: the last page of the address space is never an object. */
 #define MAX_ERRNO 4095
@@ -69,10 +70,10 @@ static inline bool IS_ERR(const void *ptr)
 
 /* A linker set: objects of one type, gathered by the linker from every file that registers one.
  * Entries are pointers, so that no padding rule of the compiler can come between them. */
-#define LINKER_SET_ADD(set, obj) \
-	static typeof(obj) *const __set_##set##_##obj __attribute__((used, section("set_" #set))) = \
-		&(obj)
-#define LINKER_SET_DECLARE(set, type) \
+#define LINKER_SET_ADD(set, obj)                      \
+	static typeof(obj) *const __set_##set##_##obj \
+		__attribute__((used, section("set_" #set))) = &(obj)
+#define LINKER_SET_DECLARE(set, type)           \
 	extern type *const __start_set_##set[]; \
 	extern type *const __stop_set_##set[]
 #define LINKER_SET_FOREACH(set, it) \

@@ -1,11 +1,13 @@
 /*
  * The O(1) scheduler: which task runs, and for how long.
  *
- * Each CPU has a run queue with two priority arrays. Tasks with timeslice left are in the active one, those that used it up
- * in the expired one; when the active array is empty the two swap names. Choosing the next task is one find-first-bit. The
- * running task stays in its list: only the end of its slice, a sleep or a yield moves it.
+ * Each CPU has a run queue with two priority arrays. Tasks with timeslice left are in the active
+ * one, those that used it up in the expired one; when the active array is empty the two swap names.
+ * Choosing the next task is one find-first-bit. The running task stays in its list: only the end of
+ * its slice, a sleep or a yield moves it.
  *
- * rq->lock guards the arrays and the scheduling fields of every task that is on them. kernel/sched/switch.c does the switch.
+ * rq->lock guards the arrays and the scheduling fields of every task that is on them.
+ * kernel/sched/switch.c does the switch.
  */
 #include "kernel/sched/sched.h"
 
@@ -210,7 +212,7 @@ void sched_fork(struct task *p)
 	list_init(&p->run_list);
 	p->state = TASK_RUNNING; /* nobody can wake it: it is in no list yet */
 	p->prio = p->policy == SCHED_NORMAL || p->policy == SCHED_BATCH ? p->static_prio
-									  : current->prio;
+									: current->prio;
 	p->cpu = this_cpu()->id;
 	rq = this_cpu()->rq;
 	spin_lock(&rq->lock);
@@ -234,10 +236,11 @@ void wake_up_new_task(struct task *p, u64 clone_flags)
 	if (!(clone_flags & CLONE_VM) && sched_child_first && rq == this_cpu()->rq &&
 	    parent->array && !rt_task(p)) {
 		/*
-		 * The child will most likely exec at once. Running it first saves the copies of pages that the parent
-		 * would otherwise write to in between. It goes into the parent's own list, just ahead of the parent:
-		 * the scheduler takes the first of a list, and everything ahead of the parent has already had its
-		 * turn, or the parent would not be running.
+		 * The child will most likely exec at once. Running it first saves the copies of
+		 * pages that the parent would otherwise write to in between. It goes into the
+		 * parent's own list, just ahead of the parent: the scheduler takes the first of a
+		 * list, and everything ahead of the parent has already had its turn, or the parent
+		 * would not be running.
 		 */
 		p->prio = parent->prio;
 		prio_array_add_before(parent->array, &p->run_list, &parent->run_list);
@@ -245,7 +248,8 @@ void wake_up_new_task(struct task *p, u64 clone_flags)
 		rq->nr_running++;
 		resched_curr(rq);
 	} else {
-		/* With a shared address space nothing would be copied: the child waits for its turn. */
+		/* With a shared address space nothing would be copied: the child waits for its
+		 * turn. */
 		activate_task(rq, p);
 		preempt_if_better(rq, p);
 	}

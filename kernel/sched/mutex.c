@@ -15,7 +15,8 @@ void mutex_init(struct mutex *m, enum lock_class class)
 	m->class = class;
 }
 
-/* The lock is given to the first waiter by whoever releases it: it need not compete, and nobody starves. */
+/* The lock is given to the first waiter by whoever releases it: it need not compete, and nobody
+ * starves. */
 static void mutex_wait(struct mutex *m, u64 flags)
 {
 	struct mutex_waiter w = {.task = current};

@@ -1,4 +1,5 @@
-/* 140 lists and a bitmap of those that are not empty: the best task is found by one find-first-bit. */
+/* 140 lists and a bitmap of those that are not empty: the best task is found by one find-first-bit.
+ */
 #pragma once
 
 #include "kernel/lib/bitmap.h"
@@ -37,8 +38,9 @@ static inline void prio_array_add_head(struct prio_array *a, struct list_head *n
 	a->nr++;
 }
 
-/* Just ahead of `before`, which is in list `prio` of this array: list_add_tail() inserts in front of the node it is
- * given, and only if that node is the head does "in front" mean the end of the list. */
+/* Just ahead of `before`, which is in list `prio` of this array: list_add_tail() inserts in front
+ * of the node it is given, and only if that node is the head does "in front" mean the end of the
+ * list. */
 static inline void prio_array_add_before(struct prio_array *a, struct list_head *node,
 					 struct list_head *before)
 {

@@ -30,8 +30,7 @@ static size_t snapshot_array(struct rq *rq, struct prio_array *array, struct run
 	struct task *p;
 
 	for (int prio = 0; prio < PRIO_LISTS; prio++) {
-		list_for_each_entry(p, &array->queue[prio], run_list)
-		{
+		list_for_each_entry (p, &array->queue[prio], run_list) {
 			if (n == max)
 				return n;
 			out[n] = (struct runq_entry){.pid = p->pid_nr,
@@ -69,7 +68,8 @@ SHELL_COMMAND(runq, "look", "runq", "the run queue of each CPU, in the order it 
 
 		console_printf("cpu %u: %u runnable, %lu switches, child_first=%ld\n", i,
 			       rq->nr_running, rq->nr_switches, sched_child_first);
-		console_printf("  %-8s %4s %6s %5s %s\n", "ARRAY", "PRIO", "PID", "SLICE", "COMMAND");
+		console_printf("  %-8s %4s %6s %5s %s\n", "ARRAY", "PRIO", "PID", "SLICE",
+			       "COMMAND");
 		for (size_t k = 0; k < n; k++)
 			console_printf("  %-8s %4d %6d %5u %s%s\n",
 				       entries[k].active ? "active" : "expired", entries[k].prio,

@@ -10,19 +10,20 @@
 
 struct task;
 
-/* What a task waits for. Written by the task itself, and under its run queue's lock by whoever wakes it. */
+/* What a task waits for. Written by the task itself, and under its run queue's lock by whoever
+ * wakes it. */
 enum task_state {
-	TASK_RUNNING = 0,	  /* running, or in a run queue */
-	TASK_INTERRUPTIBLE = 1,	  /* asleep; a signal wakes it */
+	TASK_RUNNING = 0,         /* running, or in a run queue */
+	TASK_INTERRUPTIBLE = 1,   /* asleep; a signal wakes it */
 	TASK_UNINTERRUPTIBLE = 2, /* asleep; only its event wakes it */
-	TASK_STOPPED = 4,	  /* by SIGSTOP and friends */
-	TASK_KILLABLE = 8,	  /* asleep; only its event or a fatal signal wakes it */
-	TASK_ZOMBIE = 16,	  /* only as exit_state */
-	TASK_DEAD = 32,		  /* state: has left its CPU for good; exit_state: reaped */
+	TASK_STOPPED = 4,         /* by SIGSTOP and friends */
+	TASK_KILLABLE = 8,        /* asleep; only its event or a fatal signal wakes it */
+	TASK_ZOMBIE = 16,         /* only as exit_state */
+	TASK_DEAD = 32,           /* state: has left its CPU for good; exit_state: reaped */
 };
 
-#define MAX_RT_PRIO	100 /* 0 … 99: SCHED_FIFO and SCHED_RR, 0 the best */
-#define MAX_PRIO	140 /* 100 … 139: nice -20 … 19 */
+#define MAX_RT_PRIO     100 /* 0 … 99: SCHED_FIFO and SCHED_RR, 0 the best */
+#define MAX_PRIO        140 /* 100 … 139: nice -20 … 19 */
 #define NICE_TO_PRIO(n) (MAX_RT_PRIO + 20 + (n))
 #define PRIO_TO_NICE(p) ((int)(p)-MAX_RT_PRIO - 20)
 
@@ -34,22 +35,26 @@ struct rq {
 	struct task *curr, *idle;
 	struct prio_array *active, *expired;
 	struct prio_array arrays[2];
-	struct mm *prev_mm; /* borrowed by the kernel thread that just left: to be dropped after the switch */
+	struct mm *prev_mm; /* borrowed by the kernel thread that just left: to be dropped after the
+			       switch */
 };
 
 extern long sched_child_first; /* tunable sched.child_first */
 
 void sched_init(void);
 void schedule(void);
-/* Called with interrupts off on the way out of an interrupt that found preempt_count 0 and need_resched. */
+/* Called with interrupts off on the way out of an interrupt that found preempt_count 0 and
+ * need_resched. */
 void preempt_schedule_irq(void);
 void scheduler_tick(void); /* each TICK_NS, in interrupt context */
 /* Make `p` runnable if its state is in `mask`. True when it was asleep. Any context. */
 bool try_to_wake_up(struct task *p, u32 mask);
 bool wake_up_process(struct task *p); /* from any sleep but stopped */
-/* fork: give the child half of the parent's timeslice; reset its scheduling state. Interrupts on. */
+/* fork: give the child half of the parent's timeslice; reset its scheduling state. Interrupts on.
+ */
 void sched_fork(struct task *p);
-/* fork: the child's first time in a run queue: just ahead of its parent, so that it runs first, unless CLONE_VM. */
+/* fork: the child's first time in a run queue: just ahead of its parent, so that it runs first,
+ * unless CLONE_VM. */
 void wake_up_new_task(struct task *p, u64 clone_flags);
 /* exit: what is left of the child's first timeslice goes back to the parent. */
 void sched_exit(struct task *p);
@@ -57,12 +62,14 @@ void set_user_nice(struct task *p, int nice);
 int sched_set_policy(struct task *p, int policy, int rt_priority); /* 0 or -EINVAL */
 u32 task_timeslice(const struct task *p); /* ticks, from the static priority */
 void sched_yield(void);
-/* A kernel thread goes on with the tables of whoever ran before it, and so keeps a dead process's root alive. This lets go. */
+/* A kernel thread goes on with the tables of whoever ran before it, and so keeps a dead process's
+ * root alive. This lets go. */
 void leave_borrowed_mm(void);
 void cpu_idle(void) __noreturn;
 void init_idle(struct task *idle, struct cpu *cpu);
 char task_state_char(const struct task *p); /* as in ps: R S D T Z X */
-/* Copy of a run queue's order for `runq` and the tests: up to max pids, active first. Returns how many. */
+/* Copy of a run queue's order for `runq` and the tests: up to max pids, active first. Returns how
+ * many. */
 struct runq_entry {
 	pid_t pid;
 	int prio;

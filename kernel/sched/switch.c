@@ -1,9 +1,9 @@
 /*
  * From one task to the next: schedule() and what surrounds the switch of stacks.
  *
- * Every switch happens with interrupts off, the run queue locked and preempt_count at exactly 2 (one for schedule(), one
- * for the lock), so that the count is the same on both sides. The lock is taken by the task that leaves and released by the
- * one that arrives.
+ * Every switch happens with interrupts off, the run queue locked and preempt_count at exactly 2
+ * (one for schedule(), one for the lock), so that the count is the same on both sides. The lock is
+ * taken by the task that leaves and released by the one that arrives.
  */
 #include "kernel/lib/log.h"
 #include "kernel/sched/rq.h"
@@ -26,8 +26,8 @@ static struct task *pick_next_task(struct rq *rq)
 				run_list);
 }
 
-/* A kernel thread has no user addresses of its own and goes on with the tables of whoever ran before it: it holds the mm
- * alive by its count, though perhaps without users. */
+/* A kernel thread has no user addresses of its own and goes on with the tables of whoever ran
+ * before it: it holds the mm alive by its count, though perhaps without users. */
 static void switch_mm(struct rq *rq, struct task *prev, struct task *next)
 {
 	struct mm *old = prev->active_mm;
@@ -82,8 +82,7 @@ void schedule_tail(struct task *prev)
 	finish_task_switch(prev);
 	local_irq_enable();
 	preempt_enable();
-	if (current->set_child_tid &&
-	    put_user((int)current->pid_nr, current->set_child_tid) != 0)
+	if (current->set_child_tid && put_user((int)current->pid_nr, current->set_child_tid) != 0)
 		current->set_child_tid = NULL; /* clone(2): a bad address is not an error */
 }
 
@@ -105,7 +104,8 @@ static void __schedule(bool preempted)
 	flags = spin_lock_irqsave(&rq->lock);
 	if (DEBUG_CHECKS && *(u64 *)prev->stack != STACK_END_MAGIC)
 		panic("kernel stack of pid %d was overrun\n", prev->pid_nr);
-	/* A task preempted on its way to sleep has not looked at its condition yet: it stays in the queue. */
+	/* A task preempted on its way to sleep has not looked at its condition yet: it stays in the
+	 * queue. */
 	if (prev->state != TASK_RUNNING && !preempted) {
 		if (unlikely(signal_ends_sleep(prev)))
 			prev->state = TASK_RUNNING;
@@ -138,7 +138,8 @@ static void __schedule(bool preempted)
 void schedule(void)
 {
 	if (DEBUG_CHECKS && preempt_count() != 0)
-		panic("schedule() with preempt_count %u by pid %d\n", preempt_count(), current->pid_nr);
+		panic("schedule() with preempt_count %u by pid %d\n", preempt_count(),
+		      current->pid_nr);
 	do
 		__schedule(false);
 	while (need_resched());

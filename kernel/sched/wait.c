@@ -23,8 +23,9 @@ void prepare_to_wait(struct wait_queue *q, struct waiter *w, u32 state)
 	flags = spin_lock_irqsave(&q->lock);
 	if (list_empty(&w->link))
 		list_add_tail(&w->link, &q->waiters);
-	/* The exchange is a full barrier: the caller's test of its condition comes after this store, so a waker that
-	 * made the condition true before we looked either is seen by us or sees us asleep. */
+	/* The exchange is a full barrier: the caller's test of its condition comes after this
+	 * store, so a waker that made the condition true before we looked either is seen by us or
+	 * sees us asleep. */
 	__atomic_exchange_n(&current->state, state, __ATOMIC_SEQ_CST);
 	spin_unlock_irqrestore(&q->lock, flags);
 }
@@ -44,9 +45,9 @@ static void wake_up_nr(struct wait_queue *q, bool all)
 	u64 flags = spin_lock_irqsave(&q->lock);
 	struct waiter *w, *n;
 
-	list_for_each_entry_safe(w, n, &q->waiters, link)
-	{
-		/* A waiter that was already woken but has not run yet does not use up the wake-up. */
+	list_for_each_entry_safe (w, n, &q->waiters, link) {
+		/* A waiter that was already woken but has not run yet does not use up the wake-up.
+		 */
 		if (wake_up_process(w->task) && !all)
 			break;
 	}
@@ -76,7 +77,7 @@ void complete(struct completion *c)
 
 	c->done = true;
 	/* Under the lock: the one who waits may free the completion as soon as it can take it. */
-	list_for_each_entry(w, &c->wait.waiters, link)
+	list_for_each_entry (w, &c->wait.waiters, link)
 		wake_up_process(w->task);
 	spin_unlock_irqrestore(&c->wait.lock, flags);
 }

@@ -17,70 +17,74 @@ struct waiter {
 	struct list_head link; /* wait_queue.lock */
 };
 
-#define WAIT_QUEUE_INIT(name) \
-	{.lock = SPINLOCK_INIT(LOCK_WAIT), .waiters = LIST_HEAD_INIT((name).waiters)}
+#define WAIT_QUEUE_INIT(name)                                                               \
+	{                                                                                   \
+		.lock = SPINLOCK_INIT(LOCK_WAIT), .waiters = LIST_HEAD_INIT((name).waiters) \
+	}
 
 void wait_queue_init(struct wait_queue *q);
-/* Queue `w` (once; later calls only set the state) and set current's state: the caller then tests its condition, and sleeps by schedule(). */
+/* Queue `w` (once; later calls only set the state) and set current's state: the caller then tests
+ * its condition, and sleeps by schedule(). */
 void prepare_to_wait(struct wait_queue *q, struct waiter *w, u32 state);
 /* Back to running, and out of the queue. */
 void finish_wait(struct wait_queue *q, struct waiter *w);
 void waiter_init(struct waiter *w);
-void wake_up(struct wait_queue *q);	/* the first waiter */
+void wake_up(struct wait_queue *q); /* the first waiter */
 void wake_up_all(struct wait_queue *q);
 
 /* Sleep until cond holds; not interrupted by signals. */
-#define wait_event(q, cond) \
-	do { \
-		struct waiter __w; \
-		waiter_init(&__w); \
-		for (;;) { \
+#define wait_event(q, cond)                                             \
+	do {                                                            \
+		struct waiter __w;                                      \
+		waiter_init(&__w);                                      \
+		for (;;) {                                              \
 			prepare_to_wait(q, &__w, TASK_UNINTERRUPTIBLE); \
-			if (cond) \
-				break; \
-			schedule(); \
-		} \
-		finish_wait(q, &__w); \
+			if (cond)                                       \
+				break;                                  \
+			schedule();                                     \
+		}                                                       \
+		finish_wait(q, &__w);                                   \
 	} while (0)
 
 /* Sleep until cond holds (0) or a signal is pending (-ERESTARTSYS). */
-#define wait_event_interruptible(q, cond) \
-	({ \
-		struct waiter __w; \
-		int __ret = 0; \
-		waiter_init(&__w); \
-		for (;;) { \
+#define wait_event_interruptible(q, cond)                             \
+	({                                                            \
+		struct waiter __w;                                    \
+		int __ret = 0;                                        \
+		waiter_init(&__w);                                    \
+		for (;;) {                                            \
 			prepare_to_wait(q, &__w, TASK_INTERRUPTIBLE); \
-			if (cond) \
-				break; \
-			if (signal_pending(current)) { \
-				__ret = -ERESTARTSYS; \
-				break; \
-			} \
-			schedule(); \
-		} \
-		finish_wait(q, &__w); \
-		__ret; \
+			if (cond)                                     \
+				break;                                \
+			if (signal_pending(current)) {                \
+				__ret = -ERESTARTSYS;                 \
+				break;                                \
+			}                                             \
+			schedule();                                   \
+		}                                                     \
+		finish_wait(q, &__w);                                 \
+		__ret;                                                \
 	})
 
-/* Sleep until cond holds (true) or the monotonic time `until` passes (false); not interrupted by signals. */
-#define wait_event_until(q, cond, until) \
-	({ \
-		struct waiter __w; \
-		bool __ok = true; \
-		waiter_init(&__w); \
-		for (;;) { \
+/* Sleep until cond holds (true) or the monotonic time `until` passes (false); not interrupted by
+ * signals. */
+#define wait_event_until(q, cond, until)                                \
+	({                                                              \
+		struct waiter __w;                                      \
+		bool __ok = true;                                       \
+		waiter_init(&__w);                                      \
+		for (;;) {                                              \
 			prepare_to_wait(q, &__w, TASK_UNINTERRUPTIBLE); \
-			if (cond) \
-				break; \
-			if (ktime_get() >= (until)) { \
-				__ok = false; \
-				break; \
-			} \
-			schedule_until(until); \
-		} \
-		finish_wait(q, &__w); \
-		__ok; \
+			if (cond)                                       \
+				break;                                  \
+			if (ktime_get() >= (until)) {                   \
+				__ok = false;                           \
+				break;                                  \
+			}                                               \
+			schedule_until(until);                          \
+		}                                                       \
+		finish_wait(q, &__w);                                   \
+		__ok;                                                   \
 	})
 
 /* Done once, seen by everybody who waits for it. */

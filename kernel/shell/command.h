@@ -11,10 +11,13 @@ struct shell_command {
 
 LINKER_SET_DECLARE(shell_commands, const struct shell_command);
 
-#define SHELL_COMMAND(id, group_, usage_, help_) \
-	static int shell_cmd_##id(int argc, char **argv); \
-	static const struct shell_command shell_command_##id = {.name = #id, .usage = (usage_), .help = (help_), \
-								.group = (group_), .fn = shell_cmd_##id}; \
-	static const struct shell_command *const __set_shell_commands_##id \
+#define SHELL_COMMAND(id, group_, usage_, help_)                                            \
+	static int shell_cmd_##id(int argc, char **argv);                                   \
+	static const struct shell_command shell_command_##id = {.name = #id,                \
+								.usage = (usage_),          \
+								.help = (help_),            \
+								.group = (group_),          \
+								.fn = shell_cmd_##id};      \
+	static const struct shell_command *const __set_shell_commands_##id                  \
 		__attribute__((used, section("set_shell_commands"))) = &shell_command_##id; \
 	static int shell_cmd_##id(int argc __maybe_unused, char **argv __maybe_unused)

@@ -7,7 +7,8 @@
 
 typedef long (*syscall_fn)(u64, u64, u64, u64, u64, u64);
 
-/* Each handler declares the arguments it takes; the calling convention lets it be called with all six. */
+/* Each handler declares the arguments it takes; the calling convention lets it be called with all
+ * six. */
 static const syscall_fn handlers[NR_SYSCALLS] = {
 #define SYSCALL(nr, name, ...) [nr] = (syscall_fn)(void *)sys_##name,
 #include "kernel/sys/syscalls.def"
@@ -20,7 +21,8 @@ static const struct syscall_info infos[NR_SYSCALLS] = {
 #undef SYSCALL
 };
 
-/* How often each absent number was asked for; the last cell counts all that are beyond the table. */
+/* How often each absent number was asked for; the last cell counts all that are beyond the table.
+ */
 static u64 unimplemented[NR_SYSCALLS + 1];
 
 const struct syscall_info *syscall_info(unsigned long nr)

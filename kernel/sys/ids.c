@@ -119,7 +119,8 @@ long sys_setsid(void)
 	long ret = -EPERM;
 
 	spin_lock(&tasklist_lock);
-	/* Not for who leads a session or a process group already: its members would be left behind. */
+	/* Not for who leads a session or a process group already: its members would be left behind.
+	 */
 	if (!leader->signal->session_leader && !pid_task(sid, PIDTYPE_PGID)) {
 		leader->signal->session_leader = true;
 		leader->signal->tty = NULL;

@@ -29,15 +29,15 @@ static long do_prlimit(struct task *p, unsigned int resource, const struct rlimi
 
 	if (resource >= RLIM_NLIMITS)
 		return -EINVAL;
-	if (new && new->rlim_cur > new->rlim_max)
+	if (new &&new->rlim_cur > new->rlim_max)
 		return -EINVAL;
-	if (new && resource == RLIMIT_NOFILE && new->rlim_max > 1024 * 1024)
+	if (new &&resource == RLIMIT_NOFILE &&new->rlim_max > 1024 * 1024)
 		return -EPERM;
 	rlim = &p->signal->rlim[resource];
 	flags = spin_lock_irqsave(&p->sighand->lock);
 	if (old)
 		*old = *rlim;
-	if (new && new->rlim_max > rlim->rlim_max && !cred_is_root(current->cred))
+	if (new &&new->rlim_max > rlim->rlim_max && !cred_is_root(current->cred))
 		err = -EPERM;
 	else if (new)
 		*rlim = *new;
@@ -100,7 +100,8 @@ long sys_prlimit64(pid_t pid, unsigned int resource, const struct rlimit64 __use
 	p = prlimit_target(pid);
 	if (IS_ERR(p))
 		return PTR_ERR(p);
-	/* sighand may go when another task is reaped; only the task itself is safe from that without the lock. */
+	/* sighand may go when another task is reaped; only the task itself is safe from that
+	 * without the lock. */
 	if (p != current)
 		spin_lock(&tasklist_lock);
 	err = p->sighand ? do_prlimit(p, resource, unew ? &new : NULL, uold ? &old : NULL) : -ESRCH;
@@ -135,8 +136,7 @@ static void group_times(u64 *utime, u64 *stime, u64 *min_flt)
 	*utime = sig->utime;
 	*stime = sig->stime;
 	*min_flt = sig->min_flt;
-	list_for_each_entry(t, &sig->threads, thread_node)
-	{
+	list_for_each_entry (t, &sig->threads, thread_node) {
 		*utime += t->utime;
 		*stime += t->stime;
 		*min_flt += t->min_flt;

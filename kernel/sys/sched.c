@@ -136,8 +136,8 @@ long sys_sched_rr_get_interval(pid_t pid, struct timespec __user *interval)
 /* ---- nice ---- */
 
 struct nice_walk {
-	int nice;  /* what to set */
-	int best;  /* the lowest found */
+	int nice; /* what to set */
+	int best; /* the lowest found */
 	bool set, found;
 	long err;
 };
@@ -174,7 +174,8 @@ static void visit_threads(struct task *leader, struct nice_walk *w)
 {
 	struct task *t;
 
-	list_for_each_entry(t, &leader->signal->threads, thread_node) visit(t, w);
+	list_for_each_entry (t, &leader->signal->threads, thread_node)
+		visit(t, w);
 }
 
 /* Everybody that (which, who) names. Caller holds tasklist_lock. */
@@ -195,12 +196,11 @@ static void walk_priority(int which, int who, struct nice_walk *w)
 			put_pid(pgrp); /* the lock keeps it while it has members */
 		if (!pgrp)
 			break;
-		list_for_each_entry(p, &pgrp->tasks[PIDTYPE_PGID], pid_links[PIDTYPE_PGID])
+		list_for_each_entry (p, &pgrp->tasks[PIDTYPE_PGID], pid_links[PIDTYPE_PGID])
 			visit_threads(p, w);
 		break;
 	case PRIO_USER:
-		list_for_each_entry(p, &all_tasks, all)
-		{
+		list_for_each_entry (p, &all_tasks, all) {
 			if (!(p->flags & PF_IDLE) && p->cred->uid == uid)
 				visit_threads(p, w);
 		}

@@ -152,8 +152,8 @@ static bool may_signal(const struct task *p, int sig)
 	if (cred_is_root(me) || me->euid == to->suid || me->euid == to->uid ||
 	    me->uid == to->suid || me->uid == to->uid)
 		return true;
-	return sig == SIGCONT && p->group_leader->pids[PIDTYPE_SID] ==
-					 current->group_leader->pids[PIDTYPE_SID];
+	return sig == SIGCONT &&
+	       p->group_leader->pids[PIDTYPE_SID] == current->group_leader->pids[PIDTYPE_SID];
 }
 
 /* 0, -EPERM or -EAGAIN. Signal 0 only asks. Caller holds tasklist_lock. */
@@ -192,7 +192,7 @@ static long kill_group(struct pid *pgrp, int sig, const siginfo_t *info)
 	struct task *p;
 
 	if (pgrp)
-		list_for_each_entry(p, &pgrp->tasks[PIDTYPE_PGID], pid_links[PIDTYPE_PGID])
+		list_for_each_entry (p, &pgrp->tasks[PIDTYPE_PGID], pid_links[PIDTYPE_PGID])
 			tally(&t, kill_one(p, sig, info, true));
 	return verdict(&t);
 }
@@ -203,8 +203,7 @@ static long kill_everybody(int sig, const siginfo_t *info)
 	struct kill_tally t = {0};
 	struct task *p;
 
-	list_for_each_entry(p, &all_tasks, all)
-	{
+	list_for_each_entry (p, &all_tasks, all) {
 		if ((p->flags & PF_KTHREAD) || p->signal == current->signal)
 			continue;
 		tally(&t, kill_one(p, sig, info, true));

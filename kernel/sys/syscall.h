@@ -21,5 +21,6 @@ const struct syscall_info *syscall_info(unsigned long nr);
 int syscall_number(const char *name);
 /* From the entry code, interrupts on. */
 long do_syscall(struct pt_regs *regs, unsigned long nr);
-/* Calls answered with -ENOSYS because they are absent: fn(number, how often) for each that was called. */
+/* Calls answered with -ENOSYS because they are absent: fn(number, how often) for each that was
+ * called. */
 void unimplemented_foreach(void (*fn)(unsigned long nr, u64 count, void *), void *arg);

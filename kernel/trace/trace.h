@@ -1,6 +1,6 @@
 /*
- * The trace buffer: what the kernel did, in ftrace's text form. Events come from events.def: each row there becomes
- * a function trace_NAME(...) which costs one test of a flag while tracing is off.
+ * The trace buffer: what the kernel did, in ftrace's text form. Events come from events.def: each
+ * row there becomes a function trace_NAME(...) which costs one test of a flag while tracing is off.
  */
 #pragma once
 
@@ -18,13 +18,14 @@ enum trace_event_id {
 };
 
 /* Up to two strings, of which 15 bytes are kept, and five numbers. Any context. */
-void trace_record(enum trace_event_id id, const char *str, const char *str2, u64 a, u64 b, u64 c, u64 d, u64 e);
+void trace_record(enum trace_event_id id, const char *str, const char *str2, u64 a, u64 b, u64 c,
+		  u64 d, u64 e);
 
-#define EVENT(name, proto, args, fmt, ...) \
-	void trace_slow_##name proto; \
-	static inline void trace_##name proto \
-	{ \
-		if (unlikely(trace_enabled)) \
+#define EVENT(name, proto, args, fmt, ...)      \
+	void trace_slow_##name proto;           \
+	static inline void trace_##name proto   \
+	{                                       \
+		if (unlikely(trace_enabled))    \
 			trace_slow_##name args; \
 	}
 #include "kernel/trace/events.def"
@@ -35,8 +36,8 @@ void trace_on(void);
 void trace_off(void);
 bool trace_is_on(void);
 void trace_clear(void);
-/* Record for one's own use, whether the user's trace is on or not: such records are found by trace_get(), and shown by
- * trace_show() only if it was on. Calls nest. */
+/* Record for one's own use, whether the user's trace is on or not: such records are found by
+ * trace_get(), and shown by trace_show() only if it was on. Calls nest. */
 void trace_watch_begin(void);
 void trace_watch_end(void);
 /* Print the records, oldest first, through `print`; the last `max` of them (0: all). */

@@ -95,7 +95,8 @@ static bool fork_and_look(u64 flags)
 	return first;
 }
 
-/* Did the child run between its wake-up and the parent's next step? The parent marks that step by its own exit from do_fork. */
+/* Did the child run between its wake-up and the parent's next step? The parent marks that step by
+ * its own exit from do_fork. */
 static bool child_before_parent(u64 flags)
 {
 	struct mm *mm = current->mm;
@@ -321,9 +322,11 @@ KTEST(fork, pids_exhausted)
 	user_context_leave();
 }
 
-/* ---- fault injection: make every allocation on the way fail in turn; after each failure nothing may be lost ---- */
+/* ---- fault injection: make every allocation on the way fail in turn; after each failure nothing
+ * may be lost ---- */
 
-/* Let the n-th pass through `site` fail during one fork. True when the fork got through although it was armed. */
+/* Let the n-th pass through `site` fail during one fork. True when the fork got through although it
+ * was armed. */
 static bool fork_with_fault(struct fault_site *site, u32 n, u64 flags)
 {
 	struct account before, after;
@@ -336,7 +339,8 @@ static bool fork_with_fault(struct fault_site *site, u32 n, u64 flags)
 	reached = site->countdown == 0;
 	fault_arm(site->name, 0);
 	if (pid > 0) {
-		/* A failure that hits the child's page fault instead is tried again: there is memory. */
+		/* A failure that hits the child's page fault instead is tried again: there is
+		 * memory. */
 		EXPECT_EQ(user_wait(pid), 0);
 	} else {
 		EXPECT(reached);

@@ -1,4 +1,5 @@
-/* Suite "pid": numbers, their roll-over, and what stays of them. The bitmap itself is tested on the host. */
+/* Suite "pid": numbers, their roll-over, and what stays of them. The bitmap itself is tested on the
+ * host. */
 #include "kernel/debug/ktest.h"
 #include "tests/kernel/user_task.h"
 

@@ -1,4 +1,5 @@
-/* Suite "tree": the page-table tree on the real machine. Its logic is tested on the host against a model. */
+/* Suite "tree": the page-table tree on the real machine. Its logic is tested on the host against a
+ * model. */
 #include "kernel/debug/ktest.h"
 #include "kernel/lib/log.h"
 #include "mm/mm.h"

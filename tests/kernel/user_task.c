@@ -9,13 +9,13 @@
 static const u8 code[] = {
 	/* SCRIPT_EXIT */
 	0xb8, __NR_exit_group, 0, 0, 0, /* mov eax, nr */
-	0x0f, 0x05,			/* syscall */
-	0x0f, 0x0b,			/* ud2 */
+	0x0f, 0x05,                     /* syscall */
+	0x0f, 0x0b,                     /* ud2 */
 	/* SCRIPT_PAUSE */
 	0xb8, __NR_pause, 0, 0, 0, /* mov eax, nr */
-	0x0f, 0x05,		   /* syscall */
-	0x31, 0xff,		   /* xor edi, edi */
-	0xeb, 0xec,		   /* jmp SCRIPT_EXIT */
+	0x0f, 0x05,                /* syscall */
+	0x31, 0xff,                /* xor edi, edi */
+	0xeb, 0xec,                /* jmp SCRIPT_EXIT */
 	/* SCRIPT_SPIN */
 	0xeb, 0xfe, /* jmp itself */
 };
@@ -31,7 +31,8 @@ static bool map_context(struct mm *mm, unsigned int data_pages)
 	if (object_get_page(obj, 0, true, &page) == 0) {
 		memcpy(page_to_virt(page), code, sizeof(code));
 		put_page(page);
-		ok = mm_map(mm, USER_CODE, PAGE_SIZE, AREA_READ | AREA_EXEC, obj, 0, MM_FIXED) > 0 &&
+		ok = mm_map(mm, USER_CODE, PAGE_SIZE, AREA_READ | AREA_EXEC, obj, 0, MM_FIXED) >
+			     0 &&
 		     mm_map(mm, USER_DATA, data_pages * PAGE_SIZE, AREA_READ | AREA_WRITE, NULL, 0,
 			    MM_FIXED) > 0;
 	}

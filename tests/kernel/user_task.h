@@ -14,8 +14,9 @@ enum user_script {
 };
 
 /*
- * Give current, a kernel thread, an address space (a page of code, `data_pages` writable pages at USER_DATA that are all
- * touched), descriptors and registers: from then on do_fork() makes real user processes of it. False without memory.
+ * Give current, a kernel thread, an address space (a page of code, `data_pages` writable pages at
+ * USER_DATA that are all touched), descriptors and registers: from then on do_fork() makes real
+ * user processes of it. False without memory.
  */
 bool user_context_enter(unsigned int data_pages);
 /* What the next children will do. */

@@ -55,7 +55,7 @@ def test_tools_run_wrong_usage(arguments):
 DEFENCES = {
     "panic": (r"asked for by the shell", "shell"),
     "text": (r"(?i)page fault|write", "crash_text"),
-    "exec": (r"(?i)page fault|execut|NX", "crash_exec"),
+    "exec": (r"(?i)page fault|execut|NX|W\^X", "crash_exec|shell_cmd_crash"),
     "smap": (r"(?i)SMAP|page fault|user", "crash_smap"),
     "null": (r"(?i)page fault|null", "crash_null"),
     "stack": (r"(?i)stack", "recurse"),

@@ -175,12 +175,12 @@ def test_pt_shows_why(guest):
 
 @pytest.mark.parametrize("share", ["pages", "tables", "tree"])
 def test_every_depth_of_sharing_isolates(guest, share):
-    parent = guest.selected()
+    parent, _ = guest.fork()  # to be ended with all that it touched
     try:
         guest.ok(f"set fork.share {share}")
-        guest.ok("touch 4")
-        guest.ok("poke 1")
-        child, text = guest.fork()
+        guest.ok(f"{parent}: touch 4")
+        guest.ok(f"{parent}: poke 1")
+        child, text = guest.fork(f"{parent}: fork")
         _, copied, _ = counts(text)
         if share == "pages":
             assert copied >= 6  # at least 4 MiB of page tables and what is above them

@@ -82,8 +82,9 @@ def test_every_control_character(guest):
             guest.send(chr(code))
     guest.send("\x1b[1;5C\x1b[99~\x1bOP\x1b\xff\xfe")
     guest.send("\x03")
-    guest.wait_prompt(10)
-    guest.command("")
+    guest.send("/bin/busybox echo still here\r")
+    guest.expect(r"^still here\r\n", 20)
+    assert guest.wait_prompt(10)[1] == 0
     assert guest.ok("ps")
 
 

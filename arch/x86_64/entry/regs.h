@@ -1,4 +1,5 @@
-/* The user-mode registers as the entry code saves them: Linux's struct pt_regs, top of every kernel stack. */
+/* The user-mode registers as the entry code saves them: Linux's struct pt_regs, top of every kernel
+ * stack. */
 #pragma once
 
 #include "kernel/lib/types.h"
@@ -7,14 +8,14 @@ struct pt_regs {
 	u64 r15, r14, r13, r12, rbp, rbx; /* callee-saved */
 	u64 r11, r10, r9, r8;
 	u64 rax, rcx, rdx, rsi, rdi;
-	u64 orig_rax; /* system call number, or the trap's error code, or -1 */
+	u64 orig_rax;                 /* system call number, or the trap's error code, or -1 */
 	u64 rip, cs, rflags, rsp, ss; /* pushed by the CPU */
 };
 
 #define KERNEL_CS 0x08
 #define KERNEL_DS 0x10
-#define USER_DS	  0x2b
-#define USER_CS	  0x33
+#define USER_DS   0x2b
+#define USER_CS   0x33
 
 static inline bool user_mode(const struct pt_regs *regs)
 {

@@ -14,8 +14,9 @@ typedef u64 pte_t;
 #define PTE_DIRTY    (1UL << 6)
 #define PTE_HUGE     (1UL << 7)
 #define PTE_GLOBAL   (1UL << 8)
-#define PTE_SHARED   (1UL << 9) /* software: a MAP_SHARED page, keeps R/W when its table is copied \
-				 */
+#define PTE_SHARED                                                                    \
+	(1UL << 9) /* software: a MAP_SHARED page, keeps R/W when its table is copied \
+		    */
 #define PTE_NX (1UL << 63)
 
 #define PTE_ADDR_MASK 0x000ffffffffff000UL
