@@ -13,7 +13,7 @@ struct user {
 	struct user *next;   /* hash chain; user_lock */
 };
 
-#define NGROUPS_INLINE 32
+#define NGROUPS 32 /* supplementary groups at most: fewer than Linux (CAVEATS.md) */
 
 /* Immutable once published: a change makes a copy. */
 struct cred {
@@ -22,7 +22,7 @@ struct cred {
 	gid_t gid, egid, sgid, fsgid;
 	struct user *user;
 	int ngroups;
-	gid_t groups[NGROUPS_INLINE];
+	gid_t groups[NGROUPS];
 };
 
 struct task;

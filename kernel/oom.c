@@ -29,7 +29,7 @@ static struct task *choose_victim(bool *dying)
 	list_for_each_entry (p, &all_tasks, all) {
 		u64 points;
 
-		if ((p->flags & PF_OOM_VICTIM) && p->mm)
+		if (p->oom_victim && p->mm)
 			*dying = true;
 		points = p->exit_state ? 0 : badness(p);
 		if (points > most) {
@@ -49,7 +49,7 @@ static void kill_victim(struct task *victim)
 
 	spin_lock(&tasklist_lock);
 	pages = badness(victim);
-	victim->flags |= PF_OOM_VICTIM;
+	victim->oom_victim = true;
 	send_signal(SIGKILL, NULL, victim, true);
 	spin_unlock(&tasklist_lock);
 	pr_err("out of memory: killed pid %d (%s), which had mapped %lu pages; %lu pages are free\n",

@@ -26,7 +26,6 @@ enum task_flags {
 	PF_SIGNALED = 1 << 3, /* killed by a signal */
 	PF_SUPERPRIV = 1 << 4,
 	PF_IDLE = 1 << 5,
-	PF_OOM_VICTIM = 1 << 6,
 };
 
 /* Why a task looks at more than the run queue before it goes back to user mode. */
@@ -60,6 +59,7 @@ struct task {
 	struct signal *signal;   /* ro */
 	struct sighand *sighand; /* tl */
 	struct sigpending pending; /* sh */
+	bool oom_victim;       /* tl: was chosen to die for lack of memory */
 	bool stop_pending;     /* sh: the group is stopping, and this thread has not stopped yet */
 	struct puppet *puppet; /* the shell's mailbox; NULL for ordinary programs */
 	struct pid *pids[PIDTYPE_MAX];           /* tl */

@@ -279,10 +279,10 @@ long sys_waitid(int which, pid_t id, siginfo_t __user *uinfo, int options, struc
 		return -ECHILD;
 	ret = do_wait(type, pid, options, &r);
 	put_pid(pid);
-	if (ret < 0)
-		return ret;
 	if (ret > 0 && put_rusage(ru, &r))
 		return -EFAULT;
-	/* With WNOHANG and nothing to tell the structure is zeroed. */
-	return uinfo ? put_wait_info(uinfo, ret > 0 ? &r : NULL) : 0;
+	/* With nothing to tell, for whatever reason, the structure is zeroed: as Linux does it. */
+	if (uinfo && put_wait_info(uinfo, ret > 0 ? &r : NULL))
+		return -EFAULT;
+	return MIN(ret, 0);
 }

@@ -1,10 +1,10 @@
 /*
  * Page faults: what a process may touch, it gets when it touches it.
  *
- *   nothing there     anonymous: the shared zero page for a read, a fresh zeroed page for a write;
- *                     an object's page: mapped as it is, or copied when a private mapping is
- * written to read-only leaf    written to in a writable area: own the path to it; then the page is
- * ours if nobody else refers to it, and is copied if somebody does
+ *   nothing there   anonymous: the shared zero page for a read, a zeroed page for a write;
+ *                   an object's: its page, or a copy for a write to a private mapping
+ *   read-only leaf  written to in a writable area: own the path to it; then the page is ours if
+ *                   nobody else refers to it, and is copied if somebody does
  *
  * Everything happens under mm->lock, so what is decided stays true until it is done. A shortage of
  * memory at any step leaves the address space as it was, and the fault can be taken again.

@@ -16,6 +16,11 @@ void *memcpy(void *dst, const void *src, size_t n)
 	return dst;
 }
 
+/* Eight bytes at any address. */
+struct any_word {
+	u64 v;
+} __packed;
+
 void *memmove(void *dst, const void *src, size_t n)
 {
 	char *d = (char *)dst + n;
@@ -23,9 +28,17 @@ void *memmove(void *dst, const void *src, size_t n)
 
 	if ((u64)dst - (u64)src >= n) /* also when dst lies below src: the difference wraps */
 		return memcpy(dst, src, n);
+	/* From the end: words, since the tables that are moved so can be long, then the first few
+	 * bytes. The barriers keep the compiler from recognising memmove here, and calling it. */
+	for (; n >= sizeof(struct any_word); n -= sizeof(struct any_word)) {
+		d -= sizeof(struct any_word);
+		s -= sizeof(struct any_word);
+		((struct any_word *)d)->v = ((const struct any_word *)s)->v;
+		barrier();
+	}
 	while (n--) {
 		*--d = *--s;
-		barrier(); /* or the compiler recognises memmove here, and calls it */
+		barrier();
 	}
 	return dst;
 }

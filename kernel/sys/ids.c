@@ -101,11 +101,15 @@ long sys_setpgid(pid_t pid, pid_t pgid)
 	struct task *p;
 	long err;
 
+	if (pid == 0)
+		pid = current->tgid_nr;
+	if (pgid == 0)
+		pgid = pid;
 	if (pgid < 0)
 		return -EINVAL;
 	spin_lock(&tasklist_lock);
-	p = pid ? find_task(pid) : current->group_leader;
-	err = check_setpgid(p, pgid ? pgid : p ? p->pid_nr : 0, &pgrp);
+	p = find_task(pid);
+	err = check_setpgid(p, pgid, &pgrp);
 	if (!err)
 		change_pid(p, PIDTYPE_PGID, pgrp);
 	spin_unlock(&tasklist_lock);
@@ -209,4 +213,24 @@ long sys_getgroups(int size, gid_t __user *list)
 	if (size > 0 && copy_to_user(list, c->groups, c->ngroups * sizeof(gid_t)))
 		return -EFAULT;
 	return c->ngroups;
+}
+
+long sys_setgroups(int size, const gid_t __user *list)
+{
+	struct cred *c;
+
+	if (!cred_is_root(current->cred))
+		return -EPERM;
+	if (size < 0 || size > NGROUPS)
+		return -EINVAL;
+	c = prepare_creds();
+	if (!c)
+		return -ENOMEM;
+	if (copy_from_user(c->groups, list, size * sizeof(gid_t))) {
+		put_cred(c);
+		return -EFAULT;
+	}
+	c->ngroups = size;
+	commit_creds(c);
+	return 0;
 }

@@ -1,0 +1,285 @@
+/*
+ * What a new program finds on its stack: arguments, environment, auxiliary vector.
+ *
+ * The strings are collected in kernel pages first, in the order in which they will lie at the top
+ * of the stack: argv, envp, the file name. By then the old address space is no longer needed for
+ * them, and their number and size are known.
+ */
+#include "kernel/exec_args.h"
+
+#include "kernel/lib/log.h"
+#include "kernel/lib/string.h"
+#include "kernel/sigqueue.h"
+#include "kernel/task.h"
+#include "mm/mm.h"
+#include "mm/slab.h"
+
+#define MAX_STRING (128 * 1024UL) /* one argument: Linux's MAX_ARG_STRLEN */
+
+void exec_strings_free(struct exec_strings *s)
+{
+	if (!s)
+		return;
+	for (size_t i = 0; i < DIV_ROUND_UP(s->used, PAGE_SIZE); i++)
+		kfree(s->page[i]);
+	kfree(s);
+}
+
+/* Room at the end: how many bytes of the current page are free, after making a new one if there are
+ * none. */
+static long string_room(struct exec_strings *s)
+{
+	size_t i = s->used / PAGE_SIZE;
+
+	if (s->used % PAGE_SIZE)
+		return PAGE_SIZE - s->used % PAGE_SIZE;
+	if (i == EXEC_MAX_STRING_PAGES)
+		return -E2BIG;
+	s->page[i] = kmalloc(PAGE_SIZE);
+	return s->page[i] ? (long)PAGE_SIZE : -ENOMEM;
+}
+
+static long add_bytes(struct exec_strings *s, const void *src, size_t n)
+{
+	const char *from = src;
+
+	while (n > 0) {
+		long room = string_room(s);
+		size_t chunk;
+
+		if (room < 0)
+			return room;
+		chunk = MIN(n, (size_t)room);
+		memcpy(s->page[s->used / PAGE_SIZE] + s->used % PAGE_SIZE, from, chunk);
+		s->used += chunk;
+		from += chunk;
+		n -= chunk;
+	}
+	return 0;
+}
+
+static long add_user_string(struct exec_strings *s, const char __user *from)
+{
+	size_t total = 0;
+
+	for (;;) {
+		long room = string_room(s), n;
+
+		if (room < 0)
+			return room;
+		n = strncpy_from_user(s->page[s->used / PAGE_SIZE] + s->used % PAGE_SIZE,
+				      from + total, room);
+		if (n < 0) {
+			s->used += s->used % PAGE_SIZE ==
+				   0; /* count the fresh page, so that it is freed */
+			return n;
+		}
+		if (n < room) {
+			s->used += n + 1; /* with its NUL */
+			return 0;
+		}
+		s->used += n;
+		total += n;
+		if (total >= MAX_STRING)
+			return -E2BIG;
+	}
+}
+
+/* From element `from` on. Returns how many were added. */
+static long add_user_vector(struct exec_strings *s, const char __user *const __user *vec, int from)
+{
+	int n = 0;
+
+	if (!vec)
+		return 0; /* Linux takes NULL for an empty list */
+	for (;; n++) {
+		const char __user *str;
+		long err = get_user(str, &vec[from + n]);
+
+		if (err)
+			return err;
+		if (!str)
+			return n;
+		err = add_user_string(s, str);
+		if (err)
+			return err;
+		if (fatal_signal_pending(current))
+			return -EINTR;
+	}
+}
+
+static long add_kernel_vector(struct exec_strings *s, const char *const *vec, int from)
+{
+	int n = 0;
+
+	for (; vec && vec[from + n]; n++) {
+		long err = add_bytes(s, vec[from + n], strlen(vec[from + n]) + 1);
+
+		if (err)
+			return err;
+	}
+	return n;
+}
+
+static bool is_empty(const struct exec_args *args)
+{
+	const void *first = NULL;
+
+	if (!args->argv)
+		return true;
+	if (args->kernel)
+		return *(const char *const *)args->argv == NULL;
+	return get_user(first, (const void __user *const __user *)args->argv) == 0 && !first;
+}
+
+static long add_argv(struct exec_strings *s, const struct exec_args *args)
+{
+	/* What a script's first line put in front takes the place of argv[0]. */
+	int from = args->nr_prefix ? 1 : 0;
+	long n;
+
+	for (int i = 0; i < args->nr_prefix; i++) {
+		n = add_bytes(s, args->prefix[i], strlen(args->prefix[i]) + 1);
+		if (n < 0)
+			return n;
+	}
+	/* A program must find a name in argv[0]: Linux 5.18 and later give an empty one. */
+	if (is_empty(args))
+		return args->nr_prefix ? args->nr_prefix : add_bytes(s, "", 1) ?: 1;
+	n = args->kernel ? add_kernel_vector(s, args->argv, from)
+			 : add_user_vector(s, args->argv, from);
+	return n < 0 ? n : n + args->nr_prefix;
+}
+
+static long fill_strings(struct exec_strings *s, const struct exec_args *args)
+{
+	long n = add_argv(s, args);
+
+	if (n < 0)
+		return n;
+	s->argc = n;
+	s->envp_at = s->used;
+	n = args->kernel ? add_kernel_vector(s, args->envp, 0) : add_user_vector(s, args->envp, 0);
+	if (n < 0)
+		return n;
+	s->envc = n;
+	s->name_at = s->used;
+	return add_bytes(s, args->path, strlen(args->path) + 1);
+}
+
+struct exec_strings *exec_strings_gather(const struct exec_args *args)
+{
+	struct exec_strings *s = kzalloc(sizeof(*s));
+	long err;
+
+	if (!s)
+		return ERR_PTR(-ENOMEM);
+	err = fill_strings(s, args);
+	if (!err)
+		return s;
+	exec_strings_free(s);
+	return ERR_PTR(err);
+}
+
+/* ---- the initial stack: System V ABI AMD64, figure 3.9 ---- */
+
+struct stack_writer {
+	struct mm *mm;
+	u64 sp;
+	bool failed;
+};
+
+static void stack_put(struct stack_writer *w, const void *buf, size_t n)
+{
+	if (mm_access(w->mm, w->sp, (void *)buf, n, true) != n)
+		w->failed = true;
+	w->sp += n;
+}
+
+static void stack_put_u64(struct stack_writer *w, u64 v)
+{
+	stack_put(w, &v, sizeof(v));
+}
+
+static void put_aux(u64 *aux, unsigned int *n, u64 type, u64 value)
+{
+	aux[(*n)++] = type;
+	aux[(*n)++] = value;
+}
+
+static unsigned int fill_auxv(u64 *aux, const struct elf_image *img, u64 bias, u64 random,
+			      u64 platform, u64 execfn)
+{
+	const struct cred *cred = current->cred;
+	unsigned int n = 0;
+
+	put_aux(aux, &n, AT_HWCAP, arch_hwcap());
+	put_aux(aux, &n, AT_PAGESZ, PAGE_SIZE);
+	put_aux(aux, &n, AT_CLKTCK, USER_HZ);
+	put_aux(aux, &n, AT_PHDR, img->phdr_vaddr ? img->phdr_vaddr + bias : 0);
+	put_aux(aux, &n, AT_PHENT, sizeof(Elf64_Phdr));
+	put_aux(aux, &n, AT_PHNUM, img->phnum);
+	put_aux(aux, &n, AT_BASE, 0);
+	put_aux(aux, &n, AT_FLAGS, 0);
+	put_aux(aux, &n, AT_ENTRY, img->entry + bias);
+	put_aux(aux, &n, AT_UID, cred->uid);
+	put_aux(aux, &n, AT_EUID, cred->euid);
+	put_aux(aux, &n, AT_GID, cred->gid);
+	put_aux(aux, &n, AT_EGID, cred->egid);
+	put_aux(aux, &n, AT_SECURE, cred->uid != cred->euid || cred->gid != cred->egid);
+	put_aux(aux, &n, AT_RANDOM, random);
+	put_aux(aux, &n, AT_EXECFN, execfn);
+	put_aux(aux, &n, AT_PLATFORM, platform);
+	put_aux(aux, &n, AT_MINSIGSTKSZ, arch_min_sigstack());
+	put_aux(aux, &n, AT_NULL, 0);
+	BUG_ON(n > 2 * MAX_AUX);
+	return n;
+}
+
+/* One pointer for each of n strings that lie one behind the other; `at` counts bytes in the arena.
+ */
+static void put_pointers(struct stack_writer *w, const struct exec_strings *s, u64 base, size_t *at,
+			 int n)
+{
+	while (n-- > 0) {
+		stack_put_u64(w, base + *at);
+		while (s->page[*at / PAGE_SIZE][*at % PAGE_SIZE])
+			(*at)++;
+		(*at)++;
+	}
+	stack_put_u64(w, 0);
+}
+
+long exec_build_stack(struct mm *mm, const struct exec_strings *s, const struct elf_image *img,
+		      u64 bias)
+{
+	static const char platform[] = "x86_64";
+	u64 strings = EXEC_STACK_TOP - 8 - s->used;
+	u64 random_at = ALIGN_DOWN(strings - 16 - sizeof(platform), 16);
+	u64 aux[2 * MAX_AUX], random[2];
+	unsigned int n = fill_auxv(aux, img, bias, random_at, random_at + 16, strings + s->name_at);
+	u64 words = 1 + s->argc + 1 + s->envc + 1 + n;
+	u64 sp = ALIGN_DOWN(random_at - words * sizeof(u64), 16);
+	struct stack_writer w = {.mm = mm, .sp = sp};
+	size_t at = 0;
+
+	stack_put_u64(&w, s->argc);
+	put_pointers(&w, s, strings, &at, s->argc);
+	put_pointers(&w, s, strings, &at, s->envc);
+	stack_put(&w, aux, n * sizeof(u64));
+
+	w.sp = random_at;
+	random[0] = cpu_cycles() * 0x9e3779b97f4a7c15UL;
+	random[1] = (random[0] ^ current->start_time) * 0xbf58476d1ce4e5b9UL;
+	stack_put(&w, random, sizeof(random));
+	stack_put(&w, platform, sizeof(platform));
+	w.sp = strings;
+	for (size_t done = 0; done < s->used; done += PAGE_SIZE)
+		stack_put(&w, s->page[done / PAGE_SIZE], MIN(s->used - done, PAGE_SIZE));
+
+	mm->start_stack = sp;
+	mm->arg_start = strings;
+	mm->arg_end = mm->env_start = strings + s->envp_at;
+	mm->env_end = strings + s->name_at;
+	return w.failed ? -ENOMEM : (long)sp;
+}

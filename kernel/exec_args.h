@@ -1,0 +1,38 @@
+/* The strings of an execve(2), and the initial stack made of them. */
+#pragma once
+
+#include "kernel/elf.h"
+#include "kernel/lib/types.h"
+
+#define EXEC_STACK_TOP        TASK_SIZE
+#define EXEC_MAX_STRING_PAGES 512 /* all strings together: a quarter of the usual 8 MiB stack */
+#define EXEC_MAX_SCRIPTS      5   /* interpreters that are scripts themselves: execve(2) */
+#define EXEC_MAX_PREFIX       (2 * EXEC_MAX_SCRIPTS + 1)
+#define MAX_AUX               24 /* entries of the auxiliary vector */
+
+/* What was asked for. */
+struct exec_args {
+	const char *path;
+	const void *argv, *envp; /* vectors in user memory, or in the kernel's if `kernel` */
+	bool kernel;
+	int nr_prefix; /* of a script: interpreter, its argument, the script; they replace argv[0]
+			*/
+	const char *prefix[EXEC_MAX_PREFIX];
+};
+
+struct exec_strings {
+	char *page[EXEC_MAX_STRING_PAGES];
+	size_t used; /* bytes over all pages */
+	int argc, envc;
+	size_t envp_at, name_at; /* where the environment and the file name begin */
+};
+
+struct mm;
+
+/* ERR_PTR: -EFAULT, -E2BIG, -ENOMEM, -EINTR (being killed). */
+struct exec_strings *exec_strings_gather(const struct exec_args *args);
+void exec_strings_free(struct exec_strings *s);
+/* Lay out the initial stack of System V ABI AMD64, figure 3.9, in `mm`, whose stack is mapped.
+ * Returns the initial stack pointer, or -ENOMEM. `bias`: what a PIE was moved by. */
+long exec_build_stack(struct mm *mm, const struct exec_strings *s, const struct elf_image *img,
+		      u64 bias);
