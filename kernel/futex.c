@@ -1,10 +1,9 @@
 /*
  * Futexes: sleeping on a word of user memory. futex(2).
  *
- * Only what the end of a thread needs is here: WAIT and WAKE, the latter also sent by exit to
- * whoever joins it. The other operations answer -ENOSYS. A futex is known by what it stands for:
- * private memory by (mm, address), shared memory by (object, offset), so that it is the same word
- * wherever it is mapped.
+ * WAIT and WAKE, plain and with a bit set: what joining a thread and the usual locks need. The
+ * other operations answer -ENOSYS. A futex is known by what it stands for: private memory by (mm,
+ * address), shared memory by (object, offset), so that it is the same word wherever it is mapped.
  */
 #include "kernel/lib/list.h"
 #include "kernel/sys/syscall.h"
@@ -23,6 +22,7 @@ struct futex_waiter {
 	struct list_head link; /* bucket's lock */
 	struct futex_key key;
 	struct task *task;
+	u32 bitset; /* woken only by a wake that has one of these bits */
 	bool woken; /* bucket's lock: taken off the list by a waker */
 };
 
@@ -68,7 +68,7 @@ static bool same_key(const struct futex_key *a, const struct futex_key *b)
 	return a->space == b->space && a->offset == b->offset;
 }
 
-static long futex_wake(u64 addr, u32 max)
+static long futex_wake(u64 addr, u32 max, u32 bitset)
 {
 	struct futex_waiter *w, *n;
 	struct futex_bucket *b;
@@ -83,7 +83,7 @@ static long futex_wake(u64 addr, u32 max)
 	list_for_each_entry_safe (w, n, &b->waiters, link) {
 		struct task *p = w->task;
 
-		if (woken >= max || !same_key(&w->key, &key))
+		if (woken >= max || !same_key(&w->key, &key) || !(w->bitset & bitset))
 			continue;
 		list_del(&w->link);
 		w->woken = true;
@@ -133,9 +133,9 @@ static long futex_sleep(struct futex_bucket *b, struct futex_waiter *w, u32 __us
 	}
 }
 
-static long futex_wait(u32 __user *uaddr, u32 val, u64 until)
+static long futex_wait(u32 __user *uaddr, u32 val, u64 until, u32 bitset)
 {
-	struct futex_waiter w = {.task = current};
+	struct futex_waiter w = {.task = current, .bitset = bitset};
 	struct futex_bucket *b;
 	long ret = get_futex_key((u64)uaddr, &w.key);
 
@@ -155,9 +155,12 @@ static long futex_wait(u32 __user *uaddr, u32 val, u64 until)
 	return ret > 0 ? 0 : ret;
 }
 
-static int wait_deadline(const struct timespec __user *utime, u64 *until)
+/* The time-out of WAIT is relative, that of WAIT_BITSET absolute, by either clock. */
+static int wait_deadline(const struct timespec __user *utime, int op, u64 *until)
 {
+	bool absolute = (op & FUTEX_CMD_MASK) == FUTEX_WAIT_BITSET;
 	struct timespec ts;
+	u64 ns, now;
 
 	*until = TIME_FOREVER;
 	if (!utime)
@@ -166,23 +169,37 @@ static int wait_deadline(const struct timespec __user *utime, u64 *until)
 		return -EFAULT;
 	if (ts.tv_sec < 0 || ts.tv_nsec < 0 || (u64)ts.tv_nsec >= NSEC_PER_SEC)
 		return -EINVAL;
-	if ((u64)ts.tv_sec < TIME_FOREVER / NSEC_PER_SEC / 2)
-		*until = ktime_get() + ts.tv_sec * NSEC_PER_SEC + ts.tv_nsec;
+	if ((u64)ts.tv_sec >= TIME_FOREVER / NSEC_PER_SEC / 2)
+		return 0;
+	ns = ts.tv_sec * NSEC_PER_SEC + ts.tv_nsec;
+	now = absolute && (op & FUTEX_CLOCK_REALTIME) ? ktime_get_real() : ktime_get();
+	if (!absolute)
+		*until = now + ns;
+	else
+		*until = ktime_get() + (ns > now ? ns - now : 0);
 	return 0;
 }
 
 long sys_futex(u32 __user *uaddr, int op, u32 val, const struct timespec __user *timeout,
-	       u32 __user *uaddr2 __maybe_unused, u32 val3 __maybe_unused)
+	       u32 __user *uaddr2 __maybe_unused, u32 val3)
 {
+	int cmd = op & FUTEX_CMD_MASK, err;
 	u64 until;
-	int err;
 
-	switch (op & FUTEX_CMD_MASK) {
+	if ((op & FUTEX_CLOCK_REALTIME) && cmd != FUTEX_WAIT_BITSET)
+		return -ENOSYS;
+	if (cmd == FUTEX_WAIT || cmd == FUTEX_WAKE)
+		val3 = FUTEX_BITSET_MATCH_ANY;
+	switch (cmd) {
 	case FUTEX_WAIT:
-		err = wait_deadline(timeout, &until);
-		return err ? err : futex_wait(uaddr, val, until);
+	case FUTEX_WAIT_BITSET:
+		if (!val3)
+			return -EINVAL;
+		err = wait_deadline(timeout, op, &until);
+		return err ? err : futex_wait(uaddr, val, until, val3);
 	case FUTEX_WAKE:
-		return futex_wake((u64)uaddr, val);
+	case FUTEX_WAKE_BITSET:
+		return val3 ? futex_wake((u64)uaddr, val, val3) : -EINVAL;
 	default:
 		return -ENOSYS;
 	}

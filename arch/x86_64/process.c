@@ -132,10 +132,11 @@ struct task *switch_context(struct task *prev, struct task *next)
 	cpu->kernel_sp = stack_top(next);
 	cpu->tss->rsp0 = stack_top(next);
 	fpu_switch(prev, next);
-	if (prev->thread.fs_base != next->thread.fs_base)
-		wrmsr(MSR_FS_BASE, next->thread.fs_base);
-	if (prev->thread.gs_base != next->thread.gs_base)
-		wrmsr(MSR_KERNEL_GS_BASE, next->thread.gs_base);
+	/* Even if prev's were the same: a program may have loaded a selector, which changes the
+	 * base behind our back. (Selectors are not kept across a switch: no 64-bit program has a
+	 * use for them.) */
+	if (next->thread.fpu)
+		load_bases(&next->thread);
 	return prev;
 }
 

@@ -179,7 +179,8 @@ static int set_times(struct inode *i, const struct new_times *t)
 	return 0;
 }
 
-long sys_utimensat(int dirfd, const char __user *path, const struct timespec __user *utimes, int flags)
+long sys_utimensat(int dirfd, const char __user *path, const struct timespec __user *utimes,
+		   int flags)
 {
 	struct new_times t;
 	struct dentry *d;

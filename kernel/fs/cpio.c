@@ -6,17 +6,17 @@
  *	the name with its NUL, padded so that what follows is at a multiple of 4
  *	the data, padded likewise
  *
- * and so on until a member called "TRAILER!!!". Archives may be strung together, with zeroes in between. Everything comes
- * from outside: each length is compared with what is left before anything is read, and always by subtraction, so
- * that no sum can wrap round.
+ * and so on until a member called "TRAILER!!!". Archives may be strung together, with zeroes in
+ *between. Everything comes from outside: each length is compared with what is left before anything
+ *is read, and always by subtraction, so that no sum can wrap round.
  */
 #include "kernel/fs/cpio.h"
 #include "kernel/lib/string.h"
 
 #define MAGIC_LEN  6
-#define FIELDS	   13
+#define FIELDS     13
 #define HEADER_LEN (MAGIC_LEN + FIELDS * 8)
-#define TRAILER	   "TRAILER!!!"
+#define TRAILER    "TRAILER!!!"
 #define TYPE_MASK  0170000
 #define TYPE_LINK  0120000
 
@@ -80,7 +80,8 @@ static size_t left(const struct cpio_reader *r)
 	return r->size - r->pos;
 }
 
-/* Step over n bytes and what pads the position to a multiple of 4. The padding may be missing at the very end. */
+/* Step over n bytes and what pads the position to a multiple of 4. The padding may be missing at
+ * the very end. */
 static bool skip_padded(struct cpio_reader *r, size_t n)
 {
 	size_t pad;
@@ -163,7 +164,8 @@ enum cpio_result cpio_next(struct cpio_reader *r, struct cpio_entry *e)
 	u32 f[FIELDS];
 	bool summed;
 
-	/* Between archives, and behind the last, there may be zeroes: at the start of a member there cannot. */
+	/* Between archives, and behind the last, there may be zeroes: at the start of a member
+	 * there cannot. */
 	while (left(r) && r->data[r->pos] == 0)
 		r->pos++;
 	if (!left(r))

@@ -1,4 +1,5 @@
-/* Reading a cpio archive of the "newc" kind, the format of an initramfs. Pure: compiles on the host. */
+/* Reading a cpio archive of the "newc" kind, the format of an initramfs. Pure: compiles on the
+ * host. */
 #pragma once
 
 #include "kernel/lib/types.h"
@@ -14,7 +15,7 @@ struct cpio_reader {
 /* One member; the pointers lead into the archive. */
 struct cpio_entry {
 	const char *name; /* NUL-terminated, without leading '/' or "./"; "" is the root itself */
-	const u8 *data;	  /* `size` bytes: contents, or a symbolic link's text (no NUL behind it) */
+	const u8 *data;   /* `size` bytes: contents, or a symbolic link's text (no NUL behind it) */
 	u32 size;
 	u32 mode, uid, gid, nlink, mtime;
 	u32 ino, dev_major, dev_minor; /* of the file where it was archived: equal for hard links */
@@ -24,9 +25,10 @@ struct cpio_entry {
 void cpio_init(struct cpio_reader *r, const void *data, size_t size);
 
 enum cpio_result {
-	CPIO_BAD = -1,	 /* r->why says what */
-	CPIO_END = 0,	 /* nothing but zeroes is left, behind a trailer */
-	CPIO_ENTRY = 1,	 /* *e is filled in */
-	CPIO_TRAILER = 2, /* one archive is over, another may follow: hard links do not reach across */
+	CPIO_BAD = -1,  /* r->why says what */
+	CPIO_END = 0,   /* nothing but zeroes is left, behind a trailer */
+	CPIO_ENTRY = 1, /* *e is filled in */
+	CPIO_TRAILER =
+		2, /* one archive is over, another may follow: hard links do not reach across */
 };
 enum cpio_result cpio_next(struct cpio_reader *r, struct cpio_entry *e);

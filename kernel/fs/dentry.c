@@ -1,8 +1,9 @@
 /*
  * Names: dentries, and the directories that hold them.
  *
- * A directory is a hash table for look-ups and a list in order of creation for getdents64. The table starts
- * inside the struct and doubles as entries come; when there is no memory for a bigger one the chains just get longer.
+ * A directory is a hash table for look-ups and a list in order of creation for getdents64. The
+ * table starts inside the struct and doubles as entries come; when there is no memory for a bigger
+ * one the chains just get longer.
  */
 #include "kernel/fs/vfs.h"
 #include "kernel/lib/log.h"
@@ -11,13 +12,13 @@
 #define FEW_BUCKETS 8
 
 struct directory {
-	spinlock_t lock;	  /* LOCK_DCACHE: buckets and chains */
-	u32 nr;			  /* entries; the directory's inode->lock to write */
-	u32 nr_buckets;		  /* a power of two */
-	bool dead;		  /* removed: nothing may be made in it any more. inode->lock to write */
+	spinlock_t lock; /* LOCK_DCACHE: buckets and chains */
+	u32 nr;          /* entries; the directory's inode->lock to write */
+	u32 nr_buckets;  /* a power of two */
+	bool dead;       /* removed: nothing may be made in it any more. inode->lock to write */
 	struct dentry **buckets;  /* few[], or allocated */
 	struct list_head entries; /* inode->lock: oldest first, so by rising cookie */
-	u64 next_cookie;	  /* inode->lock */
+	u64 next_cookie;          /* inode->lock */
 	struct dentry *few[FEW_BUCKETS];
 };
 
@@ -91,7 +92,8 @@ struct dentry *dentry_make_root(struct inode *inode)
 	return d;
 }
 
-/* A loop, not a recursion: the last reference to a deep unlinked directory takes the whole path with it. */
+/* A loop, not a recursion: the last reference to a deep unlinked directory takes the whole path
+ * with it. */
 void dentry_put(struct dentry *d)
 {
 	while (d && refcount_dec_and_test(&d->count)) {
@@ -197,7 +199,8 @@ struct dentry *directory_lookup(struct dentry *dir, const struct qname *name)
 
 	spin_lock(&in->lock);
 	for (d = *bucket_of(in, name->hash); d; d = d->hash_next)
-		if (d->hash == name->hash && d->len == name->len && !memcmp(d->name, name->s, d->len)) {
+		if (d->hash == name->hash && d->len == name->len &&
+		    !memcmp(d->name, name->s, d->len)) {
 			dentry_get(d);
 			break;
 		}
@@ -238,7 +241,7 @@ static void directory_grow(struct directory *dir)
 	spin_lock(&dir->lock);
 	dir->buckets = fresh;
 	dir->nr_buckets = n;
-	list_for_each_entry(d, &dir->entries, sibling)
+	list_for_each_entry (d, &dir->entries, sibling)
 		chain_add(dir, d);
 	spin_unlock(&dir->lock);
 	if (old != dir->few)
@@ -308,10 +311,10 @@ static void unlock_two(struct directory *a, struct directory *b)
 	spin_unlock(a < b ? &a->lock : &b->lock);
 }
 
-/* All under both tables' locks: no look-up can come between the old name's end and the new one's beginning, and a
- * name that is replaced is never missing. */
-int directory_move(struct dentry *from, struct dentry *d, struct dentry *to, const struct qname *name,
-		   struct dentry *victim)
+/* All under both tables' locks: no look-up can come between the old name's end and the new one's
+ * beginning, and a name that is replaced is never missing. */
+int directory_move(struct dentry *from, struct dentry *d, struct dentry *to,
+		   const struct qname *name, struct dentry *victim)
 {
 	struct directory *in = from->inode->dir, *out = to->inode->dir;
 	char *longer = name->len < NAME_INLINE ? NULL : kmalloc(name->len + 1);
@@ -351,7 +354,8 @@ struct dentry *directory_next(struct dentry *dir, u64 cookie, struct dentry *hin
 	struct directory *in = dir->inode->dir;
 	struct list_head *at = &in->entries;
 
-	/* A hint that is still here spares the way from the front: reading a directory stays linear. */
+	/* A hint that is still here spares the way from the front: reading a directory stays
+	 * linear. */
 	if (hint && !hint->unlinked && hint->parent == dir && hint->cookie < cookie)
 		at = &hint->sibling;
 	for (at = at->next; at != &in->entries; at = at->next) {

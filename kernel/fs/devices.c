@@ -1,8 +1,8 @@
 /*
  * Character devices, found by number: /dev/null, zero, full, and the terminal.
  *
- * An inode with a device number knows only chrdev_ops, whose open() looks the number up and gives the opening the
- * operations of the driver. A number nobody answers to is -ENXIO.
+ * An inode with a device number knows only chrdev_ops, whose open() looks the number up and gives
+ * the opening the operations of the driver. A number nobody answers to is -ENXIO.
  */
 #include "kernel/fs/vfs.h"
 #include "kernel/lib/log.h"
@@ -32,7 +32,8 @@ static ssize_t full_write(struct file *f __maybe_unused, struct io *io, u64 *pos
 	return io->left ? -ENOSPC : 0;
 }
 
-static s64 null_lseek(struct file *f __maybe_unused, s64 offset __maybe_unused, int whence __maybe_unused)
+static s64 null_lseek(struct file *f __maybe_unused, s64 offset __maybe_unused,
+		      int whence __maybe_unused)
 {
 	return 0;
 }
@@ -52,8 +53,9 @@ static const struct device {
 	mode_t mode;
 	const struct file_ops *ops;
 } devices[] = {
-	{"null", 1, 3, 0666, &null_ops},   {"zero", 1, 5, 0666, &zero_ops},	{"full", 1, 7, 0666, &full_ops},
-	{"tty", 5, 0, 0666, &ctty_file_ops}, {"console", 5, 1, 0600, &tty_file_ops},
+	{"null", 1, 3, 0666, &null_ops},        {"zero", 1, 5, 0666, &zero_ops},
+	{"full", 1, 7, 0666, &full_ops},        {"tty", 5, 0, 0666, &ctty_file_ops},
+	{"console", 5, 1, 0600, &tty_file_ops},
 };
 
 static const struct file_ops *chrdev_find(dev_t dev)
@@ -90,7 +92,8 @@ void devices_init(struct dentry *dev)
 {
 	for (size_t i = 0; i < ARRAY_SIZE(devices); i++) {
 		const struct device *d = &devices[i];
-		struct node_spec spec = {.mode = S_IFCHR | d->mode, .rdev = make_dev(d->major, d->minor)};
+		struct node_spec spec = {.mode = S_IFCHR | d->mode,
+					 .rdev = make_dev(d->major, d->minor)};
 		struct qname name = qname_of(d->name, (u32)strlen(d->name));
 		struct dentry *node = tmpfs_make(dev, &name, &spec);
 

@@ -30,7 +30,8 @@ static int may_remove(struct dentry *dir, struct dentry *victim)
 
 /* ---- making ---- */
 
-/* The walk has come to a name that is to be made. Returns with the directory locked, or an error. */
+/* The walk has come to a name that is to be made. Returns with the directory locked, or an error.
+ */
 static int lock_for_new(struct walk *w, bool is_dir)
 {
 	struct dentry *d;
@@ -55,7 +56,8 @@ static int lock_for_new(struct walk *w, bool is_dir)
 	return err;
 }
 
-/* `spec` has mode, rdev and target; owner and inherited group are filled in. `path` is a kernel string. */
+/* `spec` has mode, rdev and target; owner and inherited group are filled in. `path` is a kernel
+ * string. */
 static int make_node(int dirfd, const char *path, struct node_spec *spec)
 {
 	bool is_dir = (spec->mode & S_IFMT) == S_IFDIR;
@@ -210,7 +212,9 @@ long sys_linkat(int fromfd, const char __user *from, int tofd, const char __user
 	if ((flags & AT_EMPTY_PATH) && current->cred->euid != 0)
 		return -ENOENT;
 	err = user_path(fromfd, from,
-			(flags & AT_SYMLINK_FOLLOW ? WALK_FOLLOW : 0) | (flags & AT_EMPTY_PATH ? WALK_EMPTY : 0), &d);
+			(flags & AT_SYMLINK_FOLLOW ? WALK_FOLLOW : 0) |
+				(flags & AT_EMPTY_PATH ? WALK_EMPTY : 0),
+			&d);
 	if (err)
 		return err;
 	name = getname(to);
@@ -264,7 +268,8 @@ static int rmdir_locked(struct walk *w, struct dentry *d)
 
 static int remove_name(int dirfd, const char *path, bool dir)
 {
-	static const int not_a_name[] = {[LAST_DOT] = -EINVAL, [LAST_DOTDOT] = -ENOTEMPTY, [LAST_ROOT] = -EBUSY};
+	static const int not_a_name[] = {
+		[LAST_DOT] = -EINVAL, [LAST_DOTDOT] = -ENOTEMPTY, [LAST_ROOT] = -EBUSY};
 	struct dentry *d;
 	struct walk w;
 	int err = walk_parent(&w, dirfd, path);

@@ -19,7 +19,8 @@ long sys_close_range(unsigned int first, unsigned int last, unsigned int flags)
 	if ((flags & ~CLOSE_RANGE_CLOEXEC) || first > last)
 		return -EINVAL; /* CLOSE_RANGE_UNSHARE is not there */
 	while (first <= last && (fd = fd_next_open(first, last)) >= 0) {
-		/* a descriptor that another thread is just opening is not there yet: nothing to do */
+		/* a descriptor that another thread is just opening is not there yet: nothing to do
+		 */
 		if (flags & CLOSE_RANGE_CLOEXEC)
 			fd_cloexec((u32)fd, 1);
 		else

@@ -16,8 +16,8 @@ u64 nr_open_files(void)
 	return __atomic_load_n(&open_files, __ATOMIC_RELAXED);
 }
 
-struct file *file_alloc(struct inode *inode, struct dentry *dentry, const struct file_ops *ops, u32 flags,
-			u32 mode)
+struct file *file_alloc(struct inode *inode, struct dentry *dentry, const struct file_ops *ops,
+			u32 flags, u32 mode)
 {
 	struct file *f = kmem_cache_zalloc(file_cache);
 
@@ -83,7 +83,8 @@ const char *file_describe(struct file *f, char *buf, size_t n)
 	size_t len;
 
 	if (!f->dentry) {
-		snprintf(buf, n, "%s:[%lu]", inode_is(f->inode, S_IFIFO) ? "pipe" : "anon", f->inode->ino);
+		snprintf(buf, n, "%s:[%lu]", inode_is(f->inode, S_IFIFO) ? "pipe" : "anon",
+			 f->inode->ino);
 		return buf;
 	}
 	fs_get_root_pwd(&root, NULL);

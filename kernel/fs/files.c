@@ -1,9 +1,10 @@
 /*
  * Descriptor tables: from a small number to an open file.
  *
- * A table has room for 32 descriptors inside, with one word of bitmap each for "in use" and "close on exec", so that
- * fork of an ordinary program is one allocation and a walk over the bits that are set. Past that the arrays are
- * allocated and double. A descriptor whose bit is set while its pointer is NULL is reserved: open(2) is under way.
+ * A table has room for 32 descriptors inside, with one word of bitmap each for "in use" and "close
+ * on exec", so that fork of an ordinary program is one allocation and a walk over the bits that are
+ * set. Past that the arrays are allocated and double. A descriptor whose bit is set while its
+ * pointer is NULL is reserved: open(2) is under way.
  */
 #include "kernel/fs/vfs.h"
 #include "kernel/lib/bitmap.h"
@@ -14,9 +15,9 @@
 
 struct files {
 	refcount_t count;
-	spinlock_t lock;    /* LOCK_FILES: all below */
-	u32 size;	    /* FEW_FDS, or a multiple of 64 */
-	u32 next;	    /* no free descriptor below it */
+	spinlock_t lock; /* LOCK_FILES: all below */
+	u32 size;        /* FEW_FDS, or a multiple of 64 */
+	u32 next;        /* no free descriptor below it */
 	struct file **fd;
 	u64 *open, *cloexec; /* bitmaps of `size` bits */
 	struct file *few[FEW_FDS];
@@ -88,7 +89,8 @@ static void arrays_use(struct files *f, const struct arrays *a)
 	f->size = a->size;
 }
 
-/* Room for descriptor `fd`. Called and returns with the lock held, but lets go of it to allocate. */
+/* Room for descriptor `fd`. Called and returns with the lock held, but lets go of it to allocate.
+ */
 static int files_grow(struct files *f, u32 fd)
 {
 	while (fd >= f->size) {
@@ -210,7 +212,8 @@ struct file *file_get_fd(int fd)
 
 u64 fd_limit(void)
 {
-	return MIN(READ_ONCE(current->signal->rlim[RLIMIT_NOFILE].rlim_cur), (u64)MAX_DESCRIPTORS_EVER);
+	return MIN(READ_ONCE(current->signal->rlim[RLIMIT_NOFILE].rlim_cur),
+		   (u64)MAX_DESCRIPTORS_EVER);
 }
 
 /* Lock held. */
@@ -389,8 +392,8 @@ void files_close_on_exec(struct files *f)
 	spin_unlock(&f->lock);
 }
 
-void files_foreach(struct files *f, void (*fn)(int fd, const char *what, u32 flags, bool cloexec, void *),
-		   void *arg)
+void files_foreach(struct files *f,
+		   void (*fn)(int fd, const char *what, u32 flags, bool cloexec, void *), void *arg)
 {
 	char *buf = name_alloc();
 

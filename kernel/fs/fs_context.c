@@ -171,7 +171,8 @@ long sys_chroot(const char __user *path)
 	return enter_path(path, &current->fs->root);
 }
 
-/* Returns the length with its NUL, as the system call does: the C library's getcwd makes a pointer of it. */
+/* Returns the length with its NUL, as the system call does: the C library's getcwd makes a pointer
+ * of it. */
 long sys_getcwd(char __user *buf, size_t size)
 {
 	struct dentry *root, *pwd;

@@ -1,6 +1,6 @@
 /*
- * Unpacking the initramfs into the root: each member of the archive becomes a file, directory, link or device node.
- * A bad member ends it; what came before stays.
+ * Unpacking the initramfs into the root: each member of the archive becomes a file, directory, link
+ * or device node. A bad member ends it; what came before stays.
  */
 #include "kernel/fs/cpio.h"
 #include "kernel/fs/vfs.h"
@@ -54,7 +54,8 @@ static int remember_link(struct unpack *u, const struct cpio_entry *e, struct in
 	return 0;
 }
 
-/* Directories on the way that the archive did not mention. u->path is cut up and put together again. */
+/* Directories on the way that the archive did not mention. u->path is cut up and put together
+ * again. */
 static int make_parents(char *path)
 {
 	for (char *slash = strchr(path + 1, '/'); slash; slash = strchr(slash + 1, '/')) {

@@ -215,10 +215,22 @@ static u64 inode_size(const struct inode *i)
 	return 0;
 }
 
+/* Seconds and the nanoseconds behind them: those count up also before 1970, when the seconds are
+ * negative. */
+static void split_time(s64 t, u64 *sec, u64 *nsec)
+{
+	s64 s = t / (s64)NSEC_PER_SEC, ns = t % (s64)NSEC_PER_SEC;
+
+	if (ns < 0) {
+		s--;
+		ns += (s64)NSEC_PER_SEC;
+	}
+	*sec = (u64)s;
+	*nsec = (u64)ns;
+}
+
 void inode_stat(struct inode *i, struct stat *st)
 {
-	s64 atime = READ_ONCE(i->atime), mtime = READ_ONCE(i->mtime), ctime = READ_ONCE(i->ctime);
-
 	memset(st, 0, sizeof(*st));
 	st->st_dev = TMPFS_DEV;
 	st->st_ino = i->ino;
@@ -231,10 +243,7 @@ void inode_stat(struct inode *i, struct stat *st)
 	st->st_blksize = PAGE_SIZE;
 	if (inode_is(i, S_IFREG))
 		st->st_blocks = (long)(READ_ONCE(i->object->nr_pages) * BLOCK_SECTORS);
-	st->st_atime = (u64)(atime / (s64)NSEC_PER_SEC);
-	st->st_atime_nsec = (u64)(atime % (s64)NSEC_PER_SEC);
-	st->st_mtime = (u64)(mtime / (s64)NSEC_PER_SEC);
-	st->st_mtime_nsec = (u64)(mtime % (s64)NSEC_PER_SEC);
-	st->st_ctime = (u64)(ctime / (s64)NSEC_PER_SEC);
-	st->st_ctime_nsec = (u64)(ctime % (s64)NSEC_PER_SEC);
+	split_time(READ_ONCE(i->atime), &st->st_atime, &st->st_atime_nsec);
+	split_time(READ_ONCE(i->mtime), &st->st_mtime, &st->st_mtime_nsec);
+	split_time(READ_ONCE(i->ctime), &st->st_ctime, &st->st_ctime_nsec);
 }

@@ -15,7 +15,12 @@ void io_init_user(struct io *io, struct iovec *one, void __user *buf, size_t n)
 	*io = (struct io){.iov = one, .left = n};
 }
 
-enum io_op { IO_FETCH, IO_STORE, IO_ZERO, IO_SKIP };
+enum io_op {
+	IO_FETCH,
+	IO_STORE,
+	IO_ZERO,
+	IO_SKIP
+};
 
 /* Bytes not moved. */
 static size_t io_segment(const struct io *io, enum io_op op, char *mem, void *buf, size_t n)

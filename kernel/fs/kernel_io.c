@@ -29,7 +29,8 @@ int kernel_write_file(const char *path, const void *data, size_t n, mode_t mode)
 		return (int)PTR_ERR(f);
 	err = kernel_write_all(f, data, n);
 	if (!err)
-		err = inode_chmod(f->inode, mode); /* whatever the umask, and when it was there before */
+		err = inode_chmod(f->inode,
+				  mode); /* whatever the umask, and when it was there before */
 	file_put(f);
 	return err;
 }

@@ -1,8 +1,9 @@
 /*
  * The line discipline: see ldisc.h.
  *
- * Typed bytes stand in a ring: [tail, canon_head) are complete lines, [canon_head, head) is the line being edited. An end
- * of file (VEOF) is kept as a NUL byte that is marked as the end of a line; a NUL that was typed is never so marked.
+ * Typed bytes stand in a ring: [tail, canon_head) are complete lines, [canon_head, head) is the
+ * line being edited. An end of file (VEOF) is kept as a NUL byte that is marked as the end of a
+ * line; a NUL that was typed is never so marked.
  */
 #include "kernel/fs/ldisc.h"
 #include "kernel/lib/atomic.h"
@@ -34,9 +35,10 @@ static bool is_cc(const struct ldisc *ld, u8 c, int which)
 void ldisc_init(struct ldisc *ld, const struct ldisc_ops *ops, void *ctx)
 {
 	/* what a new terminal has on Linux, and `stty sane` makes: tty_std_termios */
-	static const u8 cc[] = {[VINTR] = 3,	[VQUIT] = 28,  [VERASE] = 127, [VKILL] = 21, [VEOF] = 4,
-				[VMIN] = 1,	[VSTART] = 17, [VSTOP] = 19,   [VSUSP] = 26, [VREPRINT] = 18,
-				[VDISCARD] = 15, [VWERASE] = 23, [VLNEXT] = 22};
+	static const u8 cc[] = {
+		[VINTR] = 3,     [VQUIT] = 28,   [VERASE] = 127, [VKILL] = 21, [VEOF] = 4,
+		[VMIN] = 1,      [VSTART] = 17,  [VSTOP] = 19,   [VSUSP] = 26, [VREPRINT] = 18,
+		[VDISCARD] = 15, [VWERASE] = 23, [VLNEXT] = 22};
 
 	memset(ld, 0, sizeof(*ld));
 	ld->ops = ops;
@@ -83,7 +85,8 @@ void ldisc_flush(struct ldisc *ld)
 	WRITE_ONCE(ld->head, ld->tail);
 }
 
-/* What was typed stays when the mode changes: lines become bytes; bytes become one line, complete as it is. */
+/* What was typed stays when the mode changes: lines become bytes; bytes become one line, complete
+ * as it is. */
 void ldisc_set_termios(struct ldisc *ld, const struct termios2 *t)
 {
 	bool switched = (ld->t.c_lflag ^ t->c_lflag) & ICANON;
@@ -276,7 +279,8 @@ static bool erase_one(struct ldisc *ld)
 
 static bool word_byte(u8 c)
 {
-	return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_' || c >= 0x80;
+	return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
+	       c == '_' || c >= 0x80;
 }
 
 /* VWERASE: back over what is not a word, then over the word. */
@@ -471,7 +475,8 @@ static size_t read_line(struct ldisc *ld, char *buf, size_t n, bool *eof)
 		u8 c = ld->buf[MASK(ld->tail)];
 		bool end = bitmap_test(ld->ends, MASK(ld->tail));
 
-		if (end && c == 0) { /* VEOF; also one that comes just behind what filled the buffer */
+		if (end &&
+		    c == 0) { /* VEOF; also one that comes just behind what filled the buffer */
 			WRITE_ONCE(ld->tail, ld->tail + 1);
 			*eof = done == 0;
 			break;

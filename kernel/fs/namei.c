@@ -1,9 +1,10 @@
 /*
  * From path to dentry: path_resolution(7).
  *
- * A walk goes component by component and stops before the last one, because what happens there is the caller's
- * business (look it up, make it, remove it). A symbolic link on the way replaces what is walked by its text; what
- * came behind it is kept in a stack of frames, allocated with the first link that needs it.
+ * A walk goes component by component and stops before the last one, because what happens there is
+ * the caller's business (look it up, make it, remove it). A symbolic link on the way replaces what
+ * is walked by its text; what came behind it is kept in a stack of frames, allocated with the first
+ * link that needs it.
  */
 #include "kernel/fs/vfs.h"
 #include "mm/slab.h"

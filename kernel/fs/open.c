@@ -6,7 +6,8 @@
 /* What O_ACCMODE asks of the inode. 3 is Linux's "both, but only for ioctl": treated as both. */
 static int wanted_permission(int flags)
 {
-	static const u8 wanted[] = {MAY_READ, MAY_WRITE, MAY_READ | MAY_WRITE, MAY_READ | MAY_WRITE};
+	static const u8 wanted[] = {MAY_READ, MAY_WRITE, MAY_READ | MAY_WRITE,
+				    MAY_READ | MAY_WRITE};
 
 	return wanted[flags & O_ACCMODE] | (flags & O_TRUNC ? MAY_WRITE : 0);
 }
@@ -50,7 +51,8 @@ static struct file *open_dentry(struct dentry *d, int flags, bool created)
 	if (err)
 		goto out;
 	err = -ENOMEM;
-	f = file_alloc(i, d, ops, (u32)flags & ~(u32)(O_CREAT | O_EXCL | O_TRUNC | O_NOCTTY | O_CLOEXEC),
+	f = file_alloc(i, d, ops,
+		       (u32)flags & ~(u32)(O_CREAT | O_EXCL | O_TRUNC | O_NOCTTY | O_CLOEXEC),
 		       file_mode(flags));
 	if (!f)
 		goto out;
@@ -118,7 +120,8 @@ static struct dentry *open_last(struct walk *w, int flags, mode_t mode, bool *cr
 
 		if (err)
 			return ERR_PTR(err);
-		d = flags & O_CREAT ? lookup_or_create(w, flags, mode, created) : walk_lookup_last(w);
+		d = flags & O_CREAT ? lookup_or_create(w, flags, mode, created)
+				    : walk_lookup_last(w);
 		if (IS_ERR(d))
 			return d;
 		if (!inode_is(d->inode, S_IFLNK) || (!w->slash && (flags & O_NOFOLLOW)))
@@ -195,7 +198,8 @@ struct file *open_exec(const char *path)
 
 	if (IS_ERR(f))
 		return f;
-	/* Execute permission is asked for, not read permission: so the file is opened without checking the latter. */
+	/* Execute permission is asked for, not read permission: so the file is opened without
+	 * checking the latter. */
 	err = inode_is(f->inode, S_IFREG) ? inode_permission(f->inode, MAY_EXEC) : -EACCES;
 	exec = err ? ERR_PTR(err) : open_dentry(dentry_get(f->dentry), O_RDONLY, true);
 	file_put(f);

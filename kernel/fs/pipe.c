@@ -1,5 +1,6 @@
 /*
- * Pipes and FIFOs: pipe(7), fifo(7). The buffer itself is in pipe_ring.c; here are the ends, and who waits for whom.
+ * Pipes and FIFOs: pipe(7), fifo(7). The buffer itself is in pipe_ring.c; here are the ends, and
+ * who waits for whom.
  *
  * Fields are changed under pipe->lock; poll reads them without it.
  */
@@ -16,7 +17,8 @@ struct pipe {
 	struct mutex lock; /* LOCK_PIPE: all below */
 	struct ring ring;
 	u32 readers, writers;
-	u64 reader_opens, writer_opens; /* ever: a FIFO's open() waits for the other side to have been there */
+	u64 reader_opens, writer_opens; /* ever: a FIFO's open() waits for the other side to have
+					   been there */
 	struct wait_queue read_wait, write_wait;
 };
 
@@ -49,13 +51,13 @@ void pipe_free(struct pipe *p)
 /* ---- sleeping ---- */
 
 /* Sleep on `q` unless cond; the lock is let go of meanwhile. 0 or -ERESTARTSYS. */
-#define pipe_wait(p, q, cond) \
-	({ \
-		int __err; \
-		mutex_unlock(&(p)->lock); \
+#define pipe_wait(p, q, cond)                              \
+	({                                                 \
+		int __err;                                 \
+		mutex_unlock(&(p)->lock);                  \
 		__err = wait_event_interruptible(q, cond); \
-		mutex_lock(&(p)->lock); \
-		__err; \
+		mutex_lock(&(p)->lock);                    \
+		__err;                                     \
 	})
 
 static bool readable(const struct pipe *p)
@@ -63,7 +65,8 @@ static bool readable(const struct pipe *p)
 	return ring_used(&p->ring) || !READ_ONCE(p->writers);
 }
 
-/* Up to PIPE_BUF bytes go in as one piece or not at all; of more, any part that is worth the wake-up. */
+/* Up to PIPE_BUF bytes go in as one piece or not at all; of more, any part that is worth the
+ * wake-up. */
 static bool writable(const struct pipe *p, size_t n)
 {
 	return ring_room(&p->ring) >= MIN(n, (size_t)PIPE_BUF) || !READ_ONCE(p->readers);
@@ -118,7 +121,8 @@ static ssize_t wait_for_room(struct pipe *p, struct file *f, size_t n)
 		if (!p->readers)
 			return -EPIPE;
 		room = ring_room(&p->ring);
-		if (room >= MIN(n, (size_t)PIPE_BUF) || (n > PIPE_BUF && room && (f->flags & O_NONBLOCK)))
+		if (room >= MIN(n, (size_t)PIPE_BUF) ||
+		    (n > PIPE_BUF && room && (f->flags & O_NONBLOCK)))
 			return (ssize_t)MIN(room, n);
 		if (f->flags & O_NONBLOCK)
 			return -EAGAIN;
@@ -309,7 +313,8 @@ static int pipe_files(struct file *out[2], u32 flags)
 	return -ENFILE;
 }
 
-/* Two descriptors, told to the program before anything appears under them: a bad pointer leaves no trace. */
+/* Two descriptors, told to the program before anything appears under them: a bad pointer leaves no
+ * trace. */
 static int install_pair(struct file *f[2], int __user *ufds, bool cloexec)
 {
 	int fds[2], err;

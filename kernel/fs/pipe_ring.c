@@ -49,8 +49,8 @@ static char *byte_at(const struct ring *r, u64 pos)
 	return (char *)page_to_virt(*slot_of(r, pos)) + (pos & ~PAGE_MASK);
 }
 
-/* The page of `pos` was read to its end. In a ring that is nearly full it is the page being written too; else, if all
- * has been read, the next to be written may have it. */
+/* The page of `pos` was read to its end. In a ring that is nearly full it is the page being written
+ * too; else, if all has been read, the next to be written may have it. */
 static void drop_front(struct ring *r, u64 pos)
 {
 	struct page **slot = slot_of(r, pos), **next = slot_of(r, r->head);
@@ -103,7 +103,8 @@ ssize_t ring_put(struct ring *r, struct io *io, size_t n)
 	return done;
 }
 
-/* Copy what is inside, byte for byte at the same positions: in the old ring the first and the last bytes may share a page. */
+/* Copy what is inside, byte for byte at the same positions: in the old ring the first and the last
+ * bytes may share a page. */
 static bool copy_contents(struct ring *to, const struct ring *from)
 {
 	for (u64 pos = from->tail; pos < from->head;) {

@@ -1,10 +1,11 @@
 /*
  * The buffer of a pipe: a ring of page slots.
  *
- * Positions count bytes ever written and read. A slot gets its page when the first byte goes in and loses it when the
- * last comes out; an empty ring keeps the page it would write to next, so that passing single bytes back and forth
- * allocates nothing, and a ring that was never used holds none. The caller serialises all but ring_used() and
- * ring_room(), which only look. Compiles on the host: tests/unit/pipe_test.c.
+ * Positions count bytes ever written and read. A slot gets its page when the first byte goes in and
+ * loses it when the last comes out; an empty ring keeps the page it would write to next, so that
+ * passing single bytes back and forth allocates nothing, and a ring that was never used holds none.
+ * The caller serialises all but ring_used() and ring_room(), which only look. Compiles on the host:
+ * tests/unit/pipe_test.c.
  */
 #pragma once
 
@@ -15,8 +16,8 @@
 #define RING_SLOTS 16 /* 64 KiB: pipe(7) */
 
 struct ring {
-	u64 head, tail; /* bytes written and read: head - tail are inside */
-	u32 nr_slots;	/* a power of two */
+	u64 head, tail;      /* bytes written and read: head - tail are inside */
+	u32 nr_slots;        /* a power of two */
 	struct page **slots; /* few[], or allocated */
 	struct page *few[RING_SLOTS];
 };
@@ -25,14 +26,17 @@ void ring_init(struct ring *r);
 void ring_free(struct ring *r);
 /* Forget what is inside, and give back the pages. */
 void ring_clear(struct ring *r);
-/* Move what is inside to `io`, as far as it goes. Bytes; -EFAULT when not even one could be stored. */
+/* Move what is inside to `io`, as far as it goes. Bytes; -EFAULT when not even one could be stored.
+ */
 ssize_t ring_take(struct ring *r, struct io *io);
-/* Move n bytes from `io`, for which there is room. Bytes; -EFAULT or -ENOMEM when not even one got in. */
+/* Move n bytes from `io`, for which there is room. Bytes; -EFAULT or -ENOMEM when not even one got
+ * in. */
 ssize_t ring_put(struct ring *r, struct io *io, size_t n);
 /* A power of two. 0, -EBUSY when more is inside, -ENOMEM. */
 int ring_resize(struct ring *r, u32 nr_slots);
 
-/* The tail is read first: without a lock, data that comes in between must not look like less than nothing. */
+/* The tail is read first: without a lock, data that comes in between must not look like less than
+ * nothing. */
 static inline u64 ring_used(const struct ring *r)
 {
 	u64 tail = READ_ONCE(r->tail);

@@ -1,8 +1,9 @@
 /*
  * Waiting for many files at once: poll(2), ppoll(2), select(2), pselect6(2).
  *
- * The caller is put into the wait queue of every file first. Then, each time round, its state is set to asleep *before*
- * the files are asked: an event that comes after the question finds it asleep and wakes it, so none is lost.
+ * The caller is put into the wait queue of every file first. Then, each time round, its state is
+ * set to asleep *before* the files are asked: an event that comes after the question finds it
+ * asleep and wakes it, so none is lost.
  */
 #include "kernel/fs/vfs.h"
 #include "kernel/sys/syscall.h"
@@ -65,7 +66,8 @@ void poll_wait(struct poll_table *pt, struct wait_queue *q)
 	prepare_to_wait(q, &e->w, TASK_INTERRUPTIBLE);
 }
 
-/* Every file may use two queues. Allocated before the first is joined, since entries must not move. */
+/* Every file may use two queues. Allocated before the first is joined, since entries must not move.
+ */
 static int poll_table_reserve(struct poll_table *pt, u32 files)
 {
 	if (files * 2 <= FEW_POLLS)
@@ -117,7 +119,8 @@ static long ask_all(struct poll_item *items, u32 n, struct poll_table *pt)
 	return ready;
 }
 
-/* `until` monotonic; 0: only look. The number of items with events, or -errno: -EINTR is the caller's to translate. */
+/* `until` monotonic; 0: only look. The number of items with events, or -errno: -EINTR is the
+ * caller's to translate. */
 static long poll_items(struct poll_item *items, u32 n, u64 until)
 {
 	struct poll_table pt;
@@ -172,7 +175,8 @@ static int swap_mask(const sigset_t64 __user *umask, size_t size)
 	return 0;
 }
 
-/* An interrupted call leaves the mask for the handler's sake: it is put back when the signal has been delivered. */
+/* An interrupted call leaves the mask for the handler's sake: it is put back when the signal has
+ * been delivered. */
 static void restore_mask(const sigset_t64 __user *umask, long ret)
 {
 	if (!umask)
@@ -279,7 +283,8 @@ static void export_timeout(struct timespec __user *uts, u64 until)
 {
 	u64 now = ktime_get();
 
-	if (uts && until != TIME_FOREVER && until && put_timespec(uts, until > now ? until - now : 0))
+	if (uts && until != TIME_FOREVER && until &&
+	    put_timespec(uts, until > now ? until - now : 0))
 		return;
 }
 
@@ -332,7 +337,8 @@ static int select_import(const struct select_sets *s, u32 n, struct poll_item *i
 	for (u32 fd = 0; fd < n; fd++) {
 		bool in, out, except;
 
-		if (get_bit(s->in, fd, &in) || get_bit(s->out, fd, &out) || get_bit(s->except, fd, &except))
+		if (get_bit(s->in, fd, &in) || get_bit(s->out, fd, &out) ||
+		    get_bit(s->except, fd, &except))
 			return -EFAULT;
 		items[fd].fd = in || out || except ? (int)fd : -1;
 		if (items[fd].fd < 0)
@@ -357,7 +363,8 @@ static long export_set(u64 __user *set, u32 n, const struct poll_item *items, u3
 		if (get_user(asked, &set[base / 64]))
 			return -EFAULT;
 		for (u32 i = base; i < n && i < base + 64; i++)
-			if ((asked >> (i - base) & 1) && (items[i].wanted & mark) && (items[i].got & events))
+			if ((asked >> (i - base) & 1) && (items[i].wanted & mark) &&
+			    (items[i].got & events))
 				word |= 1UL << (i - base);
 		if (put_user(word, &set[base / 64]))
 			return -EFAULT;
@@ -395,7 +402,8 @@ static long do_select(int n, const struct select_sets *s, u64 until)
 	return ret;
 }
 
-long sys_select(int n, u64 __user *in, u64 __user *out, u64 __user *except, struct timeval __user *utv)
+long sys_select(int n, u64 __user *in, u64 __user *out, u64 __user *except,
+		struct timeval __user *utv)
 {
 	struct select_sets s = {in, out, except};
 	u64 until = TIME_FOREVER, now, ns;

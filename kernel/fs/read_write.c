@@ -32,8 +32,8 @@ long sys_read(int fd, void __user *buf, size_t count)
 
 	if (!f)
 		return -EBADF;
-	if ((ssize_t)count < 0) {
-		ret = -EINVAL;
+	if ((ssize_t)count < 0) { /* no address space is that big */
+		ret = -EFAULT;
 	} else {
 		io_init_user(&io, &one, buf, MIN(count, MAX_RW_COUNT));
 		ret = file_read(f, &io, NULL);
@@ -52,7 +52,7 @@ long sys_write(int fd, const void __user *buf, size_t count)
 	if (!f)
 		return -EBADF;
 	if ((ssize_t)count < 0) {
-		ret = -EINVAL;
+		ret = -EFAULT;
 	} else {
 		io_init_user(&io, &one, (void __user *)buf, MIN(count, MAX_RW_COUNT));
 		ret = file_write(f, &io, NULL);
@@ -78,6 +78,8 @@ static ssize_t read_or_write_at(int fd, struct io *io, long pos, bool write)
 		return -EBADF;
 	if (!file_positioned(f))
 		ret = -ESPIPE;
+	else if (io->left > (u64)MAX_FILE_SIZE - at)
+		ret = -EINVAL;
 	else
 		ret = write ? file_write(f, io, &at) : file_read(f, io, &at);
 	file_put(f);
@@ -89,8 +91,10 @@ static ssize_t one_at(int fd, void __user *buf, size_t count, long pos, bool wri
 	struct iovec one;
 	struct io io;
 
-	if (pos < 0 || (ssize_t)count < 0)
+	if (pos < 0)
 		return -EINVAL;
+	if ((ssize_t)count < 0)
+		return -EFAULT;
 	io_init_user(&io, &one, buf, MIN(count, MAX_RW_COUNT));
 	return read_or_write_at(fd, &io, pos, write);
 }
@@ -108,8 +112,8 @@ long sys_pwrite64(int fd, const void __user *buf, size_t count, long pos)
 /* ---- vectored ---- */
 
 /* Copy and check the segments: `fast` when they fit, else allocated. Sets io->left to their sum. */
-static int import_iovec(const struct iovec __user *uiov, int n, struct iovec *fast, struct iovec **out,
-			struct io *io)
+static int import_iovec(const struct iovec __user *uiov, int n, struct iovec *fast,
+			struct iovec **out, struct io *io)
 {
 	struct iovec *iov = fast;
 	size_t total = 0;
@@ -167,13 +171,16 @@ long sys_writev(int fd, const struct iovec __user *iov, int iovcnt)
 	return vectored(fd, iov, iovcnt, -1, true);
 }
 
-/* The position comes in two halves for 32-bit programs' sake; the low one is the whole of it here. */
-long sys_preadv(int fd, const struct iovec __user *iov, int iovcnt, long pos, long high __maybe_unused)
+/* The position comes in two halves for 32-bit programs' sake; the low one is the whole of it here.
+ */
+long sys_preadv(int fd, const struct iovec __user *iov, int iovcnt, long pos,
+		long high __maybe_unused)
 {
 	return pos < 0 ? -EINVAL : vectored(fd, iov, iovcnt, pos, false);
 }
 
-long sys_pwritev(int fd, const struct iovec __user *iov, int iovcnt, long pos, long high __maybe_unused)
+long sys_pwritev(int fd, const struct iovec __user *iov, int iovcnt, long pos,
+		 long high __maybe_unused)
 {
 	return pos < 0 ? -EINVAL : vectored(fd, iov, iovcnt, pos, true);
 }
@@ -189,8 +196,8 @@ ssize_t kernel_read(struct file *f, void *buf, size_t n, u64 pos)
 
 /* ---- from file to file ---- */
 
-/* One page at most. Returns bytes written, 0 at the end of `in`. What was read but not taken is read again later:
- * `in` is a file with positions. */
+/* One page at most. Returns bytes written, 0 at the end of `in`. What was read but not taken is
+ * read again later: `in` is a file with positions. */
 static ssize_t send_some(struct file *out, struct file *in, u64 *pos, void *page, size_t n)
 {
 	ssize_t got = kernel_read(in, page, MIN(n, PAGE_SIZE), *pos), put;
@@ -224,7 +231,8 @@ static ssize_t send_all(struct file *out, struct file *in, u64 *pos, size_t coun
 	return done ? (ssize_t)done : n;
 }
 
-static ssize_t sendfile_between(struct file *out, struct file *in, long __user *offset, size_t count)
+static ssize_t sendfile_between(struct file *out, struct file *in, long __user *offset,
+				size_t count)
 {
 	u64 pos;
 	long start;

@@ -67,7 +67,8 @@ static int directory_iterate(struct file *f, dir_emit_fn emit, void *arg)
 		err = -ENOENT;
 	} else if (emit_dots(f, emit, arg)) {
 		while ((d = directory_next(f->dentry, f->pos, last ? last : f->private)) != NULL) {
-			if (!emit(arg, d->name, d->len, d->cookie + 1, d->inode->ino, S_DT(d->inode->mode)))
+			if (!emit(arg, d->name, d->len, d->cookie + 1, d->inode->ino,
+				  S_DT(d->inode->mode)))
 				break;
 			f->pos = d->cookie + 1;
 			last = d;

@@ -1,12 +1,14 @@
 /*
- * rename(2). One rename at a time changes which directory is below which (rename_lock), so the question "would this
- * directory come to lie inside itself?" has an answer that stays true until we are done.
+ * rename(2). One rename at a time changes which directory is below which (rename_lock), so the
+ * question "would this directory come to lie inside itself?" has an answer that stays true until we
+ * are done.
  */
 #include "kernel/fs/vfs.h"
 #include "kernel/sys/syscall.h"
 #include "kernel/task.h"
 
-/* Both parents, the upper one first: rmdir locks a parent and then its child, and must never wait the other way. */
+/* Both parents, the upper one first: rmdir locks a parent and then its child, and must never wait
+ * the other way. */
 static void lock_parents(struct dentry *a, struct dentry *b)
 {
 	if (a == b) {
@@ -49,8 +51,9 @@ static int may_rename(struct walk *from, struct dentry *d, struct walk *to, stru
 	if (victim)
 		err = may_take(to->at, victim);
 	else
-		err = directory_dead(to->at->inode->dir) ? -ENOENT :
-							   inode_permission(to->at->inode, MAY_WRITE | MAY_EXEC);
+		err = directory_dead(to->at->inode->dir)
+			      ? -ENOENT
+			      : inode_permission(to->at->inode, MAY_WRITE | MAY_EXEC);
 	if (err)
 		return err;
 	if (!is_dir && (from->slash || to->slash))
@@ -85,8 +88,8 @@ static int rename_over(struct walk *from, struct dentry *d, struct walk *to, str
 }
 
 /* Everything is locked; `victim` is what stands at the new name, or NULL. */
-static int rename_locked(struct walk *from, struct dentry *d, struct walk *to, struct dentry *victim,
-			 unsigned int flags)
+static int rename_locked(struct walk *from, struct dentry *d, struct walk *to,
+			 struct dentry *victim, unsigned int flags)
 {
 	int err;
 
@@ -149,7 +152,8 @@ static long rename_paths(int fromfd, const char *from, int tofd, const char *to,
 	return err;
 }
 
-long sys_renameat2(int fromfd, const char __user *from, int tofd, const char __user *to, unsigned int flags)
+long sys_renameat2(int fromfd, const char __user *from, int tofd, const char __user *to,
+		   unsigned int flags)
 {
 	char *old, *new;
 	long err;

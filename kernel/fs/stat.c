@@ -17,7 +17,8 @@ long sys_newfstatat(int dirfd, const char __user *path, struct stat __user *ust,
 
 	if (flags & ~(AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT | AT_EMPTY_PATH))
 		return -EINVAL;
-	/* the C library's fstat(): an empty path, so that pipes, which have no dentry, must work too */
+	/* the C library's fstat(): an empty path, so that pipes, which have no dentry, must work
+	 * too */
 	if ((flags & AT_EMPTY_PATH) && dirfd >= 0) {
 		if (path && get_user(first, path))
 			return -EFAULT;
@@ -83,8 +84,8 @@ long sys_faccessat2(int dirfd, const char __user *path, int mode, int flags)
 		return err;
 	/* the question is what the *real* user may do: access(2) is for set-user-id programs */
 	if (mode)
-		err = flags & AT_EACCESS ? inode_permission(d->inode, mode) :
-					   inode_permission_as(d->inode, mode, c->uid, c->gid);
+		err = flags & AT_EACCESS ? inode_permission(d->inode, mode)
+					 : inode_permission_as(d->inode, mode, c->uid, c->gid);
 	dentry_put(d);
 	return err;
 }

@@ -1,6 +1,6 @@
 /*
- * tmpfs: a file system in memory. Its directories are the dentry tree itself (dentry.c); the contents of a regular file
- * are a vm_object, whose pages mmap() puts straight into address spaces.
+ * tmpfs: a file system in memory. Its directories are the dentry tree itself (dentry.c); the
+ * contents of a regular file are a vm_object, whose pages mmap() puts straight into address spaces.
  */
 #include "kernel/fs/vfs.h"
 #include "kernel/signal.h"
@@ -60,7 +60,8 @@ static void nlink_add(struct inode *i, int n)
 	__atomic_add_fetch(&i->nlink, (u32)n, __ATOMIC_RELAXED);
 }
 
-struct dentry *tmpfs_make(struct dentry *dir, const struct qname *name, const struct node_spec *spec)
+struct dentry *tmpfs_make(struct dentry *dir, const struct qname *name,
+			  const struct node_spec *spec)
 {
 	struct inode *i = tmpfs_new_inode(spec);
 	struct dentry *d;
@@ -116,8 +117,8 @@ static int tmpfs_remove(struct dentry *dir, struct dentry *d)
 	return 0;
 }
 
-static int tmpfs_rename(struct dentry *from, struct dentry *d, struct dentry *to, const struct qname *name,
-			struct dentry *victim)
+static int tmpfs_rename(struct dentry *from, struct dentry *d, struct dentry *to,
+			const struct qname *name, struct dentry *victim)
 {
 	int err = directory_move(from, d, to, name, victim);
 
@@ -153,7 +154,8 @@ static int over_limit(void)
 
 static int tmpfs_truncate(struct inode *i, u64 size)
 {
-	if (size > READ_ONCE(current->signal->rlim[RLIMIT_FSIZE].rlim_cur) && size > i->object->size)
+	if (size > READ_ONCE(current->signal->rlim[RLIMIT_FSIZE].rlim_cur) &&
+	    size > i->object->size)
 		return over_limit();
 	object_resize(i->object, size);
 	return 0;
@@ -161,7 +163,8 @@ static int tmpfs_truncate(struct inode *i, u64 size)
 
 const struct inode_ops tmpfs_file_inode_ops = {.truncate = tmpfs_truncate};
 
-/* Up to the end of one page. A page that was never written reads as zeroes without coming into being. */
+/* Up to the end of one page. A page that was never written reads as zeroes without coming into
+ * being. */
 static ssize_t read_page(struct vm_object *obj, struct io *io, u64 pos, size_t n)
 {
 	struct page *page;
@@ -237,7 +240,8 @@ static ssize_t write_page(struct vm_object *obj, struct io *io, u64 pos, size_t 
 
 static ssize_t write_at(struct vm_object *obj, struct io *io, u64 *pos)
 {
-	u64 limit = MIN(READ_ONCE(current->signal->rlim[RLIMIT_FSIZE].rlim_cur), (u64)MAX_FILE_SIZE);
+	u64 limit =
+		MIN(READ_ONCE(current->signal->rlim[RLIMIT_FSIZE].rlim_cur), (u64)MAX_FILE_SIZE);
 	ssize_t done = 0;
 
 	if (*pos >= limit && io->left)
@@ -298,7 +302,7 @@ static s64 seek_target(struct file *f, s64 offset, int whence)
 		return whence == SEEK_DATA ? offset : size;
 	}
 	if (__builtin_add_overflow(base, offset, &base))
-		return offset > 0 ? -EOVERFLOW : -EINVAL;
+		return -EINVAL;
 	return base < 0 ? -EINVAL : base;
 }
 

@@ -1,9 +1,10 @@
 /*
  * The console terminal: from the keyboard to whoever reads.
  *
- * console_input() runs in interrupt context and only puts the byte into a ring. While a program is in front, the kernel
- * thread ktty takes it from there and runs it through the line discipline: echo and signals happen there, so ^C
- * works whether or not the program reads. While the kernel's shell is in front, it takes the bytes itself.
+ * console_input() runs in interrupt context and only puts the byte into a ring. While a program is
+ * in front, the kernel thread ktty takes it from there and runs it through the line discipline:
+ * echo and signals happen there, so ^C works whether or not the program reads. While the kernel's
+ * shell is in front, it takes the bytes itself.
  */
 #include "kernel/fs/tty_internal.h"
 #include "kernel/lib/log.h"
@@ -96,7 +97,8 @@ static void process_input(struct tty *t)
 	u8 c;
 
 	mutex_lock(&t->lock);
-	/* asked under the lock: once the shell owns the terminal not one byte more is taken from it */
+	/* asked under the lock: once the shell owns the terminal not one byte more is taken from it
+	 */
 	while (!t->shell_owns && raw_pop(t, &c))
 		ldisc_input(&t->ldisc, c);
 	mutex_unlock(&t->lock);
@@ -177,7 +179,8 @@ void tty_set_termios(struct tty *t, const struct termios2 *in)
 	mutex_unlock(&t->lock);
 }
 
-/* What was typed while a program ran and it did not read, the shell gets: the last byte goes back first. */
+/* What was typed while a program ran and it did not read, the shell gets: the last byte goes back
+ * first. */
 static void give_back(struct tty *t)
 {
 	struct ldisc *ld = &t->ldisc;

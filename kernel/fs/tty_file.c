@@ -13,7 +13,8 @@ static struct tty *tty_of(const struct file *f)
 
 /* ---- open ---- */
 
-/* The console never becomes the controlling terminal of whoever opens it: TIOCSCTTY asks for that. */
+/* The console never becomes the controlling terminal of whoever opens it: TIOCSCTTY asks for that.
+ */
 static int console_open(struct inode *inode __maybe_unused, struct file *f)
 {
 	f->private = &console_tty;
@@ -59,7 +60,8 @@ static void read_terms(struct tty *t, size_t left, struct patience *p)
 	}
 }
 
-/* Sleep until there is something, the time is up (false is not told apart: the caller looks again), or a signal. */
+/* Sleep until there is something, the time is up (false is not told apart: the caller looks again),
+ * or a signal. */
 static int wait_for_input(struct tty *t, u64 deadline)
 {
 	struct waiter w;

@@ -3,7 +3,8 @@
 #include "kernel/task.h"
 
 /* The old structure is the new one without the two speeds at its end. */
-_Static_assert(sizeof(struct termios) == 36 && offsetof(struct termios2, c_cc) == offsetof(struct termios, c_cc),
+_Static_assert(sizeof(struct termios) == 36 &&
+		       offsetof(struct termios2, c_cc) == offsetof(struct termios, c_cc),
 	       "termios is a prefix of termios2");
 
 static long get_termios(struct tty *t, void __user *out, size_t size)
@@ -132,7 +133,8 @@ long tty_ioctl(struct file *f, unsigned int cmd, unsigned long arg)
 	case TCXONC:
 		return flow(t, arg);
 	case TCSBRK:
-	case TCSBRKP: /* a break signal means nothing on a screen; tcdrain() has nothing to wait for */
+	case TCSBRKP: /* a break signal means nothing on a screen; tcdrain() has nothing to wait for
+		       */
 		return tty_check_job(t, SIGTTOU);
 	case FIONREAD:
 		return put_user((int)ldisc_count(&t->ldisc), (int __user *)arg);

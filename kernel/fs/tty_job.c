@@ -1,6 +1,6 @@
 /*
- * Job control: which session a terminal belongs to, which group is in front, and what happens to the others.
- * credentials(7), tcsetpgrp(3). The fields are guarded by tasklist_lock.
+ * Job control: which session a terminal belongs to, which group is in front, and what happens to
+ * the others. credentials(7), tcsetpgrp(3). The fields are guarded by tasklist_lock.
  */
 #include "kernel/fs/tty_internal.h"
 #include "kernel/task.h"
@@ -16,7 +16,7 @@ static void session_set_tty(struct pid *session, struct tty *t)
 {
 	struct task *p;
 
-	list_for_each_entry(p, &session->tasks[PIDTYPE_SID], pid_links[PIDTYPE_SID])
+	list_for_each_entry (p, &session->tasks[PIDTYPE_SID], pid_links[PIDTYPE_SID])
 		p->signal->tty = t;
 }
 
@@ -131,7 +131,8 @@ void tty_disassociate(struct task *leader)
 	put_pid(pgrp);
 }
 
-/* TIOCNOTTY: a session leader takes the terminal from its whole session, anybody else only from himself. */
+/* TIOCNOTTY: a session leader takes the terminal from its whole session, anybody else only from
+ * himself. */
 long tty_give_up(struct tty *t)
 {
 	if (!tty_is_controlling(t))
@@ -148,7 +149,8 @@ long tty_give_up(struct tty *t)
 
 /* ---- ioctls ---- */
 
-/* TIOCSCTTY: only a session leader without a terminal may; root may take one away from another session. */
+/* TIOCSCTTY: only a session leader without a terminal may; root may take one away from another
+ * session. */
 long tty_make_controlling(struct tty *t, bool steal)
 {
 	struct pid *old_session = NULL, *old_pgrp = NULL;

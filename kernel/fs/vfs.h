@@ -1,8 +1,9 @@
 /*
  * The virtual file system: what is private to kernel/fs/.
  *
- * An inode is a file, a dentry is a name for it, a struct file is one opening of it. The dentry tree *is* the file
- * system: every name that exists is in memory, so that a look-up never has to wait for anything.
+ * An inode is a file, a dentry is a name for it, a struct file is one opening of it. The dentry
+ * tree *is* the file system: every name that exists is in memory, so that a look-up never has to
+ * wait for anything.
  *
  * Locks, outermost first:
  *   rename_lock     the shape of the tree: which directory is below which
@@ -33,19 +34,19 @@
 #include <linux/stat.h>
 
 /* POSIX names that the UAPI headers keep for the C library. */
-#define DT_UNKNOWN	     0
-#define S_DT(mode)	     (((mode)&S_IFMT) >> 12) /* the DT_* value of a mode, as getdents64 gives it */
-#define S_IALLUGO	     07777
-#define S_IRWXUGO	     0777
-#define MAX_FILE_SIZE	     0x7fffffffffffffffL
-#define MAX_RW_COUNT	     (0x7fffffffUL & PAGE_MASK) /* one read or write never moves more */
+#define DT_UNKNOWN    0
+#define S_DT(mode)    (((mode)&S_IFMT) >> 12) /* the DT_* value of a mode, as getdents64 gives it */
+#define S_IALLUGO     07777
+#define S_IRWXUGO     0777
+#define MAX_FILE_SIZE 0x7fffffffffffffffL
+#define MAX_RW_COUNT  (0x7fffffffUL & PAGE_MASK) /* one read or write never moves more */
 /* utimensat(2) */
-#define UTIME_NOW	     0x3fffffffL
-#define UTIME_OMIT	     0x3ffffffeL
-#define MAX_SYMLINKS	     40
-#define BLOCK_SECTORS	     (PAGE_SIZE / 512)
-#define TMPFS_DEV	     1 /* st_dev of the one file system */
-#define DIRENT_SIZE	     20 /* what an entry adds to st_size of its directory, as on Linux's tmpfs */
+#define UTIME_NOW            0x3fffffffL
+#define UTIME_OMIT           0x3ffffffeL
+#define MAX_SYMLINKS         40
+#define BLOCK_SECTORS        (PAGE_SIZE / 512)
+#define TMPFS_DEV            1 /* st_dev of the one file system */
+#define DIRENT_SIZE          20 /* what an entry adds to st_size of its directory, as on Linux's tmpfs */
 #define MAX_DESCRIPTORS_EVER (1U << 20)
 
 /* Device numbers in the form user space sees: 12 bits of major, 20 of minor. */
@@ -72,57 +73,58 @@ struct node_spec {
 	mode_t mode; /* type and permissions, umask already applied */
 	uid_t uid;
 	gid_t gid;
-	dev_t rdev;	    /* S_IFCHR, S_IFBLK */
+	dev_t rdev;         /* S_IFCHR, S_IFBLK */
 	const char *target; /* S_IFLNK */
 };
 
-/* What a file system does to its directories. The caller holds dir->inode->lock (for rename: of both) and has
- * checked permissions, types and emptiness. A NULL operation: -EPERM. */
+/* What a file system does to its directories. The caller holds dir->inode->lock (for rename: of
+ * both) and has checked permissions, types and emptiness. A NULL operation: -EPERM. */
 struct inode_ops {
 	/* The entry, with a reference, or NULL. Takes no mutex. */
 	struct dentry *(*lookup)(struct dentry *dir, const struct qname *name);
 	/* Make a new inode under that name; the dentry with a reference, or ERR_PTR. */
-	struct dentry *(*make)(struct dentry *dir, const struct qname *name, const struct node_spec *spec);
+	struct dentry *(*make)(struct dentry *dir, const struct qname *name,
+			       const struct node_spec *spec);
 	int (*link)(struct dentry *dir, const struct qname *name, struct inode *inode);
 	int (*remove)(struct dentry *dir, struct dentry *d); /* unlink or rmdir */
 	/* Move `d` to `to`/`name`, over `victim` when that is not NULL. */
-	int (*rename)(struct dentry *from, struct dentry *d, struct dentry *to, const struct qname *name,
-		      struct dentry *victim);
+	int (*rename)(struct dentry *from, struct dentry *d, struct dentry *to,
+		      const struct qname *name, struct dentry *victim);
 	int (*truncate)(struct inode *inode, u64 size); /* regular files; inode->lock held */
 };
 
 struct inode {
 	refcount_t count;
-	mode_t mode;	     /* type: constant. permissions: lock */
-	uid_t uid;	     /* lock */
-	gid_t gid;	     /* lock */
-	u32 nlink;	     /* lock of the directory that changes it; atomic */
-	ino_t ino;	     /* constant */
-	dev_t rdev;	     /* constant */
+	mode_t mode;             /* type: constant. permissions: lock */
+	uid_t uid;               /* lock */
+	gid_t gid;               /* lock */
+	u32 nlink;               /* lock of the directory that changes it; atomic */
+	ino_t ino;               /* constant */
+	dev_t rdev;              /* constant */
 	s64 atime, mtime, ctime; /* ns since the epoch; lock, read by anybody */
-	struct mutex lock;   /* LOCK_DIR or LOCK_INODE */
+	struct mutex lock;       /* LOCK_DIR or LOCK_INODE */
 	const struct inode_ops *ops;
 	const struct file_ops *fops;
 	union {
 		struct vm_object *object; /* S_IFREG: the contents */
-		struct directory *dir;	  /* S_IFDIR */
-		char *target;		  /* S_IFLNK: constant */
-		struct pipe *pipe;	  /* S_IFIFO: lock; NULL while nobody has it open */
+		struct directory *dir;    /* S_IFDIR */
+		char *target;             /* S_IFLNK: constant */
+		struct pipe *pipe;        /* S_IFIFO: lock; NULL while nobody has it open */
 	};
 };
 
 #define NAME_INLINE 32
 
 struct dentry {
-	refcount_t count;	  /* the tree's own, its children's, open files' */
-	bool unlinked;		  /* tree_lock: the name is gone */
-	struct inode *inode;	  /* constant; a reference */
-	struct dentry *parent;	  /* tree_lock; a reference, but for a root, which is its own parent */
-	const char *name;	  /* tree_lock and the directory's lock */
-	u32 len, hash;		  /* of the name, same locks */
+	refcount_t count;      /* the tree's own, its children's, open files' */
+	bool unlinked;         /* tree_lock: the name is gone */
+	struct inode *inode;   /* constant; a reference */
+	struct dentry *parent; /* tree_lock; a reference, but for a root, which is its own parent */
+	const char *name;      /* tree_lock and the directory's lock */
+	u32 len, hash;         /* of the name, same locks */
 	struct dentry *hash_next; /* directory.lock */
 	struct list_head sibling; /* the directory's inode->lock */
-	u64 cookie;		  /* same: position for getdents64 */
+	u64 cookie;               /* same: position for getdents64 */
 	char inline_name[NAME_INLINE];
 };
 
@@ -132,7 +134,8 @@ typedef bool (*dir_emit_fn)(void *arg, const char *name, u32 len, u64 cookie, in
 struct file_ops {
 	int (*open)(struct inode *inode, struct file *f);
 	void (*release)(struct file *f);
-	/* `pos` NULL: the file's own position, which moves. Devices and pipes take no notice of it. */
+	/* `pos` NULL: the file's own position, which moves. Devices and pipes take no notice of it.
+	 */
 	ssize_t (*read)(struct file *f, struct io *io, u64 *pos);
 	ssize_t (*write)(struct file *f, struct io *io, u64 *pos);
 	s64 (*lseek)(struct file *f, s64 offset, int whence);
@@ -152,27 +155,28 @@ enum file_mode {
 /* An open file description: what descriptors that were duplicated share. */
 struct file {
 	refcount_t count;
-	u32 mode;		   /* enum file_mode; constant */
-	u32 flags;		   /* O_APPEND, O_NONBLOCK…: plain word, written by F_SETFL */
+	u32 mode;                   /* enum file_mode; constant */
+	u32 flags;                  /* O_APPEND, O_NONBLOCK…: plain word, written by F_SETFL */
 	const struct file_ops *ops; /* constant after open */
-	struct inode *inode;	   /* a reference */
-	struct dentry *dentry;	   /* a reference; NULL for pipes */
-	u64 pos;		   /* inode->lock */
-	void *private;		   /* tty; directories: the dentry read last (inode->lock) */
+	struct inode *inode;        /* a reference */
+	struct dentry *dentry;      /* a reference; NULL for pipes */
+	u64 pos;                    /* inode->lock */
+	void *private;              /* tty; directories: the dentry read last (inode->lock) */
 };
 
 /* ---- dentry.c: names, directories ---- */
 extern struct dentry *fs_root;
 extern struct mutex rename_lock;
 void dentry_init(void);
-struct dentry *dentry_alloc(const struct qname *name, struct inode *inode); /* takes over the inode reference; NULL */
+struct dentry *dentry_alloc(const struct qname *name,
+			    struct inode *inode); /* takes over the inode reference; NULL */
 struct dentry *dentry_make_root(struct inode *inode);
 static inline struct dentry *dentry_get(struct dentry *d)
 {
 	refcount_inc(&d->count);
 	return d;
 }
-void dentry_put(struct dentry *d); /* NULL is allowed */
+void dentry_put(struct dentry *d);              /* NULL is allowed */
 struct dentry *dentry_parent(struct dentry *d); /* with a reference */
 struct directory *directory_create(void);
 void directory_free(struct directory *dir);
@@ -180,11 +184,12 @@ u32 directory_size(const struct directory *dir);
 bool directory_dead(const struct directory *dir);
 struct dentry *directory_lookup(struct dentry *dir, const struct qname *name);
 /* The next four: the caller holds the inode->lock of every directory involved. */
-void directory_add(struct dentry *dir, struct dentry *d); /* the tree takes a reference */
+void directory_add(struct dentry *dir, struct dentry *d);    /* the tree takes a reference */
 void directory_remove(struct dentry *dir, struct dentry *d); /* and drops it */
-int directory_move(struct dentry *from, struct dentry *d, struct dentry *to, const struct qname *name,
-		   struct dentry *victim);
-/* The first entry with a cookie of at least `cookie`; `hint` is an entry to look behind, or NULL. No reference. */
+int directory_move(struct dentry *from, struct dentry *d, struct dentry *to,
+		   const struct qname *name, struct dentry *victim);
+/* The first entry with a cookie of at least `cookie`; `hint` is an entry to look behind, or NULL.
+ * No reference. */
 struct dentry *directory_next(struct dentry *dir, u64 cookie, struct dentry *hint);
 u32 name_hash(const char *s, u32 len);
 static inline struct qname qname_of(const char *s, u32 len)
@@ -192,7 +197,8 @@ static inline struct qname qname_of(const char *s, u32 len)
 	return (struct qname){.s = s, .len = len, .hash = name_hash(s, len)};
 }
 bool dentry_is_below(struct dentry *d, struct dentry *top); /* d == top counts; rename_lock held */
-/* "/a/b" from `root` in buf; ERR_PTR(-ENAMETOOLONG). *gone: it has been unlinked, or lies outside of root. */
+/* "/a/b" from `root` in buf; ERR_PTR(-ENAMETOOLONG). *gone: it has been unlinked, or lies outside
+ * of root. */
 char *dentry_path(struct dentry *d, struct dentry *root, char *buf, size_t n, bool *gone);
 
 /* ---- inode.c: life and attributes ---- */
@@ -225,9 +231,9 @@ static inline bool inode_is(const struct inode *i, mode_t type)
 
 /* ---- namei.c: from path to dentry ---- */
 void namei_init(void);
-char *getname(const char __user *path);	      /* ERR_PTR; -ENOENT for an empty one */
+char *getname(const char __user *path);       /* ERR_PTR; -ENOENT for an empty one */
 char *getname_empty(const char __user *path); /* empty is allowed */
-char *name_alloc(void);			      /* PATH_MAX bytes, or NULL */
+char *name_alloc(void);                       /* PATH_MAX bytes, or NULL */
 void putname(char *name);
 enum walk_flags {
 	WALK_FOLLOW = 1 << 0, /* a symbolic link at the end is followed */
@@ -237,7 +243,12 @@ int path_lookup(int dirfd, const char *path, u32 flags, struct dentry **out);
 /* The same from a user pointer. */
 int user_path(int dirfd, const char __user *path, u32 flags, struct dentry **out);
 
-enum last_type { LAST_NAME, LAST_DOT, LAST_DOTDOT, LAST_ROOT };
+enum last_type {
+	LAST_NAME,
+	LAST_DOT,
+	LAST_DOTDOT,
+	LAST_ROOT
+};
 struct walk_frame {
 	const char *rest;
 	struct dentry *link;
@@ -248,15 +259,16 @@ struct walk {
 	struct dentry *root; /* a reference */
 	struct qname last;   /* the last component, inside the path given or the text of `link` */
 	enum last_type type;
-	bool slash;	     /* it was followed by a slash: must be a directory */
-	const char *rest;    /* what is not walked yet */
-	struct dentry *link; /* whose text `rest` is; NULL: the path given. A reference */
+	bool slash;                /* it was followed by a slash: must be a directory */
+	const char *rest;          /* what is not walked yet */
+	struct dentry *link;       /* whose text `rest` is; NULL: the path given. A reference */
 	struct walk_frame *frames; /* links we have to come back to; allocated with the first */
 	u32 depth, links;
 };
 int walk_start(struct walk *w, int dirfd, const char *path);
-int walk_to_last(struct walk *w);	       /* leaves w->at and w->last */
-int walk_follow(struct walk *w, struct dentry *link); /* go on with the link's text; takes over the reference */
+int walk_to_last(struct walk *w); /* leaves w->at and w->last */
+int walk_follow(struct walk *w,
+		struct dentry *link); /* go on with the link's text; takes over the reference */
 void walk_end(struct walk *w);
 struct dentry *walk_lookup_last(struct walk *w); /* with a reference; ERR_PTR(-ENOENT…) */
 /* walk_start and walk_to_last; on success the caller ends with walk_end. */
@@ -275,8 +287,8 @@ int kernel_write_all(struct file *f, const void *data, size_t n);
 
 /* ---- file.c ---- */
 void file_init(void);
-struct file *file_alloc(struct inode *inode, struct dentry *dentry, const struct file_ops *ops, u32 flags,
-			u32 mode); /* takes references of its own; NULL */
+struct file *file_alloc(struct inode *inode, struct dentry *dentry, const struct file_ops *ops,
+			u32 flags, u32 mode); /* takes references of its own; NULL */
 static inline void file_get(struct file *f)
 {
 	refcount_inc(&f->count);
@@ -290,10 +302,11 @@ ssize_t file_read(struct file *f, struct io *io, u64 *pos);
 ssize_t file_write(struct file *f, struct io *io, u64 *pos);
 
 /* ---- files.c: descriptors ---- */
-int fd_alloc(u32 from);			 /* reserve the lowest free one; -EMFILE, -ENOMEM, -EINVAL */
+int fd_alloc(u32 from); /* reserve the lowest free one; -EMFILE, -ENOMEM, -EINVAL */
 void fd_install(int fd, struct file *f, bool cloexec); /* takes over the reference */
-void fd_cancel(int fd);			 /* undo fd_alloc() */
-int fd_open(struct file *f, u32 from, bool cloexec); /* both; on failure the reference stays the caller's */
+void fd_cancel(int fd);                                /* undo fd_alloc() */
+int fd_open(struct file *f, u32 from,
+	    bool cloexec); /* both; on failure the reference stays the caller's */
 u64 fd_limit(void);
 int fd_close(u32 fd);
 int fd_replace(u32 fd, struct file *f, bool cloexec);
@@ -303,7 +316,8 @@ void files_init(void);
 
 /* ---- fs_context.c ---- */
 void fs_context_init(void);
-void fs_get_root_pwd(struct dentry **root, struct dentry **pwd); /* with references; either may be NULL */
+void fs_get_root_pwd(struct dentry **root,
+		     struct dentry **pwd); /* with references; either may be NULL */
 mode_t fs_umask(void);
 
 /* ---- poll.c ---- */
@@ -311,8 +325,10 @@ void poll_wait(struct poll_table *pt, struct wait_queue *q);
 
 /* ---- tmpfs.c, pipe.c, devices.c ---- */
 extern const struct inode_ops tmpfs_dir_ops, tmpfs_file_inode_ops;
-extern const struct file_ops tmpfs_file_ops, directory_file_ops, chrdev_ops, no_device_ops, fifo_ops;
-struct dentry *tmpfs_make(struct dentry *dir, const struct qname *name, const struct node_spec *spec);
+extern const struct file_ops tmpfs_file_ops, directory_file_ops, chrdev_ops, no_device_ops,
+	fifo_ops;
+struct dentry *tmpfs_make(struct dentry *dir, const struct qname *name,
+			  const struct node_spec *spec);
 struct inode *tmpfs_new_inode(const struct node_spec *spec); /* ERR_PTR */
 void pipe_init(void);
 void pipe_free(struct pipe *p);

@@ -1,4 +1,5 @@
-/* The buffer of a pipe against a naive queue of bytes: random reads, writes and changes of size, with failing memory. */
+/* The buffer of a pipe against a naive queue of bytes: random reads, writes and changes of size,
+ * with failing memory. */
 #include "tests/unit/mm_host.h"
 
 #include "kernel/fs/pipe_ring.c"
@@ -166,7 +167,9 @@ TEST(random_traffic)
 		switch (host_random_below(9)) {
 		case 0 ... 3:
 			if (room && bad_address_after)
-				do_write(1 + host_random_below(host_random_below(2) ? room : MIN(room, 5000)));
+				do_write(1 + host_random_below(host_random_below(2)
+								       ? room
+								       : MIN(room, 5000)));
 			break;
 		case 4 ... 7:
 			do_read(host_random_below(host_random_below(2) ? 70000 : 5000));
