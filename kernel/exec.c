@@ -156,11 +156,12 @@ static long build_image(struct file *f, const struct exec_strings *s, struct exe
 {
 	struct elf_image img;
 	long ret = read_elf(f, &img);
-	u64 bias = img.pie ? PIE_BASE : 0;
 	struct mm *mm;
+	u64 bias;
 
 	if (ret)
 		return ret;
+	bias = img.pie ? PIE_BASE : 0;
 	if (!file_object(f))
 		return -EACCES;
 	mm = mm_create();

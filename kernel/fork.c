@@ -21,6 +21,7 @@
  * What fork does to memory is in mm/tree.c, and finished by mm/fault.c when somebody writes.
  * The system calls, at the end, only translate their arguments. clone(2), fork(2), vfork(2).
  */
+#include "kernel/debug/debug.h"
 #include "kernel/fs/fs.h"
 #include "kernel/lib/fault.h"
 #include "kernel/lib/log.h"
@@ -71,6 +72,8 @@ static struct task *dup_task_struct(const struct task *parent)
 		kmem_cache_free(task_cache, p);
 		return NULL;
 	}
+	if (DEBUG_CHECKS)
+		stack_poison(p->stack);
 	/* One for whoever reaps it, one for the CPU, dropped by the switch that leaves it for good.
 	 */
 	refcount_set(&p->usage, 2);

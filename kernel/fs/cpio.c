@@ -7,8 +7,8 @@
  *	the data, padded likewise
  *
  * and so on until a member called "TRAILER!!!". Archives may be strung together, with zeroes in
- *between. Everything comes from outside: each length is compared with what is left before anything
- *is read, and always by subtraction, so that no sum can wrap round.
+ * between. Everything comes from outside: each length is compared with what is left before anything
+ * is read, and always by subtraction, so that no sum can wrap round.
  */
 #include "kernel/fs/cpio.h"
 #include "kernel/lib/string.h"

@@ -61,6 +61,7 @@ int initramfs_unpack(const void *data, size_t size, const char **why);
 /* ---- for the shell, and for tests that run inside the kernel ---- */
 /* Make or replace a regular file with these contents. 0 or -errno. */
 int kernel_write_file(const char *path, const void *data, size_t n, mode_t mode);
+int kernel_unlink(const char *path);
 bool kernel_path_exists(const char *path);
 /* For completion: calls fn with each name in the directory; -ENOENT, -ENOTDIR. */
 int kernel_list_dir(const char *path, void (*fn)(const char *name, bool is_dir, void *), void *arg);

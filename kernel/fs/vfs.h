@@ -46,7 +46,7 @@
 #define MAX_SYMLINKS         40
 #define BLOCK_SECTORS        (PAGE_SIZE / 512)
 #define TMPFS_DEV            1 /* st_dev of the one file system */
-#define DIRENT_SIZE          20 /* what an entry adds to st_size of its directory, as on Linux's tmpfs */
+#define DIRENT_SIZE          20 /* of an entry, in st_size of its directory: as on Linux */
 #define MAX_DESCRIPTORS_EVER (1U << 20)
 
 /* Device numbers in the form user space sees: 12 bits of major, 20 of minor. */

@@ -19,12 +19,12 @@ struct lineedit {
 	size_t len, pos;
 	char prompt[32];
 	void (*out)(const char *s, size_t n); /* to the terminal */
-	u8 escape;			      /* inside an escape sequence: how far */
+	u8 escape;                            /* inside an escape sequence: how far */
 	char escape_arg;
 	bool after_cr; /* swallow the \n of \r\n */
 	char history[HISTORY_LINES][SHELL_LINE_MAX];
 	u32 nr_history; /* lines ever remembered */
-	u32 browsing;	/* which one is shown: nr_history - browsing; 0: the line being typed */
+	u32 browsing;   /* which one is shown: nr_history - browsing; 0: the line being typed */
 	char draft[SHELL_LINE_MAX]; /* the line being typed, while an old one is shown */
 };
 

@@ -14,7 +14,7 @@ static void tell_result(struct puppet *p)
 {
 	if (is_vfork(&p->order) && p->result > 0)
 		console_printf(
-			"%d: released: its child %ld has let go of the memory; vfork returned %ld\n",
+			"%d: released: its child %ld has let go of the memory; the call returned %ld\n",
 			p->pid, p->result, p->result);
 	else if (p->order.nr == __NR_wait4 && p->result > 0)
 		tell_wait(p, p->result);

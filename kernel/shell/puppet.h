@@ -1,10 +1,11 @@
 /*
  * Puppets: tiny user-mode programs that execute whatever system call the shell hands them.
  *
- * A puppet loops in ring 3 (puppet.asm): it asks for an order by the private call NR_PUPPET_NEXT, bringing the result of
- * the last one, and does what comes back: a system call, or one of a few accesses to its own memory. It uses no
- * stack and no memory of its own, so that nothing but its orders shows in its tables, and a child that shares its memory
- * cannot disturb it. fork's child returns into the same loop, asks, and is a puppet.
+ * A puppet loops in ring 3 (puppet.asm): it asks for an order by the private call NR_PUPPET_NEXT,
+ * bringing the result of the last one, and does what comes back: a system call, or one of a few
+ * accesses to its own memory. It uses no stack and no memory of its own, so that nothing but its
+ * orders shows in its tables, and a child that shares its memory cannot disturb it. fork's child
+ * returns into the same loop, asks, and is a puppet.
  */
 #pragma once
 
@@ -15,13 +16,14 @@
 
 struct task;
 
-/* The private call by which a puppet asks for its next order; -ENOSYS for everybody else. Far outside Linux's numbers. */
+/* The private call by which a puppet asks for its next order; -ENOSYS for everybody else. Far
+ * outside Linux's numbers. */
 #define NR_PUPPET_NEXT 0xb1d
 
 /* Where things are in a puppet's memory. */
-#define PUPPET_CODE	    0x400000UL /* one page, R-X */
-#define PUPPET_DATA	    0x600000UL /* one page, RW-: its first word is what peek and poke use by default */
-#define PUPPET_SCRATCH	    0x601000UL /* RW-: the strings of an order */
+#define PUPPET_CODE         0x400000UL /* one page, R-X */
+#define PUPPET_DATA         0x600000UL /* one page, RW-: its first word is for peek and poke */
+#define PUPPET_SCRATCH      0x601000UL /* RW-: the strings of an order */
 #define PUPPET_SCRATCH_SIZE 0x4000UL
 #define PUPPET_STACK_SIZE   0x10000UL
 
@@ -38,33 +40,35 @@ struct puppet_order {
 };
 
 enum puppet_state {
-	PUPPET_NEW,	/* has not asked yet */
-	PUPPET_IDLE,	/* sleeps in sys_puppet_next() */
+	PUPPET_NEW,     /* has not asked yet */
+	PUPPET_IDLE,    /* sleeps in sys_puppet_next() */
 	PUPPET_ORDERED, /* was given an order, has not fetched it yet */
-	PUPPET_BUSY,	/* carries it out */
-	PUPPET_GONE,	/* exited, or is another program by exec */
+	PUPPET_BUSY,    /* carries it out */
+	PUPPET_GONE,    /* exited, or is another program by exec */
 };
 
-/* Held by its task and by the list, until the shell has told what became of it. "pl": puppets_lock; "me": written by its
- * own task alone, and read by the shell once `state` says that the order is done. */
+/* Held by its task and by the list, until the shell has told what became of it. "pl": puppets_lock;
+ * "me": written by its own task alone, and read by the shell once `state` says that the order is
+ * done. */
 struct puppet {
 	refcount_t count;
-	struct list_head link;	   /* pl: all puppets, oldest first */
-	struct task *task;	   /* pl: NULL once gone */
-	pid_t pid;		   /* pl: 0 until it first asks, or ends */
-	enum puppet_state state;   /* pl */
-	struct wait_queue orders;  /* where its task sleeps */
-	struct puppet_order order; /* pl: the last one given */
-	long result;		   /* me: of that order */
-	u64 nr_done;		   /* me: orders finished */
-	u64 first_seq, last_seq;   /* me: trace_next_seq() when it first and last asked */
+	struct list_head link;        /* pl: all puppets, oldest first */
+	struct task *task;            /* pl: NULL once gone */
+	pid_t pid;                    /* pl: 0 until it first asks, or ends */
+	enum puppet_state state;      /* pl */
+	struct wait_queue orders;     /* where its task sleeps */
+	struct puppet_order order;    /* pl: the last one given */
+	long result;                  /* me: of that order */
+	u64 nr_done;                  /* me: orders finished */
+	u64 first_seq, last_seq;      /* me: trace_next_seq() when it first and last asked */
 	u64 start_cycles, end_cycles; /* me: from fetching the order to asking for the next one */
-	bool exited;		   /* pl: gone by exit, not by exec */
-	int exit_code;		   /* pl: wait status, when it exited */
-	bool told;		   /* shell: the result of its last order was shown */
-	u64 quiet_switches;	   /* shell: how often it had been switched out when it was last looked at */
-	bool clone_stopped;	   /* its next sys_clone() leaves the child stopped: set by the shell while it is idle, read
-				      and cleared by sys_clone() */
+	bool exited;                  /* pl: gone by exit, not by exec */
+	int exit_code;                /* pl: wait status, when it exited */
+	bool told;                    /* shell: the result of its last order was shown */
+	u64 quiet_switches; /* shell: how often it had been switched out when it was last looked at
+			     */
+	bool clone_stopped; /* its next sys_clone() leaves the child stopped: set by the shell while
+			       it is idle, read and cleared by sys_clone() */
 };
 
 /* fork: a puppet's child is a puppet. 0 or -ENOMEM. p->puppet is NULL before. */
@@ -76,5 +80,6 @@ struct pt_regs;
 long sys_puppet_next(struct pt_regs *regs);
 /* The shell's thread; never returns. */
 int shell_main(void *arg);
-/* Type lines for the shell before it reads the keyboard: run `line` and return its status. For `shell=` and tests. */
+/* Type lines for the shell before it reads the keyboard: run `line` and return its status. For
+ * `shell=` and tests. */
 int shell_execute(const char *line);

@@ -11,5 +11,6 @@ struct fork_base {
 void report_init(void);
 void fork_base_take(struct fork_base *b, struct puppet *p);
 /* After fork, vfork or clone with `flags`: one or two lines. */
-void report_fork(const char *what, const struct call *c, const struct fork_base *before, u64 flags, bool stopped);
+void report_fork(const char *what, const struct call *c, const struct fork_base *before, u64 flags,
+		 bool stopped);
 u64 cycles_to_ns(u64 cycles);

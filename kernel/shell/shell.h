@@ -27,13 +27,18 @@ int shell_usage(const char *command);
 /* Print "NAME: " and the message; returns STATUS_FAILED. */
 int shell_fail(const char *fmt, ...) __printf(1, 2);
 
+/* ---- arguments.c: each prints one line when the text is not what it should be ---- */
+bool number_argument(const char *command, const char *text, u64 *out); /* negative ones wrap */
+bool pid_argument(const char *command, const char *text,
+		  pid_t *out); /* negative: a process group */
+
 /* ---- complete.c ---- */
 struct lineedit;
 void shell_complete(struct lineedit *e);
 
 /* ---- names.c ---- */
-const char *errno_name(long error); /* of a positive number: "ENOENT" */
-const char *signal_name(int sig);   /* "SIGTERM" */
+const char *errno_name(long error);  /* of a positive number: "ENOENT" */
+const char *signal_name(int sig);    /* "SIGTERM" */
 int signal_number(const char *name); /* "TERM", "SIGTERM" or "15"; -1 when there is none */
 /* The flag's bit, or 0. CLONE_STOPPED, which is no flag any more, is *stopped instead. */
 u64 clone_flag(const char *name, bool *stopped);
@@ -43,10 +48,12 @@ const char *describe_end(int wait_status, char *buf, size_t n);
 int status_of_end(int wait_status); /* as a shell has it: 128 + signal */
 
 /* ---- puppet.c ---- */
-extern struct wait_queue puppet_events; /* woken whenever a puppet asks, ends or becomes another program */
+extern struct wait_queue
+	puppet_events; /* woken whenever a puppet asks, ends or becomes another program */
 extern struct list_head puppets;
 extern spinlock_t puppets_lock;
-int puppet_start(struct puppet **out); /* a fresh one, child of the caller, with a reference; 0 or -errno */
+int puppet_start(
+	struct puppet **out); /* a fresh one, child of the caller, with a reference; 0 or -errno */
 struct puppet *puppet_find(pid_t pid); /* with a reference, or NULL */
 struct puppet *puppet_any(void);       /* the oldest that lives, with a reference, or NULL */
 void puppet_get(struct puppet *p);
@@ -57,10 +64,10 @@ void puppet_forget(struct puppet *p); /* takes a gone one off the list */
 
 /* ---- orders.c ---- */
 enum call_end {
-	CALL_DONE,	  /* it asked for the next order: the result is there */
-	CALL_BLOCKED,	  /* asleep in the call */
-	CALL_STOPPED,	  /* stopped by a signal */
-	CALL_GONE,	  /* exited, or another program */
+	CALL_DONE,        /* it asked for the next order: the result is there */
+	CALL_BLOCKED,     /* asleep in the call */
+	CALL_STOPPED,     /* stopped by a signal */
+	CALL_GONE,        /* exited, or another program */
 	CALL_INTERRUPTED, /* ^C while waiting */
 };
 struct call {
@@ -75,10 +82,12 @@ struct puppet *puppet_ready(void);
 /* Give an order, and wait until every puppet is at rest. */
 void call_puppet(struct call *c, struct puppet *p, const struct puppet_order *order);
 void call_finish(struct call *c); /* drops the references */
-/* call_puppet() for a system call, the result told unless it is a success and `quiet`. The result, or -ERESTARTSYS if there is none. */
+/* call_puppet() for a system call, the result told unless it is a success and `quiet`. The result,
+ * or -ERESTARTSYS if there is none. */
 long call_simple(struct puppet *p, bool quiet, long nr, u64 a0, u64 a1, u64 a2, u64 a3);
 bool wait_for_rest(void); /* false: ^C */
-/* What became of puppets since the last time: released, killed, reaped; and a new selection if the old one is gone. */
+/* What became of puppets since the last time: released, killed, reaped; and a new selection if the
+ * old one is gone. */
 void puppets_news(void);
 extern struct puppet *selected; /* with a reference; NULL: none yet */
 int puppet_select(pid_t pid);
@@ -86,15 +95,18 @@ void print_result(const struct puppet *p, long nr, long result);
 void tell_wait(struct puppet *p, long pid); /* cmd_make.c: a wait4 that found a child */
 
 /* ---- jobs.c ---- */
-/* Fresh descriptors on the console and a working directory of its own, for a kernel thread about to become a program. */
+/* Fresh descriptors on the console and a working directory of its own, for a kernel thread about to
+ * become a program. */
 int console_files(void);
 /* A process group of its own, in the shell's session. Called by the child itself. */
 void own_group(void);
 /* The keyboard is the shell's, and no process group is in front. */
 void shell_takes_terminal(void);
-/* SIGCHLD as every program has it: a kernel thread starts with pid 1's handlers, which ignore it. */
+/* SIGCHLD as every program has it: a kernel thread starts with pid 1's handlers, which ignore it.
+ */
 void own_handlers(void);
-/* Give the terminal to `task` until it ends or stops; `ready` (or NULL) is completed once it has it. Its shell status. */
+/* Give the terminal to `task` until it ends or stops; `ready` (or NULL) is completed once it has
+ * it. Its shell status. */
 int run_in_foreground(struct task *task, struct completion *ready);
 /* If it is a child of the shell: remember to ask for its end. */
 void job_add(const struct task *task);
@@ -103,7 +115,8 @@ extern const char *const shell_envp[];
 extern struct wait_result last_program; /* the times of the last program that ended, for `time` */
 
 /* ---- tasks.c ---- */
-/* All tasks, each with a reference, in the order of their pids; freed by task_list_free(). NULL without memory. */
+/* All tasks, each with a reference, in the order of their pids; freed by task_list_free(). NULL
+ * without memory. */
 struct task_list {
 	size_t n;
 	struct task **task;
@@ -111,5 +124,6 @@ struct task_list {
 int task_list_get(struct task_list *l);
 void task_list_free(struct task_list *l);
 struct mm *task_get_mm(struct task *t); /* with a user reference, or NULL */
-/* The task named by a command's argument, with a reference, or NULL after one line that says why. NULL text: the selected puppet. */
+/* The task named by a command's argument, with a reference, or NULL after one line that says why.
+ * NULL text: the selected puppet. */
 struct task *task_of_argument(const char *command, const char *text);

@@ -56,12 +56,21 @@ static void do_remove(int n, u32 from, u32 to)
 static void do_insert(int n, u32 from, u32 to)
 {
 	int obj = (int)host_random_below(4) - 1;
-	struct area a = {.start = at(from),
-			 .end = at(to),
-			 .flags = 1 + host_random_below(2),
-			 .obj = obj < 0 ? NULL : &objects[obj],
-			 .pgoff = obj < 0 ? 0
-					  : (host_random_below(4) ? from : host_random_below(9))};
+	struct area a;
+
+	/* Often a hole is filled exactly, so that both neighbours may become one with it. */
+	if (!models[n].page[from].mapped && host_random_below(2)) {
+		while (from > 0 && !models[n].page[from - 1].mapped)
+			from--;
+		for (to = from; to < PAGES && !models[n].page[to].mapped;)
+			to++;
+	}
+	a = (struct area){.start = at(from),
+			  .end = at(to),
+			  .flags = 1 + host_random_below(2),
+			  .obj = obj < 0 ? NULL : &objects[obj],
+			  .pgoff = obj < 0 ? 0
+					   : (host_random_below(4) ? from : host_random_below(9))};
 
 	if (!areas_free(sets[n], a.start, a.end) || !reserve(n, 1))
 		return;

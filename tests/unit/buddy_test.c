@@ -61,7 +61,7 @@ static void boot_machine(void)
 				/* unsorted, overlapping, touching, and not whole pages */
 				{8 * MIB, 16 * MIB - 100, BOOT_RAM},
 				{0, 0x9fc00, BOOT_RAM},
-				{1 * MIB, 6 * MIB, BOOT_RAM},
+				{1 * MIB + 1, 6 * MIB, BOOT_RAM},
 				{5 * MIB, 8 * MIB, BOOT_RAM},
 				{12 * MIB + 1, 12 * MIB + 2, BOOT_RESERVED}, /* one byte */
 				{0xf0000, 1 * MIB, BOOT_RESERVED},
@@ -79,7 +79,7 @@ static void boot_machine(void)
 	};
 	early_mm_init(&info);
 	mark(64 * 1024, 0x9f000, 1);
-	mark(1 * MIB, 16 * MIB - PAGE_SIZE, 1);
+	mark(1 * MIB + PAGE_SIZE, 16 * MIB - PAGE_SIZE, 1);
 	mark(2 * MIB, 3 * MIB + PAGE_SIZE, 0);
 	mark(7 * MIB - PAGE_SIZE, 7 * MIB + PAGE_SIZE, 0);
 	mark(4 * MIB, 4 * MIB + PAGE_SIZE, 0);

@@ -38,7 +38,7 @@ static u64 *word(struct page *p)
 /* The model: pages past the size do not exist; the others read as what was written, or 0. */
 static void check_page(struct vm_object *o, u32 i)
 {
-	struct page *p = NULL;
+	struct page *p = (struct page *)8; /* whatever was there before */
 	int ret = object_get_page(o, index_of[i], false, &p);
 	bool exists = index_of[i] < DIV_ROUND_UP(o->size, PAGE_SIZE);
 
@@ -105,6 +105,7 @@ TEST(random_pages)
 				write_page(o, host_random_below(NR));
 			for (u32 i = 0; i < NR; i++)
 				check_page(o, i);
+			CHECK_EQ(o->nr_pages, pages_out - before);
 		}
 		object_put(o);
 		CHECK_EQ(pages_out, before);
