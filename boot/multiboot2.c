@@ -6,11 +6,13 @@
  * in the tag.
  */
 #include "boot/boot_info.h"
-#include "arch/x86_64/mm/pte.h"
+#include "arch/x86_64/arch.h"
+#include "arch/x86_64/cpu/msr.h"
 #include "kernel/lib/log.h"
 #include "kernel/lib/string.h"
 
 #define LOADER_MAGIC 0x36d76289
+#define CPUID_NX     (1u << 20)   /* leaf 0x80000001, edx */
 #define INFO_MAX     (16UL << 20) /* a larger structure is not one */
 
 enum tag_type {
@@ -307,6 +309,23 @@ static void read_info(struct boot_info *boot, phys_addr_t pa)
 	}
 }
 
+/* start.asm has seen to it that we got here in 64-bit mode. Every table we make sets NX bits, which
+ * such a CPU takes for an error: it gets a sentence, on whatever screen the loader left. */
+static void refuse_without_nx(const struct boot_info *boot)
+{
+	static const char why[] = "Bident needs a processor with the no-execute bit (NX): it is "
+				  "absent or switched off in the firmware.\n";
+
+	if (cpuid_count(0x80000001, 0).edx & CPUID_NX)
+		return;
+	arch_early_init(boot);
+	arch_console_early_init(boot);
+	arch_console_write(why, sizeof(why) - 1);
+	arch_console_flush();
+	for (;;)
+		__asm__ volatile("cli; hlt");
+}
+
 void boot_main(u32 magic, u32 info)
 {
 	struct boot_info *boot = &boot_info;
@@ -316,6 +335,7 @@ void boot_main(u32 magic, u32 info)
 	if (magic == LOADER_MAGIC && info != 0 && (info & 7) == 0)
 		read_info(boot, info);
 	tidy_ranges(boot);
+	refuse_without_nx(boot);
 	start_kernel(boot);
 }
 

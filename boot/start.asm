@@ -52,8 +52,13 @@ boot_start:
 	mov	cr4, eax
 	mov	eax, boot_pml4 - KERNEL_BASE
 	mov	cr3, eax
-	mov	ecx, MSR_EFER
-	mov	eax, EFER_SCE | EFER_LME | EFER_NXE
+	mov	eax, 0x80000001
+	cpuid
+	mov	eax, EFER_SCE | EFER_LME
+	test	edx, CPUID_NX		; its absence is refused in C, which can write on any screen
+	jz	.efer
+	or	eax, EFER_NXE
+.efer:	mov	ecx, MSR_EFER
 	xor	edx, edx
 	wrmsr
 	mov	eax, CR0_PG | CR0_WP | CR0_NE | CR0_ET | CR0_MP | CR0_PE
@@ -83,9 +88,6 @@ check_cpu:
 	mov	eax, 0x80000001
 	cpuid
 	test	edx, CPUID_LM
-	jz	refuse
-	mov	esi, message_nx
-	test	edx, CPUID_NX
 	jz	refuse
 	ret
 
@@ -188,8 +190,6 @@ gdt_pointer:
 
 message_long_mode:
 	db	"Bident needs a 64-bit processor: this one has no long mode.", 13, 10, 0
-message_nx:
-	db	"Bident needs a processor with the no-execute bit (NX): it is absent or switched off in the firmware.", 13, 10, 0
 
 section .bss.stack nobits alloc noexec write align=4096
 global init_stack, init_stack_guard

@@ -104,6 +104,7 @@ static void unpack_initramfs(void)
 		else
 			pr_info("initramfs %s: %lu KiB unpacked\n", m->name,
 				(m->end - m->start) / 1024);
+		free_reserved_range(m->start, m->end);
 	}
 }
 

@@ -84,7 +84,6 @@ struct task {
 	u32 time_slice;                /* rq: ticks left */
 	u64 start_time;                /* ro: monotonic ns */
 	u64 utime, stime;              /* me: ns */
-	u64 last_switch;               /* rq: when it was last switched to */
 	u64 min_flt;                   /* me */
 	u64 nvcsw, nivcsw;             /* rq: voluntary and forced switches */
 	sigset_t64 saved_sigmask;      /* me: WORK_RESTORE_SIGMASK */
@@ -112,7 +111,6 @@ struct task {
 /* What clone3(2) takes, plus what only the kernel asks for. */
 struct kernel_clone_args {
 	u64 flags;
-	int __user *pidfd;
 	int __user *child_tid;
 	int __user *parent_tid;
 	int exit_signal;

@@ -31,7 +31,7 @@ struct zone {
 static struct zone zones[NR_ZONES];
 
 /* Single pages are most of the traffic: page tables, user pages. They come and go in batches. */
-#define CPU_PAGES_ORDER 4
+#define CPU_PAGES_ORDER 3
 #define CPU_PAGES_BATCH (1 << CPU_PAGES_ORDER)
 #define CPU_PAGES_MAX   64
 struct cpu_pages {

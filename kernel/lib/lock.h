@@ -105,7 +105,6 @@ struct mutex {
 void mutex_init(struct mutex *m, enum lock_class class);
 void mutex_lock(struct mutex *m);
 void mutex_lock_nested(struct mutex *m);
-bool mutex_trylock(struct mutex *m);
 void mutex_unlock(struct mutex *m);
 
 /* The order check of debug builds: called by every lock and unlock above. kernel/debug/lockdep.c */

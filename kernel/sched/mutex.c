@@ -59,19 +59,6 @@ void mutex_lock_nested(struct mutex *m)
 	mutex_acquire(m, true);
 }
 
-bool mutex_trylock(struct mutex *m)
-{
-	u64 flags = spin_lock_irqsave(&m->wait_lock);
-	bool got = !m->owner;
-
-	if (got)
-		m->owner = current;
-	spin_unlock_irqrestore(&m->wait_lock, flags);
-	if (got && DEBUG_CHECKS)
-		lock_order_acquire(m, m->class, true);
-	return got;
-}
-
 void mutex_unlock(struct mutex *m)
 {
 	u64 flags = spin_lock_irqsave(&m->wait_lock);

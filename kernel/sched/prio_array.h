@@ -30,14 +30,6 @@ static inline void prio_array_add(struct prio_array *a, struct list_head *node, 
 	a->nr++;
 }
 
-/* First of its priority. */
-static inline void prio_array_add_head(struct prio_array *a, struct list_head *node, int prio)
-{
-	list_add(node, &a->queue[prio]);
-	bitmap_set(a->bitmap, prio);
-	a->nr++;
-}
-
 /* Just ahead of `before`, which is in list `prio` of this array: list_add_tail() inserts in front
  * of the node it is given, and only if that node is the head does "in front" mean the end of the
  * list. */

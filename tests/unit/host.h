@@ -192,10 +192,6 @@ HOST_STUB void mutex_lock_nested(struct mutex *m)
 {
 	spin_lock(&m->wait_lock);
 }
-HOST_STUB bool mutex_trylock(struct mutex *m)
-{
-	return spin_trylock(&m->wait_lock);
-}
 HOST_STUB void mutex_unlock(struct mutex *m)
 {
 	spin_unlock(&m->wait_lock);

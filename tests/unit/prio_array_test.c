@@ -33,15 +33,6 @@ static int end_of_prio(int prio)
 	return at;
 }
 
-static int start_of_prio(int prio)
-{
-	int at = 0;
-
-	while (at < n && model[at]->prio < prio)
-		at++;
-	return at;
-}
-
 static int position(const struct item *it)
 {
 	int at = 0;
@@ -70,21 +61,10 @@ static void add_one(struct item *it)
 
 	it->queued = true;
 	it->prio = (int)host_random_below(PRIO_LISTS);
-	switch (host_random_below(3)) {
-	case 0:
+	if (!other || (host_random() & 1)) {
 		model_insert(it, end_of_prio(it->prio));
 		prio_array_add(&array, &it->link, it->prio);
-		break;
-	case 1:
-		model_insert(it, start_of_prio(it->prio));
-		prio_array_add_head(&array, &it->link, it->prio);
-		break;
-	default:
-		if (!other) {
-			it->queued = false;
-			return;
-		}
-		/* The child ahead of its parent. */
+	} else { /* the child ahead of its parent */
 		it->prio = other->prio;
 		model_insert(it, position(other));
 		prio_array_add_before(&array, &it->link, &other->link);

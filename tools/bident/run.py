@@ -8,7 +8,7 @@ import subprocess
 import sys
 import time
 
-from bident import Failure, console, machine, qmp, userprogs, initramfs
+from bident import Failure, console, initramfs, machine, qmp, screen, userprogs
 
 EPILOG = """\
 Without --cmd the shell is on this terminal: `poweroff` ends it, Ctrl-] x kills the machine.
@@ -188,18 +188,17 @@ def run_blind(medium, lines, timeout, screenshot):
         process.wait()
 
 
-def wait_still(connection, medium, timeout, still=2.0):
-    """Until the screen has not changed for a while; a blinking cursor would defeat it, Bident has none."""
+def wait_still(connection, medium, timeout, still=1.5):
+    """Until something is on the screen and, but for a blinking cursor, nothing has changed for a while."""
     deadline = time.monotonic() + timeout
     picture = str(medium.path / "still.ppm")
-    last, since = None, time.monotonic()
+    before, since = None, time.monotonic()
     while time.monotonic() < deadline:
         connection.screenshot(picture)
-        with open(picture, "rb") as file:
-            now = file.read()
-        if now != last:
-            last, since = now, time.monotonic()
-        elif time.monotonic() - since > still and len(set(now[64:])) > 1:
+        now = screen.Picture(picture)
+        if before is None or not now.same_but_cursor(before):
+            before, since = now, time.monotonic()
+        elif time.monotonic() - since > still and not now.blank():
             return
         time.sleep(0.2)
     raise TimeoutError

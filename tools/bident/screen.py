@@ -1,6 +1,7 @@
 """Reads the text on a picture of the screen, by comparing each cell with the console font's glyphs."""
 
 import gzip
+import re
 import struct
 
 from bident import Failure
@@ -46,37 +47,55 @@ def _psf1_unicode(table):
             entry.append(chr(word))
 
 
-def _read_ppm(path):
-    with open(path, "rb") as file:
-        data = file.read()
-    fields, position = [], 0
-    while len(fields) < 4:
-        end = min(i for i in (data.find(b" ", position), data.find(b"\n", position)) if i >= 0)
-        fields.append(data[position:end])
-        position = end + 1
-    if fields[0] != b"P6" or fields[3] != b"255":
-        raise Failure(f"{path}: not a PPM picture")
-    return int(fields[1]), int(fields[2]), data[position:]
+class Picture:
+    """A screenshot in PPM form."""
 
+    def __init__(self, path):
+        with open(path, "rb") as file:
+            data = file.read()
+        fields, position = [], 0
+        while len(fields) < 4:
+            end = min(i for i in (data.find(b" ", position), data.find(b"\n", position)) if i >= 0)
+            fields.append(data[position:end])
+            position = end + 1
+        if fields[0] != b"P6" or fields[3] != b"255":
+            raise Failure(f"{path}: not a PPM picture")
+        self.width, self.height = int(fields[1]), int(fields[2])
+        self.pixels = data[position:]
 
-def read(path):
-    """The rows of characters on a screenshot (.ppm); a cell that shows no known glyph is '?'."""
-    width, height, pixels = _read_ppm(path)
-    glyphs, glyph_height = _glyphs()
-    cell_width = 9 if width == 720 else 8
-    return [_read_row(pixels, width, top, cell_width, glyph_height, glyphs).rstrip()
-            for top in range(0, height - glyph_height + 1, glyph_height)]
+    def blank(self):
+        return self.pixels == self.pixels[:3] * (len(self.pixels) // 3)
 
+    def same_but_cursor(self, other):
+        """No difference, or one that fits into a single cell of characters."""
+        if (self.width, self.height) != (other.width, other.height):
+            return False
+        if self.pixels == other.pixels:
+            return True
+        line = self.width * 3
+        rows = [y for y in range(self.height)
+                if self.pixels[y * line:(y + 1) * line] != other.pixels[y * line:(y + 1) * line]]
+        if rows[-1] - rows[0] >= 16:
+            return False
+        columns = [x for y in rows for x in range(line) if self.pixels[y * line + x] != other.pixels[y * line + x]]
+        return max(columns) - min(columns) < 9 * 3
 
-def _read_row(pixels, width, top, cell_width, glyph_height, glyphs):
-    row = []
-    for left in range(0, width - cell_width + 1, cell_width):
-        lines = []
-        for y in range(top, top + glyph_height):
-            start = (y * width + left) * 3
-            lines.append([pixels[start + 3 * x:start + 3 * x + 3] for x in range(8)])
-        row.append(_cell(lines, glyphs))
-    return "".join(row)
+    def text(self):
+        """The rows of characters; a cell that shows no known glyph is '?'."""
+        glyphs, glyph_height = _glyphs()
+        cell_width = 9 if self.width == 720 else 8
+        return [self._row(top, cell_width, glyph_height, glyphs).rstrip()
+                for top in range(0, self.height - glyph_height + 1, glyph_height)]
+
+    def _row(self, top, cell_width, glyph_height, glyphs):
+        row = []
+        for left in range(0, self.width - cell_width + 1, cell_width):
+            lines = []
+            for y in range(top, top + glyph_height):
+                start = (y * self.width + left) * 3
+                lines.append([self.pixels[start + 3 * x:start + 3 * x + 3] for x in range(8)])
+            row.append(_cell(lines, glyphs))
+        return "".join(row)
 
 
 def _cell(lines, glyphs):
@@ -91,3 +110,12 @@ def _cell(lines, glyphs):
         if bitmap in glyphs:
             return glyphs[bitmap]
     return "?"
+
+
+def shows(rows, wanted):
+    """Whether the text is on the screen. The VGA's own font draws a few characters unlike the package's:
+    '?' on the screen stands for any character."""
+    width = max(map(len, rows), default=0)
+    text = "".join(row.ljust(width) for row in rows)  # a line may run over the edge
+    pattern = [re.escape(character) for character in wanted]
+    return re.search("".join(f"(?:{character}|\\?)" for character in pattern), text) is not None
