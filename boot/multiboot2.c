@@ -5,15 +5,12 @@
  * runs past the end of the structure, ends the reading; a field inside it is read only when it lies
  * in the tag.
  */
+#include "boot/multiboot2.h"
+#include "arch/x86_64/mm/pte.h"
 #include "boot/boot_info.h"
-#include "arch/x86_64/arch.h"
-#include "arch/x86_64/cpu/msr.h"
-#include "kernel/lib/log.h"
 #include "kernel/lib/string.h"
 
-#define LOADER_MAGIC 0x36d76289
-#define CPUID_NX     (1u << 20)   /* leaf 0x80000001, edx */
-#define INFO_MAX     (16UL << 20) /* a larger structure is not one */
+#define INFO_MAX (16UL << 20) /* a larger structure is not one */
 
 enum tag_type {
 	TAG_END = 0,
@@ -66,11 +63,6 @@ struct elf_section {
 #define SECTION_SYMTAB 2
 #define SECTION_STRTAB 3
 
-extern char __kernel_end[];
-void boot_main(u32 magic, u32 info) __noreturn;
-void start_kernel(const struct boot_info *boot) __noreturn;
-
-static struct boot_info boot_info;
 static u8 rsdp_copy[36]; /* the loader's structure is given back to the system */
 
 static void copy_string(char *dst, size_t size, const void *src, size_t len)
@@ -287,7 +279,7 @@ static void read_tag(struct boot_info *boot, const struct tag *tag, u32 len)
 	}
 }
 
-static void read_info(struct boot_info *boot, phys_addr_t pa)
+static void read_tags(struct boot_info *boot, phys_addr_t pa)
 {
 	const u8 *info = phys_to_virt(pa);
 	u32 total, at = 8;
@@ -309,34 +301,10 @@ static void read_info(struct boot_info *boot, phys_addr_t pa)
 	}
 }
 
-/* start.asm has seen to it that we got here in 64-bit mode. Every table we make sets NX bits, which
- * such a CPU takes for an error: it gets a sentence, on whatever screen the loader left. */
-static void refuse_without_nx(const struct boot_info *boot)
+void multiboot2_read(struct boot_info *boot, phys_addr_t info)
 {
-	static const char why[] = "Bident needs a processor with the no-execute bit (NX): it is "
-				  "absent or switched off in the firmware.\n";
-
-	if (cpuid_count(0x80000001, 0).edx & CPUID_NX)
-		return;
-	arch_early_init(boot);
-	arch_console_early_init(boot);
-	arch_console_write(why, sizeof(why) - 1);
-	arch_console_flush();
-	for (;;)
-		__asm__ volatile("cli; hlt");
-}
-
-void boot_main(u32 magic, u32 info)
-{
-	struct boot_info *boot = &boot_info;
-
-	boot->kernel_start = 0x100000;
-	boot->kernel_end = image_to_phys(__kernel_end);
-	if (magic == LOADER_MAGIC && info != 0 && (info & 7) == 0)
-		read_info(boot, info);
+	read_tags(boot, info);
 	tidy_ranges(boot);
-	refuse_without_nx(boot);
-	start_kernel(boot);
 }
 
 bool boot_option(const struct boot_info *boot, const char *key, char *buf, size_t n)

@@ -23,7 +23,7 @@
 #define SLAB_MIN_OBJECTS 8 /* a slab is made larger rather than hold fewer */
 #define EMPTY_SLABS_KEPT 2
 #define BATCH_BYTES      4096 /* what a CPU moves at a time … */
-#define BATCH_MAX        8   /* … but no more objects than this */
+#define BATCH_MAX        8    /* … but no more objects than this */
 
 struct cpu_objects {
 	void *first;

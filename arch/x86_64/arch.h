@@ -139,6 +139,8 @@ void arch_console_flush(void);         /* push out what is queued, by polling (p
 /* Draw on the screen what was written since the last time. Called by each tick and before idling;
  * any context. */
 void arch_console_refresh(void);
+/* Did the last thing written end its line? A prompt asks, to begin on a line of its own. */
+bool arch_console_at_line_start(void);
 void arch_console_size(unsigned int *rows, unsigned int *cols);
 /* The drivers hand each typed character to this (kernel/fs/tty.c), in interrupt context. */
 void console_input(char c);

@@ -45,7 +45,7 @@
 #define UTIME_OMIT           0x3ffffffeL
 #define MAX_SYMLINKS         40
 #define BLOCK_SECTORS        (PAGE_SIZE / 512)
-#define TMPFS_DEV            1 /* st_dev of the one file system */
+#define TMPFS_DEV            1  /* st_dev of the one file system */
 #define DIRENT_SIZE          20 /* of an entry, in st_size of its directory: as on Linux */
 #define MAX_DESCRIPTORS_EVER (1U << 20)
 

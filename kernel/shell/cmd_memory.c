@@ -1,4 +1,5 @@
 /* Looking at memory: vm, mem, slabs. The tables themselves are in cmd_pt.c. */
+#include "kernel/debug/ktest.h"
 #include "kernel/lib/log.h"
 #include "kernel/shell/shell.h"
 #include "kernel/task.h"
@@ -66,17 +67,21 @@ static void add_pages(const struct kmem_cache_info *info, void *sum)
 	*(u64 *)sum += info->pages;
 }
 
-SHELL_COMMAND(mem, "look", "mem", "physical memory: total, free, held by slab caches")
+SHELL_COMMAND(mem, "look", "mem",
+	      "what is in use: physical memory, slab caches, tasks, pids, open files")
 {
+	struct account now;
 	u64 slab = 0;
 
 	if (argc != 1)
 		return shell_usage("mem");
+	account_take(&now); /* also empties the caches of freed stacks and slabs */
 	kmem_cache_foreach(add_pages, &slab);
 	console_printf(
 		"total %10lu KiB\nfree  %10lu KiB (%lu pages)\nslabs %10lu KiB in %lu objects\n",
 		nr_total_pages() * (PAGE_SIZE / 1024), nr_free_pages() * (PAGE_SIZE / 1024),
 		nr_free_pages(), slab * (PAGE_SIZE / 1024), slab_active_objects());
+	console_printf("tasks %lu, pids %lu, open files %lu\n", now.tasks, now.pids, now.files);
 	return 0;
 }
 

@@ -214,6 +214,8 @@ static bool read_line(void)
 		snprintf(prompt, sizeof(prompt), "bident [%d]> ", last_status);
 	else
 		strlcpy(prompt, "bident> ", sizeof(prompt));
+	if (!arch_console_at_line_start())
+		console_printf("\n");
 	edit_begin(&editor, prompt);
 	for (;;) {
 		switch (edit_feed(&editor, (char)shell_getc())) {

@@ -71,10 +71,32 @@ void arch_console_init(void)
 		pr_info("console: %s\n", serial_present() ? "serial port, no screen" : "none");
 }
 
+/* Where the next character goes: what a terminal swallows (ESC [ … letter) does not move it. */
+static bool line_start = true, in_escape;
+
+static void track_line(const char *s, size_t n)
+{
+	for (size_t i = 0; i < n; i++) {
+		if (in_escape)
+			in_escape = s[i] == '[' || s[i] == ';' || s[i] == '?' ||
+				    (s[i] >= '0' && s[i] <= '9');
+		else if (s[i] == '\033')
+			in_escape = true;
+		else
+			line_start = s[i] == '\n' || s[i] == '\r';
+	}
+}
+
+bool arch_console_at_line_start(void)
+{
+	return READ_ONCE(line_start);
+}
+
 static void write_devices(const char *s, size_t n, bool newlines)
 {
 	u64 flags = console_lock();
 
+	track_line(s, n);
 	serial_write(s, n, newlines);
 	screen_write(s, n, newlines);
 	if (!refresh_later)
