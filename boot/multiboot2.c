@@ -181,11 +181,6 @@ static void tidy_ranges(struct boot_info *boot)
 			boot->ranges[j] = boot->ranges[j - 1];
 		boot->ranges[j] = r;
 	}
-	for (u32 i = 0; i + 1 < n; i++) /* usable ranges that overlap each other */
-		if (boot->ranges[i].type == BOOT_RAM && boot->ranges[i + 1].type == BOOT_RAM &&
-		    boot->ranges[i].end > boot->ranges[i + 1].start)
-			boot->ranges[i + 1].start =
-				MIN(boot->ranges[i].end, boot->ranges[i + 1].end);
 }
 
 /* ---- the rest ---- */

@@ -265,10 +265,26 @@ static void commit_protect(struct mm *mm, u64 start, u64 end, u32 prot)
 	}
 }
 
+/* How far the areas go on from `start` without a hole, `end` at most. */
+static u64 end_of_cover(struct mm *mm, u64 start, u64 end)
+{
+	u64 at = start;
+
+	while (at < end) {
+		const struct area *a = area_find(mm->areas, at);
+
+		if (!a || a->start > at)
+			break;
+		at = MIN(a->end, end);
+	}
+	return at;
+}
+
+/* Over a hole it fails as on Linux: what lies in front of the hole has been changed. */
 long mm_protect(struct mm *mm, u64 addr, u64 len, u32 prot)
 {
-	u64 end = addr + ALIGN_UP(len, PAGE_SIZE);
-	long ret = -ENOMEM;
+	u64 end = addr + ALIGN_UP(len, PAGE_SIZE), covered;
+	long ret = 0;
 
 	if (addr & ~PAGE_MASK)
 		return -EINVAL;
@@ -277,13 +293,13 @@ long mm_protect(struct mm *mm, u64 addr, u64 len, u32 prot)
 	if (end <= addr || end > TASK_SIZE)
 		return -ENOMEM;
 	mutex_lock(&mm->lock);
-	if (areas_cover(mm->areas, addr, end)) {
-		ret = prepare_protect(mm, addr, end, prot & AREA_PROT);
-		if (!ret)
-			commit_protect(mm, addr, end, prot & AREA_PROT);
-	}
+	covered = end_of_cover(mm, addr, end);
+	if (covered > addr)
+		ret = prepare_protect(mm, addr, covered, prot & AREA_PROT);
+	if (!ret && covered > addr)
+		commit_protect(mm, addr, covered, prot & AREA_PROT);
 	mutex_unlock(&mm->lock);
-	return ret;
+	return ret ? ret : covered < end ? -ENOMEM : 0;
 }
 
 /* ---- mremap: the caller holds mm->lock, lengths are whole pages ---- */

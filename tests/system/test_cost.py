@@ -9,7 +9,7 @@ def cost(guest, share, mib):
     child, _ = guest.fork()
     guest.ok(f"{child}: touch {mib}", timeout=600)
     results = []
-    for _ in range(2):  # the first one may have to fill a cache
+    for _ in range(5):  # a timer's tick may come in between: the least is what the fork itself costs
         grandchild, text = guest.fork(f"{child}: fork")
         tables = int(re.search(r"tables: \d+ shared, (\d+) copied", text)[1])
         results.append((tables, int(re.search(r"do_fork took (\d+) cycles", text)[1])))
@@ -17,7 +17,7 @@ def cost(guest, share, mib):
         guest.ok(f"{child}: wait")
     guest.command(f"{child}: exit 0")
     guest.ok("wait")
-    return results[-1]
+    return min(results)
 
 
 def test_fork_of_a_gigabyte(boot):

@@ -36,7 +36,14 @@ def test_fork_bomb_of_a_user(boot):
 
 def test_fork_bomb_of_root_in_little_memory(boot):
     guest = boot(append="quiet", memory="64M")
-    guest.command("/tests/alone/bomb", timeout=300)
+    _, status = guest.command("/tests/alone/bomb", timeout=300)
+    if status:  # the one that counts was itself killed for want of memory: what it started is still there
+        bombs = [pid for pid, (_, _, name) in guest.tasks().items() if name == "bomb"]
+        for group in range(guest.selected() + 1, min(bombs, default=0) + 1):
+            guest.command(f"kill SIGKILL -{group}")
+        for _ in range(50):
+            if not any(name == "bomb" for _, _, name in guest.tasks().values()):
+                break
     guest.fork()
     assert guest.ok("/bin/busybox echo alive") == "alive\n"
 

@@ -1,6 +1,7 @@
 /*
- * For programs that say what they see. Each is run on Bident and on Linux, and what it prints must be the same: so
- * nothing that may differ between two correct runs is printed: no pid, address, time or order of two free processes.
+ * For programs that say what they see. Each is run on Bident and on Linux, and what it prints must
+ * be the same: so nothing that may differ between two correct runs is printed: no pid, address,
+ * time or order of two free processes.
  */
 #pragma once
 
@@ -52,13 +53,14 @@ __attribute__((unused)) static const char *error_name(int err)
 		const char *name;
 	} names[] = {
 #define NAME(x) {x, #x}
-		NAME(EPERM),   NAME(ENOENT),	NAME(ESRCH),	    NAME(EINTR),  NAME(EIO),	 NAME(ENXIO),
-		NAME(E2BIG),   NAME(ENOEXEC),	NAME(EBADF),	    NAME(ECHILD), NAME(EAGAIN),	 NAME(ENOMEM),
-		NAME(EACCES),  NAME(EFAULT),	NAME(EBUSY),	    NAME(EEXIST), NAME(EXDEV),	 NAME(ENODEV),
-		NAME(ENOTDIR), NAME(EISDIR),	NAME(EINVAL),	    NAME(ENFILE), NAME(EMFILE),	 NAME(ENOTTY),
-		NAME(EFBIG),   NAME(ENOSPC),	NAME(ESPIPE),	    NAME(EROFS),  NAME(EMLINK),	 NAME(EPIPE),
-		NAME(ERANGE),  NAME(EDEADLK),	NAME(ENAMETOOLONG), NAME(ENOSYS), NAME(ENOTEMPTY), NAME(ELOOP),
-		NAME(ETXTBSY), NAME(EOVERFLOW), NAME(EOPNOTSUPP),   NAME(ETIMEDOUT),
+		NAME(EPERM),  NAME(ENOENT),  NAME(ESRCH),        NAME(EINTR),      NAME(EIO),
+		NAME(ENXIO),  NAME(E2BIG),   NAME(ENOEXEC),      NAME(EBADF),      NAME(ECHILD),
+		NAME(EAGAIN), NAME(ENOMEM),  NAME(EACCES),       NAME(EFAULT),     NAME(EBUSY),
+		NAME(EEXIST), NAME(EXDEV),   NAME(ENODEV),       NAME(ENOTDIR),    NAME(EISDIR),
+		NAME(EINVAL), NAME(ENFILE),  NAME(EMFILE),       NAME(ENOTTY),     NAME(EFBIG),
+		NAME(ENOSPC), NAME(ESPIPE),  NAME(EROFS),        NAME(EMLINK),     NAME(EPIPE),
+		NAME(ERANGE), NAME(EDEADLK), NAME(ENAMETOOLONG), NAME(ENOSYS),     NAME(ENOTEMPTY),
+		NAME(ELOOP),  NAME(ETXTBSY), NAME(EOVERFLOW),    NAME(EOPNOTSUPP), NAME(ETIMEDOUT),
 #undef NAME
 	};
 
@@ -73,10 +75,11 @@ __attribute__((unused)) static const char *signal_name(int sig)
 {
 	static char number[16];
 	static const char *const names[] = {
-		"0",	   "SIGHUP",  "SIGINT",	 "SIGQUIT", "SIGILL",	 "SIGTRAP", "SIGABRT", "SIGBUS",
-		"SIGFPE",  "SIGKILL", "SIGUSR1", "SIGSEGV", "SIGUSR2",	 "SIGPIPE", "SIGALRM", "SIGTERM",
-		"SIGSTKFLT", "SIGCHLD", "SIGCONT", "SIGSTOP", "SIGTSTP", "SIGTTIN", "SIGTTOU", "SIGURG",
-		"SIGXCPU", "SIGXFSZ", "SIGVTALRM", "SIGPROF", "SIGWINCH", "SIGIO", "SIGPWR", "SIGSYS",
+		"0",        "SIGHUP",  "SIGINT",    "SIGQUIT", "SIGILL",  "SIGTRAP",   "SIGABRT",
+		"SIGBUS",   "SIGFPE",  "SIGKILL",   "SIGUSR1", "SIGSEGV", "SIGUSR2",   "SIGPIPE",
+		"SIGALRM",  "SIGTERM", "SIGSTKFLT", "SIGCHLD", "SIGCONT", "SIGSTOP",   "SIGTSTP",
+		"SIGTTIN",  "SIGTTOU", "SIGURG",    "SIGXCPU", "SIGXFSZ", "SIGVTALRM", "SIGPROF",
+		"SIGWINCH", "SIGIO",   "SIGPWR",    "SIGSYS",
 	};
 
 	if (sig >= 0 && sig < (int)(sizeof(names) / sizeof(names[0])))

@@ -12,10 +12,11 @@ static int pipe_fd[2];
 static volatile pid_t tid_word;
 
 /* The child starts on `stack_top` with nothing of the parent's frame: fn must not return. */
-static long clone_with_stack(unsigned long flags, int (*fn)(void *), void *arg, volatile pid_t *ptid,
-			     volatile pid_t *ctid, unsigned long tls)
+static long clone_with_stack(unsigned long flags, int (*fn)(void *), void *arg,
+			     volatile pid_t *ptid, volatile pid_t *ctid, unsigned long tls)
 {
-	return clone((int (*)(void *))fn, stack + STACK_SIZE, (int)flags, arg, ptid, (void *)tls, ctid);
+	return clone((int (*)(void *))fn, stack + STACK_SIZE, (int)flags, arg, ptid, (void *)tls,
+		     ctid);
 }
 
 static void finish(const char *what, long pid, int options)
@@ -41,9 +42,11 @@ static int set_word(void *arg)
 static void check_vm(void)
 {
 	word = 1;
-	finish("without CLONE_VM", clone_with_stack(SIGCHLD, set_word, (void *)2L, NULL, NULL, 0), 0);
+	finish("without CLONE_VM", clone_with_stack(SIGCHLD, set_word, (void *)2L, NULL, NULL, 0),
+	       0);
 	say("word is %d", word);
-	finish("CLONE_VM", clone_with_stack(CLONE_VM | SIGCHLD, set_word, (void *)2L, NULL, NULL, 0), 0);
+	finish("CLONE_VM",
+	       clone_with_stack(CLONE_VM | SIGCHLD, set_word, (void *)2L, NULL, NULL, 0), 0);
 	say("word is %d", word);
 }
 
@@ -67,7 +70,8 @@ static void check_files(void)
 
 	finish("without CLONE_FILES", clone_with_stack(SIGCHLD, open_one, NULL, NULL, NULL, 0), 0);
 	say("descriptors of ours: %d more", lowest_free() - before);
-	finish("CLONE_FILES", clone_with_stack(CLONE_FILES | SIGCHLD, open_one, NULL, NULL, NULL, 0), 0);
+	finish("CLONE_FILES",
+	       clone_with_stack(CLONE_FILES | SIGCHLD, open_one, NULL, NULL, NULL, 0), 0);
 	say("descriptors of ours: %d more", lowest_free() - before);
 	close(before);
 }
@@ -113,11 +117,14 @@ static void check_sighand(void)
 {
 	struct sigaction sa;
 
-	finish("CLONE_VM alone", clone_with_stack(CLONE_VM | SIGCHLD, ignore_term, NULL, NULL, NULL, 0), 0);
+	finish("CLONE_VM alone",
+	       clone_with_stack(CLONE_VM | SIGCHLD, ignore_term, NULL, NULL, NULL, 0), 0);
 	sigaction(SIGTERM, NULL, &sa);
 	say("SIGTERM %s", sa.sa_handler == SIG_IGN ? "ignored" : "not ignored");
 	finish("CLONE_SIGHAND",
-	       clone_with_stack(CLONE_VM | CLONE_SIGHAND | SIGCHLD, ignore_term, NULL, NULL, NULL, 0), 0);
+	       clone_with_stack(CLONE_VM | CLONE_SIGHAND | SIGCHLD, ignore_term, NULL, NULL, NULL,
+				0),
+	       0);
 	sigaction(SIGTERM, NULL, &sa);
 	say("SIGTERM %s", sa.sa_handler == SIG_IGN ? "ignored" : "not ignored");
 	signal(SIGTERM, SIG_DFL);
@@ -134,15 +141,18 @@ static void check_tids(void)
 	volatile pid_t parent_word = 0;
 	long pid;
 
-	pid = clone_with_stack(CLONE_PARENT_SETTID | SIGCHLD, set_word, NULL, &parent_word, NULL, 0);
+	pid = clone_with_stack(CLONE_PARENT_SETTID | SIGCHLD, set_word, NULL, &parent_word, NULL,
+			       0);
 	say("CLONE_PARENT_SETTID stored the pid: %s", parent_word == pid ? "yes" : "NO");
 	finish("child", pid, 0);
 	tid_word = 0;
-	pid = clone_with_stack(CLONE_CHILD_SETTID | SIGCHLD, check_own_tid, NULL, NULL, &tid_word, 0);
+	pid = clone_with_stack(CLONE_CHILD_SETTID | SIGCHLD, check_own_tid, NULL, NULL, &tid_word,
+			       0);
 	finish("CLONE_CHILD_SETTID", pid, 0);
 	say("our copy: %s", tid_word == 0 ? "untouched" : "CHANGED");
 	tid_word = 77;
-	pid = clone_with_stack(CLONE_VM | CLONE_CHILD_CLEARTID | SIGCHLD, set_word, NULL, NULL, &tid_word, 0);
+	pid = clone_with_stack(CLONE_VM | CLONE_CHILD_CLEARTID | SIGCHLD, set_word, NULL, NULL,
+			       &tid_word, 0);
 	finish("CLONE_CHILD_CLEARTID", pid, 0);
 	say("cleared at exit: %s", tid_word == 0 ? "yes" : "NO");
 	tid_word = 77;
@@ -163,8 +173,8 @@ static void check_parent(void)
 	pid_t pid = must_fork();
 
 	if (pid == 0) {
-		long sibling = clone_with_stack(CLONE_PARENT | SIGCHLD, report_parent, (void *)(long)getppid(),
-						NULL, NULL, 0);
+		long sibling = clone_with_stack(CLONE_PARENT | SIGCHLD, report_parent,
+						(void *)(long)getppid(), NULL, NULL, 0);
 		if (write(made.fd[1], &sibling, sizeof(sibling)) != sizeof(sibling))
 			_exit(1);
 		say_whether("its maker waits for it", waitpid(sibling, NULL, 0));
@@ -185,15 +195,18 @@ static void check_exit_signal(void)
 	sigaddset(&set, SIGUSR2);
 	sigaddset(&set, SIGCHLD);
 	sigprocmask(SIG_BLOCK, &set, NULL);
-	finish("SIGUSR2 as exit signal", clone_with_stack(SIGUSR2, set_word, NULL, NULL, NULL, 0), __WCLONE);
+	finish("SIGUSR2 as exit signal", clone_with_stack(SIGUSR2, set_word, NULL, NULL, NULL, 0),
+	       __WCLONE);
 	sigpending(&pending);
-	say("pending: SIGUSR2 %d, SIGCHLD %d", sigismember(&pending, SIGUSR2), sigismember(&pending, SIGCHLD));
+	say("pending: SIGUSR2 %d, SIGCHLD %d", sigismember(&pending, SIGUSR2),
+	    sigismember(&pending, SIGCHLD));
 }
 
 static void check_vfork_flag(void)
 {
 	word = 1;
-	long pid = clone_with_stack(CLONE_VM | CLONE_VFORK | SIGCHLD, set_word, (void *)9L, NULL, NULL, 0);
+	long pid = clone_with_stack(CLONE_VM | CLONE_VFORK | SIGCHLD, set_word, (void *)9L, NULL,
+				    NULL, 0);
 	say("CLONE_VFORK: when clone() is back, word is %d", word);
 	finish("vforked", pid, 0);
 }
@@ -222,8 +235,8 @@ static void check_thread(void)
 	main_pid = getpid();
 	main_tid = syscall(SYS_gettid);
 	tid_word = 1;
-	long tid = clone_with_stack(CLONE_VM | CLONE_FS | CLONE_FILES | CLONE_SIGHAND | CLONE_THREAD |
-					    CLONE_SYSVSEM | CLONE_CHILD_CLEARTID,
+	long tid = clone_with_stack(CLONE_VM | CLONE_FS | CLONE_FILES | CLONE_SIGHAND |
+					    CLONE_THREAD | CLONE_SYSVSEM | CLONE_CHILD_CLEARTID,
 				    thread_body, NULL, NULL, &tid_word, 0);
 	if (tid < 0) {
 		say("CLONE_THREAD: %s", error_name(errno));
@@ -308,7 +321,8 @@ static void check_clone3(void)
 	refused3("stack size without stack", &args, sizeof(args));
 	args = (struct clone_args){.exit_signal = SIGCHLD, .stack = (uintptr_t)stack};
 	refused3("stack without size", &args, sizeof(args));
-	args = (struct clone_args){.flags = CLONE_THREAD | CLONE_SIGHAND | CLONE_VM, .exit_signal = SIGCHLD};
+	args = (struct clone_args){.flags = CLONE_THREAD | CLONE_SIGHAND | CLONE_VM,
+				   .exit_signal = SIGCHLD};
 	refused3("exit signal of a thread", &args, sizeof(args));
 	args = (struct clone_args){.flags = CLONE_PARENT, .exit_signal = SIGCHLD};
 	refused3("exit signal with CLONE_PARENT", &args, sizeof(args));

@@ -70,7 +70,8 @@ static void generations(void)
 			for (unsigned long i = 0; i < PAGES; i += 7)
 				memory[i * PAGE + 8] = 1; /* written while the child lives */
 			waitpid(pid, &status, 0);
-			bool ok = WIFEXITED(status) && WEXITSTATUS(status) == 0 && sum() == expected;
+			bool ok =
+				WIFEXITED(status) && WEXITSTATUS(status) == 0 && sum() == expected;
 			if (depth == 0) {
 				say("eight generations: %s", ok ? "each saw its own" : "MIXED UP");
 				return;
@@ -128,7 +129,8 @@ static void siblings(void)
 
 static void untouched_pages_stay_zero(void)
 {
-	unsigned char *fresh = mmap(NULL, 64 * PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	unsigned char *fresh =
+		mmap(NULL, 64 * PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	long s = fresh[0]; /* the zero page, shared */
 	pid_t pid = must_fork();
 
@@ -145,7 +147,8 @@ static void untouched_pages_stay_zero(void)
 
 int main(void)
 {
-	memory = mmap(NULL, PAGES * PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	memory = mmap(NULL, PAGES * PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1,
+		      0);
 	fill(3);
 	child_writes();
 	parent_writes();

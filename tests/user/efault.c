@@ -13,11 +13,13 @@ static long bad; /* the pointer tried */
 static int fd, pipe_fd[2];
 static pid_t zombie;
 
-#define CALL(name, ...) \
-	do { \
-		errno = 0; \
-		long result = syscall(SYS_##name, __VA_ARGS__); \
-		say(#name "(" #__VA_ARGS__ "): %s", result == -1 ? error_name(errno) : result == 0 ? "0" : "more"); \
+#define CALL(name, ...)                                                               \
+	do {                                                                          \
+		errno = 0;                                                            \
+		long result = syscall(SYS_##name, __VA_ARGS__);                       \
+		say(#name "(" #__VA_ARGS__ "): %s", result == -1  ? error_name(errno) \
+						    : result == 0 ? "0"               \
+								  : "more");          \
 	} while (0)
 
 static void path_calls(void)
@@ -134,7 +136,8 @@ static void across_the_edge(void)
 
 int main(void)
 {
-	static const long pointers[] = {16, 0x00007ffffffff000L, (long)0xffff888000000000UL, 0x1234567812345678L};
+	static const long pointers[] = {16, 0x00007ffffffff000L, (long)0xffff888000000000UL,
+					0x1234567812345678L};
 
 	fd = open("/bin/busybox", O_RDONLY);
 	if (pipe(pipe_fd) != 0)

@@ -26,7 +26,8 @@ static void show_auxv(void)
 	TRUTH(getauxval(AT_ENTRY) != 0);
 	TRUTH(getauxval(AT_RANDOM) != 0);
 	TRUTH(getauxval(AT_BASE) == 0);
-	say("AT_SECURE %lu, uid %lu, euid %lu", getauxval(AT_SECURE), getauxval(AT_UID), getauxval(AT_EUID));
+	say("AT_SECURE %lu, uid %lu, euid %lu", getauxval(AT_SECURE), getauxval(AT_UID),
+	    getauxval(AT_EUID));
 	say("AT_EXECFN '%s'", (char *)getauxval(AT_EXECFN));
 }
 

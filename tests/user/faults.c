@@ -74,11 +74,13 @@ static void software_interrupt(void)
 }
 static void divide(void)
 {
-	__asm__ volatile("xor %%edx, %%edx; mov $1, %%eax; xor %%ecx, %%ecx; div %%ecx" ::: "rax", "rcx", "rdx");
+	__asm__ volatile("xor %%edx, %%edx; mov $1, %%eax; xor %%ecx, %%ecx; div %%ecx" ::
+				 : "rax", "rcx", "rdx");
 }
 static void divide_overflow(void)
 {
-	__asm__ volatile("mov $-1, %%edx; mov $1, %%eax; mov $1, %%ecx; div %%ecx" ::: "rax", "rcx", "rdx");
+	__asm__ volatile("mov $-1, %%edx; mov $1, %%eax; mov $1, %%ecx; div %%ecx" ::
+				 : "rax", "rcx", "rdx");
 }
 static void halt(void)
 {

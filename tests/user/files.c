@@ -358,8 +358,8 @@ static void check_modes(void)
 	RESULT(fchmod(fd, 0755));
 	RESULT(chmod("mode", 04711));
 	stat("mode", &st);
-	say("mode %o, regular %d, size %ld, uid %d", (unsigned int)(st.st_mode & 07777), S_ISREG(st.st_mode),
-	    (long)st.st_size, (int)st.st_uid);
+	say("mode %o, regular %d, size %ld, uid %d", (unsigned int)(st.st_mode & 07777),
+	    S_ISREG(st.st_mode), (long)st.st_size, (int)st.st_uid);
 	close(fd);
 	RESULT(chmod("absent", 0));
 	RESULT(access("mode", F_OK));
@@ -467,7 +467,8 @@ static void check_times(void)
 	times[1].tv_nsec = UTIME_NOW;
 	RESULT(utimensat(AT_FDCWD, "a", times, 0));
 	stat("a", &st);
-	say("atime %ld, mtime is now: %s", (long)st.st_atim.tv_sec, st.st_mtim.tv_sec > 2000 ? "yes" : "NO");
+	say("atime %ld, mtime is now: %s", (long)st.st_atim.tv_sec,
+	    st.st_mtim.tv_sec > 2000 ? "yes" : "NO");
 	RESULT(utimensat(AT_FDCWD, "absent", NULL, 0));
 }
 

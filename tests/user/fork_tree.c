@@ -45,7 +45,9 @@ static void check_identity(void)
 
 static void check_many_at_once(void)
 {
-	enum { N = 64 };
+	enum {
+		N = 64
+	};
 	pid_t pids[N];
 	int sum = 0;
 

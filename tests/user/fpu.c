@@ -1,4 +1,5 @@
-/* Floating point and vector registers belong to each process, also across fork, exec and switches. */
+/* Floating point and vector registers belong to each process, also across fork, exec and switches.
+ */
 #include "check.h"
 
 static void load(unsigned long seed)
@@ -6,9 +7,11 @@ static void load(unsigned long seed)
 	unsigned long v[2] = {seed, ~seed};
 	double d = seed;
 
-	__asm__ volatile("movups %0, %%xmm3\n\tmovups %0, %%xmm7\n\tmovups %0, %%xmm15\n\tfninit\n\tfldl %1" ::"m"(v),
-			 "m"(d)
-			 : "xmm3", "xmm7", "xmm15", "st");
+	__asm__ volatile(
+		"movups %0, %%xmm3\n\tmovups %0, %%xmm7\n\tmovups %0, %%xmm15\n\tfninit\n\tfldl %1" ::
+			"m"(v),
+		"m"(d)
+		: "xmm3", "xmm7", "xmm15", "st");
 }
 
 /* Nothing may come between load() and this but system calls, which keep them all. */
@@ -19,8 +22,8 @@ static bool same(unsigned long seed)
 
 	__asm__ volatile("movups %%xmm3, %0\n\tmovups %%xmm7, %1\n\tmovups %%xmm15, %2\n\tfstpl %3"
 			 : "=m"(a), "=m"(b), "=m"(c), "=m"(d));
-	return a[0] == seed && a[1] == ~seed && b[0] == seed && b[1] == ~seed && c[0] == seed && c[1] == ~seed &&
-	       d == (double)seed;
+	return a[0] == seed && a[1] == ~seed && b[0] == seed && b[1] == ~seed && c[0] == seed &&
+	       c[1] == ~seed && d == (double)seed;
 }
 
 static long raw(long nr)

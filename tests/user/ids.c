@@ -7,7 +7,8 @@ static void check_root(void)
 {
 	gid_t groups[8];
 
-	say("uid %d euid %d gid %d egid %d", (int)getuid(), (int)geteuid(), (int)getgid(), (int)getegid());
+	say("uid %d euid %d gid %d egid %d", (int)getuid(), (int)geteuid(), (int)getgid(),
+	    (int)getegid());
 	RESULT(syscall(SYS_setuid, -1));
 	RESULT(syscall(SYS_setgid, -1));
 	RESULT(syscall(SYS_getgroups, -1, groups));
@@ -17,7 +18,8 @@ static void become_user(void)
 {
 	RESULT(setgid(1000));
 	RESULT(setuid(1000));
-	say("uid %d euid %d gid %d egid %d", (int)getuid(), (int)geteuid(), (int)getgid(), (int)getegid());
+	say("uid %d euid %d gid %d egid %d", (int)getuid(), (int)geteuid(), (int)getgid(),
+	    (int)getegid());
 	RESULT(setuid(0));
 	RESULT(setgid(0));
 	RESULT(setuid(1000));
@@ -113,7 +115,8 @@ static void check_nproc(void)
 	pid_t pid[10];
 	int n = 0;
 
-	if (syscall(SYS_setrlimit, RLIMIT_NPROC, &limit) != 0 || setgid(54321) != 0 || setuid(54321) != 0)
+	if (syscall(SYS_setrlimit, RLIMIT_NPROC, &limit) != 0 || setgid(54321) != 0 ||
+	    setuid(54321) != 0)
 		_exit(1);
 	struct gate wait = gate_make();
 	while (n < 10) {

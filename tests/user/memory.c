@@ -69,9 +69,10 @@ static void check_mmap_errors(void)
 	WHETHER(mmap((void *)1, PAGE, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0));
 	WHETHER(mmap(NULL, 1UL << 47, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0));
 	WHETHER(mmap(NULL, ~0UL, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0));
-	WHETHER(mmap((void *)(1UL << 47), PAGE, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0));
-	WHETHER(mmap((void *)0xffff800000000000UL, PAGE, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1,
-		     0));
+	WHETHER(mmap((void *)(1UL << 47), PAGE, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED,
+		     -1, 0));
+	WHETHER(mmap((void *)0xffff800000000000UL, PAGE, PROT_READ,
+		     MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0));
 	int fd = open("/bin/busybox", O_RDONLY);
 	WHETHER(mmap(NULL, PAGE, PROT_READ, MAP_PRIVATE, fd, 1));
 	close(fd);
@@ -88,7 +89,8 @@ static void check_fixed(void)
 	char *p = map(3, PROT_READ | PROT_WRITE, MAP_PRIVATE);
 
 	memset(p, 'o', 3 * PAGE);
-	char *q = mmap(p + PAGE, PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0);
+	char *q = mmap(p + PAGE, PAGE, PROT_READ | PROT_WRITE,
+		       MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0);
 	TRUTH(q == p + PAGE);
 	say("%c %d %c", p[0], p[PAGE], p[2 * PAGE]);
 	q = mmap(p, PAGE, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1, 0);
@@ -155,7 +157,8 @@ static void check_mremap(void)
 	char *q = mremap(p, 4 * PAGE, 2 * PAGE, 0);
 	TRUTH(q == p);
 	probe("cut off", p + 2 * PAGE);
-	char *wall = mmap(p + 2 * PAGE, PAGE, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0);
+	char *wall =
+		mmap(p + 2 * PAGE, PAGE, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0);
 	TRUTH(wall == p + 2 * PAGE);
 	q = mremap(p, 2 * PAGE, 64 * PAGE, 0);
 	say("no room: %s", q == MAP_FAILED ? error_name(errno) : "it grew");
@@ -219,7 +222,8 @@ static void check_file_mapping(void)
 	int fd = open("/tmp/mapped", O_RDWR | O_CREAT | O_TRUNC, 0644);
 	char text[16] = "";
 
-	if (ftruncate(fd, 3 * PAGE) != 0 || pwrite(fd, "first", 5, 0) != 5 || pwrite(fd, "third", 5, 2 * PAGE) != 5)
+	if (ftruncate(fd, 3 * PAGE) != 0 || pwrite(fd, "first", 5, 0) != 5 ||
+	    pwrite(fd, "third", 5, 2 * PAGE) != 5)
 		say("writing: %s", error_name(errno));
 	char *p = mmap(NULL, 2 * PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE, fd, 0);
 	say("%.5s", p);
@@ -250,7 +254,9 @@ static void check_file_mapping(void)
 static void check_many_areas(void)
 {
 	/* 200 single pages with holes in between, unmapped in another order. */
-	enum { N = 200 };
+	enum {
+		N = 200
+	};
 	char *base = map(2 * N, PROT_READ | PROT_WRITE, MAP_PRIVATE);
 	int wrong = 0;
 

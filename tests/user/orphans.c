@@ -9,7 +9,8 @@ int main(void)
 	if (parent == 0) {
 		if (must_fork() == 0) {
 			close(born.fd[1]);
-			/* End of file comes when the middle process is gone and its parent has waited for it. */
+			/* End of file comes when the middle process is gone and its parent has
+			 * waited for it. */
 			char c;
 			while (read(born.fd[0], &c, 1) == 1)
 				;

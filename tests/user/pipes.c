@@ -129,7 +129,11 @@ static void check_big(void)
 /* Writes of up to PIPE_BUF bytes are not mixed with others'. */
 static void check_atomic(void)
 {
-	enum { WRITERS = 4, ROUNDS = 50, SIZE = 512 };
+	enum {
+		WRITERS = 4,
+		ROUNDS = 50,
+		SIZE = 512
+	};
 	int fd[2];
 	pid_t pid[WRITERS];
 	char block[SIZE];
@@ -173,9 +177,9 @@ static void say_poll(const char *what, int fd, short events)
 	struct pollfd p = {.fd = fd, .events = events};
 	int n = poll(&p, 1, 0);
 
-	say("%s: poll %d%s%s%s%s%s", what, n, p.revents & POLLIN ? " IN" : "", p.revents & POLLOUT ? " OUT" : "",
-	    p.revents & POLLHUP ? " HUP" : "", p.revents & POLLERR ? " ERR" : "",
-	    p.revents & POLLNVAL ? " NVAL" : "");
+	say("%s: poll %d%s%s%s%s%s", what, n, p.revents & POLLIN ? " IN" : "",
+	    p.revents & POLLOUT ? " OUT" : "", p.revents & POLLHUP ? " HUP" : "",
+	    p.revents & POLLERR ? " ERR" : "", p.revents & POLLNVAL ? " NVAL" : "");
 }
 
 static void check_poll(void)

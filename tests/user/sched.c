@@ -80,7 +80,8 @@ static void as_user(void)
 /* Two that compute and one that sleeps: everybody gets a turn, and all end. */
 static void check_sharing(void)
 {
-	volatile long *counter = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	volatile long *counter =
+		mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	pid_t pid[2];
 
 	for (int i = 0; i < 2; i++) {

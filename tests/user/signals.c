@@ -14,8 +14,8 @@ static void raise_it(void)
 static void check_default_actions(void)
 {
 	for (number = 1; number <= 64; number++) {
-		if (number == SIGSTOP || number == SIGTSTP || number == SIGTTIN || number == SIGTTOU ||
-		    number == 32 || number == 33)
+		if (number == SIGSTOP || number == SIGTSTP || number == SIGTTIN ||
+		    number == SIGTTOU || number == 32 || number == 33)
 			continue; /* these stop; those are the C library's own */
 		in_child(signal_name(number), raise_it);
 	}
@@ -35,7 +35,8 @@ static void ignore_it(void)
 
 static void check_ignoring(void)
 {
-	static const int list[] = {SIGTERM, SIGINT, SIGSEGV, SIGTSTP, SIGCHLD, SIGKILL, SIGSTOP, 0, 65, 40};
+	static const int list[] = {SIGTERM, SIGINT,  SIGSEGV, SIGTSTP, SIGCHLD,
+				   SIGKILL, SIGSTOP, 0,       65,      40};
 
 	for (size_t i = 0; i < sizeof(list) / sizeof(list[0]); i++) {
 		number = list[i];

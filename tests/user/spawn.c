@@ -13,7 +13,8 @@ static void check_spawn(void)
 
 	say("posix_spawn: %d", posix_spawn(&pid, "/bin/busybox", NULL, NULL, argv, environ));
 	reap("sh", pid);
-	say("posix_spawn of nothing: %s", error_name(posix_spawn(&pid, "/no/such", NULL, NULL, bad, environ)));
+	say("posix_spawn of nothing: %s",
+	    error_name(posix_spawn(&pid, "/no/such", NULL, NULL, bad, environ)));
 	say_whether("and nothing to wait for", waitpid(-1, NULL, WNOHANG));
 }
 
@@ -34,7 +35,8 @@ static void check_actions(void)
 	posix_spawnattr_init(&attributes);
 	posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETPGROUP);
 	posix_spawnattr_setpgroup(&attributes, 0);
-	say("posix_spawn: %d", posix_spawn(&pid, "/bin/busybox", &actions, &attributes, argv, environ));
+	say("posix_spawn: %d",
+	    posix_spawn(&pid, "/bin/busybox", &actions, &attributes, argv, environ));
 	TRUTH(getpgid(pid) == pid);
 	close(fd[1]);
 	if (read(fd[0], buf, sizeof(buf) - 1) > 0)

@@ -74,7 +74,8 @@ static void check_sleep_goes_on(void)
 		gate_open(&ready);
 		int result = nanosleep(&pause_time, NULL);
 		clock_gettime(CLOCK_MONOTONIC, &after);
-		long ms = (after.tv_sec - before.tv_sec) * 1000 + (after.tv_nsec - before.tv_nsec) / 1000000;
+		long ms = (after.tv_sec - before.tv_sec) * 1000 +
+			  (after.tv_nsec - before.tv_nsec) / 1000000;
 		say("nanosleep: %d, long enough: %s", result, ms >= 299 ? "yes" : "NO");
 		_exit(0);
 	}

@@ -8,7 +8,8 @@ static void check_not_a_terminal(void)
 {
 	struct termios t;
 	struct winsize w;
-	int fd[2], null = open("/dev/null", O_RDWR), file = open("/tmp/term", O_RDWR | O_CREAT, 0600);
+	int fd[2], null = open("/dev/null", O_RDWR),
+		   file = open("/tmp/term", O_RDWR | O_CREAT, 0600);
 
 	if (pipe(fd) != 0)
 		return;
@@ -31,7 +32,8 @@ static void check_terminal(void)
 	RESULT(tcgetattr(0, &t));
 	say("ICANON %d, ECHO %d, ISIG %d, OPOST %d", !!(t.c_lflag & ICANON), !!(t.c_lflag & ECHO),
 	    !!(t.c_lflag & ISIG), !!(t.c_oflag & OPOST));
-	say("VINTR %d, VSUSP %d, VEOF %d, VERASE %d", t.c_cc[VINTR], t.c_cc[VSUSP], t.c_cc[VEOF], t.c_cc[VERASE]);
+	say("VINTR %d, VSUSP %d, VEOF %d, VERASE %d", t.c_cc[VINTR], t.c_cc[VSUSP], t.c_cc[VEOF],
+	    t.c_cc[VERASE]);
 	changed = t;
 	changed.c_lflag &= ~(ICANON | ECHO);
 	changed.c_cc[VMIN] = 0;

@@ -1,4 +1,5 @@
-/* Clocks and sleeping: how long something takes is never printed, only whether it was long enough. */
+/* Clocks and sleeping: how long something takes is never printed, only whether it was long enough.
+ */
 #include "check.h"
 
 #include <sys/time.h>
@@ -16,16 +17,20 @@ static long long now(clockid_t clock)
 static void check_clocks(void)
 {
 	struct timespec ts;
-	static const clockid_t clocks[] = {CLOCK_REALTIME, CLOCK_MONOTONIC, CLOCK_PROCESS_CPUTIME_ID,
-					   CLOCK_THREAD_CPUTIME_ID, CLOCK_MONOTONIC_RAW, CLOCK_REALTIME_COARSE,
-					   CLOCK_MONOTONIC_COARSE, CLOCK_BOOTTIME};
+	static const clockid_t clocks[] = {CLOCK_REALTIME,           CLOCK_MONOTONIC,
+					   CLOCK_PROCESS_CPUTIME_ID, CLOCK_THREAD_CPUTIME_ID,
+					   CLOCK_MONOTONIC_RAW,      CLOCK_REALTIME_COARSE,
+					   CLOCK_MONOTONIC_COARSE,   CLOCK_BOOTTIME};
 
 	for (size_t i = 0; i < sizeof(clocks) / sizeof(clocks[0]); i++) {
 		long long before = now(clocks[i]);
 		for (volatile int k = 0; k < 100000; k++)
 			;
 		long long after = now(clocks[i]);
-		say("clock %d: %s", (int)clocks[i], before < 0 ? error_name(errno) : after >= before ? "goes on" : "GOES BACK");
+		say("clock %d: %s", (int)clocks[i],
+		    before < 0        ? error_name(errno)
+		    : after >= before ? "goes on"
+				      : "GOES BACK");
 	}
 	RESULT(syscall(SYS_clock_gettime, 77, &ts));
 	RESULT(syscall(SYS_clock_getres, CLOCK_MONOTONIC, NULL));
@@ -64,7 +69,8 @@ static void check_sleeps(void)
 	ts.tv_nsec = until % 1000000000;
 	RESULT(syscall(SYS_clock_nanosleep, CLOCK_MONOTONIC, TIMER_ABSTIME, &ts, NULL));
 	TRUTH(now(CLOCK_MONOTONIC) >= until);
-	RESULT(syscall(SYS_clock_nanosleep, CLOCK_MONOTONIC, TIMER_ABSTIME, &ts, NULL)); /* past already */
+	RESULT(syscall(SYS_clock_nanosleep, CLOCK_MONOTONIC, TIMER_ABSTIME, &ts,
+		       NULL)); /* past already */
 	RESULT(syscall(SYS_clock_nanosleep, 77, 0, &ts, NULL));
 }
 

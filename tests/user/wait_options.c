@@ -32,8 +32,9 @@ static void say_waitid(const char *what, idtype_t type, id_t id, int options, pi
 		say("%s: nothing yet, signo %d", what, info.si_signo);
 		return;
 	}
-	say("%s: %s %s status %d, uid %d, the pid %s", what, signal_name(info.si_signo), code_name(info.si_code),
-	    info.si_status, (int)info.si_uid, info.si_pid == expected ? "expected" : "UNEXPECTED");
+	say("%s: %s %s status %d, uid %d, the pid %s", what, signal_name(info.si_signo),
+	    code_name(info.si_code), info.si_status, (int)info.si_uid,
+	    info.si_pid == expected ? "expected" : "UNEXPECTED");
 }
 
 static pid_t sleeper(void)
@@ -160,7 +161,8 @@ static void check_clone_children(void)
 	pid = exits(23);
 	say_whether("__WCLONE of an ordinary child", waitpid(pid, NULL, __WCLONE));
 	got = waitpid(pid, &status, __WALL);
-	say("__WALL of an ordinary child: %s, exited %d", got == pid ? "found" : "NOT found", WEXITSTATUS(status));
+	say("__WALL of an ordinary child: %s, exited %d", got == pid ? "found" : "NOT found",
+	    WEXITSTATUS(status));
 }
 
 static void check_errors(void)
