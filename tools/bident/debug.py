@@ -1,0 +1,74 @@
+"""tools/debug: QEMU stopped at start_kernel with gdb attached, its helpers loaded."""
+
+import argparse
+import signal
+import subprocess
+import sys
+
+from bident import ROOT, Failure, machine
+from bident.run import Parser, options_of
+
+EPILOG = """\
+The shell's console is on a window of its own with --gui, and otherwise in the file that is named at the
+start; `continue` lets the kernel run. Helpers: bident-ps (all tasks), bident-pt PID (its page tables),
+bident-current (the task that runs). Leaving gdb ends the machine.
+"""
+
+
+def parse_arguments():
+    parser = Parser(prog="tools/debug", description="Boots Bident in QEMU under gdb.", epilog=EPILOG,
+                    formatter_class=argparse.RawDescriptionHelpFormatter, allow_abbrev=False)
+    parser.add_argument("--uefi", action="store_true", help="start with UEFI firmware (OVMF)")
+    parser.add_argument("--smp", type=int, default=1, metavar="N", help="number of CPUs (1)")
+    parser.add_argument("--mem", default="256M", metavar="M", help="memory (256M)")
+    parser.add_argument("--cpu", default="max", metavar="MODEL", help="QEMU's CPU model (max)")
+    parser.add_argument("--machine", default="q35", metavar="TYPE", help="QEMU's machine type (q35)")
+    parser.add_argument("--append", action="append", default=[], metavar="WORDS", help="kernel command line")
+    parser.add_argument("--gui", action="store_true", help="show the machine's screen, and type on its keyboard")
+    parser.add_argument("--debug-checks", action="store_true", help="the build with -Ddebug_checks=true")
+    parser.add_argument("--gdb-command", action="append", default=[], metavar="COMMAND",
+                        help="for gdb, at start_kernel (repeatable); with it gdb ends when they are done")
+    parser.set_defaults(add=[], icount=False, no_serial=False, no_initrd=False, compiler="gcc")
+    return parser.parse_args()
+
+
+def main():
+    arguments = parse_arguments()
+    if arguments.gui:
+        machine.check_display()
+    with machine.Medium(options_of(arguments)) as medium:
+        log = medium.path / "console.log"
+        gdb_socket = medium.path / "gdb"
+        command = medium.qemu_command(extra=[
+            "-S", "-chardev", f"socket,path={gdb_socket},server=on,wait=off,id=gdb", "-gdb", "chardev:gdb"])
+        command[command.index("stdio,id=terminal,mux=off,signal=off")] = f"file,id=terminal,path={log}"
+        # gdb interrupts the machine with ^C; the machine itself must not get it.
+        process = subprocess.Popen(command, stdin=subprocess.DEVNULL, start_new_session=True)
+        try:
+            print(f"tools/debug: the serial console goes to {log}", file=sys.stderr)
+            return run_gdb(arguments, medium, gdb_socket)
+        finally:
+            process.kill()
+            process.wait()
+
+
+def run_gdb(arguments, medium, gdb_socket):
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    command = ["/usr/bin/gdb", "-q", "-nx", str(medium.kernel), "-ex", "set confirm off",
+               "-ex", "set pagination off" if arguments.gdb_command else "set pagination on",
+               "-ex", "set architecture i386:x86-64",
+               "-x", str(ROOT / "tools" / "gdb" / "bident.py"), "-ex", f"bident-connect {gdb_socket}",
+               "-ex", "thbreak start_kernel", "-ex", "continue"]
+    for line in arguments.gdb_command:
+        command += ["-ex", line]
+    if arguments.gdb_command:
+        command += ["-batch"]
+    return subprocess.run(command).returncode
+
+
+if __name__ == "__main__":
+    try:
+        sys.exit(main())
+    except Failure as failure:
+        print(f"tools/debug: {failure}", file=sys.stderr)
+        sys.exit(failure.status)
