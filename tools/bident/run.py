@@ -12,8 +12,8 @@ from bident import Failure, console, initramfs, machine, qmp, screen, userprogs
 
 EPILOG = """\
 Without --cmd the shell is on this terminal: `poweroff` ends it, Ctrl-] x kills the machine.
-With --cmd each line is typed at the prompt and what comes back is printed; then the machine
-is switched off, and the exit status is that of the last command.
+With --cmd, or with lines coming in by a pipe, each line is typed at the prompt and what comes
+back is printed; then the machine is switched off, and the exit status is that of the last command.
 
 exit status: the last command's, or N of `poweroff N`; 2 wrong usage, 123 the machine died
 (QEMU ended, or it reset itself), 124 a command took longer than --timeout, 125 the kernel panicked.
@@ -101,7 +101,7 @@ def show(text):
 
 def run_lines(medium, lines, timeout, screenshot):
     with console.Console(medium) as guest:
-        status = 0
+        status, typed = 0, []
         try:
             try:
                 guest.wait_prompt(timeout)
@@ -111,6 +111,7 @@ def run_lines(medium, lines, timeout, screenshot):
                 return machine.EXIT_TIMEOUT
             for line in lines:
                 show(f"bident> {line}\n")
+                typed.append(line)
                 try:
                     output, status = guest.command(line, timeout)
                 except TimeoutError as late:
@@ -124,7 +125,7 @@ def run_lines(medium, lines, timeout, screenshot):
             return status if ended.status in (0, None) else ended.status
         except console.Ended as ended:
             show(end_line(ended.output.lstrip("\n")))
-            return how_it_ended(ended, lines)
+            return how_it_ended(ended, typed)
         except TimeoutError:
             note("poweroff does not end the machine")
             return machine.EXIT_TIMEOUT
@@ -249,8 +250,10 @@ def main():
         machine.check_display()
     timeout = arguments.timeout or 120
     with machine.Medium(options_of(arguments), make_tree(arguments)) as medium:
-        if not arguments.cmd:
+        if not arguments.cmd and (arguments.gui or sys.stdin.isatty()):
             return run_interactive(medium, arguments.timeout)
+        if not arguments.cmd:
+            return run_lines(medium, (line.rstrip("\n") for line in sys.stdin), timeout, None)
         if arguments.no_serial:
             return run_blind(medium, arguments.cmd, timeout, arguments.screenshot)
         return run_lines(medium, arguments.cmd, timeout, arguments.screenshot)
