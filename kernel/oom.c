@@ -7,18 +7,30 @@
 #include "mm/slab.h"
 #include "mm/vmalloc.h"
 
-/* How much its death would free. Its areas are an upper bound that costs no walk of its tables.
- * Caller holds tasklist_lock, which keeps a task that has not exited in the tree, and p->mm with it
- * (exit_mm()). */
-static u64 badness(const struct task *p)
+/* The memory of a process: its first thread may have exited before the others. Caller holds
+ * tasklist_lock, under which alone p->mm changes. */
+static struct mm *mm_of_process(const struct task *leader)
 {
-	const struct mm *mm = READ_ONCE(p->mm);
+	struct task *t;
 
-	return mm && !(p->flags & PF_KTHREAD) ? mm->nr_mapped + 1 : 0;
+	if (leader->flags & PF_KTHREAD)
+		return NULL;
+	list_for_each_entry (t, &leader->signal->threads, thread_node)
+		if (t->mm)
+			return t->mm;
+	return NULL;
 }
 
-/* The leader with the most memory, with a reference. `dying`: somebody was killed already and has
- * not gone yet. */
+/* How much its death would free: its areas are an upper bound that costs no walk of its tables. */
+static u64 badness(const struct task *leader)
+{
+	const struct mm *mm = mm_of_process(leader);
+
+	return mm ? mm->nr_mapped + 1 : 0;
+}
+
+/* The process with the most memory, by its leader, with a reference. `dying`: one was killed
+ * already and has not let go yet. */
 static struct task *choose_victim(bool *dying)
 {
 	struct task *p, *victim = NULL;
@@ -27,11 +39,10 @@ static struct task *choose_victim(bool *dying)
 	*dying = false;
 	spin_lock(&tasklist_lock);
 	list_for_each_entry (p, &all_tasks, all) {
-		u64 points;
+		u64 points = badness(p);
 
-		if (p->oom_victim && p->mm)
+		if (p->oom_victim && points)
 			*dying = true;
-		points = p->exit_state ? 0 : badness(p);
 		if (points > most) {
 			most = points;
 			victim = p;
@@ -57,9 +68,17 @@ static void kill_victim(struct task *victim)
 	trace_oom_kill(victim);
 }
 
+/* Kernel threads, and tasks that are on their way out: what they need they soon give back. */
+bool may_use_reserve(void)
+{
+	const struct task *p = current;
+
+	return (p->flags & (PF_KTHREAD | PF_EXITING)) || fatal_signal_pending(p);
+}
+
 /* With this many pages free a failed allocation was bad luck, or an injected fault: trying again
  * will do. */
-#define ENOUGH_PAGES 64
+#define ENOUGH_PAGES (PAGE_RESERVE + 32)
 
 void out_of_memory(void)
 {

@@ -23,8 +23,6 @@ enum task_flags {
 	PF_KTHREAD = 1 << 0,
 	PF_EXITING = 1 << 1,
 	PF_FORKNOEXEC = 1 << 2,
-	PF_SIGNALED = 1 << 3, /* killed by a signal */
-	PF_SUPERPRIV = 1 << 4,
 	PF_IDLE = 1 << 5,
 };
 
@@ -119,8 +117,7 @@ struct kernel_clone_args {
 	u64 tls;
 	int (*fn)(void *); /* a kernel thread's function; NULL: return to user mode */
 	void *fn_arg;
-	const char *name;     /* its name; NULL: the parent's */
-	struct pt_regs *regs; /* user registers to start from; NULL: current's own */
+	const char *name; /* its name; NULL: the parent's */
 	bool stopped; /* CLONE_STOPPED: start it stopped (the shell; the system call refuses it) */
 };
 
@@ -158,6 +155,8 @@ void put_task(struct task *p);
 void fork_init(void);
 pid_t do_fork(struct kernel_clone_args *args);
 pid_t kernel_thread(int (*fn)(void *), void *arg, const char *name);
+void exit_files(struct task *p); /* let go of them: exit, and the undo of fork's copies */
+void exit_fs(struct task *p);
 void mm_release(struct task *p); /* exec, exit: vfork completion and clear_child_tid */
 
 /* ---- exit.c ---- */

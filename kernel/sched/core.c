@@ -131,6 +131,15 @@ static struct rq *task_rq_lock(struct task *p, u64 *flags)
 	}
 }
 
+void set_special_state(u32 state)
+{
+	u64 flags;
+	struct rq *rq = task_rq_lock(current, &flags);
+
+	current->state = state;
+	spin_unlock_irqrestore(&rq->lock, flags);
+}
+
 bool try_to_wake_up(struct task *p, u32 mask)
 {
 	u64 flags;
@@ -230,8 +239,14 @@ void sched_fork(struct task *p)
 void wake_up_new_task(struct task *p, u64 clone_flags)
 {
 	u64 flags;
-	struct rq *rq = task_rq_lock(p, &flags);
 	struct task *parent = current;
+	struct rq *rq;
+
+	/* Making it took time, and we may have moved to another CPU since sched_fork(). */
+	preempt_disable();
+	p->cpu = this_cpu()->id;
+	rq = task_rq_lock(p, &flags);
+	preempt_enable_no_resched();
 
 	if (!(clone_flags & CLONE_VM) && sched_child_first && rq == this_cpu()->rq &&
 	    parent->array && !rt_task(p)) {
@@ -259,7 +274,7 @@ void wake_up_new_task(struct task *p, u64 clone_flags)
 
 void sched_exit(struct task *p)
 {
-	struct task *parent = p->parent;
+	struct task *parent = p->group_leader == p ? p->parent : p->group_leader;
 	u64 flags;
 	struct rq *rq;
 

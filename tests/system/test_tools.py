@@ -1,6 +1,7 @@
 """The tools themselves: what a person types must work, and say clearly when it cannot."""
 
 import re
+import shlex
 import subprocess
 
 import pexpect
@@ -12,6 +13,14 @@ from bident import ROOT, initramfs, machine, qmp, screen, tap
 def tool(name, *arguments, timeout=300, **keywords):
     return subprocess.run([str(ROOT / "tools" / name), *arguments], capture_output=True, text=True, timeout=timeout,
                           stdin=subprocess.DEVNULL, **keywords)
+
+
+def test_readme_shows_what_happens():
+    """The transcript at the beginning of README.md: the same words, whatever the numbers."""
+    block = re.search(r"^```\n\$ (tools/run .*)\n(.*?)^```", (ROOT / "README.md").read_text(), re.M | re.S)
+    result = tool("run", *shlex.split(block[1])[1:])
+    assert result.returncode == 0, result.stderr
+    assert re.sub(r"\d+", "N", result.stdout) == re.sub(r"\d+", "N", block[2])
 
 
 def test_setup_is_quiet_when_nothing_is_missing():

@@ -165,17 +165,17 @@ def run_blind(medium, lines, timeout, screenshot):
     process = subprocess.Popen(medium.qemu_command(), stdin=subprocess.DEVNULL)
     try:
         connection = qmp.Qmp(medium.qmp_socket)
-        wait_still(connection, medium, timeout)
+        wait_screen_prompt(connection, medium, timeout)
         for line in lines:
             connection.type(line + "\n")
-            wait_still(connection, medium, timeout)
+            wait_screen_prompt(connection, medium, timeout)
         if screenshot:
             connection.screenshot(screenshot)
         connection.type("poweroff\n")
         status, _ = machine.guest_status(process.wait(timeout))
         return 0 if status is None else status
     except TimeoutError:
-        note(f"the screen does not come to rest within {timeout:g} s")
+        note(f"no prompt on the screen within {timeout:g} s")
         return machine.EXIT_TIMEOUT
     except subprocess.TimeoutExpired:
         note("poweroff does not end the machine")
@@ -189,20 +189,28 @@ def run_blind(medium, lines, timeout, screenshot):
         process.wait()
 
 
-def wait_still(connection, medium, timeout, still=1.5):
-    """Until something is on the screen and, but for a blinking cursor, nothing has changed for a while."""
+def wait_still(connection, medium, timeout, is_it=lambda picture: not picture.blank(), still=1.0):
+    """Until, but for a blinking cursor, nothing has changed for a while and `is_it(picture)`."""
     deadline = time.monotonic() + timeout
-    picture = str(medium.path / "still.ppm")
+    path = str(medium.path / "still.ppm")
     before, since = None, time.monotonic()
     while time.monotonic() < deadline:
-        connection.screenshot(picture)
-        now = screen.Picture(picture)
+        connection.screenshot(path)
+        now = screen.Picture(path)
         if before is None or not now.same_but_cursor(before):
             before, since = now, time.monotonic()
-        elif time.monotonic() - since > still and not now.blank():
-            return
+        elif time.monotonic() - since > still and is_it(now):
+            return now
         time.sleep(0.2)
     raise TimeoutError
+
+
+def wait_screen_prompt(connection, medium, timeout):
+    """Until the last line on the screen is the shell's prompt."""
+    def at_prompt(picture):
+        rows = [row for row in picture.text() if row]
+        return bool(rows) and re.fullmatch(r"bident( \[.+\])?>", rows[-1]) is not None
+    return wait_still(connection, medium, timeout, at_prompt)
 
 
 # ---- on this terminal ----
