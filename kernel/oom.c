@@ -29,21 +29,26 @@ static u64 badness(const struct task *leader)
 	return mm ? mm->nr_mapped + 1 : 0;
 }
 
-/* The process with the most memory, by its leader, with a reference. `dying`: one was killed
- * already and has not let go yet. */
+/* A victim may sleep on a lock that we ourselves hold, over a copy to user memory: who has not let
+ * go after this long is left alone, and the next one is chosen. In the end that is us, and our own
+ * death ends the copy. */
+#define TIME_TO_DIE (100 * NSEC_PER_MSEC)
+
+/* The process with the most memory that was not chosen before, by its leader, with a reference.
+ * `dying`: one that was chosen just now has not let go yet. */
 static struct task *choose_victim(bool *dying)
 {
 	struct task *p, *victim = NULL;
-	u64 most = 0;
+	u64 most = 0, now = ktime_get();
 
 	*dying = false;
 	spin_lock(&tasklist_lock);
 	list_for_each_entry (p, &all_tasks, all) {
 		u64 points = badness(p);
 
-		if (p->oom_victim && points)
-			*dying = true;
-		if (points > most) {
+		if (p->oom_killed) {
+			*dying |= points && now - p->oom_killed < TIME_TO_DIE;
+		} else if (points > most) {
 			most = points;
 			victim = p;
 		}
@@ -60,7 +65,7 @@ static void kill_victim(struct task *victim)
 
 	spin_lock(&tasklist_lock);
 	pages = badness(victim);
-	victim->oom_victim = true;
+	victim->oom_killed = ktime_get();
 	send_signal(SIGKILL, NULL, victim, true);
 	spin_unlock(&tasklist_lock);
 	pr_err("out of memory: killed pid %d (%s), which had mapped %lu pages; %lu pages are free\n",
@@ -80,7 +85,7 @@ bool may_use_reserve(void)
  * will do. */
 #define ENOUGH_PAGES (PAGE_RESERVE + 32)
 
-void out_of_memory(void)
+bool out_of_memory(void)
 {
 	struct task *victim;
 	bool dying;
@@ -88,7 +93,7 @@ void out_of_memory(void)
 	drain_kernel_stacks();
 	slab_shrink();
 	if (nr_free_pages() > ENOUGH_PAGES)
-		return;
+		return true;
 	victim = choose_victim(&dying);
 	if (victim && !dying)
 		kill_victim(victim);
@@ -97,4 +102,5 @@ void out_of_memory(void)
 	/* Whoever is dying needs the CPU more than we do; the caller looks again in a moment. */
 	if (!fatal_signal_pending(current))
 		sleep_ns(NSEC_PER_MSEC);
+	return victim || dying;
 }

@@ -57,7 +57,7 @@ struct task {
 	struct signal *signal;   /* ro */
 	struct sighand *sighand; /* tl */
 	struct sigpending pending; /* sh */
-	bool oom_victim;           /* tl: was chosen to die for lack of memory */
+	u64 oom_killed;            /* tl: when it was chosen to die for lack of memory; 0: never */
 	bool stop_pending;     /* sh: the group is stopping, and this thread has not stopped yet */
 	struct puppet *puppet; /* the shell's mailbox; NULL for ordinary programs */
 	struct pid *pids[PIDTYPE_MAX];           /* tl */
@@ -193,8 +193,9 @@ void exec_adopt_mm(struct mm *mm);
 void futex_init(void);
 
 /* ---- oom.c ---- */
-/* Kill the task whose death frees most; the caller then tries again. Sleeps a little. */
-void out_of_memory(void);
+/* Kill the process whose death frees most; the caller then tries again. Sleeps a little. False when
+ * there is nobody left to kill. */
+bool out_of_memory(void);
 
 /* ---- kthread.c ---- */
 int kthreadd(void *unused);
