@@ -64,3 +64,15 @@ def test_puppet_that_touches_too_much(boot):
     child, _ = guest.fork()
     guest.command(f"{child}: touch 1024", timeout=200)
     guest.fork()
+
+
+def test_out_of_memory_finds_who_has_it(boot):
+    """A process without its first thread; and one that waits for a lock which is held over a fault."""
+    guest = boot(memory="256M")
+    guest.ok("/bin/busybox true")
+    before = guest.account()
+    _, status = guest.command("/tests/alone/oom_thread", timeout=200)
+    assert status == 128 + 9
+    assert "both are gone" in guest.ok("/tests/alone/oom_lock 256", timeout=200)
+    assert_kept(before, settled(guest, before))
+    guest.fork()
