@@ -377,6 +377,14 @@ static void restart_without_handler(struct pt_regs *regs)
 	}
 }
 
+static void reset_handler(struct task *p, int sig)
+{
+	u64 flags = spin_lock_irqsave(&p->sighand->lock);
+
+	p->sighand->action[sig - 1].handler = (u64)SIG_DFL;
+	spin_unlock_irqrestore(&p->sighand->lock, flags);
+}
+
 static void call_handler(struct ksignal *ksig, struct pt_regs *regs)
 {
 	struct task *p = current;
@@ -387,7 +395,7 @@ static void call_handler(struct ksignal *ksig, struct pt_regs *regs)
 	if (setup_rt_frame(ksig, oldset, regs)) {
 		/* No room for the frame: the handler of SIGSEGV itself must not be tried again. */
 		if (ksig->sig == SIGSEGV)
-			p->sighand->action[SIGSEGV - 1].handler = (u64)SIG_DFL;
+			reset_handler(p, SIGSEGV);
 		force_sig(SIGSEGV);
 		return;
 	}
