@@ -39,8 +39,8 @@ int main(void)
 		}
 		_exit(0);
 	}
-	reap("middle process", parent);
 	gate_wait(&report);
+	reap("middle process", parent);
 
 	/* Who is gone will not stop any more: waiting for that alone is waiting for nobody. */
 	siginfo_t info;
