@@ -472,6 +472,28 @@ pid_t kernel_thread(int (*fn)(void *), void *arg, const char *name)
 	return do_fork(&args);
 }
 
+/* Like init_task: pid 0, in no list, and sharing all that init_task has. It never ends. */
+struct task *fork_idle(u32 cpu)
+{
+	struct task *p = dup_task_struct(&init_task);
+
+	if (!p)
+		return NULL;
+	p->cred = init_task.cred;
+	p->signal = init_task.signal;
+	p->sighand = init_task.sighand;
+	memcpy(p->pids, init_task.pids, sizeof(p->pids));
+	p->real_parent = p->parent = p->group_leader = &init_task;
+	p->active_mm = &init_mm;
+	mm_grab(&init_mm);
+	list_init(&p->run_list);
+	list_init(&p->thread_node);
+	p->time_slice = 1;
+	p->cpus_mask = 1UL << cpu;
+	scnprintf(p->comm, sizeof(p->comm), "idle/%u", cpu);
+	return p;
+}
+
 /* ---- the system calls ---- */
 
 /* CLONE_STOPPED left the ABI with Linux 2.6.38 (its bit means CLONE_NEWCGROUP now): only the shell

@@ -102,6 +102,7 @@ struct task {
 	u32 flags;                /* me; enum task_flags */
 	int prio, static_prio;    /* rq */
 	int policy, rt_priority;  /* rq */
+	u64 cpus_mask;            /* rq: CPUs it may run on */
 	sigset_t64 blocked;       /* sh */
 	char comm[TASK_COMM_LEN]; /* me */
 };
@@ -158,6 +159,7 @@ void put_task(struct task *p);
 void fork_init(void);
 pid_t do_fork(struct kernel_clone_args *args);
 pid_t kernel_thread(int (*fn)(void *), void *arg, const char *name);
+struct task *fork_idle(u32 cpu); /* the idle task of another CPU; NULL without memory */
 void mm_release(struct task *p); /* exec, exit: vfork completion and clear_child_tid */
 
 /* ---- exit.c ---- */

@@ -13,13 +13,19 @@ static void add_pages(const struct kmem_cache_info *info, void *sum)
 	*(u64 *)sum += info->pages;
 }
 
+/* On each CPU: what it keeps for itself. */
+static void drain_cpu(void *unused __maybe_unused)
+{
+	leave_borrowed_mm();
+	slab_shrink();
+}
+
 void account_take(struct account *a)
 {
 	u64 held = 0;
 
-	leave_borrowed_mm();
 	drain_kernel_stacks();
-	slab_shrink();
+	on_each_cpu(drain_cpu, NULL);
 	/* Pages of half-empty slabs count as free: which slab a live object happens to keep is no
 	 * leak, and a leaked object is seen in slab_objects. */
 	kmem_cache_foreach(add_pages, &held);

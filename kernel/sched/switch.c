@@ -65,12 +65,16 @@ static void finish_task_switch(struct task *prev)
 	struct rq *rq = this_cpu()->rq;
 	struct mm *mm = rq->prev_mm;
 	bool dead = prev->state == TASK_DEAD;
+	struct task *misplaced = rq->misplaced;
 
 	rq->prev_mm = NULL;
+	rq->misplaced = NULL;
 	prev->on_cpu = false;
 	if (DEBUG_CHECKS)
 		lock_order_acquire(&rq->lock, LOCK_RQ, false);
 	spin_unlock(&rq->lock);
+	if (misplaced)
+		push_task(misplaced);
 	if (mm)
 		mm_drop(mm);
 	if (dead)
@@ -114,7 +118,14 @@ static void __schedule(bool preempted)
 		prev->nvcsw++;
 	} else {
 		prev->nivcsw++;
+		if (unlikely(!cpu_allowed(prev, rq->cpu->id)) && prev != rq->idle &&
+		    prev->state == TASK_RUNNING) {
+			deactivate_task(rq, prev);
+			rq->misplaced = prev;
+		}
 	}
+	if (rq->nr_running == 0)
+		load_balance(rq);
 	next = pick_next_task(rq);
 	rq->cpu->need_resched = 0;
 	if (prev == next) {
