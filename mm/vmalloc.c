@@ -352,4 +352,5 @@ void vmalloc_init(void)
 {
 	block_cache = kmem_cache_create("vm_block", sizeof(struct vm_block), 0);
 	make_stack_tables();
+	vfree(vmalloc(PAGE_SIZE)); /* the first tables of the other half are never given back either */
 }
