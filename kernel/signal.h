@@ -14,9 +14,10 @@ struct pt_regs;
 struct user;
 
 typedef u64 sigset_t64;
-#define sigmask(sig)    (1UL << ((sig)-1))
-#define SIG_KERNEL_ONLY (sigmask(SIGKILL) | sigmask(SIGSTOP)) /* never blocked, caught or ignored \
-							       */
+#define sigmask(sig) (1UL << ((sig)-1))
+#define SIG_KERNEL_ONLY                                                           \
+	(sigmask(SIGKILL) | sigmask(SIGSTOP)) /* never blocked, caught or ignored \
+					       */
 
 /* rt_sigaction(2)'s structure as the kernel sees it. */
 struct k_sigaction {

@@ -59,7 +59,7 @@ struct task {
 	struct signal *signal;   /* ro */
 	struct sighand *sighand; /* tl */
 	struct sigpending pending; /* sh */
-	bool oom_victim;       /* tl: was chosen to die for lack of memory */
+	bool oom_victim;           /* tl: was chosen to die for lack of memory */
 	bool stop_pending;     /* sh: the group is stopping, and this thread has not stopped yet */
 	struct puppet *puppet; /* the shell's mailbox; NULL for ordinary programs */
 	struct pid *pids[PIDTYPE_MAX];           /* tl */

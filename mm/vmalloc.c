@@ -292,8 +292,8 @@ void free_kernel_stack(void *stack)
 		release_stack(stack);
 }
 
-/* Unmapping takes locks that an interrupt must not take: each CPU only hands its stacks over, chained through their
- * second word. */
+/* Unmapping takes locks that an interrupt must not take: each CPU only hands its stacks over,
+ * chained through their second word. */
 static void hand_over_stacks(void *chain)
 {
 	struct cpu_stacks *mine = &cpu_stacks[this_cpu()->id];
@@ -303,8 +303,8 @@ static void hand_over_stacks(void *chain)
 		void **stack = mine->stack[--mine->nr];
 
 		stack[1] = __atomic_load_n(first, __ATOMIC_RELAXED);
-		while (!__atomic_compare_exchange_n(first, &stack[1], stack, false, __ATOMIC_ACQ_REL,
-						    __ATOMIC_RELAXED))
+		while (!__atomic_compare_exchange_n(first, &stack[1], stack, false,
+						    __ATOMIC_ACQ_REL, __ATOMIC_RELAXED))
 			cpu_relax();
 	}
 }
@@ -352,5 +352,6 @@ void vmalloc_init(void)
 {
 	block_cache = kmem_cache_create("vm_block", sizeof(struct vm_block), 0);
 	make_stack_tables();
-	vfree(vmalloc(PAGE_SIZE)); /* the first tables of the other half are never given back either */
+	vfree(vmalloc(
+		PAGE_SIZE)); /* the first tables of the other half are never given back either */
 }

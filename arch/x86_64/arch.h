@@ -31,8 +31,8 @@ void arch_smp_init(void);              /* start the other CPUs: by pid 1 */
 /* ---- other CPUs ---- */
 /* Have a CPU look at need_resched and at the signals of the task it runs. Any context. */
 void arch_send_reschedule(u32 cpu);
-/* fn(arg) on every CPU, in an interrupt or with interrupts off; returns when all have done it. Interrupts are on,
- * and no lock is held that somebody takes with interrupts off. */
+/* fn(arg) on every CPU, in an interrupt or with interrupts off; returns when all have done it.
+ * Interrupts are on, and no lock is held that somebody takes with interrupts off. */
 void on_each_cpu(void (*fn)(void *), void *arg);
 void arch_stop_other_cpus(void); /* for good: panic */
 
@@ -43,8 +43,8 @@ static inline void cpu_relax(void)
 }
 #ifndef HOST_TEST
 void tlb_serve(void); /* mm/tlb.c */
-/* One turn of a loop that waits for another CPU. That one may be waiting for us to flush our TLB, and with
- * interrupts off nothing else would make us do it. */
+/* One turn of a loop that waits for another CPU. That one may be waiting for us to flush our TLB,
+ * and with interrupts off nothing else would make us do it. */
 static inline void cpu_wait(void)
 {
 	cpu_relax();

@@ -1,13 +1,14 @@
 /*
  * Which CPU a task runs on.
  *
- * A task that wakes goes back to the CPU it ran on, whose caches know it, unless another one is idle and that one
- * is not. A thread starts on the CPU that has least to do; a process starts where its parent is, ahead of it. A
- * CPU that runs out of tasks takes one from the busiest, and so, now and then, does one that has fewer than others.
+ * A task that wakes goes back to the CPU it ran on, whose caches know it, unless another one is
+ * idle and that one is not. A thread starts on the CPU that has least to do; a process starts where
+ * its parent is, ahead of it. A CPU that runs out of tasks takes one from the busiest, and so, now
+ * and then, does one that has fewer than others.
  *
- * A task in no queue whose state is TASK_RUNNING is on its way to one: whoever took it out, or made it, is the
- * only one who may put it in. Everything else that moves a task holds the locks of both run queues, of which the
- * second is taken in the order of addresses, or only tried for.
+ * A task in no queue whose state is TASK_RUNNING is on its way to one: whoever took it out, or made
+ * it, is the only one who may put it in. Everything else that moves a task holds the locks of both
+ * run queues, of which the second is taken in the order of addresses, or only tried for.
  */
 #include "kernel/lib/log.h"
 #include "kernel/sched/rq.h"
@@ -49,8 +50,8 @@ u32 wake_up_cpu(const struct task *p)
 	return load_of(best) == 0 || !cpu_allowed(p, before) ? best : before;
 }
 
-/* `p` is on its way, and the run queue that p->cpu says is locked. Queue it on `cpu`. Returns the run queue that is
- * locked then. */
+/* `p` is on its way, and the run queue that p->cpu says is locked. Queue it on `cpu`. Returns the
+ * run queue that is locked then. */
 struct rq *place_task(struct rq *rq, struct task *p, u32 cpu)
 {
 	/* While nothing is locked its affinity may change: look again. */
@@ -82,7 +83,8 @@ static struct task *movable_task(struct rq *from, struct prio_array *array, u32 
 	struct task *p;
 
 	for (int prio = prio_array_best(array); prio < PRIO_LISTS; prio++)
-		for (struct list_head *at = array->queue[prio].prev; at != &array->queue[prio]; at = at->prev) {
+		for (struct list_head *at = array->queue[prio].prev; at != &array->queue[prio];
+		     at = at->prev) {
 			p = list_entry(at, struct task, run_list);
 			if (p != from->curr && !p->on_cpu && cpu_allowed(p, to))
 				return p;
@@ -114,8 +116,8 @@ static struct rq *busiest_rq(struct rq *rq)
 	for (u32 i = 0; i < nr_cpus; i++) {
 		struct rq *other = cpu_rq(i);
 
-		/* One that is about to switch has a task ready that will run in a moment: after a fork, the
-		 * child. */
+		/* One that is about to switch has a task ready that will run in a moment: after a
+		 * fork, the child. */
 		if (other == rq || load_of(i) <= most ||
 		    (load_of(i) == 2 && READ_ONCE(other->cpu->need_resched)))
 			continue;
@@ -125,7 +127,8 @@ static struct rq *busiest_rq(struct rq *rq)
 	return busiest;
 }
 
-/* Take what makes the two even. rq->lock is held all the time; the other one may be busy, and then is left alone. */
+/* Take what makes the two even. rq->lock is held all the time; the other one may be busy, and then
+ * is left alone. */
 void load_balance(struct rq *rq)
 {
 	struct rq *busiest = nr_cpus > 1 ? busiest_rq(rq) : NULL;
@@ -133,7 +136,9 @@ void load_balance(struct rq *rq)
 
 	if (!busiest || !lock_second(rq, busiest))
 		return;
-	for (n = busiest->nr_running > rq->nr_running ? (busiest->nr_running - rq->nr_running) / 2 : 0; n > 0; n--)
+	for (n = busiest->nr_running > rq->nr_running ? (busiest->nr_running - rq->nr_running) / 2
+						      : 0;
+	     n > 0; n--)
 		if (!pull_one(rq, busiest))
 			break;
 	spin_unlock(&busiest->lock);
@@ -147,7 +152,8 @@ static void wake_idle_cpu(const struct rq *rq)
 
 		if (other == rq || load_of(i) != 0)
 			continue;
-		/* Without its lock: at worst it looks once too often, or is on its way to look already. */
+		/* Without its lock: at worst it looks once too often, or is on its way to look
+		 * already. */
 		WRITE_ONCE(other->cpu->need_resched, 1);
 		arch_send_reschedule(i);
 		return;

@@ -145,7 +145,8 @@ bool try_to_wake_up(struct task *p, u32 mask)
 		p->state = TASK_RUNNING;
 		/* Still queued: it was on its way to sleep and has not come to schedule() yet. */
 		if (!p->array) {
-			/* Nor does it run any more: the lock was held until its registers were saved. */
+			/* Nor does it run any more: the lock was held until its registers were
+			 * saved. */
 			rq = place_task(rq, p, wake_up_cpu(p));
 		}
 		trace_sched_wakeup(p);
@@ -232,8 +233,8 @@ void sched_fork(struct task *p)
 	spin_unlock_irqrestore(&rq->lock, flags);
 }
 
-/* A thread is given to the CPU that has least to do. A process, and whoever makes its parent wait, starts here: the
- * caches have what it will look at. */
+/* A thread is given to the CPU that has least to do. A process, and whoever makes its parent wait,
+ * starts here: the caches have what it will look at. */
 static u32 fork_cpu(const struct task *p, u64 clone_flags)
 {
 	u32 here = this_cpu()->id;

@@ -36,7 +36,8 @@ struct rq {
 	struct prio_array *active, *expired;
 	struct prio_array arrays[2];
 	u32 balance_ticks;
-	struct task *misplaced; /* just left, and may not run here any more: to be put elsewhere after the switch
+	struct task *misplaced; /* just left, and may not run here any more: to be put elsewhere
+				 * after the switch
 				 */
 	struct mm *prev_mm; /* borrowed by the kernel thread that just left: to be dropped after the
 			       switch */

@@ -169,7 +169,8 @@ long sys_sched_getaffinity(pid_t pid, unsigned int len, unsigned long __user *um
 }
 
 /* The third argument has meant nothing since Linux 2.6.24. There is one node. */
-long sys_getcpu(unsigned int __user *cpu, unsigned int __user *node, void __user *cache __maybe_unused)
+long sys_getcpu(unsigned int __user *cpu, unsigned int __user *node,
+		void __user *cache __maybe_unused)
 {
 	unsigned int here = READ_ONCE(current->cpu);
 

@@ -14,7 +14,8 @@ static int note(void *letter)
 	return 0;
 }
 
-/* Three threads woken on one CPU while nothing else may run there, at these nice values: in which order do they? */
+/* Three threads woken on one CPU while nothing else may run there, at these nice values: in which
+ * order do they? */
 static void run_three(const int nice[3])
 {
 	struct task *t[3];

@@ -1,4 +1,5 @@
-/* Threads write to their own pages while another one forks: each child has a snapshot that no later write reaches. */
+/* Threads write to their own pages while another one forks: each child has a snapshot that no later
+ * write reaches. */
 #include "check.h"
 
 #include <pthread.h>
@@ -74,7 +75,8 @@ static void *mapper(void *arg)
 {
 	(void)arg;
 	while (!atomic_load(&stop)) {
-		char *p = mmap(NULL, 8 * PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+		char *p = mmap(NULL, 8 * PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS,
+			       -1, 0);
 
 		if (p == MAP_FAILED)
 			continue;
@@ -92,7 +94,8 @@ int main(void)
 {
 	pthread_t thread[WRITERS], map;
 
-	memory = mmap(NULL, PAGES * PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	memory = mmap(NULL, PAGES * PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1,
+		      0);
 	for (long i = 0; i < WRITERS; i++)
 		pthread_create(&thread[i], NULL, writer, (void *)i);
 	pthread_create(&map, NULL, mapper, NULL);

@@ -1,10 +1,11 @@
 /*
- * Interrupts from one CPU to another: look at your run queue, call this function, stop. The fourth kind, TLB
- * flushes, is in mm/tlb.c.
+ * Interrupts from one CPU to another: look at your run queue, call this function, stop. The fourth
+ * kind, TLB flushes, is in mm/tlb.c.
  *
- * Who may wait for whom: a flush may be asked for with interrupts off and locks held, because every loop that
- * waits for another CPU serves flushes (cpu_wait()). A call is served only by a CPU that has its interrupts on:
- * whoever waits for one must have them on too, and hold no lock that is taken with interrupts off.
+ * Who may wait for whom: a flush may be asked for with interrupts off and locks held, because every
+ * loop that waits for another CPU serves flushes (cpu_wait()). A call is served only by a CPU that
+ * has its interrupts on: whoever waits for one must have them on too, and hold no lock that is
+ * taken with interrupts off.
  */
 #include "arch/x86_64/arch.h"
 #include "arch/x86_64/cpu/msr.h"
@@ -22,7 +23,7 @@ static struct {
 	void (*fn)(void *);
 	void *arg;
 	u64 waiting; /* atomic: CPUs that have not called it yet */
-} call;          /* call_lock */
+} call;              /* call_lock */
 
 static bool stopping;
 static u32 nr_stopped;
@@ -91,7 +92,8 @@ void arch_stop_other_cpus(void)
 	for (u32 i = 0; i < nr_cpus; i++)
 		if (i != me)
 			apic_send_nmi(cpus[i].apic_id);
-	for (u64 n = 0; n < STOP_TURNS && __atomic_load_n(&nr_stopped, __ATOMIC_ACQUIRE) < others; n++)
+	for (u64 n = 0; n < STOP_TURNS && __atomic_load_n(&nr_stopped, __ATOMIC_ACQUIRE) < others;
+	     n++)
 		cpu_relax();
 }
 

@@ -1,9 +1,10 @@
 /*
  * Starting the other CPUs: SDM vol. 3A, 9.4.
  *
- * The MADT says which there are. Each gets its idle task, tables and stacks from the boot CPU, then INIT and
- * startup interrupts; it runs through entry/trampoline.asm to ap_main(), loads what the boot CPU has set up, and
- * idles. One CPU starts at a time, so that one set of variables serves them all.
+ * The MADT says which there are. Each gets its idle task, tables and stacks from the boot CPU, then
+ * INIT and startup interrupts; it runs through entry/trampoline.asm to ap_main(), loads what the
+ * boot CPU has set up, and idles. One CPU starts at a time, so that one set of variables serves
+ * them all.
  *
  * Numbers of CPUs are given in the order in which they answer: one that does not is left out.
  */
@@ -48,7 +49,8 @@ struct cpu *ap_cpu;
 extern const u8 trampoline_start[], trampoline_end[];
 
 static long max_cpus = MAX_CPUS;
-TUNABLE(max_cpus, "smp.max", max_cpus, 1, MAX_CPUS, NULL, "CPUs to start at boot, the first one included");
+TUNABLE(max_cpus, "smp.max", max_cpus, 1, MAX_CPUS, NULL,
+	"CPUs to start at boot, the first one included");
 
 static struct cpu_tables *ap_tables;
 static u64 boot_cr0, boot_cr4;
@@ -94,7 +96,8 @@ void ap_main(struct cpu *cpu)
 	cpu_idle();
 }
 
-/* Everything the CPU with the next free number needs. False without memory; what was made is kept for the next. */
+/* Everything the CPU with the next free number needs. False without memory; what was made is kept
+ * for the next. */
 static bool prepare(struct cpu *cpu)
 {
 	struct page *tables;

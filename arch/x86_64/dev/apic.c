@@ -217,7 +217,8 @@ void apic_init_cpu(void)
 {
 	enable(rdmsr(MSR_APIC_BASE));
 	write_reg(REG_TIMER_DIV, DIVIDE_BY_16);
-	write_reg(REG_LVT_TIMER, TIMER_VECTOR); /* all count at the rate that the boot CPU measured */
+	write_reg(REG_LVT_TIMER,
+		  TIMER_VECTOR); /* all count at the rate that the boot CPU measured */
 }
 
 /* A time too long for the counter interrupts early; the timer code then asks for the rest. */

@@ -77,7 +77,7 @@ void arch_paging_init(const struct boot_info *boot)
 	kernel_root = root;
 	final_tables = true;
 	init_mm.root = root;
-	mm_grab(&init_mm); /* by init_task, which has it loaded without living in it */
+	mm_grab(&init_mm);      /* by init_task, which has it loaded without living in it */
 	arch_load_mm(&init_mm); /* the identity mapping is gone with the boot tables */
 }
 

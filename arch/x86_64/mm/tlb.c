@@ -44,7 +44,8 @@ static void flush_pages(u64 start, u64 end)
 		invlpg(addr);
 }
 
-/* Kernel translations are global, and survive a write to CR3; switching CR4.PGE off forgets them too. */
+/* Kernel translations are global, and survive a write to CR3; switching CR4.PGE off forgets them
+ * too. */
 static void flush_everything(void)
 {
 	u64 cr4 = read_cr4();
@@ -73,9 +74,10 @@ static void flush_here(const struct mm *mm, u64 start, u64 end)
 /* ---- other CPUs ---- */
 
 /*
- * A CPU that wants others to flush writes down what, sets its bit in their flush_from, and waits until each has
- * taken its own bit out of `waiting`. It has interrupts off meanwhile, so it asks for one flush at a time. Two
- * that wait for each other serve each other (cpu_wait()); so does everybody who spins for a lock.
+ * A CPU that wants others to flush writes down what, sets its bit in their flush_from, and waits
+ * until each has taken its own bit out of `waiting`. It has interrupts off meanwhile, so it asks
+ * for one flush at a time. Two that wait for each other serve each other (cpu_wait()); so does
+ * everybody who spins for a lock.
  */
 static struct shootdown {
 	const struct mm *mm;
@@ -121,7 +123,8 @@ static void wait_for_flush(const struct shootdown *s)
 		if (since == 0)
 			since = arch_clock_ns();
 		else if (arch_clock_ns() - since > PATIENCE_NS)
-			panic("CPU %d does not answer: asked to flush its TLB\n", __builtin_ctzl(left));
+			panic("CPU %d does not answer: asked to flush its TLB\n",
+			      __builtin_ctzl(left));
 	}
 }
 
@@ -138,7 +141,8 @@ static void flush_others(u64 mask, const struct mm *mm, u64 start, u64 end)
 	for (; mask; mask &= mask - 1) {
 		struct cpu *cpu = &cpus[__builtin_ctzl(mask)];
 
-		/* Whoever finds others' bits there relies on their interrupt: all bits are served at once. */
+		/* Whoever finds others' bits there relies on their interrupt: all bits are served
+		 * at once. */
 		if (__atomic_fetch_or(&cpu->flush_from, 1UL << me, __ATOMIC_SEQ_CST) == 0)
 			apic_send_ipi(cpu->apic_id, FLUSH_VECTOR);
 	}
@@ -149,7 +153,8 @@ static void flush(const struct mm *mm, u64 start, u64 end)
 {
 	u64 flags = local_irq_save(), here = 1UL << this_cpu()->id, mask;
 
-	/* What was changed in the tables must be seen before a CPU that is not in the mask loads them. */
+	/* What was changed in the tables must be seen before a CPU that is not in the mask loads
+	 * them. */
 	__atomic_thread_fence(__ATOMIC_SEQ_CST);
 	mask = __atomic_load_n(mm ? &mm->cpu_mask : &cpu_online_mask, __ATOMIC_SEQ_CST);
 	if (mask & here)
