@@ -40,6 +40,7 @@
 spinlock_t tasklist_lock = SPINLOCK_INIT(LOCK_TASKLIST);
 struct list_head all_tasks = LIST_HEAD_INIT(all_tasks);
 atomic_t nr_threads = ATOMIC_INIT(1); /* the first idle task */
+atomic_t nr_task_structs = ATOMIC_INIT(1);
 u64 total_forks;
 long max_threads;
 TUNABLE(max_threads, "kernel.threads-max", max_threads, 1, PID_MAX_LIMIT, NULL,
@@ -80,6 +81,7 @@ static struct task *dup_task_struct(const struct task *parent)
 	list_init(&p->children);
 	list_init(&p->pending.queue);
 	p->start_time = ktime_get();
+	atomic_inc(&nr_task_structs);
 	return p;
 }
 
@@ -88,6 +90,7 @@ static void free_task(struct task *p)
 	arch_free_thread(p);
 	free_kernel_stack(p->stack);
 	kmem_cache_free(task_cache, p);
+	atomic_dec(&nr_task_structs);
 }
 
 void put_task(struct task *p)
@@ -479,6 +482,7 @@ struct task *fork_idle(u32 cpu)
 
 	if (!p)
 		return NULL;
+	atomic_dec(&nr_task_structs); /* nr_threads does not know it either */
 	p->cred = init_task.cred;
 	p->signal = init_task.signal;
 	p->sighand = init_task.sighand;

@@ -74,6 +74,7 @@ struct task {
 	struct list_head thread_node;  /* tl: in signal->threads */
 	struct task *group_leader;     /* tl */
 	struct completion *vfork_done; /* tl: completed at exec or exit */
+	bool kthread_done;             /* me: a kernel thread that has left every list */
 	int __user *set_child_tid;     /* me: where schedule_tail() stores the tid */
 	int __user *clear_child_tid;   /* me: where exit stores 0 and wakes a futex */
 	struct list_head run_list;     /* rq */
@@ -130,6 +131,8 @@ extern struct task init_task;
 extern struct task *child_reaper;  /* pid 1: adopts orphans */
 extern struct list_head all_tasks; /* leaders; tl */
 extern atomic_t nr_threads;
+extern atomic_t
+	nr_task_structs; /* as nr_threads, but also those already released and not yet freed */
 extern long max_threads; /* tunable */
 extern u64 total_forks;
 
