@@ -263,7 +263,7 @@ void do_exit(int code)
 	struct task *p = current;
 	bool group_dead;
 
-	BUG_ON(this_cpu()->irq_depth != 0);
+	BUG_ON(irq_depth() != 0);
 	BUG_ON(p->flags & PF_IDLE);
 	group_dead = exit_signals(p, code);
 	trace_sched_process_exit(p, p->exit_code);

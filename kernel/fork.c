@@ -39,6 +39,7 @@
 spinlock_t tasklist_lock = SPINLOCK_INIT(LOCK_TASKLIST);
 struct list_head all_tasks = LIST_HEAD_INIT(all_tasks);
 atomic_t nr_threads = ATOMIC_INIT(1); /* the first idle task */
+atomic_t nr_task_structs = ATOMIC_INIT(1);
 u64 total_forks;
 long max_threads;
 TUNABLE(max_threads, "kernel.threads-max", max_threads, 1, PID_MAX_LIMIT, NULL,
@@ -116,6 +117,7 @@ static struct task *dup_task_struct(const struct task *parent)
 	list_init(&p->children);
 	list_init(&p->pending.queue);
 	p->start_time = ktime_get();
+	atomic_inc(&nr_task_structs);
 	return p;
 }
 
@@ -124,6 +126,7 @@ static void free_task(struct task *p)
 	arch_free_thread(p);
 	free_kernel_stack(p->stack);
 	kmem_cache_free(task_cache, p);
+	atomic_dec(&nr_task_structs);
 }
 
 void put_task(struct task *p)
@@ -466,6 +469,29 @@ pid_t kernel_thread(int (*fn)(void *), void *arg, const char *name)
 					 .name = name};
 
 	return do_fork(&args);
+}
+
+/* Like init_task: pid 0, in no list, and sharing all that init_task has. It never ends. */
+struct task *fork_idle(u32 cpu)
+{
+	struct task *p = dup_task_struct(&init_task);
+
+	if (!p)
+		return NULL;
+	atomic_dec(&nr_task_structs); /* nr_threads does not know it either */
+	p->cred = init_task.cred;
+	p->signal = init_task.signal;
+	p->sighand = init_task.sighand;
+	memcpy(p->pids, init_task.pids, sizeof(p->pids));
+	p->real_parent = p->parent = p->group_leader = &init_task;
+	p->active_mm = &init_mm;
+	mm_grab(&init_mm);
+	list_init(&p->run_list);
+	list_init(&p->thread_node);
+	p->time_slice = 1;
+	p->cpus_mask = 1UL << cpu;
+	scnprintf(p->comm, sizeof(p->comm), "idle/%u", cpu);
+	return p;
 }
 
 /* ---- the system calls ---- */

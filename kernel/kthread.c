@@ -79,6 +79,7 @@ struct task *kthread_create(int (*fn)(void *), void *arg, const char *name)
 
 void kthread_exited(void)
 {
+	WRITE_ONCE(current->kthread_done, true);
 	wake_up_all(&exit_wait);
 }
 
@@ -86,7 +87,7 @@ int kthread_join(struct task *p)
 {
 	int result;
 
-	wait_event(&exit_wait, READ_ONCE(p->exit_state) != 0);
+	wait_event(&exit_wait, READ_ONCE(p->kthread_done));
 	result = p->exit_code;
 	put_task(p);
 	return result;

@@ -56,6 +56,7 @@ struct task init_task = {
 	.static_prio = NICE_TO_PRIO(0),
 	.prio = NICE_TO_PRIO(0),
 	.time_slice = 1,
+	.cpus_mask = ~0UL,
 	.comm = "idle",
 };
 
@@ -164,6 +165,7 @@ static int kernel_init(void *unused __maybe_unused)
 	child_reaper = current;
 	/* Orphans that end are forgotten at once: nobody here waits for them. */
 	current->sighand->action[SIGCHLD - 1].handler = (u64)SIG_IGN;
+	arch_smp_init();
 	tty_start();
 	unpack_initramfs();
 

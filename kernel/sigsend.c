@@ -69,7 +69,8 @@ void flush_pending(struct sigpending *pending)
 void signal_wake_up(struct task *p, bool fatal)
 {
 	task_set_work(p, WORK_SIGPENDING);
-	try_to_wake_up(p, TASK_INTERRUPTIBLE | (fatal ? TASK_KILLABLE | TASK_STOPPED : 0));
+	if (!try_to_wake_up(p, TASK_INTERRUPTIBLE | (fatal ? TASK_KILLABLE | TASK_STOPPED : 0)))
+		kick_task(p);
 }
 
 void zap_other_threads(struct task *p)
@@ -152,7 +153,8 @@ static void continue_group(struct task *p)
 		t->stop_pending = false;
 		if (sig->notify_continued)
 			task_set_work(t, WORK_SIGPENDING); /* somebody has to tell the parent */
-		try_to_wake_up(t, TASK_STOPPED);
+		if (!try_to_wake_up(t, TASK_STOPPED))
+			kick_task(t);
 	}
 }
 

@@ -72,6 +72,7 @@ struct task {
 	struct list_head thread_node;  /* tl: in signal->threads */
 	struct task *group_leader;     /* tl */
 	struct completion *vfork_done; /* tl: completed at exec or exit */
+	bool kthread_done;             /* me: a kernel thread that has left every list */
 	int __user *set_child_tid;     /* me: where schedule_tail() stores the tid */
 	int __user *clear_child_tid;   /* me: where exit stores 0 and wakes a futex */
 	struct list_head run_list;     /* rq */
@@ -100,6 +101,7 @@ struct task {
 	u32 flags;                /* me; enum task_flags */
 	int prio, static_prio;    /* rq */
 	int policy, rt_priority;  /* rq */
+	u64 cpus_mask;            /* rq: CPUs it may run on */
 	sigset_t64 blocked;       /* sh */
 	char comm[TASK_COMM_LEN]; /* me */
 };
@@ -126,6 +128,8 @@ extern struct task init_task;
 extern struct task *child_reaper;  /* pid 1: adopts orphans */
 extern struct list_head all_tasks; /* leaders; tl */
 extern atomic_t nr_threads;
+extern atomic_t
+	nr_task_structs; /* as nr_threads, but also those already released and not yet freed */
 extern long max_threads; /* tunable */
 extern u64 total_forks;
 
@@ -157,6 +161,7 @@ pid_t do_fork(struct kernel_clone_args *args);
 pid_t kernel_thread(int (*fn)(void *), void *arg, const char *name);
 void exit_files(struct task *p); /* let go of them: exit, and the undo of fork's copies */
 void exit_fs(struct task *p);
+struct task *fork_idle(u32 cpu); /* the idle task of another CPU; NULL without memory */
 void mm_release(struct task *p); /* exec, exit: vfork completion and clear_child_tid */
 
 /* ---- exit.c ---- */

@@ -292,16 +292,32 @@ void free_kernel_stack(void *stack)
 		release_stack(stack);
 }
 
+/* Unmapping takes locks that an interrupt must not take: each CPU only hands its stacks over,
+ * chained through their second word. */
+static void hand_over_stacks(void *chain)
+{
+	struct cpu_stacks *mine = &cpu_stacks[this_cpu()->id];
+	void **first = chain;
+
+	while (mine->nr) {
+		void **stack = mine->stack[--mine->nr];
+
+		stack[1] = __atomic_load_n(first, __ATOMIC_RELAXED);
+		while (!__atomic_compare_exchange_n(first, &stack[1], stack, false,
+						    __ATOMIC_ACQ_REL, __ATOMIC_RELAXED))
+			cpu_relax();
+	}
+}
+
 void drain_kernel_stacks(void)
 {
-	for (;;) {
-		u64 irq = local_irq_save();
-		struct cpu_stacks *mine = &cpu_stacks[this_cpu()->id];
-		void *stack = mine->nr ? mine->stack[--mine->nr] : NULL;
+	void **chain = NULL;
 
-		local_irq_restore(irq);
-		if (!stack)
-			return;
+	on_each_cpu(hand_over_stacks, &chain);
+	while (chain) {
+		void **stack = chain;
+
+		chain = stack[1];
 		release_stack(stack);
 	}
 }
@@ -336,4 +352,6 @@ void vmalloc_init(void)
 {
 	block_cache = kmem_cache_create("vm_block", sizeof(struct vm_block), 0);
 	make_stack_tables();
+	vfree(vmalloc(
+		PAGE_SIZE)); /* the first tables of the other half are never given back either */
 }

@@ -26,12 +26,32 @@ void arch_paging_init(
 void arch_cache_init(void);            /* slab caches of the architecture's own */
 void arch_irq_init(void);              /* ACPI, APICs or 8259 */
 void arch_time_init(void);             /* clock source and the per-CPU one-shot timer */
+void arch_smp_init(void);              /* start the other CPUs: by pid 1 */
+
+/* ---- other CPUs ---- */
+/* Have a CPU look at need_resched and at the signals of the task it runs. Any context. */
+void arch_send_reschedule(u32 cpu);
+/* fn(arg) on every CPU, in an interrupt or with interrupts off; returns when all have done it.
+ * Interrupts are on, and no lock is held that somebody takes with interrupts off. */
+void on_each_cpu(void (*fn)(void *), void *arg);
+void arch_stop_other_cpus(void); /* for good: panic */
 
 /* ---- the CPU ---- */
 static inline void cpu_relax(void)
 {
 	__builtin_ia32_pause();
 }
+#ifndef HOST_TEST
+void tlb_serve(void); /* mm/tlb.c */
+/* One turn of a loop that waits for another CPU. That one may be waiting for us to flush our TLB,
+ * and with interrupts off nothing else would make us do it. */
+static inline void cpu_wait(void)
+{
+	cpu_relax();
+	if (unlikely(__atomic_load_n(&this_cpu()->flush_from, __ATOMIC_RELAXED)))
+		tlb_serve();
+}
+#endif
 /* Enable interrupts and halt, in one step that no interrupt can come between; returns with them on.
  */
 void cpu_idle_wait(void);

@@ -4,6 +4,7 @@
 #include "kernel/lib/log.h"
 #include "kernel/pid.h"
 #include "kernel/task.h"
+#include "kernel/time/timer.h"
 #include "mm/page.h"
 #include "mm/slab.h"
 #include "mm/vmalloc.h"
@@ -13,13 +14,32 @@ static void add_pages(const struct kmem_cache_info *info, void *sum)
 	*(u64 *)sum += info->pages;
 }
 
+#define SETTLE_NS (100 * NSEC_PER_MSEC)
+
+/* A task that its parent has reaped may still be on its last way through schedule(), on another
+ * CPU, or be looked at by somebody: its stack is about to be freed. */
+static void wait_for_the_dead(void)
+{
+	u64 until = ktime_get() + SETTLE_NS;
+
+	while (atomic_read(&nr_task_structs) > atomic_read(&nr_threads) && ktime_get() < until)
+		sleep_ns(NSEC_PER_MSEC / 10);
+}
+
+/* On each CPU: what it keeps for itself. */
+static void drain_cpu(void *unused __maybe_unused)
+{
+	leave_borrowed_mm();
+	slab_shrink();
+}
+
 void account_take(struct account *a)
 {
 	u64 held = 0;
 
-	leave_borrowed_mm();
+	wait_for_the_dead();
 	drain_kernel_stacks();
-	slab_shrink();
+	on_each_cpu(drain_cpu, NULL);
 	/* Pages of half-empty slabs count as free: which slab a live object happens to keep is no
 	 * leak, and a leaked object is seen in slab_objects. */
 	kmem_cache_foreach(add_pages, &held);

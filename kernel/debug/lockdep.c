@@ -13,11 +13,12 @@
 
 static const char *const class_names[LOCK_CLASSES] = {
 #define NAME(c) [LOCK_##c] = #c
-	NAME(NONE),  NAME(SHELL),  NAME(TTY),    NAME(RENAME), NAME(DIR),     NAME(INODE),
-	NAME(PIPE),  NAME(MM),     NAME(OBJECT), NAME(TABLE),  NAME(KTHREAD), NAME(TASKLIST),
-	NAME(PID),   NAME(FILES),  NAME(FS),     NAME(DCACHE), NAME(SIGHAND), NAME(USER),
-	NAME(FUTEX), NAME(PUPPET), NAME(WAIT),   NAME(TIMER),  NAME(RQ),      NAME(VMALLOC),
-	NAME(SLAB),  NAME(ZONE),   NAME(TRACE),  NAME(INPUT),  NAME(LOG),     NAME(CONSOLE),
+	NAME(NONE),     NAME(SHELL), NAME(TTY),    NAME(RENAME), NAME(DIR),    NAME(INODE),
+	NAME(PIPE),     NAME(MM),    NAME(CALL),   NAME(OBJECT), NAME(TABLE),  NAME(KTHREAD),
+	NAME(TASKLIST), NAME(PID),   NAME(FILES),  NAME(FS),     NAME(DCACHE), NAME(SIGHAND),
+	NAME(USER),     NAME(FUTEX), NAME(PUPPET), NAME(WAIT),   NAME(TIMER),  NAME(RQ),
+	NAME(VMALLOC),  NAME(SLAB),  NAME(ZONE),   NAME(TRACE),  NAME(INPUT),  NAME(LOG),
+	NAME(CONSOLE),
 #undef NAME
 };
 
@@ -104,7 +105,7 @@ void might_sleep(void)
 	t = current;
 	if (t == NULL || (t->flags & PF_IDLE))
 		return;
-	if (this_cpu()->irq_depth)
+	if (irq_depth())
 		panic("sleeping inside an interrupt handler\n");
 	if (preempt_count())
 		panic("sleeping with preemption off (%u), %s held\n", preempt_count(),

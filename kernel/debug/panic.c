@@ -9,7 +9,7 @@
 
 #define TRACE_TAIL 20
 
-static int panicking;
+static u32 panicking; /* CPU + 1 */
 
 /* How much of a kernel stack was ever used: what lies below the watermark still holds
  * stack_poison()'s pattern. */
@@ -56,13 +56,19 @@ static void show_task(void)
 /* Returns for the first call only: whatever goes wrong while panicking must not start it again. */
 static void panic_begin(void)
 {
+	u32 first = 0;
+
 	local_irq_disable();
-	if (__atomic_exchange_n(&panicking, 1, __ATOMIC_SEQ_CST)) {
+	if (!__atomic_compare_exchange_n(&panicking, &first, this_cpu()->id + 1, false,
+					 __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST)) {
+		while (first != this_cpu()->id + 1) /* another CPU was first, and will stop us */
+			cpu_relax();
 		locks_off = true;
 		panic_printf("panic inside a panic\n");
 		arch_console_flush();
 		arch_panic_halt();
 	}
+	arch_stop_other_cpus(); /* before locks mean nothing any more */
 	locks_off = true;
 	trace_enabled = false;
 }

@@ -22,6 +22,7 @@ enum lock_class {
 	LOCK_INODE,    /* mutex: size and contents of one file */
 	LOCK_PIPE,     /* mutex: buffer of one pipe */
 	LOCK_MM,       /* mutex: areas and page tables of one address space */
+	LOCK_CALL,     /* spin: the one function that all CPUs are asked to call */
 	LOCK_OBJECT,   /* spin: the pages of one memory object */
 	LOCK_TABLE,    /* spin: one shared page table (struct page) */
 	LOCK_KTHREAD,  /* spin: requests to kthreadd */

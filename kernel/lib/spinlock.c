@@ -41,7 +41,7 @@ static void wait_for_turn(spinlock_t *l, u16 ticket, const void *pc)
 		if (READ_ONCE(l->owner_cpu) == my_cpu() + 1)
 			panic("spinlock %p (%s) taken twice: at %pS, and before at %pS\n",
 			      (void *)l, lock_class_name(l->class), pc, l->owner_pc);
-		cpu_relax();
+		cpu_wait();
 		if (!DEBUG_CHECKS || ++spins % 65536 != 0)
 			continue;
 		if (since == 0)

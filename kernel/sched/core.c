@@ -81,7 +81,7 @@ void dequeue_task(struct task *p)
 	p->array = NULL;
 }
 
-static void activate_task(struct rq *rq, struct task *p)
+void activate_task(struct rq *rq, struct task *p)
 {
 	enqueue_task(p, rq->active);
 	rq->nr_running++;
@@ -93,12 +93,16 @@ void deactivate_task(struct rq *rq, struct task *p)
 	rq->nr_running--;
 }
 
-static void resched_curr(struct rq *rq)
+void resched_curr(struct rq *rq)
 {
-	rq->cpu->need_resched = 1;
+	if (READ_ONCE(rq->cpu->need_resched))
+		return;
+	WRITE_ONCE(rq->cpu->need_resched, 1);
+	if (rq->cpu != this_cpu())
+		arch_send_reschedule(rq->cpu->id);
 }
 
-static void preempt_if_better(struct rq *rq, const struct task *p)
+void preempt_if_better(struct rq *rq, const struct task *p)
 {
 	if (p->prio < rq->curr->prio)
 		resched_curr(rq);
@@ -119,7 +123,7 @@ static void set_task_prio(struct rq *rq, struct task *p, int prio)
 		resched_curr(rq);
 }
 
-static struct rq *task_rq_lock(struct task *p, u64 *flags)
+struct rq *task_rq_lock(struct task *p, u64 *flags)
 {
 	for (;;) {
 		struct rq *rq = cpu_rq(READ_ONCE(p->cpu));
@@ -150,8 +154,9 @@ bool try_to_wake_up(struct task *p, u32 mask)
 		p->state = TASK_RUNNING;
 		/* Still queued: it was on its way to sleep and has not come to schedule() yet. */
 		if (!p->array) {
-			activate_task(rq, p);
-			preempt_if_better(rq, p);
+			/* Nor does it run any more: the lock was held until its registers were
+			 * saved. */
+			rq = place_task(rq, p, wake_up_cpu(p));
 		}
 		trace_sched_wakeup(p);
 	}
@@ -210,6 +215,7 @@ void scheduler_tick(void)
 		p->stime += TICK_NS;
 	flags = spin_lock_irqsave(&rq->lock);
 	task_tick(rq, p);
+	balance_tick(rq);
 	spin_unlock_irqrestore(&rq->lock, flags);
 }
 
@@ -236,18 +242,25 @@ void sched_fork(struct task *p)
 	spin_unlock_irqrestore(&rq->lock, flags);
 }
 
+/* A thread is given to the CPU that has least to do. A process, and whoever makes its parent wait,
+ * starts here: the caches have what it will look at. */
+static u32 fork_cpu(const struct task *p, u64 clone_flags)
+{
+	u32 here = this_cpu()->id;
+
+	if ((clone_flags & (CLONE_VM | CLONE_VFORK)) == CLONE_VM || !cpu_allowed(p, here))
+		return least_loaded_cpu(p, here);
+	return here;
+}
+
 void wake_up_new_task(struct task *p, u64 clone_flags)
 {
-	u64 flags;
+	u64 flags = local_irq_save(), unused;
 	struct task *parent = current;
 	struct rq *rq;
 
-	/* Making it took time, and we may have moved to another CPU since sched_fork(). */
-	preempt_disable();
-	p->cpu = this_cpu()->id;
-	rq = task_rq_lock(p, &flags);
-	preempt_enable_no_resched();
-
+	WRITE_ONCE(p->cpu, fork_cpu(p, clone_flags)); /* on its way, and ours alone */
+	rq = task_rq_lock(p, &unused);
 	if (!(clone_flags & CLONE_VM) && sched_child_first && rq == this_cpu()->rq &&
 	    parent->array && !rt_task(p)) {
 		/*
@@ -265,8 +278,7 @@ void wake_up_new_task(struct task *p, u64 clone_flags)
 	} else {
 		/* With a shared address space nothing would be copied: the child waits for its
 		 * turn. */
-		activate_task(rq, p);
-		preempt_if_better(rq, p);
+		rq = place_task(rq, p, p->cpu);
 	}
 	trace_sched_wakeup_new(p);
 	spin_unlock_irqrestore(&rq->lock, flags);

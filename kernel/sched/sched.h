@@ -35,6 +35,10 @@ struct rq {
 	struct task *curr, *idle;
 	struct prio_array *active, *expired;
 	struct prio_array arrays[2];
+	u32 balance_ticks;
+	struct task *misplaced; /* just left, and may not run here any more: to be put elsewhere
+				 * after the switch
+				 */
 	struct mm *prev_mm; /* borrowed by the kernel thread that just left: to be dropped after the
 			       switch */
 };
@@ -65,6 +69,11 @@ void set_user_nice(struct task *p, int nice);
 int sched_set_policy(struct task *p, int policy, int rt_priority); /* 0 or -EINVAL */
 u32 task_timeslice(const struct task *p); /* ticks, from the static priority */
 void sched_yield(void);
+/* The CPUs that `p` may run on, one bit each. -EINVAL when none of them is there. */
+int sched_set_affinity(struct task *p, u64 mask);
+u64 sched_get_affinity(struct task *p);
+/* Have `p`, if it runs on another CPU, come into the kernel and look at its signals. */
+void kick_task(struct task *p);
 /* A kernel thread goes on with the tables of whoever ran before it, and so keeps a dead process's
  * root alive. This lets go. */
 void leave_borrowed_mm(void);

@@ -66,12 +66,16 @@ static void finish_task_switch(struct task *prev)
 	struct rq *rq = this_cpu()->rq;
 	struct mm *mm = rq->prev_mm;
 	bool dead = prev->state == TASK_DEAD;
+	struct task *misplaced = rq->misplaced;
 
 	rq->prev_mm = NULL;
+	rq->misplaced = NULL;
 	prev->on_cpu = false;
 	if (DEBUG_CHECKS)
 		lock_order_acquire(&rq->lock, LOCK_RQ, false);
 	spin_unlock(&rq->lock);
+	if (misplaced)
+		push_task(misplaced);
 	if (mm)
 		mm_drop(mm);
 	if (dead)
@@ -112,7 +116,13 @@ static void __schedule(bool preempted)
 			prev->state = TASK_RUNNING;
 		else
 			deactivate_task(rq, prev);
+	} else if (unlikely(!cpu_allowed(prev, rq->cpu->id)) && prev != rq->idle &&
+		   prev->state == TASK_RUNNING) {
+		deactivate_task(rq, prev);
+		rq->misplaced = prev;
 	}
+	if (rq->nr_running == 0)
+		load_balance(rq);
 	next = pick_next_task(rq);
 	rq->cpu->need_resched = 0;
 	if (prev == next) {

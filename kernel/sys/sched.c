@@ -133,6 +133,52 @@ long sys_sched_rr_get_interval(pid_t pid, struct timespec __user *interval)
 	return copy_to_user(interval, &ts, sizeof(ts)) ? -EFAULT : 0;
 }
 
+/* ---- affinity: sched_setaffinity(2), getcpu(2) ---- */
+
+/* A mask shorter than ours says nothing of the rest: those CPUs are not in it. */
+long sys_sched_setaffinity(pid_t pid, unsigned int len, const unsigned long __user *umask)
+{
+	unsigned long mask = 0;
+	struct task *p;
+	long err;
+
+	if (copy_from_user(&mask, umask, MIN(len, (unsigned int)sizeof(mask))))
+		return -EFAULT;
+	p = sched_target(pid);
+	if (IS_ERR(p))
+		return PTR_ERR(p);
+	err = may_schedule(p) ? sched_set_affinity(p, mask) : -EPERM;
+	put_task(p);
+	return err;
+}
+
+/* The raw call returns how many bytes it has written. */
+long sys_sched_getaffinity(pid_t pid, unsigned int len, unsigned long __user *umask)
+{
+	unsigned long mask;
+	struct task *p;
+
+	if (len < sizeof(mask) || len % sizeof(mask))
+		return -EINVAL;
+	p = sched_target(pid);
+	if (IS_ERR(p))
+		return PTR_ERR(p);
+	mask = sched_get_affinity(p);
+	put_task(p);
+	return put_user(mask, umask) ? -EFAULT : (long)sizeof(mask);
+}
+
+/* The third argument has meant nothing since Linux 2.6.24. There is one node. */
+long sys_getcpu(unsigned int __user *cpu, unsigned int __user *node,
+		void __user *cache __maybe_unused)
+{
+	unsigned int here = READ_ONCE(current->cpu);
+
+	if (cpu && put_user(here, cpu))
+		return -EFAULT;
+	return node && put_user(0u, node) ? -EFAULT : 0;
+}
+
 /* ---- nice ---- */
 
 struct nice_walk {

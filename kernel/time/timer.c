@@ -116,7 +116,7 @@ static void wait_until_not_running(struct timer *t)
 
 		local_irq_restore(flags);
 		while (!here && __atomic_load_n(&bases[i].running, __ATOMIC_ACQUIRE) == t)
-			cpu_relax();
+			cpu_wait();
 	}
 }
 
@@ -134,8 +134,9 @@ static void run_expired(struct timer_base *base, u64 now)
 	struct timer *t;
 
 	while ((t = base->root) && t->expires <= now) {
+		/* In this order: whoever sees that it is not queued any more sees that it runs. */
+		__atomic_store_n(&base->running, t, __ATOMIC_RELEASE);
 		dequeue(base, t);
-		base->running = t;
 		spin_unlock(&base->lock);
 		t->fn(t); /* may free the memory that `t` is in */
 		spin_lock(&base->lock);

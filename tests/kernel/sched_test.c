@@ -14,12 +14,14 @@ static int note(void *letter)
 	return 0;
 }
 
-/* Three threads woken while nothing else may run, at these nice values: in which order do they? */
+/* Three threads woken on one CPU while nothing else may run there, at these nice values: in which
+ * order do they? */
 static void run_three(const int nice[3])
 {
 	struct task *t[3];
 
 	order_len = 0;
+	sched_set_affinity(current, 1); /* theirs too */
 	preempt_disable();
 	for (int i = 0; i < 3; i++) {
 		struct kernel_clone_args args = {.flags = CLONE_VM | CLONE_FS | CLONE_FILES,

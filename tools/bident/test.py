@@ -114,20 +114,22 @@ def kernel_suites():
     return sorted(suites)
 
 
-def test_kernel(report):
+def test_kernel(report, cpus):
+    machines = [(False, cpus), (True, cpus)] if cpus else [(False, 1), (False, 4), (True, 1), (True, 2)]
     suites = kernel_suites()
     chosen = [suite for suite in suites if report.selected(f"kernel: {suite}")]
     if not chosen:
         return
-    for debug_checks in (False, True):
-        what = "kernel (debug build)" if debug_checks else "kernel"
+    for debug_checks, cpus in machines:
+        what = f"kernel ({'debug build, ' if debug_checks else ''}{cpus} CPU{'s' if cpus > 1 else ''})"
         for suite in ["all"] if chosen == suites else chosen:
-            run_suite(report, what, suite, debug_checks)
+            run_suite(report, what, suite, debug_checks, cpus)
 
 
-def run_suite(report, what, suite, debug_checks):
+def run_suite(report, what, suite, debug_checks, cpus):
     """Boot with test=SUITE: the kernel prints KTAP and switches off, with status 0 if all passed."""
-    options = machine.Options(append=f"test={suite} quiet=1", initrd=False, debug_checks=debug_checks)
+    options = machine.Options(append=f"test={suite} quiet=1", initrd=False, debug_checks=debug_checks,
+                              smp=cpus)
     output, status = "", None
     try:
         with machine.Medium(options) as medium, console.Console(medium) as guest:
@@ -149,9 +151,10 @@ def run_suite(report, what, suite, debug_checks):
 
 # ---- user programs, and the system from outside ----
 
-def test_user(report):
+def test_user(report, cpus):
     results = usertest.run(lambda name: report.selected(f"user: {name}"),
-                           lambda ok, name, details: show_user(ok, name, details))
+                           lambda ok, name, details: show_user(ok, name, details),
+                           machine.Options(append="quiet=1", smp=cpus or 1))
     if results.total:
         say(f"{'FAILED' if results.failed else 'ok'}: user: {results.passed} of {results.total} as on Linux")
     report.add(results)
@@ -197,6 +200,8 @@ def parse_arguments():
                         help="build: compilers and formatting; unit: on the host; kernel: suites inside the kernel; "
                              "user: programs compared with Linux; system: the booted machine; all (default)")
     parser.add_argument("-k", metavar="NAME", dest="only", help="only tests whose name contains NAME")
+    parser.add_argument("--smp", type=int, metavar="N",
+                        help="kernel and user tests on a machine of N CPUs (kernel: 1 and some; user: 1)")
     return parser.parse_args()
 
 
@@ -212,9 +217,9 @@ def main():
         elif kind == "unit":
             test_unit(report)
         elif kind == "kernel":
-            test_kernel(report)
+            test_kernel(report, arguments.smp)
         elif kind == "user":
-            test_user(report)
+            test_user(report, arguments.smp)
         else:
             test_system(report, arguments.only, 2)
     total = report.total

@@ -64,6 +64,11 @@ static void init_image(struct fpu_image *image)
 	image->mxcsr_mask = mxcsr_mask;
 }
 
+static void load_xcr0(void)
+{
+	__asm__ volatile("xsetbv" ::"c"(0), "a"((u32)xcr0), "d"((u32)(xcr0 >> 32)));
+}
+
 static void enable_xsave(void)
 {
 	u64 supported;
@@ -76,7 +81,7 @@ static void enable_xsave(void)
 		xcr0 |= XSTATE_AVX;
 	if ((xcr0 & XSTATE_AVX) && (supported & XSTATE_AVX512) == XSTATE_AVX512)
 		xcr0 |= XSTATE_AVX512;
-	__asm__ volatile("xsetbv" ::"c"(0), "a"((u32)xcr0), "d"((u32)(xcr0 >> 32)));
+	load_xcr0();
 	image_size = cpuid_count(0xd, 0).ebx; /* for what XCR0 now enables */
 }
 
@@ -91,6 +96,13 @@ void fpu_init(void)
 		mxcsr_mask = probe.mxcsr_mask;
 	if (cpu_features.xsave)
 		enable_xsave();
+}
+
+void fpu_init_cpu(void)
+{
+	__asm__ volatile("fninit");
+	if (cpu_features.xsave)
+		load_xcr0();
 }
 
 void arch_cache_init(void)

@@ -10,7 +10,8 @@
 
 struct task;
 
-void fpu_init(void); /* this CPU */
+void fpu_init(void);     /* the boot CPU: finds out what there is */
+void fpu_init_cpu(void); /* any other: CR0 and CR4 are set */
 /* An image in its initial state, or NULL without memory. */
 void *fpu_alloc(void);
 void fpu_free(void *image); /* NULL is allowed */

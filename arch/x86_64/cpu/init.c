@@ -5,11 +5,13 @@
 #include "arch/x86_64/cpu/gdt.h"
 #include "arch/x86_64/cpu/idt.h"
 #include "arch/x86_64/cpu/msr.h"
+#include "arch/x86_64/cpu/smp.h"
 #include "arch/x86_64/mm/paging.h"
 #include "kernel/task.h"
 
 struct cpu cpus[MAX_CPUS];
 u32 nr_cpus = 1;
+u64 cpu_online_mask = 1;
 
 static struct cpu_tables boot_cpu_tables;
 
@@ -17,7 +19,7 @@ void syscall_entry(void); /* entry/entry.asm */
 
 /* SYSCALL: SDM vol. 2B. Flags that a user must not bring into the kernel are cleared on the way in:
  * above all interrupts, direction, and AC, which would undo SMAP. */
-static void syscall_init(void)
+void syscall_init(void)
 {
 	wrmsr(MSR_STAR, (u64)(USER_DS - 8) << 48 | (u64)KERNEL_CS << 32);
 	wrmsr(MSR_LSTAR, (u64)syscall_entry);

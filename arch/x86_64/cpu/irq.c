@@ -33,7 +33,7 @@ static void run_handler(struct cpu *cpu, struct pt_regs *regs, u8 vector)
 	if (fn)
 		fn(regs);
 	else
-		unexpected++;
+		__atomic_add_fetch(&unexpected, 1, __ATOMIC_RELAXED);
 	cpu->irq_regs = outer;
 	cpu->irq_depth--;
 	preempt_enable_no_resched();

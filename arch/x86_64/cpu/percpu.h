@@ -27,10 +27,12 @@ struct cpu {
 	struct tss *tss;
 	u64 irqs;                 /* interrupts taken */
 	struct pt_regs *irq_regs; /* what the innermost interrupt interrupted */
+	u64 flush_from; /* atomic: CPUs that wait until this one has flushed its TLB (mm/tlb.c) */
 };
 
 extern struct cpu cpus[MAX_CPUS];
-extern u32 nr_cpus; /* online */
+extern u32 nr_cpus; /* online: their numbers are 0 … nr_cpus - 1 */
+extern u64 cpu_online_mask;
 
 #ifndef HOST_TEST
 /* Only meaningful while preemption is off: otherwise the caller may wake up on another CPU. */
@@ -57,6 +59,14 @@ static inline u32 preempt_count(void)
 	u32 n;
 
 	__asm__ volatile("mov %%gs:%c1, %0" : "=r"(n) : "i"(offsetof(struct cpu, preempt_count)));
+	return n;
+}
+/* Nesting of hardware interrupts on the CPU that runs us. */
+static inline u32 irq_depth(void)
+{
+	u32 n;
+
+	__asm__ volatile("mov %%gs:%c1, %0" : "=r"(n) : "i"(offsetof(struct cpu, irq_depth)));
 	return n;
 }
 static inline void preempt_disable(void)

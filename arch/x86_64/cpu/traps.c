@@ -6,6 +6,7 @@
 #include "arch/x86_64/arch.h"
 #include "arch/x86_64/cpu/irq.h"
 #include "arch/x86_64/cpu/msr.h"
+#include "arch/x86_64/cpu/smp.h"
 #include "arch/x86_64/mm/extable.h"
 #include "kernel/lib/log.h"
 #include "kernel/task.h"
@@ -134,6 +135,8 @@ static void exception(struct pt_regs *regs, u64 vector)
 	/* Only a system call has a number to restart: signal.c must not take an error code for one.
 	 */
 	regs->orig_rax = ~0UL;
+	if (vector == TRAP_NMI)
+		stop_if_asked();
 	if (vector == TRAP_NMI || vector == TRAP_MACHINE_CHECK || vector == TRAP_DOUBLE_FAULT) {
 		kernel_trap(regs, vector, error); /* nobody's signal, wherever it struck */
 	} else if (vector == TRAP_PAGE_FAULT) {

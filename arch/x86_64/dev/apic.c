@@ -27,6 +27,8 @@
 #define REG_TPR         0x080
 #define REG_EOI         0x0b0
 #define REG_SPURIOUS    0x0f0
+#define REG_ICR_LOW     0x300 /* with x2APIC the only one, of 64 bits */
+#define REG_ICR_HIGH    0x310
 #define REG_LVT_TIMER   0x320
 #define REG_LVT_LINT0   0x350
 #define REG_LVT_LINT1   0x360
@@ -36,6 +38,11 @@
 #define REG_TIMER_DIV   0x3e0
 
 #define SPURIOUS_ENABLE (1u << 8)
+#define ICR_NMI         (4u << 8)
+#define ICR_INIT        (5u << 8)
+#define ICR_STARTUP     (6u << 8)
+#define ICR_BUSY        (1u << 12)
+#define ICR_ASSERT      (1u << 14)
 #define LVT_MASKED      (1u << 16)
 #define LVT_NMI         (4u << 8)
 #define DIVIDE_BY_16    0x3
@@ -78,6 +85,21 @@ static bool choose_x2apic(u64 base_msr)
 	return cpu_features.x2apic && ((base_msr & APIC_BASE_X2APIC) || cpu_features.hypervisor);
 }
 
+/* Switch it on and set it up, in the mode that was chosen. */
+static void enable(u64 msr)
+{
+	msr |= APIC_BASE_ENABLE;
+	wrmsr(MSR_APIC_BASE, msr); /* x2APIC only from the enabled state: two steps */
+	if (x2apic)
+		wrmsr(MSR_APIC_BASE, msr | APIC_BASE_X2APIC);
+	write_reg(REG_TPR, 0);
+	write_reg(REG_LVT_TIMER, LVT_MASKED);
+	write_reg(REG_LVT_LINT0, LVT_MASKED); /* the 8259s' line: they are masked too */
+	write_reg(REG_LVT_LINT1, LVT_NMI);
+	write_reg(REG_LVT_ERROR, LVT_MASKED);
+	write_reg(REG_SPURIOUS, SPURIOUS_ENABLE | IRQ_SPURIOUS_VECTOR);
+}
+
 int apic_init(phys_addr_t base)
 {
 	u64 msr;
@@ -91,17 +113,48 @@ int apic_init(phys_addr_t base)
 		if (!regs)
 			return -ENODEV;
 	}
-	msr |= APIC_BASE_ENABLE;
-	wrmsr(MSR_APIC_BASE, msr); /* x2APIC only from the enabled state: two steps */
-	if (x2apic)
-		wrmsr(MSR_APIC_BASE, msr | APIC_BASE_X2APIC);
-	write_reg(REG_TPR, 0);
-	write_reg(REG_LVT_TIMER, LVT_MASKED);
-	write_reg(REG_LVT_LINT0, LVT_MASKED); /* the 8259s' line: they are masked too */
-	write_reg(REG_LVT_LINT1, LVT_NMI);
-	write_reg(REG_LVT_ERROR, LVT_MASKED);
-	write_reg(REG_SPURIOUS, SPURIOUS_ENABLE | IRQ_SPURIOUS_VECTOR);
+	enable(msr);
 	return 0;
+}
+
+/* ---- interrupts for other CPUs ---- */
+
+static void send(u32 id, u32 command)
+{
+	u64 flags;
+
+	if (x2apic) {
+		/* Unlike a store to memory, WRMSR may overtake the stores before it. */
+		__asm__ volatile("mfence; lfence" ::: "memory");
+		wrmsr(MSR_X2APIC + REG_ICR_LOW / 16, (u64)id << 32 | command);
+		return;
+	}
+	flags = local_irq_save(); /* two writes, and an interrupt may send one of its own */
+	while (read_reg(REG_ICR_LOW) & ICR_BUSY)
+		cpu_relax();
+	write_reg(REG_ICR_HIGH, id << 24);
+	write_reg(REG_ICR_LOW, command);
+	local_irq_restore(flags);
+}
+
+void apic_send_ipi(u32 id, u8 vector)
+{
+	send(id, ICR_ASSERT | vector);
+}
+
+void apic_send_nmi(u32 id)
+{
+	send(id, ICR_ASSERT | ICR_NMI);
+}
+
+void apic_send_init(u32 id)
+{
+	send(id, ICR_ASSERT | ICR_INIT);
+}
+
+void apic_send_startup(u32 id, u8 page)
+{
+	send(id, ICR_ASSERT | ICR_STARTUP | page);
 }
 
 /* ---- the timer ---- */
@@ -158,6 +211,14 @@ int apic_timer_init(void)
 	irq_set_handler(TIMER_VECTOR, timer_fired);
 	write_reg(REG_LVT_TIMER, TIMER_VECTOR);
 	return 0;
+}
+
+void apic_init_cpu(void)
+{
+	enable(rdmsr(MSR_APIC_BASE));
+	write_reg(REG_TIMER_DIV, DIVIDE_BY_16);
+	write_reg(REG_LVT_TIMER,
+		  TIMER_VECTOR); /* all count at the rate that the boot CPU measured */
 }
 
 /* A time too long for the counter interrupts early; the timer code then asks for the rest. */

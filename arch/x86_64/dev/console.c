@@ -38,7 +38,7 @@ u64 console_lock(void)
 	for (u64 i = 0; i < PATIENCE; i++) {
 		if (spin_trylock(&lock))
 			return flags;
-		cpu_relax();
+		cpu_wait();
 	}
 	return flags | NOT_LOCKED;
 }
@@ -122,8 +122,11 @@ void arch_console_refresh(void)
 	bool more = true;
 
 	while (more) {
-		u64 flags = console_lock();
+		u64 flags;
 
+		if (!irqs_enabled() && spin_is_locked(&lock))
+			break; /* another CPU draws, or writes: a tick does not wait for it */
+		flags = console_lock();
 		refresh_later = true;
 		more = screen_refresh(CELLS_PER_SLICE);
 		console_unlock(flags);

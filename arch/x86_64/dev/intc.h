@@ -8,6 +8,10 @@
 /* ISA line n arrives at vector IRQ_FIRST_VECTOR + n either way. */
 #define ISA_IRQS     16
 #define TIMER_VECTOR 0xf0 /* the local APIC's timer: above all lines, so of higher priority */
+/* From one CPU to another: cpu/ipi.c, mm/tlb.c. */
+#define RESCHEDULE_VECTOR 0xf1
+#define FLUSH_VECTOR      0xf2
+#define CALL_VECTOR       0xf3
 
 /* Have `fn` called for an ISA line. 0 or -EINVAL (no such line, or nothing to route it). */
 int irq_install(u8 irq, irq_handler_t fn);
@@ -19,6 +23,8 @@ bool irq_uses_apic(void);
 /* ---- apic.c ---- */
 /* Switch the local APIC of this CPU on. -ENODEV without one. */
 int apic_init(phys_addr_t base);
+/* The same for another CPU, after the boot CPU did it: its local APIC, and its timer. */
+void apic_init_cpu(void);
 void apic_eoi(void);
 u32 apic_id(void);
 const char *apic_mode(void);
@@ -27,6 +33,12 @@ const char *apic_mode(void);
 int apic_timer_init(void);
 void apic_timer_program(u64 ns);
 void apic_timer_stop(void);
+/* Interrupts for the CPU with this APIC id. Any context; they may be taken at once. */
+void apic_send_ipi(u32 id, u8 vector);
+void apic_send_nmi(u32 id);
+/* Reset it; start it in real mode at the beginning of this page below 1 MiB. SDM vol. 3A, 9.4.4. */
+void apic_send_init(u32 id);
+void apic_send_startup(u32 id, u8 page);
 
 /* ---- ioapic.c ---- */
 struct acpi_info;

@@ -6,7 +6,10 @@
  * vol. 3A, 4.10.4.1), so that it serves for changed tables as well as for changed pages.
  */
 #include "arch/x86_64/arch.h"
+#include "arch/x86_64/cpu/irq.h"
 #include "arch/x86_64/cpu/msr.h"
+#include "arch/x86_64/cpu/smp.h"
+#include "arch/x86_64/dev/intc.h"
 #include "kernel/lib/log.h"
 #include "mm/mm.h"
 
@@ -33,55 +36,147 @@ void arch_load_mm(struct mm *mm)
 	local_irq_restore(flags);
 }
 
-/* Is it loaded here? Other CPUs are not started yet, and none of them can have it loaded. */
-static bool loaded_here(const struct mm *mm)
-{
-	u64 mask = __atomic_load_n(&mm->cpu_mask, __ATOMIC_SEQ_CST);
-	u64 here = 1UL << this_cpu()->id;
+/* ---- this CPU ---- */
 
-	BUG_ON(mask & ~here);
-	return mask & here;
-}
-
-void flush_tlb_mm(struct mm *mm)
+static void flush_pages(u64 start, u64 end)
 {
-	preempt_disable();
-	if (loaded_here(mm))
-		write_cr3(read_cr3());
-	preempt_enable();
-}
-
-void flush_tlb_range(struct mm *mm, u64 start, u64 end)
-{
-	preempt_disable();
-	if (loaded_here(mm)) {
-		if (end - start > SINGLE_PAGES_MAX * PAGE_SIZE)
-			write_cr3(read_cr3());
-		else
-			for (u64 addr = start & PAGE_MASK; addr < end; addr += PAGE_SIZE)
-				invlpg(addr);
-	}
-	preempt_enable();
+	for (u64 addr = start & PAGE_MASK; addr < end; addr += PAGE_SIZE)
+		invlpg(addr);
 }
 
 /* Kernel translations are global, and survive a write to CR3; switching CR4.PGE off forgets them
  * too. */
-void flush_tlb_kernel_range(u64 start, u64 end)
+static void flush_everything(void)
 {
-	u64 flags = local_irq_save();
 	u64 cr4 = read_cr4();
 
-	BUG_ON(nr_cpus != 1);
-	if (end - start <= SINGLE_PAGES_MAX * PAGE_SIZE) {
-		for (u64 addr = start & PAGE_MASK; addr < end; addr += PAGE_SIZE)
-			invlpg(addr);
-	} else if (cr4 & CR4_PGE) {
+	if (cr4 & CR4_PGE) {
 		write_cr4(cr4 & ~CR4_PGE);
 		write_cr4(cr4);
 	} else {
 		write_cr3(read_cr3());
 	}
+}
+
+/* Interrupts are off. No mm: the kernel's own addresses. */
+static void flush_here(const struct mm *mm, u64 start, u64 end)
+{
+	if (mm && this_cpu()->loaded_mm != mm)
+		return; /* it has left these tables: loading others flushed them */
+	if (end - start <= SINGLE_PAGES_MAX * PAGE_SIZE)
+		flush_pages(start, end);
+	else if (mm)
+		write_cr3(read_cr3());
+	else
+		flush_everything();
+}
+
+/* ---- other CPUs ---- */
+
+/*
+ * A CPU that wants others to flush writes down what, sets its bit in their flush_from, and waits
+ * until each has taken its own bit out of `waiting`. It has interrupts off meanwhile, so it asks
+ * for one flush at a time. Two that wait for each other serve each other (cpu_wait()); so does
+ * everybody who spins for a lock.
+ */
+static struct shootdown {
+	const struct mm *mm;
+	u64 start, end;
+	u64 waiting; /* atomic: CPUs that have not flushed yet */
+} __aligned(64) shootdowns[MAX_CPUS];
+
+#define PATIENCE_NS 10000000000UL /* a CPU that does not answer for so long is dead */
+
+void tlb_serve(void)
+{
+	u64 flags = local_irq_save(), me = 1UL << this_cpu()->id;
+	u64 from = __atomic_exchange_n(&this_cpu()->flush_from, 0, __ATOMIC_SEQ_CST);
+
+	for (; from; from &= from - 1) {
+		struct shootdown *s = &shootdowns[__builtin_ctzl(from)];
+
+		flush_here(s->mm, s->start, s->end);
+		__atomic_and_fetch(&s->waiting, ~me, __ATOMIC_SEQ_CST);
+	}
 	local_irq_restore(flags);
+}
+
+static void flush_asked(struct pt_regs *regs __maybe_unused)
+{
+	apic_eoi();
+	tlb_serve();
+}
+
+void tlb_ipi_init(void)
+{
+	irq_set_handler(FLUSH_VECTOR, flush_asked);
+}
+
+static void wait_for_flush(const struct shootdown *s)
+{
+	u64 spins = 0, since = 0, left;
+
+	while ((left = __atomic_load_n(&s->waiting, __ATOMIC_ACQUIRE))) {
+		cpu_wait();
+		if (++spins % 65536 != 0)
+			continue;
+		if (since == 0)
+			since = arch_clock_ns();
+		else if (arch_clock_ns() - since > PATIENCE_NS)
+			panic("CPU %d does not answer: asked to flush its TLB\n",
+			      __builtin_ctzl(left));
+	}
+}
+
+/* Interrupts are off; `mask` is of other CPUs. */
+static void flush_others(u64 mask, const struct mm *mm, u64 start, u64 end)
+{
+	u32 me = this_cpu()->id;
+	struct shootdown *s = &shootdowns[me];
+
+	s->mm = mm;
+	s->start = start;
+	s->end = end;
+	__atomic_store_n(&s->waiting, mask, __ATOMIC_SEQ_CST);
+	for (; mask; mask &= mask - 1) {
+		struct cpu *cpu = &cpus[__builtin_ctzl(mask)];
+
+		/* Whoever finds others' bits there relies on their interrupt: all bits are served
+		 * at once. */
+		if (__atomic_fetch_or(&cpu->flush_from, 1UL << me, __ATOMIC_SEQ_CST) == 0)
+			apic_send_ipi(cpu->apic_id, FLUSH_VECTOR);
+	}
+	wait_for_flush(s);
+}
+
+static void flush(const struct mm *mm, u64 start, u64 end)
+{
+	u64 flags = local_irq_save(), here = 1UL << this_cpu()->id, mask;
+
+	/* What was changed in the tables must be seen before a CPU that is not in the mask loads
+	 * them. */
+	__atomic_thread_fence(__ATOMIC_SEQ_CST);
+	mask = __atomic_load_n(mm ? &mm->cpu_mask : &cpu_online_mask, __ATOMIC_SEQ_CST);
+	if (mask & here)
+		flush_here(mm, start, end);
+	if (mask & ~here)
+		flush_others(mask & ~here, mm, start, end);
+	local_irq_restore(flags);
+}
+
+void flush_tlb_mm(struct mm *mm)
+{
+	flush(mm, 0, TASK_SIZE);
+}
+
+void flush_tlb_range(struct mm *mm, u64 start, u64 end)
+{
+	flush(mm, start, end);
+}
+
+void flush_tlb_kernel_range(u64 start, u64 end)
+{
+	flush(NULL, start, end);
 }
 
 void clear_page(void *page)

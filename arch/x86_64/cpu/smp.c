@@ -1,0 +1,196 @@
+/*
+ * Starting the other CPUs: SDM vol. 3A, 9.4.
+ *
+ * The MADT says which there are. Each gets its idle task, tables and stacks from the boot CPU, then
+ * INIT and startup interrupts; it runs through entry/trampoline.asm to ap_main(), loads what the
+ * boot CPU has set up, and idles. One CPU starts at a time, so that one set of variables serves
+ * them all.
+ *
+ * Numbers of CPUs are given in the order in which they answer: one that does not is left out.
+ */
+#include "arch/x86_64/cpu/smp.h"
+
+#include "arch/x86_64/arch.h"
+#include "arch/x86_64/cpu/fpu.h"
+#include "arch/x86_64/cpu/gdt.h"
+#include "arch/x86_64/cpu/idt.h"
+#include "arch/x86_64/cpu/msr.h"
+#include "arch/x86_64/dev/acpi.h"
+#include "arch/x86_64/dev/intc.h"
+#include "arch/x86_64/mm/paging.h"
+#include "kernel/lib/atomic.h"
+#include "kernel/lib/log.h"
+#include "kernel/lib/string.h"
+#include "kernel/lib/tunable.h"
+#include "kernel/task.h"
+#include "kernel/time/timer.h"
+#include "mm/mm.h"
+#include "mm/page.h"
+
+/* Below 1 MiB, on a page boundary; mm/early.c keeps the first 64 KiB out of the allocator. */
+#define TRAMPOLINE 0x8000UL
+
+#define INIT_DELAY_NS    (10 * NSEC_PER_MSEC)  /* between INIT and startup */
+#define STARTUP_DELAY_NS (1 * NSEC_PER_MSEC)   /* after which a second one is sent */
+#define ARRIVAL_NS       (500 * NSEC_PER_MSEC) /* after which it is given up */
+
+enum ap_state {
+	AP_NONE,
+	AP_AWAITED, /* the variables below are its; trampoline.asm knows these numbers */
+	AP_ARRIVED, /* it has taken them */
+	AP_ONLINE,
+};
+
+/* What trampoline.asm reads; written by the boot CPU before the startup interrupt. */
+u32 ap_state;
+u64 ap_cr3, ap_stack;
+struct cpu *ap_cpu;
+
+extern const u8 trampoline_start[], trampoline_end[];
+
+static long max_cpus = MAX_CPUS;
+TUNABLE(max_cpus, "smp.max", max_cpus, 1, MAX_CPUS, NULL,
+	"CPUs to start at boot, the first one included");
+
+static struct cpu_tables *ap_tables;
+static u64 boot_cr0, boot_cr4;
+
+static void delay(u64 ns)
+{
+	u64 until = arch_clock_ns() + ns;
+
+	while (arch_clock_ns() < until)
+		cpu_relax();
+}
+
+/* True when it has come so far within the time. */
+static bool wait_for_state(enum ap_state state, u64 ns)
+{
+	u64 until = arch_clock_ns() + ns;
+
+	while (__atomic_load_n(&ap_state, __ATOMIC_ACQUIRE) < (u32)state) {
+		if (arch_clock_ns() > until)
+			return __atomic_load_n(&ap_state, __ATOMIC_ACQUIRE) >= (u32)state;
+		cpu_relax();
+	}
+	return true;
+}
+
+/* On the new CPU, interrupts off, on the stack of its idle task. */
+void ap_main(struct cpu *cpu)
+{
+	write_cr0(boot_cr0);
+	write_cr4(boot_cr4);
+	cpu_tables_load(cpu, ap_tables);
+	idt_load();
+	arch_load_mm(&init_mm);
+	fpu_init_cpu();
+	syscall_init();
+	pat_init();
+	apic_init_cpu();
+	cpu->apic_id = apic_id();
+	cpu->online = true;
+	__atomic_or_fetch(&cpu_online_mask, 1UL << cpu->id, __ATOMIC_SEQ_CST);
+	__atomic_store_n(&ap_state, AP_ONLINE, __ATOMIC_RELEASE);
+	local_irq_enable();
+	cpu_idle();
+}
+
+/* Everything the CPU with the next free number needs. False without memory; what was made is kept
+ * for the next. */
+static bool prepare(struct cpu *cpu)
+{
+	struct page *tables;
+	unsigned int order = 0;
+
+	while (PAGE_SIZE << order < sizeof(*ap_tables))
+		order++;
+	if (!ap_tables) {
+		tables = alloc_pages(order, ALLOC_ZERO);
+		ap_tables = tables ? page_to_virt(tables) : NULL;
+	}
+	if (ap_tables && !cpu->running)
+		cpu->running = fork_idle(cpu->id);
+	if (!ap_tables || !cpu->running)
+		return false;
+	cpu->self = cpu;
+	cpu->kernel_sp = (u64)cpu->running->stack + KERNEL_STACK_SIZE;
+	init_idle(cpu->running, cpu);
+	ap_cr3 = virt_to_phys(init_mm.root);
+	ap_stack = (u64)task_pt_regs(cpu->running);
+	ap_cpu = cpu;
+	return true;
+}
+
+/* Send it off. True when it is online. */
+static bool start(u32 apic)
+{
+	u32 awaited = AP_AWAITED;
+
+	__atomic_store_n(&ap_state, AP_AWAITED, __ATOMIC_SEQ_CST);
+	apic_send_startup(apic, TRAMPOLINE >> PAGE_SHIFT);
+	if (!wait_for_state(AP_ARRIVED, STARTUP_DELAY_NS)) {
+		apic_send_startup(apic, TRAMPOLINE >> PAGE_SHIFT);
+		wait_for_state(AP_ARRIVED, ARRIVAL_NS);
+	}
+	if (__atomic_compare_exchange_n(&ap_state, &awaited, AP_NONE, false, __ATOMIC_SEQ_CST,
+					__ATOMIC_SEQ_CST))
+		return false;
+	/* It has begun: from here it cannot fail, only take its time. */
+	while (__atomic_load_n(&ap_state, __ATOMIC_ACQUIRE) != AP_ONLINE)
+		cpu_relax();
+	return true;
+}
+
+static void start_one(u32 apic)
+{
+	struct cpu *cpu = &cpus[nr_cpus];
+	bool online;
+
+	cpu->id = nr_cpus;
+	if (!prepare(cpu)) {
+		pr_warn("smp: no memory for the CPU with APIC id %u\n", apic);
+		return;
+	}
+	preempt_disable();
+	online = start(apic);
+	preempt_enable();
+	if (!online) {
+		pr_warn("smp: the CPU with APIC id %u does not answer: left out\n", apic);
+		return;
+	}
+	ap_tables = NULL; /* they are its own now */
+	WRITE_ONCE(nr_cpus, nr_cpus + 1);
+}
+
+static bool copy_trampoline(void)
+{
+	void *page = arch_map_physical(TRAMPOLINE, PAGE_SIZE, MAP_CACHED);
+
+	if (page)
+		memcpy(page, trampoline_start, trampoline_end - trampoline_start);
+	return page != NULL;
+}
+
+void arch_smp_init(void)
+{
+	u32 self = cpus[0].apic_id, n = acpi.nr_cpus;
+
+	if (!irq_uses_apic() || n <= 1 || max_cpus == 1)
+		return;
+	if (!copy_trampoline()) {
+		pr_warn("smp: no page below 1 MiB to start the other CPUs from\n");
+		return;
+	}
+	ipi_init();
+	boot_cr0 = read_cr0();
+	boot_cr4 = read_cr4();
+	for (u32 i = 0; i < n; i++)
+		if (acpi.cpu_apic_id[i] != self)
+			apic_send_init(acpi.cpu_apic_id[i]);
+	delay(INIT_DELAY_NS);
+	for (u32 i = 0; i < n && nr_cpus < (u32)max_cpus; i++)
+		if (acpi.cpu_apic_id[i] != self)
+			start_one(acpi.cpu_apic_id[i]);
+	pr_info("smp: %u of %u CPUs run\n", nr_cpus, n);
+}
