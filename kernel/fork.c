@@ -6,15 +6,15 @@
  *     copy_process()      all that the child needs, step by step; invisible until the last
  *       check_clone_flags()
  *       dup_task_struct()
- *       copy_creds()
- *       sched_fork()
- *       copy_files()
- *       copy_fs()
- *       copy_sighand()
- *       copy_signal()
- *       copy_mm()
- *       copy_puppet()
- *       copy_thread()
+ *       copy_creds()      kernel/cred.c: who it acts for; counted for RLIMIT_NPROC
+ *       sched_fork()      kernel/sched/core.c: half of the parent's timeslice
+ *       copy_files()      descriptors
+ *       copy_fs()         root, working directory, umask
+ *       copy_sighand()    kernel/signal.c: handlers
+ *       copy_signal()     kernel/signal.c: what a thread group has in common
+ *       copy_mm()         memory: mm/mm.c, mm/tree.c
+ *       copy_puppet()     kernel/shell/puppet.c: the shell's hold on it
+ *       copy_thread()     arch/x86_64/process.c: registers, FPU, TLS
  *       publish_child()   "cannot fail from here"
  *     wake_up_new_task()  kernel/sched/core.c: just ahead of the parent, so that it runs first
  *
@@ -420,7 +420,7 @@ static void start_child(struct task *p, const struct kernel_clone_args *args)
 }
 
 /* Fork as `args` say. The child's pid in the parent, or -errno as listed at copy_process(), -EAGAIN
- * when the numbers are used up, -EFAULT for a bad parent_tid. */
+ * when the numbers are used up. */
 pid_t do_fork(struct kernel_clone_args *args)
 {
 	u64 start = cpu_cycles();

@@ -1,5 +1,6 @@
 """Machines for the tests: one that most of them share, and fresh ones with options of their own."""
 
+import os
 import re
 import sys
 from pathlib import Path
@@ -129,6 +130,14 @@ def assert_kept(before, after):
     lost = before["pages"] - after["pages"]
     assert 0 <= lost <= 4, (before, after)
     assert after == {**before, "pages": after["pages"]}
+
+
+def pytest_collection_modifyitems(config, items):
+    """tools/test -k NAME: any part of the name, whatever characters are in it."""
+    only = os.environ.get("BIDENT_ONLY", "").lower()
+    chosen = [item for item in items if only in f"system: {item.module.__name__}: {item.name}".lower()]
+    config.hook.pytest_deselected(items=[item for item in items if item not in chosen])
+    items[:] = chosen
 
 
 @pytest.hookimpl(hookwrapper=True)

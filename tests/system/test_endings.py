@@ -42,7 +42,7 @@ def test_tools_run_panic():
     assert "KERNEL PANIC" in result.stdout
 
 
-@pytest.mark.parametrize("arguments", [["--bogus"], ["--add", "/no/such/file", "--cmd", "ps"], ["--mem", "lots"],
+@pytest.mark.parametrize("arguments", [["--bogus"], ["--add", "/no/such/file", "--cmd", "ps"], ["--mem", "lots"], ["--mem", "0M"],
                                        ["--smp", "0"], ["--emulator", "bochs"], ["--timeout", "-1"],
                                        ["--no-serial"], ["stray"]])
 def test_tools_run_wrong_usage(arguments):

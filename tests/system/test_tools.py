@@ -48,6 +48,13 @@ def test_run_from_elsewhere(tmp_path):
     assert result.returncode == 5, result.stderr
 
 
+@pytest.mark.parametrize("arguments", [["--cpu", "nonsense"], ["--machine", "nonsense"]])
+def test_run_on_a_machine_that_qemu_does_not_know(arguments):
+    result = tool("run", "--no-initrd", *arguments, "--cmd", "fork")
+    assert result.returncode == machine.EXIT_MACHINE_DIED, result.stdout + result.stderr
+    assert "qemu-system-x86_64: " in result.stdout
+
+
 def test_two_at_once():
     runs = [subprocess.Popen([str(ROOT / "tools" / "run"), "--cmd", f"/bin/busybox echo number {n}", "--cmd",
                               f"poweroff {n}"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)

@@ -85,10 +85,15 @@ def _configure(variant):
     stamp.write_text(wanted, encoding="ascii")
 
 
-def build(variant, targets=(), verbose=False):
-    """Brings a variant up to date and returns its folder. No targets: everything that is built by default."""
+def build(variant, targets=(), verbose=False, copy_to=None):
+    """Brings a variant up to date and returns its folder. No targets: everything that is built by default.
+
+    `copy_to`: a folder that gets copies of the targets, before anybody else can build them anew."""
     name = VARIANTS[variant][0]
     with checkout_lock():
         _configure(variant)
         _run([NINJA, "-C", name, *targets], f"building {name}/", verbose)
+        if copy_to:
+            for target in targets:
+                shutil.copy(ROOT / name / target, copy_to)
     return ROOT / name

@@ -79,6 +79,8 @@ class Console:
         self._process.wait() if self._process.isalive() else None
         self._process.close()
         qemu_status = self._process.exitstatus
+        if machine.qemu_refused(qemu_status, readable(self.log)):
+            return Ended(output, machine.EXIT_MACHINE_DIED, "QEMU does not start")
         status, panicked = machine.guest_status(qemu_status)
         if panicked:
             return Ended(output, status, "the kernel panicked")

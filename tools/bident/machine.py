@@ -2,6 +2,7 @@
 
 import dataclasses
 import os
+import re
 import shutil
 import subprocess
 import tempfile
@@ -43,6 +44,11 @@ class Options:
     debug_checks: bool = False
 
 
+def qemu_refused(qemu_status, text):
+    """QEMU's own errors end it with 1, as `poweroff 0` does: then it has said why."""
+    return qemu_status == 1 and re.search(r"^qemu-system-x86_64: ", text, re.M) is not None
+
+
 def guest_status(qemu_status):
     """What the guest asked for, given QEMU's exit status: (status, panicked); None when it did not ask.
 
@@ -60,10 +66,11 @@ class Medium:
     def __init__(self, options, tree=None, verbose=False):
         """`tree`: the initramfs; without it the standard one and options.add."""
         variant = build.variant_name(options.compiler, options.debug_checks)
-        self.kernel = build.build(variant, [build.KERNEL], verbose) / build.KERNEL
         self.options = options
         self.path = Path(tempfile.mkdtemp(prefix="bident-"))
         try:
+            build.build(variant, [build.KERNEL], verbose, copy_to=self.path)
+            self.kernel = self.path / build.KERNEL
             self.iso = self._make_iso(tree)
             self.vars = self.path / "ovmf-vars.fd"
             if options.uefi:

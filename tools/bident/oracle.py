@@ -1,34 +1,52 @@
 """Runs a program on the host's Linux as it would run on Bident: same files, same paths, pid 1 a plain reaper.
 
-It gets a mount and a pid namespace of its own with the initramfs unpacked into a tmpfs, and a terminal.
+It gets a mount and a pid namespace of its own with the initramfs unpacked into a tmpfs, and a terminal. Where
+namespaces are not allowed (in most containers) a plain chroot has to do.
 """
 
+import fcntl
 import os
 import pty
+import re
 import select
-import signal
 import subprocess
 import tempfile
+import termios
 import time
 from pathlib import Path
 
 from bident import Failure
 
-# Inside the new namespaces, as root: the tree, the device nodes that Bident has, and the program with the terminal.
+# Most private first. In a chroot / is no mount point, and its propagation cannot be changed.
+_UNSHARE = ["unshare", "--mount", "--pid", "--fork", "--uts", "--ipc", "--kill-child"]
+_WAYS = [[*_UNSHARE], [*_UNSHARE, "--propagation", "unchanged"], []]
+
+# As root: the tree, the device nodes that Bident has, and the program with the terminal.
 _SETUP = """
 set -e
-mount -t tmpfs -o mode=755 tmpfs "$1"
 cd "$1"
+session=
+if [ "$3" = tmpfs ]; then
+    session="/bin/busybox setsid -c" # a session that pid 1 of the new namespace can name
+    mount -t tmpfs -o mode=755 tmpfs .
+    cd "$1"
+else
+    /bin/busybox rm -rf ./*
+fi
 /bin/busybox cpio -idm < "$2" 2>/dev/null
 mknod -m 666 dev/null c 1 3
 mknod -m 666 dev/zero c 1 5
 mknod -m 666 dev/tty c 5 0
 mknod -m 600 dev/console c 5 1
 find . -depth -type d -exec touch -d @1000000000 {} +
-shift 2
+shift 3
 exec env -i PATH=/bin:/sbin:/usr/bin:/usr/sbin HOME=/ TERM=linux USER=root \\
-    /usr/sbin/chroot . /bin/busybox setsid -c /bin/busybox sh -c 'unset SHLVL PWD OLDPWD; "$@"; exit $?' sh "$@"
+    /usr/sbin/chroot . $session /bin/busybox sh -c 'unset SHLVL PWD OLDPWD; "$@"; exit $?' sh "$@"
 """
+
+
+def _take_terminal():
+    fcntl.ioctl(0, termios.TIOCSCTTY, 0)
 
 
 class Oracle:
@@ -39,26 +57,32 @@ class Oracle:
             self._prefix = ["sudo", "-n"]
         else:
             raise Failure("comparing with Linux needs root or sudo: it runs programs in a chroot")
-        self._folder = tempfile.TemporaryDirectory(prefix="bident-oracle-")
-        self._root = Path(self._folder.name) / "root"
+        self._folder = Path(tempfile.mkdtemp(prefix="bident-oracle-"))
+        self._root = self._folder / "root"
         self._root.mkdir()
-        self._archive = Path(self._folder.name) / "initramfs"
+        self._archive = self._folder / "initramfs"
         self._archive.write_bytes(tree.archive())
+        for self._unshare in _WAYS:
+            output, status = self.run(["/bin/busybox", "echo", "works"])
+            if (output, status) == ("works\n", 0):
+                return
+        self.close()
+        raise Failure(f"comparing with Linux: no program runs in a chroot: {output.strip()}")
 
     def run(self, argv, timeout=60):
         """(output, status): status as a shell tells it, 128 + signal when killed."""
-        command = [*self._prefix, "unshare", "--mount", "--pid", "--fork", "--uts", "--ipc", "--kill-child",
-                   "/bin/busybox", "sh", "-c", _SETUP, "sh", str(self._root), str(self._archive), *argv]
+        command = [*self._prefix, *self._unshare, "/bin/busybox", "sh", "-c", _SETUP, "sh", str(self._root),
+                   str(self._archive), "tmpfs" if self._unshare else "folder", *argv]
         master, slave = pty.openpty()
         process = subprocess.Popen(command, stdin=slave, stdout=slave, stderr=slave,
-                                   start_new_session=True, close_fds=True)
+                                   start_new_session=True, close_fds=True, preexec_fn=_take_terminal)
         os.close(slave)
         output = bytearray()
         deadline = time.monotonic() + timeout
         while True:
             left = deadline - time.monotonic()
             if left <= 0 or not select.select([master], [], [], left)[0]:
-                os.killpg(process.pid, signal.SIGKILL)
+                subprocess.run([*self._prefix, "kill", "-KILL", "--", f"-{process.pid}"])
                 process.wait()
                 os.close(master)
                 raise Failure(f"Linux itself does not finish '{' '.join(argv)}' within {timeout} s")
@@ -71,10 +95,13 @@ class Oracle:
             output += data
         os.close(master)
         status = process.wait()
-        return output.decode(errors="replace").replace("\r\n", "\n"), status if status >= 0 else 128 - status
+        text = output.decode(errors="replace").replace("\r\n", "\n")
+        if self._prefix:
+            text = re.sub(r"^sudo: .*\n", "", text)  # a warning about the host's name, for instance
+        return text, status if status >= 0 else 128 - status
 
     def close(self):
-        self._folder.cleanup()
+        subprocess.run([*self._prefix, "rm", "-rf", "--one-file-system", str(self._folder)])
 
     def __enter__(self):
         return self

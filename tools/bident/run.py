@@ -60,7 +60,7 @@ def parse_arguments(argv):
 
 
 def check(parser, arguments):
-    if not re.fullmatch(r"\d+[MG]?", arguments.mem):
+    if not re.fullmatch(r"[1-9]\d*[MG]?", arguments.mem):
         parser.error(f"--mem: '{arguments.mem}' is not a size such as 256M or 4G")
     if not 1 <= arguments.smp <= 255:
         parser.error("--smp: from 1 to 255")
@@ -219,6 +219,7 @@ def run_interactive(medium, timeout):
     if medium.options.serial:
         note("the shell comes up on this terminal; `poweroff` ends it, Ctrl-] x kills the machine")
     process = subprocess.Popen(medium.qemu_command(interactive=True, allow_reboot=True))
+    began = time.monotonic()
     try:
         qemu_status = process.wait(timeout)
     except subprocess.TimeoutExpired:
@@ -228,6 +229,8 @@ def run_interactive(medium, timeout):
         if process.poll() is None:
             process.terminate()
             process.wait()
+    if qemu_status == 1 and time.monotonic() - began < 0.5:  # sooner than anybody can type `poweroff`
+        return machine.EXIT_MACHINE_DIED
     status, panicked = machine.guest_status(qemu_status)
     if panicked:
         note("the kernel panicked")
