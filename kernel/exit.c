@@ -234,15 +234,20 @@ static bool exit_signals(struct task *p, int code)
 {
 	struct signal *sig = p->signal;
 	u64 flags = spin_lock_irqsave(&p->sighand->lock);
-	bool last;
+	bool last, stopped = false;
 
 	p->flags |= PF_EXITING;
 	p->exit_code = sig->group_exit ? sig->group_exit_code : code;
 	last = --sig->live == 0;
 	/* A group stop does not wait for a thread that will never stop. */
 	if (sig->stop_count > 0 && !last)
-		signal_thread_left_stop(p);
+		stopped = signal_thread_left_stop(p);
 	spin_unlock_irqrestore(&p->sighand->lock, flags);
+	if (stopped) {
+		spin_lock(&tasklist_lock); /* the parent may be leaving too */
+		wake_up_all(&p->group_leader->parent->signal->wait_chld);
+		spin_unlock(&tasklist_lock);
+	}
 	return last;
 }
 

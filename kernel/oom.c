@@ -61,13 +61,20 @@ static void kill_victim(struct task *victim)
  * will do. */
 #define ENOUGH_PAGES 64
 
+/* What another CPU keeps for itself counts as free, and is no use to us. */
+static void drain_cpu(void *unused __maybe_unused)
+{
+	slab_shrink();
+	drain_cpu_pages();
+}
+
 void out_of_memory(void)
 {
 	struct task *victim;
 	bool dying;
 
 	drain_kernel_stacks();
-	slab_shrink();
+	on_each_cpu(drain_cpu, NULL);
 	if (nr_free_pages() > ENOUGH_PAGES)
 		return;
 	victim = choose_victim(&dying);

@@ -235,10 +235,9 @@ static bool leave_stop_count(struct task *p)
 	return true;
 }
 
-void signal_thread_left_stop(struct task *p)
+bool signal_thread_left_stop(struct task *p)
 {
-	if (p->stop_pending && leave_stop_count(p))
-		wake_up_all(&p->group_leader->parent->signal->wait_chld);
+	return p->stop_pending && leave_stop_count(p);
 }
 
 /* Stop as a part of the group. Called with the lock held, returns without it, after SIGCONT or

@@ -125,8 +125,9 @@ int dequeue_signal(struct task *p, sigset_t64 blocked, siginfo_t *info);
 void set_current_blocked(sigset_t64 set);
 /* On the way to user mode with a signal pending: deliver, stop or die. */
 void do_signal(struct pt_regs *regs);
-/* A thread exits while its group is stopping. Caller holds sighand->lock. */
-void signal_thread_left_stop(struct task *p);
+/* A thread exits while its group is stopping. Caller holds sighand->lock. True when the group is
+ * stopped now, and the parent is to be told. */
+bool signal_thread_left_stop(struct task *p);
 int do_sigaction(int sig, const struct k_sigaction *act, struct k_sigaction *old);
 
 /* ---- fork and exec ---- */
