@@ -11,6 +11,7 @@
 #include "arch/x86_64/cpu/smp.h"
 #include "arch/x86_64/dev/intc.h"
 #include "kernel/lib/log.h"
+#include "kernel/task.h"
 #include "mm/mm.h"
 
 /* Beyond this, reloading everything is cheaper than naming the pages one by one. */
@@ -87,6 +88,17 @@ static struct shootdown {
 
 #define PATIENCE_NS 10000000000UL /* a CPU that does not answer for so long is dead */
 
+/* A kernel thread only borrows the tables and has no use for their translations: it goes over to
+ * the kernel's, and this CPU is not asked again. It keeps its reference (active_mm), and the next
+ * switch looks at loaded_mm. */
+static void flush_for_other(const struct shootdown *s)
+{
+	if (s->mm && s->mm == this_cpu()->loaded_mm && !current->mm)
+		arch_load_mm(&init_mm);
+	else
+		flush_here(s->mm, s->start, s->end);
+}
+
 void tlb_serve(void)
 {
 	u64 flags = local_irq_save(), me = 1UL << this_cpu()->id;
@@ -95,7 +107,7 @@ void tlb_serve(void)
 	for (; from; from &= from - 1) {
 		struct shootdown *s = &shootdowns[__builtin_ctzl(from)];
 
-		flush_here(s->mm, s->start, s->end);
+		flush_for_other(s);
 		__atomic_and_fetch(&s->waiting, ~me, __ATOMIC_SEQ_CST);
 	}
 	local_irq_restore(flags);
