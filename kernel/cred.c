@@ -73,12 +73,11 @@ void put_cred(struct cred *c)
 }
 
 /* fork: credentials are immutable, so that parent and child share them until one changes. */
-int copy_creds(struct task *p)
+void copy_creds(struct task *p)
 {
 	p->cred = current->cred;
 	refcount_inc(&p->cred->count);
 	atomic_inc(&p->cred->user->processes);
-	return 0;
 }
 
 void exit_creds(struct task *p)

@@ -29,7 +29,7 @@ struct task;
 
 void cred_init(void);
 extern struct cred init_cred;
-int copy_creds(struct task *p); /* 0 or -ENOMEM; counts the task for its user */
+void copy_creds(struct task *p); /* counts the task for its user */
 void exit_creds(struct task *p);
 void put_cred(struct cred *c);
 void put_user_struct(struct user *u);

@@ -268,11 +268,12 @@ static int de_thread(struct task *p)
 
 void exec_adopt_mm(struct mm *mm)
 {
-	struct mm *old = current->mm, *borrowed = old ? NULL : current->active_mm;
+	struct mm *old = current->mm, *borrowed;
 	u64 flags;
 
 	spin_lock(&tasklist_lock); /* others look at our mm under it */
 	flags = local_irq_save();
+	borrowed = old ? NULL : current->active_mm; /* a switch would change it */
 	current->mm = current->active_mm = mm;
 	arch_load_mm(mm);
 	local_irq_restore(flags);
@@ -302,12 +303,17 @@ static int make_private(struct task *p, struct exec_private *own)
 	*own = (struct exec_private){0};
 	if (files_users(p->files) > 1 && !(own->files = files_clone(p->files)))
 		return -ENOMEM;
-	if (refcount_read(&p->sighand->count) > 1 && !(own->sighand = clone_sighand(p->sighand))) {
-		if (own->files)
-			files_put(own->files);
+	if (refcount_read(&p->sighand->count) > 1 && !(own->sighand = clone_sighand(p->sighand)))
 		return -ENOMEM;
-	}
 	return 0;
+}
+
+static void drop_private(struct exec_private *own)
+{
+	if (own->files)
+		files_put(own->files);
+	if (own->sighand)
+		put_sighand(own->sighand);
 }
 
 static void commit_exec(struct task *p, const char *path, struct exec_image *img,
@@ -348,10 +354,11 @@ static long exec_elf(struct file *f, const struct exec_args *args)
 	exec_strings_free(strings);
 	if (err)
 		return err;
-	err = de_thread(current);
+	err = make_private(current, &own);
 	if (!err)
-		err = make_private(current, &own);
+		err = de_thread(current);
 	if (err) {
+		drop_private(&own);
 		mm_put(img.mm);
 		return err;
 	}
@@ -372,19 +379,19 @@ static bool is_blank(char c)
  * may be NULL. False when there is no interpreter, or the line is too long to hold its name. */
 static bool split_script_line(char *line, size_t n, char **interp, char **arg)
 {
-	char *end = memchr(line, '\n', n), *p = line + 2;
+	char *newline = memchr(line, '\n', n), *end = newline ? newline : line + n;
+	char *p = line + 2;
 
-	if (!end && n == SCRIPT_LINE_MAX - 1 && !memchr(p, ' ', n - 2))
+	while (p < end && is_blank(*p))
+		p++;
+	*interp = p;
+	while (p < end && !is_blank(*p))
+		p++;
+	if (p == end && !newline && n == SCRIPT_LINE_MAX - 1)
 		return false; /* the name may go on */
-	end = end ? end : line + n;
 	while (end > p && is_blank(end[-1]))
 		end--;
 	*end = '\0';
-	while (is_blank(*p))
-		p++;
-	*interp = p;
-	while (*p && !is_blank(*p))
-		p++;
 	*arg = NULL;
 	if (*p) {
 		*p++ = '\0';

@@ -181,6 +181,15 @@ static struct task *find_new_reaper(struct task *p)
 	return child_reaper;
 }
 
+static void set_parent(struct task *child, struct task *parent)
+{
+	struct task *t;
+
+	list_for_each_entry (t, &child->signal->threads, thread_node)
+		t->real_parent = t->parent = parent;
+	list_move_tail(&child->sibling, &parent->children);
+}
+
 /* Caller holds tasklist_lock. Children that the new parent does not want to wait for are added to
  * `dead`. */
 static void forget_original_parent(struct task *p, struct list_head *dead)
@@ -188,8 +197,7 @@ static void forget_original_parent(struct task *p, struct list_head *dead)
 	struct task *reaper = find_new_reaper(p), *child, *n;
 
 	list_for_each_entry_safe (child, n, &p->children, sibling) {
-		child->real_parent = child->parent = reaper;
-		list_move_tail(&child->sibling, &reaper->children);
+		set_parent(child, reaper);
 		if (reaper->signal == p->signal)
 			continue;             /* the same process as before */
 		child->exit_signal = SIGCHLD; /* init knows no other way */
@@ -204,7 +212,7 @@ static void forget_original_parent(struct task *p, struct list_head *dead)
 }
 
 /* Tell the relatives. On return `p` may be reaped at any moment; preemption is off. */
-static void exit_notify(struct task *p)
+static void exit_notify(struct task *p, bool group_dead)
 {
 	struct list_head dead = LIST_HEAD_INIT(dead);
 	struct task *child, *n;
@@ -212,8 +220,9 @@ static void exit_notify(struct task *p)
 
 	spin_lock(&tasklist_lock);
 	forget_original_parent(p, &dead);
+	if (group_dead) /* the process is gone, not only its first thread */
+		kill_orphaned_pgrp(p->group_leader, NULL);
 	if (thread_group_leader(p)) {
-		kill_orphaned_pgrp(p, NULL);
 		/* With threads left, the last of them reports for the leader. */
 		autoreap = p->signal->nr_threads == 1 && do_notify_parent(p, p->exit_signal);
 	}
@@ -228,26 +237,24 @@ static void exit_notify(struct task *p)
 		release_task(p);
 }
 
-/* `code` as wait4(2) will show it for the group's last thread; a group that is being killed has its
- * own. */
+/* `code` as wait4(2) will show it; a group that is being killed has its own. True for the last
+ * thread of the group. */
 static bool exit_signals(struct task *p, int code)
 {
 	struct signal *sig = p->signal;
 	u64 flags = spin_lock_irqsave(&p->sighand->lock);
-	bool last, stopped = false;
+	bool last, stopped;
 
 	p->flags |= PF_EXITING;
 	p->exit_code = sig->group_exit ? sig->group_exit_code : code;
 	last = --sig->live == 0;
-	/* A group stop does not wait for a thread that will never stop. */
-	if (sig->stop_count > 0 && !last)
-		stopped = signal_thread_left_stop(p);
+	/* What was sent to the process and would have been ours is for another thread now, and a
+	 * group stop does not wait for a thread that will never stop. */
+	retarget_shared_pending(p, ~p->blocked);
+	stopped = p->stop_pending && leave_group_stop(p);
 	spin_unlock_irqrestore(&p->sighand->lock, flags);
-	if (stopped) {
-		spin_lock(&tasklist_lock); /* the parent may be leaving too */
-		wake_up_all(&p->group_leader->parent->signal->wait_chld);
-		spin_unlock(&tasklist_lock);
-	}
+	if (stopped && !last)
+		notify_parent_stop(p, CLD_STOPPED);
 	return last;
 }
 
@@ -263,23 +270,19 @@ void do_exit(int code)
 
 	exit_puppet(p);
 	exit_mm(p);
-	if (p->files)
-		files_put(p->files);
-	p->files = NULL;
-	if (p->fs)
-		fs_context_put(p->fs);
-	p->fs = NULL;
+	exit_files(p);
+	exit_fs(p);
 	if (group_dead && p->signal->session_leader)
 		tty_disassociate(p);
 
 	/* Whoever learns of our end finds us switched away for good: nothing else runs here in
 	 * between. */
 	preempt_disable();
-	exit_notify(p);
+	exit_notify(p, group_dead);
 	if (p->flags & PF_KTHREAD)
 		kthread_exited();
 	local_irq_disable();
-	p->state = TASK_DEAD;
+	set_special_state(TASK_DEAD);
 	preempt_enable_no_resched();
 	schedule();
 	panic("a dead task was scheduled\n");
@@ -294,9 +297,7 @@ void do_group_exit(int code)
 	if (sig->group_exit) {
 		code = sig->group_exit_code; /* somebody was first */
 	} else {
-		sig->group_exit = true;
-		sig->group_exit_code = code;
-		zap_other_threads(current);
+		begin_group_exit(current, code);
 	}
 	spin_unlock_irqrestore(&current->sighand->lock, flags);
 	do_exit(code);

@@ -23,7 +23,6 @@
  */
 #include "kernel/debug/debug.h"
 #include "kernel/fs/fs.h"
-#include "kernel/lib/fault.h"
 #include "kernel/lib/log.h"
 #include "kernel/lib/string.h"
 #include "kernel/lib/tunable.h"
@@ -55,6 +54,43 @@ void fork_init(void)
 		/* Kernel stacks of all tasks together may take an eighth of the memory, as in
 		 * Linux. */
 		max_threads = MAX(nr_total_pages() * PAGE_SIZE / KERNEL_STACK_SIZE / 8, 20UL);
+}
+
+/* ---- what may be asked for ---- */
+
+#define CLONE_SUPPORTED                                                                            \
+	(CSIGNAL | CLONE_VM | CLONE_FS | CLONE_FILES | CLONE_SIGHAND | CLONE_VFORK |               \
+	 CLONE_PARENT | CLONE_THREAD | CLONE_SETTLS | CLONE_PARENT_SETTID | CLONE_CHILD_CLEARTID | \
+	 CLONE_DETACHED | CLONE_CHILD_SETTID | CLONE_CLEAR_SIGHAND | CLONE_SYSVSEM)
+
+/* Reject first: every combination that clone(2) calls illegal, and every flag that does not work
+ * yet. */
+static int check_clone_flags(const struct kernel_clone_args *args)
+{
+	u64 flags = args->flags;
+
+	if (flags & ~(u64)CLONE_SUPPORTED)
+		return -EINVAL;
+	/* Threads share handlers, and handlers are addresses: they share the memory too. */
+	if ((flags & CLONE_THREAD) && !(flags & CLONE_SIGHAND))
+		return -EINVAL;
+	if ((flags & CLONE_SIGHAND) && !(flags & CLONE_VM))
+		return -EINVAL;
+	if ((flags & CLONE_SIGHAND) && (flags & CLONE_CLEAR_SIGHAND))
+		return -EINVAL;
+	/* The reaper's siblings would have no parent inside the system; init's threads likewise. */
+	if ((flags & CLONE_PARENT) && current->signal->leader == child_reaper)
+		return -EINVAL;
+	return 0;
+}
+
+/* RLIMIT_NPROC counts the tasks of a real user id, and does not bind root. copy_creds() has counted
+ * the child. */
+static bool too_many_processes(const struct task *p)
+{
+	u64 limit = current->signal->rlim[RLIMIT_NPROC].rlim_cur;
+
+	return (u64)atomic_read(&p->cred->user->processes) > limit && p->cred->uid != 0;
 }
 
 /* ---- a bare task: the struct and its kernel stack ---- */
@@ -119,7 +155,7 @@ static int copy_files(u64 flags, struct task *p)
 	return 0;
 }
 
-static void exit_files(struct task *p)
+void exit_files(struct task *p)
 {
 	if (p->files)
 		files_put(p->files);
@@ -140,7 +176,7 @@ static int copy_fs(u64 flags, struct task *p)
 	return 0;
 }
 
-static void exit_fs(struct task *p)
+void exit_fs(struct task *p)
 {
 	if (p->fs)
 		fs_context_put(p->fs);
@@ -166,43 +202,6 @@ static void undo_mm(struct task *p)
 	if (p->mm)
 		mm_put(p->mm);
 	p->mm = p->active_mm = NULL;
-}
-
-/* ---- what may be asked for ---- */
-
-#define CLONE_SUPPORTED                                                                            \
-	(CSIGNAL | CLONE_VM | CLONE_FS | CLONE_FILES | CLONE_SIGHAND | CLONE_VFORK |               \
-	 CLONE_PARENT | CLONE_THREAD | CLONE_SETTLS | CLONE_PARENT_SETTID | CLONE_CHILD_CLEARTID | \
-	 CLONE_DETACHED | CLONE_CHILD_SETTID | CLONE_CLEAR_SIGHAND | CLONE_SYSVSEM)
-
-/* Reject first: every combination that clone(2) calls illegal, and every flag that does not work
- * yet. */
-static int check_clone_flags(const struct kernel_clone_args *args)
-{
-	u64 flags = args->flags;
-
-	if (flags & ~(u64)CLONE_SUPPORTED)
-		return -EINVAL;
-	/* Threads share handlers, and handlers are addresses: they share the memory too. */
-	if ((flags & CLONE_THREAD) && !(flags & CLONE_SIGHAND))
-		return -EINVAL;
-	if ((flags & CLONE_SIGHAND) && !(flags & CLONE_VM))
-		return -EINVAL;
-	if ((flags & CLONE_SIGHAND) && (flags & CLONE_CLEAR_SIGHAND))
-		return -EINVAL;
-	/* The reaper's siblings would have no parent inside the system; init's threads likewise. */
-	if ((flags & CLONE_PARENT) && current->signal->leader == child_reaper)
-		return -EINVAL;
-	return 0;
-}
-
-/* RLIMIT_NPROC counts the tasks of a real user id, and does not bind root. copy_creds() has counted
- * the child. */
-static bool too_many_processes(const struct task *p)
-{
-	u64 limit = current->signal->rlim[RLIMIT_NPROC].rlim_cur;
-
-	return (u64)atomic_read(&p->cred->user->processes) > limit && p->cred->uid != 0;
 }
 
 /* ---- making the child visible ---- */
@@ -296,14 +295,12 @@ static struct task *copy_process(struct kernel_clone_args *args, struct pid *pid
 	p = dup_task_struct(current);
 	if (!p)
 		return ERR_PTR(err);
-	err = copy_creds(p);
-	if (err)
-		goto bad_fork_free_task;
+	copy_creds(p);
 	err = -EAGAIN;
 	if (too_many_processes(p))
 		goto bad_fork_cleanup_creds;
 
-	p->flags &= ~(PF_SUPERPRIV | PF_SIGNALED | PF_IDLE | PF_KTHREAD);
+	p->flags &= ~(PF_IDLE | PF_KTHREAD);
 	p->flags |= PF_FORKNOEXEC | (args->fn ? PF_KTHREAD : 0);
 	if (args->name)
 		strlcpy(p->comm, args->name, sizeof(p->comm));
@@ -356,7 +353,6 @@ bad_fork_cleanup_files:
 	exit_files(p);
 bad_fork_cleanup_creds:
 	exit_creds(p);
-bad_fork_free_task:
 	free_task(p);
 	return ERR_PTR(err);
 }
@@ -444,10 +440,10 @@ pid_t do_fork(struct kernel_clone_args *args)
 
 	/* Read now: once the child runs it may be gone, and its number someone else's. */
 	nr = pid->nr;
+	publish_puppet(p);
 	trace_sched_process_fork(current, p);
-	if ((args->flags & CLONE_PARENT_SETTID) && put_user(nr, args->parent_tid) != 0)
-		args->flags &= ~(
-			u64)CLONE_PARENT_SETTID; /* as Linux: the child exists, the store is lost */
+	if (args->flags & CLONE_PARENT_SETTID)
+		(void)put_user(nr, args->parent_tid); /* as Linux: the child exists all the same */
 	if (args->flags & CLONE_VFORK) {
 		completion_init(&vfork);
 		p->vfork_done = &vfork;

@@ -133,6 +133,15 @@ static long futex_sleep(struct futex_bucket *b, struct futex_waiter *w, u32 __us
 	}
 }
 
+static long futex_wait(u32 __user *uaddr, u32 val, u64 until, u32 bitset);
+
+/* After a stop and SIGCONT: the same deadline goes on. */
+static long futex_wait_restart(struct task *p)
+{
+	return futex_wait((u32 __user *)p->restart_arg[0], (u32)p->restart_arg[1],
+			  p->restart_arg[2], (u32)p->restart_arg[3]);
+}
+
 static long futex_wait(u32 __user *uaddr, u32 val, u64 until, u32 bitset)
 {
 	struct futex_waiter w = {.task = current, .bitset = bitset};
@@ -152,6 +161,15 @@ static long futex_wait(u32 __user *uaddr, u32 val, u64 until, u32 bitset)
 	else
 		list_del(&w.link);
 	spin_unlock(&b->lock);
+	if (ret == -ERESTARTSYS && until != TIME_FOREVER) {
+		/* Starting anew after each handler would never time out. */
+		current->restart_fn = futex_wait_restart;
+		current->restart_arg[0] = (u64)uaddr;
+		current->restart_arg[1] = val;
+		current->restart_arg[2] = until;
+		current->restart_arg[3] = bitset;
+		ret = -ERESTART_RESTARTBLOCK;
+	}
 	return ret > 0 ? 0 : ret;
 }
 

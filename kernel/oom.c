@@ -7,32 +7,48 @@
 #include "mm/slab.h"
 #include "mm/vmalloc.h"
 
-/* How much its death would free. Its areas are an upper bound that costs no walk of its tables.
- * Caller holds tasklist_lock, which keeps a task that has not exited in the tree, and p->mm with it
- * (exit_mm()). */
-static u64 badness(const struct task *p)
+/* The memory of a process: its first thread may have exited before the others. Caller holds
+ * tasklist_lock, under which alone p->mm changes. */
+static struct mm *mm_of_process(const struct task *leader)
 {
-	const struct mm *mm = READ_ONCE(p->mm);
+	struct task *t;
 
-	return mm && !(p->flags & PF_KTHREAD) ? mm->nr_mapped + 1 : 0;
+	if (leader->flags & PF_KTHREAD)
+		return NULL;
+	list_for_each_entry (t, &leader->signal->threads, thread_node)
+		if (t->mm)
+			return t->mm;
+	return NULL;
 }
 
-/* The leader with the most memory, with a reference. `dying`: somebody was killed already and has
- * not gone yet. */
+/* How much its death would free: its areas are an upper bound that costs no walk of its tables. */
+static u64 badness(const struct task *leader)
+{
+	const struct mm *mm = mm_of_process(leader);
+
+	return mm ? mm->nr_mapped + 1 : 0;
+}
+
+/* A victim may sleep on a lock that we ourselves hold, over a copy to user memory: who has not let
+ * go after this long is left alone, and the next one is chosen. In the end that is us, and our own
+ * death ends the copy. */
+#define TIME_TO_DIE (100 * NSEC_PER_MSEC)
+
+/* The process with the most memory that was not chosen before, by its leader, with a reference.
+ * `dying`: one that was chosen just now has not let go yet. */
 static struct task *choose_victim(bool *dying)
 {
 	struct task *p, *victim = NULL;
-	u64 most = 0;
+	u64 most = 0, now = ktime_get();
 
 	*dying = false;
 	spin_lock(&tasklist_lock);
 	list_for_each_entry (p, &all_tasks, all) {
-		u64 points;
+		u64 points = badness(p);
 
-		if (p->oom_victim && p->mm)
-			*dying = true;
-		points = p->exit_state ? 0 : badness(p);
-		if (points > most) {
+		if (p->oom_killed) {
+			*dying |= points && now - p->oom_killed < TIME_TO_DIE;
+		} else if (points > most) {
 			most = points;
 			victim = p;
 		}
@@ -49,7 +65,7 @@ static void kill_victim(struct task *victim)
 
 	spin_lock(&tasklist_lock);
 	pages = badness(victim);
-	victim->oom_victim = true;
+	victim->oom_killed = ktime_get();
 	send_signal(SIGKILL, NULL, victim, true);
 	spin_unlock(&tasklist_lock);
 	pr_err("out of memory: killed pid %d (%s), which had mapped %lu pages; %lu pages are free\n",
@@ -57,9 +73,17 @@ static void kill_victim(struct task *victim)
 	trace_oom_kill(victim);
 }
 
+/* Kernel threads, and tasks that are on their way out: what they need they soon give back. */
+bool may_use_reserve(void)
+{
+	const struct task *p = current;
+
+	return (p->flags & (PF_KTHREAD | PF_EXITING)) || fatal_signal_pending(p);
+}
+
 /* With this many pages free a failed allocation was bad luck, or an injected fault: trying again
  * will do. */
-#define ENOUGH_PAGES 64
+#define ENOUGH_PAGES (PAGE_RESERVE + 32)
 
 /* What another CPU keeps for itself counts as free, and is no use to us. */
 static void drain_cpu(void *unused __maybe_unused)
@@ -68,7 +92,7 @@ static void drain_cpu(void *unused __maybe_unused)
 	drain_cpu_pages();
 }
 
-void out_of_memory(void)
+bool out_of_memory(void)
 {
 	struct task *victim;
 	bool dying;
@@ -76,7 +100,7 @@ void out_of_memory(void)
 	drain_kernel_stacks();
 	on_each_cpu(drain_cpu, NULL);
 	if (nr_free_pages() > ENOUGH_PAGES)
-		return;
+		return true;
 	victim = choose_victim(&dying);
 	if (victim && !dying)
 		kill_victim(victim);
@@ -85,4 +109,5 @@ void out_of_memory(void)
 	/* Whoever is dying needs the CPU more than we do; the caller looks again in a moment. */
 	if (!fatal_signal_pending(current))
 		sleep_ns(NSEC_PER_MSEC);
+	return victim || dying;
 }

@@ -49,7 +49,6 @@ struct pid *alloc_pid(struct pidmap *map)
 	if (!pid)
 		return ERR_PTR(-ENOMEM);
 	refcount_set(&pid->count, 1);
-	pid->level = 0;
 	pid->map = map;
 	for (int i = 0; i < PIDTYPE_MAX; i++)
 		list_init(&pid->tasks[i]);
@@ -98,6 +97,16 @@ struct pid *find_get_pid(pid_t nr)
 	}
 	spin_unlock(&pid_lock);
 	return NULL;
+}
+
+struct pid *get_current_pgrp(void)
+{
+	struct pid *pid;
+
+	spin_lock(&tasklist_lock); /* a parent may move us to another group */
+	pid = get_pid(current->group_leader->pids[PIDTYPE_PGID]);
+	spin_unlock(&tasklist_lock);
+	return pid;
 }
 
 void attach_pid(struct task *p, enum pid_type type, struct pid *pid)

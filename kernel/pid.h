@@ -20,7 +20,6 @@ enum pid_type {
  * reuse when the last *task* has let go of it. */
 struct pid {
 	refcount_t count;
-	u32 level;                           /* 0: only the first namespace */
 	struct list_head tasks[PIDTYPE_MAX]; /* tasklist_lock */
 	struct list_head hash;               /* pid_lock */
 	struct pidmap *map;                  /* whose bit nr is */
@@ -42,6 +41,8 @@ static inline struct pid *get_pid(struct pid *pid)
 }
 /* With a reference, or NULL. */
 struct pid *find_get_pid(pid_t nr);
+/* Current's own process group, with a reference. Takes tasklist_lock. */
+struct pid *get_current_pgrp(void);
 /* Caller holds tasklist_lock for all four. */
 void attach_pid(struct task *p, enum pid_type type, struct pid *pid);
 void detach_pid(struct task *p, enum pid_type type); /* the number is freed with its last task */

@@ -144,7 +144,9 @@ void set_current_blocked(sigset_t64 set)
 {
 	u64 flags = spin_lock_irqsave(&current->sighand->lock);
 
-	current->blocked = set & ~SIG_KERNEL_ONLY;
+	set &= ~SIG_KERNEL_ONLY;
+	retarget_shared_pending(current, set & ~current->blocked);
+	current->blocked = set;
 	recalc_sigpending();
 	spin_unlock_irqrestore(&current->sighand->lock, flags);
 }
@@ -223,8 +225,7 @@ static void begin_group_stop(struct task *p, int sig)
 	}
 }
 
-/* This thread is out of the count; true when it was the last and the group is stopped now. */
-static bool leave_stop_count(struct task *p)
+bool leave_group_stop(struct task *p)
 {
 	p->stop_pending = false;
 	if (--p->signal->stop_count > 0)
@@ -235,18 +236,13 @@ static bool leave_stop_count(struct task *p)
 	return true;
 }
 
-bool signal_thread_left_stop(struct task *p)
-{
-	return p->stop_pending && leave_stop_count(p);
-}
-
 /* Stop as a part of the group. Called with the lock held, returns without it, after SIGCONT or
  * SIGKILL. */
 static void stop_here(struct task *p, u64 flags)
 {
-	bool last = leave_stop_count(p);
+	bool last = leave_group_stop(p);
 
-	p->state = TASK_STOPPED; /* under the lock: SIGCONT comes after and finds us so */
+	set_special_state(TASK_STOPPED); /* under the lock: SIGCONT comes after and finds us so */
 	spin_unlock_irqrestore(&p->sighand->lock, flags);
 	if (last)
 		notify_parent_stop(p, CLD_STOPPED);
@@ -263,7 +259,6 @@ enum signal_step {
 
 static void die_of(struct task *p, int sig, u64 flags)
 {
-	p->flags |= PF_SIGNALED;
 	spin_unlock_irqrestore(&p->sighand->lock, flags);
 	do_group_exit(sig);
 }
@@ -272,13 +267,14 @@ static void die_of(struct task *p, int sig, u64 flags)
 static void default_stop(struct task *p, int sig, u64 flags)
 {
 	if (sig != SIGSTOP) {
+		u32 before = p->signal->continues;
 		bool orphaned;
 
 		spin_unlock_irqrestore(&p->sighand->lock, flags);
 		orphaned = is_current_pgrp_orphaned();
 		flags = spin_lock_irqsave(&p->sighand->lock);
 		/* A SIGCONT that came while the lock was open has cancelled the stop. */
-		if (orphaned || p->signal->group_exit || (all_pending(p) & sigmask(SIGCONT))) {
+		if (orphaned || p->signal->group_exit || p->signal->continues != before) {
 			spin_unlock_irqrestore(&p->sighand->lock, flags);
 			return;
 		}
@@ -346,7 +342,7 @@ static void rewind_syscall(struct pt_regs *regs, u64 nr)
 
 static void restart_after_handler(struct pt_regs *regs, const struct k_sigaction *ka)
 {
-	if ((long)regs->orig_rax < 0)
+	if ((int)regs->orig_rax < 0)
 		return;
 	switch ((long)regs->rax) {
 	case -ERESTARTSYS:
@@ -367,7 +363,7 @@ static void restart_after_handler(struct pt_regs *regs, const struct k_sigaction
 
 static void restart_without_handler(struct pt_regs *regs)
 {
-	if ((long)regs->orig_rax < 0)
+	if ((int)regs->orig_rax < 0)
 		return;
 	switch ((long)regs->rax) {
 	case -ERESTARTSYS:
@@ -381,6 +377,14 @@ static void restart_without_handler(struct pt_regs *regs)
 	}
 }
 
+static void reset_handler(struct task *p, int sig)
+{
+	u64 flags = spin_lock_irqsave(&p->sighand->lock);
+
+	p->sighand->action[sig - 1].handler = (u64)SIG_DFL;
+	spin_unlock_irqrestore(&p->sighand->lock, flags);
+}
+
 static void call_handler(struct ksignal *ksig, struct pt_regs *regs)
 {
 	struct task *p = current;
@@ -391,7 +395,7 @@ static void call_handler(struct ksignal *ksig, struct pt_regs *regs)
 	if (setup_rt_frame(ksig, oldset, regs)) {
 		/* No room for the frame: the handler of SIGSEGV itself must not be tried again. */
 		if (ksig->sig == SIGSEGV)
-			p->sighand->action[SIGSEGV - 1].handler = (u64)SIG_DFL;
+			reset_handler(p, SIGSEGV);
 		force_sig(SIGSEGV);
 		return;
 	}

@@ -50,7 +50,7 @@ struct signal {
 	refcount_t count;            /* tasks that point here */
 	int nr_threads;              /* tl: tasks not yet released */
 	int live;                    /* sh: threads that have not begun to exit */
-	struct list_head threads;    /* tl: task.thread_node */
+	struct list_head threads;    /* tl and sh to change, either to read: task.thread_node */
 	struct task *leader;         /* tl */
 	struct wait_queue wait_chld; /* parents in wait4() */
 	struct sigpending shared;    /* sh: process-wide pending signals */
@@ -62,6 +62,7 @@ struct signal {
 	bool notify_continued;  /* sh: the parent is still to be told */
 	bool stop_reported;     /* sh: the stop was waited for */
 	int stop_code;          /* sh: the stopping signal */
+	u32 continues;          /* sh: how often SIGCONT came */
 	int stop_count;         /* sh: threads that still have to stop */
 	struct tty *tty;        /* tl: controlling terminal */
 	bool session_leader;    /* tl */
@@ -106,6 +107,11 @@ int kill_pgrp_locked(struct pid *pgrp, int sig, const siginfo_t *info);
 bool do_notify_parent(struct task *p, int sig);
 /* Tell the parent of a stop (CLD_STOPPED) or a continue (CLD_CONTINUED). Takes tasklist_lock. */
 void notify_parent_stop(struct task *p, int why);
+/* The whole group of p is to die with this wait status. Caller holds sighand->lock. */
+void begin_group_exit(struct task *p, int code);
+/* p will not handle those of the shared signals that are in `set`: wake who will. Caller holds
+ * sighand->lock. */
+void retarget_shared_pending(struct task *p, sigset_t64 set);
 /* Kill all other threads of current's group. Caller holds sighand->lock. */
 void zap_other_threads(struct task *p);
 void flush_pending(struct sigpending *p); /* caller holds sighand->lock */
@@ -125,9 +131,9 @@ int dequeue_signal(struct task *p, sigset_t64 blocked, siginfo_t *info);
 void set_current_blocked(sigset_t64 set);
 /* On the way to user mode with a signal pending: deliver, stop or die. */
 void do_signal(struct pt_regs *regs);
-/* A thread exits while its group is stopping. Caller holds sighand->lock. True when the group is
- * stopped now, and the parent is to be told. */
-bool signal_thread_left_stop(struct task *p);
+/* This thread stops, or exits, while its group is stopping: true when it was the last one that the
+ * stop waited for. Caller holds sighand->lock. */
+bool leave_group_stop(struct task *p);
 int do_sigaction(int sig, const struct k_sigaction *act, struct k_sigaction *old);
 
 /* ---- fork and exec ---- */

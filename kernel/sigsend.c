@@ -22,13 +22,14 @@ void sigqueue_init(void)
 
 /* ---- queues ---- */
 
-static struct sigqueue *sigqueue_alloc(struct task *p)
+/* `forced`: a classic signal from the kernel keeps its information also over the limit. */
+static struct sigqueue *sigqueue_alloc(struct task *p, bool forced)
 {
+	u64 limit = forced ? RLIM64_INFINITY : p->signal->rlim[RLIMIT_SIGPENDING].rlim_cur;
 	struct user *user = p->cred->user;
 	struct sigqueue *q;
 
-	if ((u64)atomic_add_return(&user->sigpending, 1) >
-		    p->signal->rlim[RLIMIT_SIGPENDING].rlim_cur ||
+	if ((u64)atomic_add_return(&user->sigpending, 1) > limit ||
 	    !(q = kmem_cache_alloc(sigqueue_cache))) {
 		atomic_dec(&user->sigpending);
 		return NULL;
@@ -86,6 +87,26 @@ void zap_other_threads(struct task *p)
 	}
 }
 
+void begin_group_exit(struct task *p, int code)
+{
+	p->signal->group_exit = true;
+	p->signal->group_exit_code = code;
+	p->signal->stopped = false; /* nobody waits for its SIGCONT any more */
+	zap_other_threads(p);
+}
+
+void retarget_shared_pending(struct task *p, sigset_t64 set)
+{
+	struct task *t;
+
+	set &= p->signal->shared.set;
+	if (!set)
+		return;
+	list_for_each_entry (t, &p->signal->threads, thread_node)
+		if (t != p && !(t->flags & PF_EXITING) && (set & ~t->blocked))
+			signal_wake_up(t, false);
+}
+
 static u64 handler_of(const struct task *p, int sig)
 {
 	return p->sighand->action[sig - 1].handler;
@@ -127,6 +148,7 @@ static void continue_group(struct task *p)
 		sig->stopped = false;
 	}
 	sig->stop_count = 0;
+	sig->continues++;
 	list_for_each_entry (t, &sig->threads, thread_node) {
 		t->stop_pending = false;
 		if (sig->notify_continued)
@@ -173,11 +195,8 @@ static void complete_signal(struct task *p, int sig, bool group)
 	if (!t)
 		return;
 	if (is_fatal(t, sig) && !p->signal->group_exit) {
-		/* The end of the whole group begins here, whichever thread is the first to notice.
-		 */
-		p->signal->group_exit = true;
-		p->signal->group_exit_code = sig;
-		zap_other_threads(t);
+		/* The end of the group begins here, whichever thread is the first to notice. */
+		begin_group_exit(t, sig);
 		t->pending.set |= sigmask(SIGKILL);
 		signal_wake_up(t, true);
 		return;
@@ -188,6 +207,7 @@ static void complete_signal(struct task *p, int sig, bool group)
 static int send_signal_locked(int sig, const siginfo_t *info, struct task *p, bool group)
 {
 	struct sigpending *pending = group ? &p->signal->shared : &p->pending;
+	bool forced = sig < SIGRTMIN && (!info || info->si_code >= 0);
 	struct sigqueue *q;
 
 	if (!(p->flags & PF_KTHREAD))
@@ -197,7 +217,7 @@ static int send_signal_locked(int sig, const siginfo_t *info, struct task *p, bo
 	/* The classic signals are flags, only the real-time ones count. */
 	if (sig < SIGRTMIN && (pending->set & sigmask(sig)))
 		return 0;
-	q = sig == SIGKILL ? NULL : sigqueue_alloc(p);
+	q = sig == SIGKILL ? NULL : sigqueue_alloc(p, forced);
 	if (q) {
 		if (info)
 			q->info = *info;

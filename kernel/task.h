@@ -23,8 +23,6 @@ enum task_flags {
 	PF_KTHREAD = 1 << 0,
 	PF_EXITING = 1 << 1,
 	PF_FORKNOEXEC = 1 << 2,
-	PF_SIGNALED = 1 << 3, /* killed by a signal */
-	PF_SUPERPRIV = 1 << 4,
 	PF_IDLE = 1 << 5,
 };
 
@@ -59,7 +57,7 @@ struct task {
 	struct signal *signal;   /* ro */
 	struct sighand *sighand; /* tl */
 	struct sigpending pending; /* sh */
-	bool oom_victim;           /* tl: was chosen to die for lack of memory */
+	u64 oom_killed;            /* tl: when it was chosen to die for lack of memory; 0: never */
 	bool stop_pending;     /* sh: the group is stopping, and this thread has not stopped yet */
 	struct puppet *puppet; /* the shell's mailbox; NULL for ordinary programs */
 	struct pid *pids[PIDTYPE_MAX];           /* tl */
@@ -121,8 +119,7 @@ struct kernel_clone_args {
 	u64 tls;
 	int (*fn)(void *); /* a kernel thread's function; NULL: return to user mode */
 	void *fn_arg;
-	const char *name;     /* its name; NULL: the parent's */
-	struct pt_regs *regs; /* user registers to start from; NULL: current's own */
+	const char *name; /* its name; NULL: the parent's */
 	bool stopped; /* CLONE_STOPPED: start it stopped (the shell; the system call refuses it) */
 };
 
@@ -163,6 +160,8 @@ void fork_init(void);
 pid_t do_fork(struct kernel_clone_args *args);
 pid_t kernel_thread(int (*fn)(void *), void *arg, const char *name);
 struct task *fork_idle(u32 cpu); /* the idle task of another CPU; NULL without memory */
+void exit_files(struct task *p); /* let go of them: exit, and the undo of fork's copies */
+void exit_fs(struct task *p);
 void mm_release(struct task *p); /* exec, exit: vfork completion and clear_child_tid */
 
 /* ---- exit.c ---- */
@@ -199,8 +198,9 @@ void exec_adopt_mm(struct mm *mm);
 void futex_init(void);
 
 /* ---- oom.c ---- */
-/* Kill the task whose death frees most; the caller then tries again. Sleeps a little. */
-void out_of_memory(void);
+/* Kill the process whose death frees most; the caller then tries again. Sleeps a little. False when
+ * there is nobody left to kill. */
+bool out_of_memory(void);
 
 /* ---- kthread.c ---- */
 int kthreadd(void *unused);

@@ -74,9 +74,10 @@ static enum wait_verdict look_at_zombie(struct wait_query *q, struct task *p)
 {
 	int status = p->signal->group_exit ? p->signal->group_exit_code : p->exit_code;
 
-	/* The leader of a group that still has threads is not dead as a process. */
-	if (p->signal->nr_threads != 1 || !(q->options & WEXITED))
-		return WAIT_LATER;
+	/* It will never stop or continue again: for who asks only for that it is no child any more.
+	 */
+	if (!(q->options & WEXITED))
+		return WAIT_NOT_OURS;
 	fill_result(q->out, p, exit_cld_code(status), status);
 	if (q->options & WNOWAIT)
 		return WAIT_FOUND;
@@ -110,7 +111,8 @@ static enum wait_verdict look_at_child(struct wait_query *q, struct task *p)
 {
 	if (p->exit_state == TASK_DEAD || !matches(q, p))
 		return WAIT_NOT_OURS;
-	if (p->exit_state == TASK_ZOMBIE)
+	/* The leader of a group that still has threads is not dead as a process. */
+	if (p->exit_state == TASK_ZOMBIE && p->signal->nr_threads == 1)
 		return look_at_zombie(q, p);
 	return look_at_stop(q, p);
 }
@@ -202,7 +204,7 @@ long sys_wait4(pid_t upid, int __user *status, int options, struct rusage __user
 		pid = find_get_pid(-upid);
 	} else if (upid == 0) {
 		type = PIDTYPE_PGID;
-		pid = get_pid(current->group_leader->pids[PIDTYPE_PGID]);
+		pid = get_current_pgrp();
 	} else if (upid > 0) {
 		type = PIDTYPE_PID;
 		pid = find_get_pid(upid);
@@ -270,7 +272,7 @@ long sys_waitid(int which, pid_t id, siginfo_t __user *uinfo, int options, struc
 		if (id < 0)
 			return -EINVAL;
 		type = PIDTYPE_PGID;
-		pid = id ? find_get_pid(id) : get_pid(current->group_leader->pids[PIDTYPE_PGID]);
+		pid = id ? find_get_pid(id) : get_current_pgrp();
 		break;
 	default:
 		return -EINVAL; /* P_PIDFD: there are no pidfds yet */

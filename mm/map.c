@@ -375,6 +375,9 @@ static long remap_locked(struct mm *mm, u64 old, u64 old_len, u64 new_len, u32 f
 		err = unmap_locked(mm, to, to + new_len);
 		if (err)
 			return err;
+		a = area_find(mm->areas, old); /* of length 0 it may have gone with the rest */
+		if (!a || a->start > old)
+			return -EFAULT;
 	} else {
 		if (old_len && grow_in_place(mm, old, old_len, new_len))
 			return (long)old;

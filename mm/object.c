@@ -103,6 +103,22 @@ static int radix_insert(struct vm_object *o, u64 index, struct page *p)
 	return 0;
 }
 
+static bool charge(struct vm_object *o)
+{
+	struct page_quota *q = o->quota;
+
+	if (!q || atomic_add_return(&q->used, 1) <= q->limit)
+		return true;
+	atomic_dec(&q->used);
+	return false;
+}
+
+static void uncharge(struct vm_object *o)
+{
+	if (o->quota)
+		atomic_dec(&o->quota->used);
+}
+
 /* Drop every page from number `first` on, below a node that covers numbers from `base`. True when
  * the node is empty and was freed. */
 static bool radix_prune(struct vm_object *o, struct radix_node *node, unsigned int height, u64 base,
@@ -118,6 +134,7 @@ static bool radix_prune(struct vm_object *o, struct radix_node *node, unsigned i
 		if (height == 1) {
 			put_page(node->slot[i]);
 			o->nr_pages--;
+			uncharge(o);
 		} else if (!radix_prune(o, node->slot[i], height - 1, start, first)) {
 			continue;
 		}
@@ -175,9 +192,13 @@ static int find_or_insert(struct vm_object *o, u64 index, struct page *fresh, st
 	} else if ((*out = radix_find(o, index))) {
 		get_page(*out);
 		ret = 1;
+	} else if (fresh && !charge(o)) {
+		ret = -ENOSPC;
 	} else if (fresh) {
 		ret = radix_insert(o, index, fresh);
-		if (ret == 0) {
+		if (ret) {
+			uncharge(o);
+		} else {
 			fresh->flags |= PG_CACHE;
 			fresh->owner = o;
 			fresh->index = index;

@@ -7,6 +7,12 @@
 #include "kernel/lib/types.h"
 #include "mm/page.h"
 
+/* How many pages a number of objects may have together: the size of a file system in memory. */
+struct page_quota {
+	atomic_t used;
+	int limit;
+};
+
 struct vm_object {
 	refcount_t count;
 	spinlock_t lock; /* LOCK_OBJECT: the fields below */
@@ -14,7 +20,9 @@ struct vm_object {
 	u64 nr_pages;
 	void *pages; /* radix tree, mm/object.c */
 	unsigned int height;
-	char name[24]; /* for people: the file's name */
+	struct page_quota
+		*quota; /* charged for each page; NULL: nobody is. Set before the first page */
+	char name[24];  /* for people: the file's name */
 };
 
 void object_init(void);                                      /* caches; called by mm_init() */
@@ -25,7 +33,8 @@ static inline void object_get(struct vm_object *o)
 }
 void object_put(struct vm_object *o); /* NULL is allowed; the last reference drops the pages */
 /* The page `index`, with a reference for the caller. Absent: a zeroed one is made if `create`, else
- * NULL is stored in *out. 0; -ENOMEM; -EFBIG when past the size (SIGBUS). */
+ * NULL is stored in *out. 0; -ENOMEM; -ENOSPC when the quota is used up, -EFBIG when past the size
+ * (both SIGBUS). */
 int object_get_page(struct vm_object *o, u64 index, bool create, struct page **out);
 /* Change the size; pages past a smaller size are dropped, and the rest of its last page zeroed.
  * Mappings of dropped pages keep them (CAVEATS.md). */

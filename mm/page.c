@@ -116,10 +116,21 @@ static void zone_give(struct zone *z, struct page *p, unsigned int order)
 	insert_block(z, phys_to_page(pfn << PAGE_SHIFT), order);
 }
 
+/* The last pages are for those whose work gives memory back, or gives the machine's owner his say.
+ */
+static bool may_take(unsigned int order)
+{
+	u64 left = READ_ONCE(zones[ZONE_DMA32].nr_free) + READ_ONCE(zones[ZONE_NORMAL].nr_free);
+
+	return left >= PAGE_RESERVE + (1UL << order) || may_use_reserve();
+}
+
 static struct page *take_block(unsigned int order, unsigned int flags)
 {
 	struct page *p = NULL;
 
+	if (!may_take(order))
+		return NULL;
 	for (int id = flags & ALLOC_DMA32 ? ZONE_DMA32 : ZONE_NORMAL; !p && id >= 0; id--) {
 		u64 irq = spin_lock_irqsave(&zones[id].lock);
 

@@ -95,6 +95,11 @@ enum alloc_flags {
 	ALLOC_ZERO = 1 << 0,  /* filled with zeroes */
 	ALLOC_DMA32 = 1 << 1, /* below 4 GiB */
 };
+/* Pages that only may_use_reserve() gets at: enough for the shell to answer and for a victim to
+ * die. */
+#define PAGE_RESERVE 64
+/* May the running task have them? kernel/oom.c */
+bool may_use_reserve(void);
 /* 2^order pages with count 1, or NULL. Any context. */
 struct page *alloc_pages(unsigned int order, unsigned int flags);
 /* The pages of one allocation; its count is 1, or 0 when the caller dropped the last reference

@@ -97,13 +97,7 @@ u64 arch_min_sigstack(void);
 struct task *switch_to(struct task *prev, struct task *next);
 /* First C function of every new task, called by ret_from_fork before it goes to user mode or to
  * fn(). */
-void schedule_tail(struct task *prev); /* kernel/sched/core.c */
-
-/* System-call return value and arguments in the saved registers. */
-static inline void regs_set_return(struct pt_regs *regs, long v)
-{
-	regs->rax = (u64)v;
-}
+void schedule_tail(struct task *prev); /* kernel/sched/switch.c */
 
 /* ---- signals (arch/x86_64/signal.c) ---- */
 /* Push Linux's rt signal frame on the user stack and point `regs` at the handler. 0 or -EFAULT. */

@@ -40,7 +40,7 @@ static void copy_kernel_thread(struct task *p, const struct kernel_clone_args *a
 
 static int copy_user_thread(struct task *p, const struct kernel_clone_args *args)
 {
-	const struct pt_regs *from = args->regs ? args->regs : task_pt_regs(current);
+	const struct pt_regs *from = task_pt_regs(current);
 	struct pt_regs *regs = task_pt_regs(p);
 
 	if ((args->flags & CLONE_SETTLS) && args->tls >= TASK_SIZE)
@@ -49,7 +49,7 @@ static int copy_user_thread(struct task *p, const struct kernel_clone_args *args
 	if (!p->thread.fpu)
 		return -ENOMEM;
 	/* The registers are live: they, and not what is in the image, are the parent's state. */
-	if (current->thread.fpu && !args->regs) {
+	if (current->thread.fpu) {
 		fpu_save_current();
 		memcpy(p->thread.fpu, current->thread.fpu, fpu_image_size());
 	}

@@ -26,6 +26,7 @@ void fs_init(void)
 	files_init();
 	fs_context_init();
 	pipe_init();
+	tmpfs_init();
 
 	root = tmpfs_new_inode(&spec);
 	BUG_ON(IS_ERR(root));

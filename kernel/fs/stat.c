@@ -135,9 +135,9 @@ static long put_statfs(struct statfs __user *ust)
 	struct statfs st = {.f_type = TMPFS_MAGIC,
 			    .f_bsize = PAGE_SIZE,
 			    .f_frsize = PAGE_SIZE,
-			    .f_blocks = (long)nr_total_pages(),
-			    .f_bfree = (long)nr_free_pages(),
-			    .f_bavail = (long)nr_free_pages(),
+			    .f_blocks = tmpfs_quota.limit,
+			    .f_bfree = tmpfs_quota.limit - atomic_read(&tmpfs_quota.used),
+			    .f_bavail = tmpfs_quota.limit - atomic_read(&tmpfs_quota.used),
 			    .f_namelen = NAME_MAX};
 
 	return copy_to_user(ust, &st, sizeof(st)) ? -EFAULT : 0;

@@ -9,11 +9,21 @@
 
 /* ---- inodes ---- */
 
+/* All files together: half of the memory, as Linux's tmpfs has it. */
+struct page_quota tmpfs_quota;
+
+void tmpfs_init(void)
+{
+	tmpfs_quota.limit = (int)MIN(nr_total_pages() / 2, (u64)INT32_MAX);
+}
+
 static int init_contents(struct inode *i, const struct node_spec *spec)
 {
 	switch (i->mode & S_IFMT) {
 	case S_IFREG:
 		i->object = object_create("tmpfs", 0);
+		if (i->object)
+			i->object->quota = &tmpfs_quota;
 		i->ops = &tmpfs_file_inode_ops;
 		i->fops = &tmpfs_file_ops;
 		return i->object ? 0 : -ENOMEM;

@@ -331,6 +331,8 @@ struct dentry *tmpfs_make(struct dentry *dir, const struct qname *name,
 			  const struct node_spec *spec);
 struct inode *tmpfs_new_inode(const struct node_spec *spec); /* ERR_PTR */
 void pipe_init(void);
+void tmpfs_init(void);
+extern struct page_quota tmpfs_quota; /* of all files together */
 void pipe_free(struct pipe *p);
 /* fcntl's pipe size, ioctl's FIONREAD for a pipe. -EBADF when f is no pipe. */
 long pipe_get_size(struct file *f);

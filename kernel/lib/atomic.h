@@ -35,10 +35,6 @@ static inline void atomic_dec(atomic_t *a)
 {
 	__atomic_sub_fetch(&a->v, 1, __ATOMIC_SEQ_CST);
 }
-static inline bool atomic_dec_and_test(atomic_t *a)
-{
-	return __atomic_sub_fetch(&a->v, 1, __ATOMIC_SEQ_CST) == 0;
-}
 
 /* A reference count that sticks at its ceiling: an object over-referenced is leaked, never freed
  * under somebody's feet. A drop below zero is a bug and panics. */

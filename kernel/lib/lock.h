@@ -16,7 +16,6 @@
 enum lock_class {
 	LOCK_NONE,
 	LOCK_SHELL,    /* mutex: the shell's own state */
-	LOCK_EXEC,     /* mutex: one exec at a time in a thread group */
 	LOCK_TTY,      /* mutex: reading and writing of a tty */
 	LOCK_RENAME,   /* mutex: the shape of the directory tree */
 	LOCK_DIR,      /* mutex: one directory (parent before child) */

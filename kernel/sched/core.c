@@ -135,6 +135,15 @@ struct rq *task_rq_lock(struct task *p, u64 *flags)
 	}
 }
 
+void set_special_state(u32 state)
+{
+	u64 flags;
+	struct rq *rq = task_rq_lock(current, &flags);
+
+	current->state = state;
+	spin_unlock_irqrestore(&rq->lock, flags);
+}
+
 bool try_to_wake_up(struct task *p, u32 mask)
 {
 	u64 flags;
@@ -277,7 +286,7 @@ void wake_up_new_task(struct task *p, u64 clone_flags)
 
 void sched_exit(struct task *p)
 {
-	struct task *parent = p->parent;
+	struct task *parent = p->group_leader == p ? p->parent : p->group_leader;
 	u64 flags;
 	struct rq *rq;
 

@@ -54,6 +54,9 @@ void scheduler_tick(void); /* each TICK_NS, in interrupt context */
 /* Make `p` runnable if its state is in `mask`. True when it was asleep. Any context. */
 bool try_to_wake_up(struct task *p, u32 mask);
 bool wake_up_process(struct task *p); /* from any sleep but stopped */
+/* For states that current sets once and does not look at again before schedule(): a waker that
+ * still saw the state before must have done with us first. */
+void set_special_state(u32 state);
 /* fork: give the child half of the parent's timeslice; reset its scheduling state. Interrupts on.
  */
 void sched_fork(struct task *p);

@@ -48,17 +48,18 @@ static void switch_mm(struct rq *rq, struct task *prev, struct task *next)
 
 void leave_borrowed_mm(void)
 {
-	struct mm *borrowed = current->active_mm;
-	u64 flags;
+	struct mm *borrowed = NULL;
+	u64 flags = local_irq_save(); /* a switch would change what is borrowed */
 
-	if (current->mm || borrowed == &init_mm)
-		return;
-	flags = local_irq_save();
-	mm_grab(&init_mm);
-	current->active_mm = &init_mm;
-	arch_load_mm(&init_mm);
+	if (!current->mm && current->active_mm != &init_mm) {
+		borrowed = current->active_mm;
+		mm_grab(&init_mm);
+		current->active_mm = &init_mm;
+		arch_load_mm(&init_mm);
+	}
 	local_irq_restore(flags);
-	mm_drop(borrowed);
+	if (borrowed)
+		mm_drop(borrowed);
 }
 
 /* The first thing that `current` does after a switch: let go of what `prev` left behind. */
@@ -117,14 +118,10 @@ static void __schedule(bool preempted)
 			prev->state = TASK_RUNNING;
 		else
 			deactivate_task(rq, prev);
-		prev->nvcsw++;
-	} else {
-		prev->nivcsw++;
-		if (unlikely(!cpu_allowed(prev, rq->cpu->id)) && prev != rq->idle &&
-		    prev->state == TASK_RUNNING) {
-			deactivate_task(rq, prev);
-			rq->misplaced = prev;
-		}
+	} else if (unlikely(!cpu_allowed(prev, rq->cpu->id)) && prev != rq->idle &&
+		   prev->state == TASK_RUNNING) {
+		deactivate_task(rq, prev);
+		rq->misplaced = prev;
 	}
 	if (rq->nr_running == 0)
 		load_balance(rq);
@@ -135,6 +132,10 @@ static void __schedule(bool preempted)
 		preempt_enable_no_resched();
 		return;
 	}
+	if (prev->array)
+		prev->nivcsw++; /* it could have gone on */
+	else
+		prev->nvcsw++;
 	trace_sched_switch(prev, next);
 	rq->curr = next;
 	rq->nr_switches++;

@@ -39,14 +39,23 @@ int copy_puppet(struct task *task)
 
 	if (!p)
 		return -ENOMEM;
-	refcount_set(&p->count, 2); /* the task's and the list's */
+	refcount_set(&p->count, 1);
 	p->task = task;
 	wait_queue_init(&p->orders);
 	task->puppet = p;
+	return 0;
+}
+
+void publish_puppet(struct task *task)
+{
+	struct puppet *p = task->puppet;
+
+	if (!p)
+		return;
+	puppet_get(p); /* the list's reference */
 	spin_lock(&puppets_lock);
 	list_add_tail(&p->link, &puppets);
 	spin_unlock(&puppets_lock);
-	return 0;
 }
 
 /* Off the list, once its end was told. */
@@ -61,7 +70,6 @@ void puppet_forget(struct puppet *p)
 void exit_puppet(struct task *task)
 {
 	struct puppet *p = task->puppet;
-	bool unborn;
 
 	if (!p)
 		return;
@@ -71,12 +79,8 @@ void exit_puppet(struct task *task)
 	p->exit_code = task->exit_code;
 	p->pid = task->pid_nr;
 	p->task = NULL;
-	unborn = p->state == PUPPET_NEW && !p->exited &&
-		 task != current; /* fork failed at a later step */
 	p->state = PUPPET_GONE;
 	spin_unlock(&puppets_lock);
-	if (unborn)
-		puppet_forget(p);
 	puppet_put(p);
 	wake_up_all(&puppet_events);
 }
@@ -271,6 +275,7 @@ static int become_puppet(void *unused __maybe_unused)
 			mm_put(mm);
 		do_exit(STATUS_FAILED << 8);
 	}
+	publish_puppet(current);
 	own_group();
 	exec_adopt_mm(mm);
 	current->flags &= ~PF_KTHREAD;

@@ -73,6 +73,8 @@ struct puppet {
 
 /* fork: a puppet's child is a puppet. 0 or -ENOMEM. p->puppet is NULL before. */
 int copy_puppet(struct task *p);
+/* The child is in the process tree now: from here on the shell can find it. */
+void publish_puppet(struct task *p);
 /* exit and exec: the shell has lost hold of it. Also the undo of copy_puppet(). */
 void exit_puppet(struct task *p);
 struct pt_regs;

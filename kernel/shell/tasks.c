@@ -4,7 +4,7 @@
 #include "kernel/shell/shell.h"
 #include "kernel/task.h"
 #include "mm/mm.h"
-#include "mm/slab.h"
+#include "mm/vmalloc.h"
 
 static void sort_by_pid(struct task_list *l)
 {
@@ -24,7 +24,7 @@ int task_list_get(struct task_list *l)
 	struct task *leader, *t;
 
 	l->n = 0;
-	l->task = kmalloc(room * sizeof(*l->task));
+	l->task = vmalloc(room * sizeof(*l->task)); /* single pages can be had longest */
 	if (l->task == NULL)
 		return -ENOMEM;
 	spin_lock(&tasklist_lock);
@@ -45,20 +45,19 @@ void task_list_free(struct task_list *l)
 {
 	for (size_t i = 0; i < l->n; i++)
 		put_task(l->task[i]);
-	kfree(l->task);
+	vfree(l->task);
 }
 
-/* An exiting task clears its `mm` before it drops its reference, and cannot do so while we hold the
- * CPU. */
+/* An exiting task clears its `mm` under the lock, and drops its reference behind it. */
 struct mm *task_get_mm(struct task *t)
 {
 	struct mm *mm;
 
-	preempt_disable();
-	mm = READ_ONCE(t->mm);
-	if (mm && !refcount_inc_not_zero(&mm->users))
-		mm = NULL;
-	preempt_enable();
+	spin_lock(&tasklist_lock);
+	mm = t->mm;
+	if (mm)
+		mm_get(mm);
+	spin_unlock(&tasklist_lock);
 	return mm;
 }
 

@@ -90,8 +90,8 @@ static long check_setpgid(struct task *p, pid_t pgid, struct pid **pgrp)
 		return 0;
 	/* An existing group of the same session. */
 	*pgrp = find_get_pid(pgid);
-	put_pid(*pgrp); /* the lock keeps it */
 	member = pid_task(*pgrp, PIDTYPE_PGID);
+	put_pid(*pgrp); /* its members keep it while we hold the lock */
 	return member && member->pids[PIDTYPE_SID] == me->pids[PIDTYPE_SID] ? 0 : -EPERM;
 }
 

@@ -7,21 +7,29 @@
 #include "kernel/time/timer.h"
 #include "mm/mm.h"
 
-/* The mm keeps its own copy of what it enforces: mm/ knows nothing of tasks. */
+/* The mm keeps its own copy of what it enforces: mm/ knows nothing of tasks. Caller holds
+ * tasklist_lock. */
 static void limits_to_mm(struct task *p)
 {
 	const struct rlimit64 *rlim = p->signal->rlim;
 
-	if (!p->mm)
+	struct mm *mm = NULL;
+	struct task *t;
+
+	/* The leader may have exited before its threads. */
+	list_for_each_entry (t, &p->signal->threads, thread_node)
+		if (t->mm)
+			mm = t->mm;
+	if (!mm)
 		return;
-	p->mm->limit_stack = rlim[RLIMIT_STACK].rlim_cur;
-	p->mm->limit_data = rlim[RLIMIT_DATA].rlim_cur;
-	p->mm->limit_as = rlim[RLIMIT_AS].rlim_cur;
+	mm->limit_stack = rlim[RLIMIT_STACK].rlim_cur;
+	mm->limit_data = rlim[RLIMIT_DATA].rlim_cur;
+	mm->limit_as = rlim[RLIMIT_AS].rlim_cur;
 }
 
-/* Either pointer may be NULL; both are kernel memory. */
-static long do_prlimit(struct task *p, unsigned int resource, const struct rlimit64 *new,
-		       struct rlimit64 *old)
+/* Either pointer may be NULL; both are kernel memory. Caller holds tasklist_lock. */
+static long prlimit_locked(struct task *p, unsigned int resource, const struct rlimit64 *new,
+			   struct rlimit64 *old)
 {
 	struct rlimit64 *rlim;
 	long err = 0;
@@ -42,8 +50,19 @@ static long do_prlimit(struct task *p, unsigned int resource, const struct rlimi
 	else if (new)
 		*rlim = *new;
 	spin_unlock_irqrestore(&p->sighand->lock, flags);
-	if (new && !err && p == current)
+	if (new && !err)
 		limits_to_mm(p);
+	return err;
+}
+
+static long do_prlimit(struct task *p, unsigned int resource, const struct rlimit64 *new,
+		       struct rlimit64 *old)
+{
+	long err;
+
+	spin_lock(&tasklist_lock);
+	err = p->sighand ? prlimit_locked(p, resource, new, old) : -ESRCH; /* reaped meanwhile */
+	spin_unlock(&tasklist_lock);
 	return err;
 }
 
@@ -100,13 +119,7 @@ long sys_prlimit64(pid_t pid, unsigned int resource, const struct rlimit64 __use
 	p = prlimit_target(pid);
 	if (IS_ERR(p))
 		return PTR_ERR(p);
-	/* sighand may go when another task is reaped; only the task itself is safe from that
-	 * without the lock. */
-	if (p != current)
-		spin_lock(&tasklist_lock);
-	err = p->sighand ? do_prlimit(p, resource, unew ? &new : NULL, uold ? &old : NULL) : -ESRCH;
-	if (p != current)
-		spin_unlock(&tasklist_lock);
+	err = do_prlimit(p, resource, unew ? &new : NULL, uold ? &old : NULL);
 	put_task(p);
 	if (!err && uold && copy_to_user(uold, &old, sizeof(old)))
 		return -EFAULT;

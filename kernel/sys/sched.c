@@ -233,7 +233,7 @@ static void visit_threads(struct task *leader, struct nice_walk *w)
 /* Everybody that (which, who) names. Caller holds tasklist_lock. */
 static void walk_priority(int which, int who, struct nice_walk *w)
 {
-	struct pid *pgrp = current->group_leader->pids[PIDTYPE_PGID];
+	struct pid *pgrp;
 	uid_t uid = who ? (uid_t)who : current->cred->uid;
 	struct task *p;
 
@@ -244,12 +244,12 @@ static void walk_priority(int which, int who, struct nice_walk *w)
 			visit(p, w);
 		break;
 	case PRIO_PGRP:
-		if (who && (pgrp = find_get_pid(who)))
-			put_pid(pgrp); /* the lock keeps it while it has members */
+		pgrp = who ? find_get_pid(who) : get_pid(current->group_leader->pids[PIDTYPE_PGID]);
 		if (!pgrp)
 			break;
 		list_for_each_entry (p, &pgrp->tasks[PIDTYPE_PGID], pid_links[PIDTYPE_PGID])
 			visit_threads(p, w);
+		put_pid(pgrp);
 		break;
 	case PRIO_USER:
 		list_for_each_entry (p, &all_tasks, all) {

@@ -64,3 +64,34 @@ def test_puppet_that_touches_too_much(boot):
     child, _ = guest.fork()
     guest.command(f"{child}: touch 1024", timeout=200)
     guest.fork()
+
+
+def test_out_of_memory_finds_who_has_it(boot):
+    """A process without its first thread; and one that waits for a lock which is held over a fault."""
+    guest = boot(memory="256M")
+    guest.ok("/bin/busybox true")
+    before = guest.account()
+    _, status = guest.command("/tests/alone/oom_thread", timeout=200)
+    assert status == 128 + 9
+    assert "both are gone" in guest.ok("/tests/alone/oom_lock 256", timeout=200)
+    assert_kept(before, settled(guest, before))
+    guest.fork()
+
+
+def test_random_system_calls(boot):
+    """Hostile arguments to every call, in a debug build: no panic, no hang, and the shell answers afterwards."""
+    guest = boot(debug_checks=True, append="quiet")
+    text = guest.ok("/tests/alone/fuzz_syscalls 1 40 300", timeout=300)
+    assert text.rstrip().endswith("done"), text
+    guest.fork()
+    assert guest.ok("/bin/busybox echo alive") == "alive\n"
+
+
+def test_one_file_does_not_take_all_memory(boot):
+    guest = boot(memory="128M")
+    guest.ok("/bin/busybox true")
+    before = guest.account()
+    text, status = guest.command("/bin/busybox dd if=/dev/zero of=/tmp/full bs=65536", timeout=200)
+    assert status == 1 and "No space left on device" in text, text
+    guest.ok("/bin/busybox rm /tmp/full")
+    assert_kept(before, settled(guest, before))

@@ -61,12 +61,11 @@ def blind(medium, lines):
     process = subprocess.Popen(medium.qemu_command(), stdin=subprocess.DEVNULL)
     try:
         keyboard = qmp.Qmp(medium.qmp_socket)
-        run.wait_still(keyboard, medium, 120)
+        picture = run.wait_screen_prompt(keyboard, medium, 120)
         for line in lines:
             keyboard.type(line + "\n")
-            run.wait_still(keyboard, medium, 60)
-        keyboard.screenshot(medium.path / "screen.ppm")
-        rows = screen.Picture(medium.path / "screen.ppm").text()
+            picture = run.wait_screen_prompt(keyboard, medium, 60)
+        rows = picture.text()
         keyboard.type("poweroff 9\n")
         return rows, machine.guest_status(process.wait(60))[0]
     finally:
@@ -96,9 +95,7 @@ def test_cpu_that_cannot_is_told_on_the_screen():
         process = subprocess.Popen(medium.qemu_command(), stdin=subprocess.DEVNULL)
         try:
             keyboard = qmp.Qmp(medium.qmp_socket)
-            run.wait_still(keyboard, medium, 60)
-            keyboard.screenshot(medium.path / "screen.ppm")
-            rows = screen.Picture(medium.path / "screen.ppm").text()
+            rows = run.wait_still(keyboard, medium, 60, lambda it: screen.shows(it.text(), "64-bit")).text()
         finally:
             process.kill()
             process.wait()

@@ -14,6 +14,12 @@ bool fault_hit(struct fault_site *site)
 	return false;
 }
 
+static bool reserve_is_ours = true;
+bool may_use_reserve(void)
+{
+	return reserve_is_ours;
+}
+
 #include "mm/early.c"
 #undef MAX_RANGES
 #include "mm/page.c"
@@ -222,6 +228,25 @@ TEST(exhaustion_and_zeroing)
 
 		CHECK(!byte[0] && !memcmp(byte, byte + 1, PAGE_SIZE - 1));
 	}
+}
+
+/* Whoever is not entitled finds the last pages gone, and the entitled find them there. */
+TEST(reserve)
+{
+	u32 n = 0;
+
+	boot_machine();
+	page_alloc_init();
+	reserve_is_ours = false;
+	while (alloc_page(0))
+		n++;
+	CHECK(n > 100);
+	CHECK_EQ(nr_free_pages(), PAGE_RESERVE);
+	CHECK(!alloc_pages(1, 0));
+	reserve_is_ours = true;
+	for (n = 0; alloc_page(0); n++)
+		;
+	CHECK_EQ(n, PAGE_RESERVE);
 }
 
 TEST_MAIN

@@ -137,4 +137,34 @@ TEST(tail_of_the_last_page)
 	object_put(NULL);
 }
 
+/* Objects that share a quota stop each other, and pages given back can be had again. */
+TEST(quota)
+{
+	struct page_quota quota = {.limit = 10};
+	struct vm_object *a = object_create("a", 100 * PAGE_SIZE);
+	struct vm_object *b = object_create("b", 100 * PAGE_SIZE);
+	struct vm_object *free_one = object_create("c", 100 * PAGE_SIZE);
+	struct page *p;
+
+	a->quota = b->quota = &quota;
+	for (u64 i = 0; i < 10; i++) {
+		CHECK_EQ(object_get_page(i & 1 ? a : b, i, true, &p), 0);
+		put_page(p);
+	}
+	CHECK_EQ(object_get_page(a, 50, true, &p), -ENOSPC);
+	CHECK_EQ(atomic_read(&quota.used), 10);
+	CHECK_EQ(object_get_page(a, 1, true, &p), 0); /* is there already */
+	put_page(p);
+	CHECK_EQ(object_get_page(free_one, 50, true, &p), 0);
+	put_page(p);
+	object_resize(a, 2 * PAGE_SIZE); /* keeps page 1 of 1, 3, 5, 7, 9 */
+	CHECK_EQ(atomic_read(&quota.used), 6);
+	CHECK_EQ(object_get_page(b, 50, true, &p), 0);
+	put_page(p);
+	object_put(a);
+	object_put(b);
+	object_put(free_one);
+	CHECK_EQ(atomic_read(&quota.used), 0);
+}
+
 TEST_MAIN

@@ -13,6 +13,11 @@ bool fault_hit(struct fault_site *site)
 	return page_countdown && --page_countdown == 0;
 }
 
+bool may_use_reserve(void)
+{
+	return true;
+}
+
 #include "mm/page.c"
 #undef CPU_PAGES_ORDER
 #undef CPU_PAGES_BATCH

@@ -9,9 +9,9 @@ from bident import ROOT, Failure, machine
 from bident.run import Parser, options_of
 
 EPILOG = """\
-The shell's console is on a window of its own with --gui, and otherwise in the file that is named at the
-start; `continue` lets the kernel run. Helpers: bident-ps (all tasks), bident-pt PID (its page tables),
-bident-current (the task that runs). Leaving gdb ends the machine.
+The serial console is a pseudo-terminal that is named at the start: attach to it from another terminal, or
+read its log. `continue` lets the kernel run. Helpers: bident-ps (all tasks), bident-pt PID (its page tables),
+bident-current (the task whose kernel stack is in use). Leaving gdb ends the machine.
 """
 
 
@@ -41,15 +41,22 @@ def main():
         gdb_socket = medium.path / "gdb"
         command = medium.qemu_command(extra=[
             "-S", "-chardev", f"socket,path={gdb_socket},server=on,wait=off,id=gdb", "-gdb", "chardev:gdb"])
-        command[command.index("stdio,id=terminal,mux=off,signal=off")] = f"file,id=terminal,path={log}"
-        # gdb interrupts the machine with ^C; the machine itself must not get it.
-        process = subprocess.Popen(command, stdin=subprocess.DEVNULL, start_new_session=True)
+        command[command.index("stdio,id=terminal,mux=off,signal=off")] = f"pty,id=terminal,logfile={log}"
+        # gdb interrupts the machine with ^C; QEMU must not get it.
+        process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True,
+                                   start_new_session=True)
         try:
-            print(f"tools/debug: the serial console goes to {log}", file=sys.stderr)
+            terminal = process.stdout.readline().split(" (")[0].rsplit(" ", 1)[-1]  # "… redirected to /dev/pts/3"
+            note(f"the serial console is {terminal}: `busybox microcom {terminal}` in another terminal")
+            note(f"what it prints is also in {log}")
             return run_gdb(arguments, medium, gdb_socket)
         finally:
             process.kill()
             process.wait()
+
+
+def note(text):
+    print(f"tools/debug: {text}", file=sys.stderr, flush=True)
 
 
 def run_gdb(arguments, medium, gdb_socket):

@@ -12,8 +12,8 @@ from bident import Failure, console, initramfs, machine, qmp, screen, userprogs
 
 EPILOG = """\
 Without --cmd the shell is on this terminal: `poweroff` ends it, Ctrl-] x kills the machine.
-With --cmd each line is typed at the prompt and what comes back is printed; then the machine
-is switched off, and the exit status is that of the last command.
+With --cmd, or with lines coming in by a pipe, each line is typed at the prompt and what comes
+back is printed; then the machine is switched off, and the exit status is that of the last command.
 
 exit status: the last command's, or N of `poweroff N`; 2 wrong usage, 123 the machine died
 (QEMU ended, or it reset itself), 124 a command took longer than --timeout, 125 the kernel panicked.
@@ -101,7 +101,7 @@ def show(text):
 
 def run_lines(medium, lines, timeout, screenshot):
     with console.Console(medium) as guest:
-        status = 0
+        status, typed = 0, []
         try:
             try:
                 guest.wait_prompt(timeout)
@@ -111,6 +111,7 @@ def run_lines(medium, lines, timeout, screenshot):
                 return machine.EXIT_TIMEOUT
             for line in lines:
                 show(f"bident> {line}\n")
+                typed.append(line)
                 try:
                     output, status = guest.command(line, timeout)
                 except TimeoutError as late:
@@ -124,7 +125,7 @@ def run_lines(medium, lines, timeout, screenshot):
             return status if ended.status in (0, None) else ended.status
         except console.Ended as ended:
             show(end_line(ended.output.lstrip("\n")))
-            return how_it_ended(ended, lines)
+            return how_it_ended(ended, typed)
         except TimeoutError:
             note("poweroff does not end the machine")
             return machine.EXIT_TIMEOUT
@@ -164,17 +165,17 @@ def run_blind(medium, lines, timeout, screenshot):
     process = subprocess.Popen(medium.qemu_command(), stdin=subprocess.DEVNULL)
     try:
         connection = qmp.Qmp(medium.qmp_socket)
-        wait_still(connection, medium, timeout)
+        wait_screen_prompt(connection, medium, timeout)
         for line in lines:
             connection.type(line + "\n")
-            wait_still(connection, medium, timeout)
+            wait_screen_prompt(connection, medium, timeout)
         if screenshot:
             connection.screenshot(screenshot)
         connection.type("poweroff\n")
         status, _ = machine.guest_status(process.wait(timeout))
         return 0 if status is None else status
     except TimeoutError:
-        note(f"the screen does not come to rest within {timeout:g} s")
+        note(f"no prompt on the screen within {timeout:g} s")
         return machine.EXIT_TIMEOUT
     except subprocess.TimeoutExpired:
         note("poweroff does not end the machine")
@@ -188,20 +189,28 @@ def run_blind(medium, lines, timeout, screenshot):
         process.wait()
 
 
-def wait_still(connection, medium, timeout, still=1.5):
-    """Until something is on the screen and, but for a blinking cursor, nothing has changed for a while."""
+def wait_still(connection, medium, timeout, is_it=lambda picture: not picture.blank(), still=1.0):
+    """Until, but for a blinking cursor, nothing has changed for a while and `is_it(picture)`."""
     deadline = time.monotonic() + timeout
-    picture = str(medium.path / "still.ppm")
+    path = str(medium.path / "still.ppm")
     before, since = None, time.monotonic()
     while time.monotonic() < deadline:
-        connection.screenshot(picture)
-        now = screen.Picture(picture)
+        connection.screenshot(path)
+        now = screen.Picture(path)
         if before is None or not now.same_but_cursor(before):
             before, since = now, time.monotonic()
-        elif time.monotonic() - since > still and not now.blank():
-            return
+        elif time.monotonic() - since > still and is_it(now):
+            return now
         time.sleep(0.2)
     raise TimeoutError
+
+
+def wait_screen_prompt(connection, medium, timeout):
+    """Until the last line on the screen is the shell's prompt."""
+    def at_prompt(picture):
+        rows = [row for row in picture.text() if row]
+        return bool(rows) and re.fullmatch(r"bident( \[.+\])?>", rows[-1]) is not None
+    return wait_still(connection, medium, timeout, at_prompt)
 
 
 # ---- on this terminal ----
@@ -249,8 +258,10 @@ def main():
         machine.check_display()
     timeout = arguments.timeout or 120
     with machine.Medium(options_of(arguments), make_tree(arguments)) as medium:
-        if not arguments.cmd:
+        if not arguments.cmd and (arguments.gui or sys.stdin.isatty()):
             return run_interactive(medium, arguments.timeout)
+        if not arguments.cmd:
+            return run_lines(medium, (line.rstrip("\n") for line in sys.stdin), timeout, None)
         if arguments.no_serial:
             return run_blind(medium, arguments.cmd, timeout, arguments.screenshot)
         return run_lines(medium, arguments.cmd, timeout, arguments.screenshot)

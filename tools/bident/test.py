@@ -10,7 +10,7 @@ import time
 import xml.etree.ElementTree as xml
 from pathlib import Path
 
-from bident import ROOT, Failure, build, console, machine, tap, usertest
+from bident import ROOT, Failure, build, console, machine, readme, tap, usertest
 
 KINDS = ("build", "unit", "kernel", "user", "system")
 CLANG_FORMAT = "/usr/bin/clang-format-14"
@@ -57,6 +57,8 @@ def test_build(report):
             report.result(False, what, str(failure))
     if report.selected("build: clang-format"):
         check_format(report)
+    if report.selected("build: README.md"):
+        report.result(readme.is_current(), "build: README.md lists the system calls there are")
 
 
 def check_format(report):

@@ -7,7 +7,8 @@ import gdb
 
 DIRECT_MAP = 0xFFFF888000000000
 ADDRESS_BITS = 0x000FFFFFFFFFF000
-STATES = {0: "running", 1: "sleeping", 2: "sleeping (uninterruptible)", 4: "stopped"}
+STATES = {0: "running", 1: "sleeping", 2: "sleeping (uninterruptible)", 4: "stopped", 8: "sleeping (killable)",
+          32: "dead"}
 
 
 def task_type():

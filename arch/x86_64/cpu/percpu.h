@@ -87,7 +87,7 @@ static inline bool need_resched(void)
 	return n != 0;
 }
 
-void preempt_schedule(void); /* kernel/sched/core.c */
+void preempt_schedule(void); /* kernel/sched/switch.c */
 
 /* Leave a section that must not be preempted; if somebody better became runnable in it, switch. */
 static inline void preempt_enable(void)
@@ -102,7 +102,7 @@ static inline struct cpu *this_cpu(void)
 {
 	return &host_cpu;
 }
-#define current (host_cpu.current)
+#define current (host_cpu.running)
 static inline u32 preempt_count(void)
 {
 	return host_cpu.preempt_count;

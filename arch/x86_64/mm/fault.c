@@ -33,9 +33,12 @@ static enum fault_result resolve(struct mm *mm, u64 addr, u64 error)
 	enum fault_result r;
 
 	while ((r = mm_fault(mm, addr, access_of(error))) == FAULT_OOM) {
-		if (fatal_signal_pending(current))
+		if (fatal_signal_pending(current) || (current->flags & PF_EXITING))
 			break; /* perhaps the victim is we: the memory comes from our end */
-		out_of_memory();
+		if (!out_of_memory()) {
+			force_sig(SIGKILL); /* nobody else is left */
+			break;
+		}
 	}
 	if (r == FAULT_OK)
 		current->min_flt++;

@@ -1,0 +1,136 @@
+"""The tools themselves: what a person types must work, and say clearly when it cannot."""
+
+import re
+import shlex
+import subprocess
+
+import pexpect
+import pytest
+
+from bident import ROOT, initramfs, machine, qmp, screen, tap
+
+
+def tool(name, *arguments, timeout=300, **keywords):
+    return subprocess.run([str(ROOT / "tools" / name), *arguments], capture_output=True, text=True, timeout=timeout,
+                          stdin=subprocess.DEVNULL, **keywords)
+
+
+def test_readme_shows_what_happens():
+    """The transcript at the beginning of README.md: the same words, whatever the numbers."""
+    block = re.search(r"^```\n\$ (tools/run [^\n]*)\n(.*?)^```", (ROOT / "README.md").read_text(), re.M | re.S)
+    result = tool("run", *shlex.split(block[1])[1:])
+    assert result.returncode == 0, result.stderr
+    assert re.sub(r"\d+", "N", result.stdout) == re.sub(r"\d+", "N", block[2])
+
+
+def test_setup_is_quiet_when_nothing_is_missing():
+    result = tool("setup")
+    assert (result.returncode, result.stdout, result.stderr) == (0, "", "")
+
+
+def test_debug():
+    result = tool("debug", "--gdb-command", "thbreak edit_begin", "--gdb-command", "continue", "--gdb-command",
+                  "bident-ps", "--gdb-command", "bident-current", "--gdb-command", "bident-pt 5")
+    assert result.returncode == 0, result.stdout + result.stderr
+    assert "start_kernel" in result.stdout
+    assert re.search(r"^ +4 +4 +1 .* running +shell$", result.stdout, re.M), result.stdout
+    assert "task 4 (shell)" in result.stdout
+    assert re.search(r"level 4 \[0\] .*owned", result.stdout)
+
+
+def test_run_from_elsewhere(tmp_path):
+    """Neither the folder it is started in nor another python3 on PATH matters."""
+    fake = tmp_path / "python3"
+    fake.write_text("#!/bin/sh\nexit 1\n")
+    fake.chmod(0o755)
+    result = tool("run", "--no-initrd", "--cmd", "poweroff 5", cwd=tmp_path,
+                  env={"PATH": f"{tmp_path}:/usr/bin:/bin:/usr/sbin:/sbin", "HOME": str(tmp_path)})
+    assert result.returncode == 5, result.stderr
+
+
+def test_two_at_once():
+    runs = [subprocess.Popen([str(ROOT / "tools" / "run"), "--cmd", f"/bin/busybox echo number {n}", "--cmd",
+                              f"poweroff {n}"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+            for n in (11, 12)]
+    for n, process in zip((11, 12), runs):
+        output, errors = process.communicate(timeout=300)
+        assert process.returncode == n, output + errors
+        assert f"number {n}\n" in output
+
+
+def test_lines_from_a_pipe():
+    result = subprocess.run([str(ROOT / "tools" / "run"), "--no-initrd"], capture_output=True, text=True,
+                            timeout=300, input="fork\nfrok\n")
+    assert result.returncode == 127, result.stdout + result.stderr
+    assert "the child ran first" in result.stdout
+
+
+@pytest.mark.parametrize("keys, status", [("poweroff 21\r", 21), ("\x1dx", 0)], ids=["poweroff", "escape key"])
+def test_interactive(keys, status):
+    """On a terminal every key but Ctrl-] is the guest's."""
+    terminal = pexpect.spawn(str(ROOT / "tools" / "run"), ["--no-initrd"], encoding="utf-8", timeout=120)
+    terminal.expect("bident> ")
+    terminal.send("frok\x01\x06\x7f\x06\x06\x06\x06\x0b\x03")
+    terminal.expect(r"bident \[130\]> ")
+    terminal.send("fork\r")
+    terminal.expect("the child ran first")
+    terminal.expect("bident> ")
+    terminal.send(keys)
+    terminal.expect(pexpect.EOF)
+    terminal.close()
+    assert terminal.exitstatus == status, terminal.before
+
+
+def test_screenshot(tmp_path):
+    picture = tmp_path / "screen.ppm"
+    result = tool("run", "--no-initrd", "--cmd", "fork", "--screenshot", str(picture))
+    assert result.returncode == 0, result.stderr
+    rows = screen.Picture(picture).text()
+    assert screen.shows(rows, "; the child ran first"), rows
+
+
+def test_blind_typing():
+    result = tool("run", "--no-initrd", "--no-serial", "--cmd", "fork", "--cmd", "poweroff 33")
+    assert result.returncode == 33, result.stdout + result.stderr
+
+
+TAP = {
+    "1..2\nok 1 - a\nok 2 - b\n": (2, 0, 0),
+    "1..2\nok 1 - a\nnot ok 2 - b\n": (1, 1, 0),
+    "1..2\nok 1 - a\n": (1, 1, 0),
+    "ok 1 - a # SKIP no time\n1..1\n": (0, 1, 1),
+    "": (0, 1, 0),
+    "1..0\n": (0, 0, 0),
+    "KTAP version 1\n1..1\n    1..2\n    ok 1 a\n    not ok 2 b\nnot ok 1 suite\n": (1, 1, 0),
+    "KTAP version 1\n1..1\n    1..1\n    ok 1 a\nok 1 suite\n": (1, 0, 0),
+    "1..3\r\nok 1 - a\r\nKERNEL PANIC": (1, 1, 0),
+}
+
+
+@pytest.mark.parametrize("text", TAP)
+def test_tap(text):
+    results = tap.parse(text, "x")
+    assert (results.passed, results.failed, results.skipped) == TAP[text]
+
+
+def test_initramfs_refuses_odd_paths():
+    tree = initramfs.Tree()
+    tree.add_file("a/b", b"x")
+    for path in ("", "/absolute", "../up", "a/../../b"):
+        with pytest.raises(Exception, match="bad path"):
+            tree.add_file(path, b"")
+    with pytest.raises(Exception, match="not a folder"):
+        tree.add_file("a/b/c", b"")
+
+
+def test_every_character_has_a_key():
+    for code in range(32, 127):
+        assert qmp.key_names(chr(code))
+
+
+def test_exit_status_of_qemu():
+    assert machine.guest_status(1) == (0, False)
+    assert machine.guest_status(15) == (7, False)
+    assert machine.guest_status(255) == (machine.EXIT_PANIC, True)
+    assert machine.guest_status(0) == (None, False)
+    assert machine.guest_status(-9) == (None, False)
