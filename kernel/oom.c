@@ -85,13 +85,20 @@ bool may_use_reserve(void)
  * will do. */
 #define ENOUGH_PAGES (PAGE_RESERVE + 32)
 
+/* What another CPU keeps for itself counts as free, and is no use to us. */
+static void drain_cpu(void *unused __maybe_unused)
+{
+	slab_shrink();
+	drain_cpu_pages();
+}
+
 bool out_of_memory(void)
 {
 	struct task *victim;
 	bool dying;
 
 	drain_kernel_stacks();
-	slab_shrink();
+	on_each_cpu(drain_cpu, NULL);
 	if (nr_free_pages() > ENOUGH_PAGES)
 		return true;
 	victim = choose_victim(&dying);

@@ -206,6 +206,14 @@ static void give_page(struct page *p)
 	local_irq_restore(irq);
 }
 
+void drain_cpu_pages(void)
+{
+	struct cpu_pages *c = &cpu_pages[this_cpu()->id];
+
+	while (c->nr)
+		give_block(pop_page(c), 0);
+}
+
 /* ---- debug builds: what is free keeps its poison until it is handed out ---- */
 
 static void poison(struct page *p, unsigned int order)

@@ -113,6 +113,8 @@ static inline void get_page(struct page *p)
 {
 	refcount_inc(&p->count);
 }
+/* Give back the pages that this CPU keeps at hand. Interrupts are off. */
+void drain_cpu_pages(void);
 /* Drop a reference to an order-0 page; the last one frees it. */
 void put_page(struct page *p);
 

@@ -40,11 +40,20 @@ u32 least_loaded_cpu(const struct task *p, u32 prefer)
 	return best;
 }
 
+/* Nothing runs there, or only somebody who wakes his parent as the last thing he does. */
+static bool soon_idle(u32 cpu)
+{
+	u32 load = load_of(cpu);
+
+	return load == 0 || (load == 1 && cpu == this_cpu()->id && (current->flags & PF_EXITING));
+}
+
+/* Interrupts are off. */
 u32 wake_up_cpu(const struct task *p)
 {
 	u32 before = p->cpu, best;
 
-	if (nr_cpus == 1 || (cpu_allowed(p, before) && load_of(before) == 0))
+	if (nr_cpus == 1 || (cpu_allowed(p, before) && soon_idle(before)))
 		return before;
 	best = least_loaded_cpu(p, before);
 	return load_of(best) == 0 || !cpu_allowed(p, before) ? best : before;

@@ -27,7 +27,9 @@ static struct task *pick_next_task(struct rq *rq)
 }
 
 /* A kernel thread has no user addresses of its own and goes on with the tables of whoever ran
- * before it: it holds the mm alive by its count, though perhaps without users. */
+ * before it: it holds the mm alive by its count, though perhaps without users. When somebody wants
+ * them flushed it goes over to the kernel's (arch/x86_64/mm/tlb.c): what is loaded need not be what
+ * it borrowed. */
 static void switch_mm(struct rq *rq, struct task *prev, struct task *next)
 {
 	struct mm *old = prev->active_mm;
@@ -35,7 +37,7 @@ static void switch_mm(struct rq *rq, struct task *prev, struct task *next)
 	if (!next->mm) {
 		next->active_mm = old;
 		mm_grab(old);
-	} else if (next->mm != old) {
+	} else if (next->mm != rq->cpu->loaded_mm) {
 		arch_load_mm(next->mm);
 	}
 	if (!prev->mm) {

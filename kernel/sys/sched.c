@@ -135,6 +135,12 @@ long sys_sched_rr_get_interval(pid_t pid, struct timespec __user *interval)
 
 /* ---- affinity: sched_setaffinity(2), getcpu(2) ---- */
 
+/* Unlike the calls above, these say of a negative pid that there is none. */
+static struct task *affinity_target(pid_t pid)
+{
+	return pid < 0 ? ERR_PTR(-ESRCH) : sched_target(pid);
+}
+
 /* A mask shorter than ours says nothing of the rest: those CPUs are not in it. */
 long sys_sched_setaffinity(pid_t pid, unsigned int len, const unsigned long __user *umask)
 {
@@ -144,7 +150,7 @@ long sys_sched_setaffinity(pid_t pid, unsigned int len, const unsigned long __us
 
 	if (copy_from_user(&mask, umask, MIN(len, (unsigned int)sizeof(mask))))
 		return -EFAULT;
-	p = sched_target(pid);
+	p = affinity_target(pid);
 	if (IS_ERR(p))
 		return PTR_ERR(p);
 	err = may_schedule(p) ? sched_set_affinity(p, mask) : -EPERM;
@@ -160,7 +166,7 @@ long sys_sched_getaffinity(pid_t pid, unsigned int len, unsigned long __user *um
 
 	if (len < sizeof(mask) || len % sizeof(mask))
 		return -EINVAL;
-	p = sched_target(pid);
+	p = affinity_target(pid);
 	if (IS_ERR(p))
 		return PTR_ERR(p);
 	mask = sched_get_affinity(p);

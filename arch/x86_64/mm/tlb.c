@@ -11,6 +11,9 @@
 #include "arch/x86_64/cpu/smp.h"
 #include "arch/x86_64/dev/intc.h"
 #include "kernel/lib/log.h"
+#include "kernel/shell/command.h"
+#include "kernel/shell/shell.h"
+#include "kernel/task.h"
 #include "mm/mm.h"
 
 /* Beyond this, reloading everything is cheaper than naming the pages one by one. */
@@ -83,9 +86,23 @@ static struct shootdown {
 	const struct mm *mm;
 	u64 start, end;
 	u64 waiting; /* atomic: CPUs that have not flushed yet */
+	/* This CPU only: flushes, CPUs it asked for one, and those that run but had nothing to
+	 * flush. */
+	u64 flushes, asked, spared;
 } __aligned(64) shootdowns[MAX_CPUS];
 
 #define PATIENCE_NS 10000000000UL /* a CPU that does not answer for so long is dead */
+
+/* A kernel thread only borrows the tables and has no use for their translations: it goes over to
+ * the kernel's, and this CPU is not asked again. It keeps its reference (active_mm), and the next
+ * switch looks at loaded_mm. */
+static void flush_for_other(const struct shootdown *s)
+{
+	if (s->mm && s->mm == this_cpu()->loaded_mm && !current->mm)
+		arch_load_mm(&init_mm);
+	else
+		flush_here(s->mm, s->start, s->end);
+}
 
 void tlb_serve(void)
 {
@@ -95,7 +112,7 @@ void tlb_serve(void)
 	for (; from; from &= from - 1) {
 		struct shootdown *s = &shootdowns[__builtin_ctzl(from)];
 
-		flush_here(s->mm, s->start, s->end);
+		flush_for_other(s);
 		__atomic_and_fetch(&s->waiting, ~me, __ATOMIC_SEQ_CST);
 	}
 	local_irq_restore(flags);
@@ -149,6 +166,18 @@ static void flush_others(u64 mask, const struct mm *mm, u64 start, u64 end)
 	wait_for_flush(s);
 }
 
+static void count(u64 asked)
+{
+	struct shootdown *s = &shootdowns[this_cpu()->id];
+	u32 n = 0;
+
+	for (; asked; asked &= asked - 1)
+		n++;
+	s->flushes++;
+	s->asked += n;
+	s->spared += nr_cpus - 1 - n;
+}
+
 static void flush(const struct mm *mm, u64 start, u64 end)
 {
 	u64 flags = local_irq_save(), here = 1UL << this_cpu()->id, mask;
@@ -159,6 +188,7 @@ static void flush(const struct mm *mm, u64 start, u64 end)
 	mask = __atomic_load_n(mm ? &mm->cpu_mask : &cpu_online_mask, __ATOMIC_SEQ_CST);
 	if (mask & here)
 		flush_here(mm, start, end);
+	count(mask & ~here);
 	if (mask & ~here)
 		flush_others(mask & ~here, mm, start, end);
 	local_irq_restore(flags);
@@ -177,6 +207,18 @@ void flush_tlb_range(struct mm *mm, u64 start, u64 end)
 void flush_tlb_kernel_range(u64 start, u64 end)
 {
 	flush(NULL, start, end);
+}
+
+SHELL_COMMAND(tlb, "look", "tlb",
+	      "TLB flushes of each CPU, and how many others had to be asked for them")
+{
+	if (argc != 1)
+		return shell_usage("tlb");
+	console_printf("%-6s %10s %12s %12s\n", "CPU", "FLUSHES", "CPUS ASKED", "SPARED");
+	for (u32 i = 0; i < nr_cpus; i++)
+		console_printf("%-6u %10lu %12lu %12lu\n", i, shootdowns[i].flushes,
+			       shootdowns[i].asked, shootdowns[i].spared);
+	return 0;
 }
 
 void clear_page(void *page)
