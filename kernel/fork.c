@@ -1,10 +1,9 @@
 /*
  * The birth of a task.
  *
- *   do_fork()             takes a number, has the child made, lets it run, waits for a vfork
- *     alloc_pid()         kernel/pid.c: the next number off the pidmap
+ *   do_fork()             refuses, takes a number, has the child made, lets it run, waits for a
+ * vfork check_clone_flags() alloc_pid()         kernel/pid.c: the next number off the pidmap
  *     copy_process()      all that the child needs, step by step; invisible until the last
- *       check_clone_flags()
  *       dup_task_struct()
  *       copy_creds()      kernel/cred.c: who it acts for; counted for RLIMIT_NPROC
  *       sched_fork()      kernel/sched/core.c: half of the parent's timeslice
@@ -15,8 +14,9 @@
  *       copy_mm()         memory: mm/mm.c, mm/tree.c
  *       copy_puppet()     kernel/shell/puppet.c: the shell's hold on it
  *       copy_thread()     arch/x86_64/process.c: registers, FPU, TLS
- *       publish_child()   "cannot fail from here"
- *     wake_up_new_task()  kernel/sched/core.c: just ahead of the parent, so that it runs first
+ *       publish_child()   into the process tree: the last thing that can be refused, by a signal
+ *     wake_up_new_task()  kernel/sched/core.c: just ahead of the parent, so that the child runs
+ *                         first, unless they share memory or sched.child_first=0
  *
  * What fork does to memory is in mm/tree.c, and finished by mm/fault.c when somebody writes.
  * The system calls, at the end, only translate their arguments. clone(2), fork(2), vfork(2).
@@ -268,7 +268,7 @@ static int publish_child(struct task *p, u64 flags, struct pid *pid)
 }
 
 /*
- * Make a child of `current` under the number `pid`. It does not run yet. ERR_PTR: -EINVAL (flags),
+ * Make a child of `current` under the number `pid`. It does not run yet. ERR_PTR:
  * -EAGAIN (RLIMIT_NPROC, threads-max), -ENOMEM, -EPERM (TLS), -ERESTARTNOINTR (a signal came
  * first); then nothing of it is left.
  */
@@ -277,10 +277,6 @@ static struct task *copy_process(struct kernel_clone_args *args, struct pid *pid
 	u64 flags = args->flags;
 	struct task *p;
 	int err;
-
-	err = check_clone_flags(args);
-	if (err)
-		return ERR_PTR(err);
 
 	/* Let a pending signal be handled before the fork: its handler then runs once, in the
 	 * parent. */
@@ -428,7 +424,11 @@ pid_t do_fork(struct kernel_clone_args *args)
 	struct task *p;
 	struct pid *pid;
 	pid_t nr;
+	int err;
 
+	err = check_clone_flags(args);
+	if (err)
+		return err;
 	pid = alloc_pid(&init_pidmap);
 	if (IS_ERR(pid))
 		return PTR_ERR(pid);

@@ -25,11 +25,12 @@ static void vm_stats(const struct mm *mm)
 {
 	const struct mm_stats *s = &mm->stats;
 
+	if (s->tables_shared | s->tables_copied | s->pages_shared)
+		console_printf(
+			"made by a fork that shared %lu tables and copied %lu (sharing %lu pages one by one)\n",
+			s->tables_shared, s->tables_copied, s->pages_shared);
 	console_printf(
-		"made by a fork that shared %lu tables and copied %lu (sharing %lu pages one by one)\n",
-		s->tables_shared, s->tables_copied, s->pages_shared);
-	console_printf(
-		"since then: %lu faults; %lu zero pages, %lu file pages; copied on write: %lu tables, %lu pages; "
+		"since it was made: %lu faults; %lu zero pages, %lu file pages; copied on write: %lu tables, %lu pages; "
 		"%lu pages found to be the last reference\n",
 		s->faults, s->zero_pages, s->file_pages, s->cow_tables, s->cow_pages,
 		s->cow_reused);

@@ -137,7 +137,7 @@ SHELL_COMMAND(touch, "make", "touch MIB",
 	if (!number_argument("touch", argv[1], &mib))
 		return STATUS_USAGE;
 	if (mib == 0 || mib > (TASK_SIZE >> 20)) {
-		console_printf("touch: %lu MiB is not a size\n", mib);
+		console_printf("touch: %s MiB is not a size\n", argv[1]);
 		return STATUS_USAGE;
 	}
 	p = puppet_ready();

@@ -99,8 +99,14 @@ static int set_tunable(const char *name, const char *value)
 SHELL_COMMAND(set, "system", "set [NAME [VALUE]]",
 	      "the kernel's switches; `set fail SITE:N` makes the N-th allocation there fail")
 {
+	char *equals = argc == 2 ? strchr(argv[1], '=') : NULL;
+
 	if (argc > 3)
 		return shell_usage("set");
+	if (equals) { /* as on the boot command line */
+		*equals = '\0';
+		return set_tunable(argv[1], equals + 1);
+	}
 	if (argc == 3)
 		return strcmp(argv[1], "fail") == 0 ? set_fail(argv[2])
 						    : set_tunable(argv[1], argv[2]);
