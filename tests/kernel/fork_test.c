@@ -426,18 +426,27 @@ KTEST(fork, vfork_waits_for_exit)
 	user_context_leave();
 }
 
+/* The parent must be asleep in its vfork, not running: within a second, however busy the machine.
+ */
+static bool sleeps_in_vfork(struct task *parent)
+{
+	u64 until = ktime_get() + NSEC_PER_SEC;
+
+	while (READ_ONCE(parent->state) != TASK_KILLABLE && ktime_get() < until)
+		sleep_ns(NSEC_PER_MSEC);
+	return READ_ONCE(parent->state) == TASK_KILLABLE;
+}
+
 static int kill_child_of(void *data)
 {
 	struct task *parent = data, *child = NULL;
 
-	sleep_ns(20 * NSEC_PER_MSEC);
+	EXPECT(sleeps_in_vfork(parent));
 	spin_lock(&tasklist_lock);
-	if (!list_empty(&parent->children))
+	if (EXPECT(!list_empty(&parent->children))) {
 		child = list_first_entry(&parent->children, struct task, sibling);
-	/* The parent must be asleep in its vfork, not running. */
-	EXPECT(child && parent->state == TASK_KILLABLE);
-	if (child)
 		send_signal(SIGKILL, NULL, child, true);
+	}
 	spin_unlock(&tasklist_lock);
 	return 0;
 }
