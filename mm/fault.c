@@ -11,6 +11,7 @@
  */
 #include <asm/errno.h>
 
+#include "kernel/lib/fuzz.h"
 #include "kernel/lib/string.h"
 #include "kernel/trace/trace.h"
 #include "mm/area.h"
@@ -100,6 +101,7 @@ static enum fault_result map_missing(struct mm *mm, const struct area *a, u64 ad
 		   : anonymous_page(mm, write, &why);
 	if (!p)
 		return why;
+	sched_fuzz_point(__builtin_return_address(0));
 	slot = tree_own_path(mm, addr);
 	if (!slot) {
 		put_page(p);
@@ -121,6 +123,7 @@ static enum fault_result write_protected(struct mm *mm, u64 addr)
 
 	if (!slot)
 		return FAULT_OOM;
+	sched_fuzz_point(__builtin_return_address(0));
 	leaf = *slot;
 	p = phys_to_page(pte_addr(leaf));
 	/* One count decides, now that the path is ours: nobody can gain a reference but through us.
@@ -141,6 +144,7 @@ static enum fault_result write_protected(struct mm *mm, u64 addr)
 		mm->stats.cow_pages++;
 		trace_cow_page(addr, 1);
 	}
+	sched_fuzz_point(__builtin_return_address(0));
 	leaf = (leaf & ~PTE_ADDR_MASK) | page_to_phys(copy) | PTE_WRITE | PTE_DIRTY;
 	tree_set_leaf(mm, slot, addr, leaf);
 	return FAULT_OK;

@@ -4,6 +4,7 @@
  * that depends on another is found by it.
  */
 #include "kernel/debug/ktest.h"
+#include "kernel/lib/fuzz.h"
 #include "kernel/lib/log.h"
 #include "kernel/lib/string.h"
 #include "kernel/lib/tunable.h"
@@ -138,6 +139,18 @@ static void shuffle(size_t n)
 	}
 }
 
+/* Two runs that print the same signature took the same way. */
+static void show_fuzz(void)
+{
+	struct fuzz_stats fuzz;
+
+	if (!sched_fuzz)
+		return;
+	sched_fuzz_stats(&fuzz);
+	console_printf("# sched.fuzz=%ld: %lu preemptions at %lu places, signature %016lx\n",
+		       sched_fuzz, fuzz.preemptions, fuzz.throws, fuzz.signature);
+}
+
 int ktest_run(const char *suite)
 {
 	size_t n = collect(suite), failed = 0;
@@ -162,5 +175,6 @@ int ktest_run(const char *suite)
 				       test_seed);
 	}
 	console_printf("# ktest: %lu passed, %lu failed\n", n - failed, failed);
+	show_fuzz();
 	return (int)failed;
 }

@@ -1,6 +1,7 @@
 /* The end: say as much as can be said, then stop. Nothing here allocates, waits or takes a lock. */
 #include "arch/x86_64/arch.h"
 #include "kernel/debug/debug.h"
+#include "kernel/lib/fuzz.h"
 #include "kernel/lib/lock.h"
 #include "kernel/lib/log.h"
 #include "kernel/lib/string.h"
@@ -51,6 +52,8 @@ static void show_task(void)
 			panic_printf(", its END MARK IS OVERWRITTEN");
 	}
 	panic_printf("\n");
+	if (sched_fuzz)
+		panic_printf("sched.fuzz=%ld\n", sched_fuzz);
 }
 
 /* Returns for the first call only: whatever goes wrong while panicking must not start it again. */

@@ -6,6 +6,7 @@
 #include "arch/x86_64/arch.h"
 #include "kernel/debug/debug.h"
 #include "kernel/lib/atomic.h"
+#include "kernel/lib/fuzz.h"
 #include "kernel/lib/lock.h"
 #include "kernel/lib/log.h"
 
@@ -57,6 +58,7 @@ static void lock_at(spinlock_t *l, bool nested, const void *pc)
 
 	if (unlikely(locks_off))
 		return;
+	sched_fuzz_point(pc);
 	preempt_disable();
 	if (DEBUG_CHECKS)
 		lock_order_acquire(l, l->class, nested);
@@ -112,9 +114,10 @@ static void release(spinlock_t *l)
 }
 
 /* As preempt_enable(), but never switches with interrupts off. */
-static void unlock_preempt(void)
+static void unlock_preempt(const void *pc)
 {
 	preempt_enable_no_resched();
+	sched_fuzz_point(pc);
 	if (unlikely(need_resched()) && preempt_count() == 0 && irqs_enabled())
 		preempt_schedule();
 }
@@ -124,7 +127,7 @@ void spin_unlock(spinlock_t *l)
 	if (unlikely(locks_off))
 		return;
 	release(l);
-	unlock_preempt();
+	unlock_preempt(__builtin_return_address(0));
 }
 
 void spin_unlock_irqrestore(spinlock_t *l, u64 flags)
@@ -133,7 +136,7 @@ void spin_unlock_irqrestore(spinlock_t *l, u64 flags)
 		return;
 	release(l);
 	local_irq_restore(flags); /* first: a switch on the way out needs them on */
-	unlock_preempt();
+	unlock_preempt(__builtin_return_address(0));
 }
 
 bool spin_is_locked(const spinlock_t *l)

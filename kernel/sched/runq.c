@@ -1,4 +1,5 @@
 /* Looking at the run queues: for the shell's `runq`, for ps and for the tests. */
+#include "kernel/lib/fuzz.h"
 #include "kernel/lib/log.h"
 #include "kernel/lib/string.h"
 #include "kernel/sched/rq.h"
@@ -77,6 +78,13 @@ SHELL_COMMAND(runq, "look", "runq", "the run queue of each CPU, in the order it 
 				       entries[k].running ? "  <- running" : "");
 		if (rq->nr_running > n)
 			console_printf("  … and %lu more\n", rq->nr_running - n);
+	}
+	if (sched_fuzz) {
+		struct fuzz_stats fuzz;
+
+		sched_fuzz_stats(&fuzz);
+		console_printf("sched.fuzz=%ld: %lu preemptions at %lu places\n", sched_fuzz,
+			       fuzz.preemptions, fuzz.throws);
 	}
 	return 0;
 }

@@ -130,6 +130,8 @@ class Medium:
         if options.icount:
             # One instruction is one nanosecond of guest time, and sleeping costs none of ours.
             command += ["-icount", "shift=0,align=off,sleep=off"]
+            # The host's time of day would make each run another one.
+            command += ["-rtc", "base=2026-01-01,clock=vm"]
         if not options.serial:
             command += ["-serial", "none"]
             command += ["-monitor", "none"]

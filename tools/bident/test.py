@@ -10,9 +10,9 @@ import time
 import xml.etree.ElementTree as xml
 from pathlib import Path
 
-from bident import ROOT, Failure, build, console, machine, readme, tap, usertest
+from bident import ROOT, Failure, build, console, machine, model, readme, soak, tap, usertest
 
-KINDS = ("build", "unit", "kernel", "user", "system")
+KINDS = ("build", "unit", "model", "kernel", "user", "soak", "system")
 CLANG_FORMAT = "/usr/bin/clang-format-14"
 
 
@@ -196,8 +196,9 @@ def parse_arguments():
                                      description="Builds every variant of Bident and runs the tests.")
     parser.error = lambda message: parser.exit(2, f"tools/test: {message} (--help says more)\n")
     parser.add_argument("kind", nargs="?", default="all", choices=[*KINDS, "all"],
-                        help="build: compilers and formatting; unit: on the host; kernel: suites inside the kernel; "
-                             "user: programs compared with Linux; system: the booted machine; all (default)")
+                        help="build: compilers and formatting; unit: on the host; model: the page-table protocol, by spin; kernel: suites inside the kernel; "
+                             "user: programs compared with Linux; soak: 500 seeds of stress on four "
+                             "CPUs, for the night (in all: 20); system: the booted machine; all (default)")
     parser.add_argument("-k", metavar="NAME", dest="only", help="only tests whose name contains NAME")
     parser.add_argument("--smp", type=int, metavar="N",
                         help="kernel and user tests on a machine of N CPUs (kernel: 1 and some; user: 1)")
@@ -215,8 +216,12 @@ def main():
             test_build(report)
         elif kind == "unit":
             test_unit(report)
+        elif kind == "model":
+            model.run(report.selected, report.result)
         elif kind == "kernel":
             test_kernel(report, arguments.smp)
+        elif kind == "soak":
+            soak.run(report.selected, report.result, nightly=arguments.kind == kind)
         elif kind == "user":
             test_user(report, arguments.smp)
         else:

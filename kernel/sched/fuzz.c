@@ -1,0 +1,109 @@
+/*
+ * Preemption by the throw of a die, for tests (kernel/lib/fuzz.h).
+ *
+ * Each CPU has a generator of its own, seeded by sched.fuzz and its number, so that what one CPU
+ * does does not depend on how often the others threw. It throws only where preemption is possible:
+ * with preempt_count 0, interrupts on and outside of interrupt handlers. Then, by chance, the
+ * caller goes to the end of its list or, if nobody else wants this CPU, just loses some time: the
+ * others overtake.
+ */
+#include "kernel/lib/fuzz.h"
+
+#include "arch/x86_64/arch.h"
+#include "kernel/lib/atomic.h"
+#include "kernel/lib/tunable.h"
+#include "kernel/sched/rq.h"
+#include "kernel/task.h"
+
+#define ONE_IN    16  /* throws that take the CPU away */
+#define DELAY_MAX 512 /* turns of an idle loop, when there is nobody else */
+
+long sched_fuzz;
+TUNABLE(sched_fuzz, "sched.fuzz", sched_fuzz, 0, 0x7fffffff, NULL,
+	"seed of pseudo-random preemption at locks and faults; 0: none");
+
+/* Touched by its own CPU only, with interrupts off. */
+static struct fuzz {
+	long seed; /* the one that x was made from */
+	u64 x;     /* never 0 */
+	struct fuzz_stats stats;
+} __aligned(64) fuzz[MAX_CPUS];
+
+/* Neighbouring seeds must not give similar sequences: the finaliser of splitmix64. */
+static u64 scramble(u64 x)
+{
+	x = (x ^ (x >> 30)) * 0xbf58476d1ce4e5b9UL;
+	x = (x ^ (x >> 27)) * 0x94d049bb133111ebUL;
+	return x ^ (x >> 31);
+}
+
+static u64 throw(struct fuzz * f, u32 cpu)
+{
+	long seed = READ_ONCE(sched_fuzz);
+
+	if (f->seed != seed) {
+		*f = (struct fuzz){.seed = seed, .x = scramble((u64)seed * MAX_CPUS + cpu + 1) | 1};
+	}
+	f->x ^= f->x << 13; /* xorshift64 */
+	f->x ^= f->x >> 7;
+	f->x ^= f->x << 17;
+	return f->x >> 20;
+}
+
+/* Let everybody of the same priority go first; half of the time also those whose slice is used up.
+ * False when nobody waits. A real-time task keeps its place: that is promised. */
+static bool step_back(struct rq *rq, bool to_expired)
+{
+	struct task *t = current;
+	bool others;
+
+	spin_lock(&rq->lock);
+	others = rq->nr_running > 1 && t->array && t->prio >= MAX_RT_PRIO;
+	if (others) {
+		dequeue_task(t);
+		enqueue_task(t, to_expired ? rq->expired : rq->active);
+		WRITE_ONCE(rq->cpu->need_resched, 1);
+	}
+	/* Interrupts are off, so this does not switch yet. */
+	spin_unlock(&rq->lock);
+	return others;
+}
+
+void sched_fuzz_here(const void *pc)
+{
+	u64 flags, dice, delay = 0;
+	struct cpu *cpu;
+	struct fuzz *f;
+
+	if (preempt_count() != 0 || !irqs_enabled() || irq_depth() != 0)
+		return;
+	flags = local_irq_save();
+	cpu = this_cpu();
+	f = &fuzz[cpu->id];
+	dice = throw(f, cpu->id);
+	f->stats.throws++;
+	if (dice % ONE_IN == 0 && cpu->rq->nr_running != 0) {
+		if (step_back(cpu->rq, dice & ONE_IN)) {
+			f->stats.preemptions++;
+			f->stats.signature =
+				scramble(f->stats.signature ^ (u64)pc ^ (u64)current->pid_nr);
+		} else {
+			delay = (dice >> 8) % DELAY_MAX;
+		}
+	}
+	local_irq_restore(flags);
+	while (delay--)
+		cpu_relax();
+	if (need_resched())
+		preempt_schedule();
+}
+
+void sched_fuzz_stats(struct fuzz_stats *sum)
+{
+	*sum = (struct fuzz_stats){0};
+	for (u32 i = 0; i < nr_cpus; i++) {
+		sum->throws += READ_ONCE(fuzz[i].stats.throws);
+		sum->preemptions += READ_ONCE(fuzz[i].stats.preemptions);
+		sum->signature = scramble(sum->signature + READ_ONCE(fuzz[i].stats.signature));
+	}
+}
