@@ -75,6 +75,7 @@ struct task {
 	bool kthread_done;             /* me: a kernel thread that has left every list */
 	int __user *set_child_tid;     /* me: where schedule_tail() stores the tid */
 	int __user *clear_child_tid;   /* me: where exit stores 0 and wakes a futex */
+	void __user *robust_list;      /* me: struct robust_list_head: locks to release at exit */
 	struct list_head run_list;     /* rq */
 	struct prio_array *array;      /* rq: NULL when not queued */
 	u32 cpu;                       /* rq */
@@ -193,9 +194,6 @@ long kernel_execve(const char *path, const char *const *argv, const char *const 
 /* Take over `mm` (one user reference) as the address space of current and load it; the old one is
  * put. */
 void exec_adopt_mm(struct mm *mm);
-
-/* ---- futex.c ---- */
-void futex_init(void);
 
 /* ---- oom.c ---- */
 /* Kill the process whose death frees most; the caller then tries again. Sleeps a little. False when
