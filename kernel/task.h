@@ -87,6 +87,7 @@ struct task {
 	u64 min_flt;                   /* me */
 	u64 nvcsw, nivcsw;             /* rq: voluntary and forced switches */
 	sigset_t64 saved_sigmask;      /* me: WORK_RESTORE_SIGMASK */
+	sigset_t64 waited;             /* sh: rt_sigtimedwait() sleeps for them, blocked or not */
 	u64 sas_sp, sas_size;          /* me: sigaltstack */
 	long (*restart_fn)(struct task *); /* me: restart_syscall(2) */
 	u64 restart_arg[4];                /* me */
