@@ -203,6 +203,7 @@ bool out_of_memory(void);
 
 /* ---- kthread.c ---- */
 int kthreadd(void *unused);
+void kthreadd_wake(void); /* it has something to do: any context */
 /* A kernel thread made by kthreadd (pid 2); returns its task with a reference, or ERR_PTR(-errno).
  * It runs at once; when fn returns the thread exits with that value. */
 struct task *kthread_create(int (*fn)(void *), void *arg, const char *name);
