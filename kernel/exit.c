@@ -268,6 +268,8 @@ void do_exit(int code)
 	group_dead = exit_signals(p, code);
 	trace_sched_process_exit(p, p->exit_code);
 
+	if (group_dead)
+		itimer_stop(&p->signal->real_timer);
 	exit_puppet(p);
 	exit_mm(p);
 	exit_files(p);

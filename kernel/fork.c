@@ -23,6 +23,7 @@
  */
 #include "kernel/debug/debug.h"
 #include "kernel/fs/fs.h"
+#include "kernel/futex.h"
 #include "kernel/lib/log.h"
 #include "kernel/lib/string.h"
 #include "kernel/lib/tunable.h"
@@ -392,10 +393,12 @@ static void complete_vfork_done(struct task *p)
 
 void mm_release(struct task *p)
 {
+	if (p->robust_list)
+		exit_robust_list(p);
 	/* set_tid_address(2): only worth it if somebody shares the memory and can see it. */
 	if (p->clear_child_tid) {
 		if (refcount_read(&p->mm->users) > 1 && put_user(0, p->clear_child_tid) == 0)
-			sys_futex((u32 __user *)p->clear_child_tid, FUTEX_WAKE, 1, NULL, NULL, 0);
+			futex_wake((u64)p->clear_child_tid, false, 1, FUTEX_BITSET_MATCH_ANY);
 		p->clear_child_tid = NULL;
 	}
 	complete_vfork_done(p);

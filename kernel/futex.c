@@ -1,10 +1,18 @@
 /*
- * Futexes: sleeping on a word of user memory. futex(2).
+ * Futexes: sleeping on a word of user memory. futex(2), get_robust_list(2).
  *
- * WAIT and WAKE, plain and with a bit set: what joining a thread and the usual locks need. The
- * other operations answer -ENOSYS. A futex is known by what it stands for: private memory by (mm,
- * address), shared memory by (object, offset), so that it is the same word wherever it is mapped.
+ * A futex is known by what it stands for: private memory by (mm, address), shared memory by
+ * (object, offset), so that it is the same word wherever it is mapped. A key holds a reference on
+ * what it names: nothing else can come to live there while somebody sleeps on it.
+ *
+ * Who has to look at the word, or to change it, holds mm->lock from the look-up on: the page is
+ * there and stays, so the word can be reached through the direct map, also under a bucket's lock.
+ * User memory itself is never touched there.
+ *
+ * PI futexes are not here: -ENOSYS.
  */
+#include "kernel/futex.h"
+
 #include "kernel/lib/list.h"
 #include "kernel/sys/syscall.h"
 #include "kernel/task.h"
@@ -13,22 +21,28 @@
 
 #define FUTEX_BUCKETS 64
 
-struct futex_key {
-	const void *space; /* struct mm or struct vm_object */
-	u64 offset;
-};
+/* Offsets are multiples of 4: the low bit tells apart what FUTEX_PRIVATE_FLAG names, and private
+ * memory that was named without it. As on Linux the two do not meet. */
+#define KEY_WITHOUT_FLAG 1
 
-struct futex_waiter {
-	struct list_head link; /* bucket's lock */
-	struct futex_key key;
-	struct task *task;
-	u32 bitset; /* woken only by a wake that has one of these bits */
-	bool woken; /* bucket's lock: taken off the list by a waker */
+struct futex_key {
+	struct mm *mm;         /* private; a reference (mm_grab) */
+	struct vm_object *obj; /* shared; a reference */
+	u64 offset;
 };
 
 struct futex_bucket {
 	spinlock_t lock; /* LOCK_FUTEX */
 	struct list_head waiters;
+};
+
+struct futex_waiter {
+	struct list_head link;       /* bucket's lock */
+	struct futex_bucket *bucket; /* changes under the locks of both, by requeueing */
+	struct futex_key key;        /* likewise */
+	struct task *task;
+	u32 bitset; /* woken only by a wake that has one of these bits */
+	bool woken; /* bucket's lock: taken off the list by a waker */
 };
 
 static struct futex_bucket buckets[FUTEX_BUCKETS];
@@ -41,136 +55,454 @@ void futex_init(void)
 	}
 }
 
-static int get_futex_key(u64 addr, struct futex_key *key)
-{
-	struct area area;
+/* ---- keys ---- */
 
-	if (addr % sizeof(u32))
-		return -EINVAL;
-	if (!mm_find_area(current->mm, addr, &area) || area.start > addr)
-		return -EFAULT;
-	if ((area.flags & AREA_SHARED) && area.obj)
-		*key = (struct futex_key){area.obj, addr - area.start + area.pgoff * PAGE_SIZE};
+static void key_get(const struct futex_key *key)
+{
+	if (key->obj)
+		object_get(key->obj);
 	else
-		*key = (struct futex_key){current->mm, addr};
-	return 0;
+		mm_grab(key->mm);
 }
 
-static struct futex_bucket *bucket_of(const struct futex_key *key)
+static void key_put(const struct futex_key *key)
 {
-	u64 h = ((u64)key->space >> 6 ^ key->offset >> 2) * 0x9e3779b97f4a7c15UL;
-
-	return &buckets[h >> 58];
+	if (key->obj)
+		object_put(key->obj);
+	else
+		mm_drop(key->mm);
 }
 
 static bool same_key(const struct futex_key *a, const struct futex_key *b)
 {
-	return a->space == b->space && a->offset == b->offset;
+	return a->mm == b->mm && a->obj == b->obj && a->offset == b->offset;
 }
 
-static long futex_wake(u64 addr, u32 max, u32 bitset)
+static struct futex_bucket *bucket_of(const struct futex_key *key)
+{
+	u64 space = key->obj ? (u64)key->obj : (u64)key->mm;
+	u64 h = (space >> 6 ^ key->offset >> 2) * 0x9e3779b97f4a7c15UL;
+
+	return &buckets[h >> 58];
+}
+
+/* The key of a user address, with its reference. Caller holds the lock of current->mm. */
+static int get_futex_key_locked(u64 addr, bool private, struct futex_key *key)
+{
+	struct mm *mm = current->mm;
+	struct area area;
+
+	if (addr % sizeof(u32))
+		return -EINVAL;
+	if (addr >= TASK_SIZE)
+		return -EFAULT;
+	*key = (struct futex_key){.mm = mm, .offset = addr};
+	if (!private) {
+		if (!mm_find_area_locked(mm, addr, &area) || area.start > addr)
+			return -EFAULT;
+		if ((area.flags & AREA_SHARED) && area.obj)
+			*key = (struct futex_key){
+				.obj = area.obj,
+				.offset = addr - area.start + area.pgoff * PAGE_SIZE,
+			};
+		else
+			key->offset |= KEY_WITHOUT_FLAG;
+	}
+	key_get(key);
+	return 0;
+}
+
+static int get_futex_key(u64 addr, bool private, struct futex_key *key)
+{
+	int err;
+
+	mutex_lock(&current->mm->lock);
+	err = get_futex_key_locked(addr, private, key);
+	mutex_unlock(&current->mm->lock);
+	return err;
+}
+
+/* Lock current->mm and have the word at `addr` there, to be read or to be written. The word, in the
+ * direct map, with mm->lock held; or an error without it. */
+static u32 *pin_word(u64 addr, enum fault_access access)
+{
+	struct mm *mm = current->mm;
+
+	if (addr % sizeof(u32))
+		return ERR_PTR(-EINVAL);
+	for (;;) {
+		enum fault_result result;
+		void *word;
+
+		mutex_lock(&mm->lock);
+		result = mm_fault_locked(mm, addr, access, &word);
+		if (result == FAULT_OK)
+			return word;
+		mutex_unlock(&mm->lock);
+		if (result != FAULT_OOM || fatal_signal_pending(current) || !out_of_memory())
+			return ERR_PTR(-EFAULT);
+	}
+}
+
+/* As pin_word(), with the key of the same address. */
+static u32 *pin_word_and_key(u64 addr, bool private, enum fault_access access,
+			     struct futex_key *key)
+{
+	u32 *word = pin_word(addr, access);
+	int err;
+
+	if (IS_ERR(word))
+		return word;
+	err = get_futex_key_locked(addr, private, key);
+	if (err) {
+		mutex_unlock(&current->mm->lock);
+		return ERR_PTR(err);
+	}
+	return word;
+}
+
+static void unpin_word(void)
+{
+	mutex_unlock(&current->mm->lock);
+}
+
+/* Two buckets, in the order of their addresses; they may be one. */
+static void lock_two(struct futex_bucket *a, struct futex_bucket *b)
+{
+	spin_lock(a < b ? &a->lock : &b->lock);
+	if (a != b)
+		spin_lock_nested(a < b ? &b->lock : &a->lock);
+}
+
+static void unlock_two(struct futex_bucket *a, struct futex_bucket *b)
+{
+	spin_unlock(&a->lock);
+	if (a != b)
+		spin_unlock(&b->lock);
+}
+
+/* ---- wake ---- */
+
+/* Caller holds the bucket's lock. From `woken` on the waiter may be gone as soon as we let go. */
+static void wake_waiter(struct futex_waiter *w)
+{
+	list_del(&w->link);
+	w->woken = true;
+	wake_up_process(w->task);
+}
+
+/* At most `max` of those that wait for `key`. Caller holds the bucket's lock. */
+static long wake_locked(struct futex_bucket *b, const struct futex_key *key, u32 max, u32 bitset)
 {
 	struct futex_waiter *w, *n;
-	struct futex_bucket *b;
-	struct futex_key key;
 	u32 woken = 0;
-	int err = get_futex_key(addr, &key);
 
-	if (err)
-		return err;
-	b = bucket_of(&key);
-	spin_lock(&b->lock);
 	list_for_each_entry_safe (w, n, &b->waiters, link) {
-		struct task *p = w->task;
-
-		if (woken >= max || !same_key(&w->key, &key) || !(w->bitset & bitset))
+		if (woken >= max)
+			break;
+		if (!same_key(&w->key, key) || !(w->bitset & bitset))
 			continue;
-		list_del(&w->link);
-		w->woken = true;
-		wake_up_process(p);
+		wake_waiter(w);
 		woken++;
 	}
-	spin_unlock(&b->lock);
 	return woken;
 }
 
-/* Queue first, look at the word then: a wake that follows a change of the word finds us in the
- * list. */
-static long futex_sleep(struct futex_bucket *b, struct futex_waiter *w, u32 __user *uaddr, u32 val,
-			u64 until)
+long futex_wake(u64 addr, bool private, u32 max, u32 bitset)
 {
-	for (;;) {
-		u32 now;
-		long ret = 0;
+	struct futex_bucket *b;
+	struct futex_key key;
+	long ret = get_futex_key(addr, private, &key);
 
-		if (get_user(now, uaddr))
-			return -EFAULT;
-		current->state = TASK_INTERRUPTIBLE;
-		spin_lock(&b->lock);
-		if (w->woken)
-			ret = 1;
-		spin_unlock(&b->lock);
-		if (!ret && now != val)
-			ret = -EAGAIN;
-		else if (!ret && signal_pending(current))
-			ret = -ERESTARTSYS;
-		else if (!ret && until != TIME_FOREVER && ktime_get() >= until)
-			ret = -ETIMEDOUT;
-		if (!ret) {
-			if (until == TIME_FOREVER)
-				schedule();
-			else
-				schedule_until(until);
-		}
-		current->state = TASK_RUNNING;
-		if (ret)
-			return ret;
-		spin_lock(&b->lock);
-		ret = w->woken;
-		spin_unlock(&b->lock);
-		if (ret)
-			return 1;
+	if (ret)
+		return ret;
+	b = bucket_of(&key);
+	spin_lock(&b->lock);
+	ret = wake_locked(b, &key, max, bitset);
+	spin_unlock(&b->lock);
+	key_put(&key);
+	return ret;
+}
+
+/* ---- wake after an operation on a second word ---- */
+
+/* FUTEX_OP() of futex(2), taken apart. */
+struct wake_op {
+	u32 op, cmp;
+	s32 oparg, cmparg;
+};
+
+static int decode_wake_op(u32 encoded, struct wake_op *out)
+{
+	u32 op = encoded >> 28;
+
+	*out = (struct wake_op){
+		.op = op & 7,
+		.cmp = encoded >> 24 & 15,
+		.oparg = (s32)(encoded << 8) >> 20,
+		.cmparg = (s32)(encoded << 20) >> 20,
+	};
+	if (op & FUTEX_OP_OPARG_SHIFT)
+		out->oparg = (s32)(1U << (out->oparg & 31));
+	return out->op > FUTEX_OP_XOR || out->cmp > FUTEX_OP_CMP_GE ? -ENOSYS : 0;
+}
+
+static u32 wake_op_result(const struct wake_op *op, u32 old)
+{
+	switch (op->op) {
+	case FUTEX_OP_SET:
+		return op->oparg;
+	case FUTEX_OP_ADD:
+		return old + op->oparg;
+	case FUTEX_OP_OR:
+		return old | op->oparg;
+	case FUTEX_OP_ANDN:
+		return old & ~op->oparg;
+	default:
+		return old ^ op->oparg;
 	}
 }
 
-static long futex_wait(u32 __user *uaddr, u32 val, u64 until, u32 bitset);
+static bool wake_op_compare(const struct wake_op *op, s32 old)
+{
+	switch (op->cmp) {
+	case FUTEX_OP_CMP_EQ:
+		return old == op->cmparg;
+	case FUTEX_OP_CMP_NE:
+		return old != op->cmparg;
+	case FUTEX_OP_CMP_LT:
+		return old < op->cmparg;
+	case FUTEX_OP_CMP_LE:
+		return old <= op->cmparg;
+	case FUTEX_OP_CMP_GT:
+		return old > op->cmparg;
+	default:
+		return old >= op->cmparg;
+	}
+}
+
+static u32 apply_wake_op(u32 *word, const struct wake_op *op)
+{
+	u32 old = __atomic_load_n(word, __ATOMIC_RELAXED);
+
+	while (!__atomic_compare_exchange_n(word, &old, wake_op_result(op, old), false,
+					    __ATOMIC_SEQ_CST, __ATOMIC_RELAXED))
+		;
+	return old;
+}
+
+static long futex_wake_op(u64 addr1, u64 addr2, bool private, u32 max1, u32 max2, u32 encoded)
+{
+	struct futex_bucket *b1, *b2;
+	struct futex_key key1, key2;
+	struct wake_op op;
+	u32 *word, old;
+	long ret;
+
+	ret = decode_wake_op(encoded, &op);
+	if (ret)
+		return ret;
+	ret = get_futex_key(addr1, private, &key1);
+	if (ret)
+		return ret;
+	word = pin_word_and_key(addr2, private, ACCESS_WRITE, &key2);
+	if (IS_ERR(word)) {
+		key_put(&key1);
+		return PTR_ERR(word);
+	}
+	b1 = bucket_of(&key1);
+	b2 = bucket_of(&key2);
+	lock_two(b1, b2);
+	old = apply_wake_op(word, &op);
+	ret = wake_locked(b1, &key1, max1, FUTEX_BITSET_MATCH_ANY);
+	if (wake_op_compare(&op, old))
+		ret += wake_locked(b2, &key2, max2, FUTEX_BITSET_MATCH_ANY);
+	unlock_two(b1, b2);
+	unpin_word();
+	key_put(&key1);
+	key_put(&key2);
+	return ret;
+}
+
+/* ---- requeue ---- */
+
+/* Caller holds the locks of both buckets and a reference of its own on either key, so that the one
+ * dropped here is never the last. */
+static void move_waiter(struct futex_waiter *w, struct futex_bucket *to,
+			const struct futex_key *key)
+{
+	key_get(key);
+	key_put(&w->key);
+	w->key = *key;
+	if (w->bucket != to) {
+		list_move_tail(&w->link, &to->waiters);
+		w->bucket = to;
+	}
+}
+
+static long requeue_locked(struct futex_bucket *from, const struct futex_key *key1,
+			   struct futex_bucket *to, const struct futex_key *key2, u32 max_wake,
+			   u32 max_move)
+{
+	struct futex_waiter *w, *n;
+	u32 woken = 0, moved = 0;
+
+	list_for_each_entry_safe (w, n, &from->waiters, link) {
+		if (woken >= max_wake && moved >= max_move)
+			break;
+		if (!same_key(&w->key, key1))
+			continue;
+		if (woken < max_wake) {
+			wake_waiter(w);
+			woken++;
+		} else {
+			move_waiter(w, to, key2);
+			moved++;
+		}
+	}
+	return (long)woken + moved;
+}
+
+/* `expected`: what the first word must be (CMP_REQUEUE), or NULL. */
+static long futex_requeue(u64 addr1, u64 addr2, bool private, int max_wake, int max_move,
+			  const u32 *expected)
+{
+	struct futex_bucket *b1, *b2;
+	struct futex_key key1, key2;
+	u32 *word = NULL;
+	long ret;
+
+	if (max_wake < 0 || max_move < 0)
+		return -EINVAL;
+	ret = get_futex_key(addr2, private, &key2);
+	if (ret)
+		return ret;
+	if (expected) {
+		word = pin_word_and_key(addr1, private, ACCESS_READ, &key1);
+		ret = IS_ERR(word) ? PTR_ERR(word) : 0;
+	} else {
+		ret = get_futex_key(addr1, private, &key1);
+	}
+	if (ret)
+		goto out_key2;
+	b1 = bucket_of(&key1);
+	b2 = bucket_of(&key2);
+	lock_two(b1, b2);
+	if (expected && __atomic_load_n(word, __ATOMIC_SEQ_CST) != *expected)
+		ret = -EAGAIN;
+	else
+		ret = requeue_locked(b1, &key1, b2, &key2, max_wake, max_move);
+	unlock_two(b1, b2);
+	if (expected)
+		unpin_word();
+	key_put(&key1);
+out_key2:
+	key_put(&key2);
+	return ret;
+}
+
+/* ---- wait ---- */
+
+/* Look at the word and queue, with the bucket locked: a wake that follows a change of the word
+ * finds us in the list. */
+static int queue_waiter(struct futex_waiter *w, u64 addr, bool private, u32 val)
+{
+	u32 *word = pin_word_and_key(addr, private, ACCESS_READ, &w->key);
+	struct futex_bucket *b;
+	bool same;
+
+	if (IS_ERR(word))
+		return PTR_ERR(word);
+	b = w->bucket = bucket_of(&w->key);
+	spin_lock(&b->lock);
+	same = __atomic_load_n(word, __ATOMIC_SEQ_CST) == val;
+	if (same)
+		list_add_tail(&w->link, &b->waiters);
+	spin_unlock(&b->lock);
+	unpin_word();
+	if (!same)
+		key_put(&w->key);
+	return same ? 0 : -EAGAIN;
+}
+
+/* Requeueing may move us to another bucket while we wait for the lock of the old one. */
+static struct futex_bucket *lock_bucket_of(struct futex_waiter *w)
+{
+	for (;;) {
+		struct futex_bucket *b = READ_ONCE(w->bucket);
+
+		spin_lock(&b->lock);
+		if (w->bucket == b)
+			return b;
+		spin_unlock(&b->lock);
+	}
+}
+
+/* True when it had been woken; else it is taken off the list here. */
+static bool unqueue_waiter(struct futex_waiter *w)
+{
+	struct futex_bucket *b = lock_bucket_of(w);
+	bool woken = w->woken;
+
+	if (!woken)
+		list_del(&w->link);
+	spin_unlock(&b->lock);
+	key_put(&w->key);
+	return woken;
+}
+
+static long sleep_queued(struct futex_waiter *w, u64 until)
+{
+	long ret = 0;
+
+	for (;;) {
+		current->state = TASK_INTERRUPTIBLE;
+		__atomic_thread_fence(__ATOMIC_SEQ_CST);
+		if (READ_ONCE(w->woken))
+			break;
+		if (signal_pending(current))
+			ret = -ERESTARTSYS;
+		else if (until != TIME_FOREVER && ktime_get() >= until)
+			ret = -ETIMEDOUT;
+		if (ret)
+			break;
+		schedule_until(until);
+	}
+	current->state = TASK_RUNNING;
+	return ret;
+}
+
+static long futex_wait(u64 addr, bool private, u32 val, u64 until, u32 bitset);
 
 /* After a stop and SIGCONT: the same deadline goes on. */
 static long futex_wait_restart(struct task *p)
 {
-	return futex_wait((u32 __user *)p->restart_arg[0], (u32)p->restart_arg[1],
-			  p->restart_arg[2], (u32)p->restart_arg[3]);
+	u64 how = p->restart_arg[3];
+
+	return futex_wait(p->restart_arg[0], how >> 32, (u32)p->restart_arg[1], p->restart_arg[2],
+			  (u32)how);
 }
 
-static long futex_wait(u32 __user *uaddr, u32 val, u64 until, u32 bitset)
+static long futex_wait(u64 addr, bool private, u32 val, u64 until, u32 bitset)
 {
 	struct futex_waiter w = {.task = current, .bitset = bitset};
-	struct futex_bucket *b;
-	long ret = get_futex_key((u64)uaddr, &w.key);
+	long ret = queue_waiter(&w, addr, private, val);
 
 	if (ret)
 		return ret;
-	b = bucket_of(&w.key);
-	spin_lock(&b->lock);
-	list_add_tail(&w.link, &b->waiters);
-	spin_unlock(&b->lock);
-	ret = futex_sleep(b, &w, uaddr, val, until);
-	spin_lock(&b->lock);
-	if (w.woken)
+	ret = sleep_queued(&w, until);
+	if (unqueue_waiter(&w))
 		ret = 0; /* also when a signal or the time-out came second */
-	else
-		list_del(&w.link);
-	spin_unlock(&b->lock);
 	if (ret == -ERESTARTSYS && until != TIME_FOREVER) {
 		/* Starting anew after each handler would never time out. */
 		current->restart_fn = futex_wait_restart;
-		current->restart_arg[0] = (u64)uaddr;
+		current->restart_arg[0] = addr;
 		current->restart_arg[1] = val;
 		current->restart_arg[2] = until;
-		current->restart_arg[3] = bitset;
+		current->restart_arg[3] = (u64) private << 32 | bitset;
 		ret = -ERESTART_RESTARTBLOCK;
 	}
-	return ret > 0 ? 0 : ret;
+	return ret;
 }
 
 /* The time-out of WAIT is relative, that of WAIT_BITSET absolute, by either clock. */
@@ -199,10 +531,12 @@ static int wait_deadline(const struct timespec __user *utime, int op, u64 *until
 }
 
 long sys_futex(u32 __user *uaddr, int op, u32 val, const struct timespec __user *timeout,
-	       u32 __user *uaddr2 __maybe_unused, u32 val3)
+	       u32 __user *uaddr2, u32 val3)
 {
 	int cmd = op & FUTEX_CMD_MASK, err;
-	u64 until;
+	u64 addr = (u64)uaddr, addr2 = (u64)uaddr2, until;
+	bool private = op & FUTEX_PRIVATE_FLAG;
+	u32 val2 = (u32)(u64)timeout; /* of the operations that do not wait */
 
 	if ((op & FUTEX_CLOCK_REALTIME) && cmd != FUTEX_WAIT_BITSET)
 		return -ENOSYS;
@@ -214,11 +548,116 @@ long sys_futex(u32 __user *uaddr, int op, u32 val, const struct timespec __user 
 		if (!val3)
 			return -EINVAL;
 		err = wait_deadline(timeout, op, &until);
-		return err ? err : futex_wait(uaddr, val, until, val3);
+		return err ? err : futex_wait(addr, private, val, until, val3);
 	case FUTEX_WAKE:
 	case FUTEX_WAKE_BITSET:
-		return val3 ? futex_wake((u64)uaddr, val, val3) : -EINVAL;
+		return val3 ? futex_wake(addr, private, val, val3) : -EINVAL;
+	case FUTEX_REQUEUE:
+		return futex_requeue(addr, addr2, private, val, val2, NULL);
+	case FUTEX_CMP_REQUEUE:
+		return futex_requeue(addr, addr2, private, val, val2, &val3);
+	case FUTEX_WAKE_OP:
+		return futex_wake_op(addr, addr2, private, val, val2, val3);
 	default:
 		return -ENOSYS;
 	}
+}
+
+/* ---- robust lists ---- */
+
+long sys_set_robust_list(struct robust_list_head __user *head, size_t len)
+{
+	if (len != sizeof(*head))
+		return -EINVAL;
+	current->robust_list = head;
+	return 0;
+}
+
+long sys_get_robust_list(pid_t pid, struct robust_list_head __user *__user *uhead,
+			 size_t __user *ulen)
+{
+	struct robust_list_head __user *head = NULL;
+	long ret = -ESRCH;
+	struct task *p;
+
+	spin_lock(&tasklist_lock);
+	p = pid ? find_task(pid) : current;
+	if (p) {
+		ret = p == current || cred_is_root(current->cred) ||
+				      (current->cred->uid == p->cred->uid &&
+				       current->cred->uid == p->cred->euid &&
+				       current->cred->uid == p->cred->suid)
+			      ? 0
+			      : -EPERM;
+		head = p->robust_list;
+	}
+	spin_unlock(&tasklist_lock);
+	if (ret)
+		return ret;
+	if (put_user(sizeof(*head), ulen) || put_user(head, uhead))
+		return -EFAULT;
+	return 0;
+}
+
+/* The owner of the lock word at `addr` dies. `pending`: it was just about to take or to release it.
+ * False for a word that cannot be reached: the list ends there. */
+static bool robust_word_died(u64 addr, bool pi, bool pending)
+{
+	u32 *word = pin_word(addr, ACCESS_WRITE), old, died;
+	bool wake;
+
+	if (IS_ERR(word))
+		return false;
+	old = __atomic_load_n(word, __ATOMIC_SEQ_CST);
+	/* Released, but nobody woken yet. */
+	wake = pending && !pi && !old;
+	while ((old & FUTEX_TID_MASK) == (u32)current->pid_nr) {
+		died = (old & FUTEX_WAITERS) | FUTEX_OWNER_DIED;
+		if (!__atomic_compare_exchange_n(word, &old, died, false, __ATOMIC_SEQ_CST,
+						 __ATOMIC_SEQ_CST))
+			continue;
+		wake = !pi && (old & FUTEX_WAITERS);
+		break;
+	}
+	unpin_word();
+	if (wake)
+		futex_wake(addr, false, 1, FUTEX_BITSET_MATCH_ANY);
+	return true;
+}
+
+/* A pointer of the list: its lowest bit says that the word is a PI lock. False: unreadable. */
+static bool fetch_entry(u64 *entry, bool *pi, u64 addr)
+{
+	if (get_user(*entry, (u64 __user *)addr))
+		return false;
+	*pi = *entry & 1;
+	*entry &= ~1UL;
+	return true;
+}
+
+/* The list is the program's: it may be a circle, or lead anywhere. ROBUST_LIST_LIMIT ends it. */
+void exit_robust_list(struct task *p)
+{
+	u64 head = (u64)p->robust_list, entry, next, pending, offset;
+	bool pi, next_pi, pending_pi, ok;
+
+	p->robust_list = NULL;
+	if (!head || !fetch_entry(&entry, &pi, head) ||
+	    get_user(offset,
+		     (u64 __user *)(head + offsetof(struct robust_list_head, futex_offset))) ||
+	    !fetch_entry(&pending, &pending_pi,
+			 head + offsetof(struct robust_list_head, list_op_pending)))
+		return;
+	for (int i = 0; entry != head && i < ROBUST_LIST_LIMIT; i++) {
+		/* Read first: the word's new owner may free what the entry lies in. */
+		ok = fetch_entry(&next, &next_pi, entry);
+		if (entry != pending && !robust_word_died(entry + offset, pi, false))
+			return;
+		if (!ok)
+			break;
+		entry = next;
+		pi = next_pi;
+	}
+	if (pending)
+		robust_word_died(pending + offset, pending_pi, true);
 }

@@ -1,7 +1,8 @@
 /*
  * Kernel threads. All but the first few are children of kthreadd (pid 2), so that they inherit
  * nothing from whoever happened to need them: a task that wants a thread leaves a request and wakes
- * kthreadd.
+ * kthreadd. It also sends the signals of interval timers (kernel/time/itimer.c), for which an
+ * interrupt is no place.
  */
 #include "kernel/lib/list.h"
 #include "kernel/task.h"
@@ -52,16 +53,24 @@ int kthreadd(void *unused __maybe_unused)
 	/* Nobody waits for kernel threads by wait4(): they are reaped as they end. */
 	current->sighand->action[SIGCHLD - 1].handler = (u64)SIG_IGN;
 	for (;;) {
-		struct kthread_request *req;
+		struct kthread_request *req = NULL;
 		pid_t pid;
 
-		wait_event(&requests_wait, (req = next_request()) != NULL);
+		wait_event(&requests_wait, itimers_due() || (req = next_request()) != NULL);
+		itimers_fire();
+		if (!req)
+			continue;
 		pid = kernel_thread(kthread_entry, req, req->name);
 		if (pid < 0) {
 			req->result = ERR_PTR(pid);
 			complete(&req->done);
 		}
 	}
+}
+
+void kthreadd_wake(void)
+{
+	wake_up(&requests_wait);
 }
 
 struct task *kthread_create(int (*fn)(void *), void *arg, const char *name)

@@ -10,6 +10,7 @@
 #include "kernel/debug/debug.h"
 #include "kernel/debug/ktest.h"
 #include "kernel/fs/fs.h"
+#include "kernel/futex.h"
 #include "kernel/fs/tty.h"
 #include "kernel/lib/fault.h"
 #include "kernel/lib/log.h"

@@ -92,6 +92,7 @@ int copy_signal(u64 flags, struct task *p)
 	list_init(&sig->threads);
 	list_init(&sig->shared.queue);
 	wait_queue_init(&sig->wait_chld);
+	itimer_init(&sig->real_timer);
 	irq = spin_lock_irqsave(&current->sighand->lock);
 	memcpy(sig->rlim, current->signal->rlim, sizeof(sig->rlim));
 	spin_unlock_irqrestore(&current->sighand->lock, irq);

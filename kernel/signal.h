@@ -6,6 +6,7 @@
 #include "kernel/lib/lock.h"
 #include "kernel/lib/types.h"
 #include "kernel/sched/wait.h"
+#include "kernel/time/itimer.h"
 #include "kernel/uapi.h"
 
 struct task;
@@ -70,6 +71,7 @@ struct signal {
 	u64 utime, stime;       /* sh: ns of threads already gone */
 	u64 min_flt, cmin_flt;  /* sh: likewise */
 	struct rlimit64 rlim[RLIM_NLIMITS]; /* sh */
+	struct itimer real_timer;           /* tl: setitimer(2), alarm(2) */
 };
 
 /* A signal on its way to a handler. */

@@ -169,7 +169,7 @@ static void apply_job_control(struct task *p, int sig)
 
 static bool wants_signal(const struct task *t, int sig)
 {
-	if ((t->blocked & sigmask(sig)) || (t->flags & PF_EXITING))
+	if ((t->blocked & ~t->waited & sigmask(sig)) || (t->flags & PF_EXITING))
 		return false;
 	return sig == SIGKILL || t->state != TASK_STOPPED;
 }
@@ -194,7 +194,8 @@ static void complete_signal(struct task *p, int sig, bool group)
 
 	if (!t)
 		return;
-	if (is_fatal(t, sig) && !p->signal->group_exit) {
+	/* A blocked one was chosen because it is waited for: that is no death. */
+	if (is_fatal(t, sig) && !(t->blocked & sigmask(sig)) && !p->signal->group_exit) {
 		/* The end of the group begins here, whichever thread is the first to notice. */
 		begin_group_exit(t, sig);
 		t->pending.set |= sigmask(SIGKILL);

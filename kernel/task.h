@@ -75,6 +75,7 @@ struct task {
 	bool kthread_done;             /* me: a kernel thread that has left every list */
 	int __user *set_child_tid;     /* me: where schedule_tail() stores the tid */
 	int __user *clear_child_tid;   /* me: where exit stores 0 and wakes a futex */
+	void __user *robust_list;      /* me: struct robust_list_head: locks to release at exit */
 	struct list_head run_list;     /* rq */
 	struct prio_array *array;      /* rq: NULL when not queued */
 	u32 cpu;                       /* rq */
@@ -86,6 +87,7 @@ struct task {
 	u64 min_flt;                   /* me */
 	u64 nvcsw, nivcsw;             /* rq: voluntary and forced switches */
 	sigset_t64 saved_sigmask;      /* me: WORK_RESTORE_SIGMASK */
+	sigset_t64 waited;             /* sh: rt_sigtimedwait() sleeps for them, blocked or not */
 	u64 sas_sp, sas_size;          /* me: sigaltstack */
 	long (*restart_fn)(struct task *); /* me: restart_syscall(2) */
 	u64 restart_arg[4];                /* me */
@@ -194,9 +196,6 @@ long kernel_execve(const char *path, const char *const *argv, const char *const 
  * put. */
 void exec_adopt_mm(struct mm *mm);
 
-/* ---- futex.c ---- */
-void futex_init(void);
-
 /* ---- oom.c ---- */
 /* Kill the process whose death frees most; the caller then tries again. Sleeps a little. False when
  * there is nobody left to kill. */
@@ -204,6 +203,7 @@ bool out_of_memory(void);
 
 /* ---- kthread.c ---- */
 int kthreadd(void *unused);
+void kthreadd_wake(void); /* it has something to do: any context */
 /* A kernel thread made by kthreadd (pid 2); returns its task with a reference, or ERR_PTR(-errno).
  * It runs at once; when fn returns the thread exits with that value. */
 struct task *kthread_create(int (*fn)(void *), void *arg, const char *name);

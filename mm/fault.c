@@ -185,6 +185,17 @@ enum fault_result mm_fault(struct mm *mm, u64 addr, enum fault_access access)
 	return result;
 }
 
+enum fault_result mm_fault_locked(struct mm *mm, u64 addr, enum fault_access access, void **kaddr)
+{
+	enum fault_result result = FAULT_MAPERR;
+
+	if (addr < TASK_SIZE)
+		result = fault_locked(mm, addr, access);
+	if (result == FAULT_OK)
+		*kaddr = phys_to_virt(pte_addr(tree_walk(mm, addr))) + (addr & ~PAGE_MASK);
+	return result;
+}
+
 size_t mm_access(struct mm *mm, u64 addr, void *buf, size_t len, bool write)
 {
 	size_t done = 0;

@@ -481,16 +481,23 @@ const struct area *mm_grow_stack(struct mm *mm, u64 addr, int *err)
 
 /* ---- looking ---- */
 
-bool mm_find_area(struct mm *mm, u64 addr, struct area *out)
+bool mm_find_area_locked(struct mm *mm, u64 addr, struct area *out)
 {
-	const struct area *a;
+	const struct area *a = area_find(mm->areas, addr);
 
-	mutex_lock(&mm->lock);
-	a = area_find(mm->areas, addr);
 	if (a)
 		*out = *a;
-	mutex_unlock(&mm->lock);
 	return a != NULL;
+}
+
+bool mm_find_area(struct mm *mm, u64 addr, struct area *out)
+{
+	bool found;
+
+	mutex_lock(&mm->lock);
+	found = mm_find_area_locked(mm, addr, out);
+	mutex_unlock(&mm->lock);
+	return found;
 }
 
 void mm_foreach_area(struct mm *mm, void (*fn)(const struct area *, void *), void *arg)

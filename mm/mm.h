@@ -120,6 +120,7 @@ const struct area *mm_grow_stack(struct mm *mm, u64 addr, int *err);
 
 /* The area that holds addr, or the first one above it; copied to *out. False when there is none. */
 bool mm_find_area(struct mm *mm, u64 addr, struct area *out);
+bool mm_find_area_locked(struct mm *mm, u64 addr, struct area *out); /* caller holds mm->lock */
 /* Calls fn for each area, lowest first, with mm->lock held. */
 void mm_foreach_area(struct mm *mm, void (*fn)(const struct area *, void *), void *arg);
 u64 mm_area_count(struct mm *mm);
@@ -138,6 +139,9 @@ enum fault_result {
 	FAULT_OOM,    /* no memory: the caller finds a victim and tries again */
 };
 enum fault_result mm_fault(struct mm *mm, u64 addr, enum fault_access access);
+/* The same for a caller who holds mm->lock. *kaddr is where the byte lies in the direct map: there
+ * it stays until the lock is released. */
+enum fault_result mm_fault_locked(struct mm *mm, u64 addr, enum fault_access access, void **kaddr);
 /* Fault in and copy between the kernel and an mm that need not be loaded (exec, peek, ptrace).
  * Bytes copied. `write` obeys copy-on-write and the area's protection. */
 size_t mm_access(struct mm *mm, u64 addr, void *buf, size_t len, bool write);

@@ -2,6 +2,7 @@
 #include "kernel/lib/string.h"
 #include "kernel/sys/syscall.h"
 #include "kernel/task.h"
+#include "kernel/time/timespec.h"
 
 long sys_rt_sigaction(int sig, const struct k_sigaction __user *uact,
 		      struct k_sigaction __user *uold, size_t sigsetsize)
@@ -90,6 +91,68 @@ long sys_rt_sigsuspend(const sigset_t64 __user *uset, size_t sigsetsize)
 	set_current_blocked(set);
 	task_set_work(current, WORK_RESTORE_SIGMASK);
 	return sleep_for_signal();
+}
+
+/* One of `set` that is pending, taken off its queue; or 0, and then the arrival of one of `awaited`
+ * wakes us though it is blocked. */
+static int take_or_await(sigset_t64 set, sigset_t64 awaited, siginfo_t *info)
+{
+	u64 flags = spin_lock_irqsave(&current->sighand->lock);
+	int sig = dequeue_signal(current, ~set, info);
+
+	current->waited = sig ? 0 : awaited;
+	spin_unlock_irqrestore(&current->sighand->lock, flags);
+	return sig;
+}
+
+/* sigtimedwait(2): the number, -EAGAIN at `until`, -EINTR when another signal came. */
+static long await_signal(sigset_t64 set, siginfo_t *info, u64 until)
+{
+	long ret, sig;
+
+	for (;;) {
+		current->state = TASK_INTERRUPTIBLE;
+		ret = take_or_await(set, set, info);
+		if (!ret && signal_pending(current))
+			ret = -EINTR;
+		else if (!ret && until <= ktime_get())
+			ret = -EAGAIN;
+		if (ret)
+			break;
+		schedule_until(until);
+	}
+	current->state = TASK_RUNNING;
+	if (ret < 0) {
+		/* One may have come just now, and been given to us because we waited. */
+		sig = take_or_await(set, 0, info);
+		if (sig)
+			ret = sig;
+	}
+	return ret;
+}
+
+long sys_rt_sigtimedwait(const sigset_t64 __user *uset, siginfo_t __user *uinfo,
+			 const struct timespec __user *timeout, size_t sigsetsize)
+{
+	u64 ns, until = TIME_FOREVER;
+	siginfo_t info;
+	sigset_t64 set;
+	long ret;
+
+	if (sigsetsize != sizeof(set))
+		return -EINVAL;
+	if (copy_from_user(&set, uset, sizeof(set)))
+		return -EFAULT;
+	if (timeout) {
+		ret = get_timespec(&ns, timeout);
+		if (ret)
+			return ret;
+		until = time_add(ktime_get(), ns);
+	}
+	ret = await_signal(set & ~SIG_KERNEL_ONLY, &info, until);
+	if (ret > 0 && uinfo && copy_to_user(uinfo, &info, sizeof(info)))
+		return -EFAULT;
+	return ret;
 }
 
 static bool on_alt_stack(u64 sp)
@@ -273,4 +336,50 @@ long sys_tkill(pid_t tid, int sig)
 long sys_tgkill(pid_t tgid, pid_t tid, int sig)
 {
 	return tgid <= 0 ? -EINVAL : do_tkill(tgid, tid, sig);
+}
+
+/* ---- sigqueue(3) ---- */
+
+/* What the sender says of the signal. Only the kernel and kill(2) may say what they say: -EPERM. */
+static long get_queue_info(siginfo_t *info, int sig, const siginfo_t __user *uinfo, pid_t pid)
+{
+	if (copy_from_user(info, uinfo, sizeof(*info)))
+		return -EFAULT;
+	info->si_signo = sig;
+	if ((info->si_code >= 0 || info->si_code == SI_TKILL) && pid != current->pid_nr)
+		return -EPERM;
+	return sig != 0 && !valid_signal(sig) ? -EINVAL : 0;
+}
+
+long sys_rt_sigqueueinfo(pid_t tgid, int sig, const siginfo_t __user *uinfo)
+{
+	siginfo_t info;
+	struct task *p;
+	long ret = get_queue_info(&info, sig, uinfo, tgid);
+
+	if (ret)
+		return ret;
+	spin_lock(&tasklist_lock);
+	p = tgid > 0 ? find_task(tgid) : NULL;
+	ret = p ? kill_one(p, sig, &info, true) : -ESRCH;
+	spin_unlock(&tasklist_lock);
+	return ret;
+}
+
+long sys_rt_tgsigqueueinfo(pid_t tgid, pid_t tid, int sig, const siginfo_t __user *uinfo)
+{
+	siginfo_t info;
+	struct task *p;
+	long ret;
+
+	if (tgid <= 0 || tid <= 0)
+		return -EINVAL;
+	ret = get_queue_info(&info, sig, uinfo, tid);
+	if (ret)
+		return ret;
+	spin_lock(&tasklist_lock);
+	p = find_task(tid);
+	ret = p && p->tgid_nr == tgid ? kill_one(p, sig, &info, false) : -ESRCH;
+	spin_unlock(&tasklist_lock);
+	return ret;
 }

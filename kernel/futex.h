@@ -1,0 +1,14 @@
+/* What the rest of the kernel asks of kernel/futex.c. */
+#pragma once
+
+#include "kernel/lib/types.h"
+
+struct task;
+
+void futex_init(void);
+/* Wake at most `max` tasks that wait for the word at `addr` of current's memory, with one of the
+ * bits in `bitset`. `private`: as FUTEX_PRIVATE_FLAG. How many, or -errno. */
+long futex_wake(u64 addr, bool private, u32 max, u32 bitset);
+/* Current leaves its address space, which is still loaded: the locks on its robust list get
+ * FUTEX_OWNER_DIED, and a waiter of each is woken. */
+void exit_robust_list(struct task *p);
