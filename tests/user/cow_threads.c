@@ -7,8 +7,8 @@
 
 #define WRITERS  4
 #define PAGES    128
-#define WORDS    8 /* of each page that are written, in this order, always to the same value */
-#define CHILDREN 150
+#define WORDS    8  /* of each page that are written, in this order, always to the same value */
+#define CHILDREN 15 /* on one CPU each has to wait for the writers' timeslices */
 #define PAGE     4096
 
 static char *memory;
