@@ -48,35 +48,36 @@ static long zero_user(struct mm *mm, u64 addr, u64 len)
 
 /* One segment: its part of the file, the zeroed rest of the last page, and anonymous pages for what
  * is beyond. */
-static long map_segment(struct mm *mm, const struct elf_segment *seg, u64 bias,
-			struct vm_object *obj)
+static long map_segment(struct mm *mm, const struct elf_segment *seg, u64 bias, struct file *f)
 {
 	u64 start = ALIGN_DOWN(seg->vaddr + bias, PAGE_SIZE);
 	u64 file_end = seg->vaddr + bias + seg->filesz;
 	u64 mem_end = seg->vaddr + bias + seg->memsz;
 	u64 file_pages_end = seg->filesz ? ALIGN_UP(file_end, PAGE_SIZE) : start;
-	u32 flags = area_flags_of(seg);
+	struct area what = {.flags = area_flags_of(seg),
+			    .obj = file_object(f),
+			    .file = f,
+			    .pgoff = seg->offset >> PAGE_SHIFT};
 	long ret = 0;
 
 	if (file_pages_end > start)
-		ret = mm_map(mm, start, file_pages_end - start, flags, obj,
-			     (seg->offset & PAGE_MASK) >> PAGE_SHIFT, MM_FIXED_NOREPLACE);
+		ret = mm_map_area(mm, &what, start, file_pages_end - start, MM_FIXED_NOREPLACE);
 	if (ret >= 0 && mem_end > file_pages_end)
 		ret = mm_map(mm, file_pages_end, ALIGN_UP(mem_end, PAGE_SIZE) - file_pages_end,
-			     flags, NULL, 0, MM_FIXED_NOREPLACE);
-	if (ret >= 0 && (flags & AREA_WRITE) && file_pages_end > start &&
+			     what.flags, NULL, 0, MM_FIXED_NOREPLACE);
+	if (ret >= 0 && (what.flags & AREA_WRITE) && file_pages_end > start &&
 	    file_end < file_pages_end && seg->memsz > seg->filesz)
 		ret = zero_user(mm, file_end, MIN(mem_end, file_pages_end) - file_end);
 	return ret < 0 ? ret : 0;
 }
 
-static long map_program(struct mm *mm, const struct elf_image *img, u64 bias, struct vm_object *obj)
+static long map_program(struct mm *mm, const struct elf_image *img, u64 bias, struct file *f)
 {
 	const struct elf_segment *last = &img->seg[img->nr - 1];
 
 	for (unsigned int i = 0; i < img->nr; i++) {
 		const struct elf_segment *seg = &img->seg[i];
-		long err = map_segment(mm, seg, bias, obj);
+		long err = map_segment(mm, seg, bias, f);
 
 		if (err)
 			return err == -EEXIST ? -ENOEXEC : err;
@@ -168,7 +169,7 @@ static long build_image(struct file *f, const struct exec_strings *s, struct exe
 	if (!mm)
 		return -ENOMEM;
 	set_limits(mm);
-	ret = map_program(mm, &img, bias, file_object(f));
+	ret = map_program(mm, &img, bias, f);
 	if (!ret)
 		ret = map_stack(mm, s, img.exec_stack);
 	if (!ret)

@@ -14,10 +14,10 @@ static size_t set_bytes(u32 room)
 	return sizeof(struct area_set) + room * sizeof(struct area);
 }
 
-static void get_object(struct vm_object *obj)
+static void put_source(const struct area *a)
 {
-	if (obj)
-		object_get(obj);
+	object_put(a->obj);
+	file_put(a->file);
 }
 
 void area_set_get(struct area_set *s)
@@ -31,8 +31,15 @@ void area_set_put(struct area_set *s)
 	if (!s || !refcount_dec_and_test(&s->count))
 		return;
 	for (u32 i = 0; i < s->nr; i++)
-		object_put(s->areas[i].obj);
+		put_source(&s->areas[i]);
 	kfree(s);
+}
+
+void area_get_source(const struct area *a)
+{
+	if (a->obj)
+		object_get(a->obj);
+	file_hold(a->file);
 }
 
 /* ---- looking ---- */
@@ -145,7 +152,7 @@ int areas_reserve(struct area_set **set, u32 extra)
 	if (old) {
 		memcpy(s->areas, old->areas, nr * sizeof(struct area));
 		for (u32 i = 0; i < nr; i++)
-			get_object(s->areas[i].obj);
+			area_get_source(&s->areas[i]);
 		area_set_put(old);
 	}
 	*set = s;
@@ -184,7 +191,7 @@ static void cut(struct area_set *s, u64 addr)
 		return;
 	open_slot(s, i);
 	s->areas[i] = s->areas[i + 1];
-	get_object(s->areas[i].obj);
+	area_get_source(&s->areas[i]);
 	s->areas[i].end = addr;
 	move_start(&s->areas[i + 1], addr);
 }
@@ -193,7 +200,7 @@ static void cut(struct area_set *s, u64 addr)
  * edge has a meaning. */
 static bool alike(const struct area *a, const struct area *b)
 {
-	if (a->end != b->start || a->flags != b->flags || a->obj != b->obj ||
+	if (a->end != b->start || a->flags != b->flags || a->obj != b->obj || a->file != b->file ||
 	    (b->flags & AREA_GROWSDOWN))
 		return false;
 	return !a->obj || a->pgoff + ((a->end - a->start) >> PAGE_SHIFT) == b->pgoff;
@@ -205,7 +212,7 @@ static bool merge_back(struct area_set *s, u32 i)
 	if (i == 0 || i >= s->nr || !alike(&s->areas[i - 1], &s->areas[i]))
 		return false;
 	s->areas[i - 1].end = s->areas[i].end;
-	object_put(s->areas[i].obj);
+	put_source(&s->areas[i]);
 	close_slots(s, i, 1);
 	return true;
 }
@@ -225,7 +232,7 @@ void areas_remove(struct area_set *s, u64 start, u64 end)
 		first++;
 	}
 	for (last = first; last < s->nr && s->areas[last].end <= end; last++)
-		object_put(s->areas[last].obj);
+		put_source(&s->areas[last]);
 	if (last < s->nr && s->areas[last].start < end)
 		move_start(&s->areas[last], end);
 	close_slots(s, first, last - first);
@@ -238,14 +245,14 @@ void areas_insert(struct area_set *s, const struct area *a)
 	/* Grow a neighbour in place rather than move the array to and fro. */
 	if (i > 0 && alike(&s->areas[i - 1], a)) {
 		s->areas[i - 1].end = a->end;
-		object_put(a->obj);
+		put_source(a);
 		merge_back(s, i);
 		return;
 	}
 	if (i < s->nr && alike(a, &s->areas[i])) {
 		s->areas[i].start = a->start;
 		s->areas[i].pgoff = a->pgoff;
-		object_put(a->obj);
+		put_source(a);
 		return;
 	}
 	open_slot(s, i);

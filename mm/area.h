@@ -20,6 +20,7 @@ struct area_set {
 
 void area_set_get(struct area_set *s);
 void area_set_put(struct area_set *s);
+void area_get_source(const struct area *a); /* one more reference to its object and its file */
 
 /* Index of the first area that ends above addr; nr when there is none. */
 u32 area_index(const struct area_set *s, u64 addr);
@@ -46,7 +47,7 @@ int areas_reserve(struct area_set **set, u32 extra);
 /* ---- changes: the set is our own, with room enough ---- */
 /* Remove [start, end). Needs the room that areas_hole() says. */
 void areas_remove(struct area_set *s, u64 start, u64 end);
-/* Insert where nothing is. Takes over the reference to a->obj. Becomes part of a neighbour that is
+/* Insert where nothing is. Takes over the references of `a`. Becomes part of a neighbour that is
  * alike. Room for 1. */
 void areas_insert(struct area_set *s, const struct area *a);
 /* Replace the AREA_PROT bits in [start, end). Needs the room that areas_cuts() says. */

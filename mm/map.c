@@ -72,8 +72,7 @@ static void insert_area(struct mm *mm, const struct area *a)
 {
 	u64 pages = (a->end - a->start) >> PAGE_SHIFT;
 
-	if (a->obj)
-		object_get(a->obj);
+	area_get_source(a);
 	areas_insert(mm->areas, a);
 	mm->nr_mapped += pages;
 	if (area_is_data(a->flags))
@@ -160,9 +159,9 @@ static long check_fixed(const struct mm *mm, u64 addr, u64 len, u32 how)
 
 /* ---- mmap, munmap ---- */
 
-long mm_map(struct mm *mm, u64 addr, u64 len, u32 flags, struct vm_object *obj, u64 pgoff, u32 how)
+long mm_map_area(struct mm *mm, const struct area *what, u64 addr, u64 len, u32 how)
 {
-	struct area a = {.flags = flags, .obj = obj, .pgoff = obj ? pgoff : 0};
+	struct area a = *what;
 	long ret;
 
 	if (len == 0)
@@ -170,7 +169,7 @@ long mm_map(struct mm *mm, u64 addr, u64 len, u32 flags, struct vm_object *obj, 
 	if (len > TASK_SIZE)
 		return -ENOMEM;
 	len = ALIGN_UP(len, PAGE_SIZE);
-	if (pgoff + (len >> PAGE_SHIFT) < pgoff)
+	if (a.pgoff + (len >> PAGE_SHIFT) < a.pgoff)
 		return -EOVERFLOW;
 
 	mutex_lock(&mm->lock);
@@ -192,6 +191,13 @@ long mm_map(struct mm *mm, u64 addr, u64 len, u32 flags, struct vm_object *obj, 
 	}
 	mutex_unlock(&mm->lock);
 	return ret;
+}
+
+long mm_map(struct mm *mm, u64 addr, u64 len, u32 flags, struct vm_object *obj, u64 pgoff, u32 how)
+{
+	struct area what = {.flags = flags, .obj = obj, .pgoff = pgoff};
+
+	return mm_map_area(mm, &what, addr, len, how);
 }
 
 long mm_unmap(struct mm *mm, u64 addr, u64 len)

@@ -26,6 +26,12 @@ enum area_flags {
 };
 #define AREA_PROT (AREA_READ | AREA_WRITE | AREA_EXEC)
 
+/* An open file, as far as an address space goes: what was mapped, for whoever wants to know its
+ * name. kernel/fs/file.c; both take NULL. */
+struct file;
+void file_hold(struct file *f);
+void file_put(struct file *f);
+
 /* [start, end), page-aligned. Anonymous private when obj is NULL. */
 struct area {
 	u64 start, end;
@@ -33,6 +39,7 @@ struct area {
 	u32 spare;
 	struct vm_object *obj; /* holds a reference */
 	u64 pgoff;             /* page of obj at start */
+	struct file *file;     /* that obj is the contents of, or NULL; holds a reference */
 };
 
 /* The areas of an address space, sorted by address, none overlapping. Shared by parent and child
@@ -106,6 +113,8 @@ extern long max_map_count;              /* tunable vm.max_map_count: areas of on
  * is a hint unless MM_FIXED. Returns the address, -ENOMEM, -EINVAL, -EEXIST, -EPERM (below
  * MMAP_MIN_ADDR), -EOVERFLOW (pgoff). */
 long mm_map(struct mm *mm, u64 addr, u64 len, u32 flags, struct vm_object *obj, u64 pgoff, u32 how);
+/* The same for what->flags, obj, file and pgoff. */
+long mm_map_area(struct mm *mm, const struct area *what, u64 addr, u64 len, u32 how);
 long mm_unmap(struct mm *mm, u64 addr, u64 len);
 long mm_protect(struct mm *mm, u64 addr, u64 len, u32 prot); /* -ENOMEM over a hole */
 long mm_remap(struct mm *mm, u64 old, u64 old_len, u64 new_len, u32 flags,

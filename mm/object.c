@@ -170,12 +170,34 @@ struct vm_object *object_create(const char *name, u64 size)
 	return o;
 }
 
+struct page_quota *page_quota_create(int limit)
+{
+	struct page_quota *q = kmalloc(sizeof(*q));
+
+	if (q)
+		*q = (struct page_quota){.count = REFCOUNT_INIT(1), .limit = limit};
+	return q;
+}
+
+void page_quota_put(struct page_quota *q)
+{
+	if (q && refcount_dec_and_test(&q->count))
+		kfree(q);
+}
+
+void object_set_quota(struct vm_object *o, struct page_quota *q)
+{
+	refcount_inc(&q->count);
+	o->quota = q;
+}
+
 void object_put(struct vm_object *o)
 {
 	if (!o || !refcount_dec_and_test(&o->count))
 		return;
 	drop_pages_from(o, 0); /* nobody else can see it: no lock */
 	DEBUG_ON(o->nr_pages);
+	page_quota_put(o->quota);
 	kmem_cache_free(object_cache, o);
 }
 

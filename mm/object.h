@@ -9,6 +9,7 @@
 
 /* How many pages a number of objects may have together: the size of a file system in memory. */
 struct page_quota {
+	refcount_t count; /* of objects, and the file system's own */
 	atomic_t used;
 	int limit;
 };
@@ -20,9 +21,8 @@ struct vm_object {
 	u64 nr_pages;
 	void *pages; /* radix tree, mm/object.c */
 	unsigned int height;
-	struct page_quota
-		*quota; /* charged for each page; NULL: nobody is. Set before the first page */
-	char name[24];  /* for people: the file's name */
+	struct page_quota *quota; /* charged for each page; NULL: nobody is. A reference */
+	char name[24];            /* for people: the file's name */
 };
 
 void object_init(void);                                      /* caches; called by mm_init() */
@@ -31,6 +31,9 @@ static inline void object_get(struct vm_object *o)
 {
 	refcount_inc(&o->count);
 }
+void object_set_quota(struct vm_object *o, struct page_quota *q); /* before the first page */
+struct page_quota *page_quota_create(int limit);                  /* NULL without memory */
+void page_quota_put(struct page_quota *q);                        /* NULL is allowed */
 void object_put(struct vm_object *o); /* NULL is allowed; the last reference drops the pages */
 /* The page `index`, with a reference for the caller. Absent: a zeroed one is made if `create`, else
  * NULL is stored in *out. 0; -ENOMEM; -ENOSPC when the quota is used up, -EFBIG when past the size

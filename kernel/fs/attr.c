@@ -163,6 +163,8 @@ static int set_times(struct inode *i, const struct new_times *t)
 {
 	if (!t->set_atime && !t->set_mtime)
 		return 0;
+	if (inode_may_change(i))
+		return -EROFS;
 	if (!inode_owner_or_root(i)) {
 		if (!t->now)
 			return -EPERM;

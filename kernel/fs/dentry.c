@@ -135,7 +135,11 @@ char *dentry_path(struct dentry *d, struct dentry *root, char *buf, size_t n, bo
 	*p = '\0';
 	spin_lock(&tree_lock);
 	*gone = d->unlinked;
-	while (d != root && d->parent != d) {
+	for (; d != root; d = d->parent) {
+		while (d->covers && d != root)
+			d = d->covers;
+		if (d == root || d->parent == d)
+			break;
 		if ((size_t)(p - buf) < d->len + 1UL) {
 			spin_unlock(&tree_lock);
 			return ERR_PTR(-ENAMETOOLONG);
@@ -143,7 +147,6 @@ char *dentry_path(struct dentry *d, struct dentry *root, char *buf, size_t n, bo
 		p -= d->len;
 		memcpy(p, d->name, d->len);
 		*--p = '/';
-		d = d->parent;
 	}
 	if (d != root)
 		*gone = true;
@@ -151,6 +154,67 @@ char *dentry_path(struct dentry *d, struct dentry *root, char *buf, size_t n, bo
 	if (!*p && p > buf)
 		*--p = '/';
 	return p;
+}
+
+/* ---- mounts ---- */
+
+struct dentry *dentry_cross(struct dentry *d)
+{
+	struct dentry *top = d;
+
+	if (!dentry_is_covered(d))
+		return d;
+	spin_lock(&tree_lock);
+	while (top->covered_by)
+		top = top->covered_by;
+	dentry_get(top);
+	spin_unlock(&tree_lock);
+	dentry_put(d);
+	return top;
+}
+
+struct dentry *dentry_up(struct dentry *d, struct dentry *root)
+{
+	spin_lock(&tree_lock);
+	while (d->covers && d != root)
+		d = d->covers;
+	if (d != root)
+		d = d->parent;
+	while (d->covered_by && d != root) /* ".." of a place below something mounted over it */
+		d = d->covered_by;
+	dentry_get(d);
+	spin_unlock(&tree_lock);
+	return d;
+}
+
+int dentry_cover(struct dentry *d, struct dentry *top)
+{
+	int err = 0;
+
+	spin_lock(&tree_lock);
+	if (d->unlinked)
+		err = -ENOENT;
+	else if (d->covered_by)
+		err = -EBUSY;
+	if (!err) {
+		WRITE_ONCE(d->covered_by, dentry_get(top));
+		top->covers = dentry_get(d);
+	}
+	spin_unlock(&tree_lock);
+	return err;
+}
+
+void dentry_uncover(struct dentry *top)
+{
+	struct dentry *d;
+
+	spin_lock(&tree_lock);
+	d = top->covers;
+	top->covers = NULL;
+	WRITE_ONCE(d->covered_by, NULL);
+	spin_unlock(&tree_lock);
+	dentry_put(d);
+	dentry_put(top);
 }
 
 /* ---- directories ---- */
@@ -179,12 +243,12 @@ void directory_free(struct directory *dir)
 
 u32 directory_size(const struct directory *dir)
 {
-	return READ_ONCE(dir->nr);
+	return dir ? READ_ONCE(dir->nr) : 0;
 }
 
 bool directory_dead(const struct directory *dir)
 {
-	return dir->dead;
+	return dir && dir->dead;
 }
 
 static struct dentry **bucket_of(struct directory *dir, u32 hash)
@@ -224,6 +288,11 @@ static void chain_del(struct directory *dir, struct dentry *d)
 		link = &(*link)->hash_next;
 	*link = d->hash_next;
 	d->hash_next = NULL;
+}
+
+void directory_kill(struct directory *dir)
+{
+	dir->dead = true;
 }
 
 /* Double the table when chains get longer than two on average. */
@@ -279,7 +348,7 @@ void directory_add(struct dentry *dir, struct dentry *d)
 static void mark_unlinked(struct dentry *d)
 {
 	d->unlinked = true;
-	if (inode_is(d->inode, S_IFDIR))
+	if (inode_is(d->inode, S_IFDIR) && d->inode->dir)
 		d->inode->dir->dead = true;
 }
 

@@ -70,6 +70,8 @@ static int chrdev_open(struct inode *inode, struct file *f)
 {
 	const struct file_ops *ops = chrdev_find(inode->rdev);
 
+	if (inode->sb->flags & MS_NODEV)
+		return -EACCES;
 	if (!ops)
 		return -ENXIO;
 	f->ops = ops;
@@ -88,7 +90,7 @@ const struct file_ops no_device_ops = {.open = no_device_open};
 
 /* ---- /dev ---- */
 
-void devices_init(struct dentry *dev)
+int devices_make_nodes(struct dentry *dev)
 {
 	for (size_t i = 0; i < ARRAY_SIZE(devices); i++) {
 		const struct device *d = &devices[i];
@@ -97,7 +99,9 @@ void devices_init(struct dentry *dev)
 		struct qname name = qname_of(d->name, (u32)strlen(d->name));
 		struct dentry *node = tmpfs_make(dev, &name, &spec);
 
-		BUG_ON(IS_ERR(node));
+		if (IS_ERR(node))
+			return (int)PTR_ERR(node);
 		dentry_put(node);
 	}
+	return 0;
 }

@@ -181,7 +181,7 @@ static int link_to(struct inode *inode, int dirfd, const char *path)
 	err = walk_parent(&w, dirfd, path);
 	if (err)
 		return err;
-	err = lock_for_new(&w, false);
+	err = w.at->inode->sb == inode->sb ? lock_for_new(&w, false) : -EXDEV;
 	if (!err) {
 		const struct inode_ops *ops = w.at->inode->ops;
 
@@ -257,8 +257,12 @@ static int rmdir_locked(struct walk *w, struct dentry *d)
 		return err;
 	if (!inode_is(victim, S_IFDIR))
 		return -ENOTDIR;
+	if (dentry_is_root(d))
+		return -EBUSY;            /* something is mounted there */
 	mutex_lock_nested(&victim->lock); /* nobody makes a name in it from here on */
-	if (directory_size(victim->dir))
+	if (dentry_is_covered(d))
+		err = -EBUSY;
+	else if (directory_size(victim->dir))
 		err = -ENOTEMPTY;
 	else
 		err = w->at->inode->ops->remove ? w->at->inode->ops->remove(w->at, d) : -EPERM;

@@ -25,12 +25,18 @@ struct file *file_alloc(struct inode *inode, struct dentry *dentry, const struct
 		return NULL;
 	refcount_set(&f->count, 1);
 	f->inode = inode_get(inode);
-	f->dentry = dentry ? dentry_get(dentry) : NULL;
+	f->dentry = dentry ? dentry_pin(dentry) : NULL;
 	f->ops = ops;
 	f->flags = flags;
 	f->mode = mode;
 	__atomic_add_fetch(&open_files, 1, __ATOMIC_RELAXED);
 	return f;
+}
+
+void file_hold(struct file *f)
+{
+	if (f)
+		refcount_inc(&f->count);
 }
 
 void file_put(struct file *f)
@@ -39,7 +45,8 @@ void file_put(struct file *f)
 		return;
 	if (f->ops && f->ops->release)
 		f->ops->release(f);
-	dentry_put(f->dentry);
+	if (f->dentry)
+		dentry_unpin(f->dentry);
 	inode_put(f->inode);
 	kmem_cache_free(file_cache, f);
 	__atomic_sub_fetch(&open_files, 1, __ATOMIC_RELAXED);
@@ -66,12 +73,14 @@ u64 file_size(struct file *f)
 	return inode_is(f->inode, S_IFREG) ? READ_ONCE(f->inode->object->size) : 0;
 }
 
-int file_may_map(struct file *f, bool shared, bool write)
+int file_may_map(struct file *f, bool shared, bool write, bool exec)
 {
 	if (!(f->mode & FMODE_READ))
 		return -EACCES;
 	if (shared && write && !(f->mode & FMODE_WRITE))
 		return -EACCES;
+	if (exec && (f->inode->sb->flags & MS_NOEXEC))
+		return -EPERM;
 	return file_object(f) ? 0 : -ENODEV;
 }
 

@@ -49,10 +49,11 @@ ssize_t kernel_read(struct file *f, void *buf, size_t n, u64 pos);
 /* The pages of a regular file, for mapping; NULL when it cannot be mapped. No new reference. */
 struct vm_object *file_object(struct file *f);
 u64 file_size(struct file *f);
+void file_hold(struct file *f); /* one more reference; NULL is allowed */
 /* The absolute path of an open file, in buf. */
 const char *file_path(struct file *f, char *buf, size_t n);
-/* Whether mmap() may use it so: 0, -EACCES, -ENODEV. */
-int file_may_map(struct file *f, bool shared, bool write);
+/* Whether mmap() may use it so: 0, -EACCES, -ENODEV, -EPERM (of a file system mounted noexec). */
+int file_may_map(struct file *f, bool shared, bool write, bool exec);
 
 /* Unpack a cpio "newc" archive into the root. 0, or -EINVAL with the reason in `why`: what came
  * before the bad entry stays. */

@@ -8,7 +8,7 @@ struct fs_context {
 	refcount_t count;
 	spinlock_t lock; /* LOCK_FS: the fields below */
 	mode_t umask;
-	struct dentry *root, *pwd; /* references */
+	struct dentry *root, *pwd; /* pinned */
 };
 
 static struct kmem_cache *fs_cache;
@@ -37,8 +37,8 @@ struct fs_context *fs_context_create(void)
 	struct fs_context *fs = context_new(fs_root, fs_root, 022);
 
 	if (fs) {
-		dentry_get(fs_root);
-		dentry_get(fs_root);
+		dentry_pin(fs_root);
+		dentry_pin(fs_root);
 	}
 	return fs;
 }
@@ -57,8 +57,12 @@ struct fs_context *fs_context_clone(struct fs_context *src)
 {
 	struct fs_context *fs = context_new(NULL, NULL, READ_ONCE(src->umask));
 
-	if (fs)
-		context_read(src, &fs->root, &fs->pwd);
+	if (!fs)
+		return NULL;
+	spin_lock(&src->lock);
+	fs->root = dentry_pin(src->root);
+	fs->pwd = dentry_pin(src->pwd);
+	spin_unlock(&src->lock);
 	return fs;
 }
 
@@ -71,8 +75,8 @@ void fs_context_put(struct fs_context *fs)
 {
 	if (!refcount_dec_and_test(&fs->count))
 		return;
-	dentry_put(fs->root);
-	dentry_put(fs->pwd);
+	dentry_unpin(fs->root);
+	dentry_unpin(fs->pwd);
 	kmem_cache_free(fs_cache, fs);
 }
 
@@ -113,7 +117,6 @@ long sys_umask(mode_t mask)
 	return (long)old;
 }
 
-/* Takes over the reference to `d` when it returns 0. */
 static int enter(struct dentry *d, struct dentry **which)
 {
 	struct fs_context *fs = current->fs;
@@ -122,11 +125,12 @@ static int enter(struct dentry *d, struct dentry **which)
 
 	if (err)
 		return err;
+	dentry_pin(d);
 	spin_lock(&fs->lock);
 	old = *which;
 	*which = d;
 	spin_unlock(&fs->lock);
-	dentry_put(old);
+	dentry_unpin(old);
 	return 0;
 }
 
@@ -138,8 +142,7 @@ static long enter_path(const char __user *path, struct dentry **which)
 	if (err)
 		return err;
 	err = enter(d, which);
-	if (err)
-		dentry_put(d);
+	dentry_put(d);
 	return err;
 }
 
@@ -155,11 +158,8 @@ long sys_fchdir(int fd)
 
 	if (!f)
 		return -EBADF;
-	if (f->dentry) {
-		err = enter(dentry_get(f->dentry), &current->fs->pwd);
-		if (err)
-			dentry_put(f->dentry);
-	}
+	if (f->dentry)
+		err = enter(f->dentry, &current->fs->pwd);
 	file_put(f);
 	return err;
 }

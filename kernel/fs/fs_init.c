@@ -1,38 +1,21 @@
-/* Coming up: the caches, the empty root, /dev. */
+/* Coming up: the caches, and the file systems that are there from the start. */
 #include "kernel/fs/tty.h"
 #include "kernel/fs/vfs.h"
 #include "kernel/lib/log.h"
 
-static struct dentry *make_directory(struct dentry *parent, const char *text)
-{
-	struct node_spec spec = {.mode = S_IFDIR | 0755};
-	struct qname name = qname_of(text, (u32)strlen(text));
-	struct dentry *d = tmpfs_make(parent, &name, &spec);
-
-	BUG_ON(IS_ERR(d));
-	return d;
-}
-
 void fs_init(void)
 {
-	struct node_spec spec = {.mode = S_IFDIR | 0755};
-	struct inode *root;
-	struct dentry *dev;
-
 	inode_init();
 	dentry_init();
 	namei_init();
 	file_init();
 	files_init();
 	fs_context_init();
+	mount_init();
 	pipe_init();
-	tmpfs_init();
 
-	root = tmpfs_new_inode(&spec);
-	BUG_ON(IS_ERR(root));
-	fs_root = dentry_make_root(root);
-	BUG_ON(!fs_root);
-	dev = make_directory(fs_root, "dev");
-	devices_init(dev);
-	dentry_put(dev);
+	kernel_mount("tmpfs", "/", 0755);
+	kernel_mount("devtmpfs", "/dev", 0755);
+	kernel_mount("tmpfs", "/dev/shm", 01777);
+	kernel_mount("tmpfs", "/tmp", 01777);
 }

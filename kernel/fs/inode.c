@@ -12,13 +12,15 @@ void inode_init(void)
 	inode_cache = kmem_cache_create("inode", sizeof(struct inode), 0);
 }
 
-struct inode *inode_alloc(const struct node_spec *spec)
+struct inode *inode_alloc(struct super *sb, const struct node_spec *spec)
 {
 	struct inode *i = kmem_cache_zalloc(inode_cache);
 
 	if (!i)
 		return NULL;
 	refcount_set(&i->count, 1);
+	refcount_inc(&sb->count);
+	i->sb = sb;
 	i->mode = spec->mode;
 	i->uid = spec->uid;
 	i->gid = spec->gid;
@@ -55,6 +57,7 @@ void inode_put(struct inode *i)
 	if (!refcount_dec_and_test(&i->count))
 		return;
 	inode_free_contents(i);
+	super_put(i->sb);
 	kmem_cache_free(inode_cache, i);
 }
 
@@ -91,6 +94,9 @@ int inode_permission_as(const struct inode *i, int mask, uid_t uid, gid_t gid)
 	mode_t mode = READ_ONCE(i->mode);
 	mode_t bits;
 
+	if ((mask & MAY_WRITE) && !inode_is(i, S_IFCHR) && !inode_is(i, S_IFBLK) &&
+	    !inode_is(i, S_IFIFO) && !inode_is(i, S_IFSOCK) && inode_may_change(i))
+		return -EROFS;
 	/* root may do anything, but execute only what somebody may execute */
 	if (uid == 0)
 		return (mask & MAY_EXEC) && !inode_is(i, S_IFDIR) && !(mode & 0111) ? -EACCES : 0;
@@ -113,6 +119,11 @@ bool inode_owner_or_root(const struct inode *i)
 	uid_t uid = current->cred->fsuid;
 
 	return uid == 0 || uid == i->uid;
+}
+
+int inode_may_change(const struct inode *i)
+{
+	return READ_ONCE(i->sb->flags) & MS_RDONLY ? -EROFS : 0;
 }
 
 /* ---- times ---- */
@@ -142,6 +153,8 @@ void inode_accessed(struct inode *i)
 
 int inode_chmod(struct inode *i, mode_t mode)
 {
+	if (inode_may_change(i))
+		return -EROFS;
 	if (!inode_owner_or_root(i))
 		return -EPERM;
 	mode &= S_IALLUGO;
@@ -161,6 +174,8 @@ int inode_chown(struct inode *i, uid_t uid, gid_t gid)
 	uid_t me = current->cred->fsuid;
 	int err = 0;
 
+	if (inode_may_change(i))
+		return -EROFS;
 	mutex_lock(&i->lock);
 	if (me != 0) {
 		if (uid != (uid_t)-1 && (uid != i->uid || me != i->uid))
@@ -208,7 +223,7 @@ static u64 inode_size(const struct inode *i)
 	case S_IFREG:
 		return READ_ONCE(i->object->size);
 	case S_IFDIR:
-		return (directory_size(i->dir) + 2) * DIRENT_SIZE;
+		return i->dir ? (directory_size(i->dir) + 2) * DIRENT_SIZE : 0;
 	case S_IFLNK:
 		return strlen(i->target);
 	}
@@ -232,7 +247,7 @@ static void split_time(s64 t, u64 *sec, u64 *nsec)
 void inode_stat(struct inode *i, struct stat *st)
 {
 	memset(st, 0, sizeof(*st));
-	st->st_dev = TMPFS_DEV;
+	st->st_dev = i->sb->dev;
 	st->st_ino = i->ino;
 	st->st_nlink = READ_ONCE(i->nlink);
 	st->st_mode = READ_ONCE(i->mode);

@@ -110,7 +110,7 @@ static void walk_move(struct walk *w, struct dentry *to)
 static void walk_up(struct walk *w)
 {
 	if (w->at != w->root)
-		walk_move(w, dentry_parent(w->at));
+		walk_move(w, dentry_up(w->at, w->root));
 }
 
 int walk_follow(struct walk *w, struct dentry *link)
@@ -154,7 +154,7 @@ static struct dentry *lookup_in(struct dentry *dir, const struct qname *name)
 	if (name->len > NAME_MAX)
 		return ERR_PTR(-ENAMETOOLONG);
 	d = dir->inode->ops->lookup(dir, name);
-	return d ? d : ERR_PTR(-ENOENT);
+	return d ? dentry_cross(d) : ERR_PTR(-ENOENT);
 }
 
 static enum last_type classify(const struct qname *name)

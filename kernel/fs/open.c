@@ -200,7 +200,9 @@ struct file *open_exec(const char *path)
 		return f;
 	/* Execute permission is asked for, not read permission: so the file is opened without
 	 * checking the latter. */
-	err = inode_is(f->inode, S_IFREG) ? inode_permission(f->inode, MAY_EXEC) : -EACCES;
+	err = inode_is(f->inode, S_IFREG) && !(f->inode->sb->flags & MS_NOEXEC)
+		      ? inode_permission(f->inode, MAY_EXEC)
+		      : -EACCES;
 	exec = err ? ERR_PTR(err) : open_dentry(dentry_get(f->dentry), O_RDONLY, true);
 	file_put(f);
 	return exec;

@@ -11,6 +11,8 @@
 #include "kernel/task.h"
 #include "mm/slab.h"
 
+#include <linux/magic.h>
+
 #define PIPE_MAX_SLOTS 256
 
 struct pipe {
@@ -23,10 +25,19 @@ struct pipe {
 };
 
 static struct kmem_cache *pipe_cache;
+static struct super *pipe_super; /* what pipes belong to: it is never mounted */
+
+static void pipefs_statfs(struct super *sb __maybe_unused, struct statfs *st)
+{
+	st->f_type = PIPEFS_MAGIC;
+}
+
+static const struct fs_type pipefs_type = {.name = "pipefs", .statfs = pipefs_statfs};
 
 void pipe_init(void)
 {
 	pipe_cache = kmem_cache_create("pipe", sizeof(struct pipe), 0);
+	pipe_super = super_internal(&pipefs_type);
 }
 
 static struct pipe *pipe_create(void)
@@ -274,7 +285,7 @@ static struct inode *pipe_inode(void)
 {
 	struct node_spec spec = {
 		.mode = S_IFIFO | 0600, .uid = current->cred->fsuid, .gid = current->cred->fsgid};
-	struct inode *i = inode_alloc(&spec);
+	struct inode *i = inode_alloc(pipe_super, &spec);
 
 	if (!i)
 		return NULL;

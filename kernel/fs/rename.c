@@ -78,7 +78,9 @@ static int rename_over(struct walk *from, struct dentry *d, struct walk *to, str
 		return -EPERM;
 	if (victim_dir)
 		mutex_lock_nested(&victim->inode->lock);
-	if (victim_dir && directory_size(victim->inode->dir))
+	if (victim_dir && dentry_is_covered(victim))
+		err = -EBUSY;
+	else if (victim_dir && directory_size(victim->inode->dir))
 		err = -ENOTEMPTY;
 	else
 		err = ops->rename(from->at, d, to->at, &to->last, victim);
@@ -95,6 +97,8 @@ static int rename_locked(struct walk *from, struct dentry *d, struct walk *to,
 
 	if (victim && (flags & RENAME_NOREPLACE))
 		return -EEXIST;
+	if (dentry_is_root(d) || (victim && dentry_is_root(victim)))
+		return -EBUSY;
 	if (dentry_is_below(to->at, d))
 		return -EINVAL; /* into itself */
 	if (victim && dentry_is_below(from->at, victim))
@@ -112,6 +116,8 @@ static int rename_walked(struct walk *from, struct walk *to, unsigned int flags)
 
 	if (from->type != LAST_NAME || to->type != LAST_NAME)
 		return -EBUSY;
+	if (from->at->inode->sb != to->at->inode->sb)
+		return -EXDEV;
 	mutex_lock(&rename_lock);
 	lock_parents(from->at, to->at);
 	d = walk_lookup_last(from);

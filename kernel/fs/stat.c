@@ -3,7 +3,8 @@
 #include "kernel/sys/syscall.h"
 #include "kernel/task.h"
 
-#include <linux/magic.h>
+/* statfs(2): f_flags is filled in at all. */
+#define ST_VALID 0x20
 
 /* ---- stat ---- */
 
@@ -130,36 +131,40 @@ long sys_readlink(const char __user *path, char __user *buf, size_t size)
 
 /* ---- statfs ---- */
 
-static long put_statfs(struct statfs __user *ust)
+static long put_statfs(const struct inode *i, struct statfs __user *ust)
 {
-	struct statfs st = {.f_type = TMPFS_MAGIC,
-			    .f_bsize = PAGE_SIZE,
+	struct super *s = i->sb;
+	struct statfs st = {.f_bsize = PAGE_SIZE,
 			    .f_frsize = PAGE_SIZE,
-			    .f_blocks = tmpfs_quota.limit,
-			    .f_bfree = tmpfs_quota.limit - atomic_read(&tmpfs_quota.used),
-			    .f_bavail = tmpfs_quota.limit - atomic_read(&tmpfs_quota.used),
-			    .f_namelen = NAME_MAX};
+			    .f_namelen = NAME_MAX,
+			    .f_flags = ST_VALID | (long)(s->flags & (MS_RDONLY | MS_NOSUID |
+								     MS_NODEV | MS_NOEXEC)),
+			    .f_fsid.val[0] = (int)s->dev};
 
+	s->type->statfs(s, &st);
 	return copy_to_user(ust, &st, sizeof(st)) ? -EFAULT : 0;
 }
 
 long sys_statfs(const char __user *path, struct statfs __user *st)
 {
 	struct dentry *d;
-	int err = user_path(AT_FDCWD, path, WALK_FOLLOW, &d);
+	long err = user_path(AT_FDCWD, path, WALK_FOLLOW, &d);
 
 	if (err)
 		return err;
+	err = put_statfs(d->inode, st);
 	dentry_put(d);
-	return put_statfs(st);
+	return err;
 }
 
 long sys_fstatfs(int fd, struct statfs __user *st)
 {
 	struct file *f = file_get_fd(fd);
+	long err;
 
 	if (!f)
 		return -EBADF;
+	err = put_statfs(f->inode, st);
 	file_put(f);
-	return put_statfs(st);
+	return err;
 }

@@ -3,19 +3,14 @@
  * contents of a regular file are a vm_object, whose pages mmap() puts straight into address spaces.
  */
 #include "kernel/fs/vfs.h"
+#include "kernel/lib/log.h"
 #include "kernel/signal.h"
 #include "kernel/task.h"
 #include "mm/slab.h"
 
+#include <linux/magic.h>
+
 /* ---- inodes ---- */
-
-/* All files together: half of the memory, as Linux's tmpfs has it. */
-struct page_quota tmpfs_quota;
-
-void tmpfs_init(void)
-{
-	tmpfs_quota.limit = (int)MIN(nr_total_pages() / 2, (u64)INT32_MAX);
-}
 
 static int init_contents(struct inode *i, const struct node_spec *spec)
 {
@@ -23,7 +18,7 @@ static int init_contents(struct inode *i, const struct node_spec *spec)
 	case S_IFREG:
 		i->object = object_create("tmpfs", 0);
 		if (i->object)
-			i->object->quota = &tmpfs_quota;
+			object_set_quota(i->object, i->sb->quota);
 		i->ops = &tmpfs_file_inode_ops;
 		i->fops = &tmpfs_file_ops;
 		return i->object ? 0 : -ENOMEM;
@@ -48,9 +43,9 @@ static int init_contents(struct inode *i, const struct node_spec *spec)
 	}
 }
 
-struct inode *tmpfs_new_inode(const struct node_spec *spec)
+struct inode *tmpfs_new_inode(struct super *sb, const struct node_spec *spec)
 {
-	struct inode *i = inode_alloc(spec);
+	struct inode *i = inode_alloc(sb, spec);
 	int err;
 
 	if (!i)
@@ -73,7 +68,7 @@ static void nlink_add(struct inode *i, int n)
 struct dentry *tmpfs_make(struct dentry *dir, const struct qname *name,
 			  const struct node_spec *spec)
 {
-	struct inode *i = tmpfs_new_inode(spec);
+	struct inode *i = tmpfs_new_inode(dir->inode->sb, spec);
 	struct dentry *d;
 
 	if (IS_ERR(i))
@@ -153,6 +148,151 @@ const struct inode_ops tmpfs_dir_ops = {
 	.remove = tmpfs_remove,
 	.rename = tmpfs_rename,
 };
+
+/* ---- the file system ---- */
+
+/* "10m", "4096" or "50%" (of the memory) as pages; 0: not a size. */
+static u64 parse_size(const char *text)
+{
+	u64 n = 0;
+
+	while (*text >= '0' && *text <= '9' && n < 1UL << 48)
+		n = n * 10 + (u64)(*text++ - '0');
+	if (*text == '%' && !text[1])
+		return MIN(n, 100UL) * nr_total_pages() / 100;
+	switch (*text | 0x20) {
+	case 'g':
+		n <<= 10;
+		/* fall through */
+	case 'm':
+		n <<= 10;
+		/* fall through */
+	case 'k':
+		n <<= 10;
+		text++;
+	}
+	return *text ? 0 : DIV_ROUND_UP(n, PAGE_SIZE);
+}
+
+static bool parse_number(const char *text, u32 base, u32 *out)
+{
+	u64 n = 0;
+
+	if (!*text)
+		return false;
+	for (; *text; text++) {
+		if (*text < '0' || (u32)(*text - '0') >= base || n > UINT32_MAX)
+			return false;
+		n = n * base + (u32)(*text - '0');
+	}
+	*out = (u32)n;
+	return n <= UINT32_MAX;
+}
+
+struct tmpfs_options {
+	u64 pages; /* 0: not given */
+	struct node_spec root;
+};
+
+/* tmpfs(5): size, mode, uid, gid. `text` is cut up. */
+static int parse_options(char *text, struct tmpfs_options *o)
+{
+	while (text && *text) {
+		char *next = strchr(text, ','), *value;
+		bool ok = false;
+		u32 n;
+
+		if (next)
+			*next++ = '\0';
+		value = strchr(text, '=');
+		if (!value)
+			return -EINVAL;
+		*value++ = '\0';
+		if (!strcmp(text, "size"))
+			ok = (o->pages = parse_size(value)) != 0;
+		else if (!strcmp(text, "mode") && (ok = parse_number(value, 8, &n)))
+			o->root.mode = S_IFDIR | (n & S_IALLUGO);
+		else if (!strcmp(text, "uid"))
+			ok = parse_number(value, 10, &o->root.uid);
+		else if (!strcmp(text, "gid"))
+			ok = parse_number(value, 10, &o->root.gid);
+		if (!ok)
+			return -EINVAL;
+		text = next;
+	}
+	return 0;
+}
+
+static void set_limit(struct super *s, u64 pages)
+{
+	s->quota->limit = (int)MIN(pages, (u64)INT32_MAX);
+	snprintf(s->options, sizeof(s->options), ",size=%luk",
+		 (u64)s->quota->limit * (PAGE_SIZE / 1024));
+}
+
+/* Half of the memory, unless the options say otherwise: as on Linux. */
+static int tmpfs_fill(struct super *s, char *options)
+{
+	struct tmpfs_options o = {.root.mode = S_IFDIR | 01777};
+	int err = parse_options(options, &o);
+	struct inode *i;
+
+	if (err)
+		return err;
+	s->quota = page_quota_create(0);
+	if (!s->quota)
+		return -ENOMEM;
+	set_limit(s, o.pages ? o.pages : nr_total_pages() / 2);
+	i = tmpfs_new_inode(s, &o.root);
+	if (IS_ERR(i))
+		return (int)PTR_ERR(i);
+	s->root = dentry_make_root(i);
+	if (!s->root)
+		inode_put(i);
+	return s->root ? 0 : -ENOMEM;
+}
+
+static int tmpfs_remount(struct super *s, char *options)
+{
+	struct tmpfs_options o = {};
+	int err = parse_options(options, &o);
+
+	if (err)
+		return err;
+	if (o.pages && o.pages < (u64)atomic_read(&s->quota->used))
+		return -EINVAL;
+	if (o.pages)
+		set_limit(s, o.pages);
+	return 0;
+}
+
+static void tmpfs_statfs(struct super *s, struct statfs *st)
+{
+	s64 limit = s->quota->limit, left = limit - atomic_read(&s->quota->used);
+
+	st->f_type = TMPFS_MAGIC;
+	st->f_blocks = limit;
+	st->f_bfree = st->f_bavail = MAX(left, 0L);
+}
+
+const struct fs_type tmpfs_type = {
+	.name = "tmpfs", .fill = tmpfs_fill, .remount = tmpfs_remount, .statfs = tmpfs_statfs};
+
+static int devtmpfs_fill(struct super *s, char *options)
+{
+	int err = tmpfs_fill(s, options);
+
+	if (err)
+		return err;
+	s->root->inode->mode = S_IFDIR | 0755;
+	return devices_make_nodes(s->root);
+}
+
+/* A tmpfs that is born with the nodes of all devices there are. */
+const struct fs_type devtmpfs_type = {.name = "devtmpfs",
+				      .fill = devtmpfs_fill,
+				      .remount = tmpfs_remount,
+				      .statfs = tmpfs_statfs};
 
 /* ---- regular files ---- */
 

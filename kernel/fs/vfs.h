@@ -6,11 +6,12 @@
  * wait for anything.
  *
  * Locks, outermost first:
+ *   mount_lock      what is mounted where
  *   rename_lock     the shape of the tree: which directory is below which
+ *   inode->lock     of anything but a directory (LOCK_INODE): size and contents
  *   inode->lock     of a directory (LOCK_DIR): its entries; parent before child
- *   inode->lock     of anything else (LOCK_INODE): size and contents
  *   directory.lock  (spin) the hash table of a directory, so that a look-up need not take the mutex
- *   tree_lock       (spin) the parent and name of each dentry
+ *   tree_lock       (spin) the parent and name of each dentry, and what covers it
  */
 #pragma once
 
@@ -45,7 +46,6 @@
 #define UTIME_OMIT           0x3ffffffeL
 #define MAX_SYMLINKS         40
 #define BLOCK_SECTORS        (PAGE_SIZE / 512)
-#define TMPFS_DEV            1  /* st_dev of the one file system */
 #define DIRENT_SIZE          20 /* of an entry, in st_size of its directory: as on Linux */
 #define MAX_DESCRIPTORS_EVER (1U << 20)
 
@@ -61,6 +61,7 @@ struct file;
 struct inode;
 struct pipe;
 struct poll_table;
+struct super;
 
 /* A name on its way to a look-up; not NUL-terminated. */
 struct qname {
@@ -95,6 +96,7 @@ struct inode_ops {
 
 struct inode {
 	refcount_t count;
+	struct super *sb;        /* the file system it belongs to: constant, a reference */
 	mode_t mode;             /* type: constant. permissions: lock */
 	uid_t uid;               /* lock */
 	gid_t gid;               /* lock */
@@ -120,11 +122,13 @@ struct dentry {
 	bool unlinked;         /* tree_lock: the name is gone */
 	struct inode *inode;   /* constant; a reference */
 	struct dentry *parent; /* tree_lock; a reference, but for a root, which is its own parent */
-	const char *name;      /* tree_lock and the directory's lock */
-	u32 len, hash;         /* of the name, same locks */
-	struct dentry *hash_next; /* directory.lock */
-	struct list_head sibling; /* the directory's inode->lock */
-	u64 cookie;               /* same: position for getdents64 */
+	struct dentry *covered_by; /* tree_lock: the root that is mounted here; a reference */
+	struct dentry *covers;     /* tree_lock; of a mounted root: the place. A reference */
+	const char *name;          /* tree_lock and the directory's lock */
+	u32 len, hash;             /* of the name, same locks */
+	struct dentry *hash_next;  /* directory.lock */
+	struct list_head sibling;  /* the directory's inode->lock */
+	u64 cookie;                /* same: position for getdents64 */
 	char inline_name[NAME_INLINE];
 };
 
@@ -182,6 +186,7 @@ struct directory *directory_create(void);
 void directory_free(struct directory *dir);
 u32 directory_size(const struct directory *dir);
 bool directory_dead(const struct directory *dir);
+void directory_kill(struct directory *dir); /* nothing is made in it any more; its inode->lock */
 struct dentry *directory_lookup(struct dentry *dir, const struct qname *name);
 /* The next four: the caller holds the inode->lock of every directory involved. */
 void directory_add(struct dentry *dir, struct dentry *d);    /* the tree takes a reference */
@@ -197,13 +202,72 @@ static inline struct qname qname_of(const char *s, u32 len)
 	return (struct qname){.s = s, .len = len, .hash = name_hash(s, len)};
 }
 bool dentry_is_below(struct dentry *d, struct dentry *top); /* d == top counts; rename_lock held */
+/* The root mounted on `d`, the uppermost of several; `d` itself when there is none. Takes over the
+ * reference. */
+struct dentry *dentry_cross(struct dentry *d);
+/* One step up, across the root of a mount, but not above `root`. With a reference. */
+struct dentry *dentry_up(struct dentry *d, struct dentry *root);
+/* Mount `top` on `d`, or take it off again. The caller holds mount_lock and d->inode->lock. */
+int dentry_cover(struct dentry *d, struct dentry *top); /* -ENOENT: removed; -EBUSY: covered */
+void dentry_uncover(struct dentry *top);
+static inline bool dentry_is_covered(const struct dentry *d)
+{
+	return READ_ONCE(d->covered_by) != NULL;
+}
+/* The root of a file system: it has no name that could be removed or renamed. */
+static inline bool dentry_is_root(const struct dentry *d)
+{
+	return READ_ONCE(d->parent) == d;
+}
 /* "/a/b" from `root` in buf; ERR_PTR(-ENAMETOOLONG). *gone: it has been unlinked, or lies outside
  * of root. */
 char *dentry_path(struct dentry *d, struct dentry *root, char *buf, size_t n, bool *gone);
 
+/* ---- mount.c: file systems and where they are mounted ---- */
+struct fs_type {
+	const char *name;
+	/* Make s->root, by the options of mount(2). On failure what there is of it is dropped by
+	 * the caller. */
+	int (*fill)(struct super *s, char *options);
+	/* Change what a mounted one can change: MS_REMOUNT. NULL: it has no options. */
+	int (*remount)(struct super *s, char *options);
+	void (*statfs)(struct super *s, struct statfs *st); /* type, sizes */
+};
+
+/* One file system. It lives as long as one of its inodes, and is mounted at one place at most. */
+struct super {
+	refcount_t count; /* its inodes, and its being mounted */
+	/* What keeps it from being unmounted: open files, working directories, file systems mounted
+	 * in it; and the mount itself. At 0 its names are forgotten. */
+	atomic_t active;
+	const struct fs_type *type;
+	dev_t dev;           /* st_dev of its files */
+	unsigned long flags; /* MS_RDONLY, MS_NOSUID, MS_NODEV, MS_NOEXEC: mount_lock to write */
+	struct dentry *root; /* a reference until `active` is 0 */
+	struct page_quota *quota; /* tmpfs: a reference */
+	struct list_head node;    /* mount_lock: in the list of what is mounted */
+	char source[32];          /* the first column of /proc/mounts */
+	char options[64];         /* of the type, behind "rw" there: ",size=…" */
+};
+extern struct mutex mount_lock;
+void mount_init(void);
+/* A file system without a root of its own to mount: pipes. At boot. */
+struct super *super_internal(const struct fs_type *type);
+void super_put(struct super *s);
+/* A reference to a dentry that keeps its file system from being unmounted. */
+struct dentry *dentry_pin(struct dentry *d);
+void dentry_unpin(struct dentry *d);
+/* At boot: mount a file system of this type on a directory that is made if need be; the first one
+ * becomes the root. Its root directory gets this mode. */
+void kernel_mount(const char *type, const char *path, mode_t mode);
+/* Calls fn for everything mounted, oldest first; `path` is where, as seen from current's root. */
+void mounts_foreach(void (*fn)(const struct super *s, const char *path, void *arg), void *arg);
+extern const struct fs_type tmpfs_type, devtmpfs_type;
+
 /* ---- inode.c: life and attributes ---- */
 void inode_init(void);
-struct inode *inode_alloc(const struct node_spec *spec); /* all but ops, fops and contents; NULL */
+struct inode *inode_alloc(struct super *sb,
+			  const struct node_spec *spec); /* all but ops, fops and contents; NULL */
 static inline struct inode *inode_get(struct inode *i)
 {
 	refcount_inc(&i->count);
@@ -217,9 +281,10 @@ int inode_permission(const struct inode *i, int mask); /* by the fsuid: 0 or -EA
 int inode_permission_as(const struct inode *i, int mask, uid_t uid, gid_t gid);
 bool inode_owner_or_root(const struct inode *i);
 bool in_group(gid_t gid);
-void inode_changed(struct inode *i);  /* ctime = now */
-void inode_modified(struct inode *i); /* mtime = ctime = now */
-void inode_accessed(struct inode *i); /* atime, as mount option relatime has it */
+int inode_may_change(const struct inode *i); /* -EROFS when its file system is read-only */
+void inode_changed(struct inode *i);         /* ctime = now */
+void inode_modified(struct inode *i);        /* mtime = ctime = now */
+void inode_accessed(struct inode *i);        /* atime, as mount option relatime has it */
 int inode_chmod(struct inode *i, mode_t mode);
 int inode_chown(struct inode *i, uid_t uid, gid_t gid);
 int inode_truncate(struct inode *i, s64 size); /* no permission is checked */
@@ -329,13 +394,11 @@ extern const struct file_ops tmpfs_file_ops, directory_file_ops, chrdev_ops, no_
 	fifo_ops;
 struct dentry *tmpfs_make(struct dentry *dir, const struct qname *name,
 			  const struct node_spec *spec);
-struct inode *tmpfs_new_inode(const struct node_spec *spec); /* ERR_PTR */
+struct inode *tmpfs_new_inode(struct super *sb, const struct node_spec *spec); /* ERR_PTR */
 void pipe_init(void);
-void tmpfs_init(void);
-extern struct page_quota tmpfs_quota; /* of all files together */
 void pipe_free(struct pipe *p);
 /* fcntl's pipe size, ioctl's FIONREAD for a pipe. -EBADF when f is no pipe. */
 long pipe_get_size(struct file *f);
 long pipe_set_size(struct file *f, unsigned long size);
-void devices_init(struct dentry *dev); /* fill /dev; at boot */
+int devices_make_nodes(struct dentry *dev); /* 0 or -ENOMEM */
 extern const struct file_ops tty_file_ops, ctty_file_ops;

@@ -58,17 +58,18 @@ static long check_map_type(int flags, bool file, u32 *area)
 }
 
 /* The pages of the file, and whether it may be mapped so. */
-static long check_map_file(struct file *f, int prot, u32 *area, struct vm_object **obj)
+static long check_map_file(struct file *f, int prot, struct area *what)
 {
-	bool shared = *area & AREA_SHARED;
-	long err = file_may_map(f, shared, prot & PROT_WRITE);
+	bool shared = what->flags & AREA_SHARED;
+	long err = file_may_map(f, shared, prot & PROT_WRITE, prot & PROT_EXEC);
 
 	if (err)
 		return err;
-	if (shared && file_may_map(f, true, true))
-		*area |= AREA_NOWRITE;
-	*obj = file_object(f);
-	return *obj ? 0 : -ENODEV;
+	if (shared && file_may_map(f, true, true, false))
+		what->flags |= AREA_NOWRITE;
+	what->file = f;
+	what->obj = file_object(f);
+	return what->obj ? 0 : -ENODEV;
 }
 
 /* Fault in what was just mapped, as far as memory goes: mmap() has succeeded in any case. */
@@ -83,7 +84,7 @@ static void populate(struct mm *mm, u64 addr, u64 len, u32 area)
 			return;
 }
 
-static long map_pages(u64 addr, u64 len, u32 area, struct vm_object *obj, u64 pgoff, int flags)
+static long map_pages(u64 addr, u64 len, const struct area *what, int flags)
 {
 	struct mm *mm = current->mm;
 	u32 how = 0;
@@ -95,35 +96,33 @@ static long map_pages(u64 addr, u64 len, u32 area, struct vm_object *obj, u64 pg
 		how = MM_FIXED;
 	else if (flags & MAP_32BIT)
 		how = MM_32BIT;
-	ret = mm_map(mm, addr, len, area, obj, pgoff, how);
+	ret = mm_map_area(mm, what, addr, len, how);
 	if (ret >= 0 && (flags & (MAP_POPULATE | MAP_LOCKED)) && !(flags & MAP_NONBLOCK))
-		populate(mm, ret, len, area);
+		populate(mm, ret, len, what->flags);
 	return ret;
 }
 
 static long map_file(u64 addr, u64 len, int prot, int flags, int fd, u64 pgoff)
 {
 	struct file *f = file_get_fd(fd);
-	struct vm_object *obj = NULL;
-	u32 area = area_prot(prot);
+	struct area what = {.flags = area_prot(prot), .pgoff = pgoff};
 	long ret;
 
 	if (!f)
 		return -EBADF;
-	ret = flags & MAP_HUGETLB || len == 0 ? -EINVAL : check_map_type(flags, true, &area);
+	ret = flags & MAP_HUGETLB || len == 0 ? -EINVAL : check_map_type(flags, true, &what.flags);
 	if (!ret)
-		ret = check_map_file(f, prot, &area, &obj);
+		ret = check_map_file(f, prot, &what);
 	if (!ret)
-		ret = map_pages(addr, len, area, obj, pgoff, flags);
+		ret = map_pages(addr, len, &what, flags);
 	file_put(f);
 	return ret;
 }
 
 static long map_anonymous(u64 addr, u64 len, int prot, int flags)
 {
-	u32 area = area_prot(prot);
-	struct vm_object *obj = NULL;
-	long ret = check_map_type(flags, false, &area);
+	struct area what = {.flags = area_prot(prot)};
+	long ret = check_map_type(flags, false, &what.flags);
 
 	if (ret)
 		return ret;
@@ -131,13 +130,13 @@ static long map_anonymous(u64 addr, u64 len, int prot, int flags)
 		return -EINVAL;
 	if (len > TASK_SIZE)
 		return -ENOMEM;
-	if (area & AREA_SHARED) {
-		obj = object_create("/dev/zero (deleted)", ALIGN_UP(len, PAGE_SIZE));
-		if (!obj)
+	if (what.flags & AREA_SHARED) {
+		what.obj = object_create("/dev/zero (deleted)", ALIGN_UP(len, PAGE_SIZE));
+		if (!what.obj)
 			return -ENOMEM;
 	}
-	ret = map_pages(addr, len, area, obj, 0, flags);
-	object_put(obj); /* the area has its own reference */
+	ret = map_pages(addr, len, &what, flags);
+	object_put(what.obj); /* the area has its own reference */
 	return ret;
 }
 

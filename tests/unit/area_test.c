@@ -205,6 +205,40 @@ TEST(random_changes)
 	CHECK_EQ(objects_out, 0);
 }
 
+/* Each area holds its file once, however it was cut, copied and merged. */
+TEST(files_are_held)
+{
+	struct file f = {}, other = {};
+	struct area a = {.start = at(0), .end = at(10), .flags = 1, .obj = &objects[0], .file = &f};
+	struct area_set *s = NULL, *copy;
+
+	refcount_set(&objects[0].count, 1);
+	CHECK_EQ(areas_reserve(&s, 4), 0);
+	area_get_source(&a);
+	areas_insert(s, &a);
+	a = (struct area){at(10), at(12), 1, 0, &objects[0], 10, &f};
+	area_get_source(&a);
+	areas_insert(s, &a); /* goes on where the first one ends: becomes part of it */
+	CHECK_EQ(f.count, 1);
+	a = (struct area){at(12), at(13), 1, 0, &objects[0], 12, &other};
+	area_get_source(&a);
+	areas_insert(s, &a); /* another opening of the same file does not */
+	CHECK_EQ(area_count(s), 2);
+	areas_remove(s, at(4), at(5));
+	CHECK_EQ(f.count, 2);
+	copy = s;
+	area_set_get(copy);
+	CHECK_EQ(areas_reserve(&copy, 0), 0);
+	CHECK_EQ(f.count, 4);
+	CHECK_EQ(other.count, 2);
+	area_set_put(copy);
+	areas_remove(s, at(0), at(20));
+	CHECK_EQ(f.count, 0);
+	CHECK_EQ(other.count, 0);
+	CHECK_EQ(refcount_read(&objects[0].count), 1);
+	area_set_put(s);
+}
+
 /* Ten thousand areas that cannot be merged, put in at the lower end as mmap() does: it must not
  * take long. */
 TEST(many_areas)

@@ -50,6 +50,21 @@ void copy_page(void *dst, const void *src)
 	memcpy(dst, src, PAGE_SIZE);
 }
 
+/* An open file is only counted here. */
+struct file {
+	u32 count;
+};
+void file_hold(struct file *f)
+{
+	if (f)
+		f->count++;
+}
+void file_put(struct file *f)
+{
+	if (f && !f->count--)
+		abort();
+}
+
 #ifndef MM_HOST_REAL_ALLOCATOR
 
 /* ---- failures: the countdown runs over every allocation of any kind ---- */

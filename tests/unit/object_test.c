@@ -140,13 +140,14 @@ TEST(tail_of_the_last_page)
 /* Objects that share a quota stop each other, and pages given back can be had again. */
 TEST(quota)
 {
-	struct page_quota quota = {.limit = 10};
+	struct page_quota quota = {.count = REFCOUNT_INIT(1), .limit = 10};
 	struct vm_object *a = object_create("a", 100 * PAGE_SIZE);
 	struct vm_object *b = object_create("b", 100 * PAGE_SIZE);
 	struct vm_object *free_one = object_create("c", 100 * PAGE_SIZE);
 	struct page *p;
 
-	a->quota = b->quota = &quota;
+	object_set_quota(a, &quota);
+	object_set_quota(b, &quota);
 	for (u64 i = 0; i < 10; i++) {
 		CHECK_EQ(object_get_page(i & 1 ? a : b, i, true, &p), 0);
 		put_page(p);

@@ -1,0 +1,381 @@
+/*
+ * File systems, and where they are mounted: mount(2), umount(2).
+ *
+ * A file system (struct super) is mounted at one place at most. The place is a dentry that its root
+ * covers: a path walk that comes to the place goes on at the root, and ".." from the root goes on
+ * from the place (dentry.c). What is in a tmpfs is held by its directory tree alone; when it has
+ * been unmounted and nobody is in it any more, super_empty() takes the tree apart.
+ */
+#include "kernel/fs/vfs.h"
+#include "kernel/lib/log.h"
+#include "kernel/sys/syscall.h"
+#include "kernel/task.h"
+#include "mm/slab.h"
+
+#define MOUNT_FLAGS (MS_RDONLY | MS_NOSUID | MS_NODEV | MS_NOEXEC)
+/* Flags that change nothing here, where times are kept in memory and nothing is ever written back:
+ * what they promise holds anyway. */
+#define MOUNT_NO_MATTER                                                                       \
+	(MS_SYNCHRONOUS | MS_DIRSYNC | MS_NOATIME | MS_NODIRATIME | MS_RELATIME | MS_SILENT | \
+	 MS_STRICTATIME | MS_LAZYTIME)
+#define UMOUNT_KNOWN (MNT_FORCE | MNT_DETACH | UMOUNT_NOFOLLOW)
+/* umount(2) */
+#define MNT_FORCE       1
+#define MNT_DETACH      2
+#define MNT_EXPIRE      4
+#define UMOUNT_NOFOLLOW 8
+
+struct mutex mount_lock = MUTEX_INIT(mount_lock, LOCK_MOUNT);
+static struct list_head mounts = LIST_HEAD_INIT(mounts); /* mount_lock */
+static struct kmem_cache *super_cache;
+static u32 last_dev; /* atomic: minor numbers below the unnamed major 0 */
+
+static const struct fs_type *const types[] = {&tmpfs_type, &devtmpfs_type};
+
+void mount_init(void)
+{
+	super_cache = kmem_cache_create("super", sizeof(struct super), 0);
+}
+
+/* ---- life ---- */
+
+static struct super *super_alloc(const struct fs_type *type, const char *source)
+{
+	struct super *s = kmem_cache_zalloc(super_cache);
+
+	if (!s)
+		return NULL;
+	refcount_set(&s->count, 1);
+	atomic_set(&s->active, 1);
+	s->type = type;
+	s->dev = make_dev(0, __atomic_add_fetch(&last_dev, 1, __ATOMIC_RELAXED));
+	list_init(&s->node);
+	strlcpy(s->source, source, sizeof(s->source));
+	return s;
+}
+
+void super_put(struct super *s)
+{
+	if (!refcount_dec_and_test(&s->count))
+		return;
+	page_quota_put(s->quota);
+	kmem_cache_free(super_cache, s);
+}
+
+struct super *super_internal(const struct fs_type *type)
+{
+	struct super *s = super_alloc(type, type->name);
+
+	BUG_ON(!s);
+	return s;
+}
+
+/* The first name in a directory, with a reference. Without one nothing will be made there again. */
+static struct dentry *first_or_kill(struct dentry *dir)
+{
+	struct dentry *d;
+
+	mutex_lock(&dir->inode->lock);
+	d = directory_next(dir, 0, NULL);
+	if (d)
+		dentry_get(d);
+	else
+		directory_kill(dir->inode->dir);
+	mutex_unlock(&dir->inode->lock);
+	return d;
+}
+
+static void forget_name(struct dentry *dir, struct dentry *d)
+{
+	mutex_lock(&dir->inode->lock);
+	if (!d->unlinked)
+		directory_remove(dir, d);
+	mutex_unlock(&dir->inode->lock);
+}
+
+/* Forget every name below `root`, from the leaves up: a loop, for paths can be long. */
+static void forget_names(struct dentry *root)
+{
+	struct dentry *dir = dentry_get(root), *d;
+
+	if (!root->inode->dir) /* its names are computed: there is nothing to forget */
+		goto out;
+	for (;;) {
+		d = first_or_kill(dir);
+		if (d && inode_is(d->inode, S_IFDIR)) {
+			dentry_put(dir);
+			dir = d;
+			continue;
+		}
+		if (!d && dir == root)
+			break;
+		if (!d) {
+			d = dir;
+			dir = dentry_parent(d);
+		}
+		forget_name(dir, d);
+		dentry_put(d);
+	}
+out:
+	dentry_put(dir);
+}
+
+static void super_deactivate(struct super *s)
+{
+	struct dentry *root;
+
+	if (atomic_add_return(&s->active, -1) > 0)
+		return;
+	root = __atomic_exchange_n(&s->root, NULL, __ATOMIC_ACQ_REL);
+	if (!root)
+		return; /* somebody came late through a path he had begun to walk */
+	forget_names(root);
+	dentry_put(root);
+}
+
+struct dentry *dentry_pin(struct dentry *d)
+{
+	atomic_inc(&d->inode->sb->active);
+	return dentry_get(d);
+}
+
+void dentry_unpin(struct dentry *d)
+{
+	super_deactivate(d->inode->sb);
+	dentry_put(d);
+}
+
+/* ---- mounting ---- */
+
+static const struct fs_type *find_type(const char *name)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(types); i++)
+		if (!strcmp(types[i]->name, name))
+			return types[i];
+	return NULL;
+}
+
+/* A new file system that is nowhere yet. ERR_PTR. */
+static struct super *super_create(const struct fs_type *type, const char *source,
+				  unsigned long flags, char *options)
+{
+	struct super *s = super_alloc(type, source);
+	int err;
+
+	if (!s)
+		return ERR_PTR(-ENOMEM);
+	err = type->fill(s, options);
+	s->flags = flags;
+	if (!err)
+		return s;
+	super_deactivate(s);
+	super_put(s);
+	return ERR_PTR(err);
+}
+
+/* mount_lock is held. */
+static int attach(struct super *s, struct dentry *at)
+{
+	int err;
+
+	mutex_lock(&at->inode->lock);
+	err = dentry_cover(at, s->root);
+	mutex_unlock(&at->inode->lock);
+	if (err)
+		return err;
+	atomic_inc(&at->inode->sb->active);
+	list_add_tail(&s->node, &mounts);
+	return 0;
+}
+
+/* mount_lock is held. */
+static void detach(struct super *s)
+{
+	struct super *below = s->root->covers->inode->sb;
+
+	list_del_init(&s->node);
+	dentry_uncover(s->root);
+	super_deactivate(below);
+	super_deactivate(s);
+	super_put(s);
+}
+
+void kernel_mount(const char *name, const char *path, mode_t mode)
+{
+	struct super *s = super_create(find_type(name), name, 0, NULL);
+	struct node_spec spec = {.mode = S_IFDIR | 0755};
+	struct dentry *at;
+	int err = 0;
+
+	BUG_ON(IS_ERR(s));
+	s->root->inode->mode = S_IFDIR | mode;
+	if (!fs_root) {
+		fs_root = s->root;
+		list_add_tail(&s->node, &mounts);
+		return;
+	}
+	err = kernel_mknod(path, &spec);
+	BUG_ON(err && err != -EEXIST);
+	err = path_lookup(AT_FDCWD, path, WALK_FOLLOW, &at);
+	BUG_ON(err);
+	mutex_lock(&mount_lock);
+	err = attach(s, at);
+	mutex_unlock(&mount_lock);
+	BUG_ON(err);
+	dentry_put(at);
+}
+
+void mounts_foreach(void (*fn)(const struct super *s, const char *path, void *arg), void *arg)
+{
+	struct dentry *root;
+	char *buf = name_alloc(), *path;
+	struct super *s;
+	bool outside;
+
+	if (!buf)
+		return;
+	fs_get_root_pwd(&root, NULL);
+	mutex_lock(&mount_lock);
+	list_for_each_entry (s, &mounts, node) {
+		path = dentry_path(s->root, root, buf, PATH_MAX, &outside);
+		if (!IS_ERR(path) && !outside)
+			fn(s, path, arg);
+	}
+	mutex_unlock(&mount_lock);
+	dentry_put(root);
+	putname(buf);
+}
+
+/* ---- system calls ---- */
+
+static int mount_new(struct dentry *at, const char *type_name, const char *source,
+		     unsigned long flags, char *options)
+{
+	const struct fs_type *type = find_type(type_name);
+	struct super *s;
+	int err;
+
+	if (!type)
+		return -ENODEV;
+	s = super_create(type, source, flags, options);
+	if (IS_ERR(s))
+		return (int)PTR_ERR(s);
+	mutex_lock(&mount_lock);
+	err = attach(s, at);
+	mutex_unlock(&mount_lock);
+	if (err) {
+		super_deactivate(s);
+		super_put(s);
+	}
+	return err;
+}
+
+static int remount(struct dentry *at, unsigned long flags, char *options)
+{
+	struct super *s = at->inode->sb;
+	int err = 0;
+
+	if (!dentry_is_root(at))
+		return -EINVAL;
+	mutex_lock(&mount_lock);
+	if (options && *options)
+		err = s->type->remount ? s->type->remount(s, options) : -EINVAL;
+	if (!err)
+		WRITE_ONCE(s->flags, flags);
+	mutex_unlock(&mount_lock);
+	return err;
+}
+
+static int do_mount(const char *source, const char *target, const char *type, unsigned long flags,
+		    char *options)
+{
+	unsigned long how = flags & ~(MOUNT_FLAGS | MOUNT_NO_MATTER);
+	struct dentry *at;
+	int err;
+
+	if (how & ~(unsigned long)(MS_REMOUNT | MS_PRIVATE | MS_REC))
+		return -EINVAL;
+	err = path_lookup(AT_FDCWD, target, WALK_FOLLOW, &at);
+	if (err)
+		return err;
+	flags &= MOUNT_FLAGS;
+	if (how & MS_PRIVATE) /* there is one namespace: every mount is private already */
+		err = dentry_is_root(at) ? 0 : -EINVAL;
+	else if (how & MS_REMOUNT)
+		err = remount(at, flags, options);
+	else if (!inode_is(at->inode, S_IFDIR))
+		err = -ENOTDIR;
+	else
+		err = mount_new(at, type, source, flags, options);
+	dentry_put(at);
+	return err;
+}
+
+/* A string of the caller's in a buffer of its own; "" for NULL. ERR_PTR. */
+static char *optional_string(const char __user *s)
+{
+	char *text = s ? getname_empty(s) : name_alloc();
+
+	if (!s && text)
+		*text = '\0';
+	return text ? text : ERR_PTR(-ENOMEM);
+}
+
+long sys_mount(const char __user *source, const char __user *target, const char __user *type,
+	       unsigned long flags, const void __user *data)
+{
+	const char __user *const from[] = {source, target, type, data};
+	char *text[ARRAY_SIZE(from)];
+	size_t n = 0;
+	long err = 0;
+
+	if (current->cred->euid != 0)
+		return -EPERM;
+	if ((flags & MS_MGC_MSK) == MS_MGC_VAL)
+		flags &= ~(unsigned long)MS_MGC_MSK;
+	for (; n < ARRAY_SIZE(from); n++) {
+		text[n] = optional_string(from[n]);
+		if (IS_ERR(text[n])) {
+			err = PTR_ERR(text[n]);
+			break;
+		}
+	}
+	if (!err)
+		err = do_mount(text[0], text[1], text[2], flags, text[3]);
+	while (n)
+		putname(text[--n]);
+	return err;
+}
+
+static int umount_root(struct dentry *d, int flags)
+{
+	struct super *s = d->inode->sb;
+	int err = 0;
+
+	mutex_lock(&mount_lock);
+	if (s->root != d || list_empty(&s->node))
+		err = -EINVAL; /* somebody was faster */
+	else if (d == fs_root || (!(flags & MNT_DETACH) && atomic_read(&s->active) > 1))
+		err = -EBUSY;
+	else
+		detach(s);
+	mutex_unlock(&mount_lock);
+	return err;
+}
+
+long sys_umount2(const char __user *target, int flags)
+{
+	struct dentry *d;
+	int err;
+
+	if (flags & ~UMOUNT_KNOWN)
+		return -EINVAL;
+	if (current->cred->euid != 0)
+		return -EPERM;
+	err = user_path(AT_FDCWD, target, flags & UMOUNT_NOFOLLOW ? 0 : WALK_FOLLOW, &d);
+	if (err)
+		return err;
+	err = dentry_is_root(d) ? umount_root(d, flags) : -EINVAL;
+	dentry_put(d);
+	return err;
+}
