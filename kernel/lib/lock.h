@@ -15,19 +15,19 @@
 /* The lock order: whoever holds a lock may take only locks of classes further down. */
 enum lock_class {
 	LOCK_NONE,
-	LOCK_SHELL,    /* mutex: the shell's own state */
-	LOCK_TTY,      /* mutex: reading and writing of a tty */
-	LOCK_MOUNT,    /* mutex: what is mounted where */
-	LOCK_RENAME,   /* mutex: the shape of the directory tree */
-	LOCK_INODE,    /* mutex: size and contents of one file */
-	LOCK_PIPE,     /* mutex: buffer of one pipe */
-	LOCK_MM,       /* mutex: areas and page tables of one address space */
-	LOCK_DIR,      /* mutex: one directory (parent before child). Below LOCK_MM, because the last
-			  mapping of a file may be the end of an unmounted file system */
-	LOCK_CALL,     /* spin: the one function that all CPUs are asked to call */
-	LOCK_OBJECT,   /* spin: the pages of one memory object */
-	LOCK_TABLE,    /* spin: one shared page table (struct page) */
-	LOCK_KTHREAD,  /* spin: requests to kthreadd */
+	LOCK_SHELL,   /* mutex: the shell's own state */
+	LOCK_TTY,     /* mutex: reading and writing of a tty */
+	LOCK_MOUNT,   /* mutex: what is mounted where */
+	LOCK_RENAME,  /* mutex: the shape of the directory tree */
+	LOCK_INODE,   /* mutex: size and contents of one file */
+	LOCK_PIPE,    /* mutex: buffer of one pipe */
+	LOCK_MM,      /* mutex: areas and page tables of one address space */
+	LOCK_DIR,     /* mutex: one directory (parent before child). Below LOCK_MM, because the last
+			 mapping of a file may be the end of an unmounted file system */
+	LOCK_CALL,    /* spin: the one function that all CPUs are asked to call */
+	LOCK_OBJECT,  /* spin: the pages of one memory object */
+	LOCK_TABLE,   /* spin: one shared page table (struct page) */
+	LOCK_KTHREAD, /* spin: requests to kthreadd */
 	LOCK_TASKLIST, /* spin: the process tree, thread groups, sessions, pid links */
 	LOCK_PID,      /* spin: pidmap and pid hash */
 	LOCK_FILES,    /* spin: one table of file descriptors */
