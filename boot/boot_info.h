@@ -54,4 +54,5 @@ struct boot_info {
 
 /* The value of `key=` on the command line copied to buf, or the empty string for a bare `key`.
  * False when absent. */
+const char *kernel_command_line(void); /* what the loader was given: kernel/main.c */
 bool boot_option(const struct boot_info *boot, const char *key, char *buf, size_t n);

@@ -169,6 +169,8 @@ static long build_image(struct file *f, const struct exec_strings *s, struct exe
 	if (!mm)
 		return -ENOMEM;
 	set_limits(mm);
+	file_hold(f);
+	mm->exe = f;
 	ret = map_program(mm, &img, bias, f);
 	if (!ret)
 		ret = map_stack(mm, s, img.exec_stack);
@@ -324,7 +326,9 @@ static void commit_exec(struct task *p, const char *path, struct exec_image *img
 	if (own->files) {
 		struct files *shared = p->files;
 
+		spin_lock(&tasklist_lock);
 		p->files = own->files;
+		spin_unlock(&tasklist_lock);
 		files_put(shared);
 	}
 	if (own->sighand)

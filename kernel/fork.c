@@ -158,9 +158,13 @@ static int copy_files(u64 flags, struct task *p)
 
 void exit_files(struct task *p)
 {
-	if (p->files)
-		files_put(p->files);
+	struct files *files = p->files;
+
+	spin_lock(&tasklist_lock);
 	p->files = NULL;
+	spin_unlock(&tasklist_lock);
+	if (files)
+		files_put(files);
 }
 
 static int copy_fs(u64 flags, struct task *p)
@@ -179,9 +183,13 @@ static int copy_fs(u64 flags, struct task *p)
 
 void exit_fs(struct task *p)
 {
-	if (p->fs)
-		fs_context_put(p->fs);
+	struct fs_context *fs = p->fs;
+
+	spin_lock(&tasklist_lock);
 	p->fs = NULL;
+	spin_unlock(&tasklist_lock);
+	if (fs)
+		fs_context_put(fs);
 }
 
 static int copy_mm(u64 flags, struct task *p)

@@ -63,6 +63,11 @@ struct task init_task = {
 
 static const struct boot_info *boot;
 
+const char *kernel_command_line(void)
+{
+	return boot->cmdline;
+}
+
 static void init_limits(void)
 {
 	struct rlimit64 *rlim = init_signal.rlim;

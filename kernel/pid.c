@@ -154,3 +154,20 @@ struct task *find_get_task(pid_t nr)
 	spin_unlock(&tasklist_lock);
 	return p;
 }
+
+bool next_process(pid_t *nr)
+{
+	bool found = false;
+	struct pid *pid;
+	int n = *nr;
+
+	while (!found && (n = pidmap_next(&init_pidmap, n)) >= 0) {
+		spin_lock(&tasklist_lock);
+		pid = find_get_pid(n);
+		found = pid_task(pid, PIDTYPE_TGID) != NULL;
+		spin_unlock(&tasklist_lock);
+		put_pid(pid);
+		*nr = n++;
+	}
+	return found;
+}

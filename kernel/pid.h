@@ -48,5 +48,8 @@ void attach_pid(struct task *p, enum pid_type type, struct pid *pid);
 void detach_pid(struct task *p, enum pid_type type); /* the number is freed with its last task */
 struct task *pid_task(struct pid *pid, enum pid_type type); /* the first, or NULL */
 struct task *find_task(pid_t nr);                           /* by thread id */
+/* The lowest number from *nr on that a process (the leader of a thread group) has; false: there is
+ * none. */
+bool next_process(pid_t *nr);
 /* By thread id, with a reference to the task; NULL when there is none. Takes tasklist_lock. */
 struct task *find_get_task(pid_t nr);

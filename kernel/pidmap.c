@@ -70,3 +70,18 @@ bool pidmap_test(const struct pidmap *m, int nr)
 
 	return page && bitmap_test(page, nr % PIDMAP_PAGE_BITS);
 }
+
+int pidmap_next(const struct pidmap *m, int from)
+{
+	while (from < PID_MAX_LIMIT) {
+		int base = from / PIDMAP_PAGE_BITS * PIDMAP_PAGE_BITS;
+		const u64 *page = m->page[base / PIDMAP_PAGE_BITS];
+		int found = page ? base + (int)bitmap_find_set(page, PIDMAP_PAGE_BITS, from - base)
+				 : base + PIDMAP_PAGE_BITS;
+
+		if (found < base + PIDMAP_PAGE_BITS)
+			return found;
+		from = base + PIDMAP_PAGE_BITS;
+	}
+	return -1;
+}

@@ -49,10 +49,10 @@ struct task {
 	int exit_code;           /* tl: wait status */
 	int exit_signal;         /* tl: sent to the parent at exit; -1: not a leader */
 	void *stack;             /* ro: lowest address of the kernel stack */
-	struct mm *mm;           /* me: NULL for kernel threads */
+	struct mm *mm;           /* me, under tl: NULL for kernel threads */
 	struct mm *active_mm;    /* rq: whose tables are loaded while this runs */
-	struct files *files;     /* me */
-	struct fs_context *fs;   /* me */
+	struct files *files;     /* me, under tl */
+	struct fs_context *fs;   /* me, under tl */
 	struct cred *cred;       /* me */
 	struct signal *signal;   /* ro */
 	struct sighand *sighand; /* tl */
@@ -165,6 +165,12 @@ void exit_files(struct task *p); /* let go of them: exit, and the undo of fork's
 void exit_fs(struct task *p);
 struct task *fork_idle(u32 cpu); /* the idle task of another CPU; NULL without memory */
 void mm_release(struct task *p); /* exec, exit: vfork completion and clear_child_tid */
+
+/* ---- hold.c: what another task owns, with a reference; NULL: it has none, or none any more ----
+ */
+struct mm *task_get_mm(struct task *t); /* a user reference */
+struct files *task_get_files(struct task *t);
+struct fs_context *task_get_fs(struct task *t);
 
 /* ---- exit.c ---- */
 void do_exit(int code) __noreturn; /* code: a wait status */

@@ -97,6 +97,8 @@ struct mm *mm_clone(struct mm *src)
 	if (!err) {
 		area_set_get(src->areas);
 		mm->areas = src->areas;
+		file_hold(src->exe);
+		mm->exe = src->exe;
 		copy_layout(mm, src);
 	}
 	mutex_unlock(&src->lock);
@@ -115,6 +117,8 @@ void mm_put(struct mm *mm)
 	tree_destroy(mm);
 	area_set_put(mm->areas);
 	mm->areas = NULL;
+	file_put(mm->exe);
+	mm->exe = NULL;
 	mm_drop(mm);
 }
 

@@ -67,7 +67,9 @@ struct mm {
 	refcount_t users;  /* tasks that live in it: the last one out tears it down (mm_put) */
 	refcount_t count;  /* users as one, plus every CPU that merely has it loaded (mm_drop) */
 	u64 cpu_mask;      /* CPUs that have it loaded: they are flushed */
-	u64 mmap_base;     /* highest address for mmap to choose from, downwards */
+	struct file
+		*exe;  /* the program, for its name: set by exec, constant. A reference, or NULL */
+	u64 mmap_base; /* highest address for mmap to choose from, downwards */
 	u64 start_code, end_code, start_data, end_data;
 	u64 start_brk, brk, start_stack;
 	u64 arg_start, arg_end, env_start, env_end;

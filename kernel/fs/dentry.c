@@ -92,6 +92,15 @@ struct dentry *dentry_make_root(struct inode *inode)
 	return d;
 }
 
+struct dentry *dentry_anonymous(struct inode *inode)
+{
+	struct dentry *d = dentry_make_root(inode);
+
+	if (!d)
+		inode_put(inode);
+	return d ? d : ERR_PTR(-ENOMEM);
+}
+
 /* A loop, not a recursion: the last reference to a deep unlinked directory takes the whole path
  * with it. */
 void dentry_put(struct dentry *d)

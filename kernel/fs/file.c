@@ -65,12 +65,18 @@ struct file *file_get_io(int fd)
 
 struct vm_object *file_object(struct file *f)
 {
-	return inode_is(f->inode, S_IFREG) ? f->inode->object : NULL;
+	return f->inode->object;
 }
 
 u64 file_size(struct file *f)
 {
-	return inode_is(f->inode, S_IFREG) ? READ_ONCE(f->inode->object->size) : 0;
+	return f->inode->object ? READ_ONCE(f->inode->object->size) : 0;
+}
+
+void file_identity(struct file *f, u64 *dev, u64 *ino)
+{
+	*dev = f->inode->sb->dev;
+	*ino = f->inode->ino;
 }
 
 int file_may_map(struct file *f, bool shared, bool write, bool exec)

@@ -392,6 +392,36 @@ void files_close_on_exec(struct files *f)
 	spin_unlock(&f->lock);
 }
 
+struct file *files_get_file(struct files *f, u32 fd)
+{
+	struct file *file;
+
+	spin_lock(&f->lock);
+	file = slot(f, fd);
+	if (file)
+		file_get(file);
+	spin_unlock(&f->lock);
+	return file;
+}
+
+bool files_next(struct files *f, u32 *fd)
+{
+	bool found;
+
+	spin_lock(&f->lock);
+	do
+		*fd = *fd < f->size ? (u32)bitmap_find_set(f->open, f->size, *fd) : f->size;
+	while (*fd < f->size && !f->fd[*fd] && ++*fd); /* reserved ones do not count */
+	found = *fd < f->size;
+	spin_unlock(&f->lock);
+	return found;
+}
+
+u32 files_room(const struct files *f)
+{
+	return READ_ONCE(f->size);
+}
+
 void files_foreach(struct files *f,
 		   void (*fn)(int fd, const char *what, u32 flags, bool cloexec, void *), void *arg)
 {

@@ -27,6 +27,11 @@ int files_open_console(struct files *f);
 /* The open file of a descriptor of current's, with a reference; NULL: -EBADF. */
 struct file *file_get_fd(int fd);
 void file_put(struct file *f);
+/* The open file of a descriptor in a table, with a reference, or NULL. */
+struct file *files_get_file(struct files *f, u32 fd);
+/* The lowest open descriptor from *fd on; false: there is none. */
+bool files_next(struct files *f, u32 *fd);
+u32 files_room(const struct files *f); /* descriptors there is room for without growing */
 /* Visit each open descriptor (for `fds`): path or description in text. */
 void files_foreach(struct files *f,
 		   void (*fn)(int fd, const char *what, u32 flags, bool cloexec, void *),
@@ -50,6 +55,7 @@ ssize_t kernel_read(struct file *f, void *buf, size_t n, u64 pos);
 struct vm_object *file_object(struct file *f);
 u64 file_size(struct file *f);
 void file_hold(struct file *f); /* one more reference; NULL is allowed */
+void file_identity(struct file *f, u64 *dev, u64 *ino);
 /* The absolute path of an open file, in buf. */
 const char *file_path(struct file *f, char *buf, size_t n);
 /* Whether mmap() may use it so: 0, -EACCES, -ENODEV, -EPERM (of a file system mounted noexec). */

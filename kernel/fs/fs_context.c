@@ -43,7 +43,7 @@ struct fs_context *fs_context_create(void)
 	return fs;
 }
 
-static void context_read(struct fs_context *fs, struct dentry **root, struct dentry **pwd)
+void fs_context_read(struct fs_context *fs, struct dentry **root, struct dentry **pwd)
 {
 	spin_lock(&fs->lock);
 	if (root)
@@ -89,7 +89,7 @@ u32 fs_context_users(const struct fs_context *fs)
 void fs_get_root_pwd(struct dentry **root, struct dentry **pwd)
 {
 	if (current->fs) {
-		context_read(current->fs, root, pwd);
+		fs_context_read(current->fs, root, pwd);
 		return;
 	}
 	if (root)

@@ -34,6 +34,8 @@ struct inode *inode_alloc(struct super *sb, const struct node_spec *spec)
 
 static void inode_free_contents(struct inode *i)
 {
+	if (i->ops && i->ops->free)
+		i->ops->free(i);
 	switch (i->mode & S_IFMT) {
 	case S_IFREG:
 		object_put(i->object);
@@ -221,11 +223,11 @@ static u64 inode_size(const struct inode *i)
 {
 	switch (i->mode & S_IFMT) {
 	case S_IFREG:
-		return READ_ONCE(i->object->size);
+		return i->object ? READ_ONCE(i->object->size) : 0;
 	case S_IFDIR:
 		return i->dir ? (directory_size(i->dir) + 2) * DIRENT_SIZE : 0;
 	case S_IFLNK:
-		return strlen(i->target);
+		return i->target ? strlen(i->target) : 0;
 	}
 	return 0;
 }
@@ -256,7 +258,7 @@ void inode_stat(struct inode *i, struct stat *st)
 	st->st_rdev = i->rdev;
 	st->st_size = (long)inode_size(i);
 	st->st_blksize = PAGE_SIZE;
-	if (inode_is(i, S_IFREG))
+	if (i->object)
 		st->st_blocks = (long)(READ_ONCE(i->object->nr_pages) * BLOCK_SECTORS);
 	split_time(READ_ONCE(i->atime), &st->st_atime, &st->st_atime_nsec);
 	split_time(READ_ONCE(i->mtime), &st->st_mtime, &st->st_mtime_nsec);

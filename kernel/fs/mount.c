@@ -30,7 +30,7 @@ static struct list_head mounts = LIST_HEAD_INIT(mounts); /* mount_lock */
 static struct kmem_cache *super_cache;
 static u32 last_dev; /* atomic: minor numbers below the unnamed major 0 */
 
-static const struct fs_type *const types[] = {&tmpfs_type, &devtmpfs_type};
+static const struct fs_type *const types[] = {&tmpfs_type, &devtmpfs_type, &proc_type};
 
 void mount_init(void)
 {
@@ -155,6 +155,12 @@ static const struct fs_type *find_type(const char *name)
 	return NULL;
 }
 
+void fs_types_foreach(void (*fn)(const struct fs_type *type, void *arg), void *arg)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(types); i++)
+		fn(types[i], arg);
+}
+
 /* A new file system that is nowhere yet. ERR_PTR. */
 static struct super *super_create(const struct fs_type *type, const char *source,
 				  unsigned long flags, char *options)
@@ -178,6 +184,8 @@ static int attach(struct super *s, struct dentry *at)
 {
 	int err;
 
+	if (!at->inode->dir && !dentry_is_root(at))
+		return -EINVAL; /* a computed name: the next one to look would get another dentry */
 	mutex_lock(&at->inode->lock);
 	err = dentry_cover(at, s->root);
 	mutex_unlock(&at->inode->lock);

@@ -113,6 +113,18 @@ static void walk_up(struct walk *w)
 		walk_move(w, dentry_up(w->at, w->root));
 }
 
+/* A link of procfs that leads straight to a file: what is left of the path goes on from there. */
+static int walk_jump(struct walk *w, struct dentry *link)
+{
+	struct dentry *to = link->inode->ops->jump(link);
+
+	dentry_put(link);
+	if (IS_ERR(to))
+		return (int)PTR_ERR(to);
+	walk_move(w, to);
+	return 0;
+}
+
 int walk_follow(struct walk *w, struct dentry *link)
 {
 	const char *text = link->inode->target;
@@ -121,6 +133,8 @@ int walk_follow(struct walk *w, struct dentry *link)
 		dentry_put(link);
 		return -ELOOP;
 	}
+	if (!text)
+		return walk_jump(w, link);
 	if (*w->rest) { /* there is more behind the link: come back to it */
 		if (!w->frames)
 			w->frames = kmalloc(MAX_SYMLINKS * sizeof(*w->frames));

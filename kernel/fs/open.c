@@ -51,7 +51,7 @@ static struct file *open_dentry(struct dentry *d, int flags, bool created)
 	if (err)
 		goto out;
 	err = -ENOMEM;
-	f = file_alloc(i, d, ops,
+	f = file_alloc(i, dentry_is_anonymous(d) ? NULL : d, ops,
 		       (u32)flags & ~(u32)(O_CREAT | O_EXCL | O_TRUNC | O_NOCTTY | O_CLOEXEC),
 		       file_mode(flags));
 	if (!f)
@@ -92,6 +92,8 @@ static struct dentry *lookup_or_create(struct walk *w, int flags, mode_t mode, b
 {
 	struct dentry *d;
 
+	if (w->type == LAST_ROOT && !w->slash && !inode_is(w->at->inode, S_IFDIR))
+		return dentry_get(w->at); /* a link jumped here */
 	if (w->type != LAST_NAME || w->slash)
 		return ERR_PTR(-EISDIR);
 	mutex_lock(&w->at->inode->lock);

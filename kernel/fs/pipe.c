@@ -289,6 +289,7 @@ static struct inode *pipe_inode(void)
 
 	if (!i)
 		return NULL;
+	i->fops = &fifo_ops; /* for who opens it again, by /proc/self/fd */
 	i->pipe = pipe_create();
 	if (!i->pipe) {
 		inode_put(i);

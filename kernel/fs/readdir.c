@@ -3,13 +3,13 @@
 #include "kernel/sys/syscall.h"
 #include "kernel/task.h"
 
-static ssize_t directory_read(struct file *f __maybe_unused, struct io *io __maybe_unused,
-			      u64 *pos __maybe_unused)
+ssize_t directory_read(struct file *f __maybe_unused, struct io *io __maybe_unused,
+		       u64 *pos __maybe_unused)
 {
 	return -EISDIR;
 }
 
-static s64 directory_lseek(struct file *f, s64 offset, int whence)
+s64 directory_lseek(struct file *f, s64 offset, int whence)
 {
 	s64 to = -EINVAL;
 
@@ -35,7 +35,7 @@ static void remember(struct file *f, struct dentry *d)
 	dentry_put(old);
 }
 
-static bool emit_dots(struct file *f, dir_emit_fn emit, void *arg)
+bool directory_emit_dots(struct file *f, dir_emit_fn emit, void *arg)
 {
 	struct dentry *parent;
 	bool ok;
@@ -65,7 +65,7 @@ static int directory_iterate(struct file *f, dir_emit_fn emit, void *arg)
 	mutex_lock(&f->inode->lock);
 	if (directory_dead(f->inode->dir)) {
 		err = -ENOENT;
-	} else if (emit_dots(f, emit, arg)) {
+	} else if (directory_emit_dots(f, emit, arg)) {
 		while ((d = directory_next(f->dentry, f->pos, last ? last : f->private)) != NULL) {
 			if (!emit(arg, d->name, d->len, d->cookie + 1, d->inode->ino,
 				  S_DT(d->inode->mode)))

@@ -103,6 +103,29 @@ long sys_access(const char __user *path, int mode)
 
 /* ---- readlink ---- */
 
+static long put_link(struct dentry *link, char __user *buf, size_t size)
+{
+	const char *text = link->inode->target;
+	char *computed = NULL;
+	long len;
+
+	if (text) {
+		len = (long)strlen(text);
+	} else {
+		text = computed = name_alloc();
+		if (!computed)
+			return -ENOMEM;
+		len = link->inode->ops->readlink(link, computed);
+	}
+	if (len > (long)size)
+		len = (long)size;
+	if (len > 0 && copy_to_user(buf, text, (size_t)len))
+		len = -EFAULT;
+	if (computed)
+		putname(computed);
+	return len;
+}
+
 long sys_readlinkat(int dirfd, const char __user *path, char __user *buf, size_t size)
 {
 	struct dentry *d;
@@ -114,12 +137,7 @@ long sys_readlinkat(int dirfd, const char __user *path, char __user *buf, size_t
 	err = user_path(dirfd, path, WALK_EMPTY, &d);
 	if (err)
 		return err;
-	if (!inode_is(d->inode, S_IFLNK)) {
-		ret = -EINVAL;
-	} else {
-		size = MIN(size, strlen(d->inode->target));
-		ret = copy_to_user(buf, d->inode->target, size) ? -EFAULT : (long)size;
-	}
+	ret = inode_is(d->inode, S_IFLNK) ? put_link(d, buf, size) : -EINVAL;
 	dentry_put(d);
 	return ret;
 }

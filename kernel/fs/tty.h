@@ -29,4 +29,7 @@ void tty_set_foreground(struct tty *t, struct pid *session, struct pid *pgrp);
 struct pid *tty_get_foreground(struct tty *t); /* with a reference, or NULL */
 /* At exit of a session leader: SIGHUP and SIGCONT to the foreground group, and the terminal is
  * free. */
+/* For proc(5)'s stat: device number and foreground group of a terminal, 0 and -1 without one. The
+ * caller holds tasklist_lock. */
+void tty_numbers(const struct tty *t, u32 *dev, pid_t *pgrp);
 void tty_disassociate(struct task *leader);

@@ -244,3 +244,9 @@ long tty_set_pgrp(struct tty *t, const pid_t __user *in)
 	put_pid(pgrp);
 	return err;
 }
+
+void tty_numbers(const struct tty *t, u32 *dev, pid_t *pgrp)
+{
+	*dev = t ? (u32)make_dev(5, 1) : 0;
+	*pgrp = t && t->pgrp ? t->pgrp->nr : -1;
+}

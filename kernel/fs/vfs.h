@@ -92,6 +92,12 @@ struct inode_ops {
 	int (*rename)(struct dentry *from, struct dentry *d, struct dentry *to,
 		      const struct qname *name, struct dentry *victim);
 	int (*truncate)(struct inode *inode, u64 size); /* regular files; inode->lock held */
+	/* A symbolic link whose inode has no `target`: its text, into PATH_MAX bytes. Length, or
+	 * -errno. */
+	ssize_t (*readlink)(struct dentry *link, char *buf);
+	/* Where such a link leads, whatever its text says. With a reference; ERR_PTR. */
+	struct dentry *(*jump)(struct dentry *link);
+	void (*free)(struct inode *inode); /* `private`, with the inode's last reference */
 };
 
 struct inode {
@@ -107,11 +113,12 @@ struct inode {
 	struct mutex lock;       /* LOCK_DIR or LOCK_INODE */
 	const struct inode_ops *ops;
 	const struct file_ops *fops;
+	struct vm_object *object; /* S_IFREG: the contents; NULL: they are computed */
+	void *private;            /* the file system's own */
 	union {
-		struct vm_object *object; /* S_IFREG: the contents */
-		struct directory *dir;    /* S_IFDIR */
-		char *target;             /* S_IFLNK: constant */
-		struct pipe *pipe;        /* S_IFIFO: lock; NULL while nobody has it open */
+		struct directory *dir; /* S_IFDIR; NULL: its names are computed */
+		char *target;          /* S_IFLNK: constant; NULL: by ops->readlink */
+		struct pipe *pipe;     /* S_IFIFO: lock; NULL while nobody has it open */
 	};
 };
 
@@ -254,15 +261,23 @@ void mount_init(void);
 /* A file system without a root of its own to mount: pipes. At boot. */
 struct super *super_internal(const struct fs_type *type);
 void super_put(struct super *s);
+/* A name for an inode that has none, in no directory: what /proc/self/fd leads to. Takes over the
+ * reference; ERR_PTR. */
+struct dentry *dentry_anonymous(struct inode *inode);
+static inline bool dentry_is_anonymous(const struct dentry *d)
+{
+	return dentry_is_root(d) && d->inode->sb->root != d;
+}
 /* A reference to a dentry that keeps its file system from being unmounted. */
 struct dentry *dentry_pin(struct dentry *d);
 void dentry_unpin(struct dentry *d);
 /* At boot: mount a file system of this type on a directory that is made if need be; the first one
  * becomes the root. Its root directory gets this mode. */
 void kernel_mount(const char *type, const char *path, mode_t mode);
+void fs_types_foreach(void (*fn)(const struct fs_type *type, void *arg), void *arg);
 /* Calls fn for everything mounted, oldest first; `path` is where, as seen from current's root. */
 void mounts_foreach(void (*fn)(const struct super *s, const char *path, void *arg), void *arg);
-extern const struct fs_type tmpfs_type, devtmpfs_type;
+extern const struct fs_type tmpfs_type, devtmpfs_type, proc_type;
 
 /* ---- inode.c: life and attributes ---- */
 void inode_init(void);
@@ -312,7 +327,7 @@ enum last_type {
 	LAST_NAME,
 	LAST_DOT,
 	LAST_DOTDOT,
-	LAST_ROOT
+	LAST_ROOT, /* no name is left: "/", or where a link jumped to */
 };
 struct walk_frame {
 	const char *rest;
@@ -338,6 +353,11 @@ void walk_end(struct walk *w);
 struct dentry *walk_lookup_last(struct walk *w); /* with a reference; ERR_PTR(-ENOENT…) */
 /* walk_start and walk_to_last; on success the caller ends with walk_end. */
 int walk_parent(struct walk *w, int dirfd, const char *path);
+
+/* ---- readdir.c ---- */
+s64 directory_lseek(struct file *f, s64 offset, int whence);
+ssize_t directory_read(struct file *f, struct io *io, u64 *pos); /* -EISDIR */
+bool directory_emit_dots(struct file *f, dir_emit_fn emit, void *arg);
 
 /* ---- open.c ---- */
 struct file *file_open(int dirfd, const char *path, int flags, mode_t mode); /* ERR_PTR */
@@ -383,6 +403,7 @@ void files_init(void);
 void fs_context_init(void);
 void fs_get_root_pwd(struct dentry **root,
 		     struct dentry **pwd); /* with references; either may be NULL */
+void fs_context_read(struct fs_context *fs, struct dentry **root, struct dentry **pwd);
 mode_t fs_umask(void);
 
 /* ---- poll.c ---- */

@@ -17,11 +17,11 @@ enum lock_class {
 	LOCK_NONE,
 	LOCK_SHELL,   /* mutex: the shell's own state */
 	LOCK_TTY,     /* mutex: reading and writing of a tty */
-	LOCK_MOUNT,   /* mutex: what is mounted where */
 	LOCK_RENAME,  /* mutex: the shape of the directory tree */
 	LOCK_INODE,   /* mutex: size and contents of one file */
 	LOCK_PIPE,    /* mutex: buffer of one pipe */
 	LOCK_MM,      /* mutex: areas and page tables of one address space */
+	LOCK_MOUNT,   /* mutex: what is mounted where */
 	LOCK_DIR,     /* mutex: one directory (parent before child). Below LOCK_MM, because the last
 			 mapping of a file may be the end of an unmounted file system */
 	LOCK_CALL,    /* spin: the one function that all CPUs are asked to call */

@@ -194,11 +194,7 @@ SHELL_COMMAND(fds, "look", "fds [PID]",
 	t = task_of_argument("fds", argv[1]);
 	if (t == NULL)
 		return STATUS_USAGE;
-	preempt_disable(); /* as in task_get_mm() */
-	files = READ_ONCE(t->files);
-	if (files)
-		files_get(files);
-	preempt_enable();
+	files = task_get_files(t);
 	if (files) {
 		console_printf("task %d: table used by %u\n", t->pid_nr, files_users(files) - 1);
 		files_foreach(files, fds_line, &n);

@@ -123,7 +123,6 @@ struct task_list {
 };
 int task_list_get(struct task_list *l);
 void task_list_free(struct task_list *l);
-struct mm *task_get_mm(struct task *t); /* with a user reference, or NULL */
 /* The task named by a command's argument, with a reference, or NULL after one line that says why.
  * NULL text: the selected puppet. */
 struct task *task_of_argument(const char *command, const char *text);

@@ -48,19 +48,6 @@ void task_list_free(struct task_list *l)
 	vfree(l->task);
 }
 
-/* An exiting task clears its `mm` under the lock, and drops its reference behind it. */
-struct mm *task_get_mm(struct task *t)
-{
-	struct mm *mm;
-
-	spin_lock(&tasklist_lock);
-	mm = t->mm;
-	if (mm)
-		mm_get(mm);
-	spin_unlock(&tasklist_lock);
-	return mm;
-}
-
 struct task *task_of_argument(const char *command, const char *text)
 {
 	struct task *t;

@@ -7,7 +7,7 @@
 #include <linux/reboot.h>
 
 /* The release is that of the ABI we follow; programs compare it with what they need. */
-static const struct new_utsname utsname = {
+const struct new_utsname utsname = {
 	.sysname = "Linux",
 	.nodename = "bident",
 	.release = "6.1.0-bident",

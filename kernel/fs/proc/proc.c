@@ -1,0 +1,373 @@
+/* procfs: the file system itself: nodes, directories, reading. The tables are in the other files.
+ */
+#include "kernel/fs/proc/proc.h"
+#include "kernel/lib/log.h"
+#include "kernel/task.h"
+#include "mm/slab.h"
+#include "mm/vmalloc.h"
+
+#include <linux/magic.h>
+
+#define TEXT_MIN     1024
+#define TEXT_MAX     (64UL << 20)
+#define STORE_MAX    1024
+#define FIRST_NUMBER 256 /* position of the computed name 0; fixed names lie below */
+
+static const struct inode_ops proc_dir_ops, proc_file_inode_ops, proc_link_ops;
+static const struct file_ops proc_dir_file_ops, proc_file_ops;
+
+/* ---- nodes ---- */
+
+/* The same each time it is looked up, as programs that walk a tree expect. */
+static ino_t number_of(const struct proc_entry *e, const struct pid *pid, u32 fd)
+{
+	return (pid ? (u64)pid->nr : 0) << 42 | (u64)fd << 22 | ((u64)e >> 3 & 0x3fffff);
+}
+
+static void node_free(struct inode *i)
+{
+	struct proc_node *node = i->private;
+
+	if (!node)
+		return;
+	put_pid(node->pid);
+	kfree(node);
+}
+
+/* Files of a process belong to who it acts for. */
+static void set_owner(struct inode *i, struct pid *pid)
+{
+	struct task *p;
+
+	spin_lock(&tasklist_lock);
+	p = pid_task(pid, PIDTYPE_PID);
+	if (p && p->cred) {
+		i->uid = p->cred->euid;
+		i->gid = p->cred->egid;
+	}
+	spin_unlock(&tasklist_lock);
+}
+
+static struct inode *make_inode(struct super *sb, const struct proc_entry *e, struct pid *pid,
+				u32 fd)
+{
+	struct node_spec spec = {.mode = e->mode};
+	struct inode *i = inode_alloc(sb, &spec);
+	struct proc_node *node = kzalloc(sizeof(*node));
+
+	if (!i || !node) {
+		kfree(node);
+		if (i)
+			inode_put(i);
+		return NULL;
+	}
+	*node = (struct proc_node){.entry = e, .pid = pid ? get_pid(pid) : NULL, .fd = fd};
+	i->private = node;
+	i->ino = number_of(e, pid, fd);
+	switch (e->mode & S_IFMT) {
+	case S_IFDIR:
+		i->nlink = 2;
+		i->ops = &proc_dir_ops;
+		i->fops = &proc_dir_file_ops;
+		break;
+	case S_IFLNK:
+		i->ops = &proc_link_ops;
+		break;
+	default:
+		i->ops = &proc_file_inode_ops;
+		i->fops = &proc_file_ops;
+	}
+	if (pid)
+		set_owner(i, pid);
+	return i;
+}
+
+struct dentry *proc_make(struct dentry *dir, const struct qname *name, const struct proc_entry *e,
+			 struct pid *pid, u32 fd)
+{
+	struct inode *i = make_inode(dir->inode->sb, e, pid, fd);
+	struct dentry *d = i ? dentry_alloc(name, i) : NULL;
+
+	if (!d) {
+		if (i)
+			inode_put(i);
+		return ERR_PTR(-ENOMEM);
+	}
+	d->parent = dentry_get(dir);
+	return d;
+}
+
+struct task *proc_task(const struct proc_node *node)
+{
+	struct task *p;
+
+	spin_lock(&tasklist_lock);
+	p = pid_task(node->pid, PIDTYPE_PID);
+	if (p)
+		get_task(p);
+	spin_unlock(&tasklist_lock);
+	return p;
+}
+
+bool proc_number(const struct qname *name, u32 *n)
+{
+	u64 v = 0;
+
+	if (name->len > 10 || (name->s[0] == '0' && name->len > 1))
+		return false;
+	for (u32 i = 0; i < name->len; i++) {
+		if (name->s[i] < '0' || name->s[i] > '9')
+			return false;
+		v = v * 10 + (u64)(name->s[i] - '0');
+	}
+	*n = (u32)v;
+	return v <= INT32_MAX;
+}
+
+/* ---- directories ---- */
+
+static bool gone(const struct proc_node *node)
+{
+	struct task *p = node->pid ? proc_task(node) : NULL;
+
+	if (p)
+		put_task(p);
+	return node->pid && !p;
+}
+
+/* A name of the table hands its directory's process down to the entry. */
+static struct dentry *proc_lookup(struct dentry *dir, const struct qname *name)
+{
+	const struct proc_node *node = proc_node_of(dir->inode);
+	const struct proc_dir *table = node->entry->dir;
+	struct dentry *d;
+
+	if (gone(node))
+		return NULL;
+	for (u32 i = 0; i < table->nr; i++) {
+		const struct proc_entry *e = &table->entries[i];
+
+		if (strlen(e->name) != name->len || memcmp(e->name, name->s, name->len))
+			continue;
+		d = proc_make(dir, name, e, node->pid, 0);
+		if (!IS_ERR(d))
+			((struct proc_node *)d->inode->private)->thread = node->thread;
+		return d;
+	}
+	return table->find ? table->find(dir, name) : NULL;
+}
+
+static bool emit_fixed(struct file *f, dir_emit_fn emit, void *arg)
+{
+	const struct proc_node *node = proc_node_of(f->inode);
+	const struct proc_dir *table = node->entry->dir;
+
+	for (; f->pos - 2 < table->nr; f->pos++) {
+		const struct proc_entry *e = &table->entries[f->pos - 2];
+
+		if (!emit(arg, e->name, (u32)strlen(e->name), f->pos + 1,
+			  number_of(e, node->pid, 0), S_DT(e->mode)))
+			return false;
+	}
+	if (f->pos < FIRST_NUMBER)
+		f->pos = FIRST_NUMBER;
+	return true;
+}
+
+static void emit_numbers(struct file *f, dir_emit_fn emit, void *arg)
+{
+	const struct proc_node *node = proc_node_of(f->inode);
+	const struct proc_dir *table = node->entry->dir;
+	u32 n = (u32)(f->pos - FIRST_NUMBER);
+	char name[16];
+
+	for (; table->next && table->next(node, &n); n++) {
+		int len = scnprintf(name, sizeof(name), "%u", n);
+
+		if (!emit(arg, name, (u32)len, FIRST_NUMBER + (u64)n + 1,
+			  number_of(table->each, node->pid, n), S_DT(table->each->mode)))
+			return;
+		f->pos = FIRST_NUMBER + (u64)n + 1;
+	}
+}
+
+static int proc_iterate(struct file *f, dir_emit_fn emit, void *arg)
+{
+	int err = 0;
+
+	mutex_lock(&f->inode->lock);
+	if (gone(proc_node_of(f->inode)))
+		err = -ENOENT;
+	else if (directory_emit_dots(f, emit, arg) && emit_fixed(f, emit, arg))
+		emit_numbers(f, emit, arg);
+	mutex_unlock(&f->inode->lock);
+	return err;
+}
+
+static const struct inode_ops proc_dir_ops = {.lookup = proc_lookup, .free = node_free};
+static const struct file_ops proc_dir_file_ops = {
+	.read = directory_read,
+	.lseek = directory_lseek,
+	.iterate = proc_iterate,
+	.positioned = true,
+};
+
+/* ---- links ---- */
+
+static ssize_t proc_readlink(struct dentry *link, char *buf)
+{
+	return proc_node_of(link->inode)->entry->readlink(link, buf);
+}
+
+static struct dentry *proc_jump(struct dentry *link)
+{
+	return proc_node_of(link->inode)->entry->jump(link);
+}
+
+static const struct inode_ops proc_link_ops = {
+	.readlink = proc_readlink, .jump = proc_jump, .free = node_free};
+
+/* ---- files ---- */
+
+static void *text_alloc(size_t room)
+{
+	return room < 4 * PAGE_SIZE ? kmalloc(room) : vmalloc(room);
+}
+
+static void text_free(struct seq *s)
+{
+	if (s->room < 4 * PAGE_SIZE)
+		kfree(s->data);
+	else
+		vfree(s->data);
+	s->data = NULL;
+	s->room = 0;
+}
+
+/* Write the text until it fits. */
+static int seq_fill(struct seq *s, const struct proc_node *node)
+{
+	size_t room = s->room ? s->room : TEXT_MIN;
+
+	for (;;) {
+		int err;
+
+		if (s->room < room) {
+			text_free(s);
+			s->data = text_alloc(room);
+			if (!s->data)
+				return -ENOMEM;
+			s->room = room;
+		}
+		s->len = 0;
+		err = node->entry->show(s, node);
+		if (err) {
+			s->len = 0;
+			return err;
+		}
+		if (s->len < s->room)
+			return 0;
+		if (s->len >= TEXT_MAX)
+			return -ENOMEM;
+		room = s->len + s->len / 2;
+	}
+}
+
+static int proc_open(struct inode *inode, struct file *f)
+{
+	const struct proc_entry *e = proc_node_of(inode)->entry;
+
+	if (!e->show && (f->mode & FMODE_READ))
+		return -EACCES;
+	f->private = kzalloc(sizeof(struct seq));
+	return f->private ? 0 : -ENOMEM;
+}
+
+static void proc_release(struct file *f)
+{
+	text_free(f->private);
+	kfree(f->private);
+}
+
+/* What was true at the read from position 0 is what later reads go on with. */
+static ssize_t proc_read(struct file *f, struct io *io, u64 *pos)
+{
+	struct seq *s = f->private;
+	u64 *at = pos ? pos : &f->pos;
+	ssize_t ret = 0;
+
+	mutex_lock(&f->inode->lock);
+	if (*at == 0 || !s->data)
+		ret = seq_fill(s, proc_node_of(f->inode));
+	if (!ret && *at < s->len && io->left) {
+		ret = (ssize_t)io_store(io, s->data + *at, MIN(io->left, s->len - *at));
+		*at += (u64)ret;
+		if (!ret)
+			ret = -EFAULT;
+	}
+	mutex_unlock(&f->inode->lock);
+	return ret;
+}
+
+static ssize_t proc_write(struct file *f, struct io *io, u64 *pos __maybe_unused)
+{
+	const struct proc_node *node = proc_node_of(f->inode);
+	size_t n = io->left;
+	char *text;
+	int err;
+
+	if (!node->entry->store)
+		return -EIO;
+	if (n >= STORE_MAX)
+		return -EINVAL;
+	text = kmalloc(n + 1);
+	if (!text)
+		return -ENOMEM;
+	err = io_fetch(io, text, n) == n ? 0 : -EFAULT;
+	text[n] = '\0';
+	if (!err)
+		err = node->entry->store(node, text);
+	kfree(text);
+	return err ? err : (ssize_t)n;
+}
+
+static s64 proc_lseek(struct file *f, s64 offset, int whence)
+{
+	return whence == SEEK_END ? -EINVAL : directory_lseek(f, offset, whence);
+}
+
+/* Opening with O_TRUNC, as `echo 1 > file` does, is no error. */
+static int proc_truncate(struct inode *i __maybe_unused, u64 size __maybe_unused)
+{
+	return 0;
+}
+
+static const struct inode_ops proc_file_inode_ops = {.truncate = proc_truncate, .free = node_free};
+static const struct file_ops proc_file_ops = {
+	.open = proc_open,
+	.release = proc_release,
+	.read = proc_read,
+	.write = proc_write,
+	.lseek = proc_lseek,
+	.positioned = true,
+};
+
+/* ---- the file system ---- */
+
+static int proc_fill(struct super *s, char *options __maybe_unused)
+{
+	static const struct proc_entry root = PROC_DIR("/", 0555, proc_root_dir);
+	struct inode *i = make_inode(s, &root, NULL, 0);
+
+	s->root = i ? dentry_make_root(i) : NULL;
+	if (!s->root && i)
+		inode_put(i);
+	return s->root ? 0 : -ENOMEM;
+}
+
+static void proc_statfs(struct super *s __maybe_unused, struct statfs *st)
+{
+	st->f_type = PROC_SUPER_MAGIC;
+}
+
+const struct fs_type proc_type = {.name = "proc", .fill = proc_fill, .statfs = proc_statfs};

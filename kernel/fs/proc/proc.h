@@ -1,0 +1,101 @@
+/*
+ * procfs: files whose names and contents are computed when somebody asks. proc(5).
+ *
+ * What there is is written down in tables of proc_entry. A name gets a dentry and an inode anew
+ * with each look-up; nothing of it is kept, and only the struct pid in its node ties it to a
+ * process. That process may be gone whenever the file is read: then it is -ESRCH.
+ */
+#pragma once
+
+#include "kernel/fs/vfs.h"
+
+struct task;
+
+/* Text that grows while it is written; what does not fit is only counted, and written again into
+ * more room (seq_fill() in proc.c). */
+struct seq {
+	char *data;
+	size_t len, room;
+};
+
+void seq_printf(struct seq *s, const char *fmt, ...) __printf(2, 3);
+void seq_puts(struct seq *s, const char *text);
+void seq_write(struct seq *s, const void *data, size_t n);
+
+struct proc_entry;
+
+/* Which file it is: the inode's private part. */
+struct proc_node {
+	const struct proc_entry *entry;
+	struct pid *pid; /* whose it is, a reference; NULL: the system's */
+	u32 fd;          /* /proc/PID/fd/N */
+	bool thread;     /* below task/: one thread, not its whole group */
+};
+
+/* The names of a directory: fixed ones, then computed ones. */
+struct proc_dir {
+	const struct proc_entry *entries;
+	u32 nr;
+	/* The entry of a computed name, by proc_make(); NULL: there is none. ERR_PTR. */
+	struct dentry *(*find)(struct dentry *dir, const struct qname *name);
+	/* The first computed name at or after *n, which becomes its number; false: there is none.
+	 */
+	bool (*next)(const struct proc_node *dir, u32 *n);
+	const struct proc_entry *each; /* what the computed ones are */
+};
+
+struct proc_entry {
+	const char *name;
+	mode_t mode; /* type and permissions */
+	/* S_IFREG: the contents; 0 or -errno. */
+	int (*show)(struct seq *s, const struct proc_node *node);
+	int (*store)(const struct proc_node *node, char *text); /* a write; 0 or -errno */
+	const struct proc_dir *dir;                             /* S_IFDIR */
+	/* S_IFLNK: either its text for the reader at hand, or where it leads. */
+	ssize_t (*readlink)(struct dentry *link, char *buf);
+	struct dentry *(*jump)(struct dentry *link);
+};
+
+#define PROC_FILE(nm, md, fn)                                      \
+	{                                                          \
+		.name = (nm), .mode = S_IFREG | (md), .show = (fn) \
+	}
+#define PROC_DIR(nm, md, what)                                       \
+	{                                                            \
+		.name = (nm), .mode = S_IFDIR | (md), .dir = &(what) \
+	}
+#define PROC_LINK(nm, text, to)                                                        \
+	{                                                                              \
+		.name = (nm), .mode = S_IFLNK | 0777, .readlink = (text), .jump = (to) \
+	}
+
+static inline const struct proc_node *proc_node_of(const struct inode *i)
+{
+	return i->private;
+}
+/* A dentry below `dir`, with a reference, for this entry; gains its own reference to `pid`.
+ * ERR_PTR. */
+struct dentry *proc_make(struct dentry *dir, const struct qname *name, const struct proc_entry *e,
+			 struct pid *pid, u32 fd);
+/* A name that is a number without leading zeroes. */
+bool proc_number(const struct qname *name, u32 *n);
+/* The task of a node, with a reference; NULL: it is gone. */
+struct task *proc_task(const struct proc_node *node);
+
+/* ---- task.c, links.c ---- */
+extern const struct proc_dir proc_pid_dir; /* /proc/PID */
+extern const struct proc_dir proc_fd_dir;
+ssize_t proc_self_readlink(struct dentry *link, char *buf);
+struct dentry *proc_self_jump(struct dentry *link);
+ssize_t proc_thread_self_readlink(struct dentry *link, char *buf);
+struct dentry *proc_thread_self_jump(struct dentry *link);
+ssize_t proc_exe_readlink(struct dentry *link, char *buf);
+struct dentry *proc_exe_jump(struct dentry *link);
+ssize_t proc_cwd_readlink(struct dentry *link, char *buf);
+struct dentry *proc_cwd_jump(struct dentry *link);
+ssize_t proc_root_readlink(struct dentry *link, char *buf);
+struct dentry *proc_root_jump(struct dentry *link);
+
+/* ---- system.c ---- */
+extern const struct proc_dir proc_root_dir;
+int proc_show_mounts(struct seq *s, const struct proc_node *node);

@@ -1,0 +1,45 @@
+/*
+ * Taking hold of what another task owns: its memory, its descriptors, its place in the file system.
+ *
+ * A task changes these pointers only under tasklist_lock, and drops its own reference after that:
+ * whoever sees one under the lock may still take a reference.
+ */
+#include "kernel/fs/fs.h"
+#include "kernel/task.h"
+#include "mm/mm.h"
+
+struct mm *task_get_mm(struct task *t)
+{
+	struct mm *mm;
+
+	spin_lock(&tasklist_lock);
+	mm = t->mm;
+	if (mm)
+		mm_get(mm);
+	spin_unlock(&tasklist_lock);
+	return mm;
+}
+
+struct files *task_get_files(struct task *t)
+{
+	struct files *files;
+
+	spin_lock(&tasklist_lock);
+	files = t->files;
+	if (files)
+		files_get(files);
+	spin_unlock(&tasklist_lock);
+	return files;
+}
+
+struct fs_context *task_get_fs(struct task *t)
+{
+	struct fs_context *fs;
+
+	spin_lock(&tasklist_lock);
+	fs = t->fs;
+	if (fs)
+		fs_context_get(fs);
+	spin_unlock(&tasklist_lock);
+	return fs;
+}
