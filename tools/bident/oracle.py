@@ -30,7 +30,8 @@ if [ "$3" = tmpfs ]; then
     session="/bin/busybox setsid -c" # a session that pid 1 of the new namespace can name
     mount -t tmpfs -o mode=755 tmpfs .
     cd "$1"
-    mkdir -p tmp dev/shm
+    mkdir -p tmp dev/shm proc
+    mount -t proc proc proc
     mount -t tmpfs -o mode=1777 tmpfs tmp
     mount -t tmpfs -o mode=1777 tmpfs dev/shm
 else
