@@ -31,7 +31,6 @@ if [ "$3" = tmpfs ]; then
     mount -t tmpfs -o mode=755 tmpfs .
     cd "$1"
     mkdir -p tmp dev/shm proc
-    mount -t proc proc proc
     mount -t tmpfs -o mode=1777 tmpfs tmp
     mount -t tmpfs -o mode=1777 tmpfs dev/shm
 else
@@ -43,6 +42,9 @@ mknod -m 666 dev/zero c 1 5
 mknod -m 666 dev/tty c 5 0
 mknod -m 600 dev/console c 5 1
 find . -depth -type d -exec touch -d @1000000000 {} +
+if [ "$3" = tmpfs ]; then
+    mount -t proc proc proc
+fi
 shift 3
 exec env -i PATH=/bin:/sbin:/usr/bin:/usr/sbin HOME=/ TERM=linux USER=root \\
     /usr/sbin/chroot . $session /bin/busybox sh -c 'unset SHLVL PWD OLDPWD; "$@"; exit $?' sh "$@"
