@@ -8,6 +8,7 @@
 
 #include "arch/x86_64/mm/pte.h"
 #include <asm/errno.h>
+#include <linux/limits.h>
 
 int elf_check_header(const Elf64_Ehdr *eh, u64 file_size)
 {
@@ -70,6 +71,18 @@ static u64 find_phdrs(const Elf64_Ehdr *eh, const struct elf_image *img)
 	return 0;
 }
 
+/* The path of the program that loads this one. */
+static int set_interp(struct elf_image *img, const Elf64_Phdr *ph, u64 file_size)
+{
+	if (img->interp_len || ph->p_filesz < 2 || ph->p_filesz > PATH_MAX)
+		return -ENOEXEC;
+	if (ph->p_offset > file_size || ph->p_filesz > file_size - ph->p_offset)
+		return -ENOEXEC;
+	img->interp_at = ph->p_offset;
+	img->interp_len = (u32)ph->p_filesz;
+	return 0;
+}
+
 static bool entry_is_executable(const struct elf_image *img)
 {
 	for (unsigned int i = 0; i < img->nr; i++) {
@@ -94,7 +107,7 @@ int elf_parse(const Elf64_Ehdr *eh, const Elf64_Phdr *ph, u64 file_size, struct 
 		else if (ph[i].p_type == PT_GNU_STACK)
 			img->exec_stack = ph[i].p_flags & PF_X;
 		else if (ph[i].p_type == PT_INTERP)
-			img->has_interp = true;
+			err = set_interp(img, &ph[i], file_size);
 		if (err)
 			return err;
 	}

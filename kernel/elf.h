@@ -15,10 +15,11 @@ struct elf_segment {
 struct elf_image {
 	bool pie;        /* ET_DYN: loaded where we like */
 	bool exec_stack; /* PT_GNU_STACK asks for it */
-	bool has_interp; /* dynamic: wants PT_INTERP */
 	u64 entry;       /* before relocation */
 	u64 phdr_vaddr;  /* where the program headers are in memory; 0: not loaded */
 	u16 phnum;
+	u64 interp_at;  /* PT_INTERP: where in the file its path is */
+	u32 interp_len; /* with its NUL; 0: a static program */
 	unsigned int nr;
 	struct elf_segment seg[ELF_MAX_SEGMENTS]; /* by rising address, page ranges disjoint */
 };

@@ -46,8 +46,8 @@ static long zero_user(struct mm *mm, u64 addr, u64 len)
 	return 0;
 }
 
-/* One segment: its part of the file, the zeroed rest of the last page, and anonymous pages for what
- * is beyond. */
+/* One segment: its part of the file, the zeroed rest of the last page (all of it: ld.so takes its
+ * first memory from behind its own data), and anonymous pages for what is beyond. */
 static long map_segment(struct mm *mm, const struct elf_segment *seg, u64 bias, struct file *f)
 {
 	u64 start = ALIGN_DOWN(seg->vaddr + bias, PAGE_SIZE);
@@ -67,20 +67,31 @@ static long map_segment(struct mm *mm, const struct elf_segment *seg, u64 bias, 
 			     what.flags, NULL, 0, MM_FIXED_NOREPLACE);
 	if (ret >= 0 && (what.flags & AREA_WRITE) && file_pages_end > start &&
 	    file_end < file_pages_end && seg->memsz > seg->filesz)
-		ret = zero_user(mm, file_end, MIN(mem_end, file_pages_end) - file_end);
+		ret = zero_user(mm, file_end, file_pages_end - file_end);
 	return ret < 0 ? ret : 0;
+}
+
+static long map_segments(struct mm *mm, const struct elf_image *img, u64 bias, struct file *f)
+{
+	for (unsigned int i = 0; i < img->nr; i++) {
+		long err = map_segment(mm, &img->seg[i], bias, f);
+
+		if (err)
+			return err == -EEXIST ? -ENOEXEC : err;
+	}
+	return 0;
 }
 
 static long map_program(struct mm *mm, const struct elf_image *img, u64 bias, struct file *f)
 {
 	const struct elf_segment *last = &img->seg[img->nr - 1];
+	long err = map_segments(mm, img, bias, f);
 
+	if (err)
+		return err;
 	for (unsigned int i = 0; i < img->nr; i++) {
 		const struct elf_segment *seg = &img->seg[i];
-		long err = map_segment(mm, seg, bias, f);
 
-		if (err)
-			return err == -EEXIST ? -ENOEXEC : err;
 		if (seg->flags & PF_X && !mm->start_code) {
 			mm->start_code = seg->vaddr + bias;
 			mm->end_code = seg->vaddr + bias + seg->filesz;
@@ -118,8 +129,69 @@ static long read_elf(struct file *f, struct elf_image *img)
 	if (!err)
 		err = elf_parse(&eh, ph, file_size(f), img);
 	kfree(ph);
-	if (!err && img->has_interp)
-		err = -ENOEXEC; /* dynamic programs: CAVEATS.md */
+	return err;
+}
+
+/* ---- the interpreter: ld.so(8), which loads the libraries of a dynamic program ---- */
+
+/* Open what PT_INTERP names. ERR_PTR. */
+static struct file *open_interpreter(struct file *program, const struct elf_image *img)
+{
+	char *path = kmalloc(img->interp_len);
+	struct file *f;
+	long err;
+
+	if (!path)
+		return ERR_PTR(-ENOMEM);
+	err = read_exact(program, path, img->interp_len, img->interp_at);
+	if (!err && path[img->interp_len - 1])
+		err = -ENOEXEC;
+	f = err ? ERR_PTR(err) : open_exec(path);
+	kfree(path);
+	return f;
+}
+
+/* Room for all of a relocatable image where mmap() would put it; *bias moves it there. The address
+ * space is still ours alone: what is free stays free. */
+static long find_room(struct mm *mm, const struct elf_image *img, u64 *bias)
+{
+	const struct elf_segment *first = &img->seg[0], *last = &img->seg[img->nr - 1];
+	u64 start = ALIGN_DOWN(first->vaddr, PAGE_SIZE);
+	u64 len = ALIGN_UP(last->vaddr + last->memsz, PAGE_SIZE) - start;
+	long at = mm_map(mm, 0, len, 0, NULL, 0, 0);
+
+	if (at < 0)
+		return at;
+	*bias = (u64)at - start;
+	return mm_unmap(mm, (u64)at, len);
+}
+
+struct interpreter {
+	u64 base, entry;
+};
+
+/* 0, also for a static program, which needs none: then *out stays as it is. */
+static long map_interpreter(struct mm *mm, struct file *program, const struct elf_image *img,
+			    struct interpreter *out)
+{
+	struct elf_image interp;
+	struct file *f;
+	long err;
+
+	if (!img->interp_len)
+		return 0;
+	f = open_interpreter(program, img);
+	if (IS_ERR(f))
+		return PTR_ERR(f);
+	err = file_object(f) ? read_elf(f, &interp) : -EACCES;
+	if (err == -ENOEXEC)
+		err = -ELIBBAD; /* execve(2): the interpreter is not in a recognized format */
+	if (!err && interp.pie)
+		err = find_room(mm, &interp, &out->base);
+	if (!err)
+		err = map_segments(mm, &interp, out->base, f);
+	out->entry = out->base + interp.entry;
+	file_put(f);
 	return err;
 }
 
@@ -155,6 +227,7 @@ struct exec_image {
 /* Phase one: a whole new address space. 0 or -errno, and then nothing is left of it. */
 static long build_image(struct file *f, const struct exec_strings *s, struct exec_image *out)
 {
+	struct interpreter interp = {};
 	struct elf_image img;
 	long ret = read_elf(f, &img);
 	struct mm *mm;
@@ -175,12 +248,15 @@ static long build_image(struct file *f, const struct exec_strings *s, struct exe
 	if (!ret)
 		ret = map_stack(mm, s, img.exec_stack);
 	if (!ret)
-		ret = exec_build_stack(mm, s, &img, bias);
+		ret = map_interpreter(mm, f, &img, &interp);
+	if (!ret)
+		ret = exec_build_stack(mm, s, &img, bias, interp.base);
 	if (ret < 0) {
 		mm_put(mm);
 		return ret;
 	}
-	*out = (struct exec_image){.mm = mm, .entry = img.entry + bias, .sp = ret};
+	*out = (struct exec_image){
+		.mm = mm, .entry = interp.entry ? interp.entry : img.entry + bias, .sp = ret};
 	return 0;
 }
 

@@ -49,7 +49,7 @@ TEST(good_program)
 	good_file();
 	CHECK_EQ(parse(), 0);
 	CHECK_EQ(img.nr, 2);
-	CHECK(!img.pie && !img.exec_stack && !img.has_interp);
+	CHECK(!img.pie && !img.exec_stack && !img.interp_len);
 	CHECK_EQ(img.entry, 0x401100);
 	CHECK_EQ(img.phdr_vaddr, 0x400040);
 	CHECK_EQ(img.seg[1].memsz, 0x2000);
@@ -63,8 +63,18 @@ TEST(kinds)
 	CHECK_EQ(parse(), 0);
 	CHECK(img.pie && img.exec_stack);
 	ph[2].p_type = PT_INTERP;
+	ph[2].p_offset = 0x300;
+	ph[2].p_filesz = 28;
 	CHECK_EQ(parse(), 0);
-	CHECK(img.has_interp);
+	CHECK_EQ(img.interp_at, 0x300);
+	CHECK_EQ(img.interp_len, 28);
+}
+
+static void make_interp(u64 offset, u64 size)
+{
+	ph[2].p_type = PT_INTERP;
+	ph[2].p_offset = offset;
+	ph[2].p_filesz = size;
 }
 
 #define REFUSED(change)                      \
@@ -76,6 +86,10 @@ TEST(kinds)
 
 TEST(corrupt_headers)
 {
+	REFUSED(make_interp(0x300, 1));
+	REFUSED(make_interp(0x300, 4097));
+	REFUSED(make_interp(FILE_SIZE - 10, 28));
+	REFUSED(make_interp(~0UL - 5, 28));
 	REFUSED(eh.e_ident[0] = 0);
 	REFUSED(eh.e_ident[EI_CLASS] = ELFCLASS32);
 	REFUSED(eh.e_ident[EI_DATA] = ELFDATA2MSB);
