@@ -34,6 +34,10 @@ class Tree:
         self._parents(path)
         self.entries[path] = (stat.S_IFLNK | 0o777, target.encode())
 
+    def remove_link_to(self, path, target):
+        if self.entries.get(path) == (stat.S_IFLNK | 0o777, target.encode()):
+            del self.entries[path]
+
     def add_from_disk(self, source, path):
         """A file, a symbolic link or a whole folder, with its permission bits."""
         mode = os.lstat(source).st_mode

@@ -8,7 +8,7 @@ import subprocess
 import sys
 import time
 
-from bident import Failure, console, initramfs, machine, qmp, screen, userprogs
+from bident import Failure, console, initramfs, machine, packages, qmp, screen, userprogs
 
 EPILOG = """\
 Without --cmd the shell is on this terminal: `poweroff` ends it, Ctrl-] x kills the machine.
@@ -34,6 +34,8 @@ def parse_arguments(argv):
     parser.add_argument("--add", action="append", metavar="FILE[:PATH]", default=[],
                         help="put a file or folder into the initramfs, as /bin/NAME without PATH (repeatable)")
     parser.add_argument("--add-tests", action="store_true", help="put the programs of tests/user below /tests")
+    parser.add_argument("--packages", action="append", metavar="NAME,…", default=[],
+                        help="put these Debian packages and their dependencies in the initramfs")
     parser.add_argument("--uefi", action="store_true", help="start with UEFI firmware (OVMF), not BIOS")
     parser.add_argument("--smp", type=int, default=1, metavar="N", help="number of CPUs (1)")
     parser.add_argument("--mem", default="256M", metavar="M", help="memory, as 64M or 4G (256M)")
@@ -72,7 +74,7 @@ def check(parser, arguments):
     for argument in arguments.add:
         if not os.path.exists(argument.partition(":")[0]):
             parser.error(f"--add: no such file: {argument.partition(':')[0]}")
-    if arguments.no_initrd and (arguments.add or arguments.add_tests):
+    if arguments.no_initrd and (arguments.add or arguments.add_tests or arguments.packages):
         parser.error("--no-initrd leaves no place for --add")
     if arguments.no_serial and not arguments.cmd and not arguments.gui:
         parser.error("--no-serial needs --gui to see the screen, or --cmd with --screenshot")
@@ -242,11 +244,14 @@ def run_interactive(medium, timeout):
 
 
 def make_tree(arguments):
-    if arguments.no_initrd or not arguments.add_tests:
+    if arguments.no_initrd or not (arguments.add_tests or arguments.packages):
         return None
-    userprogs.compile_all()
     tree = initramfs.standard_tree()
-    userprogs.add_to(tree)
+    if arguments.packages:
+        packages.add_to(tree, [name for names in arguments.packages for name in names.split(",") if name])
+    if arguments.add_tests:
+        userprogs.compile_all()
+        userprogs.add_to(tree)
     for argument in arguments.add:
         initramfs.add_argument(tree, argument)
     return tree
