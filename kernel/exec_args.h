@@ -33,7 +33,7 @@ struct mm;
 struct exec_strings *exec_strings_gather(const struct exec_args *args);
 void exec_strings_free(struct exec_strings *s);
 /* Lay out the initial stack of System V ABI AMD64, figure 3.9, in `mm`, whose stack is mapped.
- * Returns the initial stack pointer, or -ENOMEM. `bias`: what a PIE was moved by; `interp`: where the
- * interpreter was put, 0 without one. */
+ * Returns the initial stack pointer, or -ENOMEM. `bias`: what a PIE was moved by; `interp`: where
+ * the interpreter was put, 0 without one. */
 long exec_build_stack(struct mm *mm, const struct exec_strings *s, const struct elf_image *img,
 		      u64 bias, u64 interp);
