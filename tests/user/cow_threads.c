@@ -1,17 +1,27 @@
-/* Threads write to their own pages while another one forks: each child has a snapshot that no later
- * write reaches. */
+/*
+ * cow_threads [MIB CHILDREN]: four threads write to their own pages of one area while a fifth
+ * forks. Each child has a snapshot of all of it that no later write reaches.
+ *
+ * A writer goes through its words always in the same order and sets each to the number of the
+ * round, so at any one moment its words say: this round up to here, the round before from here on.
+ * A child checks that of the whole area, twice, with writes of its own in between: a page or a
+ * table that was copied in part, that came from another moment, or that somebody else can still
+ * write to shows.
+ */
 #include "check.h"
 
 #include <pthread.h>
 #include <stdatomic.h>
 
-#define WRITERS  4
-#define PAGES    128
-#define WORDS    8  /* of each page that are written, in this order, always to the same value */
-#define CHILDREN 15 /* on one CPU each has to wait for the writers' timeslices */
-#define PAGE     4096
+#define WRITERS 4
+#define WORDS   8 /* of each page that are written */
+#define PAGE    4096
+#define STRIDE  61 /* of the pages that a child writes to */
+#define MARK    (~0ul)
 
 static char *memory;
+static int pages = 128, slices = 1;
+static int children = 15; /* on one CPU each has to wait for the writers' timeslices */
 static atomic_bool stop;
 static atomic_int lost, failed;
 
@@ -25,7 +35,7 @@ static void *writer(void *arg)
 	int first = (int)(long)arg;
 
 	for (uint64_t v = 1; !atomic_load(&stop); v++)
-		for (int page = first; page < PAGES; page += WRITERS)
+		for (int page = first; page < pages; page += WRITERS)
 			for (int k = 0; k < WORDS; k++) {
 				if (*word(page, k) != v - 1)
 					atomic_fetch_add(&lost, 1);
@@ -34,37 +44,81 @@ static void *writer(void *arg)
 	return NULL;
 }
 
-/* What a page can look like while it is written: the first words one ahead of the others. */
-static int check_snapshot(void)
-{
-	static uint64_t seen[PAGES][WORDS];
+/* The pages that a child checks, and of those the ones it writes to. */
+struct view {
+	int begin, end, mine;
+};
 
-	for (int page = 0; page < PAGES; page++)
-		for (int k = 0; k < WORDS; k++)
-			seen[page][k] = *word(page, k);
-	for (int page = 0; page < PAGES; page++)
-		for (int k = 1; k < WORDS; k++)
-			if (seen[page][k] > seen[page][k - 1] || seen[page][0] - seen[page][k] > 1)
-				return 1;
-	/* And what this process writes is its own. */
-	for (int page = 0; page < PAGES; page += 7)
-		*word(page, 0) = ~0ul;
-	sched_yield();
-	for (int page = 0; page < PAGES; page++)
-		for (int k = 0; k < WORDS; k++)
-			if (*word(page, k) != (page % 7 == 0 && k == 0 ? ~0ul : seen[page][k]))
-				return 2;
-	return 0;
+/* The words of one writer, in the order in which they are written. Their sum goes into `sum`; pages
+ * that this process wrote to, if it did already, must have its mark. */
+static bool check_share(const struct view *v, int writer, bool marks, uint64_t *sum)
+{
+	uint64_t ahead = 0, now = 0;
+	bool any = false;
+
+	for (int page = v->begin + writer; page < v->end; page += WRITERS) {
+		bool marked = marks && page % STRIDE == v->mine;
+
+		if (marked && *word(page, 0) != MARK)
+			return false;
+		for (int k = marked; k < WORDS; k++) {
+			uint64_t seen = *word(page, k);
+
+			if (!any)
+				ahead = now = seen;
+			any = true;
+			if (seen > now || ahead - seen > 1)
+				return false;
+			now = seen;
+			*sum += seen;
+		}
+	}
+	return true;
+}
+
+static bool check_shares(const struct view *v, bool marks, uint64_t *sum)
+{
+	for (int i = 0; i < WRITERS; i++)
+		if (!check_share(v, i, marks, sum))
+			return false;
+	return true;
+}
+
+static int check_snapshot(const struct view *v)
+{
+	uint64_t before = 0, after = 0;
+
+	if (!check_shares(v, false, &before))
+		return 1;
+	for (int page = v->begin; page < v->end; page++)
+		if (page % STRIDE == v->mine) {
+			before -= *word(page, 0);
+			*word(page, 0) = MARK;
+		}
+	if (v->end - v->begin == pages)
+		sched_yield(); /* to whoever writes on this CPU, and may keep it for long */
+	if (!check_shares(v, true, &after))
+		return 2;
+	return before == after ? 0 : 3;
+}
+
+static struct view view_of(int child)
+{
+	int size = child % 16 == 15 ? pages : pages / slices;
+	int begin = child % (pages / size) * size;
+
+	return (struct view){begin, begin + size, child % STRIDE};
 }
 
 static void fork_children(void)
 {
-	for (int i = 0; i < CHILDREN; i++) {
+	for (int i = 0; i < children; i++) {
+		struct view view = view_of(i);
 		int status;
 		pid_t pid = fork();
 
 		if (pid == 0)
-			_exit(check_snapshot());
+			_exit(check_snapshot(&view));
 		if (pid < 0 || waitpid(pid, &status, 0) != pid || status != 0)
 			atomic_fetch_add(&failed, 1);
 	}
@@ -90,12 +144,18 @@ static void *mapper(void *arg)
 	return NULL;
 }
 
-int main(void)
+int main(int argc, char **argv)
 {
 	pthread_t thread[WRITERS], map;
+	uint64_t sum = 0;
 
-	memory = mmap(NULL, PAGES * PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1,
-		      0);
+	if (argc == 4) {
+		pages = atoi(argv[1]) * (1024 * 1024 / PAGE);
+		children = atoi(argv[2]);
+		slices = atoi(argv[3]); /* at least a few pages each */
+	}
+	memory = mmap(NULL, (size_t)pages * PAGE, PROT_READ | PROT_WRITE,
+		      MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	for (long i = 0; i < WRITERS; i++)
 		pthread_create(&thread[i], NULL, writer, (void *)i);
 	pthread_create(&map, NULL, mapper, NULL);
@@ -104,6 +164,8 @@ int main(void)
 	for (int i = 0; i < WRITERS; i++)
 		pthread_join(thread[i], NULL);
 	pthread_join(map, NULL);
-	say("%d snapshots, %d of them wrong, %d writes lost", CHILDREN, failed, lost);
+	if (!check_shares(&(struct view){0, pages, 0}, false, &sum))
+		lost++;
+	say("%d snapshots, %d of them wrong, %d writes lost", children, failed, lost);
 	return failed || lost;
 }
