@@ -35,7 +35,7 @@ def _jobs():
 
 def _compile(job):
     library, source, target, extra = job
-    newest = max(os.path.getmtime(path) for path in (source, SOURCES / "check.h", __file__))
+    newest = max(os.path.getmtime(path) for path in (source, *SOURCES.glob("*.h"), __file__))
     if target.exists() and target.stat().st_mtime > newest:
         return None
     target.parent.mkdir(parents=True, exist_ok=True)
