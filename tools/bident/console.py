@@ -67,6 +67,11 @@ class Console:
     def match(self):
         return self._process.match
 
+    @property
+    def pid(self):
+        """QEMU's, on this machine."""
+        return self._process.pid
+
     def pending(self):
         """What was printed and not yet consumed, for reports."""
         try:

@@ -5,7 +5,7 @@ import re
 from bident import console, initramfs, machine, userprogs
 
 CPUS = 4
-TIMEOUT = 1200
+TIMEOUT = 120
 NIGHTLY = 500   # seeds of `tools/test soak`
 ORDINARY = 20   # as a part of all
 SEEDS_A_MACHINE = 100
@@ -13,6 +13,7 @@ SNAPSHOTS = "/tests/glibc/cow_threads"
 # 64 MiB, 2,000 children. Minutes each: while the four write, nearly each step is a fault that waits for the
 # lock of their one address space, or for the other CPUs to flush.
 FULL_SIZE = SNAPSHOTS + " 64 2000 8"
+FULL_TIMEOUT = 1800
 SNAPSHOT_SEEDS = 10
 
 
@@ -23,8 +24,12 @@ def _cases(nightly):
         yield seed, FULL_SIZE if nightly else SNAPSHOTS
 
 
+def _timeout(line):
+    return FULL_TIMEOUT if line == FULL_SIZE else TIMEOUT
+
+
 def _replay(seed, line):
-    return f"repeat with: tools/run --add-tests --smp {CPUS} --append sched.fuzz={seed} --timeout {TIMEOUT} --cmd '{line}'"
+    return f"repeat with: tools/run --add-tests --smp {CPUS} --append sched.fuzz={seed} --timeout {_timeout(line)} --cmd '{line}'"
 
 
 def _account(guest):
@@ -48,12 +53,13 @@ class _Machine:
         """None, or what went wrong."""
         if self._guest is None:
             self._guest = console.boot(machine.Options(append="quiet=1", smp=CPUS), self._tree)
-            self._guest.ok(line if line != FULL_SIZE else SNAPSHOTS, TIMEOUT)  # what is kept once used is not missed later
+            # What is kept once used is not missed later.
+            self._guest.ok(SNAPSHOTS if line == FULL_SIZE else line, TIMEOUT)
             self._before = _account(self._guest)
             self._used = 0
         try:
             self._guest.ok(f"set sched.fuzz {seed}")
-            output, status = self._guest.command(line, TIMEOUT)
+            output, status = self._guest.command(line, _timeout(line))
             self._guest.ok("set sched.fuzz 0")
             after = _account(self._guest)
         except console.Ended as ended:
@@ -61,7 +67,7 @@ class _Machine:
             return f"{ended.output}\nthe machine ended: {ended.reason}"
         except TimeoutError as late:
             self.close()
-            return f"{late}\ndid not end within {TIMEOUT} s"
+            return f"{late}\ndid not end within {_timeout(line)} s"
         self._used += 1
         if status != 0 or after != self._before:
             self.close()
