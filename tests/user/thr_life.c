@@ -196,12 +196,12 @@ static void *tells_tid(void *arg)
  * process's. */
 static void one_after_the_other(void)
 {
-	static pid_t tid[500];
+	static pid_t tid[200];
 	int same = 0;
 
-	for (int i = 0; i < 500; i++)
+	for (int i = 0; i < 200; i++)
 		join(start(tells_tid, &tid[i]));
-	for (int i = 1; i < 500; i++)
+	for (int i = 1; i < 200; i++)
 		same += tid[i] == tid[i - 1] || tid[i] == getpid() || tid[i] <= 0;
 	say("%d numbers used twice in a row", same);
 }
