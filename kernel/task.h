@@ -83,7 +83,8 @@ struct task {
 	bool first_timeslice;          /* rq: the slice came from the parent and may go back */
 	u32 time_slice;                /* rq: ticks left */
 	u64 start_time;                /* ro: monotonic ns */
-	u64 utime, stime;              /* me: ns */
+	u64 utime, stime;              /* me: ns, by the tick */
+	u64 exec_start, runtime;       /* rq: since when it runs; ns it ran until then */
 	u64 min_flt;                   /* me */
 	u64 nvcsw, nivcsw;             /* rq: voluntary and forced switches */
 	sigset_t64 saved_sigmask;      /* me: WORK_RESTORE_SIGMASK */

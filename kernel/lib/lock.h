@@ -37,6 +37,7 @@ enum lock_class {
 	LOCK_USER,     /* spin (irq): the table of users */
 	LOCK_FUTEX,    /* spin: one bucket of futex waiters */
 	LOCK_PUPPET,   /* spin: the shell's puppets and their orders */
+	LOCK_CPUTIME,  /* spin (irq): timers armed on CPU clocks */
 	LOCK_WAIT,     /* spin (irq): one wait queue */
 	LOCK_TIMER,    /* spin (irq): the timers of one CPU */
 	LOCK_RQ,       /* spin (irq): one run queue; two are taken in address order */

@@ -100,6 +100,15 @@ static bool signal_ends_sleep(const struct task *p)
 	return (p->state & (TASK_KILLABLE | TASK_STOPPED)) && fatal_signal_pending(p);
 }
 
+/* The CPU goes from one to the other: what prev ran is complete, and next's begins. */
+static void account_switch(struct task *prev, struct task *next)
+{
+	u64 now = ktime_get();
+
+	prev->runtime += now - prev->exec_start;
+	next->exec_start = now;
+}
+
 static void __schedule(bool preempted)
 {
 	struct task *prev = current, *next;
@@ -137,6 +146,7 @@ static void __schedule(bool preempted)
 	else
 		prev->nvcsw++;
 	trace_sched_switch(prev, next);
+	account_switch(prev, next);
 	rq->curr = next;
 	rq->nr_switches++;
 	next->on_cpu = true;
