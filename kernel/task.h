@@ -93,11 +93,16 @@ struct task {
 	long (*restart_fn)(struct task *); /* me: restart_syscall(2) */
 	u64 restart_arg[4];                /* me */
 	u64 fork_cycles; /* me: spent in the last do_fork() until the child was made runnable */
-	u32 nr_held;     /* me: debug builds, kernel/debug/lockdep.c */
+	/* m->wait_lock; for the eyes of `locks`, which follows neither of them. */
+	const struct mutex *waits_for; /* a mutex that another task holds */
+	const struct task *waits_owner;
+	u32 nr_held; /* me: debug builds, kernel/debug/lockdep.c */
 	struct held_lock {
 		const void *lock;
 		u16 class;
-		u16 irq_level; /* nesting of interrupts it was taken at */
+		u16 irq_level;  /* nesting of interrupts it was taken at */
+		const void *pc; /* where it was taken */
+		u64 since;      /* cycles; 0: we wait for it */
 	} held[MAX_HELD_LOCKS];
 
 	/* --- copied by dup_task_struct() --- */

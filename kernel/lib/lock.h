@@ -112,6 +112,10 @@ void mutex_unlock(struct mutex *m);
 
 /* The order check of debug builds: called by every lock and unlock above. kernel/debug/lockdep.c */
 void lock_order_acquire(const void *lock, enum lock_class class, bool nested);
+/* It is ours now. `waited`: somebody else had it. `pc`: where it was taken. */
+void lock_acquired(const void *lock, bool waited, const void *pc);
 void lock_order_release(const void *lock);
+/* A waiter has told that it is held too long: its holder need not. */
+void lock_stall_reported(const void *lock);
 /* Panics in a debug build when called where sleeping is not allowed. */
 void might_sleep(void);

@@ -73,8 +73,10 @@ static void finish_task_switch(struct task *prev)
 	rq->prev_mm = NULL;
 	rq->misplaced = NULL;
 	prev->on_cpu = false;
-	if (DEBUG_CHECKS)
+	if (DEBUG_CHECKS) {
 		lock_order_acquire(&rq->lock, LOCK_RQ, false);
+		lock_acquired(&rq->lock, false, finish_task_switch);
+	}
 	spin_unlock(&rq->lock);
 	if (misplaced)
 		push_task(misplaced);
