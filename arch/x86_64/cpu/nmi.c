@@ -31,6 +31,8 @@ static struct {
 	char text[2048];
 } ask;
 
+static u64 on_the_way; /* atomic: CPUs that an NMI of ours has been sent to and not reached */
+
 static void __printf(1, 2) take_down(const char *fmt, ...)
 {
 	va_list ap;
@@ -43,12 +45,14 @@ static void __printf(1, 2) take_down(const char *fmt, ...)
 
 bool backtrace_if_asked(const struct pt_regs *regs)
 {
+	u64 me = 1UL << this_cpu()->id;
+	bool ours = __atomic_fetch_and(&on_the_way, ~me, __ATOMIC_SEQ_CST) & me;
 	u32 wanted = ASK_WANTED;
 
 	if (READ_ONCE(ask.cpu) != this_cpu()->id ||
 	    !__atomic_compare_exchange_n(&ask.state, &wanted, ASK_TAKEN, false, __ATOMIC_SEQ_CST,
 					 __ATOMIC_SEQ_CST))
-		return false;
+		return ours; /* too late to be waited for, or the hardware's */
 	ask.len = 0;
 	take_down("  task %d (%s), interrupts %s%s\n", current->pid_nr, current->comm,
 		  regs->rflags & X86_EFLAGS_IF ? "on" : "off",
@@ -86,6 +90,7 @@ void arch_backtrace_cpu(u32 cpu, void (*print)(const char *fmt, ...) __printf(1,
 	}
 	WRITE_ONCE(ask.cpu, cpu);
 	__atomic_store_n(&ask.state, ASK_WANTED, __ATOMIC_SEQ_CST);
+	__atomic_fetch_or(&on_the_way, 1UL << cpu, __ATOMIC_SEQ_CST);
 	apic_send_nmi(cpus[cpu].apic_id);
 	for (until = arch_clock_ns() + ANSWER_NS; !answered() && arch_clock_ns() < until;)
 		cpu_wait();

@@ -11,7 +11,7 @@ void tlb_ipi_init(void); /* of the one for flushes: mm/tlb.c */
 /* In an NMI: if a panic asked all CPUs to stop, this does not return. */
 void stop_if_asked(void);
 
-/* In an NMI: if this CPU was asked what it is doing, it has answered. */
+/* In an NMI: true when it asks what this CPU is doing, which has then been answered. */
 struct pt_regs;
 bool backtrace_if_asked(const struct pt_regs *regs);
 
