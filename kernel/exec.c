@@ -14,6 +14,7 @@
 #include "kernel/shell/puppet.h"
 #include "kernel/sys/syscall.h"
 #include "kernel/task.h"
+#include "kernel/time/posix_timer.h"
 #include "kernel/trace/trace.h"
 #include "mm/mm.h"
 #include "mm/slab.h"
@@ -407,6 +408,7 @@ static void commit_exec(struct task *p, const char *path, struct exec_image *img
 		spin_unlock(&tasklist_lock);
 		files_put(shared);
 	}
+	posix_timers_exit(p); /* before the lock that guards them changes */
 	if (own->sighand)
 		replace_sighand(p, own->sighand);
 	exit_puppet(p);

@@ -15,6 +15,7 @@
 #include "kernel/shell/puppet.h"
 #include "kernel/sys/syscall.h"
 #include "kernel/task.h"
+#include "kernel/time/posix_timer.h"
 #include "kernel/trace/trace.h"
 #include "mm/mm.h"
 
@@ -95,6 +96,7 @@ static void unhash_task(struct task *p)
 
 	sig->utime += p->utime;
 	sig->stime += p->stime;
+	sig->runtime += task_runtime(p);
 	sig->min_flt += p->min_flt;
 	sig->nr_threads--;
 	list_del(&p->thread_node);
@@ -268,8 +270,10 @@ void do_exit(int code)
 	group_dead = exit_signals(p, code);
 	trace_sched_process_exit(p, p->exit_code);
 
-	if (group_dead)
+	if (group_dead) {
 		itimer_stop(&p->signal->real_timer);
+		posix_timers_exit(p);
+	}
 	exit_puppet(p);
 	exit_mm(p);
 	exit_files(p);

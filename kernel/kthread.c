@@ -1,11 +1,12 @@
 /*
  * Kernel threads. All but the first few are children of kthreadd (pid 2), so that they inherit
  * nothing from whoever happened to need them: a task that wants a thread leaves a request and wakes
- * kthreadd. It also sends the signals of interval timers (kernel/time/itimer.c), for which an
- * interrupt is no place.
+ * kthreadd. It also sends the signals of timers (kernel/time/due.c), for which an interrupt is no
+ * place.
  */
 #include "kernel/lib/list.h"
 #include "kernel/task.h"
+#include "kernel/time/due.h"
 
 struct kthread_request {
 	struct list_head link;
@@ -41,7 +42,9 @@ static int kthread_entry(void *data)
 	int (*fn)(void *) = req->fn;
 	void *arg = req->arg;
 
-	current->sighand->action[SIGCHLD - 1].handler = (u64)SIG_DFL; /* not as kthreadd has it */
+	/* Not as kthreadd has them. */
+	current->sighand->action[SIGCHLD - 1].handler = (u64)SIG_DFL;
+	set_user_nice(current, 0);
 	get_task(current);
 	req->result = current;
 	complete(&req->done); /* req is gone from here on */
@@ -52,12 +55,13 @@ int kthreadd(void *unused __maybe_unused)
 {
 	/* Nobody waits for kernel threads by wait4(): they are reaped as they end. */
 	current->sighand->action[SIGCHLD - 1].handler = (u64)SIG_IGN;
+	set_user_nice(current, -20); /* signals of timers should come in time */
 	for (;;) {
 		struct kthread_request *req = NULL;
 		pid_t pid;
 
-		wait_event(&requests_wait, itimers_due() || (req = next_request()) != NULL);
-		itimers_fire();
+		wait_event(&requests_wait, due_any() || (req = next_request()) != NULL);
+		due_run();
 		if (!req)
 			continue;
 		pid = kernel_thread(kthread_entry, req, req->name);

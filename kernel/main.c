@@ -34,6 +34,8 @@ static struct signal init_signal = {
 	.leader = &init_task,
 	.wait_chld = WAIT_QUEUE_INIT(init_signal.wait_chld),
 	.shared = {.queue = LIST_HEAD_INIT(init_signal.shared.queue)},
+	.cpu_timers = LIST_HEAD_INIT(init_signal.cpu_timers),
+	.posix_timers = LIST_HEAD_INIT(init_signal.posix_timers),
 };
 /* The group and session of the kernel itself: number 0, never in the pidmap. */
 static struct pid init_pid = {.count = REFCOUNT_INIT(1)};

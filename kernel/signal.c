@@ -93,6 +93,8 @@ int copy_signal(u64 flags, struct task *p)
 	list_init(&sig->shared.queue);
 	wait_queue_init(&sig->wait_chld);
 	itimer_init(&sig->real_timer);
+	list_init(&sig->cpu_timers);
+	list_init(&sig->posix_timers);
 	irq = spin_lock_irqsave(&current->sighand->lock);
 	memcpy(sig->rlim, current->signal->rlim, sizeof(sig->rlim));
 	spin_unlock_irqrestore(&current->sighand->lock, irq);
@@ -171,7 +173,8 @@ static int next_signal(sigset_t64 set)
 static void collect(struct sigpending *pending, int sig, siginfo_t *info)
 {
 	struct sigqueue *q, *n;
-	bool found = false, more = false;
+	bool found = false, more = false, is_timer;
+	int overrun;
 
 	list_for_each_entry_safe (q, n, &pending->queue, link) {
 		if (q->info.si_signo != sig)
@@ -181,7 +184,10 @@ static void collect(struct sigpending *pending, int sig, siginfo_t *info)
 			break;
 		}
 		*info = q->info;
-		sigqueue_free(q);
+		is_timer = q->timer != NULL;
+		overrun = sigqueue_free(q);
+		if (is_timer)
+			info->si_overrun = overrun;
 		found = true;
 	}
 	if (!more)

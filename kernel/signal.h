@@ -6,6 +6,7 @@
 #include "kernel/lib/lock.h"
 #include "kernel/lib/types.h"
 #include "kernel/sched/wait.h"
+#include "kernel/time/cputime.h"
 #include "kernel/time/itimer.h"
 #include "kernel/uapi.h"
 
@@ -30,7 +31,8 @@ struct k_sigaction {
 
 struct sigqueue {
 	struct list_head link;
-	struct user *user; /* who is charged for it; a reference */
+	struct user *user;         /* who is charged for it; a reference */
+	struct posix_timer *timer; /* it is a part of this; NULL: of itself */
 	siginfo_t info;
 };
 
@@ -69,9 +71,14 @@ struct signal {
 	bool session_leader;    /* tl */
 	u64 cutime, cstime;     /* sh: ns of reaped children */
 	u64 utime, stime;       /* sh: ns of threads already gone */
+	u64 runtime;            /* sh: the same, exact */
 	u64 min_flt, cmin_flt;  /* sh: likewise */
-	struct rlimit64 rlim[RLIM_NLIMITS]; /* sh */
-	struct itimer real_timer;           /* tl: setitimer(2), alarm(2) */
+	struct rlimit64 rlim[RLIM_NLIMITS];          /* sh */
+	struct itimer real_timer;                    /* tl: setitimer(2), alarm(2) */
+	struct cpu_itimer virtual_timer, prof_timer; /* sh */
+	struct list_head cpu_timers;   /* cpu_timers_lock (cputime.c): armed on our CPU clocks */
+	struct list_head posix_timers; /* sh: timer_create(2) */
+	int next_timer_id;             /* sh */
 };
 
 /* A signal on its way to a handler. */
@@ -97,6 +104,9 @@ static inline bool valid_signal(int sig)
  * the queue of real-time signals is full (RLIMIT_SIGPENDING); -ESRCH when p has been reaped. Caller
  * holds tasklist_lock, unless p is current. */
 int send_signal(int sig, const siginfo_t *info, struct task *p, bool group);
+/* Queue the entry of a timer that expired. False: nobody wants it. Caller holds tasklist_lock and
+ * sighand->lock. */
+bool send_timer_signal(struct sigqueue *q, struct task *p, bool group);
 /* From current's own fault: cannot be blocked or ignored. */
 void force_sig_fault(int sig, int code, u64 addr);
 void force_sig(int sig);

@@ -9,6 +9,7 @@
 #include "kernel/signal.h"
 #include "kernel/sigqueue.h"
 #include "kernel/task.h"
+#include "kernel/time/posix_timer.h"
 #include "kernel/time/timer.h"
 #include "kernel/trace/trace.h"
 #include "mm/slab.h"
@@ -22,29 +23,76 @@ void sigqueue_init(void)
 
 /* ---- queues ---- */
 
-/* `forced`: a classic signal from the kernel keeps its information also over the limit. */
-static struct sigqueue *sigqueue_alloc(struct task *p, bool forced)
+struct user *sigqueue_charge(struct task *p, bool forced)
 {
 	u64 limit = forced ? RLIM64_INFINITY : p->signal->rlim[RLIMIT_SIGPENDING].rlim_cur;
 	struct user *user = p->cred->user;
-	struct sigqueue *q;
 
-	if ((u64)atomic_add_return(&user->sigpending, 1) > limit ||
-	    !(q = kmem_cache_alloc(sigqueue_cache))) {
+	if ((u64)atomic_add_return(&user->sigpending, 1) > limit) {
 		atomic_dec(&user->sigpending);
 		return NULL;
 	}
 	refcount_inc(&user->count);
-	q->user = user;
+	return user;
+}
+
+void sigqueue_uncharge(struct user *user)
+{
+	atomic_dec(&user->sigpending);
+	put_user_struct(user);
+}
+
+/* `forced`: a classic signal from the kernel keeps its information also over the limit. */
+static struct sigqueue *sigqueue_alloc(struct task *p, bool forced)
+{
+	struct user *user = sigqueue_charge(p, forced);
+	struct sigqueue *q = user ? kmem_cache_alloc(sigqueue_cache) : NULL;
+
+	if (q) {
+		q->user = user;
+		q->timer = NULL;
+	} else if (user) {
+		sigqueue_uncharge(user);
+	}
 	return q;
 }
 
-void sigqueue_free(struct sigqueue *q)
+int sigqueue_free(struct sigqueue *q)
 {
-	list_del(&q->link);
-	atomic_dec(&q->user->sigpending);
-	put_user_struct(q->user);
+	list_del_init(&q->link);
+	if (q->timer)
+		return posix_timer_taken(q->timer);
+	sigqueue_uncharge(q->user);
 	kmem_cache_free(sigqueue_cache, q);
+	return 0;
+}
+
+/* The bit stays while another one is queued. */
+static bool cancel_in(struct sigpending *pending, const struct sigqueue *q)
+{
+	struct sigqueue *other;
+	bool here = false, more = false;
+
+	list_for_each_entry (other, &pending->queue, link) {
+		if (other == q)
+			here = true;
+		else if (other->info.si_signo == q->info.si_signo)
+			more = true;
+	}
+	if (here && !more)
+		pending->set &= ~sigmask(q->info.si_signo);
+	return here;
+}
+
+void sigqueue_cancel(struct sigqueue *q, struct signal *sig)
+{
+	struct task *t;
+
+	if (!cancel_in(&sig->shared, q))
+		list_for_each_entry (t, &sig->threads, thread_node)
+			if (cancel_in(&t->pending, q))
+				break;
+	list_del_init(&q->link);
 }
 
 void remove_pending(struct sigpending *pending, sigset_t64 mask)
@@ -232,6 +280,21 @@ static int send_signal_locked(int sig, const siginfo_t *info, struct task *p, bo
 	trace_signal_generate(sig, p);
 	complete_signal(p, sig, group);
 	return 0;
+}
+
+bool send_timer_signal(struct sigqueue *q, struct task *p, bool group)
+{
+	struct sigpending *pending = group ? &p->signal->shared : &p->pending;
+	int sig = q->info.si_signo;
+
+	apply_job_control(p, sig);
+	if (is_ignored(p, sig) || p->signal->group_exit)
+		return false;
+	list_add_tail(&q->link, &pending->queue);
+	pending->set |= sigmask(sig);
+	trace_signal_generate(sig, p);
+	complete_signal(p, sig, group);
+	return true;
 }
 
 int send_signal(int sig, const siginfo_t *info, struct task *p, bool group)

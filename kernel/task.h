@@ -83,7 +83,8 @@ struct task {
 	bool first_timeslice;          /* rq: the slice came from the parent and may go back */
 	u32 time_slice;                /* rq: ticks left */
 	u64 start_time;                /* ro: monotonic ns */
-	u64 utime, stime;              /* me: ns */
+	u64 utime, stime;              /* me: ns, by the tick */
+	u64 exec_start, runtime;       /* rq: since when it runs; ns it ran until then */
 	u64 min_flt;                   /* me */
 	u64 nvcsw, nivcsw;             /* rq: voluntary and forced switches */
 	sigset_t64 saved_sigmask;      /* me: WORK_RESTORE_SIGMASK */
@@ -92,11 +93,16 @@ struct task {
 	long (*restart_fn)(struct task *); /* me: restart_syscall(2) */
 	u64 restart_arg[4];                /* me */
 	u64 fork_cycles; /* me: spent in the last do_fork() until the child was made runnable */
-	u32 nr_held;     /* me: debug builds, kernel/debug/lockdep.c */
+	/* m->wait_lock; for the eyes of `locks`, which follows neither of them. */
+	const struct mutex *waits_for; /* a mutex that another task holds */
+	const struct task *waits_owner;
+	u32 nr_held; /* me: debug builds, kernel/debug/lockdep.c */
 	struct held_lock {
 		const void *lock;
 		u16 class;
-		u16 irq_level; /* nesting of interrupts it was taken at */
+		u16 irq_level;  /* nesting of interrupts it was taken at */
+		const void *pc; /* where it was taken */
+		u64 since;      /* cycles; 0: we wait for it */
 	} held[MAX_HELD_LOCKS];
 
 	/* --- copied by dup_task_struct() --- */

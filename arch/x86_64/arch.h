@@ -161,5 +161,9 @@ void console_input(char c);
 
 /* ---- debugging ---- */
 void arch_backtrace(const struct pt_regs *regs, void (*print)(const char *fmt, ...) __printf(1, 2));
+/* The same of a task that is switched out, and of what another CPU is doing. The latter works with
+ * its interrupts off as well. */
+void arch_backtrace_task(const struct task *t, void (*print)(const char *fmt, ...) __printf(1, 2));
+void arch_backtrace_cpu(u32 cpu, void (*print)(const char *fmt, ...) __printf(1, 2));
 void arch_print_regs(const struct pt_regs *regs,
 		     void (*print)(const char *fmt, ...) __printf(1, 2));

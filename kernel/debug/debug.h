@@ -27,3 +27,13 @@ size_t stack_watermark(const void *stack);
 /* Print every tunable, or the one called `name`. -ENOENT. */
 int tunables_show(const char *name, void (*print)(const char *fmt, ...) __printf(1, 2));
 const char *lock_class_name(unsigned int class);
+
+/* What debug builds know of all locks of a class. */
+struct lock_stat {
+	u64 contended;          /* how often somebody had to wait */
+	u64 longest;            /* it was held; lock_stat_get() gives ns */
+	const void *longest_pc; /* where it was taken for that */
+};
+void lock_stat_get(unsigned int class, struct lock_stat *sum);
+struct held_lock;
+u64 held_lock_ns(const struct held_lock *h); /* since it was taken; 0: not yet */

@@ -7,18 +7,19 @@
  */
 #include "arch/x86_64/arch.h"
 #include "kernel/debug/debug.h"
+#include "kernel/debug/stall.h"
 #include "kernel/lib/lock.h"
 #include "kernel/lib/log.h"
 #include "kernel/task.h"
 
 static const char *const class_names[LOCK_CLASSES] = {
 #define NAME(c) [LOCK_##c] = #c
-	NAME(NONE),  NAME(SHELL),  NAME(TTY),    NAME(RENAME), NAME(DIR),     NAME(INODE),
-	NAME(PIPE),  NAME(MM),     NAME(OBJECT), NAME(TABLE),  NAME(KTHREAD), NAME(TASKLIST),
-	NAME(PID),   NAME(FILES),  NAME(FS),     NAME(DCACHE), NAME(SIGHAND), NAME(USER),
-	NAME(FUTEX), NAME(PUPPET), NAME(WAIT),   NAME(TIMER),  NAME(RQ),      NAME(VMALLOC),
-	NAME(SLAB),  NAME(ZONE),   NAME(TRACE),  NAME(INPUT),  NAME(LOG),     NAME(CONSOLE),
-	NAME(CALL),  NAME(MOUNT),
+	NAME(NONE),  NAME(SHELL),  NAME(TTY),     NAME(RENAME), NAME(DIR),     NAME(INODE),
+	NAME(PIPE),  NAME(MM),     NAME(OBJECT),  NAME(TABLE),  NAME(KTHREAD), NAME(TASKLIST),
+	NAME(PID),   NAME(FILES),  NAME(FS),      NAME(DCACHE), NAME(SIGHAND), NAME(USER),
+	NAME(FUTEX), NAME(PUPPET), NAME(WAIT),    NAME(TIMER),  NAME(RQ),      NAME(VMALLOC),
+	NAME(SLAB),  NAME(ZONE),   NAME(TRACE),   NAME(INPUT),  NAME(LOG),     NAME(CONSOLE),
+	NAME(CALL),  NAME(MOUNT),  NAME(CPUTIME),
 #undef NAME
 };
 
@@ -57,6 +58,85 @@ void lock_order_acquire(const void *lock, enum lock_class class, bool nested)
 	local_irq_restore(flags);
 }
 
+/* ---- for how long: the shell's `locks` ---- */
+
+static struct lock_stat stats[DEBUG_CHECKS ? MAX_CPUS : 1][LOCK_CLASSES]; /* their CPU, irqs off */
+static const void *reported;          /* the lock a waiter has complained of */
+static u64 first_cycles, first_clock; /* when counting began: cycles are turned into time by it */
+
+/* Reading the clock may cost a device access: locks are timed by the CPU's own counter. */
+static u64 cycles_to_ns(u64 cycles)
+{
+	u64 us = (arch_clock_ns() - first_clock) / 1000;
+	u64 per_us = (cpu_cycles() - first_cycles) / MAX(us, 1UL);
+
+	return cycles * 1000 / MAX(per_us, 1UL);
+}
+
+void lock_stat_get(unsigned int class, struct lock_stat *sum)
+{
+	*sum = (struct lock_stat){0};
+	for (u32 i = 0; i < ARRAY_SIZE(stats) && i < nr_cpus; i++) {
+		const struct lock_stat *s = &stats[i][class];
+
+		sum->contended += s->contended;
+		if (s->longest > sum->longest) {
+			sum->longest = s->longest;
+			sum->longest_pc = s->longest_pc;
+		}
+	}
+	sum->longest = cycles_to_ns(sum->longest);
+}
+
+u64 held_lock_ns(const struct held_lock *h)
+{
+	u64 now = cpu_cycles(), since = READ_ONCE(h->since);
+
+	return since && now > since ? cycles_to_ns(now - since) : 0;
+}
+
+void lock_stall_reported(const void *lock)
+{
+	WRITE_ONCE(reported, lock);
+}
+
+/* A mutex may be held for long by who sleeps; somebody who has to wait for it says so. */
+static bool is_mutex(unsigned int class)
+{
+	return class >= LOCK_SHELL && class <= LOCK_MM;
+}
+
+static void check_hold(const struct held_lock *h, u64 cycles)
+{
+	u64 ns;
+
+	if (cycles >> 28 == 0 || is_mutex(h->class) || h->class >= LOCK_LOG)
+		return; /* certainly short; or of a kind that may take long; or needed to say it */
+	ns = cycles_to_ns(cycles);
+	if (ns < STALL_NS)
+		return;
+	if (READ_ONCE(reported) == h->lock) {
+		WRITE_ONCE(reported, NULL);
+		return;
+	}
+	stall_report(this_cpu()->id, "spinlock %p (%s), taken at %pS, was held for %lu ms", h->lock,
+		     lock_class_name(h->class), h->pc, ns / 1000000);
+}
+
+static void count_hold(const struct held_lock *h)
+{
+	struct lock_stat *s = &stats[this_cpu()->id][h->class];
+	u64 now = cpu_cycles(), cycles = now - h->since;
+
+	if (h->since == 0 || now < h->since) /* a run queue's that came from another task */
+		return;
+	if (cycles > s->longest) {
+		s->longest = cycles;
+		s->longest_pc = h->pc;
+	}
+	check_hold(h, cycles);
+}
+
 /* Its place among the held locks; -1 when it is not there. */
 static int find_held(const struct task *t, const void *lock)
 {
@@ -76,9 +156,32 @@ static int find_run_queue(const struct task *t)
 	return -1;
 }
 
+void lock_acquired(const void *lock, bool waited, const void *pc)
+{
+	struct task *t = current;
+	u64 flags;
+	int i;
+
+	if (t == NULL || locks_off)
+		return;
+	if (unlikely(first_clock == 0)) {
+		first_clock = arch_clock_ns();
+		first_cycles = cpu_cycles();
+	}
+	flags = local_irq_save();
+	i = find_held(t, lock);
+	if (i >= 0) {
+		t->held[i].pc = pc;
+		t->held[i].since = cpu_cycles();
+		stats[this_cpu()->id][t->held[i].class].contended += waited;
+	}
+	local_irq_restore(flags);
+}
+
 void lock_order_release(const void *lock)
 {
 	struct task *t = current;
+	struct held_lock gone = {0};
 	u64 flags;
 	int i;
 
@@ -89,9 +192,11 @@ void lock_order_release(const void *lock)
 	if (i < 0)
 		i = find_run_queue(t);
 	if (i >= 0) { /* else a new task releases what the one before it took */
+		gone = t->held[i];
 		for (; i + 1 < (int)t->nr_held; i++)
 			t->held[i] = t->held[i + 1];
 		t->nr_held--;
+		count_hold(&gone);
 	}
 	local_irq_restore(flags);
 }

@@ -37,6 +37,7 @@ enum lock_class {
 	LOCK_USER,     /* spin (irq): the table of users */
 	LOCK_FUTEX,    /* spin: one bucket of futex waiters */
 	LOCK_PUPPET,   /* spin: the shell's puppets and their orders */
+	LOCK_CPUTIME,  /* spin (irq): timers armed on CPU clocks */
 	LOCK_WAIT,     /* spin (irq): one wait queue */
 	LOCK_TIMER,    /* spin (irq): the timers of one CPU */
 	LOCK_RQ,       /* spin (irq): one run queue; two are taken in address order */
@@ -111,6 +112,10 @@ void mutex_unlock(struct mutex *m);
 
 /* The order check of debug builds: called by every lock and unlock above. kernel/debug/lockdep.c */
 void lock_order_acquire(const void *lock, enum lock_class class, bool nested);
+/* It is ours now. `waited`: somebody else had it. `pc`: where it was taken. */
+void lock_acquired(const void *lock, bool waited, const void *pc);
 void lock_order_release(const void *lock);
+/* A waiter has told that it is held too long: its holder need not. */
+void lock_stall_reported(const void *lock);
 /* Panics in a debug build when called where sleeping is not allowed. */
 void might_sleep(void);

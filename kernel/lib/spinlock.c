@@ -5,6 +5,7 @@
  */
 #include "arch/x86_64/arch.h"
 #include "kernel/debug/debug.h"
+#include "kernel/debug/stall.h"
 #include "kernel/lib/atomic.h"
 #include "kernel/lib/fuzz.h"
 #include "kernel/lib/lock.h"
@@ -12,8 +13,7 @@
 
 bool locks_off;
 
-#define TICKET_NEXT   0x10000u
-#define SPIN_LIMIT_NS 1000000000UL /* no lock is ever held for a second */
+#define TICKET_NEXT 0x10000u
 
 static u16 *now_serving(spinlock_t *l)
 {
@@ -25,12 +25,26 @@ static u32 my_cpu(void)
 	return this_cpu()->id;
 }
 
-/* Waiting too long: which two places stand in each other's way. */
-static void report_stuck(const spinlock_t *l, const void *pc)
+/* Waiting too long: which two places stand in each other's way. It is said once, when the lock is
+ * not one that saying it takes; and after a much longer time it is the end. */
+static void check_wait(const spinlock_t *l, const void *pc, u64 *since)
 {
-	panic("spinlock %p (%s): CPU %u waits at %pS, held by CPU %d since %pS\n", (const void *)l,
-	      lock_class_name(l->class), my_cpu(), pc, (int)READ_ONCE(l->owner_cpu) - 1,
-	      READ_ONCE(l->owner_pc));
+	u64 now = arch_clock_ns(), waited = now - (*since & ~1UL);
+	int owner = (int)READ_ONCE(l->owner_cpu) - 1;
+	const char *name = lock_class_name(l->class);
+
+	if (*since == 0) {
+		*since = now & ~1UL;
+	} else if (waited > STALL_DEAD_NS) {
+		panic("spinlock %p (%s): CPU %u waits at %pS, held by CPU %d since %pS\n",
+		      (const void *)l, name, my_cpu(), pc, owner, READ_ONCE(l->owner_pc));
+	} else if (waited > STALL_NS && !(*since & 1) && owner >= 0 && l->class < LOCK_LOG) {
+		*since |= 1; /* said */
+		lock_stall_reported(l);
+		stall_report((u32)owner,
+			     "spinlock %p (%s): CPU %u waits at %pS, CPU %d holds it, from %pS",
+			     (const void *)l, name, my_cpu(), pc, owner, READ_ONCE(l->owner_pc));
+	}
 }
 
 static void wait_for_turn(spinlock_t *l, u16 ticket, const void *pc)
@@ -43,18 +57,15 @@ static void wait_for_turn(spinlock_t *l, u16 ticket, const void *pc)
 			panic("spinlock %p (%s) taken twice: at %pS, and before at %pS\n",
 			      (void *)l, lock_class_name(l->class), pc, l->owner_pc);
 		cpu_wait();
-		if (!DEBUG_CHECKS || ++spins % 65536 != 0)
-			continue;
-		if (since == 0)
-			since = arch_clock_ns();
-		else if (arch_clock_ns() - since > SPIN_LIMIT_NS)
-			report_stuck(l, pc);
+		if (DEBUG_CHECKS && ++spins % 65536 == 0)
+			check_wait(l, pc, &since);
 	}
 }
 
 static void lock_at(spinlock_t *l, bool nested, const void *pc)
 {
 	u16 ticket;
+	bool waited;
 
 	if (unlikely(locks_off))
 		return;
@@ -63,8 +74,11 @@ static void lock_at(spinlock_t *l, bool nested, const void *pc)
 	if (DEBUG_CHECKS)
 		lock_order_acquire(l, l->class, nested);
 	ticket = (u16)(__atomic_fetch_add(&l->ticket, TICKET_NEXT, __ATOMIC_ACQUIRE) >> 16);
-	if (unlikely(__atomic_load_n(now_serving(l), __ATOMIC_ACQUIRE) != ticket))
+	waited = __atomic_load_n(now_serving(l), __ATOMIC_ACQUIRE) != ticket;
+	if (unlikely(waited))
 		wait_for_turn(l, ticket, pc);
+	if (DEBUG_CHECKS)
+		lock_acquired(l, waited, pc);
 	WRITE_ONCE(l->owner_cpu, (u16)(my_cpu() + 1));
 	WRITE_ONCE(l->owner_pc, pc);
 }
@@ -94,8 +108,10 @@ bool spin_trylock(spinlock_t *l)
 		return false;
 	}
 	/* Cannot deadlock, so the order does not matter; but what is taken next must know of it. */
-	if (DEBUG_CHECKS)
+	if (DEBUG_CHECKS) {
 		lock_order_acquire(l, LOCK_NONE, true);
+		lock_acquired(l, false, __builtin_return_address(0));
+	}
 	WRITE_ONCE(l->owner_cpu, (u16)(my_cpu() + 1));
 	WRITE_ONCE(l->owner_pc, __builtin_return_address(0));
 	return true;

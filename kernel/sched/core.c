@@ -15,6 +15,7 @@
 #include "kernel/lib/tunable.h"
 #include "kernel/sched/rq.h"
 #include "kernel/task.h"
+#include "kernel/time/cputime.h"
 #include "kernel/time/timer.h"
 #include "kernel/trace/trace.h"
 
@@ -200,6 +201,18 @@ static void task_tick(struct rq *rq, struct task *p)
 		task_slice_expired(rq, p);
 }
 
+u64 task_runtime(struct task *p)
+{
+	u64 flags, ns;
+	struct rq *rq = task_rq_lock(p, &flags);
+
+	ns = p->runtime;
+	if (rq->curr == p)
+		ns += ktime_get() - p->exec_start;
+	spin_unlock_irqrestore(&rq->lock, flags);
+	return ns;
+}
+
 void scheduler_tick(void)
 {
 	struct cpu *cpu = this_cpu();
@@ -217,6 +230,7 @@ void scheduler_tick(void)
 	task_tick(rq, p);
 	balance_tick(rq);
 	spin_unlock_irqrestore(&rq->lock, flags);
+	cpu_time_tick(p);
 }
 
 void sched_fork(struct task *p)

@@ -50,6 +50,8 @@ void schedule(void);
 /* Called with interrupts off on the way out of an interrupt that found preempt_count 0 and
  * need_resched. */
 void preempt_schedule_irq(void);
+/* ns that `p` has had a CPU, until now. Any context. */
+u64 task_runtime(struct task *p);
 void scheduler_tick(void); /* each TICK_NS, in interrupt context */
 /* Make `p` runnable if its state is in `mask`. True when it was asleep. Any context. */
 bool try_to_wake_up(struct task *p, u32 mask);

@@ -73,8 +73,10 @@ static void finish_task_switch(struct task *prev)
 	rq->prev_mm = NULL;
 	rq->misplaced = NULL;
 	prev->on_cpu = false;
-	if (DEBUG_CHECKS)
+	if (DEBUG_CHECKS) {
 		lock_order_acquire(&rq->lock, LOCK_RQ, false);
+		lock_acquired(&rq->lock, false, finish_task_switch);
+	}
 	spin_unlock(&rq->lock);
 	if (misplaced)
 		push_task(misplaced);
@@ -98,6 +100,15 @@ static bool signal_ends_sleep(const struct task *p)
 	if (p->state & TASK_INTERRUPTIBLE)
 		return signal_pending(p);
 	return (p->state & (TASK_KILLABLE | TASK_STOPPED)) && fatal_signal_pending(p);
+}
+
+/* The CPU goes from one to the other: what prev ran is complete, and next's begins. */
+static void account_switch(struct task *prev, struct task *next)
+{
+	u64 now = ktime_get();
+
+	prev->runtime += now - prev->exec_start;
+	next->exec_start = now;
 }
 
 static void __schedule(bool preempted)
@@ -137,6 +148,7 @@ static void __schedule(bool preempted)
 	else
 		prev->nvcsw++;
 	trace_sched_switch(prev, next);
+	account_switch(prev, next);
 	rq->curr = next;
 	rq->nr_switches++;
 	next->on_cpu = true;

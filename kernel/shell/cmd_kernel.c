@@ -1,4 +1,4 @@
-/* Looking at the kernel itself: cpu, dmesg, locks, syscalls. */
+/* Looking at the kernel itself: cpu, dmesg, syscalls. */
 #include "arch/x86_64/arch.h"
 #include "kernel/debug/debug.h"
 #include "kernel/lib/log.h"
@@ -54,37 +54,5 @@ SHELL_COMMAND(syscalls, "look", "syscalls [all]",
 	unimplemented_foreach(absent_line, &n);
 	if (n == 0)
 		console_printf("every call that was made exists\n");
-	return 0;
-}
-
-static u32 locks_of(const struct task *t)
-{
-	u32 n = MIN(READ_ONCE(t->nr_held), (u32)MAX_HELD_LOCKS);
-
-	for (u32 i = 0; i < n; i++)
-		console_printf("%6d %-16s %s at %p\n", t->pid_nr, t->comm,
-			       lock_class_name(t->held[i].class), t->held[i].lock);
-	return n;
-}
-
-SHELL_COMMAND(locks, "look", "locks", "the locks that each task holds (in a debug build)")
-{
-	struct task_list all;
-	u32 n = 0;
-
-	if (argc != 1)
-		return shell_usage("locks");
-	if (!DEBUG_CHECKS) {
-		console_printf(
-			"this kernel does not record who holds a lock: build it with -Ddebug_checks=true\n");
-		return 0;
-	}
-	if (task_list_get(&all) != 0)
-		return shell_fail("locks: no memory\n");
-	for (size_t i = 0; i < all.n; i++)
-		n += locks_of(all.task[i]);
-	task_list_free(&all);
-	if (n == 0)
-		console_printf("no lock is held\n");
 	return 0;
 }

@@ -1,30 +1,20 @@
 /* Reading the clocks: clock_gettime(2), clock_getres(2), gettimeofday(2), time(2). */
 #include "kernel/sys/syscall.h"
 #include "kernel/task.h"
+#include "kernel/time/cputime.h"
 #include "kernel/time/timer.h"
 #include "kernel/time/timespec.h"
 
-/* CPU time is counted by the tick, so that is how fine it is. */
-static u64 thread_cputime(const struct task *p)
+static int read_cpu_clock(clockid_t clock, u64 *ns)
 {
-	return READ_ONCE(p->utime) + READ_ONCE(p->stime);
-}
+	struct cpu_target target;
+	int err = cpu_clock_target(clock, true, &target);
 
-/* All threads of the current process, those already gone included. */
-static u64 process_cputime(void)
-{
-	struct signal *sig = current->signal;
-	struct task *p;
-	u64 sum, flags;
-
-	spin_lock(&tasklist_lock);
-	flags = spin_lock_irqsave(&current->sighand->lock);
-	sum = sig->utime + sig->stime;
-	spin_unlock_irqrestore(&current->sighand->lock, flags);
-	list_for_each_entry (p, &sig->threads, thread_node)
-		sum += thread_cputime(p);
-	spin_unlock(&tasklist_lock);
-	return sum;
+	if (err)
+		return err;
+	*ns = target.thread ? task_cputime(target.task, target.which) : cpu_target_time(&target);
+	put_task(target.task);
+	return 0;
 }
 
 /* -EINVAL for a clock that does not exist. */
@@ -33,6 +23,7 @@ static int read_clock(clockid_t clock, u64 *ns)
 	switch (clock) {
 	case CLOCK_REALTIME:
 	case CLOCK_REALTIME_COARSE:
+	case CLOCK_TAI: /* nobody has told us of leap seconds */
 		*ns = ktime_get_real();
 		return 0;
 	case CLOCK_MONOTONIC:
@@ -41,14 +32,8 @@ static int read_clock(clockid_t clock, u64 *ns)
 	case CLOCK_BOOTTIME: /* we never suspend */
 		*ns = ktime_get();
 		return 0;
-	case CLOCK_PROCESS_CPUTIME_ID:
-		*ns = process_cputime();
-		return 0;
-	case CLOCK_THREAD_CPUTIME_ID:
-		*ns = thread_cputime(current);
-		return 0;
 	default:
-		return -EINVAL;
+		return is_cpu_clock(clock) ? read_cpu_clock(clock, ns) : -EINVAL;
 	}
 }
 
@@ -59,16 +44,18 @@ static int clock_resolution(clockid_t clock, u64 *ns)
 	case CLOCK_MONOTONIC:
 	case CLOCK_MONOTONIC_RAW:
 	case CLOCK_BOOTTIME:
+	case CLOCK_TAI:
 		*ns = 1;
 		return 0;
 	case CLOCK_REALTIME_COARSE:
 	case CLOCK_MONOTONIC_COARSE:
-	case CLOCK_PROCESS_CPUTIME_ID:
-	case CLOCK_THREAD_CPUTIME_ID:
 		*ns = TICK_NS;
 		return 0;
 	default:
-		return -EINVAL;
+		if (!is_cpu_clock(clock) || read_cpu_clock(clock, ns) != 0)
+			return -EINVAL;
+		*ns = cpu_clock_resolution(clock);
+		return 0;
 	}
 }
 

@@ -1,9 +1,8 @@
 /*
- * The real-time interval timer of a process: setitimer(2), getitimer(2), alarm(2).
+ * The interval timers of a process: setitimer(2), getitimer(2), alarm(2).
  *
- * An interrupt must not look for the process a timer belongs to: that takes tasklist_lock. So the
- * timer's callback only puts it on a list, and kthreadd sends the signal. What is armed and
- * when is guarded by tasklist_lock; the list by due_lock, which is taken inside.
+ * Of the real-time one tasklist_lock guards what is armed and when; kthreadd sends its signal
+ * (due.c). Those of CPU time are looked at by the tick (cputime.c), under sighand->lock.
  *
  * A timer is not inherited by fork, survives exec, and ends with the last thread.
  */
@@ -13,39 +12,17 @@
 #include "kernel/task.h"
 #include "kernel/time/timespec.h"
 
-static spinlock_t due_lock = SPINLOCK_INIT(LOCK_WAIT); /* (irq) */
-static struct list_head due_list = LIST_HEAD_INIT(due_list);
+#define SHORTEST_PERIOD (100 * NSEC_PER_USEC)
 
 static void itimer_expired(struct timer *t)
 {
-	struct itimer *it = container_of(t, struct itimer, timer);
-	u64 flags = spin_lock_irqsave(&due_lock);
-
-	if (!it->is_due) {
-		it->is_due = true;
-		list_add_tail(&it->due, &due_list);
-	}
-	spin_unlock_irqrestore(&due_lock, flags);
-	kthreadd_wake();
-}
-
-static struct itimer *next_due(void)
-{
-	struct itimer *it = NULL;
-	u64 flags = spin_lock_irqsave(&due_lock);
-
-	if (!list_empty(&due_list)) {
-		it = container_of(due_list.next, struct itimer, due);
-		list_del(&it->due);
-		it->is_due = false;
-	}
-	spin_unlock_irqrestore(&due_lock, flags);
-	return it;
+	due_add(&container_of(t, struct itimer, timer)->due);
 }
 
 /* Caller holds tasklist_lock. Periods that nobody saw end are one signal. */
-static void fire(struct itimer *it)
+static void fire(struct due *d)
 {
+	struct itimer *it = container_of(d, struct itimer, due);
 	struct signal *sig = container_of(it, struct signal, real_timer);
 	u64 now = ktime_get();
 
@@ -56,6 +33,8 @@ static void fire(struct itimer *it)
 		return;
 	}
 	if (it->interval) {
+		/* A period too short for anybody to follow must not keep kthreadd busy. */
+		now += SHORTEST_PERIOD;
 		it->expires += ((now - it->expires) / it->interval + 1) * it->interval;
 		timer_start(&it->timer, it->expires);
 	} else {
@@ -64,53 +43,19 @@ static void fire(struct itimer *it)
 	send_signal(SIGALRM, NULL, sig->leader, true);
 }
 
-static bool fire_next(void)
-{
-	struct itimer *it;
-
-	spin_lock(&tasklist_lock); /* from taking it off the list on: it cannot go away */
-	it = next_due();
-	if (it)
-		fire(it);
-	spin_unlock(&tasklist_lock);
-	return it != NULL;
-}
-
-bool itimers_due(void)
-{
-	u64 flags = spin_lock_irqsave(&due_lock);
-	bool due = !list_empty(&due_list);
-
-	spin_unlock_irqrestore(&due_lock, flags);
-	return due;
-}
-
-void itimers_fire(void)
-{
-	while (fire_next())
-		;
-}
-
 void itimer_init(struct itimer *it)
 {
 	*it = (struct itimer){0};
 	timer_init(&it->timer, itimer_expired);
-	list_init(&it->due);
+	due_init(&it->due, fire);
 }
 
 /* Caller holds tasklist_lock. */
 static void disarm(struct itimer *it)
 {
-	u64 flags;
-
 	timer_cancel(&it->timer);
+	due_cancel(&it->due);
 	it->expires = it->interval = 0;
-	flags = spin_lock_irqsave(&due_lock);
-	if (it->is_due) {
-		it->is_due = false;
-		list_del(&it->due);
-	}
-	spin_unlock_irqrestore(&due_lock, flags);
 }
 
 void itimer_stop(struct itimer *it)
@@ -169,15 +114,55 @@ static long put_itimerval(struct itimerval __user *uval, u64 left, u64 interval)
 	return copy_to_user(uval, &val, sizeof(val)) ? -EFAULT : 0;
 }
 
+/* ---- ITIMER_VIRTUAL and ITIMER_PROF ---- */
+
+/* One that is about to fire has a tick left. */
+static void read_cpu_timer(const struct cpu_itimer *it, u64 used, u64 *left, u64 *interval)
+{
+	*interval = it->interval;
+	*left = 0;
+	if (it->expires)
+		*left = it->expires > used ? it->expires - used : TICK_NS;
+}
+
+/* `set` false: only read. What is counted by the tick may be up to one ahead: the first period is
+ * that much longer, as on Linux, so that it never fires early. */
+static void swap_cpu_timer(int which, bool set, u64 value, u64 interval, u64 *old_left,
+			   u64 *old_interval)
+{
+	struct signal *sig = current->signal;
+	bool virtual = which == ITIMER_VIRTUAL;
+	struct cpu_itimer *it = virtual ? &sig->virtual_timer : &sig->prof_timer;
+	u64 flags = spin_lock_irqsave(&current->sighand->lock);
+	u64 used = process_cputime(sig, virtual ? CPU_VIRT : CPU_PROF);
+
+	read_cpu_timer(it, used, old_left, old_interval);
+	if (set) {
+		it->expires = value ? time_add(used + TICK_NS, value) : 0;
+		it->interval = interval;
+	}
+	spin_unlock_irqrestore(&current->sighand->lock, flags);
+}
+
+/* ---- the calls ---- */
+
 long sys_getitimer(int which, struct itimerval __user *uval)
 {
 	u64 left, interval;
 
-	if (which != ITIMER_REAL) /* the CPU-time ones: CAVEATS.md */
+	switch (which) {
+	case ITIMER_REAL:
+		spin_lock(&tasklist_lock);
+		read_timer(&current->signal->real_timer, &left, &interval);
+		spin_unlock(&tasklist_lock);
+		break;
+	case ITIMER_VIRTUAL:
+	case ITIMER_PROF:
+		swap_cpu_timer(which, false, 0, 0, &left, &interval);
+		break;
+	default:
 		return -EINVAL;
-	spin_lock(&tasklist_lock);
-	read_timer(&current->signal->real_timer, &left, &interval);
-	spin_unlock(&tasklist_lock);
+	}
 	return put_itimerval(uval, left, interval);
 }
 
@@ -188,10 +173,14 @@ long sys_setitimer(int which, const struct itimerval __user *uval, struct itimer
 
 	if (uval && copy_from_user(&val, uval, sizeof(val)))
 		return -EFAULT;
-	if (which != ITIMER_REAL || timeval_to_ns(&value, &val.it_value) ||
-	    timeval_to_ns(&interval, &val.it_interval))
+	if (timeval_to_ns(&value, &val.it_value) || timeval_to_ns(&interval, &val.it_interval))
 		return -EINVAL;
-	swap_timer(value, interval, &old_left, &old_interval);
+	if (which == ITIMER_REAL)
+		swap_timer(value, interval, &old_left, &old_interval);
+	else if (which == ITIMER_VIRTUAL || which == ITIMER_PROF)
+		swap_cpu_timer(which, true, value, interval, &old_left, &old_interval);
+	else
+		return -EINVAL;
 	return uold ? put_itimerval(uold, old_left, old_interval) : 0;
 }
 

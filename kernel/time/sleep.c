@@ -10,6 +10,7 @@
 #include "kernel/sched/wait.h"
 #include "kernel/sys/syscall.h"
 #include "kernel/task.h"
+#include "kernel/time/cputime.h"
 #include "kernel/time/internal.h"
 #include "kernel/time/timer.h"
 #include "kernel/time/timespec.h"
@@ -117,7 +118,7 @@ static long sleep_until_real(u64 real)
  * same. */
 static long sleep_until(clockid_t clock, u64 until)
 {
-	if (clock == CLOCK_REALTIME)
+	if (clock == CLOCK_REALTIME || clock == CLOCK_TAI)
 		return sleep_until_real(until);
 	return sleep_interruptible(until) == 0 ? 0 : -ERESTARTNOHAND;
 }
@@ -130,22 +131,26 @@ long sys_nanosleep(const struct timespec __user *req, struct timespec __user *re
 	return ret ? ret : sleep_for(ns, rem);
 }
 
-/* clock_nanosleep(2): EINVAL for the CPU clock of a thread and for clocks that are none, ENOTSUP
- * for those that nobody can wait for. */
+/* clock_nanosleep(2): EINVAL for clocks that are none, ENOTSUP for those that nobody can wait for.
+ * CPU clocks answer for themselves. */
 static long check_sleep_clock(clockid_t clock)
 {
 	switch (clock) {
 	case CLOCK_REALTIME:
 	case CLOCK_MONOTONIC:
 	case CLOCK_BOOTTIME:
-		return 0;
+	case CLOCK_TAI:
 	case CLOCK_PROCESS_CPUTIME_ID:
+		return 0;
+	case CLOCK_THREAD_CPUTIME_ID:
+	case CLOCK_REALTIME_ALARM:
+	case CLOCK_BOOTTIME_ALARM:
 	case CLOCK_MONOTONIC_RAW:
 	case CLOCK_REALTIME_COARSE:
 	case CLOCK_MONOTONIC_COARSE:
 		return -EOPNOTSUPP;
 	default:
-		return -EINVAL;
+		return clock < 0 ? 0 : -EINVAL;
 	}
 }
 
@@ -161,5 +166,7 @@ long sys_clock_nanosleep(clockid_t clock, int flags, const struct timespec __use
 		ret = get_timespec(&ns, req);
 	if (ret != 0)
 		return ret;
+	if (is_cpu_clock(clock))
+		return cpu_clock_sleep(clock, ns, flags & TIMER_ABSTIME, rem);
 	return flags & TIMER_ABSTIME ? sleep_until(clock, ns) : sleep_for(ns, rem);
 }

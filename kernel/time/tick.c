@@ -5,6 +5,8 @@
  * may be started and stopped under any.
  */
 #include "arch/x86_64/arch.h"
+#include "kernel/debug/stall.h"
+#include "kernel/lib/log.h"
 #include "kernel/sched/sched.h"
 #include "kernel/time/internal.h"
 #include "kernel/time/timer.h"
@@ -47,6 +49,8 @@ u64 tick_interrupt(u64 now)
 		return TIME_FOREVER;
 	if (t->next <= now) {
 		scheduler_tick();
+		if (DEBUG_CHECKS)
+			stall_tick(now);
 		if (++t->count % SCREEN_TICKS == 0)
 			arch_console_refresh();
 		/* Ticks that were missed, in a stopped virtual machine say, are not made up for. */

@@ -120,3 +120,14 @@ def test_whole_tools_run():
                             text=True, timeout=300)
     assert result.returncode == 0, result.stdout + result.stderr
     assert re.search(r"fork: \d+ -> \d+ .*the child ran first", result.stdout)
+
+
+@pytest.mark.parametrize("skew", [0, 1000000])
+def test_time_stamp_counters(boot, skew):
+    """Counters that differ between CPUs are noticed, and another clock is used; time goes on in either case."""
+    guest = boot(smp=2, initrd=False, append=f"clock.tsc=always clock.tsc_skew={skew}")
+    assert "clock TSC at" in guest.ok("dmesg")
+    assert ("clock TSC," in guest.ok("cpu")) == (skew == 0)
+    assert bool(re.search(r"tsc: differs by \d+ cycles on the CPU with APIC id 1", guest.ok("dmesg"))) == (skew != 0)
+    before, after = (float(re.search(r"up (\d+\.\d+) s", guest.ok("cpu"))[1]) for _ in range(2))
+    assert 0 < before < after < 60

@@ -76,19 +76,23 @@ TEST(root_pointer_v2)
 static size_t make_madt(u8 *t)
 {
 	static const u8 entries[] = {
-		0,  8,  1, 0,    1,    0,    0,    0,                   /* CPU, APIC id 0 */
-		0,  8,  2, 3,    1,    0,    0,    0,                   /* CPU, APIC id 3 */
-		0,  8,  3, 4,    0,    0,    0,    0,                   /* CPU, disabled */
-		0,  8,  4, 0xff, 1,    0,    0,    0,                   /* placeholder */
-		1,  12, 9, 0,    0,    0,    0xc0, 0xfe, 0,    0, 0, 0, /* I/O APIC */
-		2,  10, 0, 0,    2,    0,    0,    0,    0,    0,       /* IRQ 0 is line 2 */
-		2,  10, 0, 9,    9,    0,    0,    0,    0x0d, 0, /* IRQ 9: level, active high */
-		2,  10, 0, 11,   20,   0,    0,    0,    0x0f, 0, /* IRQ 11: line 20, level, low */
-		2,  10, 1, 5,    6,    0,    0,    0,    0,    0, /* of another bus */
-		2,  10, 0, 16,   6,    0,    0,    0,    0,    0, /* no ISA line */
-		77, 5,  1, 2,    3,                               /* unknown */
-		9,  16, 0, 0,    0x00, 0x01, 0,    0,    1,    0, 0, 0,
-		0,  0,  0, 0, /* x2APIC id 256 */
+		0,  8,  1,    0,    1,    0,    0,    0,                   /* CPU, APIC id 0 */
+		0,  8,  2,    3,    1,    0,    0,    0,                   /* CPU, APIC id 3 */
+		0,  8,  3,    4,    0,    0,    0,    0,                   /* CPU, disabled */
+		0,  8,  4,    0xff, 1,    0,    0,    0,                   /* placeholder */
+		1,  12, 9,    0,    0,    0,    0xc0, 0xfe, 0,    0, 0, 0, /* I/O APIC */
+		2,  10, 0,    0,    2,    0,    0,    0,    0,    0,       /* IRQ 0 is line 2 */
+		2,  10, 0,    9,    9,    0,    0,    0,    0x0d, 0, /* IRQ 9: level, active high */
+		2,  10, 0,    11,   20,   0,    0,    0,    0x0f, 0, /* IRQ 11: line 20, level, low
+								      */
+		2,  10, 1,    5,    6,    0,    0,    0,    0,    0, /* of another bus */
+		2,  10, 0,    16,   6,    0,    0,    0,    0,    0, /* no ISA line */
+		77, 5,  1,    2,    3,                               /* unknown */
+		9,  16, 0,    0,    0,    0,    0,    0,    1,    0, 0, 0,
+		0,  0,  0,    0,             /* APIC id 0 once more */
+		4,  6,  0xff, 0,    0,    1, /* the NMI line of all CPUs */
+		9,  16, 0,    0,    0x00, 0x01, 0,    0,    1,    0, 0, 0,
+		0,  0,  0,    0, /* x2APIC id 256 */
 	};
 
 	memset(t, 0, MADT_HEADER);

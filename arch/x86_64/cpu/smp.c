@@ -16,6 +16,7 @@
 #include "arch/x86_64/cpu/idt.h"
 #include "arch/x86_64/cpu/msr.h"
 #include "arch/x86_64/dev/acpi.h"
+#include "arch/x86_64/dev/clock.h"
 #include "arch/x86_64/dev/intc.h"
 #include "arch/x86_64/mm/paging.h"
 #include "kernel/lib/atomic.h"
@@ -89,6 +90,7 @@ void ap_main(struct cpu *cpu)
 	pat_init();
 	apic_init_cpu();
 	cpu->apic_id = apic_id();
+	tsc_compare(false, (u64)tsc_skew);
 	cpu->online = true;
 	__atomic_or_fetch(&cpu_online_mask, 1UL << cpu->id, __ATOMIC_SEQ_CST);
 	__atomic_store_n(&ap_state, AP_ONLINE, __ATOMIC_RELEASE);
@@ -122,11 +124,24 @@ static bool prepare(struct cpu *cpu)
 	return true;
 }
 
+/* The CPU on its way compares its time-stamp counter with ours. A clock must not go back when a
+ * task goes from one CPU to another. */
+static void check_tsc(u32 apic)
+{
+	u64 back = tsc_compare(true, 0);
+
+	if (!back)
+		return;
+	pr_warn("tsc: differs by %lu cycles on the CPU with APIC id %u\n", back, apic);
+	clock_leave_tsc();
+}
+
 /* Send it off. True when it is online. */
 static bool start(u32 apic)
 {
 	u32 awaited = AP_AWAITED;
 
+	tsc_compare_init();
 	__atomic_store_n(&ap_state, AP_AWAITED, __ATOMIC_SEQ_CST);
 	apic_send_startup(apic, TRAMPOLINE >> PAGE_SHIFT);
 	if (!wait_for_state(AP_ARRIVED, STARTUP_DELAY_NS)) {
@@ -137,6 +152,7 @@ static bool start(u32 apic)
 					__ATOMIC_SEQ_CST))
 		return false;
 	/* It has begun: from here it cannot fail, only take its time. */
+	check_tsc(apic);
 	while (__atomic_load_n(&ap_state, __ATOMIC_ACQUIRE) != AP_ONLINE)
 		cpu_relax();
 	return true;
@@ -172,6 +188,13 @@ static bool copy_trampoline(void)
 	return page != NULL;
 }
 
+static bool reachable(u32 apic, bool tell)
+{
+	if (!apic_can_reach(apic) && tell)
+		pr_warn("smp: APIC id %u wants x2APIC mode: left out\n", apic);
+	return apic_can_reach(apic);
+}
+
 void arch_smp_init(void)
 {
 	u32 self = cpus[0].apic_id, n = acpi.nr_cpus;
@@ -186,11 +209,11 @@ void arch_smp_init(void)
 	boot_cr0 = read_cr0();
 	boot_cr4 = read_cr4();
 	for (u32 i = 0; i < n; i++)
-		if (acpi.cpu_apic_id[i] != self)
+		if (acpi.cpu_apic_id[i] != self && reachable(acpi.cpu_apic_id[i], false))
 			apic_send_init(acpi.cpu_apic_id[i]);
 	delay(INIT_DELAY_NS);
 	for (u32 i = 0; i < n && nr_cpus < (u32)max_cpus; i++)
-		if (acpi.cpu_apic_id[i] != self)
+		if (acpi.cpu_apic_id[i] != self && reachable(acpi.cpu_apic_id[i], true))
 			start_one(acpi.cpu_apic_id[i]);
 	pr_info("smp: %u of %u CPUs run\n", nr_cpus, n);
 }

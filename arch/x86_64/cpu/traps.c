@@ -135,8 +135,11 @@ static void exception(struct pt_regs *regs, u64 vector)
 	/* Only a system call has a number to restart: signal.c must not take an error code for one.
 	 */
 	regs->orig_rax = ~0UL;
-	if (vector == TRAP_NMI)
+	if (vector == TRAP_NMI) {
 		stop_if_asked();
+		if (backtrace_if_asked(regs))
+			return;
+	}
 	if (vector == TRAP_NMI || vector == TRAP_MACHINE_CHECK || vector == TRAP_DOUBLE_FAULT) {
 		kernel_trap(regs, vector, error); /* nobody's signal, wherever it struck */
 	} else if (vector == TRAP_PAGE_FAULT) {

@@ -59,8 +59,12 @@ void acpi_info_init(struct acpi_info *info)
 		info->isa[i].gsi = i; /* edge-triggered, active high, unless overridden */
 }
 
+/* Some firmware names a CPU by both kinds of entry. */
 static void add_cpu(struct acpi_info *info, u32 id, u32 flags)
 {
+	for (u32 i = 0; i < info->nr_cpus; i++)
+		if (info->cpu_apic_id[i] == id)
+			return;
 	if ((flags & 1) && info->nr_cpus < ACPI_MAX_CPUS)
 		info->cpu_apic_id[info->nr_cpus++] = id;
 }

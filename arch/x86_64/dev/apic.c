@@ -75,6 +75,11 @@ u32 apic_id(void)
 	return x2apic ? read_reg(REG_ID) : read_reg(REG_ID) >> 24;
 }
 
+bool apic_can_reach(u32 id)
+{
+	return x2apic || id < 0xff;
+}
+
 const char *apic_mode(void)
 {
 	return x2apic ? "x2APIC" : "xAPIC";

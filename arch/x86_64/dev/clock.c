@@ -12,11 +12,19 @@
 #include "kernel/lib/log.h"
 #include "kernel/time/timer.h"
 
-static struct clock_source clock;
-static u64 mult; /* ns a tick, 32 bits after the point */
-static u64 base; /* counter at boot */
-static u64
-	extended; /* a narrow counter, with the overflows counted in; changed by compare-and-swap */
+struct clock {
+	struct clock_source source;
+	u64 mult;   /* ns a tick, 32 bits after the point */
+	u64 base;   /* counter when it was taken into use */
+	u64 offset; /* ns that had passed by then */
+};
+
+static struct clock first_clock, second_clock; /* the second if the first is given up */
+static struct clock *clock;                    /* written whole; NULL: early log lines */
+static struct clock_source reference;          /* the best that is not the TSC */
+static u64 extended; /* a narrow counter, with the overflows counted in; changed by
+		      * compare-and-swap
+		      */
 
 /*
  * A counter of less than 64 bits, extended: what it advanced by since the last time somebody looked
@@ -24,12 +32,12 @@ static u64
  * still the same, makes each reading later than the one before it on any CPU. Somebody must look
  * once each time the counter wraps (arch_clock_max_idle).
  */
-static u64 read_narrow(void)
+static u64 read_narrow(const struct clock_source *s)
 {
 	u64 seen = READ_ONCE(extended), now;
 
 	do
-		now = seen + ((clock.read() - seen) & clock.mask);
+		now = seen + ((s->read() - seen) & s->mask);
 	while (!__atomic_compare_exchange_n(&extended, &seen, now, false, __ATOMIC_ACQ_REL,
 					    __ATOMIC_ACQUIRE));
 	return now;
@@ -37,42 +45,54 @@ static u64 read_narrow(void)
 
 u64 arch_clock_ns(void)
 {
+	const struct clock *c = __atomic_load_n(&clock, __ATOMIC_ACQUIRE);
 	u64 ticks;
 
-	if (unlikely(!clock.read))
-		return 0; /* early log lines */
-	ticks = (clock.mask == ~0UL ? clock.read() : read_narrow()) - base;
+	if (unlikely(!c))
+		return 0;
+	ticks = (c->source.mask == ~0UL ? c->source.read() : read_narrow(&c->source)) - c->base;
 	/* 64 by 32.32 bits: the product needs 96, or it would overflow after some seconds. */
-	return (u64)((unsigned __int128)ticks * mult >> 32);
+	return c->offset + (u64)((unsigned __int128)ticks * c->mult >> 32);
 }
 
 const char *arch_clock_name(void)
 {
-	return clock.name ? clock.name : "none";
+	return clock ? clock->source.name : "none";
 }
 
 u64 arch_clock_max_idle(void)
 {
-	if (clock.mask == ~0UL)
+	const struct clock *c = __atomic_load_n(&clock, __ATOMIC_ACQUIRE);
+
+	if (c->source.mask == ~0UL)
 		return TIME_FOREVER;
 	/* Half of its period: room for an interrupt that comes late. */
-	return (u64)((unsigned __int128)(clock.mask / 2) * mult >> 32);
+	return (u64)((unsigned __int128)(c->source.mask / 2) * c->mult >> 32);
 }
 
-static void start(const struct clock_source *c)
+static void start(struct clock *c, const struct clock_source *s)
 {
-	mult = (NSEC_PER_SEC << 32) / c->hz;
-	base = extended = c->read();
-	clock = *c;
+	*c = (struct clock){
+		.source = *s, .mult = (NSEC_PER_SEC << 32) / s->hz, .offset = arch_clock_ns()};
+	c->base = extended = s->read();
+	__atomic_store_n(&clock, c, __ATOMIC_RELEASE);
 }
 
 static void choose_clock(void)
 {
-	struct clock_source ref = {0}, tsc = {0};
+	struct clock_source tsc = {0};
 
-	if (!hpet_init(&ref) && !pm_timer_init(&ref))
-		pit_clock_init(&ref);
-	start(tsc_init(&tsc, &ref) ? &tsc : &ref);
+	if (!hpet_init(&reference) && !pm_timer_init(&reference))
+		pit_clock_init(&reference);
+	start(&first_clock, tsc_init(&tsc, &reference) ? &tsc : &reference);
+}
+
+void clock_leave_tsc(void)
+{
+	if (!clock || clock->source.read != tsc_read)
+		return;
+	start(&second_clock, &reference);
+	pr_warn("time: clock %s from now on\n", reference.name);
 }
 
 void arch_time_init(void)
@@ -82,8 +102,8 @@ void arch_time_init(void)
 		panic("the local APIC's timer does not count\n");
 	if (!irq_uses_apic() && pit_timer_init() != 0)
 		panic("no interrupt for the PIT\n");
-	pr_info("time: clock %s at %lu kHz, timer %s\n", clock.name, clock.hz / 1000,
-		arch_timer_name());
+	pr_info("time: clock %s at %lu kHz, timer %s\n", clock->source.name,
+		clock->source.hz / 1000, arch_timer_name());
 }
 
 void arch_timer_program(u64 ns)

@@ -27,6 +27,7 @@ int apic_init(phys_addr_t base);
 void apic_init_cpu(void);
 void apic_eoi(void);
 u32 apic_id(void);
+bool apic_can_reach(u32 id); /* xAPIC has 8 bits for it, and 255 is everybody */
 const char *apic_mode(void);
 /* Measure the timer against the clock source and use it from here on. -EIO when it does not count.
  */

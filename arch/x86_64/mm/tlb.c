@@ -10,6 +10,7 @@
 #include "arch/x86_64/cpu/msr.h"
 #include "arch/x86_64/cpu/smp.h"
 #include "arch/x86_64/dev/intc.h"
+#include "kernel/debug/stall.h"
 #include "kernel/lib/log.h"
 #include "kernel/shell/command.h"
 #include "kernel/shell/shell.h"
@@ -91,8 +92,6 @@ static struct shootdown {
 	u64 flushes, asked, spared;
 } __aligned(64) shootdowns[MAX_CPUS];
 
-#define PATIENCE_NS 10000000000UL /* a CPU that does not answer for so long is dead */
-
 /* A kernel thread only borrows the tables and has no use for their translations: it goes over to
  * the kernel's, and this CPU is not asked again. It keeps its reference (active_mm), and the next
  * switch looks at loaded_mm. */
@@ -132,6 +131,7 @@ void tlb_ipi_init(void)
 static void wait_for_flush(const struct shootdown *s)
 {
 	u64 spins = 0, since = 0, left;
+	bool reported = false;
 
 	while ((left = __atomic_load_n(&s->waiting, __ATOMIC_ACQUIRE))) {
 		cpu_wait();
@@ -139,9 +139,15 @@ static void wait_for_flush(const struct shootdown *s)
 			continue;
 		if (since == 0)
 			since = arch_clock_ns();
-		else if (arch_clock_ns() - since > PATIENCE_NS)
+		else if (arch_clock_ns() - since > STALL_DEAD_NS)
 			panic("CPU %d does not answer: asked to flush its TLB\n",
 			      __builtin_ctzl(left));
+		else if (!reported && arch_clock_ns() - since > STALL_NS) {
+			reported = true;
+			stall_report(__builtin_ctzl(left),
+				     "CPU %d does not answer: asked to flush its TLB",
+				     __builtin_ctzl(left));
+		}
 	}
 }
 

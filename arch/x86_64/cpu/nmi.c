@@ -1,0 +1,115 @@
+/*
+ * Backtraces of others: of a task that is switched out, and, by NMI, of whatever another CPU does.
+ *
+ * The CPU that is asked may have been interrupted anywhere, in the log's own code too: it writes
+ * into a buffer, takes no lock, and goes on. Who asked prints it.
+ */
+#include "arch/x86_64/arch.h"
+#include "arch/x86_64/cpu/smp.h"
+#include "arch/x86_64/dev/intc.h"
+#include "kernel/lib/atomic.h"
+#include "kernel/lib/log.h"
+#include "kernel/lib/string.h"
+#include "kernel/task.h"
+
+#define ANSWER_NS 500000000UL /* a CPU that takes no NMI for so long is gone */
+
+bool kernel_read_u64(const void *src, u64 *value); /* entry/user_copy.asm */
+
+enum {
+	ASK_NOTHING,
+	ASK_WANTED,
+	ASK_TAKEN,
+	ASK_DONE,
+};
+
+static struct {
+	bool busy;  /* atomic: somebody asks */
+	u32 state;  /* atomic: ASK_*; from TAKEN to DONE the rest is the asked CPU's */
+	u32 cpu;    /* who is asked */
+	size_t len; /* of text */
+	char text[2048];
+} ask;
+
+static u64 on_the_way; /* atomic: CPUs that an NMI of ours has been sent to and not reached */
+
+static void __printf(1, 2) take_down(const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(ask.text + ask.len, sizeof(ask.text) - ask.len, fmt, ap);
+	va_end(ap);
+	ask.len += strlen(ask.text + ask.len);
+}
+
+bool backtrace_if_asked(const struct pt_regs *regs)
+{
+	u64 me = 1UL << this_cpu()->id;
+	bool ours = __atomic_fetch_and(&on_the_way, ~me, __ATOMIC_SEQ_CST) & me;
+	u32 wanted = ASK_WANTED;
+
+	if (READ_ONCE(ask.cpu) != this_cpu()->id ||
+	    !__atomic_compare_exchange_n(&ask.state, &wanted, ASK_TAKEN, false, __ATOMIC_SEQ_CST,
+					 __ATOMIC_SEQ_CST))
+		return ours; /* too late to be waited for, or the hardware's */
+	ask.len = 0;
+	take_down("  task %d (%s), interrupts %s%s\n", current->pid_nr, current->comm,
+		  regs->rflags & X86_EFLAGS_IF ? "on" : "off",
+		  user_mode(regs) ? ", in user mode" : "");
+	arch_backtrace(regs, take_down);
+	__atomic_store_n(&ask.state, ASK_DONE, __ATOMIC_RELEASE);
+	return true;
+}
+
+static void print_lines(char *text, void (*print)(const char *fmt, ...) __printf(1, 2))
+{
+	char *end;
+
+	for (; (end = strchr(text, '\n')) != NULL; text = end + 1) {
+		*end = '\0';
+		print("%s\n", text);
+	}
+}
+
+static bool answered(void)
+{
+	return __atomic_load_n(&ask.state, __ATOMIC_ACQUIRE) == ASK_DONE;
+}
+
+void arch_backtrace_cpu(u32 cpu, void (*print)(const char *fmt, ...) __printf(1, 2))
+{
+	u32 wanted = ASK_WANTED;
+	u64 until;
+
+	if (cpu >= nr_cpus || cpu == this_cpu()->id)
+		return;
+	if (__atomic_exchange_n(&ask.busy, true, __ATOMIC_ACQUIRE)) {
+		print("  another report is being made\n");
+		return;
+	}
+	WRITE_ONCE(ask.cpu, cpu);
+	__atomic_store_n(&ask.state, ASK_WANTED, __ATOMIC_SEQ_CST);
+	__atomic_fetch_or(&on_the_way, 1UL << cpu, __ATOMIC_SEQ_CST);
+	apic_send_nmi(cpus[cpu].apic_id);
+	for (until = arch_clock_ns() + ANSWER_NS; !answered() && arch_clock_ns() < until;)
+		cpu_wait();
+	if (answered())
+		print_lines(ask.text, print);
+	else
+		print("  it does not answer an NMI either\n");
+	/* Late, it may be writing still: then nobody asks again. */
+	if (answered() || __atomic_compare_exchange_n(&ask.state, &wanted, ASK_NOTHING, false,
+						      __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST))
+		__atomic_store_n(&ask.busy, false, __ATOMIC_RELEASE);
+}
+
+void arch_backtrace_task(const struct task *t, void (*print)(const char *fmt, ...) __printf(1, 2))
+{
+	const u64 *sp = (const u64 *)READ_ONCE(t->thread.sp);
+	struct pt_regs regs = {.cs = KERNEL_CS};
+
+	/* As switch_to() left it: entry/switch.asm. */
+	if (kernel_read_u64(sp + 5, &regs.rbp) && kernel_read_u64(sp + 6, &regs.rip))
+		arch_backtrace(&regs, print);
+}

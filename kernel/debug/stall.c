@@ -1,0 +1,89 @@
+/*
+ * CPUs that stopped answering, and locks that are held for too long.
+ *
+ * The culprit's backtrace comes by NMI, which reaches a CPU that has interrupts off
+ * (arch_backtrace_cpu). In a debug build whoever ticks looks once a second whether the others have
+ * taken an interrupt since the last time; one that has not is sent one, and has another second.
+ */
+#include "kernel/debug/stall.h"
+
+#include "arch/x86_64/arch.h"
+#include "kernel/lib/atomic.h"
+#include "kernel/lib/log.h"
+#include "kernel/task.h"
+
+static void begin(const char *fmt, va_list ap)
+{
+	char text[200];
+
+	vsnprintf(text, sizeof(text), fmt, ap);
+	pr_warn("stall: %s\n", text);
+	pr_warn("noticed by CPU %u, task %d (%s):\n", this_cpu()->id, current->pid_nr,
+		current->comm);
+	arch_backtrace(NULL, pr_warn);
+}
+
+void stall_report(u32 culprit, const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	begin(fmt, ap);
+	va_end(ap);
+	if (culprit != this_cpu()->id) {
+		pr_warn("to blame, CPU %u:\n", culprit);
+		arch_backtrace_cpu(culprit, pr_warn);
+	}
+	pr_warn("end of stall\n");
+}
+
+void stall_report_task(const struct task *culprit, const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	begin(fmt, ap);
+	va_end(ap);
+	pr_warn("to blame, task %d (%s):\n", culprit->pid_nr, culprit->comm);
+	if (READ_ONCE(culprit->on_cpu))
+		arch_backtrace_cpu(READ_ONCE(culprit->cpu), pr_warn);
+	else
+		arch_backtrace_task(culprit, pr_warn);
+	pr_warn("end of stall\n");
+}
+
+/* ---- do they answer? ---- */
+
+static struct watch {
+	u64 irqs;     /* it had taken by the last look */
+	u32 silent;   /* looks without another one */
+} watches[MAX_CPUS];  /* whoever has set `next_look` */
+static u64 next_look; /* atomic */
+
+static void look_at(u32 cpu)
+{
+	struct watch *w = &watches[cpu];
+	u64 irqs = READ_ONCE(cpus[cpu].irqs);
+
+	if (irqs != w->irqs) {
+		*w = (struct watch){.irqs = irqs};
+	} else if (++w->silent == 1) {
+		arch_send_reschedule(cpu); /* an idle CPU has no tick: this it must take */
+	} else if (w->silent == 2) {
+		stall_report(cpu, "CPU %u has taken no interrupt for %lu s", cpu,
+			     STALL_NS / 1000000000UL);
+	}
+}
+
+void stall_tick(u64 now)
+{
+	u64 due = __atomic_load_n(&next_look, __ATOMIC_RELAXED);
+
+	/* Until the next look is due the watches are ours alone; a look takes less than that. */
+	if (now < due || !__atomic_compare_exchange_n(&next_look, &due, now + STALL_NS, false,
+						      __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST))
+		return;
+	for (u32 i = 0; i < nr_cpus; i++)
+		if (i != this_cpu()->id)
+			look_at(i);
+}

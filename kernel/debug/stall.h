@@ -1,0 +1,17 @@
+/* Reports of what takes too long: said once, and the machine goes on. */
+#pragma once
+
+#include "kernel/lib/types.h"
+
+#define STALL_NS      1000000000UL  /* reported */
+#define STALL_DEAD_NS 10000000000UL /* nothing that is alive takes so long: panic */
+
+struct task;
+
+/* Tell what happened, with the backtraces of this CPU and of the one that is to blame. Any context
+ * that may write to the log. */
+void stall_report(u32 culprit, const char *fmt, ...) __printf(2, 3);
+/* The same, of a task that may run or sleep; the caller keeps it from going away. */
+void stall_report_task(const struct task *culprit, const char *fmt, ...) __printf(2, 3);
+/* Debug builds, from the tick: look whether the other CPUs still take interrupts. */
+void stall_tick(u64 now);

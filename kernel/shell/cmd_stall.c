@@ -1,0 +1,136 @@
+/* stall: does on purpose what the kernel is to notice and report, and survives it. */
+#include "arch/x86_64/arch.h"
+#include "kernel/lib/atomic.h"
+#include "kernel/lib/log.h"
+#include "kernel/lib/string.h"
+#include "kernel/sched/sched.h"
+#include "kernel/shell/shell.h"
+#include "kernel/task.h"
+#include "kernel/time/timer.h"
+
+#define STALLED_NS (2500 * NSEC_PER_MSEC)
+
+static spinlock_t stalled_lock = SPINLOCK_INIT(LOCK_FS);
+static struct mutex stalled_mutex = MUTEX_INIT(stalled_mutex, LOCK_PIPE);
+static bool begun;
+
+static void spin_for(u64 ns)
+{
+	u64 until = ktime_get() + ns;
+
+	while (ktime_get() < until)
+		cpu_relax(); /* not cpu_wait(): a CPU that is stuck serves nobody */
+}
+
+static int hold_lock(void *unused __maybe_unused)
+{
+	spin_lock(&stalled_lock);
+	WRITE_ONCE(begun, true);
+	spin_for(STALLED_NS);
+	spin_unlock(&stalled_lock);
+	return 0;
+}
+
+static void wait_for_lock(void)
+{
+	spin_lock(&stalled_lock);
+	spin_unlock(&stalled_lock);
+}
+
+static int hold_mutex(void *unused __maybe_unused)
+{
+	mutex_lock(&stalled_mutex);
+	WRITE_ONCE(begun, true);
+	sleep_ns(STALLED_NS);
+	mutex_unlock(&stalled_mutex);
+	return 0;
+}
+
+static void wait_for_mutex(void)
+{
+	mutex_lock(&stalled_mutex);
+	mutex_unlock(&stalled_mutex);
+}
+
+static int stop_interrupts(void *unused __maybe_unused)
+{
+	u64 flags = local_irq_save();
+
+	WRITE_ONCE(begun, true);
+	spin_for(2 * STALLED_NS);
+	local_irq_restore(flags);
+	return 0;
+}
+
+static void be_busy(void)
+{
+	spin_for(2 * STALLED_NS);
+}
+
+static void want_flush(void)
+{
+	flush_tlb_kernel_range((u64)&begun & PAGE_MASK, ((u64)&begun & PAGE_MASK) + PAGE_SIZE);
+}
+
+static void do_nothing(void)
+{
+}
+
+static const struct stall {
+	const char *name, *about;
+	int (*culprit)(void *); /* on another CPU */
+	void (*victim)(void);
+} stalls[] = {
+	{"lock", "a spinlock held for long, and waited for", hold_lock, wait_for_lock},
+	{"hold", "a spinlock held for long, and nobody waits", hold_lock, do_nothing},
+	{"mutex", "a mutex held for long", hold_mutex, wait_for_mutex},
+	{"cpu", "a CPU that takes no interrupts", stop_interrupts, be_busy},
+	{"flush", "a CPU that does not flush its TLB", stop_interrupts, want_flush},
+};
+
+static int on_second_cpu(void *culprit)
+{
+	sched_set_affinity(current, 1UL << 1);
+	return ((int (*)(void *))culprit)(NULL);
+}
+
+/* The shell's task on the first CPU, the culprit on the second. */
+static int run(const struct stall *s)
+{
+	u64 before = sched_get_affinity(current);
+	struct task *t;
+
+	if (nr_cpus < 2)
+		return shell_fail("stall: it takes two CPUs\n");
+	sched_set_affinity(current, 1UL << 0);
+	WRITE_ONCE(begun, false);
+	t = kthread_create(on_second_cpu, (void *)s->culprit, "stalled");
+	if (IS_ERR(t)) {
+		sched_set_affinity(current, before);
+		return shell_fail("stall: no memory\n");
+	}
+	while (!READ_ONCE(begun))
+		sleep_ns(NSEC_PER_MSEC);
+	s->victim();
+	kthread_join(t);
+	sched_set_affinity(current, before);
+	return 0;
+}
+
+SHELL_COMMAND(stall, "system", "stall [KIND]",
+	      "hold something up for seconds, to see it reported; without KIND the list")
+{
+	if (argc > 2)
+		return shell_usage("stall");
+	for (size_t i = 0; i < ARRAY_SIZE(stalls); i++) {
+		if (argc == 1)
+			console_printf("  %-8s %s\n", stalls[i].name, stalls[i].about);
+		else if (strcmp(argv[1], stalls[i].name) == 0)
+			return run(&stalls[i]);
+	}
+	if (argc == 2) {
+		console_printf("stall: there is no '%s'; `stall` lists them\n", argv[1]);
+		return STATUS_USAGE;
+	}
+	return 0;
+}

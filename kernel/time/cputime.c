@@ -1,0 +1,287 @@
+/*
+ * CPU-time clocks and what hangs on them: timers, ITIMER_VIRTUAL and ITIMER_PROF, RLIMIT_CPU.
+ *
+ * User and system time are counted by the tick, the time of CPU_SCHED from switch to switch. All of
+ * it is looked at by the tick of whoever uses the time: nothing here costs a system call or a
+ * switch anything, and a process that uses no time cannot reach a limit of it.
+ */
+#include "kernel/time/cputime.h"
+
+#include "kernel/sched/sched.h"
+#include "kernel/task.h"
+#include "kernel/time/timer.h"
+#include "kernel/time/timespec.h"
+
+static spinlock_t cpu_timers_lock = SPINLOCK_INIT(LOCK_CPUTIME); /* (irq) */
+
+/* ---- how much ---- */
+
+u64 task_cputime(struct task *p, enum cpu_clock which)
+{
+	switch (which) {
+	case CPU_PROF:
+		return READ_ONCE(p->utime) + READ_ONCE(p->stime);
+	case CPU_VIRT:
+		return READ_ONCE(p->utime);
+	default:
+		return task_runtime(p);
+	}
+}
+
+u64 process_cputime(struct signal *sig, enum cpu_clock which)
+{
+	u64 gone[CPU_CLOCKS] = {sig->utime + sig->stime, sig->utime, sig->runtime};
+	u64 sum = gone[which];
+	struct task *t;
+
+	list_for_each_entry (t, &sig->threads, thread_node)
+		sum += task_cputime(t, which);
+	return sum;
+}
+
+u64 cpu_target_time_locked(const struct cpu_target *target)
+{
+	return target->thread ? task_cputime(target->task, target->which)
+			      : process_cputime(target->task->signal, target->which);
+}
+
+u64 cpu_target_time(const struct cpu_target *target)
+{
+	u64 ns;
+
+	spin_lock(&tasklist_lock);
+	ns = cpu_target_time_locked(target);
+	spin_unlock(&tasklist_lock);
+	return ns;
+}
+
+/* ---- clock ids: ~pid << 3 | 4 for a thread | which ---- */
+
+static struct task *find_target(pid_t pid, bool thread, bool reading)
+{
+	struct task *p;
+
+	if (pid == 0)
+		return thread ? current : current->group_leader;
+	p = find_task(pid);
+	if (!p || !p->sighand)
+		return NULL;
+	if (thread)
+		return p->signal == current->signal ? p : NULL;
+	return thread_group_leader(p) || (reading && p == current) ? p : NULL;
+}
+
+int cpu_clock_target(clockid_t clock, bool reading, struct cpu_target *target)
+{
+	pid_t pid = 0;
+
+	*target =
+		(struct cpu_target){.which = CPU_SCHED, .thread = clock == CLOCK_THREAD_CPUTIME_ID};
+	if (clock < 0) {
+		pid = ~(clock >> 3);
+		target->thread = clock & 4;
+		target->which = clock & 3;
+		if (target->which >= CPU_CLOCKS)
+			return -EINVAL;
+	}
+	spin_lock(&tasklist_lock);
+	target->task = find_target(pid, target->thread, reading);
+	if (target->task)
+		get_task(target->task);
+	spin_unlock(&tasklist_lock);
+	return target->task ? 0 : -EINVAL;
+}
+
+u64 cpu_clock_resolution(clockid_t clock)
+{
+	return clock >= 0 || (clock & 3) == CPU_SCHED ? 1 : TICK_NS;
+}
+
+/* ---- timers ---- */
+
+void cpu_timer_init(struct cpu_timer *t, void (*fn)(struct cpu_timer *))
+{
+	*t = (struct cpu_timer){.fn = fn};
+	list_init(&t->link);
+}
+
+void cpu_timer_start(struct cpu_timer *t, u64 expires)
+{
+	u64 flags = spin_lock_irqsave(&cpu_timers_lock);
+
+	t->expires = expires;
+	if (list_empty(&t->link))
+		list_add_tail(&t->link, &t->target.task->signal->cpu_timers);
+	spin_unlock_irqrestore(&cpu_timers_lock, flags);
+}
+
+void cpu_timer_cancel(struct cpu_timer *t)
+{
+	u64 flags = spin_lock_irqsave(&cpu_timers_lock);
+
+	list_del_init(&t->link);
+	spin_unlock_irqrestore(&cpu_timers_lock, flags);
+}
+
+static void process_times(struct task *p, u64 used[CPU_CLOCKS])
+{
+	u64 flags = spin_lock_irqsave(&p->sighand->lock);
+
+	for (int i = 0; i < CPU_CLOCKS; i++)
+		used[i] = process_cputime(p->signal, i);
+	spin_unlock_irqrestore(&p->sighand->lock, flags);
+}
+
+static void run_timers(struct task *p, const u64 used[CPU_CLOCKS])
+{
+	u64 flags = spin_lock_irqsave(&cpu_timers_lock);
+	struct cpu_timer *t, *n;
+
+	list_for_each_entry_safe (t, n, &p->signal->cpu_timers, link) {
+		if (t->target.thread && t->target.task != p)
+			continue;
+		if (t->expires >
+		    (t->target.thread ? task_cputime(p, t->target.which) : used[t->target.which]))
+			continue;
+		list_del_init(&t->link);
+		t->fn(t);
+	}
+	spin_unlock_irqrestore(&cpu_timers_lock, flags);
+}
+
+/* ---- interval timers and RLIMIT_CPU ---- */
+
+static bool itimer_expired(struct cpu_itimer *it, u64 used)
+{
+	if (!it->expires || used < it->expires)
+		return false;
+	it->expires = it->interval ? time_add(it->expires, it->interval) : 0;
+	return true;
+}
+
+/* getrlimit(2): SIGXCPU at the soft limit and each second after it, SIGKILL at the hard one. The
+ * soft limit that a program reads moves along, as on Linux. */
+static int limit_reached(struct rlimit64 *limit, u64 used)
+{
+	u64 seconds = used / NSEC_PER_SEC;
+
+	if (seconds >= limit->rlim_max)
+		return SIGKILL;
+	if (seconds < limit->rlim_cur)
+		return 0;
+	limit->rlim_cur++;
+	return SIGXCPU;
+}
+
+static void check_limits(struct task *p, const u64 used[CPU_CLOCKS])
+{
+	struct signal *sig = p->signal;
+	u64 flags = spin_lock_irqsave(&p->sighand->lock);
+	bool virtual = itimer_expired(&sig->virtual_timer, used[CPU_VIRT]);
+	bool prof = itimer_expired(&sig->prof_timer, used[CPU_PROF]);
+	int limit = limit_reached(&sig->rlim[RLIMIT_CPU], used[CPU_PROF]);
+
+	spin_unlock_irqrestore(&p->sighand->lock, flags);
+	if (virtual)
+		send_signal(SIGVTALRM, NULL, p, true);
+	if (prof)
+		send_signal(SIGPROF, NULL, p, true);
+	if (limit)
+		send_signal(limit, NULL, p, true);
+}
+
+void cpu_time_tick(struct task *p)
+{
+	struct signal *sig = p->signal;
+	u64 used[CPU_CLOCKS];
+	bool limited, timers;
+
+	/* Who exits may be reaped on another CPU while this one is in its tick. */
+	if (p->flags & (PF_KTHREAD | PF_EXITING))
+		return;
+	timers = !list_empty(&sig->cpu_timers);
+	limited = sig->virtual_timer.expires || sig->prof_timer.expires ||
+		  sig->rlim[RLIMIT_CPU].rlim_cur != RLIM64_INFINITY;
+	if (!timers && !limited)
+		return;
+	process_times(p, used);
+	if (timers)
+		run_timers(p, used);
+	if (limited)
+		check_limits(p, used);
+}
+
+/* ---- sleeping ---- */
+
+struct cpu_sleeper {
+	struct cpu_timer timer;
+	struct task *task;
+};
+
+static void sleep_is_over(struct cpu_timer *t)
+{
+	wake_up_process(container_of(t, struct cpu_sleeper, timer)->task);
+}
+
+/* Until the clock shows `until` or a signal is pending; what is left. */
+static u64 sleep_on_clock(const struct cpu_target *target, u64 until)
+{
+	struct cpu_sleeper s = {.task = current};
+	u64 now;
+
+	cpu_timer_init(&s.timer, sleep_is_over);
+	s.timer.target = *target;
+	for (;;) {
+		current->state = TASK_INTERRUPTIBLE;
+		cpu_timer_start(&s.timer, until);
+		now = cpu_target_time(target);
+		if (now >= until || signal_pending(current))
+			break;
+		schedule();
+	}
+	current->state = TASK_RUNNING;
+	cpu_timer_cancel(&s.timer); /* on our stack: it must be gone before we are */
+	return until > now ? until - now : 0;
+}
+
+/* restart_arg: [0] where the clock stands at the end, [1] where what is left goes, or 0, [2] the
+ * clock. */
+static long sleep_relative(struct task *p)
+{
+	struct timespec __user *rem = (void __user *)p->restart_arg[1];
+	struct cpu_target target;
+	u64 left;
+
+	if (cpu_clock_target((clockid_t)p->restart_arg[2], false, &target) != 0)
+		return -EINVAL;
+	left = sleep_on_clock(&target, p->restart_arg[0]);
+	put_task(target.task);
+	if (left == 0)
+		return 0;
+	if (rem && put_timespec(rem, left) != 0)
+		return -EFAULT;
+	p->restart_fn = sleep_relative;
+	return -ERESTART_RESTARTBLOCK;
+}
+
+long cpu_clock_sleep(clockid_t clock, u64 ns, bool absolute, struct timespec __user *rem)
+{
+	struct cpu_target target;
+	u64 left, now;
+
+	if (cpu_clock_target(clock, false, &target) != 0)
+		return -EINVAL;
+	if (target.thread && target.task == current) { /* it would never end */
+		put_task(target.task);
+		return -EINVAL;
+	}
+	now = cpu_target_time(&target);
+	left = absolute ? sleep_on_clock(&target, ns) : 0;
+	put_task(target.task);
+	if (absolute)
+		return left ? -ERESTARTNOHAND : 0;
+	current->restart_arg[0] = time_add(now, ns);
+	current->restart_arg[1] = (u64)rem;
+	current->restart_arg[2] = (u64)clock;
+	return sleep_relative(current);
+}

@@ -1,0 +1,24 @@
+/* What an interrupt leaves for kthreadd: timers whose time has come, and whose signal needs
+ * tasklist_lock. */
+#pragma once
+
+#include "kernel/lib/list.h"
+#include "kernel/lib/types.h"
+
+struct due {
+	void (*fn)(struct due *); /* by kthreadd, who holds tasklist_lock */
+	struct list_head link;    /* due_lock; valid while queued */
+	bool queued;              /* due_lock */
+};
+
+static inline void due_init(struct due *d, void (*fn)(struct due *))
+{
+	*d = (struct due){.fn = fn};
+}
+
+void due_add(struct due *d); /* any context; once, however often it is called */
+/* Caller holds tasklist_lock: on return it is not queued, and its function does not run. */
+void due_cancel(struct due *d);
+/* For kthreadd. */
+bool due_any(void);
+void due_run(void);
