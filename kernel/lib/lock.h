@@ -29,6 +29,7 @@ enum lock_class {
 	LOCK_TABLE,   /* spin: one shared page table (struct page) */
 	LOCK_KTHREAD, /* spin: requests to kthreadd */
 	LOCK_TASKLIST, /* spin: the process tree, thread groups, sessions, pid links */
+	LOCK_PI,       /* spin: who waits for whom, with priority inheritance */
 	LOCK_PID,      /* spin: pidmap and pid hash */
 	LOCK_FILES,    /* spin: one table of file descriptors */
 	LOCK_FS,       /* spin: root and working directory */
