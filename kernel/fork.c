@@ -399,10 +399,9 @@ static void complete_vfork_done(struct task *p)
 	spin_unlock(&tasklist_lock);
 }
 
-void mm_release(struct task *p)
+void mm_release(struct task *p, bool exec)
 {
-	if (p->robust_list)
-		exit_robust_list(p);
+	futex_exit(p, exec);
 	/* set_tid_address(2): only worth it if somebody shares the memory and can see it. */
 	if (p->clear_child_tid) {
 		if (refcount_read(&p->mm->users) > 1 && put_user(0, p->clear_child_tid) == 0)

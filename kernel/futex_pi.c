@@ -1,0 +1,348 @@
+/*
+ * PI futexes: locks in user memory whose owner inherits the priority of who waits. futex(2),
+ * "Priority-inheritance futexes".
+ *
+ * The word holds the owner's thread id, FUTEX_WAITERS once somebody has come here to wait, and
+ * FUTEX_OWNER_DIED. Without waiters the kernel knows nothing of the lock: the program takes and
+ * releases it alone. With waiters their list says who the owner is, and what the word says must
+ * agree. At release the kernel writes the best waiter's id into the word and lets that one go on.
+ *
+ * An owner that dies cannot write the word: it may have no address for it any more. It makes the
+ * best waiter the owner, which writes the word itself, in its own memory, when it comes to run
+ * (`died`); until then it stays in the bucket, so that others see whom to wait for.
+ *
+ * Locks: mm->lock (the word is there), tasklist_lock (the first waiter looks up the owner),
+ * pi_lock, the bucket's.
+ */
+#include "kernel/futex_internal.h"
+#include "kernel/lib/log.h"
+#include "kernel/sys/syscall.h"
+#include "kernel/task.h"
+#include "kernel/time/timer.h"
+
+/* task->pi_exit: may it become the owner that somebody waits for? */
+enum pi_exit {
+	PI_OK,
+	PI_EXITING, /* it is just releasing what it holds: look again when it has */
+	PI_DEAD,    /* it will never release anything */
+};
+
+/* Where those sleep who found an owner in PI_EXITING. */
+static struct wait_queue exits = WAIT_QUEUE_INIT(exits);
+
+static u32 my_tid(void)
+{
+	return (u32)current->pid_nr;
+}
+
+static void lock_all(struct futex_bucket *b)
+{
+	spin_lock(&pi_lock);
+	spin_lock(&b->lock);
+}
+
+static void unlock_all(struct futex_bucket *b)
+{
+	spin_unlock(&b->lock);
+	spin_unlock(&pi_lock);
+}
+
+static bool change_word(u32 *word, u32 *old, u32 new)
+{
+	return __atomic_compare_exchange_n(word, old, new, false, __ATOMIC_SEQ_CST,
+					   __ATOMIC_SEQ_CST);
+}
+
+/* Somebody who waits for `key`, in any way, or NULL. */
+static struct futex_waiter *find_waiter(struct futex_bucket *b, const struct futex_key *key)
+{
+	struct futex_waiter *w;
+
+	list_for_each_entry (w, &b->waiters, link)
+		if (same_key(&w->key, key))
+			return w;
+	return NULL;
+}
+
+/* ---- from one owner to the next: pi_lock and the bucket's are held ---- */
+
+/* `from` lets go of `key`: its best waiter, which waits no more, and which the others wait for from
+ * now on. NULL when nobody waits. */
+static struct futex_waiter *next_owner(struct task *from, const struct futex_key *key)
+{
+	struct futex_waiter *best = NULL;
+	struct pi_waiter *pi, *n;
+
+	list_for_each_entry_safe (pi, n, &from->pi_waiters, link) {
+		struct futex_waiter *w = list_entry(pi, struct futex_waiter, pi);
+
+		if (!same_key(&w->key, key))
+			continue;
+		if (best) {
+			pi_pass(pi, best->task);
+			continue;
+		}
+		best = w;
+		pi_unblock(pi);
+	}
+	return best;
+}
+
+/* From here on it may be gone as soon as we let go of pi_lock. */
+static void grant(struct futex_waiter *w)
+{
+	w->woken = true;
+	wake_up_process(w->task);
+}
+
+/* The same from an owner that does not write the word. */
+static void inherit(struct task *from, const struct futex_key *key)
+{
+	struct futex_waiter *w = next_owner(from, key);
+
+	if (!w)
+		return;
+	w->died = true;
+	w->pi.owner = w->task;
+	grant(w);
+}
+
+/* ---- lock ---- */
+
+/* Others wait for the lock already: for whom? The word must not say anything else. */
+static struct task *owner_of_waiters(struct futex_bucket *b, struct futex_waiter *w, u32 val)
+{
+	u32 tid = val & FUTEX_TID_MASK;
+	struct task *owner;
+
+	if (w->kind != WAITS_FOR_PI_LOCK)
+		return ERR_PTR(-EINVAL);
+	owner = w->pi.owner;
+	if (tid == (u32)owner->pid_nr || (!tid && (val & FUTEX_OWNER_DIED)))
+		return owner;
+	/* The owner's death is not yet in the word. */
+	list_for_each_entry (w, &b->waiters, link)
+		if (w->task == owner && w->died)
+			return owner;
+	return ERR_PTR(-EINVAL);
+}
+
+/* The first to wait asks the word. -EBUSY: the owner is just ending; *exiting gets it, with a
+ * reference. Caller holds tasklist_lock, pi_lock. */
+static struct task *owner_by_tid(u32 tid, struct task **exiting)
+{
+	struct task *p = find_task((pid_t)tid);
+
+	if (!p || p->pi_exit == PI_DEAD)
+		return ERR_PTR(-ESRCH);
+	if (p->flags & PF_KTHREAD)
+		return ERR_PTR(-EPERM);
+	if (p->pi_exit == PI_OK)
+		return p;
+	get_task(p);
+	*exiting = p;
+	return ERR_PTR(-EBUSY);
+}
+
+/* Whom we would have to wait for; NULL: nobody, the lock is ours. In either case the word says
+ * so. */
+static struct task *take_or_find_owner(struct futex_bucket *b, const struct futex_key *key,
+				       u32 *word, struct task **exiting)
+{
+	struct futex_waiter *other = find_waiter(b, key);
+	u32 old = __atomic_load_n(word, __ATOMIC_SEQ_CST);
+
+	for (;;) {
+		u32 tid = old & FUTEX_TID_MASK;
+
+		if (tid == my_tid())
+			return ERR_PTR(-EDEADLK);
+		if (other)
+			return owner_of_waiters(b, other, old);
+		if (!tid) {
+			if (change_word(word, &old, (old & FUTEX_OWNER_DIED) | my_tid()))
+				return NULL;
+		} else if (change_word(word, &old, old | FUTEX_WAITERS)) {
+			return owner_by_tid(tid, exiting);
+		}
+	}
+}
+
+/* 0: the lock is ours; 1: queued; or an error. */
+static int take_or_queue(struct futex_waiter *w, u64 addr, bool private, bool trylock,
+			 struct task **exiting)
+{
+	u32 *word = pin_word_and_key(addr, private, ACCESS_WRITE, &w->key);
+	struct futex_bucket *b;
+	struct task *owner;
+	int ret = 1;
+
+	if (IS_ERR(word))
+		return (int)PTR_ERR(word);
+	b = w->bucket = bucket_of(&w->key);
+	spin_lock(&tasklist_lock);
+	lock_all(b);
+	owner = take_or_find_owner(b, &w->key, word, exiting);
+	if (IS_ERR(owner))
+		ret = (int)PTR_ERR(owner);
+	else if (!owner)
+		ret = 0;
+	else
+		ret = trylock ? -EAGAIN : pi_block(&w->pi, owner);
+	if (owner && !ret) {
+		list_add_tail(&w->link, &b->waiters);
+		ret = 1;
+	}
+	unlock_all(b);
+	spin_unlock(&tasklist_lock);
+	unpin_word();
+	if (ret != 1)
+		key_put(&w->key);
+	return ret;
+}
+
+/* The same, after an owner that is just ending has done so. */
+static int take_or_queue_retry(struct futex_waiter *w, u64 addr, bool private, bool trylock)
+{
+	for (;;) {
+		struct task *exiting = NULL;
+		int ret = take_or_queue(w, addr, private, trylock, &exiting);
+
+		if (ret != -EBUSY)
+			return ret;
+		wait_event(&exits, READ_ONCE(exiting->pi_exit) != PI_EXITING);
+		put_task(exiting);
+	}
+}
+
+/* We got the lock from an owner that died: now the word says so too. When it cannot be written any
+ * more the next one tries. */
+static long write_inherited(struct futex_waiter *w, u64 addr)
+{
+	u32 *word = pin_word(addr, ACCESS_WRITE), old;
+	struct futex_bucket *b = w->bucket;
+
+	lock_all(b);
+	list_del(&w->link);
+	if (IS_ERR(word)) {
+		inherit(current, &w->key);
+	} else {
+		old = __atomic_load_n(word, __ATOMIC_SEQ_CST);
+		while (!change_word(word, &old, my_tid() | FUTEX_WAITERS | FUTEX_OWNER_DIED))
+			;
+	}
+	unlock_all(b);
+	if (IS_ERR(word))
+		return PTR_ERR(word);
+	unpin_word();
+	return 0;
+}
+
+/* Awake again: with the lock, or with the reason for giving up. */
+static long finish_lock(struct futex_waiter *w, u64 addr, long why)
+{
+	struct futex_bucket *b = w->bucket;
+
+	lock_all(b);
+	if (!w->woken) {
+		list_del(&w->link);
+		pi_unblock(&w->pi);
+	}
+	unlock_all(b);
+	if (w->woken) /* also when a signal or the time-out came second */
+		why = w->died ? write_inherited(w, addr) : 0;
+	key_put(&w->key);
+	/* The time-out is absolute: the call can simply be made again. */
+	return why == -ERESTARTSYS ? -ERESTARTNOINTR : why;
+}
+
+long futex_lock_pi(u64 addr, bool private, u64 until)
+{
+	struct futex_waiter w = {
+		.task = current, .kind = WAITS_FOR_PI_LOCK, .pi = {.task = current}};
+	int ret = take_or_queue_retry(&w, addr, private, false);
+
+	return ret == 1 ? finish_lock(&w, addr, sleep_queued(&w, until)) : ret;
+}
+
+long futex_trylock_pi(u64 addr, bool private)
+{
+	struct futex_waiter w = {.task = current};
+
+	return take_or_queue_retry(&w, addr, private, true);
+}
+
+/* ---- unlock ---- */
+
+static long unlock_locked(u32 *word, const struct futex_key *key, struct futex_bucket *b)
+{
+	struct futex_waiter *w = find_waiter(b, key);
+	u32 old = __atomic_load_n(word, __ATOMIC_SEQ_CST), new = 0;
+
+	if (w && (w->kind != WAITS_FOR_PI_LOCK || w->pi.owner != current ||
+		  (old & FUTEX_TID_MASK) != my_tid()))
+		return -EINVAL;
+	if (w) {
+		w = next_owner(current, key);
+		list_del(&w->link);
+		new = (u32)w->task->pid_nr | FUTEX_WAITERS;
+	}
+	/* What the program writes into the word at the same time is lost, if we have to say there
+	 * who the owner is. */
+	do
+		if (!w && (old & FUTEX_TID_MASK) != my_tid())
+			return -EAGAIN;
+	while (!change_word(word, &old, new));
+	if (w)
+		grant(w);
+	return 0;
+}
+
+long futex_unlock_pi(u64 addr, bool private)
+{
+	struct futex_bucket *b;
+	struct futex_key key;
+	u32 val, *word;
+	long ret;
+
+	if (get_user(val, (u32 __user *)addr))
+		return -EFAULT;
+	if ((val & FUTEX_TID_MASK) != my_tid())
+		return -EPERM;
+	word = pin_word_and_key(addr, private, ACCESS_WRITE, &key);
+	if (IS_ERR(word))
+		return PTR_ERR(word);
+	b = bucket_of(&key);
+	lock_all(b);
+	ret = unlock_locked(word, &key, b);
+	unlock_all(b);
+	unpin_word();
+	key_put(&key);
+	return ret;
+}
+
+/* ---- exit ---- */
+
+void begin_exit_pi(struct task *p)
+{
+	spin_lock(&pi_lock);
+	p->pi_exit = PI_EXITING;
+	spin_unlock(&pi_lock);
+}
+
+void exit_pi(struct task *p, bool exec)
+{
+	spin_lock(&pi_lock);
+	while (!list_empty(&p->pi_waiters)) {
+		struct futex_waiter *w =
+			list_first_entry(&p->pi_waiters, struct futex_waiter, pi.link);
+		struct futex_bucket *b = w->bucket;
+
+		spin_lock(&b->lock);
+		inherit(p, &w->key);
+		spin_unlock(&b->lock);
+	}
+	WRITE_ONCE(p->pi_exit, exec ? PI_OK : PI_DEAD);
+	spin_unlock(&pi_lock);
+	wake_up_all(&exits);
+}
