@@ -30,13 +30,13 @@ enum lock_class {
 	LOCK_KTHREAD, /* spin: requests to kthreadd */
 	LOCK_TASKLIST, /* spin: the process tree, thread groups, sessions, pid links */
 	LOCK_PI,       /* spin: who waits for whom, with priority inheritance */
-	LOCK_PID,      /* spin: pidmap and pid hash */
 	LOCK_FILES,    /* spin: one table of file descriptors */
 	LOCK_FS,       /* spin: root and working directory */
 	LOCK_DCACHE,   /* spin: names of directory entries */
 	LOCK_SIGHAND,  /* spin (irq): handlers and pending signals of a thread group */
 	LOCK_USER,     /* spin (irq): the table of users */
 	LOCK_FUTEX,    /* spin: one bucket of futex waiters */
+	LOCK_PID,      /* spin: pidmap and pid hash */
 	LOCK_PUPPET,   /* spin: the shell's puppets and their orders */
 	LOCK_WAIT,     /* spin (irq): one wait queue */
 	LOCK_TIMER,    /* spin (irq): the timers of one CPU */
