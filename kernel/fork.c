@@ -569,39 +569,16 @@ static int check_clone3(const struct clone_args *u)
 	return 0;
 }
 
-/* Bytes beyond the structure we know must be zero: somebody asks for what we do not have. -E2BIG,
- * -EFAULT or 0. */
-static int check_zeroed(const char __user *from, size_t n)
-{
-	while (n > 0) {
-		char buf[64];
-		size_t chunk = MIN(n, sizeof(buf));
-
-		if (copy_from_user(buf, from, chunk))
-			return -EFAULT;
-		for (size_t i = 0; i < chunk; i++)
-			if (buf[i])
-				return -E2BIG;
-		from += chunk;
-		n -= chunk;
-	}
-	return 0;
-}
-
 long sys_clone3(struct clone_args __user *uargs, size_t size)
 {
-	struct clone_args u = {0};
+	struct clone_args u;
 	int err;
 
 	if (size > PAGE_SIZE)
 		return -E2BIG;
 	if (size < CLONE_ARGS_SIZE_VER0)
 		return -EINVAL;
-	if (copy_from_user(&u, uargs, MIN(size, sizeof(u))))
-		return -EFAULT;
-	err = size > sizeof(u)
-		      ? check_zeroed((const char __user *)uargs + sizeof(u), size - sizeof(u))
-		      : 0;
+	err = copy_struct_from_user(&u, sizeof(u), uargs, size);
 	if (!err)
 		err = check_clone3(&u);
 	if (err)

@@ -110,6 +110,7 @@ struct task {
 	int normal_prio;          /* pi, rq: by its policy */
 	int static_prio;          /* rq: by its nice value */
 	int policy, rt_priority;  /* rq */
+	bool reset_on_fork;       /* rq: SCHED_RESET_ON_FORK */
 	u64 cpus_mask;            /* rq: CPUs it may run on */
 	sigset_t64 blocked;       /* sh */
 	char comm[TASK_COMM_LEN]; /* me */

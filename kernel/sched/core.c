@@ -70,6 +70,11 @@ static bool rt_task(const struct task *p)
 	return p->prio < MAX_RT_PRIO;
 }
 
+static bool rt_policy(int policy)
+{
+	return policy == SCHED_FIFO || policy == SCHED_RR;
+}
+
 int effective_prio(const struct task *p)
 {
 	return MIN(p->normal_prio, p->boost);
@@ -227,6 +232,18 @@ void scheduler_tick(void)
 	spin_unlock_irqrestore(&rq->lock, flags);
 }
 
+/* SCHED_RESET_ON_FORK: the child begins as everybody does. */
+static void reset_sched(struct task *p)
+{
+	if (rt_policy(p->policy) || p->static_prio < NICE_TO_PRIO(0))
+		p->static_prio = NICE_TO_PRIO(0);
+	if (rt_policy(p->policy))
+		p->policy = SCHED_NORMAL;
+	p->rt_priority = 0;
+	p->normal_prio = p->static_prio;
+	p->reset_on_fork = false;
+}
+
 void sched_fork(struct task *p)
 {
 	struct rq *rq;
@@ -234,6 +251,8 @@ void sched_fork(struct task *p)
 
 	list_init(&p->run_list);
 	pi_init_task(p);
+	if (p->reset_on_fork)
+		reset_sched(p);
 	p->state = TASK_RUNNING;  /* nobody can wake it: it is in no list yet */
 	p->prio = p->normal_prio; /* what was lent to the parent is not inherited */
 	p->cpu = this_cpu()->id;
@@ -325,9 +344,7 @@ void sched_yield(void)
 /* The policy or the nice value of `p` is another: what does it run at? */
 static void change_normal_prio(struct rq *rq, struct task *p)
 {
-	bool rt = p->policy == SCHED_FIFO || p->policy == SCHED_RR;
-
-	p->normal_prio = rt ? MAX_RT_PRIO - 1 - p->rt_priority : p->static_prio;
+	p->normal_prio = rt_policy(p->policy) ? MAX_RT_PRIO - 1 - p->rt_priority : p->static_prio;
 	set_task_prio(rq, p, effective_prio(p));
 }
 
@@ -356,20 +373,33 @@ void set_user_nice(struct task *p, int nice)
 	spin_unlock(&pi_lock);
 }
 
+bool sched_policy_valid(int policy, int rt_priority)
+{
+	if (rt_policy(policy))
+		return rt_priority >= 1 && rt_priority < MAX_RT_PRIO;
+	return (policy == SCHED_NORMAL || policy == SCHED_BATCH) && rt_priority == 0;
+}
+
 int sched_set_policy(struct task *p, int policy, int rt_priority)
 {
-	bool rt = policy == SCHED_FIFO || policy == SCHED_RR;
+	return sched_set_attr(p, policy, rt_priority, PRIO_TO_NICE(p->static_prio),
+			      p->reset_on_fork);
+}
+
+int sched_set_attr(struct task *p, int policy, int rt_priority, int nice, bool reset_on_fork)
+{
 	u64 flags;
 	struct rq *rq;
 
-	if (!rt && policy != SCHED_NORMAL && policy != SCHED_BATCH)
-		return -EINVAL;
-	if (rt ? rt_priority < 1 || rt_priority > MAX_RT_PRIO - 1 : rt_priority != 0)
+	if (!sched_policy_valid(policy, rt_priority))
 		return -EINVAL;
 	spin_lock(&pi_lock);
 	rq = task_rq_lock(p, &flags);
 	p->policy = policy;
 	p->rt_priority = rt_priority;
+	p->reset_on_fork = reset_on_fork;
+	if (!rt_policy(policy))
+		p->static_prio = NICE_TO_PRIO(nice);
 	change_normal_prio(rq, p);
 	spin_unlock_irqrestore(&rq->lock, flags);
 	pi_prio_changed(p);
