@@ -134,7 +134,7 @@ void put_task(struct task *p)
 {
 	if (!refcount_dec_and_test(&p->usage))
 		return;
-	DEBUG_ON(p->mm || p->files || p->fs);
+	DEBUG_ON(p->mm || p->files || p->fs || p->pi_blocked || !list_empty(&p->pi_waiters));
 	put_signal(p->signal);
 	exit_creds(p);
 	free_task(p);
