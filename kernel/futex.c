@@ -92,7 +92,7 @@ static int get_futex_key_locked(u64 addr, bool private, struct futex_key *key)
 	return 0;
 }
 
-static int get_futex_key(u64 addr, bool private, struct futex_key *key)
+int get_futex_key(u64 addr, bool private, struct futex_key *key)
 {
 	int err;
 
@@ -142,15 +142,14 @@ void unpin_word(void)
 	mutex_unlock(&current->mm->lock);
 }
 
-/* Two buckets, in the order of their addresses; they may be one. */
-static void lock_two(struct futex_bucket *a, struct futex_bucket *b)
+void lock_two(struct futex_bucket *a, struct futex_bucket *b)
 {
 	spin_lock(a < b ? &a->lock : &b->lock);
 	if (a != b)
 		spin_lock_nested(a < b ? &b->lock : &a->lock);
 }
 
-static void unlock_two(struct futex_bucket *a, struct futex_bucket *b)
+void unlock_two(struct futex_bucket *a, struct futex_bucket *b)
 {
 	spin_unlock(&a->lock);
 	if (a != b)
@@ -310,10 +309,7 @@ static long futex_wake_op(u64 addr1, u64 addr2, bool private, u32 max1, u32 max2
 
 /* ---- requeue ---- */
 
-/* Caller holds the locks of both buckets and a reference of its own on either key, so that the one
- * dropped here is never the last. */
-static void move_waiter(struct futex_waiter *w, struct futex_bucket *to,
-			const struct futex_key *key)
+void move_waiter(struct futex_waiter *w, struct futex_bucket *to, const struct futex_key *key)
 {
 	key_get(key);
 	key_put(&w->key);
@@ -389,9 +385,7 @@ out_key2:
 
 /* ---- wait ---- */
 
-/* Look at the word and queue, with the bucket locked: a wake that follows a change of the word
- * finds us in the list. */
-static int queue_waiter(struct futex_waiter *w, u64 addr, bool private, u32 val)
+int queue_waiter(struct futex_waiter *w, u64 addr, bool private, u32 val)
 {
 	u32 *word = pin_word_and_key(addr, private, ACCESS_READ, &w->key);
 	struct futex_bucket *b;
@@ -560,6 +554,10 @@ long sys_futex(u32 __user *uaddr, int op, u32 val, const struct timespec __user 
 		return futex_trylock_pi(addr, private);
 	case FUTEX_UNLOCK_PI:
 		return futex_unlock_pi(addr, private);
+	case FUTEX_WAIT_REQUEUE_PI:
+		return futex_wait_requeue_pi(addr, addr2, private, val, until);
+	case FUTEX_CMP_REQUEUE_PI:
+		return futex_cmp_requeue_pi(addr, addr2, private, val, val2, val3);
 	default:
 		return -ENOSYS;
 	}

@@ -20,6 +20,7 @@ struct futex_bucket {
 enum waiter_kind {
 	WAITS_FOR_WAKE,
 	WAITS_FOR_PI_LOCK,
+	WAITS_FOR_REQUEUE, /* to become one that waits for a PI lock */
 };
 
 /* On the stack of the task that waits. */
@@ -28,9 +29,10 @@ struct futex_waiter {
 	struct futex_bucket *bucket; /* changes under the locks of both, by requeueing */
 	struct futex_key key;        /* likewise */
 	struct task *task;
-	enum waiter_kind kind;
-	u32 bitset; /* woken only by a wake that has one of these bits */
-	bool woken; /* bucket's lock: taken off the list by a waker; given the PI lock */
+	enum waiter_kind kind; /* bucket's lock */
+	u32 bitset;            /* woken only by a wake that has one of these bits */
+	bool woken;            /* bucket's lock: taken off the list by a waker; given the PI lock */
+	struct futex_key target; /* WAITS_FOR_REQUEUE: to what; a reference */
 	/* WAITS_FOR_PI_LOCK only: */
 	struct pi_waiter pi; /* pi_lock */
 	bool died; /* pi_lock: woken, but still in the bucket, for the word does not say so yet */
@@ -40,6 +42,16 @@ struct futex_waiter {
 void key_put(const struct futex_key *key);
 bool same_key(const struct futex_key *a, const struct futex_key *b);
 struct futex_bucket *bucket_of(const struct futex_key *key);
+int get_futex_key(u64 addr, bool private, struct futex_key *key);
+/* Two buckets, in the order of their addresses; they may be one. */
+void lock_two(struct futex_bucket *a, struct futex_bucket *b);
+void unlock_two(struct futex_bucket *a, struct futex_bucket *b);
+/* Look at the word and queue, with the bucket locked: a wake that follows a change of the word
+ * finds us in the list. 0, -EAGAIN (the word is not `val`), -EFAULT, -EINVAL. */
+int queue_waiter(struct futex_waiter *w, u64 addr, bool private, u32 val);
+/* Caller holds the locks of both buckets and a reference of its own on either key, so that the one
+ * dropped here is never the last. */
+void move_waiter(struct futex_waiter *w, struct futex_bucket *to, const struct futex_key *key);
 /* Lock current->mm and have the word at `addr` there, to be read or to be written. The word, in the
  * direct map, with mm->lock held; or an error without it. */
 u32 *pin_word(u64 addr, enum fault_access access);
@@ -53,6 +65,8 @@ long sleep_queued(struct futex_waiter *w, u64 until);
 long futex_lock_pi(u64 addr, bool private, u64 until);
 long futex_trylock_pi(u64 addr, bool private);
 long futex_unlock_pi(u64 addr, bool private);
+long futex_wait_requeue_pi(u64 addr, u64 addr2, bool private, u32 val, u64 until);
+long futex_cmp_requeue_pi(u64 addr, u64 addr2, bool private, int max_wake, int max_move, u32 val);
 /* From here on nobody comes to wait for current; to be followed by exit_pi(). */
 void begin_exit_pi(struct task *p);
 /* The locks of current that somebody waits for get another owner. */

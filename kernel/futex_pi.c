@@ -30,9 +30,14 @@ enum pi_exit {
 /* Where those sleep who found an owner in PI_EXITING. */
 static struct wait_queue exits = WAIT_QUEUE_INIT(exits);
 
+static u32 tid_of(const struct task *p)
+{
+	return (u32)p->pid_nr;
+}
+
 static u32 my_tid(void)
 {
-	return (u32)current->pid_nr;
+	return tid_of(current);
 }
 
 static void lock_all(struct futex_bucket *b)
@@ -144,10 +149,11 @@ static struct task *owner_by_tid(u32 tid, struct task **exiting)
 	return ERR_PTR(-EBUSY);
 }
 
-/* Whom we would have to wait for; NULL: nobody, the lock is ours. In either case the word says
- * so. */
+/* Whom `p` would have to wait for; NULL: nobody, the lock is its. In either case the word says so;
+ * `waiters`: and that more will come. */
 static struct task *take_or_find_owner(struct futex_bucket *b, const struct futex_key *key,
-				       u32 *word, struct task **exiting)
+				       u32 *word, struct task *p, u32 waiters,
+				       struct task **exiting)
 {
 	struct futex_waiter *other = find_waiter(b, key);
 	u32 old = __atomic_load_n(word, __ATOMIC_SEQ_CST);
@@ -155,12 +161,12 @@ static struct task *take_or_find_owner(struct futex_bucket *b, const struct fute
 	for (;;) {
 		u32 tid = old & FUTEX_TID_MASK;
 
-		if (tid == my_tid())
+		if (tid == tid_of(p))
 			return ERR_PTR(-EDEADLK);
 		if (other)
 			return owner_of_waiters(b, other, old);
 		if (!tid) {
-			if (change_word(word, &old, (old & FUTEX_OWNER_DIED) | my_tid()))
+			if (change_word(word, &old, (old & FUTEX_OWNER_DIED) | tid_of(p) | waiters))
 				return NULL;
 		} else if (change_word(word, &old, old | FUTEX_WAITERS)) {
 			return owner_by_tid(tid, exiting);
@@ -182,7 +188,7 @@ static int take_or_queue(struct futex_waiter *w, u64 addr, bool private, bool tr
 	b = w->bucket = bucket_of(&w->key);
 	spin_lock(&tasklist_lock);
 	lock_all(b);
-	owner = take_or_find_owner(b, &w->key, word, exiting);
+	owner = take_or_find_owner(b, &w->key, word, current, 0, exiting);
 	if (IS_ERR(owner))
 		ret = (int)PTR_ERR(owner);
 	else if (!owner)
@@ -201,6 +207,13 @@ static int take_or_queue(struct futex_waiter *w, u64 addr, bool private, bool tr
 	return ret;
 }
 
+/* Drops the reference. */
+static void wait_for_exit(struct task *exiting)
+{
+	wait_event(&exits, READ_ONCE(exiting->pi_exit) != PI_EXITING);
+	put_task(exiting);
+}
+
 /* The same, after an owner that is just ending has done so. */
 static int take_or_queue_retry(struct futex_waiter *w, u64 addr, bool private, bool trylock)
 {
@@ -210,8 +223,7 @@ static int take_or_queue_retry(struct futex_waiter *w, u64 addr, bool private, b
 
 		if (ret != -EBUSY)
 			return ret;
-		wait_event(&exits, READ_ONCE(exiting->pi_exit) != PI_EXITING);
-		put_task(exiting);
+		wait_for_exit(exiting);
 	}
 }
 
@@ -241,12 +253,15 @@ static long write_inherited(struct futex_waiter *w, u64 addr)
 /* Awake again: with the lock, or with the reason for giving up. */
 static long finish_lock(struct futex_waiter *w, u64 addr, long why)
 {
-	struct futex_bucket *b = w->bucket;
+	struct futex_bucket *b;
 
-	lock_all(b);
+	spin_lock(&pi_lock);
+	b = w->bucket; /* stays: who requeues to a PI lock holds pi_lock too */
+	spin_lock(&b->lock);
 	if (!w->woken) {
 		list_del(&w->link);
-		pi_unblock(&w->pi);
+		if (w->kind == WAITS_FOR_PI_LOCK)
+			pi_unblock(&w->pi);
 	}
 	unlock_all(b);
 	if (w->woken) /* also when a signal or the time-out came second */
@@ -319,6 +334,155 @@ long futex_unlock_pi(u64 addr, bool private)
 	unpin_word();
 	key_put(&key);
 	return ret;
+}
+
+/* ---- from a condition variable to its lock ---- */
+
+long futex_wait_requeue_pi(u64 addr, u64 addr2, bool private, u32 val, u64 until)
+{
+	struct futex_waiter w = {
+		.task = current, .kind = WAITS_FOR_REQUEUE, .pi = {.task = current}};
+	long ret;
+
+	if (addr == addr2)
+		return -EINVAL;
+	ret = get_futex_key(addr2, private, &w.target);
+	if (ret)
+		return ret;
+	ret = queue_waiter(&w, addr, private, val);
+	if (!ret) {
+		bool same = same_key(&w.key, &w.target); /* two addresses of one word */
+
+		ret = finish_lock(&w, addr2, same ? -EINVAL : sleep_queued(&w, until));
+		/* Once it waits for the lock, what it waited for first has happened. */
+		if (ret == -ERESTARTNOINTR && w.kind == WAITS_FOR_PI_LOCK)
+			ret = -EAGAIN;
+	}
+	key_put(&w.target);
+	return ret;
+}
+
+/* `w` gets the lock `key2`, or waits for it. */
+static int requeue_one(struct futex_waiter *w, struct futex_bucket *b2,
+		       const struct futex_key *key2, u32 *word2, u32 waiters, struct task **exiting)
+{
+	struct task *owner;
+	int err;
+
+	if (w->kind != WAITS_FOR_REQUEUE || !same_key(&w->target, key2))
+		return -EINVAL;
+	owner = take_or_find_owner(b2, key2, word2, w->task, waiters, exiting);
+	if (IS_ERR(owner))
+		return (int)PTR_ERR(owner);
+	if (!owner) {
+		list_del(&w->link);
+		grant(w);
+		return 0;
+	}
+	err = pi_block(&w->pi, owner);
+	if (err)
+		return err;
+	w->kind = WAITS_FOR_PI_LOCK;
+	move_waiter(w, b2, key2);
+	return 0;
+}
+
+static long requeue_all(struct futex_bucket *b1, const struct futex_key *key1,
+			struct futex_bucket *b2, const struct futex_key *key2, u32 *word2, u32 max,
+			struct task **exiting)
+{
+	u32 waiters = max > 1 ? FUTEX_WAITERS : 0, moved = 0;
+	struct futex_waiter *w, *n;
+
+	list_for_each_entry_safe (w, n, &b1->waiters, link) {
+		int err;
+
+		if (moved == max)
+			break;
+		if (!same_key(&w->key, key1))
+			continue;
+		err = requeue_one(w, b2, key2, word2, waiters, exiting);
+		if (err)
+			return err;
+		moved++;
+	}
+	return moved;
+}
+
+/* Both words, with their keys, in one hold of mm->lock. 0, or an error without it. */
+static int pin_two(u64 addr1, u64 addr2, bool private, u32 **word1, u32 **word2,
+		   struct futex_key *key1, struct futex_key *key2)
+{
+	int err;
+
+	for (;;) {
+		void *at;
+
+		err = get_futex_key(addr1, private, key1);
+		if (err)
+			return err;
+		*word2 = pin_word_and_key(addr2, private, ACCESS_WRITE, key2);
+		if (IS_ERR(*word2)) {
+			key_put(key1);
+			return (int)PTR_ERR(*word2);
+		}
+		if (mm_fault_locked(current->mm, addr1, ACCESS_READ, &at) == FAULT_OK) {
+			*word1 = at;
+			return 0;
+		}
+		unpin_word();
+		key_put(key2);
+		key_put(key1);
+		/* Alone it can be made room for, and the next turn finds it there. */
+		*word1 = pin_word(addr1, ACCESS_READ);
+		if (IS_ERR(*word1))
+			return (int)PTR_ERR(*word1);
+		unpin_word();
+	}
+}
+
+static long try_requeue(u64 addr, u64 addr2, bool private, u32 max, u32 val, struct task **exiting)
+{
+	struct futex_key key1, key2;
+	struct futex_bucket *b1, *b2;
+	u32 *word1 = NULL, *word2 = NULL;
+	long ret = pin_two(addr, addr2, private, &word1, &word2, &key1, &key2);
+
+	if (ret)
+		return ret;
+	b1 = bucket_of(&key1);
+	b2 = bucket_of(&key2);
+	spin_lock(&tasklist_lock);
+	spin_lock(&pi_lock);
+	lock_two(b1, b2);
+	if (same_key(&key1, &key2))
+		ret = -EINVAL;
+	else if (__atomic_load_n(word1, __ATOMIC_SEQ_CST) != val)
+		ret = -EAGAIN;
+	else
+		ret = requeue_all(b1, &key1, b2, &key2, word2, max, exiting);
+	unlock_two(b1, b2);
+	spin_unlock(&pi_lock);
+	spin_unlock(&tasklist_lock);
+	unpin_word();
+	key_put(&key1);
+	key_put(&key2);
+	return ret;
+}
+
+/* One waiter gets the lock, if it is free; that one and `max_move` others, at most, are moved. */
+long futex_cmp_requeue_pi(u64 addr, u64 addr2, bool private, int max_wake, int max_move, u32 val)
+{
+	if (max_wake != 1 || max_move < 0 || addr == addr2)
+		return -EINVAL;
+	for (;;) {
+		struct task *exiting = NULL;
+		long ret = try_requeue(addr, addr2, private, (u32)max_move + 1, val, &exiting);
+
+		if (ret != -EBUSY)
+			return ret;
+		wait_for_exit(exiting);
+	}
 }
 
 /* ---- exit ---- */

@@ -234,7 +234,7 @@ static pid_t start_waiter(int nr, int fifo)
 		_exit(unlock(&sh->a) ? 3 : 0);
 	}
 	wait_ready(10 + nr);
-	sleep_ms(30); /* now it sleeps there */
+	sleep_ms(60); /* now it sleeps there */
 	return pid;
 }
 
