@@ -66,6 +66,18 @@ struct futex_bucket *bucket_of(const struct futex_key *key)
 	return &buckets[h >> 58];
 }
 
+void bucket_add(struct futex_bucket *b, struct futex_waiter *w)
+{
+	struct futex_waiter *at;
+
+	w->bucket = b;
+	w->prio = MIN(w->task->normal_prio, MAX_RT_PRIO);
+	list_for_each_entry (at, &b->waiters, link)
+		if (at->prio > w->prio)
+			break;
+	list_add_tail(&w->link, &at->link);
+}
+
 /* The key of a user address, with its reference. Caller holds the lock of current->mm. */
 static int get_futex_key_locked(u64 addr, bool private, struct futex_key *key)
 {
@@ -315,8 +327,8 @@ void move_waiter(struct futex_waiter *w, struct futex_bucket *to, const struct f
 	key_put(&w->key);
 	w->key = *key;
 	if (w->bucket != to) {
-		list_move_tail(&w->link, &to->waiters);
-		w->bucket = to;
+		list_del(&w->link);
+		bucket_add(to, w);
 	}
 }
 
@@ -393,11 +405,11 @@ int queue_waiter(struct futex_waiter *w, u64 addr, bool private, u32 val)
 
 	if (IS_ERR(word))
 		return PTR_ERR(word);
-	b = w->bucket = bucket_of(&w->key);
+	b = bucket_of(&w->key);
 	spin_lock(&b->lock);
 	same = __atomic_load_n(word, __ATOMIC_SEQ_CST) == val;
 	if (same)
-		list_add_tail(&w->link, &b->waiters);
+		bucket_add(b, w);
 	spin_unlock(&b->lock);
 	unpin_word();
 	if (!same)

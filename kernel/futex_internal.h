@@ -29,6 +29,7 @@ struct futex_waiter {
 	struct futex_bucket *bucket; /* changes under the locks of both, by requeueing */
 	struct futex_key key;        /* likewise */
 	struct task *task;
+	int prio;              /* its place in the bucket, see bucket_add() */
 	enum waiter_kind kind; /* bucket's lock */
 	u32 bitset;            /* woken only by a wake that has one of these bits */
 	bool woken;            /* bucket's lock: taken off the list by a waker; given the PI lock */
@@ -42,6 +43,9 @@ struct futex_waiter {
 void key_put(const struct futex_key *key);
 bool same_key(const struct futex_key *a, const struct futex_key *b);
 struct futex_bucket *bucket_of(const struct futex_key *key);
+/* Real-time tasks are woken first, the best of them before the others; the rest in the order they
+ * came. Caller holds the bucket's lock. */
+void bucket_add(struct futex_bucket *b, struct futex_waiter *w);
 int get_futex_key(u64 addr, bool private, struct futex_key *key);
 /* Two buckets, in the order of their addresses; they may be one. */
 void lock_two(struct futex_bucket *a, struct futex_bucket *b);

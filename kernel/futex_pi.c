@@ -185,7 +185,7 @@ static int take_or_queue(struct futex_waiter *w, u64 addr, bool private, bool tr
 
 	if (IS_ERR(word))
 		return (int)PTR_ERR(word);
-	b = w->bucket = bucket_of(&w->key);
+	b = bucket_of(&w->key);
 	spin_lock(&tasklist_lock);
 	lock_all(b);
 	owner = take_or_find_owner(b, &w->key, word, current, 0, exiting);
@@ -196,7 +196,7 @@ static int take_or_queue(struct futex_waiter *w, u64 addr, bool private, bool tr
 	else
 		ret = trylock ? -EAGAIN : pi_block(&w->pi, owner);
 	if (owner && !ret) {
-		list_add_tail(&w->link, &b->waiters);
+		bucket_add(b, w);
 		ret = 1;
 	}
 	unlock_all(b);

@@ -254,6 +254,36 @@ static void handover(const char *what, const int fifo[4])
 	say_word("at the end", &sh->a, 0);
 }
 
+/* An ordinary wake, too, is for the best first. */
+static void ordinary_wake(const int fifo[4])
+{
+	pid_t pid[4];
+
+	sh->n = 0;
+	sh->b = 0;
+	for (int i = 0; i < 4; i++) {
+		pid[i] = must_fork();
+		if (pid[i] == 0) {
+			struct sched_param param = {.sched_priority = fifo[i]};
+
+			syscall(SYS_sched_setscheduler, 0, fifo[i] ? SCHED_FIFO : 0, &param);
+			futex(&sh->b, FUTEX_WAIT, 0, NULL, NULL, 0);
+			sh->order[sh->n++] = i;
+			_exit(0);
+		}
+		while (futex(&sh->b, FUTEX_REQUEUE, 0, (void *)100, &sh->b, 0) != i + 1)
+			sleep_ms(1);
+	}
+	for (int i = 0; i < 4; i++) {
+		RESULT(futex(&sh->b, FUTEX_WAKE, 1, NULL, NULL, 0));
+		while (__atomic_load_n(&sh->n, __ATOMIC_SEQ_CST) != i + 1)
+			sleep_ms(1);
+	}
+	for (int i = 0; i < 4; i++)
+		reap("woken", pid[i]);
+	say("woken: %d %d %d %d", sh->order[0], sh->order[1], sh->order[2], sh->order[3]);
+}
+
 /* PI and other operations on one word. */
 static void mixed(void)
 {
@@ -457,6 +487,7 @@ int main(int argc, char **argv)
 	owner_gone();
 	handover("equals", (const int[4]){0, 0, 0, 0});
 	handover("by priority", (const int[4]){0, 10, 30, 20});
+	ordinary_wake((const int[4]){0, 10, 30, 20});
 	mixed();
 	deadlock();
 	interrupted();
