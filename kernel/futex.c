@@ -92,6 +92,9 @@ static int get_futex_key_locked(u64 addr, bool private, struct futex_key *key)
 	if (!private) {
 		if (!mm_find_area_locked(mm, addr, &area) || area.start > addr)
 			return -EFAULT;
+		/* Nobody can ever change such a word: as on Linux, a mistake. */
+		if (!(area.flags & (AREA_WRITE | AREA_SHARED)) && !area.obj)
+			return -EFAULT;
 		if ((area.flags & AREA_SHARED) && area.obj)
 			*key = (struct futex_key){
 				.obj = area.obj,
