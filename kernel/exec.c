@@ -412,7 +412,7 @@ static void commit_exec(struct task *p, const char *path, struct exec_image *img
 	if (own->sighand)
 		replace_sighand(p, own->sighand);
 	exit_puppet(p);
-	mm_release(p);
+	mm_release(p, true);
 	exec_adopt_mm(img->mm);
 	p->flags &= ~(PF_FORKNOEXEC | PF_KTHREAD);
 	p->exit_signal = SIGCHLD;

@@ -160,7 +160,7 @@ static void exit_mm(struct task *p)
 
 	if (!mm)
 		return;
-	mm_release(p);
+	mm_release(p, false);
 	/* The CPU still has these tables loaded: keep the root until the next task has its own. */
 	mm_grab(mm);
 	spin_lock(&tasklist_lock); /* others look at p->mm under it */

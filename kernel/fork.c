@@ -134,7 +134,7 @@ void put_task(struct task *p)
 {
 	if (!refcount_dec_and_test(&p->usage))
 		return;
-	DEBUG_ON(p->mm || p->files || p->fs);
+	DEBUG_ON(p->mm || p->files || p->fs || p->pi_blocked || !list_empty(&p->pi_waiters));
 	put_signal(p->signal);
 	exit_creds(p);
 	free_task(p);
@@ -399,10 +399,9 @@ static void complete_vfork_done(struct task *p)
 	spin_unlock(&tasklist_lock);
 }
 
-void mm_release(struct task *p)
+void mm_release(struct task *p, bool exec)
 {
-	if (p->robust_list)
-		exit_robust_list(p);
+	futex_exit(p, exec);
 	/* set_tid_address(2): only worth it if somebody shares the memory and can see it. */
 	if (p->clear_child_tid) {
 		if (refcount_read(&p->mm->users) > 1 && put_user(0, p->clear_child_tid) == 0)
@@ -570,39 +569,16 @@ static int check_clone3(const struct clone_args *u)
 	return 0;
 }
 
-/* Bytes beyond the structure we know must be zero: somebody asks for what we do not have. -E2BIG,
- * -EFAULT or 0. */
-static int check_zeroed(const char __user *from, size_t n)
-{
-	while (n > 0) {
-		char buf[64];
-		size_t chunk = MIN(n, sizeof(buf));
-
-		if (copy_from_user(buf, from, chunk))
-			return -EFAULT;
-		for (size_t i = 0; i < chunk; i++)
-			if (buf[i])
-				return -E2BIG;
-		from += chunk;
-		n -= chunk;
-	}
-	return 0;
-}
-
 long sys_clone3(struct clone_args __user *uargs, size_t size)
 {
-	struct clone_args u = {0};
+	struct clone_args u;
 	int err;
 
 	if (size > PAGE_SIZE)
 		return -E2BIG;
 	if (size < CLONE_ARGS_SIZE_VER0)
 		return -EINVAL;
-	if (copy_from_user(&u, uargs, MIN(size, sizeof(u))))
-		return -EFAULT;
-	err = size > sizeof(u)
-		      ? check_zeroed((const char __user *)uargs + sizeof(u), size - sizeof(u))
-		      : 0;
+	err = copy_struct_from_user(&u, sizeof(u), uargs, size);
 	if (!err)
 		err = check_clone3(&u);
 	if (err)

@@ -9,11 +9,11 @@
  * there and stays, so the word can be reached through the direct map, also under a bucket's lock.
  * User memory itself is never touched there.
  *
- * PI futexes are not here: -ENOSYS.
+ * PI futexes are in kernel/futex_pi.c; their waiters are in the same buckets, so that whoever mixes
+ * the two kinds of operations on one word is told (-EINVAL).
  */
-#include "kernel/futex.h"
+#include "kernel/futex_internal.h"
 
-#include "kernel/lib/list.h"
 #include "kernel/sys/syscall.h"
 #include "kernel/task.h"
 #include "kernel/time/timer.h"
@@ -24,26 +24,6 @@
 /* Offsets are multiples of 4: the low bit tells apart what FUTEX_PRIVATE_FLAG names, and private
  * memory that was named without it. As on Linux the two do not meet. */
 #define KEY_WITHOUT_FLAG 1
-
-struct futex_key {
-	struct mm *mm;         /* private; a reference (mm_grab) */
-	struct vm_object *obj; /* shared; a reference */
-	u64 offset;
-};
-
-struct futex_bucket {
-	spinlock_t lock; /* LOCK_FUTEX */
-	struct list_head waiters;
-};
-
-struct futex_waiter {
-	struct list_head link;       /* bucket's lock */
-	struct futex_bucket *bucket; /* changes under the locks of both, by requeueing */
-	struct futex_key key;        /* likewise */
-	struct task *task;
-	u32 bitset; /* woken only by a wake that has one of these bits */
-	bool woken; /* bucket's lock: taken off the list by a waker */
-};
 
 static struct futex_bucket buckets[FUTEX_BUCKETS];
 
@@ -65,7 +45,7 @@ static void key_get(const struct futex_key *key)
 		mm_grab(key->mm);
 }
 
-static void key_put(const struct futex_key *key)
+void key_put(const struct futex_key *key)
 {
 	if (key->obj)
 		object_put(key->obj);
@@ -73,17 +53,29 @@ static void key_put(const struct futex_key *key)
 		mm_drop(key->mm);
 }
 
-static bool same_key(const struct futex_key *a, const struct futex_key *b)
+bool same_key(const struct futex_key *a, const struct futex_key *b)
 {
 	return a->mm == b->mm && a->obj == b->obj && a->offset == b->offset;
 }
 
-static struct futex_bucket *bucket_of(const struct futex_key *key)
+struct futex_bucket *bucket_of(const struct futex_key *key)
 {
 	u64 space = key->obj ? (u64)key->obj : (u64)key->mm;
 	u64 h = (space >> 6 ^ key->offset >> 2) * 0x9e3779b97f4a7c15UL;
 
 	return &buckets[h >> 58];
+}
+
+void bucket_add(struct futex_bucket *b, struct futex_waiter *w)
+{
+	struct futex_waiter *at;
+
+	w->bucket = b;
+	w->prio = MIN(w->task->normal_prio, MAX_RT_PRIO);
+	list_for_each_entry (at, &b->waiters, link)
+		if (at->prio > w->prio)
+			break;
+	list_add_tail(&w->link, &at->link);
 }
 
 /* The key of a user address, with its reference. Caller holds the lock of current->mm. */
@@ -100,6 +92,9 @@ static int get_futex_key_locked(u64 addr, bool private, struct futex_key *key)
 	if (!private) {
 		if (!mm_find_area_locked(mm, addr, &area) || area.start > addr)
 			return -EFAULT;
+		/* Nobody can ever change such a word: as on Linux, a mistake. */
+		if (!(area.flags & (AREA_WRITE | AREA_SHARED)) && !area.obj)
+			return -EFAULT;
 		if ((area.flags & AREA_SHARED) && area.obj)
 			*key = (struct futex_key){
 				.obj = area.obj,
@@ -112,7 +107,7 @@ static int get_futex_key_locked(u64 addr, bool private, struct futex_key *key)
 	return 0;
 }
 
-static int get_futex_key(u64 addr, bool private, struct futex_key *key)
+int get_futex_key(u64 addr, bool private, struct futex_key *key)
 {
 	int err;
 
@@ -122,9 +117,7 @@ static int get_futex_key(u64 addr, bool private, struct futex_key *key)
 	return err;
 }
 
-/* Lock current->mm and have the word at `addr` there, to be read or to be written. The word, in the
- * direct map, with mm->lock held; or an error without it. */
-static u32 *pin_word(u64 addr, enum fault_access access)
+u32 *pin_word(u64 addr, enum fault_access access)
 {
 	struct mm *mm = current->mm;
 
@@ -144,9 +137,7 @@ static u32 *pin_word(u64 addr, enum fault_access access)
 	}
 }
 
-/* As pin_word(), with the key of the same address. */
-static u32 *pin_word_and_key(u64 addr, bool private, enum fault_access access,
-			     struct futex_key *key)
+u32 *pin_word_and_key(u64 addr, bool private, enum fault_access access, struct futex_key *key)
 {
 	u32 *word = pin_word(addr, access);
 	int err;
@@ -161,20 +152,19 @@ static u32 *pin_word_and_key(u64 addr, bool private, enum fault_access access,
 	return word;
 }
 
-static void unpin_word(void)
+void unpin_word(void)
 {
 	mutex_unlock(&current->mm->lock);
 }
 
-/* Two buckets, in the order of their addresses; they may be one. */
-static void lock_two(struct futex_bucket *a, struct futex_bucket *b)
+void lock_two(struct futex_bucket *a, struct futex_bucket *b)
 {
 	spin_lock(a < b ? &a->lock : &b->lock);
 	if (a != b)
 		spin_lock_nested(a < b ? &b->lock : &a->lock);
 }
 
-static void unlock_two(struct futex_bucket *a, struct futex_bucket *b)
+void unlock_two(struct futex_bucket *a, struct futex_bucket *b)
 {
 	spin_unlock(&a->lock);
 	if (a != b)
@@ -191,7 +181,8 @@ static void wake_waiter(struct futex_waiter *w)
 	wake_up_process(w->task);
 }
 
-/* At most `max` of those that wait for `key`. Caller holds the bucket's lock. */
+/* At most `max` of those that wait for `key`. -EINVAL when somebody waits for it as for a PI lock,
+ * which is handed over, not woken for. Caller holds the bucket's lock. */
 static long wake_locked(struct futex_bucket *b, const struct futex_key *key, u32 max, u32 bitset)
 {
 	struct futex_waiter *w, *n;
@@ -200,7 +191,11 @@ static long wake_locked(struct futex_bucket *b, const struct futex_key *key, u32
 	list_for_each_entry_safe (w, n, &b->waiters, link) {
 		if (woken >= max)
 			break;
-		if (!same_key(&w->key, key) || !(w->bitset & bitset))
+		if (!same_key(&w->key, key))
+			continue;
+		if (w->kind != WAITS_FOR_WAKE)
+			return -EINVAL;
+		if (!(w->bitset & bitset))
 			continue;
 		wake_waiter(w);
 		woken++;
@@ -315,8 +310,11 @@ static long futex_wake_op(u64 addr1, u64 addr2, bool private, u32 max1, u32 max2
 	lock_two(b1, b2);
 	old = apply_wake_op(word, &op);
 	ret = wake_locked(b1, &key1, max1, FUTEX_BITSET_MATCH_ANY);
-	if (wake_op_compare(&op, old))
-		ret += wake_locked(b2, &key2, max2, FUTEX_BITSET_MATCH_ANY);
+	if (ret >= 0 && wake_op_compare(&op, old)) {
+		long more = wake_locked(b2, &key2, max2, FUTEX_BITSET_MATCH_ANY);
+
+		ret = more < 0 ? more : ret + more;
+	}
 	unlock_two(b1, b2);
 	unpin_word();
 	key_put(&key1);
@@ -326,17 +324,14 @@ static long futex_wake_op(u64 addr1, u64 addr2, bool private, u32 max1, u32 max2
 
 /* ---- requeue ---- */
 
-/* Caller holds the locks of both buckets and a reference of its own on either key, so that the one
- * dropped here is never the last. */
-static void move_waiter(struct futex_waiter *w, struct futex_bucket *to,
-			const struct futex_key *key)
+void move_waiter(struct futex_waiter *w, struct futex_bucket *to, const struct futex_key *key)
 {
 	key_get(key);
 	key_put(&w->key);
 	w->key = *key;
 	if (w->bucket != to) {
-		list_move_tail(&w->link, &to->waiters);
-		w->bucket = to;
+		list_del(&w->link);
+		bucket_add(to, w);
 	}
 }
 
@@ -352,6 +347,8 @@ static long requeue_locked(struct futex_bucket *from, const struct futex_key *ke
 			break;
 		if (!same_key(&w->key, key1))
 			continue;
+		if (w->kind != WAITS_FOR_WAKE)
+			return -EINVAL;
 		if (woken < max_wake) {
 			wake_waiter(w);
 			woken++;
@@ -403,9 +400,7 @@ out_key2:
 
 /* ---- wait ---- */
 
-/* Look at the word and queue, with the bucket locked: a wake that follows a change of the word
- * finds us in the list. */
-static int queue_waiter(struct futex_waiter *w, u64 addr, bool private, u32 val)
+int queue_waiter(struct futex_waiter *w, u64 addr, bool private, u32 val)
 {
 	u32 *word = pin_word_and_key(addr, private, ACCESS_READ, &w->key);
 	struct futex_bucket *b;
@@ -413,11 +408,11 @@ static int queue_waiter(struct futex_waiter *w, u64 addr, bool private, u32 val)
 
 	if (IS_ERR(word))
 		return PTR_ERR(word);
-	b = w->bucket = bucket_of(&w->key);
+	b = bucket_of(&w->key);
 	spin_lock(&b->lock);
 	same = __atomic_load_n(word, __ATOMIC_SEQ_CST) == val;
 	if (same)
-		list_add_tail(&w->link, &b->waiters);
+		bucket_add(b, w);
 	spin_unlock(&b->lock);
 	unpin_word();
 	if (!same)
@@ -451,7 +446,7 @@ static bool unqueue_waiter(struct futex_waiter *w)
 	return woken;
 }
 
-static long sleep_queued(struct futex_waiter *w, u64 until)
+long sleep_queued(struct futex_waiter *w, u64 until)
 {
 	long ret = 0;
 
@@ -505,15 +500,23 @@ static long futex_wait(u64 addr, bool private, u32 val, u64 until, u32 bitset)
 	return ret;
 }
 
-/* The time-out of WAIT is relative, that of WAIT_BITSET absolute, by either clock. */
+static bool has_timeout(int cmd)
+{
+	return cmd == FUTEX_WAIT || cmd == FUTEX_WAIT_BITSET || cmd == FUTEX_LOCK_PI ||
+	       cmd == FUTEX_LOCK_PI2 || cmd == FUTEX_WAIT_REQUEUE_PI;
+}
+
+/* The time-out of WAIT is relative, that of LOCK_PI absolute by CLOCK_REALTIME, those of the others
+ * are absolute by either clock. */
 static int wait_deadline(const struct timespec __user *utime, int op, u64 *until)
 {
-	bool absolute = (op & FUTEX_CMD_MASK) == FUTEX_WAIT_BITSET;
+	bool absolute = (op & FUTEX_CMD_MASK) != FUTEX_WAIT;
+	bool realtime = (op & FUTEX_CLOCK_REALTIME) || (op & FUTEX_CMD_MASK) == FUTEX_LOCK_PI;
 	struct timespec ts;
 	u64 ns, now;
 
 	*until = TIME_FOREVER;
-	if (!utime)
+	if (!utime || !has_timeout(op & FUTEX_CMD_MASK))
 		return 0;
 	if (copy_from_user(&ts, utime, sizeof(ts)))
 		return -EFAULT;
@@ -522,9 +525,9 @@ static int wait_deadline(const struct timespec __user *utime, int op, u64 *until
 	if ((u64)ts.tv_sec >= TIME_FOREVER / NSEC_PER_SEC / 2)
 		return 0;
 	ns = ts.tv_sec * NSEC_PER_SEC + ts.tv_nsec;
-	now = absolute && (op & FUTEX_CLOCK_REALTIME) ? ktime_get_real() : ktime_get();
+	now = realtime ? ktime_get_real() : ktime_get();
 	if (!absolute)
-		*until = now + ns;
+		*until = ktime_get() + ns;
 	else
 		*until = ktime_get() + (ns > now ? ns - now : 0);
 	return 0;
@@ -538,17 +541,18 @@ long sys_futex(u32 __user *uaddr, int op, u32 val, const struct timespec __user 
 	bool private = op & FUTEX_PRIVATE_FLAG;
 	u32 val2 = (u32)(u64)timeout; /* of the operations that do not wait */
 
-	if ((op & FUTEX_CLOCK_REALTIME) && cmd != FUTEX_WAIT_BITSET)
+	err = wait_deadline(timeout, op, &until);
+	if (err)
+		return err;
+	if ((op & FUTEX_CLOCK_REALTIME) && cmd != FUTEX_WAIT_BITSET && cmd != FUTEX_LOCK_PI2 &&
+	    cmd != FUTEX_WAIT_REQUEUE_PI)
 		return -ENOSYS;
 	if (cmd == FUTEX_WAIT || cmd == FUTEX_WAKE)
 		val3 = FUTEX_BITSET_MATCH_ANY;
 	switch (cmd) {
 	case FUTEX_WAIT:
 	case FUTEX_WAIT_BITSET:
-		if (!val3)
-			return -EINVAL;
-		err = wait_deadline(timeout, op, &until);
-		return err ? err : futex_wait(addr, private, val, until, val3);
+		return val3 ? futex_wait(addr, private, val, until, val3) : -EINVAL;
 	case FUTEX_WAKE:
 	case FUTEX_WAKE_BITSET:
 		return val3 ? futex_wake(addr, private, val, val3) : -EINVAL;
@@ -558,106 +562,18 @@ long sys_futex(u32 __user *uaddr, int op, u32 val, const struct timespec __user 
 		return futex_requeue(addr, addr2, private, val, val2, &val3);
 	case FUTEX_WAKE_OP:
 		return futex_wake_op(addr, addr2, private, val, val2, val3);
+	case FUTEX_LOCK_PI:
+	case FUTEX_LOCK_PI2:
+		return futex_lock_pi(addr, private, until);
+	case FUTEX_TRYLOCK_PI:
+		return futex_trylock_pi(addr, private);
+	case FUTEX_UNLOCK_PI:
+		return futex_unlock_pi(addr, private);
+	case FUTEX_WAIT_REQUEUE_PI:
+		return futex_wait_requeue_pi(addr, addr2, private, val, until);
+	case FUTEX_CMP_REQUEUE_PI:
+		return futex_cmp_requeue_pi(addr, addr2, private, val, val2, val3);
 	default:
 		return -ENOSYS;
 	}
-}
-
-/* ---- robust lists ---- */
-
-long sys_set_robust_list(struct robust_list_head __user *head, size_t len)
-{
-	if (len != sizeof(*head))
-		return -EINVAL;
-	current->robust_list = head;
-	return 0;
-}
-
-long sys_get_robust_list(pid_t pid, struct robust_list_head __user *__user *uhead,
-			 size_t __user *ulen)
-{
-	struct robust_list_head __user *head = NULL;
-	long ret = -ESRCH;
-	struct task *p;
-
-	spin_lock(&tasklist_lock);
-	p = pid ? find_task(pid) : current;
-	if (p) {
-		ret = p == current || cred_is_root(current->cred) ||
-				      (current->cred->uid == p->cred->uid &&
-				       current->cred->uid == p->cred->euid &&
-				       current->cred->uid == p->cred->suid)
-			      ? 0
-			      : -EPERM;
-		head = p->robust_list;
-	}
-	spin_unlock(&tasklist_lock);
-	if (ret)
-		return ret;
-	if (put_user(sizeof(*head), ulen) || put_user(head, uhead))
-		return -EFAULT;
-	return 0;
-}
-
-/* The owner of the lock word at `addr` dies. `pending`: it was just about to take or to release it.
- * False for a word that cannot be reached: the list ends there. */
-static bool robust_word_died(u64 addr, bool pi, bool pending)
-{
-	u32 *word = pin_word(addr, ACCESS_WRITE), old, died;
-	bool wake;
-
-	if (IS_ERR(word))
-		return false;
-	old = __atomic_load_n(word, __ATOMIC_SEQ_CST);
-	/* Released, but nobody woken yet. */
-	wake = pending && !pi && !old;
-	while ((old & FUTEX_TID_MASK) == (u32)current->pid_nr) {
-		died = (old & FUTEX_WAITERS) | FUTEX_OWNER_DIED;
-		if (!__atomic_compare_exchange_n(word, &old, died, false, __ATOMIC_SEQ_CST,
-						 __ATOMIC_SEQ_CST))
-			continue;
-		wake = !pi && (old & FUTEX_WAITERS);
-		break;
-	}
-	unpin_word();
-	if (wake)
-		futex_wake(addr, false, 1, FUTEX_BITSET_MATCH_ANY);
-	return true;
-}
-
-/* A pointer of the list: its lowest bit says that the word is a PI lock. False: unreadable. */
-static bool fetch_entry(u64 *entry, bool *pi, u64 addr)
-{
-	if (get_user(*entry, (u64 __user *)addr))
-		return false;
-	*pi = *entry & 1;
-	*entry &= ~1UL;
-	return true;
-}
-
-/* The list is the program's: it may be a circle, or lead anywhere. ROBUST_LIST_LIMIT ends it. */
-void exit_robust_list(struct task *p)
-{
-	u64 head = (u64)p->robust_list, entry, next, pending, offset;
-	bool pi, next_pi, pending_pi, ok;
-
-	p->robust_list = NULL;
-	if (!head || !fetch_entry(&entry, &pi, head) ||
-	    get_user(offset,
-		     (u64 __user *)(head + offsetof(struct robust_list_head, futex_offset))) ||
-	    !fetch_entry(&pending, &pending_pi,
-			 head + offsetof(struct robust_list_head, list_op_pending)))
-		return;
-	for (int i = 0; entry != head && i < ROBUST_LIST_LIMIT; i++) {
-		/* Read first: the word's new owner may free what the entry lies in. */
-		ok = fetch_entry(&next, &next_pi, entry);
-		if (entry != pending && !robust_word_died(entry + offset, pi, false))
-			return;
-		if (!ok)
-			break;
-		entry = next;
-		pi = next_pi;
-	}
-	if (pending)
-		robust_word_died(pending + offset, pending_pi, true);
 }

@@ -10,5 +10,6 @@ void futex_init(void);
  * bits in `bitset`. `private`: as FUTEX_PRIVATE_FLAG. How many, or -errno. */
 long futex_wake(u64 addr, bool private, u32 max, u32 bitset);
 /* Current leaves its address space, which is still loaded: the locks on its robust list get
- * FUTEX_OWNER_DIED, and a waiter of each is woken. */
-void exit_robust_list(struct task *p);
+ * FUTEX_OWNER_DIED, and a waiter of each is woken; PI locks that somebody waits for, on that list
+ * or not, are handed over. `exec`: it goes on, in another one. */
+void futex_exit(struct task *p, bool exec);

@@ -57,6 +57,7 @@ struct task init_task = {
 	.group_leader = &init_task,
 	.thread_node = {&init_signal.threads, &init_signal.threads},
 	.static_prio = NICE_TO_PRIO(0),
+	.normal_prio = NICE_TO_PRIO(0),
 	.prio = NICE_TO_PRIO(0),
 	.time_slice = 1,
 	.cpus_mask = ~0UL,

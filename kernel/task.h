@@ -18,6 +18,7 @@ struct mm;
 struct files;
 struct fs_context;
 struct puppet;
+struct pi_waiter;
 
 enum task_flags {
 	PF_KTHREAD = 1 << 0,
@@ -33,8 +34,8 @@ enum task_work {
 };
 
 /*
- * Marks: "tl" tasklist_lock, "sh" sighand->lock, "rq" the run queue's lock, "me" only the task
- * itself writes, "ro" set while the task is being made and constant from then on.
+ * Marks: "tl" tasklist_lock, "sh" sighand->lock, "rq" the run queue's lock, "pi" pi_lock, "me" only
+ * the task itself writes, "ro" set while the task is being made and constant from then on.
  *
  * The struct is in two ranges: what fork zeroes, and what it copies. No pointer in the copied range
  * owns anything, so a half-made child owns nothing that it was not given.
@@ -82,6 +83,10 @@ struct task {
 	bool on_cpu;                   /* rq: it is running, or its registers are not saved yet */
 	bool first_timeslice;          /* rq: the slice came from the parent and may go back */
 	u32 time_slice;                /* rq: ticks left */
+	int boost;                     /* pi, rq: lent by those who wait; MAX_PRIO: nothing */
+	struct list_head pi_waiters;   /* pi: who waits for a lock of this task, the best first */
+	struct pi_waiter *pi_blocked;  /* pi: as what it waits itself */
+	u32 pi_exit;                   /* pi: enum pi_exit, kernel/futex_pi.c */
 	u64 start_time;                /* ro: monotonic ns */
 	u64 utime, stime;              /* me: ns, by the tick */
 	u64 exec_start, runtime;       /* rq: since when it runs; ns it ran until then */
@@ -107,8 +112,11 @@ struct task {
 
 	/* --- copied by dup_task_struct() --- */
 	u32 flags;                /* me; enum task_flags */
-	int prio, static_prio;    /* rq */
+	int prio;                 /* rq: what it runs at: normal_prio or the boost */
+	int normal_prio;          /* pi, rq: by its policy */
+	int static_prio;          /* rq: by its nice value */
 	int policy, rt_priority;  /* rq */
+	bool reset_on_fork;       /* rq: SCHED_RESET_ON_FORK */
 	u64 cpus_mask;            /* rq: CPUs it may run on */
 	sigset_t64 blocked;       /* sh */
 	char comm[TASK_COMM_LEN]; /* me */
@@ -170,7 +178,8 @@ pid_t kernel_thread(int (*fn)(void *), void *arg, const char *name);
 void exit_files(struct task *p); /* let go of them: exit, and the undo of fork's copies */
 void exit_fs(struct task *p);
 struct task *fork_idle(u32 cpu); /* the idle task of another CPU; NULL without memory */
-void mm_release(struct task *p); /* exec, exit: vfork completion and clear_child_tid */
+/* exec, exit: locks, vfork completion and clear_child_tid */
+void mm_release(struct task *p, bool exec);
 
 /* ---- hold.c: what another task owns, with a reference; NULL: it has none, or none any more ----
  */

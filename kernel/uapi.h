@@ -19,8 +19,10 @@
 #include <asm/unistd_64.h>
 #include <linux/auxvec.h>
 #include <linux/futex.h>
+#include <linux/membarrier.h>
 #include <linux/resource.h>
 #include <linux/sched.h>
+#include <linux/sched/types.h>
 #include <linux/signal.h>
 #include <linux/sysinfo.h>
 #include <linux/time.h>

@@ -83,6 +83,7 @@ static void copy_layout(struct mm *dst, const struct mm *src)
 	dst->limit_stack = src->limit_stack;
 	dst->limit_data = src->limit_data;
 	dst->limit_as = src->limit_as;
+	dst->membarrier = src->membarrier;
 }
 
 struct mm *mm_clone(struct mm *src)

@@ -73,8 +73,9 @@ struct mm {
 	u64 start_code, end_code, start_data, end_data;
 	u64 start_brk, brk, start_stack;
 	u64 arg_start, arg_end, env_start, env_end;
-	u64 nr_mapped; /* pages of all areas, for RLIMIT_AS */
-	u64 nr_data;   /* those of them that are private, writable and no stack, for RLIMIT_DATA */
+	u64 nr_mapped;  /* pages of all areas, for RLIMIT_AS */
+	u64 nr_data;    /* those of them that are private, writable and no stack, for RLIMIT_DATA */
+	u32 membarrier; /* atomic: what it has registered for, kernel/sys/membarrier.c */
 	struct mm_stats stats;
 	u64 limit_stack, limit_data,
 		limit_as; /* bytes; copied from the rlimits by exec and setrlimit */

@@ -13,14 +13,9 @@
 #include "kernel/task.h"
 
 static const char *const class_names[LOCK_CLASSES] = {
-#define NAME(c) [LOCK_##c] = #c
-	NAME(NONE),  NAME(SHELL),  NAME(TTY),     NAME(RENAME), NAME(DIR),     NAME(INODE),
-	NAME(PIPE),  NAME(MM),     NAME(OBJECT),  NAME(TABLE),  NAME(KTHREAD), NAME(TASKLIST),
-	NAME(PID),   NAME(FILES),  NAME(FS),      NAME(DCACHE), NAME(SIGHAND), NAME(USER),
-	NAME(FUTEX), NAME(PUPPET), NAME(WAIT),    NAME(TIMER),  NAME(RQ),      NAME(VMALLOC),
-	NAME(SLAB),  NAME(ZONE),   NAME(TRACE),   NAME(INPUT),  NAME(LOG),     NAME(CONSOLE),
-	NAME(CALL),  NAME(MOUNT),  NAME(CPUTIME),
-#undef NAME
+#define LOCK_CLASS(name) [LOCK_##name] = #name,
+#include "kernel/lib/locks.def"
+#undef LOCK_CLASS
 };
 
 const char *lock_class_name(unsigned int class)

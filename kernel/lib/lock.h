@@ -12,42 +12,11 @@
 #include "kernel/lib/list.h"
 #include "kernel/lib/types.h"
 
-/* The lock order: whoever holds a lock may take only locks of classes further down. */
 enum lock_class {
 	LOCK_NONE,
-	LOCK_SHELL,   /* mutex: the shell's own state */
-	LOCK_TTY,     /* mutex: reading and writing of a tty */
-	LOCK_RENAME,  /* mutex: the shape of the directory tree */
-	LOCK_INODE,   /* mutex: size and contents of one file */
-	LOCK_PIPE,    /* mutex: buffer of one pipe */
-	LOCK_MM,      /* mutex: areas and page tables of one address space */
-	LOCK_MOUNT,   /* mutex: what is mounted where */
-	LOCK_DIR,     /* mutex: one directory (parent before child). Below LOCK_MM, because the last
-			 mapping of a file may be the end of an unmounted file system */
-	LOCK_CALL,    /* spin: the one function that all CPUs are asked to call */
-	LOCK_OBJECT,  /* spin: the pages of one memory object */
-	LOCK_TABLE,   /* spin: one shared page table (struct page) */
-	LOCK_KTHREAD, /* spin: requests to kthreadd */
-	LOCK_TASKLIST, /* spin: the process tree, thread groups, sessions, pid links */
-	LOCK_PID,      /* spin: pidmap and pid hash */
-	LOCK_FILES,    /* spin: one table of file descriptors */
-	LOCK_FS,       /* spin: root and working directory */
-	LOCK_DCACHE,   /* spin: names of directory entries */
-	LOCK_SIGHAND,  /* spin (irq): handlers and pending signals of a thread group */
-	LOCK_USER,     /* spin (irq): the table of users */
-	LOCK_FUTEX,    /* spin: one bucket of futex waiters */
-	LOCK_PUPPET,   /* spin: the shell's puppets and their orders */
-	LOCK_CPUTIME,  /* spin (irq): timers armed on CPU clocks */
-	LOCK_WAIT,     /* spin (irq): one wait queue */
-	LOCK_TIMER,    /* spin (irq): the timers of one CPU */
-	LOCK_RQ,       /* spin (irq): one run queue; two are taken in address order */
-	LOCK_VMALLOC,  /* spin: the vmalloc area */
-	LOCK_SLAB,     /* spin (irq): one slab cache */
-	LOCK_ZONE,     /* spin (irq): the buddy allocator */
-	LOCK_TRACE,    /* spin (irq): trace buffer */
-	LOCK_INPUT,    /* spin (irq): raw console input */
-	LOCK_LOG,      /* spin (irq): kernel log */
-	LOCK_CONSOLE,  /* spin (irq): output devices */
+#define LOCK_CLASS(name) LOCK_##name,
+#include "kernel/lib/locks.def"
+#undef LOCK_CLASS
 	LOCK_CLASSES,
 };
 

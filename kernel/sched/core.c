@@ -13,6 +13,7 @@
 
 #include "kernel/lib/log.h"
 #include "kernel/lib/tunable.h"
+#include "kernel/sched/pi.h"
 #include "kernel/sched/rq.h"
 #include "kernel/task.h"
 #include "kernel/time/cputime.h"
@@ -50,6 +51,7 @@ void sched_init(void)
 void init_idle(struct task *idle, struct cpu *cpu)
 {
 	idle->prio = MAX_PRIO; /* worse than anybody: it is never in an array */
+	pi_init_task(idle);
 	idle->flags |= PF_IDLE;
 	idle->cpu = cpu->id;
 	idle->on_cpu = true;
@@ -67,6 +69,16 @@ u32 task_timeslice(const struct task *p)
 static bool rt_task(const struct task *p)
 {
 	return p->prio < MAX_RT_PRIO;
+}
+
+static bool rt_policy(int policy)
+{
+	return policy == SCHED_FIFO || policy == SCHED_RR;
+}
+
+int effective_prio(const struct task *p)
+{
+	return MIN(p->normal_prio, p->boost);
 }
 
 /* The caller holds the run queue's lock, for all from here to set_task_prio(). */
@@ -119,7 +131,8 @@ static void set_task_prio(struct rq *rq, struct task *p, int prio)
 	p->prio = prio;
 	if (!array)
 		return;
-	enqueue_task(p, array);
+	/* A real-time task does not wait for the arrays to swap. */
+	enqueue_task(p, rt_task(p) ? rq->active : array);
 	if (rq->curr == p ? !better : better)
 		resched_curr(rq);
 }
@@ -175,7 +188,7 @@ static void task_slice_expired(struct rq *rq, struct task *p)
 {
 	dequeue_task(p);
 	resched_curr(rq);
-	p->prio = p->static_prio;
+	p->prio = effective_prio(p);
 	p->time_slice = task_timeslice(p);
 	p->first_timeslice = false;
 	enqueue_task(p, rq->expired);
@@ -233,15 +246,29 @@ void scheduler_tick(void)
 	cpu_time_tick(p);
 }
 
+/* SCHED_RESET_ON_FORK: the child begins as everybody does. */
+static void reset_sched(struct task *p)
+{
+	if (rt_policy(p->policy) || p->static_prio < NICE_TO_PRIO(0))
+		p->static_prio = NICE_TO_PRIO(0);
+	if (rt_policy(p->policy))
+		p->policy = SCHED_NORMAL;
+	p->rt_priority = 0;
+	p->normal_prio = p->static_prio;
+	p->reset_on_fork = false;
+}
+
 void sched_fork(struct task *p)
 {
 	struct rq *rq;
 	u64 flags = local_irq_save();
 
 	list_init(&p->run_list);
-	p->state = TASK_RUNNING; /* nobody can wake it: it is in no list yet */
-	p->prio = p->policy == SCHED_NORMAL || p->policy == SCHED_BATCH ? p->static_prio
-									: current->prio;
+	pi_init_task(p);
+	if (p->reset_on_fork)
+		reset_sched(p);
+	p->state = TASK_RUNNING;  /* nobody can wake it: it is in no list yet */
+	p->prio = p->normal_prio; /* what was lent to the parent is not inherited */
 	p->cpu = this_cpu()->id;
 	rq = this_cpu()->rq;
 	spin_lock(&rq->lock);
@@ -276,7 +303,7 @@ void wake_up_new_task(struct task *p, u64 clone_flags)
 	WRITE_ONCE(p->cpu, fork_cpu(p, clone_flags)); /* on its way, and ours alone */
 	rq = task_rq_lock(p, &unused);
 	if (!(clone_flags & CLONE_VM) && sched_child_first && rq == this_cpu()->rq &&
-	    parent->array && !rt_task(p)) {
+	    parent->array && !rt_task(p) && parent->boost == MAX_PRIO) {
 		/*
 		 * The child will most likely exec at once. Running it first saves the copies of
 		 * pages that the parent would otherwise write to in between. It goes into the
@@ -328,31 +355,68 @@ void sched_yield(void)
 		schedule();
 }
 
-void set_user_nice(struct task *p, int nice)
+/* The policy or the nice value of `p` is another: what does it run at? */
+static void change_normal_prio(struct rq *rq, struct task *p)
+{
+	p->normal_prio = rt_policy(p->policy) ? MAX_RT_PRIO - 1 - p->rt_priority : p->static_prio;
+	set_task_prio(rq, p, effective_prio(p));
+}
+
+void sched_set_boost(struct task *p, int boost)
 {
 	u64 flags;
 	struct rq *rq = task_rq_lock(p, &flags);
 
-	p->static_prio = NICE_TO_PRIO(nice);
-	if (!rt_task(p))
-		set_task_prio(rq, p, p->static_prio);
+	p->boost = boost;
+	if (p->prio != effective_prio(p)) /* else it keeps its place among its equals */
+		set_task_prio(rq, p, effective_prio(p));
 	spin_unlock_irqrestore(&rq->lock, flags);
+}
+
+void set_user_nice(struct task *p, int nice)
+{
+	u64 flags;
+	struct rq *rq;
+
+	spin_lock(&pi_lock);
+	rq = task_rq_lock(p, &flags);
+	p->static_prio = NICE_TO_PRIO(nice);
+	change_normal_prio(rq, p);
+	spin_unlock_irqrestore(&rq->lock, flags);
+	pi_prio_changed(p);
+	spin_unlock(&pi_lock);
+}
+
+bool sched_policy_valid(int policy, int rt_priority)
+{
+	if (rt_policy(policy))
+		return rt_priority >= 1 && rt_priority < MAX_RT_PRIO;
+	return (policy == SCHED_NORMAL || policy == SCHED_BATCH) && rt_priority == 0;
 }
 
 int sched_set_policy(struct task *p, int policy, int rt_priority)
 {
-	bool rt = policy == SCHED_FIFO || policy == SCHED_RR;
+	return sched_set_attr(p, policy, rt_priority, PRIO_TO_NICE(p->static_prio),
+			      p->reset_on_fork);
+}
+
+int sched_set_attr(struct task *p, int policy, int rt_priority, int nice, bool reset_on_fork)
+{
 	u64 flags;
 	struct rq *rq;
 
-	if (!rt && policy != SCHED_NORMAL && policy != SCHED_BATCH)
+	if (!sched_policy_valid(policy, rt_priority))
 		return -EINVAL;
-	if (rt ? rt_priority < 1 || rt_priority > MAX_RT_PRIO - 1 : rt_priority != 0)
-		return -EINVAL;
+	spin_lock(&pi_lock);
 	rq = task_rq_lock(p, &flags);
 	p->policy = policy;
 	p->rt_priority = rt_priority;
-	set_task_prio(rq, p, rt ? MAX_RT_PRIO - 1 - rt_priority : p->static_prio);
+	p->reset_on_fork = reset_on_fork;
+	if (!rt_policy(policy))
+		p->static_prio = NICE_TO_PRIO(nice);
+	change_normal_prio(rq, p);
 	spin_unlock_irqrestore(&rq->lock, flags);
+	pi_prio_changed(p);
+	spin_unlock(&pi_lock);
 	return 0;
 }

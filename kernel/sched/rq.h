@@ -13,6 +13,10 @@ void preempt_if_better(struct rq *rq, const struct task *p);
 void enqueue_task(struct task *p, struct prio_array *array);
 void dequeue_task(struct task *p);
 void deactivate_task(struct rq *rq, struct task *p);
+/* What it has of its own, or what those who wait for it lend: whichever is better. */
+int effective_prio(const struct task *p);
+/* What is lent to `p`, or MAX_PRIO. Caller holds pi_lock. */
+void sched_set_boost(struct task *p, int boost);
 
 /* ---- balance.c ---- */
 bool cpu_allowed(const struct task *p, u32 cpu);

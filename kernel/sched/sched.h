@@ -69,6 +69,10 @@ void wake_up_new_task(struct task *p, u64 clone_flags);
 void sched_exit(struct task *p);
 void set_user_nice(struct task *p, int nice);
 int sched_set_policy(struct task *p, int policy, int rt_priority); /* 0 or -EINVAL */
+/* The same with what else sched_setattr(2) sets: a nice value, for those that have one, and whether
+ * children begin without privileges. */
+int sched_set_attr(struct task *p, int policy, int rt_priority, int nice, bool reset_on_fork);
+bool sched_policy_valid(int policy, int rt_priority);
 u32 task_timeslice(const struct task *p); /* ticks, from the static priority */
 void sched_yield(void);
 /* The CPUs that `p` may run on, one bit each. -EINVAL when none of them is there. */

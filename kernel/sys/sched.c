@@ -41,27 +41,83 @@ static bool is_rt(int policy)
 	return policy == SCHED_FIFO || policy == SCHED_RR;
 }
 
-static long set_scheduler(pid_t pid, int policy, const int __user *upriority)
+/* What an ordinary user may not: more privileges than it has, or to take back that children have
+ * none. */
+static bool needs_privilege(const struct task *p, const struct sched_attr *a, bool reset)
 {
-	struct task *p;
-	int priority;
+	if (is_rt((int)a->sched_policy) &&
+	    ((int)a->sched_policy != p->policy || (int)a->sched_priority > p->rt_priority))
+		return true;
+	if (!is_rt((int)a->sched_policy) && a->sched_nice < PRIO_TO_NICE(p->static_prio))
+		return true;
+	return p->reset_on_fork && !reset;
+}
+
+static void get_params(const struct task *p, struct sched_attr *a)
+{
+	a->sched_priority = p->rt_priority;
+	a->sched_nice = PRIO_TO_NICE(p->static_prio);
+}
+
+/* The nice value of setscheduler and setparam is the one it has. */
+static bool takes_nice(const struct sched_attr *a)
+{
+	return a->size != 0;
+}
+
+#define POLICY_KEPT (-1)
+
+/* a->size is 0 when `a` does not come from sched_setattr(2). */
+static long set_attr(struct task *p, struct sched_attr *a)
+{
+	bool reset = a->sched_flags & SCHED_FLAG_RESET_ON_FORK;
+
+	if (!takes_nice(a))
+		a->sched_nice = PRIO_TO_NICE(p->static_prio);
+	if (a->sched_flags & SCHED_FLAG_KEEP_PARAMS)
+		get_params(p, a);
+	if ((int)a->sched_policy == POLICY_KEPT) {
+		a->sched_policy = p->policy;
+		reset = p->reset_on_fork;
+	}
+	if (!sched_policy_valid((int)a->sched_policy, (int)a->sched_priority) ||
+	    (a->sched_flags & ~(u64)SCHED_FLAG_ALL))
+		return -EINVAL;
+	if (!may_schedule(p) || (!cred_is_root(current->cred) && needs_privilege(p, a, reset)))
+		return -EPERM;
+	if (a->sched_flags & SCHED_FLAG_UTIL_CLAMP)
+		return -EOPNOTSUPP; /* as a Linux without CONFIG_UCLAMP_TASK */
+	if (a->sched_flags & SCHED_FLAG_KEEP_PARAMS)
+		a->sched_policy = p->policy; /* is one of them, on Linux */
+	return sched_set_attr(p, (int)a->sched_policy, (int)a->sched_priority, a->sched_nice,
+			      reset);
+}
+
+static long set_attr_of(pid_t pid, struct sched_attr *a)
+{
+	struct task *p = sched_target(pid);
 	long err;
 
-	if (!upriority)
-		return -EINVAL;
-	if (get_user(priority, upriority))
-		return -EFAULT;
-	p = sched_target(pid);
 	if (IS_ERR(p))
 		return PTR_ERR(p);
-	if (policy < 0)
-		policy = p->policy;
-	if (!may_schedule(p) || (is_rt(policy) && !cred_is_root(current->cred)))
-		err = -EPERM;
-	else
-		err = sched_set_policy(p, policy, priority);
+	err = set_attr(p, a);
 	put_task(p);
 	return err;
+}
+
+static long set_scheduler(pid_t pid, int policy, const int __user *upriority)
+{
+	struct sched_attr a = {.sched_policy = (u32)policy};
+
+	if (!upriority || pid < 0)
+		return -EINVAL;
+	if (get_user(a.sched_priority, (const u32 __user *)upriority))
+		return -EFAULT;
+	if (policy != POLICY_KEPT && (policy & SCHED_RESET_ON_FORK)) {
+		a.sched_policy &= ~(u32)SCHED_RESET_ON_FORK;
+		a.sched_flags = SCHED_FLAG_RESET_ON_FORK;
+	}
+	return set_attr_of(pid, &a);
 }
 
 long sys_sched_setscheduler(pid_t pid, int policy, const int __user *upriority)
@@ -71,7 +127,67 @@ long sys_sched_setscheduler(pid_t pid, int policy, const int __user *upriority)
 
 long sys_sched_setparam(pid_t pid, const int __user *upriority)
 {
-	return set_scheduler(pid, -1, upriority);
+	return set_scheduler(pid, POLICY_KEPT, upriority);
+}
+
+/* -E2BIG also tells how big our structure is. */
+static long copy_attr(struct sched_attr *a, struct sched_attr __user *uattr)
+{
+	u32 size;
+	long err;
+
+	if (get_user(size, &uattr->size))
+		return -EFAULT;
+	if (!size)
+		size = SCHED_ATTR_SIZE_VER0;
+	err = size < SCHED_ATTR_SIZE_VER0 || size > PAGE_SIZE
+		      ? -E2BIG
+		      : copy_struct_from_user(a, sizeof(*a), uattr, size);
+	if (err == -E2BIG && put_user((u32)sizeof(*a), &uattr->size))
+		return -EFAULT;
+	if (!err && (a->sched_flags & SCHED_FLAG_UTIL_CLAMP) && size < SCHED_ATTR_SIZE_VER1)
+		return -EINVAL;
+	a->size = sizeof(*a);
+	a->sched_nice = MIN(MAX(a->sched_nice, -20), 19);
+	return err;
+}
+
+long sys_sched_setattr(pid_t pid, struct sched_attr __user *uattr, unsigned int flags)
+{
+	struct sched_attr a = {0};
+	long err;
+
+	if (!uattr || pid < 0 || flags)
+		return -EINVAL;
+	err = copy_attr(&a, uattr);
+	if (err)
+		return err;
+	if ((int)a.sched_policy < 0)
+		return -EINVAL;
+	if (a.sched_flags & SCHED_FLAG_KEEP_POLICY)
+		a.sched_policy = (u32)POLICY_KEPT;
+	return set_attr_of(pid, &a);
+}
+
+long sys_sched_getattr(pid_t pid, struct sched_attr __user *uattr, unsigned int size,
+		       unsigned int flags)
+{
+	struct sched_attr a = {.size = MIN(size, (unsigned int)sizeof(a))};
+	struct task *p;
+
+	if (!uattr || pid < 0 || size > PAGE_SIZE || size < SCHED_ATTR_SIZE_VER0 || flags)
+		return -EINVAL;
+	p = sched_target(pid);
+	if (IS_ERR(p))
+		return PTR_ERR(p);
+	a.sched_policy = p->policy;
+	a.sched_flags = p->reset_on_fork ? SCHED_FLAG_RESET_ON_FORK : 0;
+	if (is_rt(p->policy))
+		a.sched_priority = p->rt_priority;
+	else
+		a.sched_nice = PRIO_TO_NICE(p->static_prio);
+	put_task(p);
+	return copy_to_user(uattr, &a, a.size) ? -EFAULT : 0;
 }
 
 long sys_sched_getscheduler(pid_t pid)
@@ -81,7 +197,7 @@ long sys_sched_getscheduler(pid_t pid)
 
 	if (IS_ERR(p))
 		return PTR_ERR(p);
-	policy = p->policy;
+	policy = p->policy | (p->reset_on_fork ? SCHED_RESET_ON_FORK : 0);
 	put_task(p);
 	return policy;
 }

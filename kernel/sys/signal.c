@@ -222,6 +222,8 @@ static bool may_signal(const struct task *p, int sig)
 /* 0, -EPERM or -EAGAIN. Signal 0 only asks. Caller holds tasklist_lock. */
 static long kill_one(struct task *p, int sig, const siginfo_t *info, bool group)
 {
+	if (sig != 0 && !valid_signal(sig))
+		return -EINVAL;
 	if (!may_signal(p, sig))
 		return -EPERM;
 	return sig ? send_signal(sig, info, p, group) : 0;
@@ -299,8 +301,6 @@ long sys_kill(pid_t pid, int sig)
 	siginfo_t info;
 	long ret;
 
-	if (sig != 0 && !valid_signal(sig))
-		return -EINVAL;
 	if (pid == (pid_t)0x80000000)
 		return -ESRCH;
 	fill_kill_info(&info, sig, SI_USER);
@@ -317,7 +317,7 @@ static long do_tkill(pid_t tgid, pid_t tid, int sig)
 	struct task *p;
 	long ret = -ESRCH;
 
-	if (tid <= 0 || (sig != 0 && !valid_signal(sig)))
+	if (tid <= 0)
 		return -EINVAL;
 	fill_kill_info(&info, sig, SI_TKILL);
 	spin_lock(&tasklist_lock);
@@ -348,7 +348,7 @@ static long get_queue_info(siginfo_t *info, int sig, const siginfo_t __user *uin
 	info->si_signo = sig;
 	if ((info->si_code >= 0 || info->si_code == SI_TKILL) && pid != current->pid_nr)
 		return -EPERM;
-	return sig != 0 && !valid_signal(sig) ? -EINVAL : 0;
+	return 0;
 }
 
 long sys_rt_sigqueueinfo(pid_t tgid, int sig, const siginfo_t __user *uinfo)

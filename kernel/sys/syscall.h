@@ -23,6 +23,10 @@ const struct syscall_info *syscall_info(unsigned long nr);
 int syscall_number(const char *name);
 /* From the entry code, interrupts on. */
 long do_syscall(struct pt_regs *regs, unsigned long nr);
+/* A structure that grows from version to version, of which the caller has `usize` bytes and we know
+ * `size`: what it does not have is 0, and what we do not know must be. -E2BIG when it is not,
+ * -EFAULT or 0. */
+int copy_struct_from_user(void *to, size_t size, const void __user *from, size_t usize);
 /* Calls answered with -ENOSYS because they are absent: fn(number, how often) for each that was
  * called. */
 void unimplemented_foreach(void (*fn)(unsigned long nr, u64 count, void *), void *arg);

@@ -87,6 +87,16 @@ def test_random_system_calls(boot):
     assert guest.ok("/bin/busybox echo alive") == "alive\n"
 
 
+def test_pi_locks_under_fire(boot):
+    """Owners and waiters of PI futexes die at any moment; then nothing of them is left."""
+    guest = boot(smp=2, debug_checks=True, append="sched.fuzz=11")
+    guest.ok("/bin/busybox true")
+    before = guest.account()
+    assert "killed some: yes; ended some: yes" in guest.ok("/tests/alone/pi_stress 3 150", timeout=120)
+    assert_kept(before, settled(guest, before))
+    guest.fork()
+
+
 def test_one_file_does_not_take_all_memory(boot):
     guest = boot(memory="128M")
     guest.ok("/bin/busybox true")

@@ -83,8 +83,8 @@ static const struct call {
 	{259, "fpmc"},   {260, "fpccF"}, {262, "fpbF"},  {263, "fpF"},    {264, "fpfp"},
 	{265, "fpfpF"},  {266, "pfp"},   {267, "fpbs"},  {268, "fpm"},    {269, "fpm"},
 	{270, "cbbbtb"}, {271, "bctSz"}, {280, "fptF"},  {292, "ffO"},    {293, "bO"},
-	{295, "fvcoc"},  {296, "fvcoc"}, {302, "ncbb"},  {316, "fpfpc"},  {435, "Kz"},
-	{436, "ccc"},    {439, "fpmF"},
+	{295, "fvcoc"},  {296, "fvcoc"}, {302, "ncbb"},  {314, "nbc"},    {315, "nbsc"},
+	{324, "ccc"},    {316, "fpfpc"}, {435, "Kz"},    {436, "ccc"},    {439, "fpmF"},
 };
 #define NR_CALLS (sizeof calls / sizeof *calls)
 
