@@ -1,4 +1,4 @@
-"""Compiles the C programs of tests/user, each with glibc and with musl, always static."""
+"""Compiles the C programs of tests/user, each with glibc and with musl, static; some also as dynamic programs."""
 
 import concurrent.futures
 import os
@@ -19,6 +19,10 @@ LIBRARIES = {
 }
 
 
+# Those that lean on ld.so or libc at work: threads, exec, spawn, signals.
+DYNAMIC = ("exec", "handlers", "memory", "pthreads", "spawn", "thr_fork", "thr_life")
+
+
 def names():
     """Programs whose output is compared with Linux's."""
     return sorted(path.stem for path in SOURCES.glob("*.c"))
@@ -30,6 +34,8 @@ def _jobs():
             yield library, path, OUTPUT / library / path.stem, []
     for path in sorted((SOURCES / "alone").glob("*.c")):
         yield "glibc", path, OUTPUT / "alone" / path.stem, []
+    for name in DYNAMIC:
+        yield "glibc", SOURCES / f"{name}.c", OUTPUT / "dynamic" / name, ["-fPIE", "-pie"]
     yield "glibc", SOURCES / "exec.c", OUTPUT / "static-pie" / "exec", ["-static-pie", "-fPIE"]
 
 

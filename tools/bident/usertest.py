@@ -1,22 +1,24 @@
 """Runs the programs of tests/user on Bident and on Linux, and compares what they print and how they end.
 
-One machine runs them all, one after the other, started from its shell; a program that hangs or kills it
-costs a new machine. A fresh tree for each on Linux, and an empty /tmp on Bident, make them independent.
+Cases that need the same Debian packages run on one machine, one after the other, started from its shell; a
+program that hangs or kills it costs a new machine. A fresh tree for each on Linux, and an empty /tmp on Bident, make them independent.
 """
 
+import dataclasses
 import difflib
 import re
 
-from bident import ROOT, console, initramfs, machine, oracle, tap, userprogs
+from bident import ROOT, console, initramfs, machine, oracle, packages, tap, userprogs
 
 TIMEOUT = 120
 CASES = ROOT / "tests" / "user" / "cases"
 
 
 class Case:
-    def __init__(self, name, argv):
+    def __init__(self, name, argv, packages=()):
         self.name = name
         self.argv = argv
+        self.packages = packages
 
     def line(self):
         """As typed at Bident's prompt: ' quotes literally, and so does \"."""
@@ -36,10 +38,22 @@ def all_cases():
     for name in userprogs.names():
         for library in userprogs.LIBRARIES:
             yield Case(f"{name} ({library})", [f"/tests/{library}/{name}"])
+    for name in userprogs.DYNAMIC:
+        yield Case(f"{name} (dynamic)", [f"/tests/dynamic/{name}"], ("libc6",))
     for path in sorted(CASES.iterdir()):
-        for line in path.read_text(encoding="utf-8").splitlines():
-            if line and not line.startswith("#"):
-                yield Case(f"{path.name}: {line}", ["/bin/busybox", "sh", "-c", line])
+        yield from _cases_of(path)
+
+
+def _cases_of(path):
+    """A line each; `#! RUN` names what they are given to, `# packages: NAME,…` what that needs."""
+    interpreter, needed = ["/bin/busybox", "sh", "-c"], ()
+    for line in path.read_text(encoding="utf-8").splitlines():
+        if line.startswith("#! "):
+            interpreter = line[3:].split()
+        elif line.startswith("# packages: "):
+            needed = tuple(line.removeprefix("# packages: ").split(","))
+        elif line and not line.startswith("#"):
+            yield Case(f"{path.name}: {line}", [*interpreter, line], needed)
 
 
 class Bident:
@@ -86,9 +100,19 @@ def run(select, report, options=None):
     if not cases:
         return results
     userprogs.compile_all()
+    for needed in sorted({case.packages for case in cases}):
+        _run_group([case for case in cases if case.packages == needed], needed, results, report,
+                   options or machine.Options(append="quiet=1"))
+    return results
+
+
+def _run_group(cases, needed, results, report, options):
     tree = initramfs.standard_tree()
+    if needed:
+        packages.add_to(tree, needed)
+        options = dataclasses.replace(options, memory="512M")
     userprogs.add_to(tree)
-    bident = Bident(options or machine.Options(append="quiet=1"), tree)
+    bident = Bident(options, tree)
     try:
         with oracle.Oracle(tree) as linux:
             for case in cases:
@@ -103,7 +127,6 @@ def run(select, report, options=None):
                 report(same, case.name, details)
     finally:
         bident.close()
-    return results
 
 
 def _without_obituary(output, status):
