@@ -1,0 +1,39 @@
+"""Debian's stress-ng, with the stressors that are about processes: each ends well and nothing is lost."""
+
+import pytest
+
+from bident import console, initramfs, machine, packages
+from conftest import Guest, assert_kept
+
+# A bounded number of operations each; `yield` runs its full time whatever it is told.
+STRESSORS = [
+    "--fork 2 --fork-ops 300", "--vfork 2 --vfork-ops 300", "--clone 2 --clone-ops 200", "--pthread 1 --pthread-ops 100",
+    "--zombie 1 --zombie-ops 200", "--exec 1 --exec-ops 30", "--wait 1 --wait-ops 10", "--kill 1 --kill-ops 300",
+    "--sigchld 1 --sigchld-ops 200", "--switch 2 --switch-ops 2000", "--pipe 2 --pipe-ops 2000",
+    "--futex 2 --futex-ops 500", "--yield 2 --yield-ops 1000 --timeout 3", "--brk 1 --brk-ops 2000",
+    "--mmapfork 1 --mmapfork-ops 1", "--session 1 --session-ops 30", "--sem-sysv 2 --sem-sysv-ops 500",
+    "--set 1 --set-ops 30",
+]
+
+
+@pytest.fixture(scope="module", params=[1, 4], ids=["smp1", "smp4"])
+def guest(request):
+    tree = initramfs.standard_tree()
+    packages.add_to(tree, ["stress-ng", "util-linux"])
+    plain = console.boot(machine.Options(memory="512M", smp=request.param), tree)
+    guest = Guest(plain)
+    # The first run of anything fills caches and makes files that stay.
+    guest.ok("/usr/bin/stress-ng --fork 1 --fork-ops 10", 60)
+    yield guest
+    plain.close()
+    plain.medium.close()
+
+
+@pytest.mark.parametrize("stressor", STRESSORS, ids=[s.split()[0][2:] for s in STRESSORS])
+def test_stressor(guest, stressor):
+    # Two of them refuse to run as root.
+    user = "/usr/bin/setpriv --reuid 1000 --regid 1000 --clear-groups " if "--exec" in stressor else ""
+    before = guest.account()
+    output = guest.ok(f"{user}/usr/bin/stress-ng {stressor} --verify --temp-path /tmp", timeout=120)
+    assert "successful run completed" in output and "fail:" not in output, output
+    assert_kept(before, guest.account())
