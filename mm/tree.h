@@ -12,6 +12,8 @@
 
 #include "mm/mm.h"
 
+extern atomic_t nr_table_pages; /* of all trees */
+
 /* An entry that is 0 is absent; any other refers to a table or page. The leaf of a page whose area
  * forbids all access keeps its address, but not PTE_PRESENT. */
 

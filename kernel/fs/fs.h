@@ -15,6 +15,7 @@ struct task;
 
 /* A table of descriptors, shared by CLONE_FILES. Private to kernel/fs/files.c but for these. */
 struct files;
+#define NOFILE_MAX (1024 * 1024)              /* no RLIMIT_NOFILE goes higher */
 void fs_init(void);                           /* caches, the empty root, /dev with its nodes */
 struct files *files_create(void);             /* empty; NULL without memory */
 struct files *files_clone(struct files *src); /* fork's copy; NULL without memory */

@@ -32,6 +32,8 @@ struct rq {
 	struct cpu *cpu;
 	u32 nr_running;
 	u64 nr_switches;
+	s64 nr_uninterruptible;          /* load.c */
+	u64 user_ns, nice_ns, system_ns; /* by the tick */
 	struct task *curr, *idle;
 	struct prio_array *active, *expired;
 	struct prio_array arrays[2];

@@ -1,25 +1,10 @@
-/* The machine as a whole: uname(2), reboot(2), prctl(2). */
+/* The machine as a whole: reboot(2), prctl(2). */
 #include "kernel/lib/log.h"
 #include "kernel/lib/string.h"
 #include "kernel/sys/syscall.h"
 #include "kernel/task.h"
 #include <linux/prctl.h>
 #include <linux/reboot.h>
-
-/* The release is that of the ABI we follow; programs compare it with what they need. */
-const struct new_utsname utsname = {
-	.sysname = "Linux",
-	.nodename = "bident",
-	.release = "6.1.0-bident",
-	.version = "Bident",
-	.machine = "x86_64",
-	.domainname = "(none)",
-};
-
-long sys_uname(struct new_utsname __user *name)
-{
-	return copy_to_user(name, &utsname, sizeof(utsname)) ? -EFAULT : 0;
-}
 
 long sys_reboot(unsigned int magic1, unsigned int magic2, unsigned int cmd,
 		void __user *arg __maybe_unused)

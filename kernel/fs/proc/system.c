@@ -4,14 +4,17 @@
 #include "kernel/fs/proc/proc.h"
 #include "kernel/lib/log.h"
 #include "kernel/sys/syscall.h"
+#include "kernel/sys/utsname.h"
 #include "kernel/task.h"
 #include "kernel/time/timer.h"
 #include "mm/slab.h"
 
 static int show_version(struct seq *s, const struct proc_node *node __maybe_unused)
 {
-	seq_printf(s, "%s version %s (%s) %s\n", utsname.sysname, utsname.release, __VERSION__,
-		   utsname.version);
+	struct new_utsname u;
+
+	utsname_get(&u);
+	seq_printf(s, "%s version %s (%s) %s\n", u.sysname, u.release, __VERSION__, u.version);
 	return 0;
 }
 
@@ -63,6 +66,27 @@ static int show_filesystems(struct seq *s, const struct proc_node *node __maybe_
 	return 0;
 }
 
+static void absent_call(unsigned long nr, u64 count, void *seq)
+{
+	if (nr < NR_SYSCALLS)
+		seq_printf(seq, "%lu %lu\n", nr, count);
+	else
+		seq_printf(seq, "beyond %lu\n", count);
+}
+
+/* Ours alone: each system call that was made and is not there, and how often. */
+static int show_unimplemented(struct seq *s, const struct proc_node *node __maybe_unused)
+{
+	unimplemented_foreach(absent_call, s);
+	return 0;
+}
+
+static const struct proc_entry bident_entries[] = {
+	PROC_FILE("unimplemented", 0444, show_unimplemented),
+};
+static const struct proc_dir bident_dir = {.entries = bident_entries,
+					   .nr = ARRAY_SIZE(bident_entries)};
+
 static const struct proc_entry pid_entry = PROC_DIR("", 0555, proc_pid_dir);
 
 /* Threads that are no leaders are found by their number too, but not listed. */
@@ -95,11 +119,19 @@ static bool pid_next(const struct proc_node *dir __maybe_unused, u32 *n)
 }
 
 static const struct proc_entry root_entries[] = {
+	PROC_DIR("bident", 0555, bident_dir),
 	PROC_FILE("cmdline", 0444, show_cmdline),
+	PROC_FILE("cpuinfo", 0444, proc_show_cpuinfo),
 	PROC_FILE("filesystems", 0444, show_filesystems),
+	PROC_FILE("interrupts", 0444, proc_show_interrupts),
+	PROC_FILE("loadavg", 0444, proc_show_loadavg),
+	PROC_FILE("meminfo", 0444, proc_show_meminfo),
 	PROC_LINK("mounts", mounts_readlink, mounts_jump),
 	PROC_LINK("self", proc_self_readlink, proc_self_jump),
+	PROC_FILE("stat", 0444, proc_show_stat),
+	PROC_DIR("sys", 0555, proc_sys_dir),
 	PROC_LINK("thread-self", proc_thread_self_readlink, proc_thread_self_jump),
+	PROC_FILE("uptime", 0444, proc_show_uptime),
 	PROC_FILE("version", 0444, show_version),
 };
 

@@ -137,11 +137,6 @@ static void look_end(struct look *l)
 	put_task(l->task);
 }
 
-static u64 ticks(u64 ns)
-{
-	return ns / (NSEC_PER_SEC / USER_HZ);
-}
-
 /* ---- stat ---- */
 
 /* The priority as proc(5) has it: 0 … 39 of nice, -2 … -100 of real-time tasks. */
