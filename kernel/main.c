@@ -61,6 +61,7 @@ struct task init_task = {
 	.prio = NICE_TO_PRIO(0),
 	.time_slice = 1,
 	.cpus_mask = ~0UL,
+	.timer_slack = 50 * NSEC_PER_USEC,
 	.comm = "idle",
 };
 

@@ -60,6 +60,8 @@ struct mm_stats {
 	u64 faults;
 };
 
+#define AUXV_WORDS 48
+
 struct mm {
 	pte_t *root; /* PML4 */
 	struct area_set *areas;
@@ -76,6 +78,8 @@ struct mm {
 	u64 nr_mapped;  /* pages of all areas, for RLIMIT_AS */
 	u64 nr_data;    /* those of them that are private, writable and no stack, for RLIMIT_DATA */
 	u32 membarrier; /* atomic: what it has registered for, kernel/sys/membarrier.c */
+	long dumpable;  /* PR_SET_DUMPABLE: 0: /proc/PID is root's */
+	u64 auxv[AUXV_WORDS]; /* what exec told the program, for /proc */
 	struct mm_stats stats;
 	u64 limit_stack, limit_data,
 		limit_as; /* bytes; copied from the rlimits by exec and setrlimit */
