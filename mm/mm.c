@@ -83,6 +83,7 @@ static void copy_layout(struct mm *dst, const struct mm *src)
 	dst->dumpable = src->dumpable;
 	dst->nr_mapped = src->nr_mapped;
 	dst->nr_data = src->nr_data;
+	dst->peak_mapped = src->nr_mapped;
 	dst->limit_stack = src->limit_stack;
 	dst->limit_data = src->limit_data;
 	dst->limit_as = src->limit_as;
@@ -143,4 +144,12 @@ u64 mm_resident(struct mm *mm)
 	n = tree_resident(mm);
 	mutex_unlock(&mm->lock);
 	return n;
+}
+
+void mm_count_resident(struct mm *mm, struct mm_rss *rss)
+{
+	*rss = (struct mm_rss){};
+	mutex_lock(&mm->lock);
+	tree_count(mm, rss);
+	mutex_unlock(&mm->lock);
 }

@@ -396,6 +396,29 @@ u64 tree_resident(struct mm *mm)
 	return count_leaves(root_of(mm), PT_LEVELS);
 }
 
+static void count_below(struct page *table, int level, struct mm_rss *rss)
+{
+	unsigned int size = level == PT_LEVELS ? USER_ROOT_ENTRIES : PTRS_PER_TABLE;
+
+	for (unsigned int i = 0; (i = next_used(table, i, size)) < size; i++) {
+		struct page *p = target_of(entries_of(table)[i]);
+
+		if (level > 1) {
+			rss->tables++;
+			count_below(p, level - 1, rss);
+		} else if (p->flags & PG_CACHE) {
+			rss->shared++;
+		} else if (!(p->flags & PG_ZERO)) {
+			rss->anon++;
+		}
+	}
+}
+
+void tree_count(struct mm *mm, struct mm_rss *rss)
+{
+	count_below(root_of(mm), PT_LEVELS, rss);
+}
+
 /* ---- fork ---- */
 
 /*

@@ -44,6 +44,7 @@ struct fs_context *fs_context_create(void); /* at the root */
 struct fs_context *fs_context_clone(struct fs_context *src);
 void fs_context_get(struct fs_context *fs);
 void fs_context_put(struct fs_context *fs);
+mode_t fs_context_umask(const struct fs_context *fs);
 u32 fs_context_users(const struct fs_context *fs);
 
 /* Open for execution: a regular file with an execute bit. `path` is a kernel string, resolved from

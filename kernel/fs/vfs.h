@@ -276,9 +276,10 @@ void dentry_unpin(struct dentry *d);
 void kernel_mount(const char *type, const char *path, mode_t mode);
 void fs_types_foreach(void (*fn)(const struct fs_type *type, void *arg), void *arg);
 /* Calls fn for everything mounted, oldest first; `path` is where, as seen from current's root. */
-#define PIPE_SIZE_MAX (1UL << 20) /* F_SETPIPE_SZ goes no higher */
 void mounts_foreach(void (*fn)(const struct super *s, const char *path, void *arg), void *arg);
 extern const struct fs_type tmpfs_type, devtmpfs_type, proc_type;
+
+#define PIPE_SIZE_MAX (1UL << 20) /* F_SETPIPE_SZ goes no higher */
 
 /* ---- inode.c: life and attributes ---- */
 void inode_init(void);

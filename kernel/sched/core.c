@@ -241,6 +241,17 @@ static void account_tick(struct rq *rq, struct task *p, bool user)
 	*(p->static_prio > NICE_TO_PRIO(0) ? &rq->nice_ns : &rq->user_ns) += TICK_NS;
 }
 
+u64 task_wchan(struct task *p)
+{
+	u64 flags, addr = 0;
+	struct rq *rq = task_rq_lock(p, &flags); /* nobody wakes it meanwhile */
+
+	if (!p->array && !p->on_cpu && p->state != TASK_RUNNING && p->state != TASK_DEAD)
+		addr = arch_wchan(p);
+	spin_unlock_irqrestore(&rq->lock, flags);
+	return addr;
+}
+
 void scheduler_tick(void)
 {
 	struct cpu *cpu = this_cpu();

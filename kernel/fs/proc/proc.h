@@ -112,7 +112,13 @@ struct dentry *proc_cwd_jump(struct dentry *link);
 ssize_t proc_root_readlink(struct dentry *link, char *buf);
 struct dentry *proc_root_jump(struct dentry *link);
 
+/* ---- status.c ---- */
+int proc_show_pid_stat(struct seq *s, const struct proc_node *node);
+int proc_show_status(struct seq *s, const struct proc_node *node);
+int proc_show_statm(struct seq *s, const struct proc_node *node);
+
 /* ---- system.c ---- */
 extern const struct proc_dir proc_root_dir;
 extern const struct proc_dir proc_sys_dir; /* sysctl.c */
 int proc_show_mounts(struct seq *s, const struct proc_node *node);
+int proc_show_mountinfo(struct seq *s, const struct proc_node *node);

@@ -24,12 +24,35 @@ static int show_cmdline(struct seq *s, const struct proc_node *node __maybe_unus
 	return 0;
 }
 
+static void mount_options(struct seq *s, const struct super *sb)
+{
+	seq_printf(s, "%s%s%s%s", sb->flags & MS_RDONLY ? "ro" : "rw",
+		   sb->flags & MS_NOSUID ? ",nosuid" : "", sb->flags & MS_NODEV ? ",nodev" : "",
+		   sb->flags & MS_NOEXEC ? ",noexec" : "");
+}
+
 static void mount_line(const struct super *sb, const char *path, void *seq)
 {
-	seq_printf(seq, "%s %s %s %s%s%s%s%s 0 0\n", sb->source, path, sb->type->name,
-		   sb->flags & MS_RDONLY ? "ro" : "rw", sb->flags & MS_NOSUID ? ",nosuid" : "",
-		   sb->flags & MS_NODEV ? ",nodev" : "", sb->flags & MS_NOEXEC ? ",noexec" : "",
-		   sb->options);
+	seq_printf(seq, "%s %s %s ", sb->source, path, sb->type->name);
+	mount_options(seq, sb);
+	seq_printf(seq, "%s 0 0\n", sb->options);
+}
+
+static void mountinfo_line(const struct super *sb, const char *path, void *seq)
+{
+	const struct dentry *place = sb->root->covers;
+	u32 id = (u32)(sb->dev & 0xff), parent = place ? (u32)(place->inode->sb->dev & 0xff) : 0;
+
+	seq_printf(seq, "%u %u 0:%u / %s ", id, parent, id, path);
+	mount_options(seq, sb);
+	seq_printf(seq, " - %s %s %s%s\n", sb->type->name, sb->source,
+		   sb->flags & MS_RDONLY ? "ro" : "rw", sb->options);
+}
+
+int proc_show_mountinfo(struct seq *s, const struct proc_node *node __maybe_unused)
+{
+	mounts_foreach(mountinfo_line, s);
+	return 0;
 }
 
 int proc_show_mounts(struct seq *s, const struct proc_node *node __maybe_unused)
