@@ -173,6 +173,14 @@ int proc_show_meminfo(struct seq *s, const struct proc_node *node __maybe_unused
 	return 0;
 }
 
+int proc_show_vmstat(struct seq *s, const struct proc_node *node __maybe_unused)
+{
+	seq_printf(s, "nr_free_pages %lu\nnr_shmem %d\nnr_page_table_pages %d\n", nr_free_pages(),
+		   atomic_read(&nr_object_pages), atomic_read(&nr_table_pages));
+	seq_puts(s, "pgpgin 0\npgpgout 0\npswpin 0\npswpout 0\n"); /* no disk, no swap */
+	return 0;
+}
+
 /* ---- cpuinfo, interrupts ---- */
 
 int proc_show_cpuinfo(struct seq *s, const struct proc_node *node __maybe_unused)

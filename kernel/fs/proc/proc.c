@@ -319,7 +319,7 @@ static ssize_t proc_write(struct file *f, struct io *io, u64 *pos __maybe_unused
 	int err;
 
 	if (!node->entry->store)
-		return -EIO;
+		return node->pid ? -EINVAL : -EIO; /* as Linux */
 	if (n >= STORE_MAX)
 		return -EINVAL;
 	text = kmalloc(n + 1);

@@ -64,6 +64,7 @@ int proc_show_stat(struct seq *s, const struct proc_node *node);
 int proc_show_uptime(struct seq *s, const struct proc_node *node);
 int proc_show_loadavg(struct seq *s, const struct proc_node *node);
 int proc_show_meminfo(struct seq *s, const struct proc_node *node);
+int proc_show_vmstat(struct seq *s, const struct proc_node *node);
 int proc_show_cpuinfo(struct seq *s, const struct proc_node *node);
 int proc_show_interrupts(struct seq *s, const struct proc_node *node);
 

@@ -176,13 +176,25 @@ static void show_cpus(struct seq *s, const struct look *l)
 	show_list(s, mask);
 }
 
+/* Told line by line, so that a name has no line ends of its own. */
+static void show_name(struct seq *s, const char *name)
+{
+	seq_puts(s, "Name:\t");
+	for (; *name; name++)
+		if (*name == '\n' || *name == '\\')
+			seq_puts(s, *name == '\n' ? "\\n" : "\\\\");
+		else
+			seq_write(s, name, 1);
+	seq_puts(s, "\n");
+}
+
 int proc_show_status(struct seq *s, const struct proc_node *node)
 {
 	struct look l;
 
 	if (look_begin(&l, node))
 		return -ESRCH;
-	seq_printf(s, "Name:\t%s\n", l.comm);
+	show_name(s, l.comm);
 	if (l.has_umask)
 		seq_printf(s, "Umask:\t%04o\n", l.umask);
 	seq_printf(s, "State:\t%c (%s)\nTgid:\t%d\nNgid:\t0\nPid:\t%d\nPPid:\t%d\nTracerPid:\t0\n",

@@ -156,6 +156,7 @@ static const struct proc_entry root_entries[] = {
 	PROC_LINK("thread-self", proc_thread_self_readlink, proc_thread_self_jump),
 	PROC_FILE("uptime", 0444, proc_show_uptime),
 	PROC_FILE("version", 0444, show_version),
+	PROC_FILE("vmstat", 0444, proc_show_vmstat),
 };
 
 const struct proc_dir proc_root_dir = {.entries = root_entries,
