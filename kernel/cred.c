@@ -3,6 +3,7 @@
 
 #include "kernel/lib/string.h"
 #include "kernel/task.h"
+#include "mm/mm.h"
 #include "mm/slab.h"
 
 #define USER_HASH 64
@@ -119,6 +120,13 @@ void commit_creds(struct cred *c)
 	/* tasklist_lock: whoever looks at another task's credentials holds it. */
 	spin_lock(&tasklist_lock);
 	current->cred = c;
+	if (c->euid != old->euid || c->egid != old->egid || c->fsuid != old->fsuid ||
+	    c->fsgid != old->fsgid) {
+		/* prctl(2): what was said for the old ids does not hold for the new ones. */
+		current->pdeath_signal = 0;
+		if (current->mm)
+			WRITE_ONCE(current->mm->dumpable, 0);
+	}
 	spin_unlock(&tasklist_lock);
 	atomic_dec(&old->user->processes);
 	put_cred(old);

@@ -232,7 +232,7 @@ static unsigned int fill_auxv(u64 *aux, const struct elf_image *img, u64 bias, u
 	put_aux(aux, &n, AT_PLATFORM, platform);
 	put_aux(aux, &n, AT_MINSIGSTKSZ, arch_min_sigstack());
 	put_aux(aux, &n, AT_NULL, 0);
-	BUG_ON(n > 2 * MAX_AUX);
+	BUG_ON(n > 2 * MAX_AUX || n > AUXV_WORDS);
 	return n;
 }
 
@@ -278,6 +278,7 @@ long exec_build_stack(struct mm *mm, const struct exec_strings *s, const struct 
 	for (size_t done = 0; done < s->used; done += PAGE_SIZE)
 		stack_put(&w, s->page[done / PAGE_SIZE], MIN(s->used - done, PAGE_SIZE));
 
+	memcpy(mm->auxv, aux, n * sizeof(u64));
 	mm->start_stack = sp;
 	mm->arg_start = strings;
 	mm->arg_end = mm->env_start = strings + s->envp_at;

@@ -172,15 +172,38 @@ static void exit_mm(struct task *p)
 	mm_put(mm);
 }
 
-/* Who takes the children of `p`: another thread of its group, or pid 1. */
-static struct task *find_new_reaper(struct task *p)
+/* A thread of the group that goes on, but not `p`; NULL. */
+static struct task *living_thread(struct signal *sig, struct task *p)
 {
 	struct task *t;
 
-	list_for_each_entry (t, &p->signal->threads, thread_node)
+	list_for_each_entry (t, &sig->threads, thread_node)
 		if (t != p && !(t->flags & PF_EXITING))
 			return t;
-	return child_reaper;
+	return NULL;
+}
+
+/* Who takes the children of `p`: another thread of its group, the nearest ancestor that asked for
+ * it (PR_SET_CHILD_SUBREAPER), or pid 1. */
+static struct task *find_new_reaper(struct task *p)
+{
+	struct task *reaper = living_thread(p->signal, p), *up;
+
+	for (up = p->real_parent; !reaper && up != child_reaper && up != &init_task;
+	     up = up->real_parent)
+		if (up->signal->child_subreaper)
+			reaper = living_thread(up->signal, p);
+	return reaper ? reaper : child_reaper;
+}
+
+/* prctl(2), PR_SET_PDEATHSIG: the parent that ends may be a mere thread. */
+static void send_death_signals(struct task *child)
+{
+	struct task *t;
+
+	list_for_each_entry (t, &child->signal->threads, thread_node)
+		if (t->pdeath_signal && t->sighand)
+			send_signal(t->pdeath_signal, NULL, t, true);
 }
 
 static void set_parent(struct task *child, struct task *parent)
@@ -200,6 +223,7 @@ static void forget_original_parent(struct task *p, struct list_head *dead)
 
 	list_for_each_entry_safe (child, n, &p->children, sibling) {
 		set_parent(child, reaper);
+		send_death_signals(child);
 		if (reaper->signal == p->signal)
 			continue;             /* the same process as before */
 		child->exit_signal = SIGCHLD; /* init knows no other way */

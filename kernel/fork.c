@@ -118,6 +118,7 @@ static struct task *dup_task_struct(const struct task *parent)
 	list_init(&p->children);
 	list_init(&p->pending.queue);
 	p->start_time = ktime_get();
+	p->default_slack = parent->timer_slack;
 	atomic_inc(&nr_task_structs);
 	return p;
 }

@@ -61,6 +61,7 @@ struct task init_task = {
 	.prio = NICE_TO_PRIO(0),
 	.time_slice = 1,
 	.cpus_mask = ~0UL,
+	.timer_slack = 50 * NSEC_PER_USEC,
 	.comm = "idle",
 };
 
@@ -82,7 +83,7 @@ static void init_limits(void)
 	rlim[RLIMIT_STACK].rlim_cur = 8 * 1024 * 1024;
 	rlim[RLIMIT_CORE].rlim_cur = 0;
 	rlim[RLIMIT_NPROC] = (struct rlimit64){nproc, nproc};
-	rlim[RLIMIT_NOFILE] = (struct rlimit64){1024, 1024 * 1024};
+	rlim[RLIMIT_NOFILE] = (struct rlimit64){1024, NOFILE_MAX};
 	rlim[RLIMIT_MEMLOCK] = (struct rlimit64){8 * 1024 * 1024, 8 * 1024 * 1024};
 	rlim[RLIMIT_SIGPENDING] = (struct rlimit64){nproc, nproc};
 	rlim[RLIMIT_MSGQUEUE] = (struct rlimit64){819200, 819200};

@@ -76,6 +76,37 @@ void free_pid(struct pid *pid)
 	put_pid(pid);
 }
 
+int pid_max(void)
+{
+	return READ_ONCE(init_pidmap.pid_max);
+}
+
+/* Numbers above it that are in use stay so. */
+void pid_set_max(int max)
+{
+	spin_lock(&pid_lock);
+	init_pidmap.pid_max = max;
+	spin_unlock(&pid_lock);
+}
+
+int pid_last(void)
+{
+	return READ_ONCE(init_pidmap.last_pid);
+}
+
+int pid_set_last(int nr)
+{
+	int err = 0;
+
+	spin_lock(&pid_lock);
+	if (nr < init_pidmap.pid_max)
+		init_pidmap.last_pid = nr;
+	else
+		err = -EINVAL;
+	spin_unlock(&pid_lock);
+	return err;
+}
+
 void put_pid(struct pid *pid)
 {
 	if (pid && refcount_dec_and_test(&pid->count))

@@ -39,6 +39,11 @@ static inline struct pid *get_pid(struct pid *pid)
 	refcount_inc(&pid->count);
 	return pid;
 }
+/* The highest number, plus one; and the last that was handed out: behind it the search goes on. */
+int pid_max(void);
+void pid_set_max(int max);
+int pid_last(void);
+int pid_set_last(int nr); /* 0; -EINVAL: not below pid_max() */
 /* With a reference, or NULL. */
 struct pid *find_get_pid(pid_t nr);
 /* Current's own process group, with a reference. Takes tasklist_lock. */

@@ -69,6 +69,7 @@ struct signal {
 	int stop_count;         /* sh: threads that still have to stop */
 	struct tty *tty;        /* tl: controlling terminal */
 	bool session_leader;    /* tl */
+	bool child_subreaper;   /* tl: adopts the orphans among its descendants */
 	u64 cutime, cstime;     /* sh: ns of reaped children */
 	u64 utime, stime;       /* sh: ns of threads already gone */
 	u64 runtime;            /* sh: the same, exact */

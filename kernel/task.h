@@ -58,7 +58,9 @@ struct task {
 	struct signal *signal;   /* ro */
 	struct sighand *sighand; /* tl */
 	struct sigpending pending; /* sh */
-	u64 oom_killed;            /* tl: when it was chosen to die for lack of memory; 0: never */
+	int pdeath_signal;     /* tl: sent to this thread's process when its parent ends; 0: none */
+	u64 default_slack;     /* ro: the parent's timer_slack */
+	u64 oom_killed;        /* tl: when it was chosen to die for lack of memory; 0: never */
 	bool stop_pending;     /* sh: the group is stopping, and this thread has not stopped yet */
 	struct puppet *puppet; /* the shell's mailbox; NULL for ordinary programs */
 	struct pid *pids[PIDTYPE_MAX];           /* tl */
@@ -119,6 +121,9 @@ struct task {
 	bool reset_on_fork;       /* rq: SCHED_RESET_ON_FORK */
 	u64 cpus_mask;            /* rq: CPUs it may run on */
 	sigset_t64 blocked;       /* sh */
+	u32 personality;          /* me: personality(2) */
+	u64 timer_slack;          /* me: ns, PR_SET_TIMERSLACK */
+	bool no_new_privs;        /* me: exec grants nothing; never cleared */
 	char comm[TASK_COMM_LEN]; /* me */
 };
 

@@ -18,6 +18,7 @@
 #include <asm/ucontext.h>
 #include <asm/unistd_64.h>
 #include <linux/auxvec.h>
+#include <linux/capability.h>
 #include <linux/futex.h>
 #include <linux/membarrier.h>
 #include <linux/resource.h>

@@ -43,6 +43,7 @@ static void commit_unmap(struct mm *mm, u64 start, u64 end)
 		return;
 	(void)tree_unmap(mm, start, end); /* was prepared: does not fail */
 	areas_remove(mm->areas, start, end);
+	mm->peak_mapped = MAX(mm->peak_mapped, mm->nr_mapped);
 	mm->nr_mapped -= mapped;
 	mm->nr_data -= data;
 }

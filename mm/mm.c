@@ -59,6 +59,7 @@ struct mm *mm_create(void)
 	refcount_set(&mm->count, 1);
 	mm->mmap_base = TASK_SIZE - MMAP_TOP_ROOM;
 	mm->limit_stack = DEFAULT_STACK;
+	mm->dumpable = 1;
 	mm->limit_data = mm->limit_as = NO_LIMIT;
 	return mm;
 }
@@ -78,8 +79,11 @@ static void copy_layout(struct mm *dst, const struct mm *src)
 	dst->arg_end = src->arg_end;
 	dst->env_start = src->env_start;
 	dst->env_end = src->env_end;
+	memcpy(dst->auxv, src->auxv, sizeof(dst->auxv));
+	dst->dumpable = src->dumpable;
 	dst->nr_mapped = src->nr_mapped;
 	dst->nr_data = src->nr_data;
+	dst->peak_mapped = src->nr_mapped;
 	dst->limit_stack = src->limit_stack;
 	dst->limit_data = src->limit_data;
 	dst->limit_as = src->limit_as;
@@ -140,4 +144,12 @@ u64 mm_resident(struct mm *mm)
 	n = tree_resident(mm);
 	mutex_unlock(&mm->lock);
 	return n;
+}
+
+void mm_count_resident(struct mm *mm, struct mm_rss *rss)
+{
+	*rss = (struct mm_rss){};
+	mutex_lock(&mm->lock);
+	tree_count(mm, rss);
+	mutex_unlock(&mm->lock);
 }

@@ -60,6 +60,8 @@ struct mm_stats {
 	u64 faults;
 };
 
+#define AUXV_WORDS 48
+
 struct mm {
 	pte_t *root; /* PML4 */
 	struct area_set *areas;
@@ -76,6 +78,9 @@ struct mm {
 	u64 nr_mapped;  /* pages of all areas, for RLIMIT_AS */
 	u64 nr_data;    /* those of them that are private, writable and no stack, for RLIMIT_DATA */
 	u32 membarrier; /* atomic: what it has registered for, kernel/sys/membarrier.c */
+	u64 peak_mapped;      /* the most that nr_mapped had been when something was unmapped */
+	long dumpable;        /* PR_SET_DUMPABLE: 0: /proc/PID is root's */
+	u64 auxv[AUXV_WORDS]; /* what exec told the program, for /proc */
 	struct mm_stats stats;
 	u64 limit_stack, limit_data,
 		limit_as; /* bytes; copied from the rlimits by exec and setrlimit */
@@ -160,3 +165,9 @@ size_t mm_access(struct mm *mm, u64 addr, void *buf, size_t len, bool write);
 
 /* Resident pages: leaves present in the tables (walks, skipping what is not used). */
 u64 mm_resident(struct mm *mm);
+/* The same by kind; looks at every page. */
+struct mm_rss {
+	u64 anon, shared; /* pages of its own, and of memory objects; the zero page is neither */
+	u64 tables;       /* page tables in use, those shared with others as well */
+};
+void mm_count_resident(struct mm *mm, struct mm_rss *rss);

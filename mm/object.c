@@ -28,6 +28,7 @@ struct radix_node {
 };
 
 static struct kmem_cache *object_cache, *node_cache;
+atomic_t nr_object_pages;
 
 void object_init(void)
 {
@@ -100,6 +101,7 @@ static int radix_insert(struct vm_object *o, u64 index, struct page *p)
 	node->slot[slot_index(index, 1)] = p;
 	node->nr++;
 	o->nr_pages++;
+	atomic_inc(&nr_object_pages);
 	return 0;
 }
 
@@ -134,6 +136,7 @@ static bool radix_prune(struct vm_object *o, struct radix_node *node, unsigned i
 		if (height == 1) {
 			put_page(node->slot[i]);
 			o->nr_pages--;
+			atomic_dec(&nr_object_pages);
 			uncharge(o);
 		} else if (!radix_prune(o, node->slot[i], height - 1, start, first)) {
 			continue;

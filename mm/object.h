@@ -25,6 +25,8 @@ struct vm_object {
 	char name[24];            /* for people: the file's name */
 };
 
+extern atomic_t nr_object_pages; /* of all objects */
+
 void object_init(void);                                      /* caches; called by mm_init() */
 struct vm_object *object_create(const char *name, u64 size); /* NULL without memory */
 static inline void object_get(struct vm_object *o)

@@ -61,6 +61,8 @@ static pte_t table_entry(const struct page *table)
 	return page_to_phys(table) | TABLE_BITS;
 }
 
+atomic_t nr_table_pages;
+
 /* First address that entry i covers, in the table of this level that covers addr. */
 static u64 entry_start(u64 addr, int level, unsigned int i)
 {
@@ -71,6 +73,7 @@ static u64 entry_start(u64 addr, int level, unsigned int i)
 static struct page *init_table(struct page *t, int level)
 {
 	t->flags |= PG_TABLE;
+	atomic_inc(&nr_table_pages);
 	t->level = level;
 	t->nr_present = 0;
 	t->used = 0;
@@ -163,6 +166,7 @@ static void gather_init(struct gather *g, struct mm *mm)
 static void free_table(struct page *t)
 {
 	t->flags &= ~PG_TABLE;
+	atomic_dec(&nr_table_pages);
 	free_pages(t, 0);
 }
 
@@ -390,6 +394,29 @@ static u64 count_leaves(struct page *table, int level)
 u64 tree_resident(struct mm *mm)
 {
 	return count_leaves(root_of(mm), PT_LEVELS);
+}
+
+static void count_below(struct page *table, int level, struct mm_rss *rss)
+{
+	unsigned int size = level == PT_LEVELS ? USER_ROOT_ENTRIES : PTRS_PER_TABLE;
+
+	for (unsigned int i = 0; (i = next_used(table, i, size)) < size; i++) {
+		struct page *p = target_of(entries_of(table)[i]);
+
+		if (level > 1) {
+			rss->tables++;
+			count_below(p, level - 1, rss);
+		} else if (p->flags & PG_CACHE) {
+			rss->shared++;
+		} else if (!(p->flags & PG_ZERO)) {
+			rss->anon++;
+		}
+	}
+}
+
+void tree_count(struct mm *mm, struct mm_rss *rss)
+{
+	count_below(root_of(mm), PT_LEVELS, rss);
 }
 
 /* ---- fork ---- */

@@ -12,6 +12,8 @@
 
 #include "mm/mm.h"
 
+extern atomic_t nr_table_pages; /* of all trees */
+
 /* An entry that is 0 is absent; any other refers to a table or page. The leaf of a page whose area
  * forbids all access keeps its address, but not PTE_PRESENT. */
 
@@ -54,6 +56,7 @@ int tree_prepare_protect(struct mm *mm, u64 start, u64 end,
 int tree_move(struct mm *mm, u64 from, u64 to, u64 len);
 /* Leaves in the tree; counts tables, not pages. */
 u64 tree_resident(struct mm *mm);
+void tree_count(struct mm *mm, struct mm_rss *rss); /* looks at every page */
 
 /* What `pt PID` and the tests see: called for each present entry, tables before what is below them.
  * Return false to skip what is below. `writable` is the AND of R/W from the root to here. */

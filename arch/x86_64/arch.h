@@ -58,6 +58,21 @@ void cpu_idle_wait(void);
 u64 cpu_cycles(void); /* time-stamp counter */
 void cpu_print_features(void (*print)(const char *fmt, ...) __printf(1, 2));
 
+/* What /proc/cpuinfo tells; all CPUs are alike. */
+struct cpu_identity {
+	const char *vendor, *model_name; /* the latter may be empty */
+	u32 family, model, stepping;
+	u32 phys_bits;
+};
+void arch_cpu_identity(struct cpu_identity *out);
+/* The features' names as Linux has them, each with a blank in front. */
+void arch_cpu_flags(char *buf, size_t n);
+
+/* ---- interrupts, for /proc ---- */
+u32 arch_irq_count(u32 cpu, u8 vector);
+/* What a vector is for: "1", "IO-APIC  1-edge  i8042". False: nothing. */
+bool arch_irq_label(u8 vector, char *tag, size_t n, char *about, size_t about_n);
+
 /* ---- tasks: kernel stack, registers, FPU ---- */
 #define KERNEL_STACK_SIZE (16 * 1024UL)
 #define STACK_END_MAGIC   0x57ac6e9d57ac6e9dUL
@@ -165,5 +180,8 @@ void arch_backtrace(const struct pt_regs *regs, void (*print)(const char *fmt, .
  * its interrupts off as well. */
 void arch_backtrace_task(const struct task *t, void (*print)(const char *fmt, ...) __printf(1, 2));
 void arch_backtrace_cpu(u32 cpu, void (*print)(const char *fmt, ...) __printf(1, 2));
+/* Where a task that is switched out sleeps: the innermost address outside of __sched functions; 0:
+ * nowhere. The caller keeps it from running. */
+u64 arch_wchan(const struct task *t);
 void arch_print_regs(const struct pt_regs *regs,
 		     void (*print)(const char *fmt, ...) __printf(1, 2));

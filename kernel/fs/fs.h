@@ -15,6 +15,7 @@ struct task;
 
 /* A table of descriptors, shared by CLONE_FILES. Private to kernel/fs/files.c but for these. */
 struct files;
+#define NOFILE_MAX (1024 * 1024)              /* no RLIMIT_NOFILE goes higher */
 void fs_init(void);                           /* caches, the empty root, /dev with its nodes */
 struct files *files_create(void);             /* empty; NULL without memory */
 struct files *files_clone(struct files *src); /* fork's copy; NULL without memory */
@@ -43,6 +44,7 @@ struct fs_context *fs_context_create(void); /* at the root */
 struct fs_context *fs_context_clone(struct fs_context *src);
 void fs_context_get(struct fs_context *fs);
 void fs_context_put(struct fs_context *fs);
+mode_t fs_context_umask(const struct fs_context *fs);
 u32 fs_context_users(const struct fs_context *fs);
 
 /* Open for execution: a regular file with an execute bit. `path` is a kernel string, resolved from

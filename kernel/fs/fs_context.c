@@ -98,6 +98,11 @@ void fs_get_root_pwd(struct dentry **root, struct dentry **pwd)
 		*pwd = dentry_get(fs_root);
 }
 
+mode_t fs_context_umask(const struct fs_context *fs)
+{
+	return READ_ONCE(fs->umask);
+}
+
 mode_t fs_umask(void)
 {
 	return current->fs ? READ_ONCE(current->fs->umask) : 0;

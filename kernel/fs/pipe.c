@@ -13,7 +13,7 @@
 
 #include <linux/magic.h>
 
-#define PIPE_MAX_SLOTS 256
+#define PIPE_MAX_SLOTS (PIPE_SIZE_MAX / PAGE_SIZE)
 
 struct pipe {
 	struct mutex lock; /* LOCK_PIPE: all below */

@@ -279,6 +279,8 @@ void fs_types_foreach(void (*fn)(const struct fs_type *type, void *arg), void *a
 void mounts_foreach(void (*fn)(const struct super *s, const char *path, void *arg), void *arg);
 extern const struct fs_type tmpfs_type, devtmpfs_type, proc_type;
 
+#define PIPE_SIZE_MAX (1UL << 20) /* F_SETPIPE_SZ goes no higher */
+
 /* ---- inode.c: life and attributes ---- */
 void inode_init(void);
 struct inode *inode_alloc(struct super *sb,

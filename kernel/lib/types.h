@@ -36,10 +36,12 @@ typedef u64 phys_addr_t;
 #define __noreturn         __attribute__((noreturn))
 #define __printf(fmt, arg) __attribute__((format(printf, fmt, arg)))
 #define __must_check       __attribute__((warn_unused_result))
-#define __maybe_unused     __attribute__((unused))
-#define noinline           __attribute__((noinline))
-#define likely(x)          __builtin_expect(!!(x), 1)
-#define unlikely(x)        __builtin_expect(!!(x), 0)
+/* A function that only puts others to sleep: /proc/PID/wchan names its caller. */
+#define __sched        __attribute__((section(".sched.text")))
+#define __maybe_unused __attribute__((unused))
+#define noinline       __attribute__((noinline))
+#define likely(x)      __builtin_expect(!!(x), 1)
+#define unlikely(x)    __builtin_expect(!!(x), 0)
 
 #define PAGE_SHIFT 12
 #define PAGE_SIZE  (1UL << PAGE_SHIFT)

@@ -13,6 +13,7 @@
 
 #include "kernel/lib/log.h"
 #include "kernel/lib/tunable.h"
+#include "kernel/sched/load.h"
 #include "kernel/sched/pi.h"
 #include "kernel/sched/rq.h"
 #include "kernel/task.h"
@@ -165,6 +166,8 @@ bool try_to_wake_up(struct task *p, u32 mask)
 	bool woken = p->state & mask;
 
 	if (woken) {
+		if (!p->array)
+			load_wakes(rq, p);
 		p->state = TASK_RUNNING;
 		/* Still queued: it was on its way to sleep and has not come to schedule() yet. */
 		if (!p->array) {
@@ -226,6 +229,29 @@ u64 task_runtime(struct task *p)
 	return ns;
 }
 
+/* The whole tick is charged to whom it interrupted. */
+static void account_tick(struct rq *rq, struct task *p, bool user)
+{
+	if (!user) {
+		p->stime += TICK_NS;
+		rq->system_ns += TICK_NS;
+		return;
+	}
+	p->utime += TICK_NS;
+	*(p->static_prio > NICE_TO_PRIO(0) ? &rq->nice_ns : &rq->user_ns) += TICK_NS;
+}
+
+u64 task_wchan(struct task *p)
+{
+	u64 flags, addr = 0;
+	struct rq *rq = task_rq_lock(p, &flags); /* nobody wakes it meanwhile */
+
+	if (!p->array && !p->on_cpu && p->state != TASK_RUNNING && p->state != TASK_DEAD)
+		addr = arch_wchan(p);
+	spin_unlock_irqrestore(&rq->lock, flags);
+	return addr;
+}
+
 void scheduler_tick(void)
 {
 	struct cpu *cpu = this_cpu();
@@ -235,11 +261,8 @@ void scheduler_tick(void)
 
 	if (p == rq->idle)
 		return;
-	if (cpu->irq_regs && user_mode(cpu->irq_regs))
-		p->utime += TICK_NS;
-	else
-		p->stime += TICK_NS;
 	flags = spin_lock_irqsave(&rq->lock);
+	account_tick(rq, p, cpu->irq_regs && user_mode(cpu->irq_regs));
 	task_tick(rq, p);
 	balance_tick(rq);
 	spin_unlock_irqrestore(&rq->lock, flags);

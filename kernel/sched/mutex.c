@@ -31,7 +31,7 @@ static void check_wait(const struct mutex *m, u64 *since)
 
 /* The lock is given to the first waiter by whoever releases it: it need not compete, and nobody
  * starves. */
-static void mutex_wait(struct mutex *m, u64 flags)
+static __sched void mutex_wait(struct mutex *m, u64 flags)
 {
 	struct mutex_waiter w = {.task = current};
 	u64 since = DEBUG_CHECKS ? ktime_get() : 0;
@@ -53,7 +53,7 @@ static void mutex_wait(struct mutex *m, u64 flags)
 	spin_unlock_irqrestore(&m->wait_lock, flags);
 }
 
-static void mutex_acquire(struct mutex *m, bool nested, const void *pc)
+static __sched void mutex_acquire(struct mutex *m, bool nested, const void *pc)
 {
 	bool waited;
 	u64 flags;
@@ -74,12 +74,12 @@ static void mutex_acquire(struct mutex *m, bool nested, const void *pc)
 	}
 }
 
-void mutex_lock(struct mutex *m)
+__sched void mutex_lock(struct mutex *m)
 {
 	mutex_acquire(m, false, __builtin_return_address(0));
 }
 
-void mutex_lock_nested(struct mutex *m)
+__sched void mutex_lock_nested(struct mutex *m)
 {
 	mutex_acquire(m, true, __builtin_return_address(0));
 }

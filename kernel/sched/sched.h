@@ -32,6 +32,8 @@ struct rq {
 	struct cpu *cpu;
 	u32 nr_running;
 	u64 nr_switches;
+	s64 nr_uninterruptible;          /* load.c */
+	u64 user_ns, nice_ns, system_ns; /* by the tick */
 	struct task *curr, *idle;
 	struct prio_array *active, *expired;
 	struct prio_array arrays[2];
@@ -85,6 +87,7 @@ void kick_task(struct task *p);
 void leave_borrowed_mm(void);
 void cpu_idle(void) __noreturn;
 void init_idle(struct task *idle, struct cpu *cpu);
+u64 task_wchan(struct task *p); /* where it sleeps, as arch_wchan() says; 0: it does not */
 char task_state_char(const struct task *p); /* as in ps: R S D T Z X */
 /* Copy of a run queue's order for `runq` and the tests: up to max pids, active first. Returns how
  * many. */

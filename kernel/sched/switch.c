@@ -6,6 +6,7 @@
  * taken by the task that leaves and released by the one that arrives.
  */
 #include "kernel/lib/log.h"
+#include "kernel/sched/load.h"
 #include "kernel/sched/rq.h"
 #include "kernel/task.h"
 #include "kernel/time/timer.h"
@@ -111,7 +112,7 @@ static void account_switch(struct task *prev, struct task *next)
 	next->exec_start = now;
 }
 
-static void __schedule(bool preempted)
+static __sched void __schedule(bool preempted)
 {
 	struct task *prev = current, *next;
 	struct rq *rq;
@@ -125,10 +126,12 @@ static void __schedule(bool preempted)
 	/* A task preempted on its way to sleep has not looked at its condition yet: it stays in the
 	 * queue. */
 	if (prev->state != TASK_RUNNING && !preempted) {
-		if (unlikely(signal_ends_sleep(prev)))
+		if (unlikely(signal_ends_sleep(prev))) {
 			prev->state = TASK_RUNNING;
-		else
+		} else {
 			deactivate_task(rq, prev);
+			load_sleeps(rq, prev);
+		}
 	} else if (unlikely(!cpu_allowed(prev, rq->cpu->id)) && prev != rq->idle &&
 		   prev->state == TASK_RUNNING) {
 		deactivate_task(rq, prev);
@@ -161,7 +164,7 @@ static void __schedule(bool preempted)
 	preempt_enable_no_resched();
 }
 
-void schedule(void)
+__sched void schedule(void)
 {
 	if (DEBUG_CHECKS && preempt_count() != 0)
 		panic("schedule() with preempt_count %u by pid %d\n", preempt_count(),

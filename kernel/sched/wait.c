@@ -82,7 +82,7 @@ void complete(struct completion *c)
 	spin_unlock_irqrestore(&c->wait.lock, flags);
 }
 
-void wait_for_completion(struct completion *c)
+__sched void wait_for_completion(struct completion *c)
 {
 	wait_event(&c->wait, READ_ONCE(c->done));
 }

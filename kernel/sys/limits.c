@@ -1,5 +1,7 @@
 /* Limits and usage: getrlimit(2), prlimit(2), getrusage(2), times(2), sysinfo(2). */
+#include "kernel/fs/fs.h"
 #include "kernel/lib/string.h"
+#include "kernel/sched/load.h"
 #include "kernel/sigqueue.h"
 #include "kernel/sys/rusage.h"
 #include "kernel/sys/syscall.h"
@@ -39,7 +41,7 @@ static long prlimit_locked(struct task *p, unsigned int resource, const struct r
 		return -EINVAL;
 	if (new &&new->rlim_cur > new->rlim_max)
 		return -EINVAL;
-	if (new &&resource == RLIMIT_NOFILE &&new->rlim_max > 1024 * 1024)
+	if (new &&resource == RLIMIT_NOFILE &&new->rlim_max > NOFILE_MAX)
 		return -EPERM;
 	rlim = &p->signal->rlim[resource];
 	flags = spin_lock_irqsave(&p->sighand->lock);
@@ -194,13 +196,18 @@ long sys_times(struct tms __user *buf)
 
 long sys_sysinfo(struct sysinfo __user *uinfo)
 {
+	u64 load[NR_LOADS];
 	struct sysinfo info;
 
 	memset(&info, 0, sizeof(info));
-	info.uptime = ktime_get() / NSEC_PER_SEC;
+	info.uptime = (ktime_get() + NSEC_PER_SEC - 1) / NSEC_PER_SEC; /* as Linux rounds it */
 	info.totalram = nr_total_pages() * PAGE_SIZE;
 	info.freeram = nr_free_pages() * PAGE_SIZE;
-	info.procs = atomic_read(&nr_threads);
+	info.sharedram = (u64)atomic_read(&nr_object_pages) * PAGE_SIZE;
+	load_averages(load);
+	for (int i = 0; i < NR_LOADS; i++)
+		info.loads[i] = load[i] << (SI_LOAD_SHIFT - LOAD_SHIFT);
+	info.procs = (u16)MIN(atomic_read(&nr_threads), UINT16_MAX);
 	info.mem_unit = 1;
 	return copy_to_user(uinfo, &info, sizeof(info)) ? -EFAULT : 0;
 }

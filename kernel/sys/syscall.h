@@ -9,8 +9,6 @@
 #include "kernel/sys/syscalls.def"
 #undef SYSCALL
 
-extern const struct new_utsname utsname; /* what uname(2) tells */
-
 struct syscall_info {
 	const char *name;
 	const char *args; /* "int fd, void __user *buf, size_t count" */

@@ -25,7 +25,7 @@ static void sleep_is_over(struct timer *t)
 	wake_up_process(container_of(t, struct sleeper, timer)->task);
 }
 
-u64 schedule_until(u64 expires)
+__sched u64 schedule_until(u64 expires)
 {
 	struct sleeper s = {.task = current};
 	u64 now;
@@ -46,7 +46,7 @@ u64 schedule_until(u64 expires)
 	return expires > now ? expires - now : 0;
 }
 
-void sleep_ns(u64 ns)
+__sched void sleep_ns(u64 ns)
 {
 	u64 until = time_add(ktime_get(), ns);
 

@@ -7,6 +7,7 @@
 #include "arch/x86_64/arch.h"
 #include "kernel/debug/stall.h"
 #include "kernel/lib/log.h"
+#include "kernel/sched/load.h"
 #include "kernel/sched/sched.h"
 #include "kernel/time/internal.h"
 #include "kernel/time/timer.h"
@@ -28,6 +29,7 @@ void tick_start(void)
 		t->on = true;
 		t->next = ktime_get() + TICK_NS;
 		timer_program_before(t->next);
+		load_idle_over(t->next - TICK_NS);
 	}
 	local_irq_restore(flags);
 }
@@ -49,6 +51,7 @@ u64 tick_interrupt(u64 now)
 		return TIME_FOREVER;
 	if (t->next <= now) {
 		scheduler_tick();
+		load_tick(now);
 		if (DEBUG_CHECKS)
 			stall_tick(now);
 		if (++t->count % SCREEN_TICKS == 0)

@@ -163,3 +163,12 @@ def boot(tree):
     for guest in guests:
         guest.close()
         guest.medium.close()
+
+
+def settled(guest, before, tries=20):
+    """The account once the tasks are gone; what was killed goes in its own time."""
+    for _ in range(tries):
+        after = guest.account()
+        if after["tasks"] <= before["tasks"]:
+            break
+    return after

@@ -2,16 +2,7 @@
 
 import re
 
-from conftest import assert_kept
-
-
-def settled(guest, before, tries=20):
-    """The account once the tasks are gone; what was killed goes in its own time."""
-    for _ in range(tries):
-        after = guest.account()
-        if after["tasks"] <= before["tasks"]:
-            break
-    return after
+from conftest import assert_kept, settled
 
 
 def test_twenty_thousand_forks(boot):

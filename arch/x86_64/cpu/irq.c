@@ -8,6 +8,7 @@
 
 static irq_handler_t handlers[256]; /* a pointer each: written and read whole */
 static u64 unexpected;
+static u32 counts[MAX_CPUS][256]; /* each CPU writes its own */
 
 void irq_set_handler(u8 vector, irq_handler_t fn)
 {
@@ -20,6 +21,11 @@ u64 irq_unexpected(void)
 	return unexpected;
 }
 
+u32 arch_irq_count(u32 cpu, u8 vector)
+{
+	return READ_ONCE(counts[cpu][vector]);
+}
+
 static void run_handler(struct cpu *cpu, struct pt_regs *regs, u8 vector)
 {
 	irq_handler_t fn = READ_ONCE(handlers[vector]);
@@ -29,6 +35,7 @@ static void run_handler(struct cpu *cpu, struct pt_regs *regs, u8 vector)
 	preempt_disable();
 	cpu->irq_depth++;
 	cpu->irqs++;
+	counts[cpu->id][vector]++;
 	cpu->irq_regs = regs;
 	if (fn)
 		fn(regs);

@@ -5,6 +5,7 @@
 #include "arch/x86_64/arch.h"
 #include "arch/x86_64/dev/acpi.h"
 #include "kernel/lib/log.h"
+#include "kernel/lib/string.h"
 #include "kernel/uapi.h"
 
 static bool use_apic;
@@ -53,6 +54,51 @@ int irq_install(u8 irq, irq_handler_t fn)
 		return ioapic_route(irq, IRQ_FIRST_VECTOR + irq, this_cpu()->apic_id);
 	pic_unmask(irq);
 	return 0;
+}
+
+/* Lines that drivers of ours use, as Linux names who does. */
+static const char *line_user(u8 irq)
+{
+	switch (irq) {
+	case 0:
+		return "timer";
+	case 1:
+		return "i8042";
+	case 4:
+		return "ttyS0";
+	default:
+		return "";
+	}
+}
+
+bool arch_irq_label(u8 vector, char *tag, size_t n, char *about, size_t about_n)
+{
+	static const struct {
+		u8 vector;
+		const char *tag, *about;
+	} own[] = {
+		{TIMER_VECTOR, "LOC", "Local timer interrupts"},
+		{RESCHEDULE_VECTOR, "RES", "Rescheduling interrupts"},
+		{CALL_VECTOR, "CAL", "Function call interrupts"},
+		{FLUSH_VECTOR, "TLB", "TLB shootdowns"},
+		{IRQ_SPURIOUS_VECTOR, "SPU", "Spurious interrupts"},
+	};
+	u32 line = vector - IRQ_FIRST_VECTOR;
+
+	if (vector >= IRQ_FIRST_VECTOR && line < ISA_IRQS) {
+		snprintf(tag, n, "%u", line);
+		snprintf(about, about_n, "%s  %u-edge  %s", use_apic ? "IO-APIC" : "XT-PIC", line,
+			 line_user((u8)line));
+		return true;
+	}
+	for (size_t i = 0; i < ARRAY_SIZE(own); i++) {
+		if (own[i].vector != vector)
+			continue;
+		strlcpy(tag, own[i].tag, n);
+		strlcpy(about, own[i].about, about_n);
+		return true;
+	}
+	return false;
 }
 
 void irq_eoi(u8 irq)

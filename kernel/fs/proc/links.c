@@ -47,12 +47,14 @@ struct dentry *proc_thread_self_jump(struct dentry *link)
 /* The task, with a reference, when the caller may look into it. ERR_PTR. */
 static struct task *task_to_look_into(struct dentry *link)
 {
-	struct task *p;
+	struct task *p = proc_task(proc_node_of(link->inode));
 
-	if (!inode_owner_or_root(link->inode))
-		return ERR_PTR(-EACCES);
-	p = proc_task(proc_node_of(link->inode));
-	return p ? p : ERR_PTR(-ESRCH);
+	if (!p)
+		return ERR_PTR(-ESRCH);
+	if (p->signal == current->signal || inode_owner_or_root(link->inode))
+		return p;
+	put_task(p);
+	return ERR_PTR(-EACCES);
 }
 
 /* "/a/b", as seen from the reader's root. */

@@ -3,6 +3,7 @@
 #include "kernel/fs/proc/proc.h"
 #include "kernel/lib/log.h"
 #include "kernel/task.h"
+#include "mm/mm.h"
 #include "mm/slab.h"
 #include "mm/vmalloc.h"
 
@@ -41,7 +42,8 @@ static void set_owner(struct inode *i, struct pid *pid)
 
 	spin_lock(&tasklist_lock);
 	p = pid_task(pid, PIDTYPE_PID);
-	if (p && p->cred) {
+	/* Who may not be looked at, as after a change of ids, belongs to root. */
+	if (p && p->cred && (!p->mm || READ_ONCE(p->mm->dumpable))) {
 		i->uid = p->cred->euid;
 		i->gid = p->cred->egid;
 	}
@@ -317,7 +319,7 @@ static ssize_t proc_write(struct file *f, struct io *io, u64 *pos __maybe_unused
 	int err;
 
 	if (!node->entry->store)
-		return -EIO;
+		return node->pid ? -EINVAL : -EIO; /* as Linux */
 	if (n >= STORE_MAX)
 		return -EINVAL;
 	text = kmalloc(n + 1);

@@ -8,6 +8,8 @@
 #pragma once
 
 #include "kernel/fs/vfs.h"
+#include "kernel/sigqueue.h"
+#include "kernel/time/timer.h"
 
 struct task;
 
@@ -54,7 +56,17 @@ struct proc_entry {
 	/* S_IFLNK: either its text for the reader at hand, or where it leads. */
 	ssize_t (*readlink)(struct dentry *link, char *buf);
 	struct dentry *(*jump)(struct dentry *link);
+	const void *arg; /* what show() and store() want to know */
 };
+
+/* ---- machine.c ---- */
+int proc_show_stat(struct seq *s, const struct proc_node *node);
+int proc_show_uptime(struct seq *s, const struct proc_node *node);
+int proc_show_loadavg(struct seq *s, const struct proc_node *node);
+int proc_show_meminfo(struct seq *s, const struct proc_node *node);
+int proc_show_vmstat(struct seq *s, const struct proc_node *node);
+int proc_show_cpuinfo(struct seq *s, const struct proc_node *node);
+int proc_show_interrupts(struct seq *s, const struct proc_node *node);
 
 #define PROC_FILE(nm, md, fn)                                      \
 	{                                                          \
@@ -82,6 +94,11 @@ bool proc_number(const struct qname *name, u32 *n);
 /* The task of a node, with a reference; NULL: it is gone. */
 struct task *proc_task(const struct proc_node *node);
 
+static inline u64 ticks(u64 ns)
+{
+	return ns / (NSEC_PER_SEC / USER_HZ);
+}
+
 /* ---- task.c, links.c ---- */
 extern const struct proc_dir proc_pid_dir; /* /proc/PID */
 extern const struct proc_dir proc_fd_dir;
@@ -96,6 +113,13 @@ struct dentry *proc_cwd_jump(struct dentry *link);
 ssize_t proc_root_readlink(struct dentry *link, char *buf);
 struct dentry *proc_root_jump(struct dentry *link);
 
+/* ---- status.c ---- */
+int proc_show_pid_stat(struct seq *s, const struct proc_node *node);
+int proc_show_status(struct seq *s, const struct proc_node *node);
+int proc_show_statm(struct seq *s, const struct proc_node *node);
+
 /* ---- system.c ---- */
 extern const struct proc_dir proc_root_dir;
+extern const struct proc_dir proc_sys_dir; /* sysctl.c */
 int proc_show_mounts(struct seq *s, const struct proc_node *node);
+int proc_show_mountinfo(struct seq *s, const struct proc_node *node);

@@ -4,14 +4,17 @@
 #include "kernel/fs/proc/proc.h"
 #include "kernel/lib/log.h"
 #include "kernel/sys/syscall.h"
+#include "kernel/sys/utsname.h"
 #include "kernel/task.h"
 #include "kernel/time/timer.h"
 #include "mm/slab.h"
 
 static int show_version(struct seq *s, const struct proc_node *node __maybe_unused)
 {
-	seq_printf(s, "%s version %s (%s) %s\n", utsname.sysname, utsname.release, __VERSION__,
-		   utsname.version);
+	struct new_utsname u;
+
+	utsname_get(&u);
+	seq_printf(s, "%s version %s (%s) %s\n", u.sysname, u.release, __VERSION__, u.version);
 	return 0;
 }
 
@@ -21,12 +24,35 @@ static int show_cmdline(struct seq *s, const struct proc_node *node __maybe_unus
 	return 0;
 }
 
+static void mount_options(struct seq *s, const struct super *sb)
+{
+	seq_printf(s, "%s%s%s%s", sb->flags & MS_RDONLY ? "ro" : "rw",
+		   sb->flags & MS_NOSUID ? ",nosuid" : "", sb->flags & MS_NODEV ? ",nodev" : "",
+		   sb->flags & MS_NOEXEC ? ",noexec" : "");
+}
+
 static void mount_line(const struct super *sb, const char *path, void *seq)
 {
-	seq_printf(seq, "%s %s %s %s%s%s%s%s 0 0\n", sb->source, path, sb->type->name,
-		   sb->flags & MS_RDONLY ? "ro" : "rw", sb->flags & MS_NOSUID ? ",nosuid" : "",
-		   sb->flags & MS_NODEV ? ",nodev" : "", sb->flags & MS_NOEXEC ? ",noexec" : "",
-		   sb->options);
+	seq_printf(seq, "%s %s %s ", sb->source, path, sb->type->name);
+	mount_options(seq, sb);
+	seq_printf(seq, "%s 0 0\n", sb->options);
+}
+
+static void mountinfo_line(const struct super *sb, const char *path, void *seq)
+{
+	const struct dentry *place = sb->root->covers;
+	u32 id = (u32)(sb->dev & 0xff), parent = place ? (u32)(place->inode->sb->dev & 0xff) : 0;
+
+	seq_printf(seq, "%u %u 0:%u / %s ", id, parent, id, path);
+	mount_options(seq, sb);
+	seq_printf(seq, " - %s %s %s%s\n", sb->type->name, sb->source,
+		   sb->flags & MS_RDONLY ? "ro" : "rw", sb->options);
+}
+
+int proc_show_mountinfo(struct seq *s, const struct proc_node *node __maybe_unused)
+{
+	mounts_foreach(mountinfo_line, s);
+	return 0;
 }
 
 int proc_show_mounts(struct seq *s, const struct proc_node *node __maybe_unused)
@@ -63,6 +89,27 @@ static int show_filesystems(struct seq *s, const struct proc_node *node __maybe_
 	return 0;
 }
 
+static void absent_call(unsigned long nr, u64 count, void *seq)
+{
+	if (nr < NR_SYSCALLS)
+		seq_printf(seq, "%lu %lu\n", nr, count);
+	else
+		seq_printf(seq, "beyond %lu\n", count);
+}
+
+/* Ours alone: each system call that was made and is not there, and how often. */
+static int show_unimplemented(struct seq *s, const struct proc_node *node __maybe_unused)
+{
+	unimplemented_foreach(absent_call, s);
+	return 0;
+}
+
+static const struct proc_entry bident_entries[] = {
+	PROC_FILE("unimplemented", 0444, show_unimplemented),
+};
+static const struct proc_dir bident_dir = {.entries = bident_entries,
+					   .nr = ARRAY_SIZE(bident_entries)};
+
 static const struct proc_entry pid_entry = PROC_DIR("", 0555, proc_pid_dir);
 
 /* Threads that are no leaders are found by their number too, but not listed. */
@@ -95,12 +142,21 @@ static bool pid_next(const struct proc_node *dir __maybe_unused, u32 *n)
 }
 
 static const struct proc_entry root_entries[] = {
+	PROC_DIR("bident", 0555, bident_dir),
 	PROC_FILE("cmdline", 0444, show_cmdline),
+	PROC_FILE("cpuinfo", 0444, proc_show_cpuinfo),
 	PROC_FILE("filesystems", 0444, show_filesystems),
+	PROC_FILE("interrupts", 0444, proc_show_interrupts),
+	PROC_FILE("loadavg", 0444, proc_show_loadavg),
+	PROC_FILE("meminfo", 0444, proc_show_meminfo),
 	PROC_LINK("mounts", mounts_readlink, mounts_jump),
 	PROC_LINK("self", proc_self_readlink, proc_self_jump),
+	PROC_FILE("stat", 0444, proc_show_stat),
+	PROC_DIR("sys", 0555, proc_sys_dir),
 	PROC_LINK("thread-self", proc_thread_self_readlink, proc_thread_self_jump),
+	PROC_FILE("uptime", 0444, proc_show_uptime),
 	PROC_FILE("version", 0444, show_version),
+	PROC_FILE("vmstat", 0444, proc_show_vmstat),
 };
 
 const struct proc_dir proc_root_dir = {.entries = root_entries,

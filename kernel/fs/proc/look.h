@@ -1,0 +1,33 @@
+/* One moment of a task, for the files that tell much of it. */
+#pragma once
+
+#include "kernel/fs/proc/proc.h"
+#include "kernel/task.h"
+#include "mm/mm.h"
+
+/* A copy of what is told of a task, taken under the locks at once. */
+struct look {
+	struct task *task; /* a reference */
+	struct mm *mm;     /* a reference, or NULL */
+	char comm[TASK_COMM_LEN];
+	char state;
+	bool kthread;
+	pid_t pid, tgid, ppid, pgrp, session, tpgid;
+	u32 tty;
+	int threads, prio, nice, policy, rt_priority, exit_signal, exit_code;
+	u32 cpu;
+	u64 utime, stime, cutime, cstime, min_flt, cmin_flt, start;
+	u64 voluntary, forced;
+	sigset_t64 pending, shared, blocked, ignored, caught;
+	struct mm_rss rss;
+	u64 rss_limit;
+	u32 fd_room;
+	bool has_umask;
+	mode_t umask;
+	bool no_new_privs;
+	struct cred *cred; /* a reference */
+};
+
+/* 0 or -ESRCH; ends with look_end(). */
+int look_begin(struct look *l, const struct proc_node *node);
+void look_end(struct look *l);

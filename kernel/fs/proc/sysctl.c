@@ -1,0 +1,179 @@
+/* /proc/sys: what can be read, and in part set, of the kernel's own numbers and names. proc(5). */
+#include "kernel/fs/fs.h"
+#include "kernel/fs/proc/proc.h"
+#include "kernel/lib/log.h"
+#include "kernel/lib/string.h"
+#include "kernel/sys/utsname.h"
+#include "kernel/task.h"
+#include "mm/mm.h"
+
+/* A number in the range [min, max]; without `set` it is constant. */
+struct sysctl {
+	s64 (*get)(void);
+	int (*set)(s64 value); /* 0 or -errno; called for values in range only */
+	s64 min, max;
+};
+
+static const struct sysctl *sysctl_of(const struct proc_node *node)
+{
+	return node->entry->arg;
+}
+
+static int show_number(struct seq *s, const struct proc_node *node)
+{
+	seq_printf(s, "%ld\n", sysctl_of(node)->get());
+	return 0;
+}
+
+/* The line that was written, without blanks around it. */
+static char *trim(char *text)
+{
+	size_t n;
+
+	while (*text == ' ' || *text == '\t')
+		text++;
+	n = strlen(text);
+	while (n && (text[n - 1] == '\n' || text[n - 1] == ' ' || text[n - 1] == '\t'))
+		n--;
+	text[n] = '\0';
+	return text;
+}
+
+static int store_number(const struct proc_node *node, char *text)
+{
+	const struct sysctl *c = sysctl_of(node);
+	s64 value;
+
+	if (parse_s64(trim(text), &value) || value < c->min || value > c->max)
+		return -EINVAL;
+	return c->set(value);
+}
+
+/* Values are longs that are read and written whole. */
+static s64 get_threads_max(void)
+{
+	return READ_ONCE(max_threads);
+}
+
+static int set_threads_max(s64 n)
+{
+	WRITE_ONCE(max_threads, n);
+	return 0;
+}
+
+static s64 get_map_count(void)
+{
+	return READ_ONCE(max_map_count);
+}
+
+static int set_map_count(s64 n)
+{
+	WRITE_ONCE(max_map_count, n);
+	return 0;
+}
+
+static s64 get_pid_max(void)
+{
+	return pid_max();
+}
+
+static int set_pid_max(s64 n)
+{
+	pid_set_max((int)n);
+	return 0;
+}
+
+static s64 get_last_pid(void)
+{
+	return pid_last();
+}
+
+static int set_last_pid(s64 n)
+{
+	return pid_set_last((int)n);
+}
+
+static s64 get_pipe_max(void)
+{
+	return PIPE_SIZE_MAX;
+}
+
+/* Only memory limits how many files are open. */
+static s64 get_file_max(void)
+{
+	return INT64_MAX;
+}
+
+static s64 get_nr_open(void)
+{
+	return NOFILE_MAX;
+}
+
+/* Memory is never promised: who asks for it learns when he touches it that there is none. */
+static s64 get_overcommit(void)
+{
+	return 1;
+}
+
+static int show_name(struct seq *s, const struct proc_node *node)
+{
+	struct new_utsname now;
+
+	utsname_get(&now);
+	seq_printf(s, "%s\n", (const char *)&now + (size_t)node->entry->arg);
+	return 0;
+}
+
+static int store_name(const struct proc_node *node, char *text)
+{
+	text = trim(text);
+	return utsname_set((size_t)node->entry->arg, text, strlen(text));
+}
+
+#define NUMBER(nm, md, ...)                                                             \
+	{                                                                               \
+		.name = (nm), .mode = S_IFREG | (md), .show = show_number,              \
+		.store = (md)&0222 ? store_number : NULL, .arg = &(const struct sysctl) \
+		{                                                                       \
+			__VA_ARGS__                                                     \
+		}                                                                       \
+	}
+#define NAME(nm, md, field)                                              \
+	{                                                                \
+		.name = (nm), .mode = S_IFREG | (md), .show = show_name, \
+		.store = (md)&0222 ? store_name : NULL,                  \
+		.arg = (const void *)offsetof(struct new_utsname, field) \
+	}
+
+static const struct proc_entry kernel_entries[] = {
+	NAME("domainname", 0644, domainname),
+	NAME("hostname", 0644, nodename),
+	NUMBER("ns_last_pid", 0644, .get = get_last_pid, .set = set_last_pid, .max = PID_MAX_LIMIT),
+	NAME("osrelease", 0444, release),
+	NAME("ostype", 0444, sysname),
+	NUMBER("pid_max", 0644, .get = get_pid_max, .set = set_pid_max, .min = RESERVED_PIDS + 1,
+	       .max = PID_MAX_LIMIT),
+	NUMBER("threads-max", 0644, .get = get_threads_max, .set = set_threads_max, .min = 20,
+	       .max = PID_MAX_LIMIT),
+	NAME("version", 0444, version),
+};
+static const struct proc_entry vm_entries[] = {
+	NUMBER("max_map_count", 0644, .get = get_map_count, .set = set_map_count, .min = 16,
+	       .max = 65530),
+	NUMBER("overcommit_memory", 0444, .get = get_overcommit),
+};
+static const struct proc_entry fs_entries[] = {
+	NUMBER("file-max", 0444, .get = get_file_max),
+	NUMBER("nr_open", 0444, .get = get_nr_open),
+	NUMBER("pipe-max-size", 0444, .get = get_pipe_max),
+};
+static const struct proc_dir kernel_dir = {.entries = kernel_entries,
+					   .nr = ARRAY_SIZE(kernel_entries)};
+static const struct proc_dir vm_dir = {.entries = vm_entries, .nr = ARRAY_SIZE(vm_entries)};
+static const struct proc_dir fs_dir = {.entries = fs_entries, .nr = ARRAY_SIZE(fs_entries)};
+static const struct proc_entry sys_entries[] = {
+	PROC_DIR("fs", 0555, fs_dir),
+	PROC_DIR("kernel", 0555, kernel_dir),
+	PROC_DIR("vm", 0555, vm_dir),
+};
+const struct proc_dir proc_sys_dir = {.entries = sys_entries, .nr = ARRAY_SIZE(sys_entries)};

@@ -1,0 +1,28 @@
+/* How busy the machine is: what each CPU has done with its time, and the load averages. */
+#pragma once
+
+#include "kernel/lib/types.h"
+
+struct rq;
+struct task;
+
+/* Of one CPU, in ns. Idle time is exact; the others are counted by the tick. */
+struct cpu_times {
+	u64 user, nice, system, idle;
+};
+void cpu_times(u32 cpu, struct cpu_times *out);
+u64 nr_context_switches(void);
+u64 nr_running_tasks(void);
+
+/* Averages over 1, 5 and 15 minutes, as fixed-point numbers. */
+#define LOAD_SHIFT 11
+#define LOAD_ONE   (1UL << LOAD_SHIFT)
+#define NR_LOADS   3
+void load_averages(u64 out[NR_LOADS]);
+
+/* ---- for the scheduler ---- */
+/* `p` goes to sleep, or is woken: it may be one that counts as load. rq->lock is held. */
+void load_sleeps(struct rq *rq, const struct task *p);
+void load_wakes(struct rq *rq, const struct task *p);
+void load_tick(u64 now);      /* in the tick of a CPU that is busy */
+void load_idle_over(u64 now); /* a CPU that was idle has something to do */

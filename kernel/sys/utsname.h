@@ -1,0 +1,9 @@
+/* What uname(2) tells. */
+#pragma once
+
+#include "kernel/uapi.h"
+
+void utsname_get(struct new_utsname *out);
+/* Change the field at this offset, nodename or domainname, to `n` bytes of text. 0; -EPERM: not
+ * root; -EINVAL: too long. */
+int utsname_set(size_t field, const char *text, size_t n);

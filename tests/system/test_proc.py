@@ -1,0 +1,62 @@
+"""/proc where there is nothing to compare with: what is written to it, load, and readers under fire."""
+
+from conftest import assert_kept, settled
+
+
+def sh(guest, script, timeout=60):
+    return guest.ok(f"run /bin/busybox sh -c '{script}'", timeout=timeout)
+
+
+def test_next_pid_is_chosen(boot):
+    guest = boot()
+    assert sh(guest, "echo 7000 > /proc/sys/kernel/ns_last_pid; sh -c \"echo \\$\\$\"; true").split()[0] == "7001"
+    for bad in ("-1", "x", "99999999", "", "1 2"):
+        text = sh(guest, f"echo \"{bad}\" > /proc/sys/kernel/ns_last_pid || echo refused; true")
+        assert "refused" in text, bad
+    assert int(sh(guest, "cat /proc/sys/kernel/ns_last_pid")) >= 7001
+
+
+def test_pid_max(boot):
+    """Numbers stay below it, and when all are taken a fork says so."""
+    guest = boot()
+    assert "refused" in sh(guest, "echo 300 > /proc/sys/kernel/pid_max || echo refused; true")
+    guest.ok("/bin/busybox sh -c 'echo 301 > /proc/sys/kernel/pid_max'")
+    text = sh(guest, "i=0; while [ $i -lt 700 ]; do sh -c \"echo \\$\\$\"; i=$((i+1)); done", timeout=120)
+    pids = [int(word) for word in text.split()]
+    assert len(pids) == 700 and max(pids) < 301
+    guest.ok("/bin/busybox sh -c 'echo 32768 > /proc/sys/kernel/pid_max'")
+    assert int(sh(guest, "echo 20000 > /proc/sys/kernel/ns_last_pid; sh -c \"echo \\$\\$\"; true")) == 20001
+
+
+def test_names_of_the_system(boot):
+    guest = boot()
+    assert sh(guest, "hostname fork; hostname; cat /proc/sys/kernel/hostname; uname -n").split() == ["fork"] * 3
+    assert sh(guest, "echo knife > /proc/sys/kernel/hostname; uname -n") == "knife\n"
+    version = sh(guest, "uname -srv")
+    assert version.startswith("Linux 6.1") and "Bident" in version
+
+
+def test_load_average(boot):
+    """One task that runs for some samples: the average of a minute moves towards one, and faster than that of five."""
+    guest = boot(smp=2)
+    guest.ok("/bin/busybox sleep 6")
+    assert sh(guest, "cat /proc/loadavg").split()[:3] == ["0.00", "0.00", "0.00"]
+    text = sh(guest, "timeout 16 sh -c \"while :; do :; done\" 2>/dev/null; cat /proc/loadavg").replace("Terminated", "")
+    one, five = (float(word) for word in text.split()[:2])
+    assert 0.15 <= one <= 0.35 and 0.0 < five < one
+    busy = sh(guest, "head -1 /proc/stat").split()
+    assert int(busy[1]) + int(busy[3]) > 1000  # hundredths of a second
+    text = sh(guest, "sleep 11; cat /proc/loadavg")
+    assert float(text.split()[0]) < one
+
+
+def test_readers_under_fire(boot):
+    """Every file is read and written to while the processes it tells of come and go."""
+    guest = boot(smp=4, debug_checks=True)
+    guest.ok("/tests/alone/proc_stress 1", timeout=60)
+    before = guest.account()
+    text = guest.ok("/tests/alone/proc_stress 8", timeout=120)
+    assert text.count("read: much, refused some: yes") == 3 and "lives: many" in text, text
+    assert "somebody" not in text
+    assert_kept(before, settled(guest, before))
+    guest.fork()
