@@ -9,6 +9,7 @@
 
 #include "kernel/lib/log.h"
 #include "kernel/lib/string.h"
+#include "kernel/random.h"
 #include "kernel/sigqueue.h"
 #include "kernel/task.h"
 #include "mm/mm.h"
@@ -270,8 +271,7 @@ long exec_build_stack(struct mm *mm, const struct exec_strings *s, const struct 
 	stack_put(&w, aux, n * sizeof(u64));
 
 	w.sp = random_at;
-	random[0] = cpu_cycles() * 0x9e3779b97f4a7c15UL;
-	random[1] = (random[0] ^ current->start_time) * 0xbf58476d1ce4e5b9UL;
+	random_bytes(random, sizeof(random));
 	stack_put(&w, random, sizeof(random));
 	stack_put(&w, platform, sizeof(platform));
 	w.sp = strings;

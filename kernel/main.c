@@ -16,6 +16,7 @@
 #include "kernel/lib/log.h"
 #include "kernel/lib/string.h"
 #include "kernel/lib/tunable.h"
+#include "kernel/random.h"
 #include "kernel/shell/puppet.h"
 #include "kernel/sys/syscall.h"
 #include "kernel/task.h"
@@ -211,6 +212,7 @@ void start_kernel(const struct boot_info *boot_info)
 	arch_irq_init();
 	arch_time_init();
 	time_init();
+	random_init();
 	sched_init();
 	pid_init();
 	cred_init();

@@ -56,6 +56,8 @@ static inline void cpu_wait(void)
  */
 void cpu_idle_wait(void);
 u64 cpu_cycles(void); /* time-stamp counter */
+/* 64 bits from the CPU's own source of noise; false when it has none. */
+bool arch_random(u64 *out);
 void cpu_print_features(void (*print)(const char *fmt, ...) __printf(1, 2));
 
 /* ---- tasks: kernel stack, registers, FPU ---- */
