@@ -9,6 +9,7 @@
 #include "kernel/elf.h"
 #include "kernel/exec_args.h"
 #include "kernel/fs/fs.h"
+#include "kernel/exec_layout.h"
 #include "kernel/lib/log.h"
 #include "kernel/lib/string.h"
 #include "kernel/shell/puppet.h"
@@ -19,8 +20,6 @@
 #include "mm/mm.h"
 #include "mm/slab.h"
 
-#define MMAP_BASE    0x7ffff7fff000UL /* Linux's, with randomisation off */
-#define PIE_BASE     0x555555554000UL /* likewise */
 #define PATH_MAX_LEN 4096
 #define STACK_SLACK  (128 * 1024UL) /* mapped at once below the strings */
 
@@ -100,7 +99,8 @@ static long map_program(struct mm *mm, const struct elf_image *img, u64 bias, st
 		mm->start_data = seg->vaddr + bias;
 		mm->end_data = seg->vaddr + bias + seg->filesz;
 	}
-	mm->start_brk = mm->brk = ALIGN_UP(last->vaddr + bias + last->memsz, PAGE_SIZE);
+	mm->start_brk = mm->brk =
+		layout_heap(ALIGN_UP(last->vaddr + bias + last->memsz, PAGE_SIZE));
 	return 0;
 }
 
@@ -167,13 +167,9 @@ static long find_room(struct mm *mm, const struct elf_image *img, u64 *bias)
 	return mm_unmap(mm, (u64)at, len);
 }
 
-struct interpreter {
-	u64 base, entry;
-};
-
-/* 0, also for a static program, which needs none: then *out stays as it is. */
+/* 0, also for a static program, which needs none: then *entry stays as it is. */
 static long map_interpreter(struct mm *mm, struct file *program, const struct elf_image *img,
-			    struct interpreter *out)
+			    struct exec_layout *l, u64 *entry)
 {
 	struct elf_image interp;
 	struct file *f;
@@ -188,21 +184,21 @@ static long map_interpreter(struct mm *mm, struct file *program, const struct el
 	if (err == -ENOEXEC)
 		err = -ELIBBAD; /* execve(2): the interpreter is not in a recognized format */
 	if (!err && interp.pie)
-		err = find_room(mm, &interp, &out->base);
+		err = find_room(mm, &interp, &l->interp);
 	if (!err)
-		err = map_segments(mm, &interp, out->base, f);
-	out->entry = out->base + interp.entry;
+		err = map_segments(mm, &interp, l->interp, f);
+	*entry = l->interp + interp.entry;
 	file_put(f);
 	return err;
 }
 
 /* ---- a whole address space ---- */
 
-static long map_stack(struct mm *mm, const struct exec_strings *s, bool exec)
+static long map_stack(struct mm *mm, const struct exec_strings *s, u64 top, bool exec)
 {
 	u64 pointers = (s->argc + s->envc + 2 * MAX_AUX + 8) * sizeof(u64);
 	u64 size = ALIGN_UP(s->used + pointers + STACK_SLACK, PAGE_SIZE);
-	long ret = mm_map(mm, EXEC_STACK_TOP - size, size,
+	long ret = mm_map(mm, top - size, size,
 			  AREA_READ | AREA_WRITE | (exec ? AREA_EXEC : 0) | AREA_GROWSDOWN |
 				  AREA_STACK,
 			  NULL, 0, MM_FIXED_NOREPLACE);
@@ -217,7 +213,6 @@ static void set_limits(struct mm *mm)
 	mm->limit_stack = rlim[RLIMIT_STACK].rlim_cur;
 	mm->limit_data = rlim[RLIMIT_DATA].rlim_cur;
 	mm->limit_as = rlim[RLIMIT_AS].rlim_cur;
-	mm->mmap_base = MMAP_BASE;
 }
 
 struct exec_image {
@@ -228,36 +223,36 @@ struct exec_image {
 /* Phase one: a whole new address space. 0 or -errno, and then nothing is left of it. */
 static long build_image(struct file *f, const struct exec_strings *s, struct exec_image *out)
 {
-	struct interpreter interp = {};
+	struct exec_layout l;
 	struct elf_image img;
 	long ret = read_elf(f, &img);
 	struct mm *mm;
-	u64 bias;
+	u64 entry;
 
 	if (ret)
 		return ret;
-	bias = img.pie ? PIE_BASE : 0;
 	if (!file_object(f))
 		return -EACCES;
 	mm = mm_create();
 	if (!mm)
 		return -ENOMEM;
 	set_limits(mm);
+	layout_choose(&l, mm, img.pie);
 	file_hold(f);
 	mm->exe = f;
-	ret = map_program(mm, &img, bias, f);
+	entry = img.entry + l.bias;
+	ret = map_program(mm, &img, l.bias, f);
 	if (!ret)
-		ret = map_stack(mm, s, img.exec_stack);
+		ret = map_stack(mm, s, l.stack_top, img.exec_stack);
 	if (!ret)
-		ret = map_interpreter(mm, f, &img, &interp);
+		ret = map_interpreter(mm, f, &img, &l, &entry);
 	if (!ret)
-		ret = exec_build_stack(mm, s, &img, bias, interp.base);
+		ret = exec_build_stack(mm, s, &img, &l);
 	if (ret < 0) {
 		mm_put(mm);
 		return ret;
 	}
-	*out = (struct exec_image){
-		.mm = mm, .entry = interp.entry ? interp.entry : img.entry + bias, .sp = ret};
+	*out = (struct exec_image){.mm = mm, .entry = entry, .sp = ret};
 	return 0;
 }
 

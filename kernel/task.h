@@ -119,6 +119,7 @@ struct task {
 	bool reset_on_fork;       /* rq: SCHED_RESET_ON_FORK */
 	u64 cpus_mask;            /* rq: CPUs it may run on */
 	sigset_t64 blocked;       /* sh */
+	u32 personality;          /* me: personality(2) */
 	char comm[TASK_COMM_LEN]; /* me */
 };
 
