@@ -17,6 +17,7 @@
 #include "kernel/task.h"
 #include "kernel/time/posix_timer.h"
 #include "kernel/trace/trace.h"
+#include "kernel/vdso/vdso.h"
 #include "mm/mm.h"
 #include "mm/slab.h"
 
@@ -152,19 +153,18 @@ static struct file *open_interpreter(struct file *program, const struct elf_imag
 	return f;
 }
 
-/* Room for all of a relocatable image where mmap() would put it; *bias moves it there. The address
- * space is still ours alone: what is free stays free. */
+/* Room for all of a relocatable image where mmap() would put it; *bias moves it there. */
 static long find_room(struct mm *mm, const struct elf_image *img, u64 *bias)
 {
 	const struct elf_segment *first = &img->seg[0], *last = &img->seg[img->nr - 1];
 	u64 start = ALIGN_DOWN(first->vaddr, PAGE_SIZE);
 	u64 len = ALIGN_UP(last->vaddr + last->memsz, PAGE_SIZE) - start;
-	long at = mm_map(mm, 0, len, 0, NULL, 0, 0);
+	long at = mm_find_room(mm, len);
 
 	if (at < 0)
 		return at;
 	*bias = (u64)at - start;
-	return mm_unmap(mm, (u64)at, len);
+	return 0;
 }
 
 /* 0, also for a static program, which needs none: then *entry stays as it is. */
@@ -204,6 +204,16 @@ static long map_stack(struct mm *mm, const struct exec_strings *s, u64 top, bool
 			  NULL, 0, MM_FIXED_NOREPLACE);
 
 	return ret < 0 ? ret : 0;
+}
+
+static long map_vdso(struct mm *mm, struct exec_layout *l)
+{
+	long at = vdso_map(mm);
+
+	if (at < 0)
+		return at;
+	l->vdso = (u64)at;
+	return 0;
 }
 
 static void set_limits(struct mm *mm)
@@ -246,6 +256,8 @@ static long build_image(struct file *f, const struct exec_strings *s, struct exe
 		ret = map_stack(mm, s, l.stack_top, img.exec_stack);
 	if (!ret)
 		ret = map_interpreter(mm, f, &img, &l, &entry);
+	if (!ret)
+		ret = map_vdso(mm, &l);
 	if (!ret)
 		ret = exec_build_stack(mm, s, &img, &l);
 	if (ret < 0) {

@@ -214,6 +214,7 @@ static unsigned int fill_auxv(u64 *aux, const struct elf_image *img, const struc
 	const struct cred *cred = current->cred;
 	unsigned int n = 0;
 
+	put_aux(aux, &n, AT_SYSINFO_EHDR, l->vdso);
 	put_aux(aux, &n, AT_HWCAP, arch_hwcap());
 	put_aux(aux, &n, AT_PAGESZ, PAGE_SIZE);
 	put_aux(aux, &n, AT_CLKTCK, USER_HZ);

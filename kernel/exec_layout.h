@@ -10,6 +10,7 @@ struct exec_layout {
 	u64 stack_skip; /* bytes left out between the strings and the rest, a multiple of 16 */
 	u64 bias;       /* what a position-independent program is moved by */
 	u64 interp;     /* where the interpreter was put, 0 without one */
+	u64 vdso;       /* the vDSO's ELF header */
 };
 
 /* Choose, and set mm->mmap_base by its limit of the stack. */

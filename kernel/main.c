@@ -21,6 +21,7 @@
 #include "kernel/sys/syscall.h"
 #include "kernel/task.h"
 #include "kernel/time/timer.h"
+#include "kernel/vdso/vdso.h"
 #include "mm/mm.h"
 #include "mm/slab.h"
 #include "mm/vmalloc.h"
@@ -176,6 +177,7 @@ static int kernel_init(void *unused __maybe_unused)
 	/* Orphans that end are forgotten at once: nobody here waits for them. */
 	current->sighand->action[SIGCHLD - 1].handler = (u64)SIG_IGN;
 	arch_smp_init();
+	vdso_init(); /* which clock there is, is known now */
 	tty_start();
 	unpack_initramfs();
 

@@ -157,6 +157,16 @@ static long check_fixed(const struct mm *mm, u64 addr, u64 len, u32 how)
 	return (long)addr;
 }
 
+long mm_find_room(struct mm *mm, u64 len)
+{
+	u64 at;
+
+	mutex_lock(&mm->lock);
+	at = choose_address(mm, 0, ALIGN_UP(len, PAGE_SIZE), 0);
+	mutex_unlock(&mm->lock);
+	return at ? (long)at : -ENOMEM;
+}
+
 /* ---- mmap, munmap ---- */
 
 long mm_map_area(struct mm *mm, const struct area *what, u64 addr, u64 len, u32 how)

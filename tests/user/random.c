@@ -1,8 +1,9 @@
 /* getrandom(2), random(4), and what exec gives of it. */
+#include "check.h"
+
 #include <poll.h>
 #include <sys/auxv.h>
 #include <sys/random.h>
-#include "check.h"
 
 /* As many ones as zeroes, within eight standard deviations. */
 static bool looks_random(const unsigned char *p, size_t n)
