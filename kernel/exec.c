@@ -9,6 +9,7 @@
 #include "kernel/elf.h"
 #include "kernel/exec_args.h"
 #include "kernel/fs/fs.h"
+#include "kernel/exec_layout.h"
 #include "kernel/lib/log.h"
 #include "kernel/lib/string.h"
 #include "kernel/shell/puppet.h"
@@ -16,11 +17,10 @@
 #include "kernel/task.h"
 #include "kernel/time/posix_timer.h"
 #include "kernel/trace/trace.h"
+#include "kernel/vdso/vdso.h"
 #include "mm/mm.h"
 #include "mm/slab.h"
 
-#define MMAP_BASE    0x7ffff7fff000UL /* Linux's, with randomisation off */
-#define PIE_BASE     0x555555554000UL /* likewise */
 #define PATH_MAX_LEN 4096
 #define STACK_SLACK  (128 * 1024UL) /* mapped at once below the strings */
 
@@ -100,7 +100,8 @@ static long map_program(struct mm *mm, const struct elf_image *img, u64 bias, st
 		mm->start_data = seg->vaddr + bias;
 		mm->end_data = seg->vaddr + bias + seg->filesz;
 	}
-	mm->start_brk = mm->brk = ALIGN_UP(last->vaddr + bias + last->memsz, PAGE_SIZE);
+	mm->start_brk = mm->brk =
+		layout_heap(ALIGN_UP(last->vaddr + bias + last->memsz, PAGE_SIZE));
 	return 0;
 }
 
@@ -152,28 +153,23 @@ static struct file *open_interpreter(struct file *program, const struct elf_imag
 	return f;
 }
 
-/* Room for all of a relocatable image where mmap() would put it; *bias moves it there. The address
- * space is still ours alone: what is free stays free. */
+/* Room for all of a relocatable image where mmap() would put it; *bias moves it there. */
 static long find_room(struct mm *mm, const struct elf_image *img, u64 *bias)
 {
 	const struct elf_segment *first = &img->seg[0], *last = &img->seg[img->nr - 1];
 	u64 start = ALIGN_DOWN(first->vaddr, PAGE_SIZE);
 	u64 len = ALIGN_UP(last->vaddr + last->memsz, PAGE_SIZE) - start;
-	long at = mm_map(mm, 0, len, 0, NULL, 0, 0);
+	long at = mm_find_room(mm, len);
 
 	if (at < 0)
 		return at;
 	*bias = (u64)at - start;
-	return mm_unmap(mm, (u64)at, len);
+	return 0;
 }
 
-struct interpreter {
-	u64 base, entry;
-};
-
-/* 0, also for a static program, which needs none: then *out stays as it is. */
+/* 0, also for a static program, which needs none: then *entry stays as it is. */
 static long map_interpreter(struct mm *mm, struct file *program, const struct elf_image *img,
-			    struct interpreter *out)
+			    struct exec_layout *l, u64 *entry)
 {
 	struct elf_image interp;
 	struct file *f;
@@ -188,26 +184,36 @@ static long map_interpreter(struct mm *mm, struct file *program, const struct el
 	if (err == -ENOEXEC)
 		err = -ELIBBAD; /* execve(2): the interpreter is not in a recognized format */
 	if (!err && interp.pie)
-		err = find_room(mm, &interp, &out->base);
+		err = find_room(mm, &interp, &l->interp);
 	if (!err)
-		err = map_segments(mm, &interp, out->base, f);
-	out->entry = out->base + interp.entry;
+		err = map_segments(mm, &interp, l->interp, f);
+	*entry = l->interp + interp.entry;
 	file_put(f);
 	return err;
 }
 
 /* ---- a whole address space ---- */
 
-static long map_stack(struct mm *mm, const struct exec_strings *s, bool exec)
+static long map_stack(struct mm *mm, const struct exec_strings *s, u64 top, bool exec)
 {
 	u64 pointers = (s->argc + s->envc + 2 * MAX_AUX + 8) * sizeof(u64);
 	u64 size = ALIGN_UP(s->used + pointers + STACK_SLACK, PAGE_SIZE);
-	long ret = mm_map(mm, EXEC_STACK_TOP - size, size,
+	long ret = mm_map(mm, top - size, size,
 			  AREA_READ | AREA_WRITE | (exec ? AREA_EXEC : 0) | AREA_GROWSDOWN |
 				  AREA_STACK,
 			  NULL, 0, MM_FIXED_NOREPLACE);
 
 	return ret < 0 ? ret : 0;
+}
+
+static long map_vdso(struct mm *mm, struct exec_layout *l)
+{
+	long at = vdso_map(mm);
+
+	if (at < 0)
+		return at;
+	l->vdso = (u64)at;
+	return 0;
 }
 
 static void set_limits(struct mm *mm)
@@ -217,7 +223,6 @@ static void set_limits(struct mm *mm)
 	mm->limit_stack = rlim[RLIMIT_STACK].rlim_cur;
 	mm->limit_data = rlim[RLIMIT_DATA].rlim_cur;
 	mm->limit_as = rlim[RLIMIT_AS].rlim_cur;
-	mm->mmap_base = MMAP_BASE;
 }
 
 struct exec_image {
@@ -228,36 +233,38 @@ struct exec_image {
 /* Phase one: a whole new address space. 0 or -errno, and then nothing is left of it. */
 static long build_image(struct file *f, const struct exec_strings *s, struct exec_image *out)
 {
-	struct interpreter interp = {};
+	struct exec_layout l;
 	struct elf_image img;
 	long ret = read_elf(f, &img);
 	struct mm *mm;
-	u64 bias;
+	u64 entry;
 
 	if (ret)
 		return ret;
-	bias = img.pie ? PIE_BASE : 0;
 	if (!file_object(f))
 		return -EACCES;
 	mm = mm_create();
 	if (!mm)
 		return -ENOMEM;
 	set_limits(mm);
+	layout_choose(&l, mm, img.pie);
 	file_hold(f);
 	mm->exe = f;
-	ret = map_program(mm, &img, bias, f);
+	entry = img.entry + l.bias;
+	ret = map_program(mm, &img, l.bias, f);
 	if (!ret)
-		ret = map_stack(mm, s, img.exec_stack);
+		ret = map_stack(mm, s, l.stack_top, img.exec_stack);
 	if (!ret)
-		ret = map_interpreter(mm, f, &img, &interp);
+		ret = map_interpreter(mm, f, &img, &l, &entry);
 	if (!ret)
-		ret = exec_build_stack(mm, s, &img, bias, interp.base);
+		ret = map_vdso(mm, &l);
+	if (!ret)
+		ret = exec_build_stack(mm, s, &img, &l);
 	if (ret < 0) {
 		mm_put(mm);
 		return ret;
 	}
-	*out = (struct exec_image){
-		.mm = mm, .entry = interp.entry ? interp.entry : img.entry + bias, .sp = ret};
+	*out = (struct exec_image){.mm = mm, .entry = entry, .sp = ret};
 	return 0;
 }
 

@@ -9,6 +9,7 @@
 
 #include "kernel/lib/log.h"
 #include "kernel/lib/string.h"
+#include "kernel/random.h"
 #include "kernel/sigqueue.h"
 #include "kernel/task.h"
 #include "mm/mm.h"
@@ -207,21 +208,22 @@ static void put_aux(u64 *aux, unsigned int *n, u64 type, u64 value)
 	aux[(*n)++] = value;
 }
 
-static unsigned int fill_auxv(u64 *aux, const struct elf_image *img, u64 bias, u64 interp,
+static unsigned int fill_auxv(u64 *aux, const struct elf_image *img, const struct exec_layout *l,
 			      u64 random, u64 platform, u64 execfn)
 {
 	const struct cred *cred = current->cred;
 	unsigned int n = 0;
 
+	put_aux(aux, &n, AT_SYSINFO_EHDR, l->vdso);
 	put_aux(aux, &n, AT_HWCAP, arch_hwcap());
 	put_aux(aux, &n, AT_PAGESZ, PAGE_SIZE);
 	put_aux(aux, &n, AT_CLKTCK, USER_HZ);
-	put_aux(aux, &n, AT_PHDR, img->phdr_vaddr ? img->phdr_vaddr + bias : 0);
+	put_aux(aux, &n, AT_PHDR, img->phdr_vaddr ? img->phdr_vaddr + l->bias : 0);
 	put_aux(aux, &n, AT_PHENT, sizeof(Elf64_Phdr));
 	put_aux(aux, &n, AT_PHNUM, img->phnum);
-	put_aux(aux, &n, AT_BASE, interp);
+	put_aux(aux, &n, AT_BASE, l->interp);
 	put_aux(aux, &n, AT_FLAGS, 0);
-	put_aux(aux, &n, AT_ENTRY, img->entry + bias);
+	put_aux(aux, &n, AT_ENTRY, img->entry + l->bias);
 	put_aux(aux, &n, AT_UID, cred->uid);
 	put_aux(aux, &n, AT_EUID, cred->euid);
 	put_aux(aux, &n, AT_GID, cred->gid);
@@ -251,14 +253,13 @@ static void put_pointers(struct stack_writer *w, const struct exec_strings *s, u
 }
 
 long exec_build_stack(struct mm *mm, const struct exec_strings *s, const struct elf_image *img,
-		      u64 bias, u64 interp)
+		      const struct exec_layout *l)
 {
 	static const char platform[] = "x86_64";
-	u64 strings = EXEC_STACK_TOP - 8 - s->used;
-	u64 random_at = ALIGN_DOWN(strings - 16 - sizeof(platform), 16);
+	u64 strings = l->stack_top - 8 - s->used;
+	u64 random_at = ALIGN_DOWN(strings - 16 - sizeof(platform), 16) - l->stack_skip;
 	u64 aux[2 * MAX_AUX], random[2];
-	unsigned int n =
-		fill_auxv(aux, img, bias, interp, random_at, random_at + 16, strings + s->name_at);
+	unsigned int n = fill_auxv(aux, img, l, random_at, random_at + 16, strings + s->name_at);
 	u64 words = 1 + s->argc + 1 + s->envc + 1 + n;
 	u64 sp = ALIGN_DOWN(random_at - words * sizeof(u64), 16);
 	struct stack_writer w = {.mm = mm, .sp = sp};
@@ -270,8 +271,7 @@ long exec_build_stack(struct mm *mm, const struct exec_strings *s, const struct 
 	stack_put(&w, aux, n * sizeof(u64));
 
 	w.sp = random_at;
-	random[0] = cpu_cycles() * 0x9e3779b97f4a7c15UL;
-	random[1] = (random[0] ^ current->start_time) * 0xbf58476d1ce4e5b9UL;
+	random_bytes(random, sizeof(random));
 	stack_put(&w, random, sizeof(random));
 	stack_put(&w, platform, sizeof(platform));
 	w.sp = strings;

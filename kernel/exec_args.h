@@ -2,9 +2,9 @@
 #pragma once
 
 #include "kernel/elf.h"
+#include "kernel/exec_layout.h"
 #include "kernel/lib/types.h"
 
-#define EXEC_STACK_TOP        TASK_SIZE
 #define EXEC_MAX_STRING_PAGES 512 /* all strings together: a quarter of the usual 8 MiB stack */
 #define EXEC_MAX_SCRIPTS      5   /* interpreters that are scripts themselves: execve(2) */
 #define EXEC_MAX_PREFIX       (2 * EXEC_MAX_SCRIPTS + 1)
@@ -33,7 +33,6 @@ struct mm;
 struct exec_strings *exec_strings_gather(const struct exec_args *args);
 void exec_strings_free(struct exec_strings *s);
 /* Lay out the initial stack of System V ABI AMD64, figure 3.9, in `mm`, whose stack is mapped.
- * Returns the initial stack pointer, or -ENOMEM. `bias`: what a PIE was moved by; `interp`: where
- * the interpreter was put, 0 without one. */
+ * Returns the initial stack pointer, or -ENOMEM. */
 long exec_build_stack(struct mm *mm, const struct exec_strings *s, const struct elf_image *img,
-		      u64 bias, u64 interp);
+		      const struct exec_layout *l);

@@ -16,10 +16,12 @@
 #include "kernel/lib/log.h"
 #include "kernel/lib/string.h"
 #include "kernel/lib/tunable.h"
+#include "kernel/random.h"
 #include "kernel/shell/puppet.h"
 #include "kernel/sys/syscall.h"
 #include "kernel/task.h"
 #include "kernel/time/timer.h"
+#include "kernel/vdso/vdso.h"
 #include "mm/mm.h"
 #include "mm/slab.h"
 #include "mm/vmalloc.h"
@@ -176,6 +178,7 @@ static int kernel_init(void *unused __maybe_unused)
 	/* Orphans that end are forgotten at once: nobody here waits for them. */
 	current->sighand->action[SIGCHLD - 1].handler = (u64)SIG_IGN;
 	arch_smp_init();
+	vdso_init(); /* which clock there is, is known now */
 	tty_start();
 	unpack_initramfs();
 
@@ -212,6 +215,7 @@ void start_kernel(const struct boot_info *boot_info)
 	arch_irq_init();
 	arch_time_init();
 	time_init();
+	random_init();
 	sched_init();
 	pid_init();
 	cred_init();

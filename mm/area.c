@@ -78,14 +78,14 @@ bool areas_free(const struct area_set *s, u64 start, u64 end)
 	return !a || a->start >= end;
 }
 
-bool areas_cover(const struct area_set *s, u64 start, u64 end)
+u64 areas_cover_end(const struct area_set *s, u64 start, u64 end)
 {
 	for (u32 i = area_index(s, start); start < end; i++) {
 		if (i >= area_count(s) || s->areas[i].start > start)
-			return false;
+			return start;
 		start = s->areas[i].end;
 	}
-	return true;
+	return end;
 }
 
 bool area_is_data(u32 flags)
@@ -104,6 +104,19 @@ void areas_pages(const struct area_set *s, u64 start, u64 end, u64 *mapped, u64 
 		if (area_is_data(a->flags))
 			*data += pages;
 	}
+}
+
+u64 areas_locked(const struct area_set *s, u64 start, u64 end)
+{
+	u64 pages = 0;
+
+	for (u32 i = area_index(s, start); i < area_count(s) && s->areas[i].start < end; i++) {
+		const struct area *a = &s->areas[i];
+
+		if (a->flags & AREA_LOCKED)
+			pages += (MIN(a->end, end) - MAX(a->start, start)) >> PAGE_SHIFT;
+	}
+	return pages;
 }
 
 static bool cuts(const struct area_set *s, u64 addr)
@@ -259,7 +272,7 @@ void areas_insert(struct area_set *s, const struct area *a)
 	s->areas[i] = *a;
 }
 
-void areas_protect(struct area_set *s, u64 start, u64 end, u32 prot)
+void areas_change(struct area_set *s, u64 start, u64 end, u32 mask, u32 flags)
 {
 	u32 first, i;
 
@@ -267,7 +280,7 @@ void areas_protect(struct area_set *s, u64 start, u64 end, u32 prot)
 	cut(s, end);
 	first = area_index(s, start);
 	for (i = first; i < s->nr && s->areas[i].start < end; i++)
-		s->areas[i].flags = (s->areas[i].flags & ~AREA_PROT) | prot;
+		s->areas[i].flags = (s->areas[i].flags & ~mask) | flags;
 	while (i > first) /* from the right: a merge moves only what was looked at */
 		merge_back(s, i--);
 	merge_back(s, first);

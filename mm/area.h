@@ -29,11 +29,12 @@ const struct area *area_find(const struct area_set *s, u64 addr);
 u32 area_count(const struct area_set *s);
 /* True when no area intersects [start, end). */
 bool areas_free(const struct area_set *s, u64 start, u64 end);
-/* True when [start, end) has no hole. */
-bool areas_cover(const struct area_set *s, u64 start, u64 end);
+/* How far the areas go on from `start` without a hole, `end` at most. */
+u64 areas_cover_end(const struct area_set *s, u64 start, u64 end);
 /* Pages of [start, end) that are mapped, and those of them that count for RLIMIT_DATA: private,
  * writable, no stack. */
 void areas_pages(const struct area_set *s, u64 start, u64 end, u64 *mapped, u64 *data);
+u64 areas_locked(const struct area_set *s, u64 start, u64 end); /* of those, AREA_LOCKED */
 bool area_is_data(u32 flags);
 /* How many areas more there are once the set is cut at these addresses. */
 u32 areas_cuts(const struct area_set *s, u64 start, u64 end);
@@ -50,5 +51,8 @@ void areas_remove(struct area_set *s, u64 start, u64 end);
 /* Insert where nothing is. Takes over the references of `a`. Becomes part of a neighbour that is
  * alike. Room for 1. */
 void areas_insert(struct area_set *s, const struct area *a);
-/* Replace the AREA_PROT bits in [start, end). Needs the room that areas_cuts() says. */
-void areas_protect(struct area_set *s, u64 start, u64 end, u32 prot);
+/* Replace the flags in `mask` in [start, end). Needs the room that areas_cuts() says. */
+void areas_change(struct area_set *s, u64 start, u64 end, u32 mask, u32 flags);
+
+/* areas_reserve() for an mm, by its limit of areas: mm/map.c. -ENOMEM. */
+int mm_reserve_areas(struct mm *mm, u32 extra);

@@ -19,7 +19,7 @@ TUNABLE(max_map_count, "vm.max_map_count", max_map_count, 16, 65530, NULL,
 
 /* ---- pieces that several calls share: the caller holds mm->lock ---- */
 
-static int reserve_areas(struct mm *mm, u32 extra)
+int mm_reserve_areas(struct mm *mm, u32 extra)
 {
 	if (extra && area_count(mm->areas) + extra > (u64)max_map_count)
 		return -ENOMEM;
@@ -33,6 +33,11 @@ static bool within_limits(const struct mm *mm, s64 more_mapped, s64 more_data)
 	return more_data <= 0 || mm->nr_data + more_data <= mm->limit_data >> PAGE_SHIFT;
 }
 
+static bool may_lock(const struct mm *mm, u32 flags, u64 more)
+{
+	return !(flags & AREA_LOCKED) || mm->nr_locked + more <= mm->limit_lock >> PAGE_SHIFT;
+}
+
 /* What was acquired by prepare_unmap() is removed. */
 static void commit_unmap(struct mm *mm, u64 start, u64 end)
 {
@@ -42,6 +47,8 @@ static void commit_unmap(struct mm *mm, u64 start, u64 end)
 	if (!mapped)
 		return;
 	(void)tree_unmap(mm, start, end); /* was prepared: does not fail */
+	if (mm->nr_locked)
+		mm->nr_locked -= areas_locked(mm->areas, start, end);
 	areas_remove(mm->areas, start, end);
 	mm->peak_mapped = MAX(mm->peak_mapped, mm->nr_mapped);
 	mm->nr_mapped -= mapped;
@@ -51,7 +58,7 @@ static void commit_unmap(struct mm *mm, u64 start, u64 end)
 /* ... with room for `extra` areas beside. */
 static int prepare_unmap(struct mm *mm, u64 start, u64 end, u32 extra)
 {
-	int err = reserve_areas(mm, extra + areas_hole(mm->areas, start, end));
+	int err = mm_reserve_areas(mm, extra + areas_hole(mm->areas, start, end));
 
 	return err ? err : tree_prepare_unmap(mm, start, end);
 }
@@ -78,6 +85,8 @@ static void insert_area(struct mm *mm, const struct area *a)
 	mm->nr_mapped += pages;
 	if (area_is_data(a->flags))
 		mm->nr_data += pages;
+	if (a->flags & AREA_LOCKED)
+		mm->nr_locked += pages;
 }
 
 /* Map `a` in place of whatever is there. */
@@ -158,6 +167,16 @@ static long check_fixed(const struct mm *mm, u64 addr, u64 len, u32 how)
 	return (long)addr;
 }
 
+long mm_find_room(struct mm *mm, u64 len)
+{
+	u64 at;
+
+	mutex_lock(&mm->lock);
+	at = choose_address(mm, 0, ALIGN_UP(len, PAGE_SIZE), 0);
+	mutex_unlock(&mm->lock);
+	return at ? (long)at : -ENOMEM;
+}
+
 /* ---- mmap, munmap ---- */
 
 long mm_map_area(struct mm *mm, const struct area *what, u64 addr, u64 len, u32 how)
@@ -174,7 +193,10 @@ long mm_map_area(struct mm *mm, const struct area *what, u64 addr, u64 len, u32 
 		return -EOVERFLOW;
 
 	mutex_lock(&mm->lock);
-	if (how & (MM_FIXED | MM_FIXED_NOREPLACE)) {
+	a.flags |= mm->lock_future;
+	if (!may_lock(mm, a.flags, len >> PAGE_SHIFT)) {
+		ret = -EAGAIN;
+	} else if (how & (MM_FIXED | MM_FIXED_NOREPLACE)) {
 		ret = check_fixed(mm, addr, len, how);
 	} else {
 		ret = (long)choose_address(mm, addr, len, how);
@@ -223,7 +245,7 @@ long mm_discard(struct mm *mm, u64 addr, u64 len)
 	if (end > TASK_SIZE)
 		return -ENOMEM;
 	mutex_lock(&mm->lock);
-	if (tree_unmap(mm, addr, end) || !areas_cover(mm->areas, addr, end))
+	if (tree_unmap(mm, addr, end) || areas_cover_end(mm->areas, addr, end) != end)
 		ret = -ENOMEM;
 	mutex_unlock(&mm->lock);
 	return ret;
@@ -252,7 +274,7 @@ static int prepare_protect(struct mm *mm, u64 start, u64 end, u32 prot)
 	areas_pages(mm->areas, start, end, &mapped, &data);
 	if (!err && !within_limits(mm, 0, data_after - data))
 		err = -ENOMEM;
-	return err ? err : reserve_areas(mm, areas_cuts(mm->areas, start, end));
+	return err ? err : mm_reserve_areas(mm, areas_cuts(mm->areas, start, end));
 }
 
 static void commit_protect(struct mm *mm, u64 start, u64 end, u32 prot)
@@ -260,7 +282,7 @@ static void commit_protect(struct mm *mm, u64 start, u64 end, u32 prot)
 	u64 mapped, before, after;
 
 	areas_pages(mm->areas, start, end, &mapped, &before);
-	areas_protect(mm->areas, start, end, prot);
+	areas_change(mm->areas, start, end, AREA_PROT, prot);
 	areas_pages(mm->areas, start, end, &mapped, &after);
 	mm->nr_data += after - before;
 	for (u64 at = start; at < end;) {
@@ -270,21 +292,6 @@ static void commit_protect(struct mm *mm, u64 start, u64 end, u32 prot)
 		(void)tree_protect(mm, at, to, a->flags); /* was prepared: does not fail */
 		at = to;
 	}
-}
-
-/* How far the areas go on from `start` without a hole, `end` at most. */
-static u64 end_of_cover(struct mm *mm, u64 start, u64 end)
-{
-	u64 at = start;
-
-	while (at < end) {
-		const struct area *a = area_find(mm->areas, at);
-
-		if (!a || a->start > at)
-			break;
-		at = MIN(a->end, end);
-	}
-	return at;
 }
 
 /* Over a hole it fails as on Linux: what lies in front of the hole has been changed. */
@@ -300,7 +307,7 @@ long mm_protect(struct mm *mm, u64 addr, u64 len, u32 prot)
 	if (end <= addr || end > TASK_SIZE)
 		return -ENOMEM;
 	mutex_lock(&mm->lock);
-	covered = end_of_cover(mm, addr, end);
+	covered = areas_cover_end(mm->areas, addr, end);
 	if (covered > addr)
 		ret = prepare_protect(mm, addr, covered, prot & AREA_PROT);
 	if (!ret && covered > addr)
@@ -335,6 +342,8 @@ static bool grow_in_place(struct mm *mm, u64 old, u64 old_len, u64 new_len)
 	a = &mm->areas->areas[i];
 	a->end = old + new_len;
 	mm->nr_mapped += pages;
+	if (a->flags & AREA_LOCKED)
+		mm->nr_locked += pages;
 	if (area_is_data(a->flags))
 		mm->nr_data += pages;
 	return true;
@@ -374,6 +383,8 @@ static long remap_locked(struct mm *mm, u64 old, u64 old_len, u64 new_len, u32 f
 	if (old_len == 0 &&
 	    !shared) /* a second view of a shared mapping; of a private one there is none */
 		return -EINVAL;
+	if (more > 0 && !may_lock(mm, a->flags, more))
+		return -EAGAIN;
 	if (!within_limits(mm, more, area_is_data(a->flags) ? more : 0))
 		return -ENOMEM;
 	if (flags & MREMAP_FIXED) {
@@ -434,6 +445,9 @@ static int grow_heap(struct mm *mm, u64 from, u64 to)
 {
 	struct area a = {.start = from, .end = to, .flags = AREA_READ | AREA_WRITE | AREA_HEAP};
 
+	a.flags |= mm->lock_future;
+	if (!may_lock(mm, a.flags, (to - from) >> PAGE_SHIFT))
+		return -EAGAIN;
 	/* One page stays free above the heap. */
 	if (!range_usable(mm, from, to + PAGE_SIZE))
 		return -ENOMEM;
@@ -472,7 +486,7 @@ const struct area *mm_grow_stack(struct mm *mm, u64 addr, int *err)
 	if (!(a->flags & AREA_GROWSDOWN) || a->end - start > mm->limit_stack)
 		return NULL;
 	pages = (a->start - start) >> PAGE_SHIFT;
-	if (!within_limits(mm, pages, 0))
+	if (!within_limits(mm, pages, 0) || !may_lock(mm, a->flags, pages))
 		return NULL;
 	if (i > 0 && !(a[-1].flags & AREA_GROWSDOWN) && (a[-1].flags & AREA_PROT) &&
 	    start - a[-1].end < STACK_GAP)
@@ -483,6 +497,8 @@ const struct area *mm_grow_stack(struct mm *mm, u64 addr, int *err)
 	a = &mm->areas->areas[i];
 	a->start = start;
 	mm->nr_mapped += pages;
+	if (a->flags & AREA_LOCKED)
+		mm->nr_locked += pages;
 	return a;
 }
 

@@ -60,7 +60,7 @@ struct mm *mm_create(void)
 	mm->mmap_base = TASK_SIZE - MMAP_TOP_ROOM;
 	mm->limit_stack = DEFAULT_STACK;
 	mm->dumpable = 1;
-	mm->limit_data = mm->limit_as = NO_LIMIT;
+	mm->limit_data = mm->limit_as = mm->limit_lock = NO_LIMIT;
 	return mm;
 }
 
@@ -87,6 +87,8 @@ static void copy_layout(struct mm *dst, const struct mm *src)
 	dst->limit_stack = src->limit_stack;
 	dst->limit_data = src->limit_data;
 	dst->limit_as = src->limit_as;
+	dst->fork_flags = src->fork_flags;
+	dst->nr_locked = src->nr_locked; /* until mm_fork_advice() */
 	dst->membarrier = src->membarrier;
 }
 
@@ -107,6 +109,8 @@ struct mm *mm_clone(struct mm *src)
 		copy_layout(mm, src);
 	}
 	mutex_unlock(&src->lock);
+	if (!err && mm->fork_flags)
+		err = mm_fork_advice(mm);
 	if (err) {
 		mm_put(mm);
 		return NULL;

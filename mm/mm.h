@@ -23,8 +23,15 @@ enum area_flags {
 	AREA_HEAP = 1 << 6,
 	AREA_NOWRITE = 1 << 7, /* shared, of a file not opened for writing: mprotect() must not make
 				  it writable */
+	AREA_DONTFORK = 1 << 8,   /* a child does not get it */
+	AREA_WIPEONFORK = 1 << 9, /* a child gets it empty */
+	AREA_LOCKED = 1 << 10,  /* mlock(2): nothing leaves memory here, so this is only counted */
+	AREA_ONFAULT = 1 << 11, /* locked, but faulted in only when touched */
 };
 #define AREA_PROT (AREA_READ | AREA_WRITE | AREA_EXEC)
+#define AREA_LOCK (AREA_LOCKED | AREA_ONFAULT)
+/* What a child does not inherit as it is. */
+#define AREA_FORK (AREA_DONTFORK | AREA_WIPEONFORK | AREA_LOCK)
 
 /* An open file, as far as an address space goes: what was mapped, for whoever wants to know its
  * name. kernel/fs/file.c; both take NULL. */
@@ -81,9 +88,13 @@ struct mm {
 	u64 peak_mapped;      /* the most that nr_mapped had been when something was unmapped */
 	long dumpable;        /* PR_SET_DUMPABLE: 0: /proc/PID is root's */
 	u64 auxv[AUXV_WORDS]; /* what exec told the program, for /proc */
+	u64 nr_locked;        /* those that are AREA_LOCKED */
+	u32 lock_future;      /* mlockall(2): AREA_LOCK flags of every new area */
+	bool fork_flags;      /* some area has had flags of AREA_FORK: fork must look */
 	struct mm_stats stats;
 	u64 limit_stack, limit_data,
 		limit_as; /* bytes; copied from the rlimits by exec and setrlimit */
+	u64 limit_lock;   /* bytes; set by each call that locks, for it depends on who calls */
 };
 
 /* How far down fork shares instead of copying: tunable fork.share. */
@@ -123,6 +134,8 @@ extern long max_map_count;              /* tunable vm.max_map_count: areas of on
 long mm_map(struct mm *mm, u64 addr, u64 len, u32 flags, struct vm_object *obj, u64 pgoff, u32 how);
 /* The same for what->flags, obj, file and pgoff. */
 long mm_map_area(struct mm *mm, const struct area *what, u64 addr, u64 len, u32 how);
+/* Where mm_map() would put so much now, or -ENOMEM. For exec, while nobody else knows the mm. */
+long mm_find_room(struct mm *mm, u64 len);
 long mm_unmap(struct mm *mm, u64 addr, u64 len);
 long mm_protect(struct mm *mm, u64 addr, u64 len, u32 prot); /* -ENOMEM over a hole */
 long mm_remap(struct mm *mm, u64 old, u64 old_len, u64 new_len, u32 flags,
@@ -130,6 +143,19 @@ long mm_remap(struct mm *mm, u64 old, u64 old_len, u64 new_len, u32 flags,
 u64 mm_brk(struct mm *mm,
 	   u64 brk); /* the new break, or the old one on failure: brk(2) as the kernel has it */
 long mm_discard(struct mm *mm, u64 addr, u64 len); /* MADV_DONTNEED */
+
+/* ---- what is said of areas: mm/advice.c ---- */
+
+/* Replace the flags in `mask`, none of AREA_PROT, in [start, end). -ENOMEM over a hole: what lies
+ * in front of it has been changed. */
+long mm_set_flags(struct mm *mm, u64 start, u64 end, u32 mask, u32 flags);
+/* Lock with these AREA_LOCK flags, or unlock with none. -ENOMEM over a hole, or past limit_lock. */
+long mm_lock(struct mm *mm, u64 start, u64 end, u32 flags);
+/* A child's address space, just made and known to nobody: do what its areas' AREA_FORK says. */
+int mm_fork_advice(struct mm *mm);
+/* One byte for each of n pages from start on: bit 0 is set when touching it would not allocate. How
+ * many pages, up to the first hole. */
+u64 mm_incore(struct mm *mm, u64 start, u64 n, u8 *out);
 
 /* Let the stack above addr grow down to it. The area, or NULL: *err is 0 when no stack may grow
  * there, else -ENOMEM. The caller holds mm->lock. */

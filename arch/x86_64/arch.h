@@ -56,6 +56,8 @@ static inline void cpu_wait(void)
  */
 void cpu_idle_wait(void);
 u64 cpu_cycles(void); /* time-stamp counter */
+/* 64 bits from the CPU's own source of noise; false when it has none. */
+bool arch_random(u64 *out);
 void cpu_print_features(void (*print)(const char *fmt, ...) __printf(1, 2));
 
 /* What /proc/cpuinfo tells; all CPUs are alike. */
@@ -138,6 +140,9 @@ phys_addr_t arch_unmap_kernel_page(u64 va);
 /* ---- time (arch/x86_64/dev/) ---- */
 u64 arch_clock_ns(void); /* monotonic nanoseconds since boot, from the best clock source */
 const char *arch_clock_name(void);
+/* True when that is the time-stamp counter: ns = (TSC - base) * mult >> 32. Once all CPUs
+ * run: they have been compared then. */
+bool arch_clock_is_tsc(u64 *mult, u64 *base);
 /* The clock must be read at least this often, or it loses count: TIME_FOREVER unless its counter is
  * narrow. */
 u64 arch_clock_max_idle(void);

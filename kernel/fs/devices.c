@@ -1,11 +1,13 @@
 /*
- * Character devices, found by number: /dev/null, zero, full, and the terminal.
+ * Character devices, found by number: /dev/null, zero, full, random, and the terminal.
  *
  * An inode with a device number knows only chrdev_ops, whose open() looks the number up and gives
  * the opening the operations of the driver. A number nobody answers to is -ENXIO.
  */
 #include "kernel/fs/vfs.h"
 #include "kernel/lib/log.h"
+#include "kernel/random.h"
+#include "kernel/task.h"
 
 /* ---- memory devices: null(4), full(4) ---- */
 
@@ -38,12 +40,43 @@ static s64 null_lseek(struct file *f __maybe_unused, s64 offset __maybe_unused,
 	return 0;
 }
 
+/* random(4): both devices are the same, and never wait. */
+static ssize_t random_read(struct file *f __maybe_unused, struct io *io, u64 *pos __maybe_unused)
+{
+	char chunk[RANDOM_CHUNK];
+	size_t want = io->left, done = 0, n, got;
+
+	do {
+		n = MIN(want - done, sizeof(chunk));
+		random_bytes(chunk, n);
+		got = io_store(io, chunk, n);
+		done += got;
+	} while (got == n && done < want && !(done % PAGE_SIZE == 0 && signal_pending(current)));
+	return done || !want ? (ssize_t)done : -EFAULT;
+}
+
+static ssize_t random_write(struct file *f __maybe_unused, struct io *io, u64 *pos __maybe_unused)
+{
+	char chunk[RANDOM_CHUNK];
+	size_t want = io->left, done = 0, n, got;
+
+	do {
+		n = MIN(want - done, sizeof(chunk));
+		got = io_fetch(io, chunk, n);
+		random_stir(chunk, got);
+		done += got;
+	} while (got == n && done < want && !signal_pending(current));
+	return done || !want ? (ssize_t)done : -EFAULT;
+}
+
 static const struct file_ops null_ops = {
 	.read = null_read, .write = null_write, .lseek = null_lseek, .positioned = true};
 static const struct file_ops zero_ops = {
 	.read = zero_read, .write = null_write, .lseek = null_lseek, .positioned = true};
 static const struct file_ops full_ops = {
 	.read = zero_read, .write = full_write, .lseek = null_lseek, .positioned = true};
+static const struct file_ops random_ops = {
+	.read = random_read, .write = random_write, .lseek = null_lseek, .positioned = true};
 
 /* ---- by number ---- */
 
@@ -54,7 +87,8 @@ static const struct device {
 	const struct file_ops *ops;
 } devices[] = {
 	{"null", 1, 3, 0666, &null_ops},        {"zero", 1, 5, 0666, &zero_ops},
-	{"full", 1, 7, 0666, &full_ops},        {"tty", 5, 0, 0666, &ctty_file_ops},
+	{"full", 1, 7, 0666, &full_ops},        {"random", 1, 8, 0666, &random_ops},
+	{"urandom", 1, 9, 0666, &random_ops},   {"tty", 5, 0, 0666, &ctty_file_ops},
 	{"console", 5, 1, 0600, &tty_file_ops},
 };
 

@@ -7,6 +7,7 @@
 #include <linux/mman.h>
 
 #include "kernel/fs/fs.h"
+#include "kernel/sys/mlock.h"
 #include "kernel/sys/syscall.h"
 #include "kernel/task.h"
 #include "kernel/uapi.h"
@@ -72,16 +73,20 @@ static long check_map_file(struct file *f, int prot, struct area *what)
 	return what->obj ? 0 : -ENODEV;
 }
 
-/* Fault in what was just mapped, as far as memory goes: mmap() has succeeded in any case. */
-static void populate(struct mm *mm, u64 addr, u64 len, u32 area)
+/* MAP_LOCKED: 0, or -EPERM for who may not lock at all. */
+static long check_locked(int flags, struct area *what)
 {
-	bool write = (area & (AREA_WRITE | AREA_SHARED)) == AREA_WRITE;
+	refresh_lock_limit();
+	if (!(flags & MAP_LOCKED))
+		return 0;
+	what->flags |= AREA_LOCKED;
+	return may_mlock() ? 0 : -EPERM;
+}
 
-	if (!(area & AREA_PROT))
-		return;
-	for (u64 end = addr + len; addr < end && !signal_pending(current); addr += PAGE_SIZE)
-		if (mm_fault(mm, addr, write ? ACCESS_WRITE : ACCESS_READ) != FAULT_OK)
-			return;
+/* Is what is mapped with these flags to be there at once? */
+static bool wants_pages(u32 flags)
+{
+	return (flags & AREA_LOCK) == AREA_LOCKED;
 }
 
 static long map_pages(u64 addr, u64 len, const struct area *what, int flags)
@@ -97,8 +102,10 @@ static long map_pages(u64 addr, u64 len, const struct area *what, int flags)
 	else if (flags & MAP_32BIT)
 		how = MM_32BIT;
 	ret = mm_map_area(mm, what, addr, len, how);
-	if (ret >= 0 && (flags & (MAP_POPULATE | MAP_LOCKED)) && !(flags & MAP_NONBLOCK))
-		populate(mm, ret, len, what->flags);
+	/* As far as memory goes: mmap() has succeeded in any case. */
+	if (ret >= 0 && (wants_pages(what->flags) || wants_pages(mm->lock_future) ||
+			 (flags & (MAP_POPULATE | MAP_NONBLOCK)) == MAP_POPULATE))
+		(void)populate(ret, ret + ALIGN_UP(len, PAGE_SIZE), POPULATE_OWN);
 	return ret;
 }
 
@@ -111,6 +118,8 @@ static long map_file(u64 addr, u64 len, int prot, int flags, int fd, u64 pgoff)
 	if (!f)
 		return -EBADF;
 	ret = flags & MAP_HUGETLB || len == 0 ? -EINVAL : check_map_type(flags, true, &what.flags);
+	if (!ret)
+		ret = check_locked(flags, &what);
 	if (!ret)
 		ret = check_map_file(f, prot, &what);
 	if (!ret)
@@ -130,6 +139,9 @@ static long map_anonymous(u64 addr, u64 len, int prot, int flags)
 		return -EINVAL;
 	if (len > TASK_SIZE)
 		return -ENOMEM;
+	ret = check_locked(flags, &what);
+	if (ret)
+		return ret;
 	if (what.flags & AREA_SHARED) {
 		what.obj = object_create("/dev/zero (deleted)", ALIGN_UP(len, PAGE_SIZE));
 		if (!what.obj)
@@ -195,49 +207,25 @@ long sys_mprotect(unsigned long addr, unsigned long len, int prot)
 
 long sys_brk(unsigned long brk)
 {
-	return (long)mm_brk(current->mm, brk);
+	struct mm *mm = current->mm;
+	u64 before = mm->brk, now;
+
+	refresh_lock_limit();
+	now = mm_brk(mm, brk);
+	if (wants_pages(mm->lock_future) && now > before)
+		(void)populate(before, now, POPULATE_OWN);
+	return (long)now;
 }
 
 long sys_mremap(unsigned long old, unsigned long old_len, unsigned long new_len, unsigned int flags,
 		unsigned long addr)
 {
-	return mm_remap(current->mm, old, old_len, new_len, flags, addr);
-}
-
-/* Is everything in [addr, end) mapped? */
-static bool range_mapped(u64 addr, u64 end)
-{
+	long ret;
 	struct area a;
 
-	while (addr < end) {
-		if (!mm_find_area(current->mm, addr, &a) || a.start > addr)
-			return false;
-		addr = a.end;
-	}
-	return true;
-}
-
-/* Advice that only asks for speed is taken by doing nothing. Advice with a meaning that is not
- * there is refused: programs ask, and believe the answer. */
-long sys_madvise(unsigned long addr, unsigned long len, int advice)
-{
-	u64 end = addr + ALIGN_UP(len, PAGE_SIZE);
-
-	switch (advice) {
-	case MADV_NORMAL:
-	case MADV_RANDOM:
-	case MADV_SEQUENTIAL:
-	case MADV_WILLNEED:
-	case MADV_DONTNEED:
-		break;
-	default:
-		return -EINVAL;
-	}
-	if ((addr & ~PAGE_MASK) || end < addr || end - addr < len)
-		return -EINVAL;
-	if (addr == end)
-		return 0;
-	if (advice == MADV_DONTNEED)
-		return mm_discard(current->mm, addr, len);
-	return range_mapped(addr, end) ? 0 : -ENOMEM;
+	refresh_lock_limit();
+	ret = mm_remap(current->mm, old, old_len, new_len, flags, addr);
+	if (ret >= 0 && mm_find_area(current->mm, ret, &a) && wants_pages(a.flags))
+		(void)populate(ret, ret + new_len, POPULATE_OWN);
+	return ret;
 }

@@ -6,6 +6,7 @@
 #include "kernel/time/internal.h"
 #include "kernel/time/timer.h"
 #include "kernel/time/timespec.h"
+#include "kernel/vdso/vdso.h"
 
 static u64 real_base; /* time of day at monotonic 0: one aligned word, read and written whole */
 struct wait_queue clock_was_set = WAIT_QUEUE_INIT(clock_was_set);
@@ -13,6 +14,11 @@ struct wait_queue clock_was_set = WAIT_QUEUE_INIT(clock_was_set);
 u64 ktime_get(void)
 {
 	return arch_clock_ns();
+}
+
+u64 ktime_real_base(void)
+{
+	return READ_ONCE(real_base);
 }
 
 u64 ktime_get_real(void)
@@ -23,6 +29,7 @@ u64 ktime_get_real(void)
 void ktime_set_real(u64 ns)
 {
 	WRITE_ONCE(real_base, ns - ktime_get());
+	vdso_set_real(ktime_real_base());
 	wake_up_all(&clock_was_set);
 }
 

@@ -12,6 +12,7 @@
 u64 ktime_get(void);      /* monotonic */
 u64 ktime_get_real(void); /* since the epoch */
 void ktime_set_real(u64 ns);
+u64 ktime_real_base(void); /* time of day at monotonic 0 */
 
 /* One-shot. The callback runs in interrupt context with no lock held and may start the timer again.
  */

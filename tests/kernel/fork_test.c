@@ -371,10 +371,9 @@ static bool fork_with_fault(struct fault_site *site, u32 n, u64 flags)
 	return !reached;
 }
 
-static void walk_faults(u64 flags)
+/* In the user context that the caller has entered; leaves it. */
+static void walk_faults_here(u64 flags)
 {
-	if (!EXPECT(user_context_enter(8)))
-		return;
 	user_wait(user_fork(flags)); /* what is allocated once and kept is there now */
 	LINKER_SET_FOREACH(fault_sites, site)
 	{
@@ -387,6 +386,30 @@ static void walk_faults(u64 flags)
 			console_printf("# %s: %u places\n", (*site)->name, n - 1);
 	}
 	user_context_leave();
+}
+
+static void walk_faults(u64 flags)
+{
+	if (EXPECT(user_context_enter(8)))
+		walk_faults_here(flags);
+}
+
+/* What the child does not get, or gets empty, changes its tables and areas after they were shared.
+ */
+KTEST(fork, faults_in_fork_with_advice)
+{
+	struct mm *mm;
+
+	if (!EXPECT(user_context_enter(8)))
+		return;
+	mm = current->mm;
+	EXPECT_EQ(mm_set_flags(mm, USER_DATA + PAGE_SIZE, USER_DATA + 2 * PAGE_SIZE, AREA_DONTFORK,
+			       AREA_DONTFORK),
+		  0);
+	EXPECT_EQ(mm_set_flags(mm, USER_DATA + 4 * PAGE_SIZE, USER_DATA + 5 * PAGE_SIZE,
+			       AREA_WIPEONFORK | AREA_LOCKED, AREA_WIPEONFORK | AREA_LOCKED),
+		  0);
+	walk_faults_here(0);
 }
 
 KTEST(fork, faults_in_fork)

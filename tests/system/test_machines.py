@@ -40,6 +40,13 @@ def test_without_a_feature(boot, options):
     assert guest.ok("/bin/busybox sleep 1; /bin/busybox echo slept").split() == ["slept"]
 
 
+def test_clock_is_tsc(boot):
+    guest = boot(append="clock.tsc=always", smp=2)
+    assert "clock TSC" in guest.ok("cpu")
+    text = guest.ok("/tests/glibc/vdso")
+    assert "CLOCK_MONOTONIC: agrees" in text and "getcpu: agrees" in text and "DISAGREES" not in text and "NO\n" not in text
+
+
 def test_no_initramfs(boot):
     guest = boot(initrd=False)
     parent = guest.selected()

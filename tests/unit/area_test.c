@@ -89,10 +89,10 @@ static void do_protect(int n, u32 from, u32 to)
 {
 	u32 prot = host_random_below(3);
 
-	if (!areas_cover(sets[n], at(from), at(to)) ||
+	if (areas_cover_end(sets[n], at(from), at(to)) != at(to) ||
 	    !reserve(n, areas_cuts(sets[n], at(from), at(to))))
 		return;
-	areas_protect(sets[n], at(from), at(to), prot);
+	areas_change(sets[n], at(from), at(to), AREA_PROT, prot);
 	for (u32 i = from; i < to; i++)
 		models[n].page[i].flags = (models[n].page[i].flags & ~AREA_PROT) | prot;
 }
@@ -254,7 +254,7 @@ TEST(many_areas)
 	CHECK_EQ(area_count(s), 10000);
 	for (u32 i = 1; i <= 10000; i++)
 		CHECK_EQ(area_find(s, at(2 * i))->start, at(2 * i));
-	CHECK(!areas_cover(s, at(2), at(5)));
+	CHECK(areas_cover_end(s, at(2), at(5)) != at(5));
 	CHECK(areas_free(s, at(3), at(4)));
 	areas_remove(s, 0, ~0UL);
 	CHECK_EQ(area_count(s), 0);

@@ -92,8 +92,11 @@ class Medium:
             archive = self.path / "initramfs.cpio"
             archive.write_bytes(tree.archive())
             command += ["--initrd", str(archive)]
-        if self.options.append:
-            command += ["--cmdline", self.options.append]
+        words = self.options.append
+        if self.options.icount and "random.seed=" not in words:
+            words = f"{words} random.seed=1".lstrip()  # runs are to repeat
+        if words:
+            command += ["--cmdline", words]
         result = subprocess.run(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
                                 stderr=subprocess.STDOUT, text=True, errors="replace")
         if result.returncode != 0:

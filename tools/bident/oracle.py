@@ -39,6 +39,8 @@ fi
 /bin/busybox cpio -idm < "$2" 2>/dev/null
 mknod -m 666 dev/null c 1 3
 mknod -m 666 dev/zero c 1 5
+mknod -m 666 dev/random c 1 8
+mknod -m 666 dev/urandom c 1 9
 mknod -m 666 dev/tty c 5 0
 mknod -m 600 dev/console c 5 1
 find . -depth -type d -exec touch -d @1000000000 {} +

@@ -52,11 +52,13 @@ static void read_features(struct cpu_features *f)
 	f->tsc_deadline = r.ecx >> 24 & 1;
 	f->xsave = r.ecx >> 26 & 1;
 	f->avx = r.ecx >> 28 & 1;
+	f->rdrand = r.ecx >> 30 & 1;
 	f->hypervisor = r.ecx >> 31 & 1;
 	if (max >= 7) {
 		r = cpuid_count(7, 0);
 		f->smep = r.ebx >> 7 & 1;
 		f->avx512 = r.ebx >> 16 & 1;
+		f->rdseed = r.ebx >> 18 & 1;
 		f->smap = r.ebx >> 20 & 1;
 		f->umip = r.ecx >> 2 & 1;
 	}
@@ -108,6 +110,23 @@ u64 cpu_cycles(void)
 
 	__asm__ volatile("rdtsc" : "=a"(lo), "=d"(hi));
 	return (u64)hi << 32 | lo;
+}
+
+/* Both may run dry for a moment; a CPU whose answer is always the same is broken (some were). */
+bool arch_random(u64 *out)
+{
+	static u64 last;
+	bool ok = false;
+
+	for (int tries = 0; cpu_features.rdseed && !ok && tries < 10; tries++)
+		__asm__ volatile("rdseed %0" : "=r"(*out), "=@ccc"(ok));
+	for (int tries = 0; cpu_features.rdrand && !ok && tries < 10; tries++)
+		__asm__ volatile("rdrand %0" : "=r"(*out), "=@ccc"(ok));
+	if (ok && *out == last)
+		return false;
+	if (ok)
+		last = *out;
+	return ok;
 }
 
 void cpu_print_features(void (*print)(const char *fmt, ...) __printf(1, 2))

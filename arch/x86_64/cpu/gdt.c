@@ -11,8 +11,12 @@
 #define SEG_USER_CODE   0x00affb000000ffffUL
 #define TSS_INDEX       8
 #define TSS_AVAILABLE   0x89UL
+/* Read-only data whose limit is the CPU's number: LSL tells ring 3 where it runs (selector 0x7b, as
+ * on Linux; kernel/vdso/user.c). */
+#define CPU_INDEX 15
+#define SEG_CPU   0x0040f10000000000UL
 
-static void fill_gdt(struct cpu_tables *t)
+static void fill_gdt(const struct cpu *cpu, struct cpu_tables *t)
 {
 	u64 base = (u64)&t->tss, limit = sizeof(t->tss) - 1;
 
@@ -23,6 +27,7 @@ static void fill_gdt(struct cpu_tables *t)
 	t->gdt[TSS_INDEX] =
 		limit | (base & 0xffffff) << 16 | TSS_AVAILABLE << 40 | (base >> 24 & 0xff) << 56;
 	t->gdt[TSS_INDEX + 1] = base >> 32;
+	t->gdt[CPU_INDEX] = SEG_CPU | cpu->id;
 }
 
 static void fill_tss(struct cpu_tables *t)
@@ -40,7 +45,7 @@ void cpu_tables_load(struct cpu *cpu, struct cpu_tables *t)
 		u64 base;
 	} __packed pointer = {sizeof(t->gdt) - 1, (u64)t->gdt};
 
-	fill_gdt(t);
+	fill_gdt(cpu, t);
 	fill_tss(t);
 	__asm__ volatile("lgdt %0" ::"m"(pointer));
 	/* CS by a far return; GS keeps its base, which is in an MSR: it is not loaded again. */

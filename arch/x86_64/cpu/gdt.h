@@ -25,7 +25,7 @@ struct tss {
 
 /* What a CPU needs of its own before it can take an interrupt. */
 struct cpu_tables {
-	u64 gdt[10];
+	u64 gdt[16];
 	struct tss tss __aligned(16);
 	u8 ist_stack[NR_IST][IST_STACK_SIZE] __aligned(16);
 };

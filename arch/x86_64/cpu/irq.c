@@ -4,6 +4,7 @@
 #include "arch/x86_64/cpu/traps.h"
 #include "kernel/lib/atomic.h"
 #include "kernel/lib/log.h"
+#include "kernel/random.h"
 #include "kernel/sched/sched.h"
 
 static irq_handler_t handlers[256]; /* a pointer each: written and read whole */
@@ -36,6 +37,7 @@ static void run_handler(struct cpu *cpu, struct pt_regs *regs, u8 vector)
 	cpu->irq_depth++;
 	cpu->irqs++;
 	counts[cpu->id][vector]++;
+	random_add_event();
 	cpu->irq_regs = regs;
 	if (fn)
 		fn(regs);

@@ -60,6 +60,13 @@ const char *arch_clock_name(void)
 	return clock ? clock->source.name : "none";
 }
 
+bool arch_clock_is_tsc(u64 *mult, u64 *base)
+{
+	*mult = clock->mult;
+	*base = clock->base;
+	return clock->source.read == tsc_read;
+}
+
 u64 arch_clock_max_idle(void)
 {
 	const struct clock *c = __atomic_load_n(&clock, __ATOMIC_ACQUIRE);

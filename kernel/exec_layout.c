@@ -1,0 +1,67 @@
+/*
+ * Where exec puts stack, mappings, program and heap: Linux's places, moved by Linux's numbers of
+ * random bits, so that whoever attacks a program must guess. `norandmaps` on the command line and
+ * personality(2)'s ADDR_NO_RANDOMIZE leave them in their places.
+ */
+#include "kernel/exec_layout.h"
+
+#include "arch/x86_64/arch.h"
+#include "kernel/lib/tunable.h"
+#include "kernel/random.h"
+#include "kernel/task.h"
+#include "mm/mm.h"
+#include <linux/personality.h>
+
+#define STACK_BITS 22 /* of page number: 16 GiB */
+#define MMAP_BITS  28 /* 1 TiB; of the program's place too */
+#define HEAP_BITS  18 /* 1 GiB */
+#define SKIP_BYTES 8192
+
+#define PIE_BASE     ALIGN_DOWN(TASK_SIZE / 3 * 2, PAGE_SIZE)
+#define MIN_GAP      (128UL << 20) /* between the top of the stack and mmap()'s first address */
+#define MAX_GAP      (TASK_SIZE / 6 * 5)
+#define STACK_RANDOM (PAGE_SIZE << STACK_BITS)
+
+static long norandmaps;
+TUNABLE(norandmaps, "norandmaps", norandmaps, 0, 1, NULL,
+	"programs started from now on have their parts at fixed addresses");
+
+static bool randomised(void)
+{
+	return !READ_ONCE(norandmaps) && !(current->personality & ADDR_NO_RANDOMIZE);
+}
+
+static u64 random_pages(unsigned int bits)
+{
+	return (random_u64() & ((1UL << bits) - 1)) << PAGE_SHIFT;
+}
+
+/* Below the stack at its largest. */
+static u64 mmap_base(const struct mm *mm, bool random)
+{
+	u64 gap = mm->limit_stack, pad = STACK_GAP + (random ? STACK_RANDOM : 0);
+
+	if (gap + pad > gap)
+		gap += pad;
+	gap = gap < MIN_GAP ? MIN_GAP : MIN(gap, MAX_GAP);
+	return ALIGN_UP(TASK_SIZE - gap - (random ? random_pages(MMAP_BITS) : 0), PAGE_SIZE);
+}
+
+void layout_choose(struct exec_layout *l, struct mm *mm, bool pie)
+{
+	bool random = randomised();
+
+	*l = (struct exec_layout){.stack_top = TASK_SIZE, .bias = pie ? PIE_BASE : 0};
+	mm->mmap_base = mmap_base(mm, random);
+	if (!random)
+		return;
+	l->stack_top -= random_pages(STACK_BITS);
+	l->stack_skip = random_u64() % SKIP_BYTES & ~15UL;
+	if (pie)
+		l->bias += random_pages(MMAP_BITS);
+}
+
+u64 layout_heap(u64 end)
+{
+	return randomised() ? end + random_pages(HEAP_BITS) : end;
+}

@@ -1,0 +1,19 @@
+/* Where exec puts the parts of an address space. */
+#pragma once
+
+#include "kernel/lib/types.h"
+
+struct mm;
+
+struct exec_layout {
+	u64 stack_top;  /* the first address above the stack */
+	u64 stack_skip; /* bytes left out between the strings and the rest, a multiple of 16 */
+	u64 bias;       /* what a position-independent program is moved by */
+	u64 interp;     /* where the interpreter was put, 0 without one */
+	u64 vdso;       /* the vDSO's ELF header */
+};
+
+/* Choose, and set mm->mmap_base by its limit of the stack. */
+void layout_choose(struct exec_layout *l, struct mm *mm, bool pie);
+/* Where the heap begins, for a program that ends at `end`. */
+u64 layout_heap(u64 end);

@@ -1,0 +1,93 @@
+/*
+ * What is said of areas without changing what they are: advice for fork, and locks. Nothing ever
+ * leaves memory here, so a lock is kept only in the books; whoever locks then faults the pages in.
+ */
+#include <asm/errno.h>
+
+#include "mm/area.h"
+#include "mm/tree.h"
+
+/* The caller holds mm->lock. */
+static long set_flags_locked(struct mm *mm, u64 start, u64 end, u32 mask, u32 flags)
+{
+	u64 covered = areas_cover_end(mm->areas, start, end), before;
+	int err;
+
+	if (covered == start)
+		return -ENOMEM;
+	err = mm_reserve_areas(mm, areas_cuts(mm->areas, start, covered));
+	if (err)
+		return err;
+	before = areas_locked(mm->areas, start, covered);
+	areas_change(mm->areas, start, covered, mask, flags);
+	mm->nr_locked += areas_locked(mm->areas, start, covered) - before;
+	mm->fork_flags |= (flags & AREA_FORK) != 0;
+	return covered < end ? -ENOMEM : 0;
+}
+
+long mm_set_flags(struct mm *mm, u64 start, u64 end, u32 mask, u32 flags)
+{
+	long ret;
+
+	mutex_lock(&mm->lock);
+	ret = set_flags_locked(mm, start, end, mask, flags);
+	mutex_unlock(&mm->lock);
+	return ret;
+}
+
+long mm_lock(struct mm *mm, u64 start, u64 end, u32 flags)
+{
+	u64 pages = (end - start) >> PAGE_SHIFT;
+	long ret = -ENOMEM;
+
+	mutex_lock(&mm->lock);
+	if (!flags || mm->nr_locked + pages - areas_locked(mm->areas, start, end) <=
+			      mm->limit_lock >> PAGE_SHIFT)
+		ret = set_flags_locked(mm, start, end, AREA_LOCK, flags);
+	mutex_unlock(&mm->lock);
+	return ret;
+}
+
+int mm_fork_advice(struct mm *mm)
+{
+	struct area a;
+	long err = 0;
+
+	for (u64 at = 0; !err && mm_find_area(mm, at, &a); at = a.end) {
+		if (a.flags & AREA_DONTFORK)
+			err = mm_unmap(mm, a.start, a.end - a.start);
+		else if (a.flags & AREA_WIPEONFORK)
+			err = mm_discard(mm, a.start, a.end - a.start);
+		if (!err && (a.flags & AREA_LOCK) && !(a.flags & AREA_DONTFORK))
+			err = mm_set_flags(mm, a.start, a.end, AREA_LOCK, 0);
+	}
+	return (int)err;
+}
+
+static bool page_incore(struct mm *mm, const struct area *a, u64 addr)
+{
+	struct page *p = NULL;
+
+	if (tree_walk(mm, addr))
+		return true;
+	if (a->obj &&
+	    !object_get_page(a->obj, a->pgoff + ((addr - a->start) >> PAGE_SHIFT), false, &p) && p)
+		put_page(p);
+	return p != NULL;
+}
+
+u64 mm_incore(struct mm *mm, u64 start, u64 n, u8 *out)
+{
+	u64 done;
+
+	mutex_lock(&mm->lock);
+	for (done = 0; done < n; done++) {
+		const struct area *a = area_find(mm->areas, start + done * PAGE_SIZE);
+
+		if (!a || a->start > start + done * PAGE_SIZE)
+			break;
+		out[done] = page_incore(mm, a, start + done * PAGE_SIZE);
+	}
+	mutex_unlock(&mm->lock);
+	return done;
+}
