@@ -16,6 +16,7 @@ void fs_init(void)
 
 	kernel_mount("tmpfs", "/", 0755);
 	kernel_mount("devtmpfs", "/dev", 0755);
+	kernel_mount("devpts", "/dev/pts", 0755);
 	kernel_mount("tmpfs", "/dev/shm", 01777);
 	kernel_mount("tmpfs", "/tmp", 01777);
 	kernel_mount("proc", "/proc", 0555);

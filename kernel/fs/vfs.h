@@ -277,7 +277,7 @@ void kernel_mount(const char *type, const char *path, mode_t mode);
 void fs_types_foreach(void (*fn)(const struct fs_type *type, void *arg), void *arg);
 /* Calls fn for everything mounted, oldest first; `path` is where, as seen from current's root. */
 void mounts_foreach(void (*fn)(const struct super *s, const char *path, void *arg), void *arg);
-extern const struct fs_type tmpfs_type, devtmpfs_type, proc_type;
+extern const struct fs_type tmpfs_type, devtmpfs_type, proc_type, devpts_type;
 
 /* ---- inode.c: life and attributes ---- */
 void inode_init(void);
@@ -361,6 +361,8 @@ bool directory_emit_dots(struct file *f, dir_emit_fn emit, void *arg);
 
 /* ---- open.c ---- */
 struct file *file_open(int dirfd, const char *path, int flags, mode_t mode); /* ERR_PTR */
+/* Takes over the reference to `d`. `created`: by the caller, so that permissions do not matter. */
+struct file *file_open_dentry(struct dentry *d, int flags, bool created);
 
 /* ---- dirops.c: for the kernel itself; paths are kernel strings ---- */
 int kernel_mknod(const char *path, struct node_spec *spec);
@@ -415,6 +417,7 @@ extern const struct file_ops tmpfs_file_ops, directory_file_ops, chrdev_ops, no_
 	fifo_ops;
 struct dentry *tmpfs_make(struct dentry *dir, const struct qname *name,
 			  const struct node_spec *spec);
+bool parse_number(const char *text, u32 base, u32 *out); /* the value of a mount option */
 struct inode *tmpfs_new_inode(struct super *sb, const struct node_spec *spec); /* ERR_PTR */
 void pipe_init(void);
 void pipe_free(struct pipe *p);
@@ -422,4 +425,4 @@ void pipe_free(struct pipe *p);
 long pipe_get_size(struct file *f);
 long pipe_set_size(struct file *f, unsigned long size);
 int devices_make_nodes(struct dentry *dev); /* 0 or -ENOMEM */
-extern const struct file_ops tty_file_ops, ctty_file_ops;
+extern const struct file_ops tty_file_ops, ctty_file_ops, ptmx_file_ops, pts_file_ops;
