@@ -102,7 +102,7 @@ static long fcntl_file(struct file *f, unsigned int cmd, unsigned long arg)
 {
 	switch (cmd) {
 	case F_GETFL:
-		return (long)(f->flags | O_LARGEFILE);
+		return (long)f->flags;
 	case F_SETFL:
 		return f->mode & FMODE_PATH ? -EBADF : set_flags(f, arg);
 	case F_GETLK:

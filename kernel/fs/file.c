@@ -98,7 +98,10 @@ const char *file_describe(struct file *f, char *buf, size_t n)
 	size_t len;
 
 	if (!f->dentry) {
-		snprintf(buf, n, "%s:[%lu]", inode_is(f->inode, S_IFIFO) ? "pipe" : "anon",
+		snprintf(buf, n, "%s:[%lu]",
+			 inode_is(f->inode, S_IFIFO)    ? "pipe"
+			 : inode_is(f->inode, S_IFSOCK) ? "socket"
+							: "anon",
 			 f->inode->ino);
 		return buf;
 	}

@@ -292,6 +292,30 @@ int fd_open(struct file *file, u32 from, bool cloexec)
 	return fd;
 }
 
+/* Two descriptors, told to the program before anything appears under them: a bad pointer leaves no
+ * trace. */
+int fd_install_pair(struct file *f[2], int __user *ufds, bool cloexec)
+{
+	int fds[2], err;
+
+	fds[0] = fd_alloc(0);
+	if (fds[0] < 0)
+		return fds[0];
+	fds[1] = fd_alloc(0);
+	err = fds[1] < 0 ? fds[1] : 0;
+	if (!err && copy_to_user(ufds, fds, sizeof(fds))) {
+		fd_cancel(fds[1]);
+		err = -EFAULT;
+	}
+	if (err) {
+		fd_cancel(fds[0]);
+		return err;
+	}
+	fd_install(fds[0], f[0], cloexec);
+	fd_install(fds[1], f[1], cloexec);
+	return 0;
+}
+
 int fd_close(u32 fd)
 {
 	struct files *f = current->files;

@@ -13,6 +13,7 @@ void fs_init(void)
 	fs_context_init();
 	mount_init();
 	pipe_init();
+	socket_init();
 
 	kernel_mount("tmpfs", "/", 0755);
 	kernel_mount("devtmpfs", "/dev", 0755);

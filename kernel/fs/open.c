@@ -56,6 +56,8 @@ struct file *file_open_dentry(struct dentry *d, int flags, bool created)
 	if (!f)
 		goto out;
 	err = 0;
+	if (!(flags & O_PATH))
+		f->flags |= O_LARGEFILE;
 	if (ops && ops->open) {
 		f->flags |= (u32)(flags & O_NOCTTY); /* for the tty */
 		err = ops->open(i, f);

@@ -365,6 +365,7 @@ struct file *file_open(int dirfd, const char *path, int flags, mode_t mode); /* 
 struct file *file_open_dentry(struct dentry *d, int flags, bool created);
 
 /* ---- dirops.c: for the kernel itself; paths are kernel strings ---- */
+int fs_make_node(int dirfd, const char *path, struct node_spec *spec, struct dentry **out);
 int kernel_mknod(const char *path, struct node_spec *spec);
 int kernel_link(struct inode *inode, const char *path);
 int kernel_unlink(const char *path);
@@ -387,11 +388,18 @@ const char *file_describe(struct file *f, char *buf, size_t n);
 /* ---- read_write.c ---- */
 ssize_t file_read(struct file *f, struct io *io, u64 *pos);
 ssize_t file_write(struct file *f, struct io *io, u64 *pos);
+#define FAST_IOV 8
+/* Copy and check the segments: to `fast` when they fit, else *out is allocated, also on failure.
+ * Sets io->left to their sum. */
+int import_iovec(const struct iovec __user *uiov, int n, struct iovec *fast, struct iovec **out,
+		 struct io *io);
 
 /* ---- files.c: descriptors ---- */
 int fd_alloc(u32 from); /* reserve the lowest free one; -EMFILE, -ENOMEM, -EINVAL */
 void fd_install(int fd, struct file *f, bool cloexec); /* takes over the reference */
 void fd_cancel(int fd);                                /* undo fd_alloc() */
+/* Two descriptors at once, told to the program. On failure the references stay the caller's. */
+int fd_install_pair(struct file *f[2], int __user *ufds, bool cloexec);
 int fd_open(struct file *f, u32 from,
 	    bool cloexec); /* both; on failure the reference stays the caller's */
 u64 fd_limit(void);
@@ -420,6 +428,7 @@ struct dentry *tmpfs_make(struct dentry *dir, const struct qname *name,
 bool parse_number(const char *text, u32 base, u32 *out); /* the value of a mount option */
 struct inode *tmpfs_new_inode(struct super *sb, const struct node_spec *spec); /* ERR_PTR */
 void pipe_init(void);
+void socket_init(void);
 void pipe_free(struct pipe *p);
 /* fcntl's pipe size, ioctl's FIONREAD for a pipe. -EBADF when f is no pipe. */
 long pipe_get_size(struct file *f);
