@@ -54,6 +54,14 @@ static struct file *slot(const struct files *f, u32 fd)
 	return fd < f->size && bitmap_test(f->open, fd) ? f->fd[fd] : NULL;
 }
 
+/* A process closes one of its descriptors: that ends all its record locks on the file. */
+static void close_file(struct files *f, struct file *file)
+{
+	if (file)
+		locks_drop(file->inode, f);
+	file_put(file);
+}
+
 /* ---- growing ---- */
 
 struct arrays {
@@ -187,7 +195,7 @@ void files_put(struct files *f)
 		return;
 	for (u32 w = 0; w < BITS_TO_WORDS(f->size); w++)
 		for (u64 bits = f->open[w]; bits; bits &= bits - 1)
-			file_put(f->fd[w * 64 + (u32)__builtin_ctzl(bits)]);
+			close_file(f, f->fd[w * 64 + (u32)__builtin_ctzl(bits)]);
 	if (f->fd != f->few)
 		kfree(f->fd);
 	kmem_cache_free(files_cache, f);
@@ -328,7 +336,7 @@ int fd_close(u32 fd)
 	spin_unlock(&f->lock);
 	if (!file)
 		return -EBADF;
-	file_put(file);
+	close_file(f, file);
 	return 0;
 }
 
@@ -358,7 +366,7 @@ int fd_replace(u32 fd, struct file *file, bool cloexec)
 	else
 		bitmap_clear(f->cloexec, fd);
 	spin_unlock(&f->lock);
-	file_put(old);
+	close_file(f, old);
 	return 0;
 }
 
@@ -408,7 +416,7 @@ void files_close_on_exec(struct files *f)
 
 			release_slot(f, fd);
 			spin_unlock(&f->lock);
-			file_put(file);
+			close_file(f, file);
 			spin_lock(&f->lock);
 		}
 		spin_unlock(&f->lock);

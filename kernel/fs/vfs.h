@@ -115,6 +115,7 @@ struct inode {
 	const struct file_ops *fops;
 	struct vm_object *object; /* S_IFREG: the contents; NULL: they are computed */
 	void *private;            /* the file system's own */
+	struct file_lock *locks;  /* locks.c */
 	union {
 		struct directory *dir; /* S_IFDIR; NULL: its names are computed */
 		char *target;          /* S_IFLNK: constant; NULL: by ops->readlink */
@@ -415,6 +416,10 @@ void fs_get_root_pwd(struct dentry **root,
 		     struct dentry **pwd); /* with references; either may be NULL */
 void fs_context_read(struct fs_context *fs, struct dentry **root, struct dentry **pwd);
 mode_t fs_umask(void);
+
+/* ---- locks.c ---- */
+void locks_drop(struct inode *i, const void *owner); /* whatever it has locked of the file */
+long fcntl_lock(int fd, struct file *f, unsigned int cmd, unsigned long arg);
 
 /* ---- poll.c ---- */
 void poll_wait(struct poll_table *pt, struct wait_queue *q);
