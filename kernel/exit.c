@@ -112,6 +112,7 @@ static void unhash_task(struct task *p)
 		detach_pid(p, PIDTYPE_TGID);
 		detach_pid(p, PIDTYPE_PGID);
 		detach_pid(p, PIDTYPE_SID);
+		sig->tty = NULL;
 		list_del(&p->sibling);
 		list_del(&p->all);
 	}

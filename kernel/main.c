@@ -132,7 +132,7 @@ static int run_init_program(void *path)
 	if (current->files)
 		err = files_open_console(current->files);
 	if (!err) {
-		tty_set_raw_owner(&console_tty, false);
+		console_set_owner(false);
 		err = kernel_execve(path, argv, envp);
 	}
 	if (err) {
@@ -179,7 +179,7 @@ static int kernel_init(void *unused __maybe_unused)
 	current->sighand->action[SIGCHLD - 1].handler = (u64)SIG_IGN;
 	arch_smp_init();
 	vdso_init(); /* which clock there is, is known now */
-	tty_start();
+	console_tty_start();
 	unpack_initramfs();
 
 	if (boot_option(boot, "test", option, sizeof(option)))
@@ -225,7 +225,7 @@ void start_kernel(const struct boot_info *boot_info)
 	init_limits();
 	init_task_links();
 	fs_init();
-	tty_init();
+	console_tty_init();
 	arch_console_init();
 	init_task.fs = fs_context_create();
 	local_irq_enable();

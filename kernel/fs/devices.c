@@ -9,6 +9,8 @@
 #include "kernel/random.h"
 #include "kernel/task.h"
 
+#include <linux/major.h>
+
 /* ---- memory devices: null(4), full(4) ---- */
 
 static ssize_t null_read(struct file *f __maybe_unused, struct io *io __maybe_unused,
@@ -89,11 +91,16 @@ static const struct device {
 	{"null", 1, 3, 0666, &null_ops},        {"zero", 1, 5, 0666, &zero_ops},
 	{"full", 1, 7, 0666, &full_ops},        {"random", 1, 8, 0666, &random_ops},
 	{"urandom", 1, 9, 0666, &random_ops},   {"tty", 5, 0, 0666, &ctty_file_ops},
-	{"console", 5, 1, 0600, &tty_file_ops},
+	{"console", 5, 1, 0600, &tty_file_ops}, {"ptmx", 5, 2, 0666, &ptmx_file_ops},
 };
 
 static const struct file_ops *chrdev_find(dev_t dev)
 {
+	u32 major = dev >> 8 & 0xfff;
+
+	if (major >= UNIX98_PTY_SLAVE_MAJOR &&
+	    major < UNIX98_PTY_SLAVE_MAJOR + UNIX98_PTY_MAJOR_COUNT)
+		return &pts_file_ops;
 	for (size_t i = 0; i < ARRAY_SIZE(devices); i++)
 		if (make_dev(devices[i].major, devices[i].minor) == dev)
 			return devices[i].ops;

@@ -57,8 +57,8 @@ static int lock_for_new(struct walk *w, bool is_dir)
 }
 
 /* `spec` has mode, rdev and target; owner and inherited group are filled in. `path` is a kernel
- * string. */
-static int make_node(int dirfd, const char *path, struct node_spec *spec)
+ * string. *out, if it is not NULL: what was made, with a reference. */
+int fs_make_node(int dirfd, const char *path, struct node_spec *spec, struct dentry **out)
 {
 	bool is_dir = (spec->mode & S_IFMT) == S_IFDIR;
 	struct dentry *d;
@@ -83,6 +83,8 @@ static int make_node(int dirfd, const char *path, struct node_spec *spec)
 	mutex_unlock(&dir->lock);
 	if (IS_ERR(d))
 		err = (int)PTR_ERR(d);
+	else if (out)
+		*out = d;
 	else
 		dentry_put(d);
 out:
@@ -97,14 +99,14 @@ static long user_make_node(int dirfd, const char __user *path, struct node_spec 
 
 	if (IS_ERR(name))
 		return PTR_ERR(name);
-	err = make_node(dirfd, name, spec);
+	err = fs_make_node(dirfd, name, spec, NULL);
 	putname(name);
 	return err;
 }
 
 int kernel_mknod(const char *path, struct node_spec *spec)
 {
-	return make_node(AT_FDCWD, path, spec);
+	return fs_make_node(AT_FDCWD, path, spec, NULL);
 }
 
 long sys_mkdirat(int dirfd, const char __user *path, mode_t mode)

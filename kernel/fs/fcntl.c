@@ -90,25 +90,22 @@ static long set_flags(struct file *f, unsigned long arg)
 	return 0;
 }
 
-/* Record locks are not there; a bad pointer is told from that, as fcntl(2) has it. */
-static long record_lock(unsigned long arg)
+static long fcntl_file(int fd, struct file *f, unsigned int cmd, unsigned long arg)
 {
-	struct flock lock;
-
-	return copy_from_user(&lock, (void __user *)arg, sizeof(lock)) ? -EFAULT : -EINVAL;
-}
-
-static long fcntl_file(struct file *f, unsigned int cmd, unsigned long arg)
-{
+	if (cmd == F_GETFL)
+		return (long)f->flags;
+	if (f->mode & FMODE_PATH)
+		return -EBADF;
 	switch (cmd) {
-	case F_GETFL:
-		return (long)(f->flags | O_LARGEFILE);
 	case F_SETFL:
-		return f->mode & FMODE_PATH ? -EBADF : set_flags(f, arg);
+		return set_flags(f, arg);
 	case F_GETLK:
 	case F_SETLK:
 	case F_SETLKW:
-		return record_lock(arg);
+	case F_OFD_GETLK:
+	case F_OFD_SETLK:
+	case F_OFD_SETLKW:
+		return fcntl_lock(fd, f, cmd, arg);
 	case F_GETPIPE_SZ:
 		return pipe_get_size(f);
 	case F_SETPIPE_SZ:
@@ -138,7 +135,7 @@ long sys_fcntl(int fd, unsigned int cmd, unsigned long arg)
 		ret = ret < 0 ? ret : 0;
 		break;
 	default:
-		ret = fcntl_file(f, cmd, arg);
+		ret = fcntl_file(fd, f, cmd, arg);
 		break;
 	}
 	file_put(f);

@@ -43,6 +43,7 @@ void file_put(struct file *f)
 {
 	if (!f || !refcount_dec_and_test(&f->count))
 		return;
+	locks_drop(f->inode, f);
 	if (f->ops && f->ops->release)
 		f->ops->release(f);
 	if (f->dentry)
@@ -98,7 +99,10 @@ const char *file_describe(struct file *f, char *buf, size_t n)
 	size_t len;
 
 	if (!f->dentry) {
-		snprintf(buf, n, "%s:[%lu]", inode_is(f->inode, S_IFIFO) ? "pipe" : "anon",
+		snprintf(buf, n, "%s:[%lu]",
+			 inode_is(f->inode, S_IFIFO)    ? "pipe"
+			 : inode_is(f->inode, S_IFSOCK) ? "socket"
+							: "anon",
 			 f->inode->ino);
 		return buf;
 	}

@@ -54,6 +54,14 @@ static struct file *slot(const struct files *f, u32 fd)
 	return fd < f->size && bitmap_test(f->open, fd) ? f->fd[fd] : NULL;
 }
 
+/* A process closes one of its descriptors: that ends all its record locks on the file. */
+static void close_file(struct files *f, struct file *file)
+{
+	if (file)
+		locks_drop(file->inode, f);
+	file_put(file);
+}
+
 /* ---- growing ---- */
 
 struct arrays {
@@ -187,7 +195,7 @@ void files_put(struct files *f)
 		return;
 	for (u32 w = 0; w < BITS_TO_WORDS(f->size); w++)
 		for (u64 bits = f->open[w]; bits; bits &= bits - 1)
-			file_put(f->fd[w * 64 + (u32)__builtin_ctzl(bits)]);
+			close_file(f, f->fd[w * 64 + (u32)__builtin_ctzl(bits)]);
 	if (f->fd != f->few)
 		kfree(f->fd);
 	kmem_cache_free(files_cache, f);
@@ -292,6 +300,30 @@ int fd_open(struct file *file, u32 from, bool cloexec)
 	return fd;
 }
 
+/* Two descriptors, told to the program before anything appears under them: a bad pointer leaves no
+ * trace. */
+int fd_install_pair(struct file *f[2], int __user *ufds, bool cloexec)
+{
+	int fds[2], err;
+
+	fds[0] = fd_alloc(0);
+	if (fds[0] < 0)
+		return fds[0];
+	fds[1] = fd_alloc(0);
+	err = fds[1] < 0 ? fds[1] : 0;
+	if (!err && copy_to_user(ufds, fds, sizeof(fds))) {
+		fd_cancel(fds[1]);
+		err = -EFAULT;
+	}
+	if (err) {
+		fd_cancel(fds[0]);
+		return err;
+	}
+	fd_install(fds[0], f[0], cloexec);
+	fd_install(fds[1], f[1], cloexec);
+	return 0;
+}
+
 int fd_close(u32 fd)
 {
 	struct files *f = current->files;
@@ -304,7 +336,7 @@ int fd_close(u32 fd)
 	spin_unlock(&f->lock);
 	if (!file)
 		return -EBADF;
-	file_put(file);
+	close_file(f, file);
 	return 0;
 }
 
@@ -334,7 +366,7 @@ int fd_replace(u32 fd, struct file *file, bool cloexec)
 	else
 		bitmap_clear(f->cloexec, fd);
 	spin_unlock(&f->lock);
-	file_put(old);
+	close_file(f, old);
 	return 0;
 }
 
@@ -384,7 +416,7 @@ void files_close_on_exec(struct files *f)
 
 			release_slot(f, fd);
 			spin_unlock(&f->lock);
-			file_put(file);
+			close_file(f, file);
 			spin_lock(&f->lock);
 		}
 		spin_unlock(&f->lock);

@@ -13,9 +13,11 @@ void fs_init(void)
 	fs_context_init();
 	mount_init();
 	pipe_init();
+	socket_init();
 
 	kernel_mount("tmpfs", "/", 0755);
 	kernel_mount("devtmpfs", "/dev", 0755);
+	kernel_mount("devpts", "/dev/pts", 0755);
 	kernel_mount("tmpfs", "/dev/shm", 01777);
 	kernel_mount("tmpfs", "/tmp", 01777);
 	kernel_mount("proc", "/proc", 0555);

@@ -66,6 +66,15 @@ bool ldisc_readable(const struct ldisc *ld, u32 min)
 	return ldisc_count(ld) >= (lflag(ld, ICANON) ? 1 : MAX(min, 1u));
 }
 
+bool ldisc_room(const struct ldisc *ld)
+{
+	u32 tail = READ_ONCE(ld->tail), reserve = lflag(ld, ICANON) ? 1 : 0;
+
+	if (reserve && READ_ONCE(ld->canon_head) == tail)
+		return true;
+	return READ_ONCE(ld->head) - tail < LDISC_SIZE - reserve;
+}
+
 static bool ring_add(struct ldisc *ld, u8 c, bool end)
 {
 	if (ld->head - ld->tail >= LDISC_SIZE)

@@ -46,6 +46,9 @@ void ldisc_input(struct ldisc *ld, u8 c);
 void ldisc_output(struct ldisc *ld, const char *s, size_t n);
 /* Is there something to read: a line (ICANON), or at least `min` bytes? */
 bool ldisc_readable(const struct ldisc *ld, u32 min);
+/* May another byte be typed without losing it? An unfinished line is never in the way: what is too
+ * much of it is dropped. */
+bool ldisc_room(const struct ldisc *ld);
 u32 ldisc_count(const struct ldisc *ld); /* bytes a read could get: FIONREAD */
 /* Up to n bytes, of one line at most with ICANON. *eof: the line was ended by VEOF with nothing
  * before it left, so 0 means end of file. */

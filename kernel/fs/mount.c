@@ -30,7 +30,8 @@ static struct list_head mounts = LIST_HEAD_INIT(mounts); /* mount_lock */
 static struct kmem_cache *super_cache;
 static u32 last_dev; /* atomic: minor numbers below the unnamed major 0 */
 
-static const struct fs_type *const types[] = {&tmpfs_type, &devtmpfs_type, &proc_type};
+static const struct fs_type *const types[] = {&tmpfs_type, &devtmpfs_type, &proc_type,
+					      &devpts_type};
 
 void mount_init(void)
 {

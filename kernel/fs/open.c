@@ -40,8 +40,7 @@ static int may_open(const struct inode *i, int flags)
 	return inode_permission(i, wanted_permission(flags));
 }
 
-/* Takes over the reference to `d`. `created`: by us, just now, so permissions do not matter. */
-static struct file *open_dentry(struct dentry *d, int flags, bool created)
+struct file *file_open_dentry(struct dentry *d, int flags, bool created)
 {
 	struct inode *i = d->inode;
 	const struct file_ops *ops = flags & O_PATH ? NULL : i->fops;
@@ -57,6 +56,8 @@ static struct file *open_dentry(struct dentry *d, int flags, bool created)
 	if (!f)
 		goto out;
 	err = 0;
+	if (!(flags & O_PATH))
+		f->flags |= O_LARGEFILE;
 	if (ops && ops->open) {
 		f->flags |= (u32)(flags & O_NOCTTY); /* for the tty */
 		err = ops->open(i, f);
@@ -84,7 +85,7 @@ static struct dentry *create_last(struct walk *w, mode_t mode)
 
 	if (err)
 		return ERR_PTR(err);
-	return dir->ops->make ? dir->ops->make(w->at, &w->last, &spec) : ERR_PTR(-EPERM);
+	return dir->ops->make ? dir->ops->make(w->at, &w->last, &spec) : ERR_PTR(-EACCES);
 }
 
 /* O_CREAT at the last component: look and make in one step, under the directory's lock. */
@@ -157,7 +158,7 @@ struct file *file_open(int dirfd, const char *path, int flags, mode_t mode)
 	err = walk_start(&w, dirfd, path);
 	d = err ? ERR_PTR(err) : open_last(&w, flags, mode, &created);
 	walk_end(&w);
-	return IS_ERR(d) ? (struct file *)d : open_dentry(d, flags, created);
+	return IS_ERR(d) ? (struct file *)d : file_open_dentry(d, flags, created);
 }
 
 /* ---- system calls ---- */
@@ -205,7 +206,7 @@ struct file *open_exec(const char *path)
 	err = inode_is(f->inode, S_IFREG) && !(f->inode->sb->flags & MS_NOEXEC)
 		      ? inode_permission(f->inode, MAY_EXEC)
 		      : -EACCES;
-	exec = err ? ERR_PTR(err) : open_dentry(dentry_get(f->dentry), O_RDONLY, true);
+	exec = err ? ERR_PTR(err) : file_open_dentry(dentry_get(f->dentry), O_RDONLY, true);
 	file_put(f);
 	return exec;
 }

@@ -325,30 +325,6 @@ static int pipe_files(struct file *out[2], u32 flags)
 	return -ENFILE;
 }
 
-/* Two descriptors, told to the program before anything appears under them: a bad pointer leaves no
- * trace. */
-static int install_pair(struct file *f[2], int __user *ufds, bool cloexec)
-{
-	int fds[2], err;
-
-	fds[0] = fd_alloc(0);
-	if (fds[0] < 0)
-		return fds[0];
-	fds[1] = fd_alloc(0);
-	err = fds[1] < 0 ? fds[1] : 0;
-	if (!err && copy_to_user(ufds, fds, sizeof(fds))) {
-		fd_cancel(fds[1]);
-		err = -EFAULT;
-	}
-	if (err) {
-		fd_cancel(fds[0]);
-		return err;
-	}
-	fd_install(fds[0], f[0], cloexec);
-	fd_install(fds[1], f[1], cloexec);
-	return 0;
-}
-
 long sys_pipe2(int __user *ufds, int flags)
 {
 	struct file *f[2];
@@ -359,7 +335,7 @@ long sys_pipe2(int __user *ufds, int flags)
 	err = pipe_files(f, (u32)flags & O_NONBLOCK);
 	if (err)
 		return err;
-	err = install_pair(f, ufds, flags & O_CLOEXEC);
+	err = fd_install_pair(f, ufds, flags & O_CLOEXEC);
 	if (err) {
 		file_put(f[0]);
 		file_put(f[1]);

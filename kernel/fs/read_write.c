@@ -3,8 +3,6 @@
 #include "kernel/sys/syscall.h"
 #include "mm/slab.h"
 
-#define FAST_IOV 8
-
 ssize_t file_read(struct file *f, struct io *io, u64 *pos)
 {
 	if (!(f->mode & FMODE_READ))
@@ -111,9 +109,8 @@ long sys_pwrite64(int fd, const void __user *buf, size_t count, long pos)
 
 /* ---- vectored ---- */
 
-/* Copy and check the segments: `fast` when they fit, else allocated. Sets io->left to their sum. */
-static int import_iovec(const struct iovec __user *uiov, int n, struct iovec *fast,
-			struct iovec **out, struct io *io)
+int import_iovec(const struct iovec __user *uiov, int n, struct iovec *fast, struct iovec **out,
+		 struct io *io)
 {
 	struct iovec *iov = fast;
 	size_t total = 0;

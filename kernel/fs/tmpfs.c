@@ -174,7 +174,7 @@ static u64 parse_size(const char *text)
 	return *text ? 0 : DIV_ROUND_UP(n, PAGE_SIZE);
 }
 
-static bool parse_number(const char *text, u32 base, u32 *out)
+bool parse_number(const char *text, u32 base, u32 *out)
 {
 	u64 n = 0;
 

@@ -13,24 +13,49 @@ static struct tty *tty_of(const struct file *f)
 
 /* ---- open ---- */
 
+void tty_open_as(struct file *f, struct tty *t)
+{
+	f->ops = &tty_file_ops;
+	f->private = tty_get(t);
+	mutex_lock(&t->lock);
+	if (t->openings++ == 0 && t->driver->opened)
+		t->driver->opened(t, true);
+	mutex_unlock(&t->lock);
+}
+
 /* The console never becomes the controlling terminal of whoever opens it: TIOCSCTTY asks for that.
  */
 static int console_open(struct inode *inode __maybe_unused, struct file *f)
 {
-	f->private = &console_tty;
+	tty_open_as(f, &console_tty);
 	return 0;
 }
 
 /* /dev/tty: the controlling terminal, whatever it is. tty(4) */
 static int ctty_open(struct inode *inode __maybe_unused, struct file *f)
 {
+	struct tty *t;
+
 	spin_lock(&tasklist_lock);
-	f->private = current->signal->tty;
+	t = current->signal->tty;
+	t = t && !t->hung_up ? tty_get(t) : NULL;
 	spin_unlock(&tasklist_lock);
-	if (!f->private)
+	if (!t)
 		return -ENXIO;
-	f->ops = &tty_file_ops;
+	tty_open_as(f, t);
+	tty_put(t);
 	return 0;
+}
+
+static void tty_release(struct file *f)
+{
+	struct tty *t = tty_of(f);
+
+	mutex_lock(&t->lock);
+	if (--t->openings == 0 && t->driver->opened)
+		t->driver->opened(t, false);
+	mutex_unlock(&t->lock);
+	tty_put(t);
 }
 
 /* ---- read ---- */
@@ -69,7 +94,7 @@ static int wait_for_input(struct tty *t, u64 deadline)
 
 	waiter_init(&w);
 	prepare_to_wait(&t->read_wait, &w, TASK_INTERRUPTIBLE);
-	if (!ldisc_readable(&t->ldisc, 1)) {
+	if (!ldisc_readable(&t->ldisc, 1) && !READ_ONCE(t->hung_up)) {
 		if (signal_pending(current))
 			err = -ERESTARTSYS;
 		else
@@ -88,7 +113,9 @@ static ssize_t take_input(struct tty *t, struct io *io, char *buf, bool *over)
 	mutex_lock(&t->lock);
 	n = ldisc_read(&t->ldisc, buf, MIN(io->left, (size_t)PATH_MAX), &eof);
 	mutex_unlock(&t->lock);
-	*over = eof;
+	if (n && t->driver->input_taken)
+		t->driver->input_taken(t);
+	*over = eof || READ_ONCE(t->hung_up);
 	return io_store(io, buf, n) == n ? (ssize_t)n : -EFAULT;
 }
 
@@ -123,10 +150,13 @@ static ssize_t read_loop(struct tty *t, struct file *f, struct io *io, char *buf
 static ssize_t tty_read(struct file *f, struct io *io, u64 *pos __maybe_unused)
 {
 	struct tty *t = tty_of(f);
-	ssize_t ret = tty_check_job(t, SIGTTIN);
+	ssize_t ret;
 	char *buf;
 
-	if (ret || !io->left)
+	if (READ_ONCE(t->hung_up) || !io->left)
+		return 0;
+	ret = tty_check_job(t, SIGTTIN);
+	if (ret)
 		return ret;
 	buf = name_alloc(); /* a page */
 	if (!buf)
@@ -141,25 +171,45 @@ static ssize_t tty_read(struct file *f, struct io *io, u64 *pos __maybe_unused)
 
 /* ---- write ---- */
 
+/* Bytes that may be written now. */
+static size_t room(struct tty *t)
+{
+	if (READ_ONCE(t->output_stopped))
+		return 0;
+	return t->driver->room ? t->driver->room(t) : WRITE_CHUNK;
+}
+
+static int wait_for_room(struct tty *t, struct file *f)
+{
+	int err = 0;
+
+	if (!room(t) && (f->flags & O_NONBLOCK))
+		err = -EAGAIN;
+	else if (!room(t))
+		err = wait_event_interruptible(&t->write_wait, room(t) || READ_ONCE(t->hung_up));
+	return err ? err : READ_ONCE(t->hung_up) ? -EIO : 0;
+}
+
 static ssize_t write_chunk(struct tty *t, struct file *f, struct io *io)
 {
 	char buf[WRITE_CHUNK];
-	size_t n = MIN(io->left, sizeof(buf));
-	int err;
+	size_t n, some;
+	int err = wait_for_room(t, f);
 
-	if (READ_ONCE(t->output_stopped)) {
-		if (f->flags & O_NONBLOCK)
-			return -EAGAIN;
-		err = wait_event_interruptible(&t->write_wait, !READ_ONCE(t->output_stopped));
-		if (err)
-			return err;
-	}
-	n = io_fetch(io, buf, n);
+	if (err)
+		return err;
+	n = io_fetch(io, buf, MIN(io->left, sizeof(buf)));
 	if (!n)
 		return -EFAULT;
-	mutex_lock(&t->lock);
-	ldisc_output(&t->ldisc, buf, n);
-	mutex_unlock(&t->lock);
+	for (size_t done = 0; done < n; done += some) {
+		mutex_lock(&t->lock);
+		some = MIN(room(t), n - done); /* other writers were faster: the rest waits */
+		ldisc_output(&t->ldisc, buf + done, some);
+		mutex_unlock(&t->lock);
+		err = done + some < n ? wait_for_room(t, f) : 0;
+		if (err)
+			return done + some ? (ssize_t)(done + some) : err;
+	}
 	return (ssize_t)n;
 }
 
@@ -168,17 +218,21 @@ static ssize_t tty_write(struct file *f, struct io *io, u64 *pos __maybe_unused)
 	struct tty *t = tty_of(f);
 	ssize_t done = 0, n = 0;
 
+	if (READ_ONCE(t->hung_up))
+		return -EIO;
 	if (t->ldisc.t.c_lflag & TOSTOP) {
 		n = tty_check_job(t, SIGTTOU);
 		if (n)
 			return n;
 	}
 	while (io->left) {
+		size_t asked = MIN(io->left, (size_t)WRITE_CHUNK);
+
 		n = write_chunk(t, f, io);
 		if (n < 0)
 			break;
 		done += n;
-		if (fatal_signal_pending(current))
+		if ((size_t)n < asked || fatal_signal_pending(current))
 			break;
 	}
 	return done ? done : n;
@@ -196,13 +250,16 @@ static u32 tty_poll(struct file *f, struct poll_table *pt)
 	poll_wait(pt, &t->write_wait);
 	if (ldisc_readable(&t->ldisc, cc[VTIME] ? 1 : cc[VMIN]))
 		events |= POLLIN | POLLRDNORM;
-	if (!READ_ONCE(t->output_stopped))
+	if (room(t))
 		events |= POLLOUT | POLLWRNORM;
+	if (READ_ONCE(t->hung_up))
+		events |= POLLIN | POLLRDNORM | POLLOUT | POLLWRNORM | POLLERR | POLLHUP;
 	return events;
 }
 
 const struct file_ops tty_file_ops = {
 	.open = console_open,
+	.release = tty_release,
 	.read = tty_read,
 	.write = tty_write,
 	.poll = tty_poll,

@@ -92,23 +92,32 @@ static long job_ioctl(struct tty *t, unsigned int cmd, unsigned long arg)
 {
 	switch (cmd) {
 	case TIOCGPGRP:
-		return tty_get_pgrp(t, (pid_t __user *)arg);
-	case TIOCSPGRP:
-		return tty_set_pgrp(t, (pid_t __user *)arg);
+		return tty_get_pgrp(t, (pid_t __user *)arg, false);
 	case TIOCGSID:
-		return tty_get_sid(t, (pid_t __user *)arg);
+		return tty_get_sid(t, (pid_t __user *)arg, false);
 	case TIOCSCTTY:
 		return tty_make_controlling(t, arg == 1);
 	case TIOCNOTTY:
 		return tty_give_up(t);
+	case TCFLSH:
+		return flush_queues(t, arg);
+	case TCXONC:
+		return flow(t, arg);
+	case TCSBRK:
+	case TCSBRKP: /* a break signal means nothing on a screen; tcdrain() has nothing to wait for
+		       */
+		return tty_check_job(t, SIGTTOU);
+	case FIONREAD:
+		return put_user((int)ldisc_count(&t->ldisc), (int __user *)arg);
+	case TIOCOUTQ:
+		return put_user(0, (int __user *)arg);
 	default:
 		return -ENOTTY;
 	}
 }
 
-long tty_ioctl(struct file *f, unsigned int cmd, unsigned long arg)
+long tty_mode_ioctl(struct tty *t, unsigned int cmd, unsigned long arg)
 {
-	struct tty *t = f->private;
 	void __user *p = (void __user *)arg;
 
 	switch (cmd) {
@@ -128,19 +137,20 @@ long tty_ioctl(struct file *f, unsigned int cmd, unsigned long arg)
 		return get_winsize(t, p);
 	case TIOCSWINSZ:
 		return set_winsize(t, p);
-	case TCFLSH:
-		return flush_queues(t, arg);
-	case TCXONC:
-		return flow(t, arg);
-	case TCSBRK:
-	case TCSBRKP: /* a break signal means nothing on a screen; tcdrain() has nothing to wait for
-		       */
-		return tty_check_job(t, SIGTTOU);
-	case FIONREAD:
-		return put_user((int)ldisc_count(&t->ldisc), (int __user *)arg);
-	case TIOCOUTQ:
-		return put_user(0, (int __user *)arg);
+	case TIOCSPGRP:
+		return tty_set_pgrp(t, p);
 	default:
-		return job_ioctl(t, cmd, arg);
+		return -ENOTTY;
 	}
+}
+
+long tty_ioctl(struct file *f, unsigned int cmd, unsigned long arg)
+{
+	struct tty *t = f->private;
+	long ret;
+
+	if (READ_ONCE(t->hung_up))
+		return cmd == TIOCSPGRP ? -ENOTTY : -EIO;
+	ret = tty_mode_ioctl(t, cmd, arg);
+	return ret == -ENOTTY ? job_ioctl(t, cmd, arg) : ret;
 }

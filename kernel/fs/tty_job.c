@@ -11,13 +11,15 @@ static struct pid *current_pid(enum pid_type type)
 	return current->group_leader->pids[type];
 }
 
-/* Every process of the session gets, or loses, the terminal. Caller holds tasklist_lock. */
-static void session_set_tty(struct pid *session, struct tty *t)
+/* Every process of the session that has terminal `from` has `to` instead. Caller holds
+ * tasklist_lock. */
+static void session_set_tty(struct pid *session, struct tty *from, struct tty *to)
 {
 	struct task *p;
 
 	list_for_each_entry (p, &session->tasks[PIDTYPE_SID], pid_links[PIDTYPE_SID])
-		p->signal->tty = t;
+		if (p->signal->tty == from)
+			p->signal->tty = to;
 }
 
 /* The old value, for put_pid() outside of the lock. */
@@ -27,6 +29,32 @@ static struct pid *replace_pid(struct pid **where, struct pid *with)
 
 	*where = with ? get_pid(with) : NULL;
 	return old;
+}
+
+/* What a terminal had before: to be let go of outside of the lock. */
+struct former {
+	struct pid *session, *pgrp;
+	struct tty *tty;
+};
+
+/* The terminal comes to belong to this session (NULL: to none). Caller holds tasklist_lock. */
+static void tty_change_owner(struct tty *t, struct pid *session, struct pid *pgrp,
+			     struct former *old)
+{
+	if (t->session && t->session != session)
+		session_set_tty(t->session, t, NULL);
+	old->tty = t->session ? t : NULL;
+	if (session)
+		tty_get(t);
+	old->session = replace_pid(&t->session, session);
+	old->pgrp = replace_pid(&t->pgrp, pgrp);
+}
+
+static void former_put(struct former *old)
+{
+	put_pid(old->session);
+	put_pid(old->pgrp);
+	tty_put(old->tty);
 }
 
 bool tty_is_controlling(struct tty *t)
@@ -51,7 +79,7 @@ static bool in_background(struct tty *t)
 	bool background = false;
 
 	spin_lock(&tasklist_lock);
-	if (current->signal->tty == t && (t->pgrp || READ_ONCE(t->shell_owns)))
+	if (current->signal->tty == t && (t->pgrp || tty_is_shells(t)))
 		background = current_pid(PIDTYPE_PGID) != t->pgrp;
 	spin_unlock(&tasklist_lock);
 	return background;
@@ -83,18 +111,14 @@ void tty_signal_foreground(struct tty *t, int sig)
 
 void tty_set_foreground(struct tty *t, struct pid *session, struct pid *pgrp)
 {
-	struct pid *old_session, *old_pgrp;
+	struct former old;
 
 	spin_lock(&tasklist_lock);
-	if (t->session && t->session != session)
-		session_set_tty(t->session, NULL);
+	tty_change_owner(t, session, pgrp, &old);
 	if (session)
-		session_set_tty(session, t);
-	old_session = replace_pid(&t->session, session);
-	old_pgrp = replace_pid(&t->pgrp, pgrp);
+		session_set_tty(session, NULL, t);
 	spin_unlock(&tasklist_lock);
-	put_pid(old_session);
-	put_pid(old_pgrp);
+	former_put(&old);
 }
 
 struct pid *tty_get_foreground(struct tty *t)
@@ -111,7 +135,7 @@ struct pid *tty_get_foreground(struct tty *t)
 
 void tty_disassociate(struct task *leader)
 {
-	struct pid *session = NULL, *pgrp = NULL;
+	struct former old = {0};
 	struct tty *t;
 
 	spin_lock(&tasklist_lock);
@@ -121,14 +145,32 @@ void tty_disassociate(struct task *leader)
 			kill_pgrp_locked(t->pgrp, SIGHUP, NULL);
 			kill_pgrp_locked(t->pgrp, SIGCONT, NULL);
 		}
-		session_set_tty(t->session, NULL);
-		session = replace_pid(&t->session, NULL);
-		pgrp = replace_pid(&t->pgrp, NULL);
+		tty_change_owner(t, NULL, NULL, &old);
 	}
 	leader->signal->tty = NULL;
 	spin_unlock(&tasklist_lock);
-	put_pid(session);
-	put_pid(pgrp);
+	former_put(&old);
+}
+
+/* The other end is gone: the leader is told, and everybody has lost the terminal. The leader keeps
+ * it, unusable as it is, so that his end is told to the foreground group. */
+void tty_hangup_session(struct tty *t)
+{
+	struct former old = {0};
+	struct task *leader;
+
+	spin_lock(&tasklist_lock);
+	leader = t->session ? pid_task(t->session, PIDTYPE_PID) : NULL;
+	if (leader && leader->signal->tty == t) {
+		session_set_tty(t->session, t, NULL);
+		leader->signal->tty = t;
+		send_signal(SIGHUP, NULL, leader, true);
+		send_signal(SIGCONT, NULL, leader, true);
+	} else if (t->session) {
+		tty_change_owner(t, NULL, NULL, &old);
+	}
+	spin_unlock(&tasklist_lock);
+	former_put(&old);
 }
 
 /* TIOCNOTTY: a session leader takes the terminal from its whole session, anybody else only from
@@ -153,55 +195,55 @@ long tty_give_up(struct tty *t)
  * session. */
 long tty_make_controlling(struct tty *t, bool steal)
 {
-	struct pid *old_session = NULL, *old_pgrp = NULL;
+	struct former old = {0}, older = {0};
+	struct tty *mine;
 	long err = 0;
 
 	spin_lock(&tasklist_lock);
-	if (current->signal->tty == t && t->session == current_pid(PIDTYPE_SID))
+	mine = current->signal->tty;
+	if (mine == t && t->session == current_pid(PIDTYPE_SID))
 		goto out;
-	if (!current->signal->session_leader || current->signal->tty) {
+	if (!current->signal->session_leader || (mine && !mine->hung_up)) {
 		err = -EPERM;
 		goto out;
 	}
-	if (t->session) {
-		if (!steal || current->cred->euid != 0) {
-			err = -EPERM;
-			goto out;
-		}
-		session_set_tty(t->session, NULL);
+	if (t->hung_up || (t->session && (!steal || current->cred->euid != 0))) {
+		err = t->hung_up ? -EIO : -EPERM;
+		goto out;
 	}
-	old_session = replace_pid(&t->session, current_pid(PIDTYPE_SID));
-	old_pgrp = replace_pid(&t->pgrp, current_pid(PIDTYPE_PGID));
+	if (mine)
+		tty_change_owner(mine, NULL, NULL, &older);
+	tty_change_owner(t, current_pid(PIDTYPE_SID), current_pid(PIDTYPE_PGID), &old);
 	current->signal->tty = t;
 out:
 	spin_unlock(&tasklist_lock);
-	put_pid(old_session);
-	put_pid(old_pgrp);
+	former_put(&old);
+	former_put(&older);
 	return err;
 }
 
 /* The number of *which (a pid of the tty), if the tty is ours; 0 when there is none. */
-static long get_number(struct tty *t, struct pid **which, pid_t __user *out)
+static long get_number(struct tty *t, struct pid **which, pid_t __user *out, bool any)
 {
 	pid_t nr = 0;
 	bool ours;
 
 	spin_lock(&tasklist_lock);
-	ours = current->signal->tty == t;
+	ours = any || current->signal->tty == t;
 	if (*which)
 		nr = (*which)->nr;
 	spin_unlock(&tasklist_lock);
 	return ours ? put_user(nr, out) : -ENOTTY;
 }
 
-long tty_get_pgrp(struct tty *t, pid_t __user *out)
+long tty_get_pgrp(struct tty *t, pid_t __user *out, bool any)
 {
-	return get_number(t, &t->pgrp, out);
+	return get_number(t, &t->pgrp, out, any);
 }
 
-long tty_get_sid(struct tty *t, pid_t __user *out)
+long tty_get_sid(struct tty *t, pid_t __user *out, bool any)
 {
-	return get_number(t, &t->session, out);
+	return READ_ONCE(t->session) ? get_number(t, &t->session, out, any) : -ENOTTY;
 }
 
 /* The group must be one of the caller's session. Caller holds tasklist_lock. */
@@ -247,6 +289,8 @@ long tty_set_pgrp(struct tty *t, const pid_t __user *in)
 
 void tty_numbers(const struct tty *t, u32 *dev, pid_t *pgrp)
 {
-	*dev = t ? (u32)make_dev(5, 1) : 0;
+	if (t && t->hung_up)
+		t = NULL;
+	*dev = t ? t->dev : 0;
 	*pgrp = t && t->pgrp ? t->pgrp->nr : -1;
 }

@@ -115,6 +115,7 @@ struct inode {
 	const struct file_ops *fops;
 	struct vm_object *object; /* S_IFREG: the contents; NULL: they are computed */
 	void *private;            /* the file system's own */
+	struct file_lock *locks;  /* locks.c */
 	union {
 		struct directory *dir; /* S_IFDIR; NULL: its names are computed */
 		char *target;          /* S_IFLNK: constant; NULL: by ops->readlink */
@@ -277,7 +278,7 @@ void kernel_mount(const char *type, const char *path, mode_t mode);
 void fs_types_foreach(void (*fn)(const struct fs_type *type, void *arg), void *arg);
 /* Calls fn for everything mounted, oldest first; `path` is where, as seen from current's root. */
 void mounts_foreach(void (*fn)(const struct super *s, const char *path, void *arg), void *arg);
-extern const struct fs_type tmpfs_type, devtmpfs_type, proc_type;
+extern const struct fs_type tmpfs_type, devtmpfs_type, proc_type, devpts_type;
 
 #define PIPE_SIZE_MAX (1UL << 20) /* F_SETPIPE_SZ goes no higher */
 
@@ -363,8 +364,11 @@ bool directory_emit_dots(struct file *f, dir_emit_fn emit, void *arg);
 
 /* ---- open.c ---- */
 struct file *file_open(int dirfd, const char *path, int flags, mode_t mode); /* ERR_PTR */
+/* Takes over the reference to `d`. `created`: by the caller, so that permissions do not matter. */
+struct file *file_open_dentry(struct dentry *d, int flags, bool created);
 
 /* ---- dirops.c: for the kernel itself; paths are kernel strings ---- */
+int fs_make_node(int dirfd, const char *path, struct node_spec *spec, struct dentry **out);
 int kernel_mknod(const char *path, struct node_spec *spec);
 int kernel_link(struct inode *inode, const char *path);
 int kernel_unlink(const char *path);
@@ -387,11 +391,18 @@ const char *file_describe(struct file *f, char *buf, size_t n);
 /* ---- read_write.c ---- */
 ssize_t file_read(struct file *f, struct io *io, u64 *pos);
 ssize_t file_write(struct file *f, struct io *io, u64 *pos);
+#define FAST_IOV 8
+/* Copy and check the segments: to `fast` when they fit, else *out is allocated, also on failure.
+ * Sets io->left to their sum. */
+int import_iovec(const struct iovec __user *uiov, int n, struct iovec *fast, struct iovec **out,
+		 struct io *io);
 
 /* ---- files.c: descriptors ---- */
 int fd_alloc(u32 from); /* reserve the lowest free one; -EMFILE, -ENOMEM, -EINVAL */
 void fd_install(int fd, struct file *f, bool cloexec); /* takes over the reference */
 void fd_cancel(int fd);                                /* undo fd_alloc() */
+/* Two descriptors at once, told to the program. On failure the references stay the caller's. */
+int fd_install_pair(struct file *f[2], int __user *ufds, bool cloexec);
 int fd_open(struct file *f, u32 from,
 	    bool cloexec); /* both; on failure the reference stays the caller's */
 u64 fd_limit(void);
@@ -408,6 +419,10 @@ void fs_get_root_pwd(struct dentry **root,
 void fs_context_read(struct fs_context *fs, struct dentry **root, struct dentry **pwd);
 mode_t fs_umask(void);
 
+/* ---- locks.c ---- */
+void locks_drop(struct inode *i, const void *owner); /* whatever it has locked of the file */
+long fcntl_lock(int fd, struct file *f, unsigned int cmd, unsigned long arg);
+
 /* ---- poll.c ---- */
 void poll_wait(struct poll_table *pt, struct wait_queue *q);
 
@@ -417,11 +432,13 @@ extern const struct file_ops tmpfs_file_ops, directory_file_ops, chrdev_ops, no_
 	fifo_ops;
 struct dentry *tmpfs_make(struct dentry *dir, const struct qname *name,
 			  const struct node_spec *spec);
+bool parse_number(const char *text, u32 base, u32 *out); /* the value of a mount option */
 struct inode *tmpfs_new_inode(struct super *sb, const struct node_spec *spec); /* ERR_PTR */
 void pipe_init(void);
+void socket_init(void);
 void pipe_free(struct pipe *p);
 /* fcntl's pipe size, ioctl's FIONREAD for a pipe. -EBADF when f is no pipe. */
 long pipe_get_size(struct file *f);
 long pipe_set_size(struct file *f, unsigned long size);
 int devices_make_nodes(struct dentry *dev); /* 0 or -ENOMEM */
-extern const struct file_ops tty_file_ops, ctty_file_ops;
+extern const struct file_ops tty_file_ops, ctty_file_ops, ptmx_file_ops, pts_file_ops;

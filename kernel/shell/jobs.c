@@ -184,7 +184,7 @@ static void give_terminal(struct task *t)
 
 void shell_takes_terminal(void)
 {
-	tty_set_raw_owner(&console_tty, true);
+	console_set_owner(true);
 	tty_set_foreground(&console_tty, current->group_leader->pids[PIDTYPE_SID], NULL);
 }
 
@@ -196,7 +196,7 @@ int run_in_foreground(struct task *t, struct completion *ready)
 
 	tty_get_termios(&console_tty, &saved);
 	give_terminal(t);
-	tty_set_raw_owner(&console_tty, false);
+	console_set_owner(false);
 	if (ready)
 		complete(ready);
 	status = ours ? wait_ours(t) : watch_other(t);

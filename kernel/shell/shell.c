@@ -32,13 +32,13 @@ static int shell_getc(void)
 {
 	if (ahead_tail != ahead_head)
 		return ahead[ahead_tail++ % TYPEAHEAD];
-	return tty_getc(&console_tty);
+	return console_getc();
 }
 
 bool shell_interrupted(void)
 {
-	while (tty_poll_in(&console_tty) && ahead_head - ahead_tail < TYPEAHEAD) {
-		char c = (char)tty_getc(&console_tty);
+	while (console_poll_in() && ahead_head - ahead_tail < TYPEAHEAD) {
+		char c = (char)console_getc();
 
 		if (c == CTRL_C) {
 			ahead_tail = ahead_head; /* and what was typed before it is void */

@@ -5,6 +5,8 @@
 #include "kernel/lib/types.h"
 #include "kernel/uapi.h"
 
+struct msghdr;
+
 #define SYSCALL(nr, name, ...) long sys_##name(__VA_ARGS__);
 #include "kernel/sys/syscalls.def"
 #undef SYSCALL

@@ -43,9 +43,13 @@ mknod -m 666 dev/random c 1 8
 mknod -m 666 dev/urandom c 1 9
 mknod -m 666 dev/tty c 5 0
 mknod -m 600 dev/console c 5 1
+mknod -m 666 dev/full c 1 7
+mknod -m 666 dev/ptmx c 5 2
+mkdir -p dev/pts
 find . -depth -type d -exec touch -d @1000000000 {} +
 if [ "$3" = tmpfs ]; then
     mount -t proc proc proc
+    mount -t devpts devpts dev/pts
 fi
 shift 3
 exec env -i PATH=/bin:/sbin:/usr/bin:/usr/sbin HOME=/ TERM=linux USER=root \\

@@ -1,0 +1,153 @@
+/*
+ * Sockets: socket(7), unix(7). One family, AF_UNIX, in three types. socket.c has the system calls,
+ * socket_unix.c what a socket is and does, socket_msg.c messages and what travels with them.
+ *
+ * A message is allocated and filled before any lock is taken, then put into the queue of who is to
+ * read it. Each socket has a lock of its own; two are held at once only by connect(2): the
+ * listener's, then the caller's. A socket outlives its file while its peer, or messages it sent,
+ * refer to it; then it is CLOSED.
+ */
+#pragma once
+
+#include "kernel/fs/vfs.h"
+
+#include <asm/socket.h>
+#include <linux/socket.h>
+#include <linux/un.h>
+
+/* Names that the UAPI headers keep for the C library. */
+#define AF_UNSPEC        0
+#define AF_UNIX          1
+#define SOCK_STREAM      1
+#define SOCK_DGRAM       2
+#define SOCK_RAW         3
+#define SOCK_SEQPACKET   5
+#define SOCK_MAX         11
+#define SOCK_TYPE_MASK   0xf
+#define SOCK_CLOEXEC     O_CLOEXEC
+#define SOCK_NONBLOCK    O_NONBLOCK
+#define MSG_OOB          1
+#define MSG_PEEK         2
+#define MSG_CTRUNC       8
+#define MSG_TRUNC        0x20
+#define MSG_DONTWAIT     0x40
+#define MSG_WAITALL      0x100
+#define MSG_NOSIGNAL     0x4000
+#define MSG_CMSG_CLOEXEC 0x40000000
+#define SCM_RIGHTS       1
+#define SCM_CREDENTIALS  2
+#define SCM_MAX_FD       253
+#define SHUT_RECEIVE     1 /* bits of usock.shut; shutdown(2) counts from 0 */
+#define SHUT_SEND        2
+#define SHUT_BOTH        3
+
+struct ucred {
+	u32 pid;
+	u32 uid;
+	u32 gid;
+};
+
+struct cmsghdr {
+	size_t cmsg_len; /* with this header */
+	int cmsg_level;
+	int cmsg_type;
+};
+
+struct msghdr {
+	void __user *msg_name;
+	int msg_namelen;
+	struct iovec __user *msg_iov;
+	size_t msg_iovlen;
+	void __user *msg_control;
+	size_t msg_controllen;
+	unsigned int msg_flags;
+};
+
+/* A name a socket is bound to: constant. */
+struct unix_name {
+	u32 len; /* as getsockname(2) tells it */
+	struct sockaddr_un addr;
+};
+
+enum usock_state {
+	SOCKET_NEW,
+	SOCKET_LISTENS,
+	SOCKET_CONNECTED, /* also a datagram socket that has a peer */
+	SOCKET_CLOSED,
+};
+
+struct usock {
+	refcount_t count;  /* its file, who has it as peer, messages it sent, a listener */
+	struct mutex lock; /* LOCK_PIPE: all below that says nothing else */
+	int type;          /* constant */
+	enum usock_state state;
+	u32 shut;           /* SHUT_*; read by anybody */
+	int error;          /* what SO_ERROR tells, once */
+	bool passcred;      /* SO_PASSCRED */
+	u32 sndbuf, rcvbuf; /* plain words */
+	atomic_t in_flight; /* what its messages that nobody has read yet take */
+	struct usock *peer; /* a reference */
+	struct ucred cred;  /* of who made it, or listens with it */
+	struct ucred peer_cred;
+	struct list_head queue;   /* messages to read; whether it is empty is read by anybody */
+	struct list_head backlog; /* connections to accept; same */
+	u32 backlog_nr, backlog_max;
+	struct list_head in_backlog; /* the listener's lock */
+	struct wait_queue read_wait, write_wait;
+	struct unix_name *name; /* bind_lock to set, once; NULL: not bound */
+	struct dentry *place;   /* of a name in a file system; same. Pinned */
+	struct list_head bound; /* bind_lock */
+};
+
+/* What travels with a message. */
+struct scm {
+	struct ucred cred;
+	u32 nr;              /* files */
+	struct file **files; /* references; NULL: none */
+};
+
+struct message {
+	struct list_head link; /* the receiver's lock */
+	struct usock *from;    /* a reference */
+	struct scm scm;
+	size_t len, at; /* bytes, and how many have been read */
+	char data[];
+};
+
+/* ---- socket_unix.c ---- */
+void unix_init(void);
+struct usock *usock_create(int type); /* NULL without memory */
+void usock_put(struct usock *s);      /* NULL is allowed */
+void usock_close(struct usock *s);    /* takes over the reference */
+void usock_pair(struct usock *a, struct usock *b);
+struct ucred current_ucred(void);
+int unix_bind(struct usock *s, const struct sockaddr_un *addr, u32 len);
+int unix_listen(struct usock *s, int backlog);
+int unix_connect(struct usock *s, const struct sockaddr_un *addr, u32 len, bool nonblock);
+/* A connection, with a reference; ERR_PTR. */
+struct usock *unix_accept(struct usock *s, bool nonblock);
+int unix_shutdown(struct usock *s, int how);
+struct usock *unix_peer(struct usock *s); /* with a reference, or NULL */
+/* `to` (NULL len 0: the peer). Takes what is in scm. Bytes, or -errno. */
+ssize_t unix_send(struct usock *s, struct io *io, const struct sockaddr_un *to, u32 len,
+		  struct scm *scm, u32 flags);
+/* What a read found beside the bytes. */
+struct received {
+	struct scm scm;     /* the caller lets go of it by scm_free() */
+	struct usock *from; /* a reference, or NULL */
+	u32 flags;          /* MSG_TRUNC */
+};
+ssize_t unix_receive(struct usock *s, struct io *io, u32 flags, struct received *r);
+u32 unix_poll(struct usock *s, struct poll_table *pt);
+size_t unix_waiting(struct usock *s); /* bytes: FIONREAD */
+
+/* ---- socket_msg.c ---- */
+struct message *message_create(struct usock *from, struct io *io, size_t n); /* ERR_PTR */
+void message_free(struct message *m); /* any lock may be held */
+size_t message_charge(size_t len);    /* what it counts for in `in_flight` */
+void scm_free(struct scm *scm);
+int scm_copy_files(struct scm *to, const struct scm *from); /* for MSG_PEEK */
+/* The control messages of a sendmsg(2). */
+int scm_import(struct scm *scm, const struct msghdr *msg);
+/* And of a recvmsg(2): files become descriptors. Updates msg_controllen and msg_flags. */
+void scm_export(struct scm *scm, struct msghdr *msg, bool passcred, bool cloexec);

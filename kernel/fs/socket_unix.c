@@ -1,0 +1,860 @@
+/* AF_UNIX sockets: names, connections, and the bytes that go through them. unix(7) */
+#include "kernel/fs/socket.h"
+#include "kernel/lib/log.h"
+#include "kernel/signal.h"
+#include "kernel/task.h"
+#include "mm/slab.h"
+
+#define BUFFER_DEFAULT 212992 /* net.core.wmem_default */
+#define STREAM_CHUNK   16384  /* of a stream, in one message */
+#define BACKLOG_MOST   4096   /* net.core.somaxconn */
+#define NAME_START     offsetof(struct sockaddr_un, sun_path)
+
+static struct kmem_cache *usock_cache;
+static spinlock_t bind_lock = SPINLOCK_INIT(LOCK_DCACHE); /* names, and the list of them */
+static struct list_head bound_sockets = LIST_HEAD_INIT(bound_sockets);
+
+void unix_init(void)
+{
+	usock_cache = kmem_cache_create("socket", sizeof(struct usock), 0);
+}
+
+/* ---- life ---- */
+
+struct ucred current_ucred(void)
+{
+	const struct cred *c = current->cred;
+
+	return (struct ucred){.pid = (u32)current->tgid_nr, .uid = c->euid, .gid = c->egid};
+}
+
+struct usock *usock_create(int type)
+{
+	struct usock *s = kmem_cache_zalloc(usock_cache);
+
+	if (!s)
+		return NULL;
+	refcount_set(&s->count, 1);
+	mutex_init(&s->lock, LOCK_PIPE);
+	s->type = type;
+	s->sndbuf = s->rcvbuf = BUFFER_DEFAULT;
+	s->peer_cred = (struct ucred){.uid = (u32)-1, .gid = (u32)-1};
+	list_init(&s->queue);
+	list_init(&s->backlog);
+	list_init(&s->in_backlog);
+	list_init(&s->bound);
+	wait_queue_init(&s->read_wait);
+	wait_queue_init(&s->write_wait);
+	return s;
+}
+
+static struct usock *usock_get(struct usock *s)
+{
+	refcount_inc(&s->count);
+	return s;
+}
+
+void usock_put(struct usock *s)
+{
+	if (!s || !refcount_dec_and_test(&s->count))
+		return;
+	kfree(s->name); /* kept until here: messages tell it */
+	kmem_cache_free(usock_cache, s);
+}
+
+struct usock *unix_peer(struct usock *s)
+{
+	struct usock *peer;
+
+	mutex_lock(&s->lock);
+	peer = s->peer ? usock_get(s->peer) : NULL;
+	mutex_unlock(&s->lock);
+	return peer;
+}
+
+static void wake_both(struct usock *s)
+{
+	wake_up_all(&s->read_wait);
+	wake_up_all(&s->write_wait);
+}
+
+static void move_all(struct list_head *from, struct list_head *to)
+{
+	while (!list_empty(from))
+		list_move_tail(from->next, to);
+}
+
+static void unbind(struct usock *s)
+{
+	struct dentry *place;
+
+	spin_lock(&bind_lock);
+	list_del_init(&s->bound);
+	place = s->place;
+	s->place = NULL;
+	spin_unlock(&bind_lock);
+	if (place)
+		dentry_unpin(place);
+}
+
+/* The other side of a connection is gone: what it sent can still be read. */
+static void peer_closed(struct usock *s, struct usock *by, bool reset)
+{
+	mutex_lock(&s->lock);
+	if (s->peer == by && s->state == SOCKET_CONNECTED) {
+		WRITE_ONCE(s->shut, SHUT_BOTH);
+		if (reset)
+			s->error = ECONNRESET;
+	}
+	mutex_unlock(&s->lock);
+	wake_both(s);
+}
+
+/* `embryo`: nobody ever accepted it. */
+static void close_one(struct usock *s, struct list_head *orphans, bool embryo)
+{
+	struct list_head unread = LIST_HEAD_INIT(unread);
+	struct usock *peer;
+	bool reset;
+
+	mutex_lock(&s->lock);
+	s->state = SOCKET_CLOSED;
+	WRITE_ONCE(s->shut, SHUT_BOTH);
+	peer = s->peer;
+	s->peer = NULL;
+	move_all(&s->queue, &unread);
+	move_all(&s->backlog, orphans);
+	mutex_unlock(&s->lock);
+	wake_both(s);
+	unbind(s);
+	reset = embryo || !list_empty(&unread);
+	if (peer && s->type != SOCK_DGRAM)
+		peer_closed(peer, s, reset);
+	usock_put(peer);
+	while (!list_empty(&unread)) {
+		struct message *m = list_first_entry(&unread, struct message, link);
+
+		list_del_init(&m->link);
+		message_free(m);
+	}
+	usock_put(s);
+}
+
+void usock_close(struct usock *s)
+{
+	struct list_head orphans = LIST_HEAD_INIT(orphans);
+
+	close_one(s, &orphans, false);
+	while (!list_empty(&orphans)) {
+		struct usock *o = list_first_entry(&orphans, struct usock, in_backlog);
+
+		list_del_init(&o->in_backlog);
+		close_one(o, &orphans, true); /* one that was never accepted has no backlog */
+	}
+}
+
+void usock_pair(struct usock *a, struct usock *b)
+{
+	a->peer = usock_get(b);
+	b->peer = usock_get(a);
+	a->state = b->state = SOCKET_CONNECTED;
+	a->peer_cred = b->peer_cred = current_ucred();
+}
+
+/* ---- names ---- */
+
+static bool is_abstract(const struct unix_name *n)
+{
+	return n->addr.sun_path[0] == '\0';
+}
+
+static bool same_name(const struct unix_name *a, const struct unix_name *b)
+{
+	return a->len == b->len && !memcmp(&a->addr, &b->addr, a->len);
+}
+
+static int check_name(const struct sockaddr_un *addr, u32 len)
+{
+	if (len <= NAME_START || len > sizeof(*addr) || addr->sun_family != AF_UNIX)
+		return -EINVAL;
+	return 0;
+}
+
+/* A path ends at its first NUL byte, or where the structure ends. */
+static struct unix_name *name_create(const struct sockaddr_un *addr, u32 len)
+{
+	struct unix_name *n = kzalloc(sizeof(*n) + 1);
+
+	if (!n)
+		return NULL;
+	memcpy(&n->addr, addr, len);
+	n->len = len;
+	if (!is_abstract(n))
+		n->len = (u32)(NAME_START + strlen(n->addr.sun_path) + 1);
+	return n;
+}
+
+/* bind_lock is held. */
+static struct usock *find_bound(const struct unix_name *name, const struct inode *inode)
+{
+	struct usock *s;
+
+	list_for_each_entry (s, &bound_sockets, bound)
+		if (inode ? s->place && s->place->inode == inode
+			  : !s->place && same_name(s->name, name))
+			return s;
+	return NULL;
+}
+
+static int bind_abstract(struct usock *s, struct unix_name *n)
+{
+	int err = 0;
+
+	spin_lock(&bind_lock);
+	if (find_bound(n, NULL)) {
+		err = -EADDRINUSE;
+	} else {
+		s->name = n;
+		list_add_tail(&s->bound, &bound_sockets);
+	}
+	spin_unlock(&bind_lock);
+	return err;
+}
+
+static int bind_path(struct usock *s, struct unix_name *n)
+{
+	struct node_spec spec = {.mode = S_IFSOCK | (S_IRWXUGO & ~fs_umask())};
+	struct dentry *d;
+	int err = fs_make_node(AT_FDCWD, n->addr.sun_path, &spec, &d);
+
+	if (err)
+		return err == -EEXIST ? -EADDRINUSE : err;
+	dentry_pin(d);
+	dentry_put(d);
+	spin_lock(&bind_lock);
+	s->name = n;
+	s->place = d;
+	list_add_tail(&s->bound, &bound_sockets);
+	spin_unlock(&bind_lock);
+	return 0;
+}
+
+/* "autobind": an abstract name of five hexadecimal digits that is free. */
+static int bind_any(struct usock *s, struct unix_name *n)
+{
+	static u32 last; /* atomic */
+	int err = -EADDRINUSE;
+
+	n->len = NAME_START + 6;
+	for (u32 tries = 0; tries < 0x100000 && err == -EADDRINUSE; tries++) {
+		snprintf(n->addr.sun_path + 1, 6, "%05x",
+			 __atomic_add_fetch(&last, 1, __ATOMIC_RELAXED) & 0xfffff);
+		err = bind_abstract(s, n);
+	}
+	return err;
+}
+
+int unix_bind(struct usock *s, const struct sockaddr_un *addr, u32 len)
+{
+	bool any = len == NAME_START && addr->sun_family == AF_UNIX;
+	int err = any ? 0 : check_name(addr, len);
+	struct unix_name *n;
+
+	if (err)
+		return err;
+	n = name_create(addr, len);
+	if (!n)
+		return -ENOMEM;
+	mutex_lock(&s->lock);
+	if (s->name)
+		err = any                                                       ? 0
+		      : !is_abstract(n) && kernel_path_exists(n->addr.sun_path) ? -EADDRINUSE
+										: -EINVAL;
+	else if (any)
+		err = bind_any(s, n);
+	else
+		err = is_abstract(n) ? bind_abstract(s, n) : bind_path(s, n);
+	any = s->name == n;
+	mutex_unlock(&s->lock);
+	if (!any)
+		kfree(n);
+	return err;
+}
+
+static struct usock *find_by_path(const char *path)
+{
+	struct usock *s = NULL;
+	struct dentry *d;
+	int err = path_lookup(AT_FDCWD, path, WALK_FOLLOW, &d);
+
+	if (err)
+		return ERR_PTR(err);
+	err = inode_permission(d->inode, MAY_WRITE);
+	if (!err && inode_is(d->inode, S_IFSOCK)) {
+		spin_lock(&bind_lock);
+		s = find_bound(NULL, d->inode);
+		if (s)
+			usock_get(s);
+		spin_unlock(&bind_lock);
+	}
+	dentry_put(d);
+	return err ? ERR_PTR(err) : s ? s : ERR_PTR(-ECONNREFUSED);
+}
+
+/* Who has this name. With a reference; ERR_PTR. */
+static struct usock *find_named(const struct sockaddr_un *addr, u32 len, int type)
+{
+	int err = check_name(addr, len);
+	struct unix_name *n;
+	struct usock *s;
+
+	if (err)
+		return ERR_PTR(err);
+	n = name_create(addr, len);
+	if (!n)
+		return ERR_PTR(-ENOMEM);
+	if (is_abstract(n)) {
+		spin_lock(&bind_lock);
+		s = find_bound(n, NULL);
+		s = s ? usock_get(s) : ERR_PTR(-ECONNREFUSED);
+		spin_unlock(&bind_lock);
+	} else {
+		s = find_by_path(n->addr.sun_path);
+	}
+	kfree(n);
+	if (IS_ERR(s) || s->type == type)
+		return s;
+	usock_put(s);
+	return ERR_PTR(-EPROTOTYPE);
+}
+
+/* ---- connections ---- */
+
+/* Sleep on `q` unless cond; the socket's lock is let go of meanwhile. */
+#define usock_wait(s, q, nonblock, cond)                           \
+	({                                                         \
+		int __err = -EAGAIN;                               \
+		if (!(nonblock)) {                                 \
+			mutex_unlock(&(s)->lock);                  \
+			__err = wait_event_interruptible(q, cond); \
+			mutex_lock(&(s)->lock);                    \
+		}                                                  \
+		__err;                                             \
+	})
+
+int unix_listen(struct usock *s, int backlog)
+{
+	int err = 0;
+
+	if (s->type == SOCK_DGRAM)
+		return -EOPNOTSUPP;
+	mutex_lock(&s->lock);
+	if (!s->name || s->state == SOCKET_CONNECTED) {
+		err = -EINVAL;
+	} else {
+		s->state = SOCKET_LISTENS;
+		s->backlog_max = MIN((u32)backlog, (u32)BACKLOG_MOST);
+		s->cred = current_ucred();
+	}
+	mutex_unlock(&s->lock);
+	wake_up_all(&s->write_wait);
+	return err;
+}
+
+static bool backlog_open(const struct usock *l)
+{
+	return READ_ONCE(l->backlog_nr) <= READ_ONCE(l->backlog_max) ||
+	       READ_ONCE(l->state) != SOCKET_LISTENS || READ_ONCE(l->shut);
+}
+
+/* Both are locked: `s` is connected with `other`, which waits to be accepted by `l`. */
+static void join(struct usock *s, struct usock *l, struct usock *other)
+{
+	other->peer = usock_get(s);
+	other->state = SOCKET_CONNECTED;
+	other->peer_cred = current_ucred();
+	s->peer = usock_get(other);
+	s->state = SOCKET_CONNECTED;
+	s->peer_cred = l->cred;
+	list_add_tail(&other->in_backlog, &l->backlog);
+	WRITE_ONCE(l->backlog_nr, l->backlog_nr + 1);
+}
+
+/* The listener is locked, and stays so. */
+static int join_if_free(struct usock *s, struct usock *l, struct usock *other)
+{
+	int err = 0;
+
+	if (s == l)
+		return -EINVAL;
+	mutex_lock_nested(&s->lock);
+	if (s->state == SOCKET_CONNECTED)
+		err = -EISCONN;
+	else if (s->state != SOCKET_NEW)
+		err = -EINVAL;
+	else
+		join(s, l, other);
+	mutex_unlock(&s->lock);
+	return err;
+}
+
+/* `other` is to be the far end. It has the listener's name. */
+static int knock(struct usock *s, struct usock *l, struct usock *other, bool nonblock)
+{
+	int err = 0;
+
+	mutex_lock(&l->lock);
+	while (!err) {
+		if (l->state != SOCKET_LISTENS || (l->shut & SHUT_RECEIVE)) {
+			err = -ECONNREFUSED;
+		} else if (l->backlog_nr <= l->backlog_max) {
+			err = join_if_free(s, l, other);
+			break;
+		} else {
+			err = usock_wait(l, &l->write_wait, nonblock, backlog_open(l));
+		}
+	}
+	mutex_unlock(&l->lock);
+	if (!err)
+		wake_up_all(&l->read_wait);
+	return err;
+}
+
+/* A new socket with the same name, but not bound to it. */
+static struct usock *accepted_socket(struct usock *l)
+{
+	struct usock *n = usock_create(l->type);
+
+	if (!n)
+		return NULL;
+	n->name = kmalloc(sizeof(*n->name) + 1);
+	if (!n->name) {
+		usock_put(n);
+		return NULL;
+	}
+	memcpy(n->name, l->name, sizeof(*n->name));
+	n->sndbuf = l->sndbuf;
+	n->passcred = l->passcred;
+	return n;
+}
+
+static int connect_stream(struct usock *s, const struct sockaddr_un *addr, u32 len, bool nonblock)
+{
+	struct usock *l = find_named(addr, len, s->type), *other;
+	int err = -ENOMEM;
+
+	if (IS_ERR(l))
+		return (int)PTR_ERR(l);
+	other = accepted_socket(l);
+	if (other)
+		err = knock(s, l, other, nonblock);
+	if (err)
+		usock_put(other);
+	usock_put(l);
+	return err;
+}
+
+/* A datagram socket only remembers whom it talks to; AF_UNSPEC makes it forget. */
+static int connect_datagram(struct usock *s, const struct sockaddr_un *addr, u32 len)
+{
+	struct usock *peer = NULL, *old;
+	bool known;
+
+	if (addr->sun_family != AF_UNSPEC) {
+		peer = find_named(addr, len, s->type);
+		if (IS_ERR(peer))
+			return (int)PTR_ERR(peer);
+		mutex_lock(&peer->lock);
+		known = !peer->peer || peer->peer == s;
+		mutex_unlock(&peer->lock);
+		if (!known) {
+			usock_put(peer);
+			return -EPERM;
+		}
+	}
+	mutex_lock(&s->lock);
+	old = s->peer;
+	s->peer = peer;
+	s->state = peer ? SOCKET_CONNECTED : SOCKET_NEW;
+	mutex_unlock(&s->lock);
+	usock_put(old);
+	return 0;
+}
+
+int unix_connect(struct usock *s, const struct sockaddr_un *addr, u32 len, bool nonblock)
+{
+	if (len < sizeof(addr->sun_family))
+		return -EINVAL;
+	if (s->type == SOCK_DGRAM)
+		return connect_datagram(s, addr, len);
+	return connect_stream(s, addr, len, nonblock);
+}
+
+struct usock *unix_accept(struct usock *s, bool nonblock)
+{
+	struct usock *n = NULL;
+	int err = 0;
+
+	if (s->type == SOCK_DGRAM)
+		return ERR_PTR(-EOPNOTSUPP);
+	mutex_lock(&s->lock);
+	while (!err && !n) {
+		if (s->state != SOCKET_LISTENS) {
+			err = -EINVAL;
+		} else if (!list_empty(&s->backlog)) {
+			n = list_first_entry(&s->backlog, struct usock, in_backlog);
+			list_del_init(&n->in_backlog);
+			WRITE_ONCE(s->backlog_nr, s->backlog_nr - 1);
+		} else if (s->shut & SHUT_RECEIVE) {
+			err = -EINVAL;
+		} else {
+			err = usock_wait(s, &s->read_wait, nonblock,
+					 !list_empty(&s->backlog) || READ_ONCE(s->shut));
+		}
+	}
+	mutex_unlock(&s->lock);
+	if (n)
+		wake_up_all(&s->write_wait); /* who found the backlog full */
+	return n ? n : ERR_PTR(err);
+}
+
+int unix_shutdown(struct usock *s, int how)
+{
+	u32 bits = (u32)how + 1,
+	    mirror = (bits & 1 ? SHUT_SEND : 0) | (bits & 2 ? SHUT_RECEIVE : 0);
+	struct usock *peer;
+
+	if (how < 0 || how > 2)
+		return -EINVAL;
+	mutex_lock(&s->lock);
+	WRITE_ONCE(s->shut, s->shut | bits);
+	peer = s->peer && s->type != SOCK_DGRAM ? usock_get(s->peer) : NULL;
+	mutex_unlock(&s->lock);
+	wake_both(s);
+	if (!peer)
+		return 0;
+	mutex_lock(&peer->lock);
+	WRITE_ONCE(peer->shut, peer->shut | mirror);
+	mutex_unlock(&peer->lock);
+	wake_both(peer);
+	usock_put(peer);
+	return 0;
+}
+
+/* ---- sending ---- */
+
+static bool has_room(const struct usock *s)
+{
+	return (u32)atomic_read(&s->in_flight) < READ_ONCE(s->sndbuf);
+}
+
+static int wait_to_send(struct usock *s, bool nonblock)
+{
+	if (has_room(s) || (READ_ONCE(s->shut) & SHUT_SEND))
+		return 0;
+	if (nonblock)
+		return -EAGAIN;
+	return wait_event_interruptible(&s->write_wait,
+					has_room(s) || (READ_ONCE(s->shut) & SHUT_SEND));
+}
+
+/* Into the reader's queue; on failure the message stays the caller's. */
+static int deliver(struct usock *s, struct usock *to, struct message *m)
+{
+	bool datagram = s->type == SOCK_DGRAM;
+	int err = 0;
+
+	mutex_lock(&to->lock);
+	if (to->state == SOCKET_CLOSED)
+		err = datagram ? -ECONNREFUSED : -EPIPE;
+	else if (to->shut & SHUT_RECEIVE)
+		err = -EPIPE;
+	else if (datagram && to->peer && to->peer != s)
+		err = -EPERM; /* it talks to somebody else */
+	else
+		list_add_tail(&m->link, &to->queue);
+	mutex_unlock(&to->lock);
+	if (!err)
+		wake_up_all(&to->read_wait);
+	return err;
+}
+
+/* One message of n bytes. Bytes, or -errno. */
+static ssize_t send_one(struct usock *s, struct usock *to, struct io *io, size_t n, struct scm *scm,
+			bool nonblock)
+{
+	struct message *m;
+	int err = wait_to_send(s, nonblock);
+
+	if (err)
+		return err;
+	if (READ_ONCE(s->shut) & SHUT_SEND)
+		return -EPIPE;
+	m = message_create(s, io, n);
+	if (IS_ERR(m))
+		return PTR_ERR(m);
+	m->scm = *scm;
+	err = deliver(s, to, m);
+	if (err) {
+		m->scm.nr = 0; /* the caller's still */
+		message_free(m);
+		return err;
+	}
+	scm->nr = 0;
+	scm->files = NULL;
+	return (ssize_t)n;
+}
+
+static ssize_t send_stream(struct usock *s, struct usock *to, struct io *io, struct scm *scm,
+			   u32 flags)
+{
+	ssize_t done = 0, n = 0;
+
+	if (READ_ONCE(s->shut) & SHUT_SEND)
+		n = -EPIPE;
+	while (n >= 0 && io->left) {
+		n = send_one(s, to, io, MIN(io->left, (size_t)STREAM_CHUNK), scm,
+			     flags & MSG_DONTWAIT);
+		if (n > 0)
+			done += n;
+	}
+	if (n == -EPIPE && !done && !(flags & MSG_NOSIGNAL))
+		send_signal(SIGPIPE, NULL, current, false);
+	return done ? done : n;
+}
+
+/* Whom it goes to: a reference; ERR_PTR. */
+static struct usock *addressee(struct usock *s, const struct sockaddr_un *to, u32 len)
+{
+	struct usock *peer;
+
+	if (s->type != SOCK_DGRAM) {
+		peer = unix_peer(s);
+		if (len && s->type == SOCK_STREAM) {
+			usock_put(peer);
+			return ERR_PTR(peer ? -EISCONN : -EOPNOTSUPP);
+		}
+		return peer ? peer : ERR_PTR(-ENOTCONN);
+	}
+	if (len)
+		return find_named(to, len, SOCK_DGRAM);
+	peer = unix_peer(s);
+	return peer ? peer : ERR_PTR(-ENOTCONN);
+}
+
+/* Whom a datagram socket talked to is gone. */
+static void forget_peer(struct usock *s, struct usock *peer)
+{
+	bool had;
+
+	mutex_lock(&s->lock);
+	had = s->peer == peer;
+	if (had) {
+		s->peer = NULL;
+		s->state = SOCKET_NEW;
+	}
+	mutex_unlock(&s->lock);
+	if (had)
+		usock_put(peer);
+}
+
+ssize_t unix_send(struct usock *s, struct io *io, const struct sockaddr_un *to, u32 len,
+		  struct scm *scm, u32 flags)
+{
+	struct usock *dest;
+	ssize_t ret;
+
+	if (flags & MSG_OOB)
+		return -EOPNOTSUPP;
+	dest = addressee(s, to, len);
+	if (IS_ERR(dest))
+		return PTR_ERR(dest);
+	if (s->type == SOCK_STREAM)
+		ret = send_stream(s, dest, io, scm, flags);
+	else if (io->left > READ_ONCE(s->sndbuf) - 32)
+		ret = -EMSGSIZE;
+	else
+		ret = send_one(s, dest, io, io->left, scm, flags & MSG_DONTWAIT);
+	if (ret == -ECONNREFUSED && !len)
+		forget_peer(s, dest);
+	usock_put(dest);
+	return ret;
+}
+
+/* ---- receiving ---- */
+
+static bool readable(const struct usock *s)
+{
+	return !list_empty(&s->queue) || (READ_ONCE(s->shut) & SHUT_RECEIVE) || READ_ONCE(s->error);
+}
+
+/* Lock held. Wait for the first message: 1, 0 at the end of all, or -errno. */
+static int wait_for_message(struct usock *s, bool nonblock)
+{
+	int err;
+
+	while (list_empty(&s->queue)) {
+		if (s->error) {
+			err = -s->error;
+			s->error = 0;
+			return err;
+		}
+		if (s->shut & SHUT_RECEIVE)
+			return 0;
+		err = usock_wait(s, &s->read_wait, nonblock, readable(s));
+		if (err)
+			return err;
+	}
+	return 1;
+}
+
+/* Lock held. What came with the message goes to the reader: a copy when he only looks. */
+static int take_extras(struct message *m, bool peek, struct received *r)
+{
+	if (!r->from) {
+		r->from = usock_get(m->from);
+		r->scm.cred = m->scm.cred;
+	}
+	if (!m->scm.nr)
+		return 0;
+	if (peek)
+		return scm_copy_files(&r->scm, &m->scm);
+	r->scm = m->scm;
+	m->scm.nr = 0;
+	m->scm.files = NULL;
+	return 0;
+}
+
+static void drop_first(struct usock *s)
+{
+	struct message *m = list_first_entry(&s->queue, struct message, link);
+
+	list_del_init(&m->link);
+	message_free(m);
+}
+
+/* Lock held. Bytes of the first message of a stream. *stop: the next one is not to be mixed in. */
+static ssize_t take_bytes(struct usock *s, struct io *io, bool peek, struct received *r, bool *stop)
+{
+	struct message *m = list_first_entry(&s->queue, struct message, link);
+	bool more = r->from != NULL;
+	size_t n;
+	int err;
+
+	*stop = true;
+	if (more &&
+	    (m->scm.nr || (s->passcred && memcmp(&m->scm.cred, &r->scm.cred, sizeof(r->scm.cred)))))
+		return 0;
+	n = io_store(io, m->data + m->at, MIN(io->left, m->len - m->at));
+	if (!n)
+		return -EFAULT;
+	err = take_extras(m, peek, r);
+	if (err)
+		return err;
+	*stop = peek || r->scm.nr;
+	if (!peek) {
+		m->at += n;
+		if (m->at == m->len)
+			drop_first(s);
+	}
+	return (ssize_t)n;
+}
+
+static ssize_t receive_stream(struct usock *s, struct io *io, u32 flags, struct received *r)
+{
+	ssize_t done = 0, n;
+	bool stop = false;
+
+	if (s->state != SOCKET_CONNECTED)
+		return -EINVAL;
+	while (io->left && !stop) {
+		if (done && list_empty(&s->queue) && !(flags & MSG_WAITALL))
+			break;
+		n = wait_for_message(s, flags & MSG_DONTWAIT);
+		if (n <= 0)
+			return done ? done : n;
+		n = take_bytes(s, io, flags & MSG_PEEK, r, &stop);
+		if (n < 0)
+			return done ? done : n;
+		done += n;
+	}
+	return done;
+}
+
+static ssize_t receive_whole(struct usock *s, struct io *io, u32 flags, struct received *r)
+{
+	struct message *m;
+	size_t n, len;
+	int err;
+
+	if (s->type == SOCK_SEQPACKET && s->state != SOCKET_CONNECTED)
+		return -ENOTCONN;
+	err = wait_for_message(s, flags & MSG_DONTWAIT);
+	if (err <= 0)
+		return err;
+	m = list_first_entry(&s->queue, struct message, link);
+	len = m->len;
+	n = MIN(io->left, len);
+	err = take_extras(m, flags & MSG_PEEK, r);
+	if (!err && io_store(io, m->data, n) < n)
+		err = -EFAULT;
+	if (!(flags & MSG_PEEK))
+		drop_first(s);
+	if (len > n)
+		r->flags |= MSG_TRUNC;
+	return err ? err : (ssize_t)(flags & MSG_TRUNC ? len : n);
+}
+
+ssize_t unix_receive(struct usock *s, struct io *io, u32 flags, struct received *r)
+{
+	ssize_t ret;
+
+	if (flags & MSG_OOB)
+		return -EOPNOTSUPP;
+	mutex_lock(&s->lock);
+	ret = s->type == SOCK_STREAM ? receive_stream(s, io, flags, r)
+				     : receive_whole(s, io, flags, r);
+	mutex_unlock(&s->lock);
+	return ret;
+}
+
+/* ---- poll ---- */
+
+u32 unix_poll(struct usock *s, struct poll_table *pt)
+{
+	u32 shut, events = 0;
+	bool listens;
+
+	poll_wait(pt, &s->read_wait);
+	poll_wait(pt, &s->write_wait);
+	shut = READ_ONCE(s->shut);
+	listens = READ_ONCE(s->state) == SOCKET_LISTENS;
+	if (READ_ONCE(s->error))
+		events |= POLLERR;
+	if (shut == SHUT_BOTH)
+		events |= POLLHUP;
+	if (shut & SHUT_RECEIVE)
+		events |= POLLRDHUP | POLLIN | POLLRDNORM;
+	if (!list_empty(listens ? &s->backlog : &s->queue))
+		events |= POLLIN | POLLRDNORM;
+	if (s->type != SOCK_DGRAM && READ_ONCE(s->state) == SOCKET_NEW)
+		events |= POLLHUP;
+	if (!listens && (u32)atomic_read(&s->in_flight) * 4 <= READ_ONCE(s->sndbuf))
+		events |= POLLOUT | POLLWRNORM | POLLWRBAND;
+	return events;
+}
+
+size_t unix_waiting(struct usock *s)
+{
+	struct message *m;
+	size_t n = 0;
+
+	mutex_lock(&s->lock);
+	list_for_each_entry (m, &s->queue, link) {
+		n += m->len - m->at;
+		if (s->type == SOCK_DGRAM)
+			break;
+	}
+	mutex_unlock(&s->lock);
+	return n;
+}
