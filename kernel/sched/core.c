@@ -159,6 +159,19 @@ void set_special_state(u32 state)
 	spin_unlock_irqrestore(&rq->lock, flags);
 }
 
+/* Who slept goes ahead of an equal that runs, and has the CPU at its next tick (task_tick()) or
+ * before: what a person types at is answered soon, whoever else computes. Nobody starves, for the
+ * timeslice of a task that wakes up often is used up like any other. */
+static void favour_sleeper(struct rq *rq, struct task *p)
+{
+	struct task *curr = rq->curr;
+
+	if (p->prio != curr->prio || rt_task(p) || !curr->array || p->array != curr->array)
+		return;
+	list_del(&p->run_list);
+	list_add_tail(&p->run_list, &curr->run_list);
+}
+
 bool try_to_wake_up(struct task *p, u32 mask)
 {
 	u64 flags;
@@ -174,6 +187,7 @@ bool try_to_wake_up(struct task *p, u32 mask)
 			/* Nor does it run any more: the lock was held until its registers were
 			 * saved. */
 			rq = place_task(rq, p, wake_up_cpu(p));
+			favour_sleeper(rq, p);
 		}
 		trace_sched_wakeup(p);
 	}
@@ -215,6 +229,8 @@ static void task_tick(struct rq *rq, struct task *p)
 	}
 	if (--p->time_slice == 0)
 		task_slice_expired(rq, p);
+	else if (p->array->queue[p->prio].next != &p->run_list)
+		resched_curr(rq); /* somebody woke up and went ahead */
 }
 
 u64 task_runtime(struct task *p)

@@ -20,7 +20,7 @@ char task_state_char(const struct task *p)
 	case TASK_STOPPED:
 		return 'T';
 	default:
-		return 'D';
+		return p->flags & PF_KTHREAD ? 'I' : 'D'; /* waits for work, and nobody for it */
 	}
 }
 

@@ -88,7 +88,7 @@ void leave_borrowed_mm(void);
 void cpu_idle(void) __noreturn;
 void init_idle(struct task *idle, struct cpu *cpu);
 u64 task_wchan(struct task *p); /* where it sleeps, as arch_wchan() says; 0: it does not */
-char task_state_char(const struct task *p); /* as in ps: R S D T Z X */
+char task_state_char(const struct task *p); /* as in ps: R S D I T Z X */
 /* Copy of a run queue's order for `runq` and the tests: up to max pids, active first. Returns how
  * many. */
 struct runq_entry {

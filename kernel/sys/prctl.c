@@ -55,7 +55,6 @@ static long set_dumpable(unsigned long value)
 	return 0;
 }
 
-/* Sleeps end as soon as the timer can make them: any slack is kept to. */
 static long set_slack(unsigned long ns)
 {
 	current->timer_slack = (long)ns > 0 ? ns : current->default_slack;

@@ -25,7 +25,14 @@ static void sleep_is_over(struct timer *t)
 	wake_up_process(container_of(t, struct sleeper, timer)->task);
 }
 
-__sched u64 schedule_until(u64 expires)
+__sched /* How much later a sleep may end than it was asked to: PR_SET_TIMERSLACK(2const). Without it a task
+ * that sleeps for microseconds would leave the others on its CPU no time to do what it waits for. */
+static u64 slack(const struct task *p)
+{
+	return (p->flags & PF_KTHREAD) || p->prio < MAX_RT_PRIO ? 0 : p->timer_slack;
+}
+
+u64 schedule_until(u64 expires)
 {
 	struct sleeper s = {.task = current};
 	u64 now;
@@ -39,7 +46,7 @@ __sched u64 schedule_until(u64 expires)
 		return 0;
 	}
 	timer_init(&s.timer, sleep_is_over);
-	timer_start(&s.timer, expires);
+	timer_start(&s.timer, time_add(expires, slack(current)));
 	schedule();
 	timer_cancel(&s.timer); /* on our stack: it must be gone before we are */
 	now = ktime_get();

@@ -44,6 +44,49 @@ static void run_three(const int nice[3])
 	}
 }
 
+/* Where `pid` stands in this CPU's run queue: 0 is next. -1: not there. */
+static int place_in_queue(pid_t pid)
+{
+	struct runq_entry entries[16];
+	size_t n = sched_snapshot(this_cpu(), entries, ARRAY_SIZE(entries));
+
+	for (size_t i = 0; i < n; i++)
+		if (entries[i].pid == pid)
+			return (int)i;
+	return -1;
+}
+
+static struct completion sleeper_may_go;
+
+static int sleeps(void *unused __maybe_unused)
+{
+	wait_for_completion(&sleeper_may_go);
+	return 0;
+}
+
+/* Who wakes up goes ahead of an equal that runs, so that it need not wait for a whole timeslice. */
+KTEST(sched, sleeper_goes_ahead)
+{
+	struct task *t;
+	pid_t pid;
+
+	completion_init(&sleeper_may_go);
+	sched_set_affinity(current, 1);
+	pid = kernel_thread(sleeps, NULL, "sleeper");
+	t = pid > 0 ? find_get_task(pid) : NULL;
+	if (!EXPECT(t != NULL))
+		return;
+	while (READ_ONCE(t->state) == TASK_RUNNING || READ_ONCE(t->array))
+		sched_yield();
+	preempt_disable();
+	complete(&sleeper_may_go);
+	EXPECT(place_in_queue(pid) >= 0);
+	EXPECT(place_in_queue(pid) < place_in_queue(current->pid_nr));
+	preempt_enable();
+	user_wait(pid);
+	put_task(t);
+}
+
 KTEST(sched, equals_run_in_order)
 {
 	run_three((const int[]){0, 0, 0});

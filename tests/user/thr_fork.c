@@ -234,12 +234,19 @@ static void exec_by_the_leader(void)
 	start(spins, &spun);
 	executes(NULL);
 }
+static pthread_barrier_t all_are_there;
+static void *executes_with_all(void *arg)
+{
+	pthread_barrier_wait(&all_are_there);
+	return executes(arg);
+}
 /* One wins. */
 static void exec_by_all(void)
 {
+	pthread_barrier_init(&all_are_there, NULL, 5);
 	for (int i = 0; i < 4; i++)
-		start(executes, NULL);
-	executes(NULL);
+		start(executes_with_all, NULL);
+	executes_with_all(NULL);
 }
 static void *fails_to_execute(void *arg)
 {

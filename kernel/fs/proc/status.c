@@ -103,6 +103,8 @@ static const char *state_word(char state)
 		return "sleeping";
 	case 'D':
 		return "disk sleep";
+	case 'I':
+		return "idle";
 	case 'T':
 		return "stopped";
 	case 'Z':
