@@ -91,12 +91,13 @@ struct task {
 	u32 pi_exit;                   /* pi: enum pi_exit, kernel/futex_pi.c */
 	u64 start_time;                /* ro: monotonic ns */
 	u64 utime, stime;              /* me: ns, by the tick */
-	u64 exec_start, runtime;       /* rq: since when it runs; ns it ran until then */
-	u64 min_flt;                   /* me */
-	u64 nvcsw, nivcsw;             /* rq: voluntary and forced switches */
-	sigset_t64 saved_sigmask;      /* me: WORK_RESTORE_SIGMASK */
-	sigset_t64 waited;             /* sh: rt_sigtimedwait() sleeps for them, blocked or not */
-	u64 sas_sp, sas_size;          /* me: sigaltstack */
+	u64 rt_ns; /* me: ticks as a real-time task since it last slept, for RLIMIT_RTTIME */
+	u64 exec_start, runtime;  /* rq: since when it runs; ns it ran until then */
+	u64 min_flt;              /* me */
+	u64 nvcsw, nivcsw;        /* rq: voluntary and forced switches */
+	sigset_t64 saved_sigmask; /* me: WORK_RESTORE_SIGMASK */
+	sigset_t64 waited;        /* sh: rt_sigtimedwait() sleeps for them, blocked or not */
+	u64 sas_sp, sas_size;     /* me: sigaltstack */
 	long (*restart_fn)(struct task *); /* me: restart_syscall(2) */
 	u64 restart_arg[4];                /* me */
 	u64 fork_cycles; /* me: spent in the last do_fork() until the child was made runnable */

@@ -248,6 +248,8 @@ u64 task_runtime(struct task *p)
 /* The whole tick is charged to whom it interrupted. */
 static void account_tick(struct rq *rq, struct task *p, bool user)
 {
+	if (p->policy == SCHED_FIFO || p->policy == SCHED_RR)
+		p->rt_ns += TICK_NS;
 	if (!user) {
 		p->stime += TICK_NS;
 		rq->system_ns += TICK_NS;

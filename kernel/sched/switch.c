@@ -131,6 +131,7 @@ static __sched void __schedule(bool preempted)
 		} else {
 			deactivate_task(rq, prev);
 			load_sleeps(rq, prev);
+			prev->rt_ns = 0;
 		}
 	} else if (unlikely(!cpu_allowed(prev, rq->cpu->id)) && prev != rq->idle &&
 		   prev->state == TASK_RUNNING) {

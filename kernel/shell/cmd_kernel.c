@@ -33,8 +33,17 @@ SHELL_COMMAND(dmesg, "look", "dmesg", "the kernel's log")
 
 static void absent_line(unsigned long nr, u64 count, void *n)
 {
-	console_printf("%6lu called %lu times\n", nr, count);
+	console_printf("%6lu %s called %lu times\n", nr, syscall_name(nr), count);
 	++*(u32 *)n;
+}
+
+static void show_call(unsigned long nr)
+{
+	const struct syscall_info *info = syscall_info(nr);
+	const char *without = syscall_missing(nr);
+
+	console_printf("%4lu %s (%s)%s%s\n", nr, info->name, info->args,
+		       without ? "; without: " : "", without ? without : "");
 }
 
 SHELL_COMMAND(syscalls, "look", "syscalls [all]",
@@ -47,8 +56,7 @@ SHELL_COMMAND(syscalls, "look", "syscalls [all]",
 	if (argc == 2) {
 		for (unsigned long nr = 0; nr < NR_SYSCALLS; nr++)
 			if (syscall_info(nr))
-				console_printf("%4lu %s (%s)\n", nr, syscall_info(nr)->name,
-					       syscall_info(nr)->args);
+				show_call(nr);
 		return 0;
 	}
 	unimplemented_foreach(absent_line, &n);

@@ -21,6 +21,19 @@ static const struct syscall_info infos[NR_SYSCALLS] = {
 #undef SYSCALL
 };
 
+/* What is missing of those that are not whole. */
+static const char *const missing[NR_SYSCALLS] = {
+#define SYSCALL(nr, name, ...)
+#define PARTLY(name, what) [__NR_##name] = what,
+#include "kernel/sys/syscalls.def"
+#undef SYSCALL
+};
+
+/* Linux's names of all numbers: tools/uapi-links. */
+static const char *const names[NR_SYSCALLS] = {
+#include <syscall_names.inc>
+};
+
 /* How often each absent number was asked for; the last cell counts all that are beyond the table.
  */
 static u64 unimplemented[NR_SYSCALLS + 1];
@@ -28,6 +41,16 @@ static u64 unimplemented[NR_SYSCALLS + 1];
 const struct syscall_info *syscall_info(unsigned long nr)
 {
 	return nr < NR_SYSCALLS && infos[nr].name ? &infos[nr] : NULL;
+}
+
+const char *syscall_missing(unsigned long nr)
+{
+	return nr < NR_SYSCALLS ? missing[nr] : NULL;
+}
+
+const char *syscall_name(unsigned long nr)
+{
+	return nr < NR_SYSCALLS && names[nr] ? names[nr] : "?";
 }
 
 int syscall_number(const char *name)

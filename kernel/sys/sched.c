@@ -41,15 +41,31 @@ static bool is_rt(int policy)
 	return policy == SCHED_FIFO || policy == SCHED_RR;
 }
 
-/* What an ordinary user may not: more privileges than it has, or to take back that children have
- * none. */
+static u64 limit_of(const struct task *p, int resource)
+{
+	return READ_ONCE(p->signal->rlim[resource].rlim_cur);
+}
+
+/* Getting a better nice value than RLIMIT_NICE gives, which counts 1 … 40 for 19 … -20. */
+static bool nice_needs_privilege(const struct task *p, int nice)
+{
+	return nice < PRIO_TO_NICE(p->static_prio) && (u64)(20 - nice) > limit_of(p, RLIMIT_NICE);
+}
+
+/* What an ordinary user may not: more than it has and the limits give it, or to take back that
+ * children have none. */
 static bool needs_privilege(const struct task *p, const struct sched_attr *a, bool reset)
 {
-	if (is_rt((int)a->sched_policy) &&
-	    ((int)a->sched_policy != p->policy || (int)a->sched_priority > p->rt_priority))
+	u64 rt_limit = limit_of(p, RLIMIT_RTPRIO);
+
+	if (is_rt((int)a->sched_policy)) {
+		if ((int)a->sched_policy != p->policy && !rt_limit)
+			return true;
+		if ((int)a->sched_priority > p->rt_priority && a->sched_priority > rt_limit)
+			return true;
+	} else if (nice_needs_privilege(p, a->sched_nice)) {
 		return true;
-	if (!is_rt((int)a->sched_policy) && a->sched_nice < PRIO_TO_NICE(p->static_prio))
-		return true;
+	}
 	return p->reset_on_fork && !reset;
 }
 
@@ -317,7 +333,7 @@ static long set_one_nice(struct task *p, int nice)
 	if (!cred_is_root(me)) {
 		if (me->euid != p->cred->uid && me->euid != p->cred->euid)
 			return -EPERM;
-		if (nice < PRIO_TO_NICE(p->static_prio))
+		if (nice_needs_privilege(p, nice))
 			return -EACCES;
 	}
 	set_user_nice(p, nice);

@@ -19,6 +19,10 @@ struct syscall_info {
 
 /* NULL when there is no such call. */
 const struct syscall_info *syscall_info(unsigned long nr);
+/* What of it is refused or missing; NULL: nothing. */
+const char *syscall_missing(unsigned long nr);
+/* Linux's name of a number, whether it is there or not; "?". */
+const char *syscall_name(unsigned long nr);
 /* By name, or -1. */
 int syscall_number(const char *name);
 /* From the entry code, interrupts on. */

@@ -173,6 +173,19 @@ static int limit_reached(struct rlimit64 *limit, u64 used)
 	return SIGXCPU;
 }
 
+/* RLIMIT_RTTIME: likewise, in microseconds without having slept. */
+static int rt_limit_reached(struct rlimit64 *limit, u64 used_ns)
+{
+	u64 us = used_ns / NSEC_PER_USEC;
+
+	if (us >= limit->rlim_max)
+		return SIGKILL;
+	if (us < limit->rlim_cur)
+		return 0;
+	limit->rlim_cur += 1000000;
+	return SIGXCPU;
+}
+
 static void check_limits(struct task *p, const u64 used[CPU_CLOCKS])
 {
 	struct signal *sig = p->signal;
@@ -180,6 +193,7 @@ static void check_limits(struct task *p, const u64 used[CPU_CLOCKS])
 	bool virtual = itimer_expired(&sig->virtual_timer, used[CPU_VIRT]);
 	bool prof = itimer_expired(&sig->prof_timer, used[CPU_PROF]);
 	int limit = limit_reached(&sig->rlim[RLIMIT_CPU], used[CPU_PROF]);
+	int rt_limit = rt_limit_reached(&sig->rlim[RLIMIT_RTTIME], p->rt_ns);
 
 	spin_unlock_irqrestore(&p->sighand->lock, flags);
 	if (virtual)
@@ -188,6 +202,8 @@ static void check_limits(struct task *p, const u64 used[CPU_CLOCKS])
 		send_signal(SIGPROF, NULL, p, true);
 	if (limit)
 		send_signal(limit, NULL, p, true);
+	if (rt_limit)
+		send_signal(rt_limit, NULL, p, true);
 }
 
 void cpu_time_tick(struct task *p)
@@ -201,7 +217,8 @@ void cpu_time_tick(struct task *p)
 		return;
 	timers = !list_empty(&sig->cpu_timers);
 	limited = sig->virtual_timer.expires || sig->prof_timer.expires ||
-		  sig->rlim[RLIMIT_CPU].rlim_cur != RLIM64_INFINITY;
+		  sig->rlim[RLIMIT_CPU].rlim_cur != RLIM64_INFINITY ||
+		  (p->rt_ns && sig->rlim[RLIMIT_RTTIME].rlim_cur != RLIM64_INFINITY);
 	if (!timers && !limited)
 		return;
 	process_times(p, used);

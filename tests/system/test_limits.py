@@ -96,3 +96,12 @@ def test_one_file_does_not_take_all_memory(boot):
     assert status == 1 and "No space left on device" in text, text
     guest.ok("/bin/busybox rm /tmp/full")
     assert_kept(before, settled(guest, before))
+
+
+def test_limits_that_give(guest):
+    """getrlimit(2): RLIMIT_NICE 25 is nice -5 (20 - 25), RLIMIT_RTPRIO 10 priority 10; a lower limit takes nothing back."""
+    words = [line.rsplit(": ", 1)[1] for line in guest.ok("/tests/alone/rlimits_up").splitlines()]
+    nice, rt = words[:8], words[8:]
+    assert nice == ["0", "0", "EACCES", "-5", "0", "0", "EACCES", "exited 0"]
+    # the second RR asks for what it has, then for more; FIFO would be a change of policy
+    assert rt == ["EPERM", "0", "0", "0", "EPERM", "EPERM", "0", "EPERM", "exited 0"]

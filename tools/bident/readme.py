@@ -4,6 +4,7 @@
 
 import re
 import textwrap
+from pathlib import Path
 
 from bident import ROOT
 
@@ -11,17 +12,35 @@ BEGIN = "<!-- generated from kernel/sys/syscalls.def by tools/bident/readme.py -
 END = "<!-- end -->\n"
 
 
+UNISTD = [Path("/usr/include/x86_64-linux-gnu/asm/unistd_64.h"), Path("/usr/include/asm/unistd_64.h")]
+
+
 def system_calls():
-    """Names in the order of their numbers."""
+    """Names in the order of their numbers, and what is missing of those that are not whole."""
     text = (ROOT / "kernel" / "sys" / "syscalls.def").read_text(encoding="utf-8")
     rows = re.findall(r"^SYSCALL\((\d+), (\w+)", text, re.M)
-    return [name for _, name in sorted(rows, key=lambda row: int(row[0]))]
+    partly = dict(re.findall(r'^PARTLY\((\w+), "(.*)"\)', text, re.M))
+    return [name for _, name in sorted(rows, key=lambda row: int(row[0]))], partly
+
+
+def linux_calls():
+    """All that the UAPI headers know, in the order of their numbers."""
+    header = next(path for path in UNISTD if path.exists()).read_text(encoding="utf-8")
+    return re.findall(r"^#define __NR_(\w+) \d+$", header, re.M)
+
+
+def _list(names):
+    return textwrap.fill(" ".join(names), 110, break_on_hyphens=False)
 
 
 def section():
-    names = system_calls()
-    text = textwrap.fill(" ".join(names), 110, break_on_hyphens=False)
-    return f"{BEGIN}{len(names)} calls, with Linux's numbers, structures and errors:\n\n{text}\n{END}"
+    names, partly = system_calls()
+    whole = [name for name in names if name not in partly]
+    absent = [name for name in linux_calls() if name not in names]
+    table = "\n".join(f"| `{name}` | {partly[name]} |" for name in names if name in partly)
+    return (f"{BEGIN}{len(names)} calls, with Linux's numbers, structures and errors; {len(whole)} are whole:\n\n{_list(whole)}\n\n"
+            f"{len(partly)} in part:\n\n| call | refused or missing |\n|---|---|\n{table}\n\n"
+            f"{len(absent)} of Linux's are absent:\n\n{_list(absent)}\n{END}")
 
 
 def updated(readme):

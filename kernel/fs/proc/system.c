@@ -92,9 +92,9 @@ static int show_filesystems(struct seq *s, const struct proc_node *node __maybe_
 static void absent_call(unsigned long nr, u64 count, void *seq)
 {
 	if (nr < NR_SYSCALLS)
-		seq_printf(seq, "%lu %lu\n", nr, count);
+		seq_printf(seq, "%lu %s %lu\n", nr, syscall_name(nr), count);
 	else
-		seq_printf(seq, "beyond %lu\n", count);
+		seq_printf(seq, "- beyond %lu\n", count);
 }
 
 /* Ours alone: each system call that was made and is not there, and how often. */
