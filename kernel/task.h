@@ -121,6 +121,7 @@ struct task {
 	u64 cpus_mask;            /* rq: CPUs it may run on */
 	sigset_t64 blocked;       /* sh */
 	u32 personality;          /* me: personality(2) */
+	bool no_new_privs;        /* me: exec grants nothing; never cleared */
 	char comm[TASK_COMM_LEN]; /* me */
 };
 

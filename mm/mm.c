@@ -59,6 +59,7 @@ struct mm *mm_create(void)
 	refcount_set(&mm->count, 1);
 	mm->mmap_base = TASK_SIZE - MMAP_TOP_ROOM;
 	mm->limit_stack = DEFAULT_STACK;
+	mm->dumpable = 1;
 	mm->limit_data = mm->limit_as = mm->limit_lock = NO_LIMIT;
 	return mm;
 }
@@ -78,6 +79,7 @@ static void copy_layout(struct mm *dst, const struct mm *src)
 	dst->arg_end = src->arg_end;
 	dst->env_start = src->env_start;
 	dst->env_end = src->env_end;
+	dst->dumpable = src->dumpable;
 	dst->nr_mapped = src->nr_mapped;
 	dst->nr_data = src->nr_data;
 	dst->limit_stack = src->limit_stack;

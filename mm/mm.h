@@ -83,6 +83,7 @@ struct mm {
 	u64 nr_mapped;  /* pages of all areas, for RLIMIT_AS */
 	u64 nr_data;    /* those of them that are private, writable and no stack, for RLIMIT_DATA */
 	u32 membarrier; /* atomic: what it has registered for, kernel/sys/membarrier.c */
+	long dumpable;  /* PR_SET_DUMPABLE: 0: /proc/PID is root's */
 	u64 nr_locked;  /* those that are AREA_LOCKED */
 	u32 lock_future; /* mlockall(2): AREA_LOCK flags of every new area */
 	bool fork_flags; /* some area has had flags of AREA_FORK: fork must look */
