@@ -8,6 +8,7 @@
  */
 #include "kernel/elf.h"
 #include "kernel/exec_args.h"
+#include "kernel/exec_creds.h"
 #include "kernel/fs/fs.h"
 #include "kernel/exec_layout.h"
 #include "kernel/lib/log.h"
@@ -83,8 +84,10 @@ static long map_segments(struct mm *mm, const struct elf_image *img, u64 bias, s
 	return 0;
 }
 
-static long map_program(struct mm *mm, const struct elf_image *img, u64 bias, struct file *f)
+static long map_program(struct mm *mm, const struct elf_image *img, const struct exec_layout *l,
+			struct file *f)
 {
+	u64 bias = l->bias;
 	const struct elf_segment *last = &img->seg[img->nr - 1];
 	long err = map_segments(mm, img, bias, f);
 
@@ -101,7 +104,7 @@ static long map_program(struct mm *mm, const struct elf_image *img, u64 bias, st
 		mm->end_data = seg->vaddr + bias + seg->filesz;
 	}
 	mm->start_brk = mm->brk =
-		layout_heap(ALIGN_UP(last->vaddr + bias + last->memsz, PAGE_SIZE));
+		layout_heap(l, ALIGN_UP(last->vaddr + bias + last->memsz, PAGE_SIZE));
 	return 0;
 }
 
@@ -231,7 +234,8 @@ struct exec_image {
 };
 
 /* Phase one: a whole new address space. 0 or -errno, and then nothing is left of it. */
-static long build_image(struct file *f, const struct exec_strings *s, struct exec_image *out)
+static long build_image(struct file *f, const struct exec_strings *s,
+			const struct exec_creds *creds, struct exec_image *out)
 {
 	struct exec_layout l;
 	struct elf_image img;
@@ -247,11 +251,11 @@ static long build_image(struct file *f, const struct exec_strings *s, struct exe
 	if (!mm)
 		return -ENOMEM;
 	set_limits(mm);
-	layout_choose(&l, mm, img.pie);
+	layout_choose(&l, mm, img.pie, creds->personality);
 	file_hold(f);
 	mm->exe = f;
 	entry = img.entry + l.bias;
-	ret = map_program(mm, &img, l.bias, f);
+	ret = map_program(mm, &img, &l, f);
 	if (!ret)
 		ret = map_stack(mm, s, l.stack_top, img.exec_stack);
 	if (!ret)
@@ -259,7 +263,7 @@ static long build_image(struct file *f, const struct exec_strings *s, struct exe
 	if (!ret)
 		ret = map_vdso(mm, &l);
 	if (!ret)
-		ret = exec_build_stack(mm, s, &img, &l);
+		ret = exec_build_stack(mm, s, &img, &l, creds);
 	if (ret < 0) {
 		mm_put(mm);
 		return ret;
@@ -404,7 +408,7 @@ static void drop_private(struct exec_private *own)
 }
 
 static void commit_exec(struct task *p, const char *path, struct exec_image *img,
-			struct exec_private *own)
+			struct exec_private *own, struct exec_creds *creds)
 {
 	/* --- cannot fail from here --- */
 	if (own->files) {
@@ -421,6 +425,7 @@ static void commit_exec(struct task *p, const char *path, struct exec_image *img
 	exit_puppet(p);
 	mm_release(p, true);
 	exec_adopt_mm(img->mm);
+	exec_creds_commit(creds);
 	p->flags &= ~(PF_FORKNOEXEC | PF_KTHREAD);
 	p->exit_signal = SIGCHLD;
 	p->sas_sp = p->sas_size = 0;
@@ -431,29 +436,46 @@ static void commit_exec(struct task *p, const char *path, struct exec_image *img
 	trace_sched_process_exec(p, path);
 }
 
+static long start_image(const struct exec_args *args, struct exec_image *img,
+			struct exec_creds *creds)
+{
+	struct exec_private own;
+	long err = make_private(current, &own);
+
+	if (!err)
+		err = de_thread(current);
+	if (err) {
+		drop_private(&own);
+		return err;
+	}
+	commit_exec(current, args->path, img, &own, creds);
+	return 0;
+}
+
 static long exec_elf(struct file *f, const struct exec_args *args)
 {
 	struct exec_strings *strings = exec_strings_gather(args);
-	struct exec_private own;
+	struct exec_creds creds;
 	struct exec_image img;
 	long err;
 
 	if (IS_ERR(strings))
 		return PTR_ERR(strings);
-	err = build_image(f, strings, &img);
-	exec_strings_free(strings);
+	err = exec_creds_prepare(&creds, f);
 	if (err)
-		return err;
-	err = make_private(current, &own);
+		goto out_strings;
+	err = build_image(f, strings, &creds, &img);
+	if (err)
+		goto out_creds;
+	err = start_image(args, &img, &creds);
 	if (!err)
-		err = de_thread(current);
-	if (err) {
-		drop_private(&own);
-		mm_put(img.mm);
-		return err;
-	}
-	commit_exec(current, args->path, &img, &own);
-	return 0;
+		goto out_strings;
+	mm_put(img.mm);
+out_creds:
+	put_cred(creds.cred);
+out_strings:
+	exec_strings_free(strings);
+	return err;
 }
 
 /* ---- scripts: "#!interpreter [argument]" ---- */

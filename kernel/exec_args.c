@@ -14,6 +14,7 @@
 #include "kernel/task.h"
 #include "mm/mm.h"
 #include "mm/slab.h"
+#include <linux/limits.h>
 
 #define MAX_STRING (128 * 1024UL) /* one argument: Linux's MAX_ARG_STRLEN */
 
@@ -34,7 +35,7 @@ static long string_room(struct exec_strings *s)
 
 	if (s->used % PAGE_SIZE)
 		return PAGE_SIZE - s->used % PAGE_SIZE;
-	if (i == EXEC_MAX_STRING_PAGES)
+	if (i == EXEC_MAX_STRING_PAGES || s->used + s->pointers > s->limit)
 		return -E2BIG;
 	s->page[i] = kmalloc(PAGE_SIZE);
 	return s->page[i] ? (long)PAGE_SIZE : -ENOMEM;
@@ -75,14 +76,12 @@ static long add_user_string(struct exec_strings *s, const char __user *from)
 				   0; /* count the fresh page, so that it is freed */
 			return n;
 		}
-		if (n < room) {
-			s->used += n + 1; /* with its NUL */
-			return 0;
-		}
-		s->used += n;
 		total += n;
+		s->used += n + (n < room); /* with its NUL */
 		if (total >= MAX_STRING)
 			return -E2BIG;
+		if (n < room)
+			return 0;
 	}
 }
 
@@ -101,9 +100,12 @@ static long add_user_vector(struct exec_strings *s, const char __user *const __u
 			return err;
 		if (!str)
 			return n;
+		s->pointers += sizeof(str);
 		err = add_user_string(s, str);
 		if (err)
 			return err;
+		if (s->used + s->pointers > s->limit)
+			return -E2BIG;
 		if (fatal_signal_pending(current))
 			return -EINTR;
 	}
@@ -165,16 +167,29 @@ static long fill_strings(struct exec_strings *s, const struct exec_args *args)
 		return n;
 	s->envc = n;
 	s->name_at = s->used;
-	return add_bytes(s, args->path, strlen(args->path) + 1);
+	n = add_bytes(s, args->path, strlen(args->path) + 1);
+	if (!n && s->used + s->pointers > s->limit)
+		n = -E2BIG;
+	return n;
+}
+
+/* A quarter of the stack's limit, within bounds: execve(2). */
+static size_t string_limit(void)
+{
+	u64 stack = current->signal->rlim[RLIMIT_STACK].rlim_cur;
+
+	return MAX(MIN(stack / 4, EXEC_MAX_STRINGS), ARG_MAX);
 }
 
 struct exec_strings *exec_strings_gather(const struct exec_args *args)
 {
-	struct exec_strings *s = kzalloc(sizeof(*s));
+	struct exec_strings *s = kmalloc(sizeof(*s));
 	long err;
 
 	if (!s)
 		return ERR_PTR(-ENOMEM);
+	memset(s, 0, offsetof(struct exec_strings, page));
+	s->limit = string_limit();
 	err = fill_strings(s, args);
 	if (!err)
 		return s;
@@ -209,9 +224,9 @@ static void put_aux(u64 *aux, unsigned int *n, u64 type, u64 value)
 }
 
 static unsigned int fill_auxv(u64 *aux, const struct elf_image *img, const struct exec_layout *l,
-			      u64 random, u64 platform, u64 execfn)
+			      const struct exec_creds *creds, u64 random, u64 platform, u64 execfn)
 {
-	const struct cred *cred = current->cred;
+	const struct cred *cred = creds->cred;
 	unsigned int n = 0;
 
 	put_aux(aux, &n, AT_SYSINFO_EHDR, l->vdso);
@@ -228,7 +243,7 @@ static unsigned int fill_auxv(u64 *aux, const struct elf_image *img, const struc
 	put_aux(aux, &n, AT_EUID, cred->euid);
 	put_aux(aux, &n, AT_GID, cred->gid);
 	put_aux(aux, &n, AT_EGID, cred->egid);
-	put_aux(aux, &n, AT_SECURE, cred->uid != cred->euid || cred->gid != cred->egid);
+	put_aux(aux, &n, AT_SECURE, creds->secure);
 	put_aux(aux, &n, AT_RANDOM, random);
 	put_aux(aux, &n, AT_EXECFN, execfn);
 	put_aux(aux, &n, AT_PLATFORM, platform);
@@ -253,13 +268,14 @@ static void put_pointers(struct stack_writer *w, const struct exec_strings *s, u
 }
 
 long exec_build_stack(struct mm *mm, const struct exec_strings *s, const struct elf_image *img,
-		      const struct exec_layout *l)
+		      const struct exec_layout *l, const struct exec_creds *creds)
 {
 	static const char platform[] = "x86_64";
 	u64 strings = l->stack_top - 8 - s->used;
 	u64 random_at = ALIGN_DOWN(strings - 16 - sizeof(platform), 16) - l->stack_skip;
 	u64 aux[2 * MAX_AUX], random[2];
-	unsigned int n = fill_auxv(aux, img, l, random_at, random_at + 16, strings + s->name_at);
+	unsigned int n =
+		fill_auxv(aux, img, l, creds, random_at, random_at + 16, strings + s->name_at);
 	u64 words = 1 + s->argc + 1 + s->envc + 1 + n;
 	u64 sp = ALIGN_DOWN(random_at - words * sizeof(u64), 16);
 	struct stack_writer w = {.mm = mm, .sp = sp};

@@ -2,11 +2,13 @@
 #pragma once
 
 #include "kernel/elf.h"
+#include "kernel/exec_creds.h"
 #include "kernel/exec_layout.h"
 #include "kernel/lib/types.h"
 
-#define EXEC_MAX_STRING_PAGES 512 /* all strings together: a quarter of the usual 8 MiB stack */
-#define EXEC_MAX_SCRIPTS      5   /* interpreters that are scripts themselves: execve(2) */
+#define EXEC_MAX_STRINGS      (6UL << 20) /* bytes of all strings and pointers together */
+#define EXEC_MAX_STRING_PAGES (EXEC_MAX_STRINGS / PAGE_SIZE)
+#define EXEC_MAX_SCRIPTS      5 /* interpreters that are scripts themselves: execve(2) */
 #define EXEC_MAX_PREFIX       (2 * EXEC_MAX_SCRIPTS + 1)
 #define MAX_AUX               24 /* entries of the auxiliary vector */
 
@@ -21,10 +23,12 @@ struct exec_args {
 };
 
 struct exec_strings {
-	char *page[EXEC_MAX_STRING_PAGES];
-	size_t used; /* bytes over all pages */
+	size_t used;     /* bytes over all pages */
+	size_t pointers; /* bytes that the pointers to them will take */
+	size_t limit;    /* of both together */
 	int argc, envc;
 	size_t envp_at, name_at; /* where the environment and the file name begin */
+	char *page[EXEC_MAX_STRING_PAGES];
 };
 
 struct mm;
@@ -35,4 +39,4 @@ void exec_strings_free(struct exec_strings *s);
 /* Lay out the initial stack of System V ABI AMD64, figure 3.9, in `mm`, whose stack is mapped.
  * Returns the initial stack pointer, or -ENOMEM. */
 long exec_build_stack(struct mm *mm, const struct exec_strings *s, const struct elf_image *img,
-		      const struct exec_layout *l);
+		      const struct exec_layout *l, const struct exec_creds *creds);

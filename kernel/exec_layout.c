@@ -8,7 +8,6 @@
 #include "arch/x86_64/arch.h"
 #include "kernel/lib/tunable.h"
 #include "kernel/random.h"
-#include "kernel/task.h"
 #include "mm/mm.h"
 #include <linux/personality.h>
 
@@ -26,11 +25,6 @@ static long norandmaps;
 TUNABLE(norandmaps, "norandmaps", norandmaps, 0, 1, NULL,
 	"programs started from now on have their parts at fixed addresses");
 
-static bool randomised(void)
-{
-	return !READ_ONCE(norandmaps) && !(current->personality & ADDR_NO_RANDOMIZE);
-}
-
 static u64 random_pages(unsigned int bits)
 {
 	return (random_u64() & ((1UL << bits) - 1)) << PAGE_SHIFT;
@@ -47,11 +41,12 @@ static u64 mmap_base(const struct mm *mm, bool random)
 	return ALIGN_UP(TASK_SIZE - gap - (random ? random_pages(MMAP_BITS) : 0), PAGE_SIZE);
 }
 
-void layout_choose(struct exec_layout *l, struct mm *mm, bool pie)
+void layout_choose(struct exec_layout *l, struct mm *mm, bool pie, u32 personality)
 {
-	bool random = randomised();
+	bool random = !READ_ONCE(norandmaps) && !(personality & ADDR_NO_RANDOMIZE);
 
-	*l = (struct exec_layout){.stack_top = TASK_SIZE, .bias = pie ? PIE_BASE : 0};
+	*l = (struct exec_layout){
+		.random = random, .stack_top = TASK_SIZE, .bias = pie ? PIE_BASE : 0};
 	mm->mmap_base = mmap_base(mm, random);
 	if (!random)
 		return;
@@ -61,7 +56,7 @@ void layout_choose(struct exec_layout *l, struct mm *mm, bool pie)
 		l->bias += random_pages(MMAP_BITS);
 }
 
-u64 layout_heap(u64 end)
+u64 layout_heap(const struct exec_layout *l, u64 end)
 {
-	return randomised() ? end + random_pages(HEAP_BITS) : end;
+	return l->random ? end + random_pages(HEAP_BITS) : end;
 }

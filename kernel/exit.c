@@ -11,6 +11,7 @@
  */
 #include "kernel/fs/fs.h"
 #include "kernel/fs/tty.h"
+#include "kernel/ipc/ipc.h"
 #include "kernel/lib/log.h"
 #include "kernel/shell/puppet.h"
 #include "kernel/sys/syscall.h"
@@ -301,6 +302,7 @@ void do_exit(int code)
 	}
 	exit_puppet(p);
 	exit_mm(p);
+	exit_sem(p);
 	exit_files(p);
 	exit_fs(p);
 	if (group_dead && p->signal->session_leader)

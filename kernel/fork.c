@@ -7,6 +7,7 @@
  *       dup_task_struct()
  *       copy_creds()      kernel/cred.c: who it acts for; counted for RLIMIT_NPROC
  *       sched_fork()      kernel/sched/core.c: half of the parent's timeslice
+ *       copy_semundo()    kernel/ipc/sem.c: what exit undoes of semaphores
  *       copy_files()      descriptors
  *       copy_fs()         root, working directory, umask
  *       copy_sighand()    kernel/signal.c: handlers
@@ -24,6 +25,7 @@
 #include "kernel/debug/debug.h"
 #include "kernel/fs/fs.h"
 #include "kernel/futex.h"
+#include "kernel/ipc/ipc.h"
 #include "kernel/lib/log.h"
 #include "kernel/lib/string.h"
 #include "kernel/lib/tunable.h"
@@ -317,9 +319,12 @@ static struct task *copy_process(struct kernel_clone_args *args, struct pid *pid
 	}
 
 	sched_fork(p);
-	err = copy_files(flags, p);
+	err = copy_semundo(flags, p);
 	if (err)
 		goto bad_fork_cleanup_creds;
+	err = copy_files(flags, p);
+	if (err)
+		goto bad_fork_cleanup_semundo;
 	err = copy_fs(flags, p);
 	if (err)
 		goto bad_fork_cleanup_files;
@@ -357,6 +362,8 @@ bad_fork_cleanup_fs:
 	exit_fs(p);
 bad_fork_cleanup_files:
 	exit_files(p);
+bad_fork_cleanup_semundo:
+	exit_sem(p);
 bad_fork_cleanup_creds:
 	exit_creds(p);
 	free_task(p);

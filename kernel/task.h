@@ -42,22 +42,23 @@ enum task_work {
  */
 struct task {
 	/* --- zeroed by dup_task_struct() --- */
-	struct thread thread;    /* must stay first: switch.asm */
-	refcount_t usage;        /* the task itself and its parent's wait; then whoever looks */
-	u32 state;               /* me, rq; enum task_state */
-	u32 work;                /* atomic bits, enum task_work */
-	u32 exit_state;          /* tl: 0, TASK_ZOMBIE (waits to be reaped) or TASK_DEAD (reaped) */
-	int exit_code;           /* tl: wait status */
-	int exit_signal;         /* tl: sent to the parent at exit; -1: not a leader */
-	void *stack;             /* ro: lowest address of the kernel stack */
-	struct mm *mm;           /* me, under tl: NULL for kernel threads */
-	struct mm *active_mm;    /* rq: whose tables are loaded while this runs */
-	struct files *files;     /* me, under tl */
-	struct fs_context *fs;   /* me, under tl */
-	struct cred *cred;       /* me */
-	struct signal *signal;   /* ro */
-	struct sighand *sighand; /* tl */
-	struct sigpending pending; /* sh */
+	struct thread thread;  /* must stay first: switch.asm */
+	refcount_t usage;      /* the task itself and its parent's wait; then whoever looks */
+	u32 state;             /* me, rq; enum task_state */
+	u32 work;              /* atomic bits, enum task_work */
+	u32 exit_state;        /* tl: 0, TASK_ZOMBIE (waits to be reaped) or TASK_DEAD (reaped) */
+	int exit_code;         /* tl: wait status */
+	int exit_signal;       /* tl: sent to the parent at exit; -1: not a leader */
+	void *stack;           /* ro: lowest address of the kernel stack */
+	struct mm *mm;         /* me, under tl: NULL for kernel threads */
+	struct mm *active_mm;  /* rq: whose tables are loaded while this runs */
+	struct files *files;   /* me, under tl */
+	struct fs_context *fs; /* me, under tl */
+	struct sem_undo_list *sem_undo; /* me: NULL until an operation with SEM_UNDO */
+	struct cred *cred;              /* me */
+	struct signal *signal;          /* ro */
+	struct sighand *sighand;        /* tl */
+	struct sigpending pending;      /* sh */
 	int pdeath_signal;     /* tl: sent to this thread's process when its parent ends; 0: none */
 	u64 default_slack;     /* ro: the parent's timer_slack */
 	u64 oom_killed;        /* tl: when it was chosen to die for lack of memory; 0: never */

@@ -23,6 +23,7 @@
 #include <linux/membarrier.h>
 #include <linux/resource.h>
 #include <linux/sched.h>
+#include <linux/sem.h>
 #include <linux/sched/types.h>
 #include <linux/signal.h>
 #include <linux/sysinfo.h>

@@ -14,32 +14,73 @@ static size_t set_bytes(u32 room)
 	return sizeof(struct area_set) + room * sizeof(struct area);
 }
 
-static void put_source(const struct area *a)
+/* References, without a word to who watches. */
+static void hold_source(const struct area *a)
+{
+	if (a->obj)
+		object_get(a->obj);
+	file_hold(a->file);
+}
+
+static void drop_source(const struct area *a)
 {
 	object_put(a->obj);
 	file_put(a->file);
 }
 
+static bool watched(const struct area *a)
+{
+	return a->obj && a->obj->watch;
+}
+
+static void tell_watch(const struct area *a, bool more)
+{
+	if (watched(a))
+		a->obj->watch->changed(a->obj->watch, more);
+}
+
+/* One address space more or less has all these areas. */
+static void tell_watches(const struct area_set *s, bool more)
+{
+	for (u32 i = 0; s->watched && i < s->nr; i++)
+		tell_watch(&s->areas[i], more);
+}
+
+static void release_set(struct area_set *s)
+{
+	if (!refcount_dec_and_test(&s->count))
+		return;
+	for (u32 i = 0; i < s->nr; i++)
+		drop_source(&s->areas[i]);
+	kfree(s);
+}
+
 void area_set_get(struct area_set *s)
 {
-	if (s)
-		refcount_inc(&s->count);
+	if (!s)
+		return;
+	refcount_inc(&s->count);
+	tell_watches(s, true);
 }
 
 void area_set_put(struct area_set *s)
 {
-	if (!s || !refcount_dec_and_test(&s->count))
+	if (!s)
 		return;
-	for (u32 i = 0; i < s->nr; i++)
-		put_source(&s->areas[i]);
-	kfree(s);
+	tell_watches(s, false);
+	release_set(s);
 }
 
 void area_get_source(const struct area *a)
 {
-	if (a->obj)
-		object_get(a->obj);
-	file_hold(a->file);
+	hold_source(a);
+	tell_watch(a, true);
+}
+
+static void put_source(const struct area *a)
+{
+	tell_watch(a, false);
+	drop_source(a);
 }
 
 /* ---- looking ---- */
@@ -162,11 +203,12 @@ int areas_reserve(struct area_set **set, u32 extra)
 	refcount_set(&s->count, 1);
 	s->nr = nr;
 	s->room = room_for(nr + extra);
+	s->watched = old && old->watched;
 	if (old) {
 		memcpy(s->areas, old->areas, nr * sizeof(struct area));
 		for (u32 i = 0; i < nr; i++)
-			area_get_source(&s->areas[i]);
-		area_set_put(old);
+			hold_source(&s->areas[i]);
+		release_set(old); /* we have the copy instead */
 	}
 	*set = s;
 	return 0;
@@ -255,6 +297,7 @@ void areas_insert(struct area_set *s, const struct area *a)
 {
 	u32 i = area_index(s, a->start);
 
+	s->watched |= watched(a);
 	/* Grow a neighbour in place rather than move the array to and fro. */
 	if (i > 0 && alike(&s->areas[i - 1], a)) {
 		s->areas[i - 1].end = a->end;

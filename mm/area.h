@@ -14,6 +14,7 @@
 struct area_set {
 	refcount_t count;
 	u32 nr, room;
+	bool watched; /* some area shows an object that is watched */
 	struct area
 		areas[]; /* by address, none overlapping; each holds a reference to its object */
 };

@@ -38,6 +38,22 @@ static bool may_lock(const struct mm *mm, u32 flags, u64 more)
 	return !(flags & AREA_LOCKED) || mm->nr_locked + more <= mm->limit_lock >> PAGE_SHIFT;
 }
 
+/* The lowest address that new mappings leave alone on behalf of this area. */
+static u64 claimed_from(const struct area *a)
+{
+	if (!(a->flags & AREA_GROWSDOWN))
+		return a->start;
+	return a->start > STACK_GAP ? a->start - STACK_GAP : 0;
+}
+
+/* What lies above the free address `addr`: there the gap ends, or at mmap_base. */
+static u64 end_of_gap(const struct mm *mm, u64 addr)
+{
+	const struct area *a = area_find(mm->areas, addr);
+
+	return a ? MIN(mm->mmap_base, claimed_from(a)) : mm->mmap_base;
+}
+
 /* What was acquired by prepare_unmap() is removed. */
 static void commit_unmap(struct mm *mm, u64 start, u64 end)
 {
@@ -51,6 +67,8 @@ static void commit_unmap(struct mm *mm, u64 start, u64 end)
 		mm->nr_locked -= areas_locked(mm->areas, start, end);
 	areas_remove(mm->areas, start, end);
 	mm->peak_mapped = MAX(mm->peak_mapped, mm->nr_mapped);
+	if (mm->gap_from && end > mm->gap_from) /* a gap more, or a larger one, where none was */
+		mm->gap_from = MAX(mm->gap_from, end_of_gap(mm, start));
 	mm->nr_mapped -= mapped;
 	mm->nr_data -= data;
 }
@@ -108,14 +126,6 @@ static int map_area(struct mm *mm, const struct area *a)
 
 /* ---- choosing an address ---- */
 
-/* The lowest address that new mappings leave alone on behalf of this area. */
-static u64 claimed_from(const struct area *a)
-{
-	if (!(a->flags & AREA_GROWSDOWN))
-		return a->start;
-	return a->start > STACK_GAP ? a->start - STACK_GAP : 0;
-}
-
 /* Is [start, end) free, and no stack's gap either? */
 static bool range_usable(const struct mm *mm, u64 start, u64 end)
 {
@@ -124,8 +134,9 @@ static bool range_usable(const struct mm *mm, u64 start, u64 end)
 	return !a || claimed_from(a) >= end;
 }
 
-/* The highest place for len bytes in [low, high), or 0. */
-static u64 find_gap(const struct mm *mm, u64 len, u64 low, u64 high)
+/* The highest place for len bytes in [low, high), or 0. *hole becomes the length of the longest gap
+ * on the way, if that is longer. */
+static u64 find_gap(const struct mm *mm, u64 len, u64 low, u64 high, u64 *hole)
 {
 	const struct area_set *s = mm->areas;
 
@@ -135,23 +146,40 @@ static u64 find_gap(const struct mm *mm, u64 len, u64 low, u64 high)
 
 		if (top >= bottom && top - bottom >= len)
 			return top - len;
+		if (top > bottom)
+			*hole = MAX(*hole, top - bottom);
 		if (bottom == low)
 			return 0;
 	}
 }
 
-/* As mmap(2) without MAP_FIXED: at the hint, or from mmap_base down, or anywhere. */
-static u64 choose_address(const struct mm *mm, u64 hint, u64 len, u32 how)
+/* From mmap_base down, but from where the last search ended: all gaps above are too small. */
+static u64 find_gap_from_base(struct mm *mm, u64 len)
 {
 	u64 addr;
 
+	if (!mm->gap_from || len <= mm->gap_hole) {
+		mm->gap_from = mm->mmap_base;
+		mm->gap_hole = 0;
+	}
+	addr = find_gap(mm, len, MMAP_MIN_ADDR, mm->gap_from, &mm->gap_hole);
+	if (addr)
+		mm->gap_from = addr + len; /* whether it will be mapped or not */
+	return addr;
+}
+
+/* As mmap(2) without MAP_FIXED: at the hint, or from mmap_base down, or anywhere. */
+static u64 choose_address(struct mm *mm, u64 hint, u64 len, u32 how)
+{
+	u64 addr, hole = 0;
+
 	hint = hint <= TASK_SIZE ? ALIGN_UP(hint, PAGE_SIZE) : 0;
 	if (how & MM_32BIT)
-		return find_gap(mm, len, 1UL << 30, 1UL << 31);
+		return find_gap(mm, len, 1UL << 30, 1UL << 31, &hole);
 	if (hint >= MMAP_MIN_ADDR && hint <= TASK_SIZE - len && range_usable(mm, hint, hint + len))
 		return hint;
-	addr = find_gap(mm, len, MMAP_MIN_ADDR, mm->mmap_base);
-	return addr ? addr : find_gap(mm, len, MMAP_MIN_ADDR, TASK_SIZE);
+	addr = find_gap_from_base(mm, len);
+	return addr ? addr : find_gap(mm, len, MMAP_MIN_ADDR, TASK_SIZE, &hole);
 }
 
 static long check_fixed(const struct mm *mm, u64 addr, u64 len, u32 how)

@@ -68,6 +68,8 @@ struct mm *mm_create(void)
 static void copy_layout(struct mm *dst, const struct mm *src)
 {
 	dst->mmap_base = src->mmap_base;
+	dst->gap_from = src->gap_from;
+	dst->gap_hole = src->gap_hole;
 	dst->start_code = src->start_code;
 	dst->end_code = src->end_code;
 	dst->start_data = src->start_data;

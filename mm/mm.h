@@ -79,6 +79,9 @@ struct mm {
 	struct file
 		*exe;  /* the program, for its name: set by exec, constant. A reference, or NULL */
 	u64 mmap_base; /* highest address for mmap to choose from, downwards */
+	/* Every gap that reaches above gap_from, and lies below mmap_base, is of gap_hole bytes at
+	 * most. 0: nobody has looked yet. */
+	u64 gap_from, gap_hole;
 	u64 start_code, end_code, start_data, end_data;
 	u64 start_brk, brk, start_stack;
 	u64 arg_start, arg_end, env_start, env_end;

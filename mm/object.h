@@ -14,6 +14,12 @@ struct page_quota {
 	int limit;
 };
 
+/* Somebody who counts the areas that show an object: mm/area.c tells of each that comes or goes,
+ * its mm's lock held, and of all of them when fork shares or exit drops an address space. */
+struct object_watch {
+	void (*changed)(struct object_watch *w, bool more);
+};
+
 struct vm_object {
 	refcount_t count;
 	spinlock_t lock; /* LOCK_OBJECT: the fields below */
@@ -21,8 +27,9 @@ struct vm_object {
 	u64 nr_pages;
 	void *pages; /* radix tree, mm/object.c */
 	unsigned int height;
-	struct page_quota *quota; /* charged for each page; NULL: nobody is. A reference */
-	char name[24];            /* for people: the file's name */
+	struct page_quota *quota;   /* charged for each page; NULL: nobody is. A reference */
+	struct object_watch *watch; /* NULL: nobody counts */
+	char name[24];              /* for people: the file's name */
 };
 
 extern atomic_t nr_object_pages; /* of all objects */

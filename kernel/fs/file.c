@@ -80,6 +80,18 @@ void file_identity(struct file *f, u64 *dev, u64 *ino)
 	*ino = f->inode->ino;
 }
 
+mode_t file_set_ids(struct file *f, uid_t *uid, gid_t *gid)
+{
+	mode_t mode = f->inode->mode;
+
+	*uid = f->inode->uid;
+	*gid = f->inode->gid;
+	if (f->inode->sb->flags & MS_NOSUID)
+		return 0;
+	/* Without the group's execute bit, S_ISGID has meant a kind of lock. */
+	return mode & (S_ISUID | (mode & S_IXGRP ? S_ISGID : 0));
+}
+
 int file_may_map(struct file *f, bool shared, bool write, bool exec)
 {
 	if (!(f->mode & FMODE_READ))

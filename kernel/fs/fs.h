@@ -60,6 +60,9 @@ void file_hold(struct file *f); /* one more reference; NULL is allowed */
 void file_identity(struct file *f, u64 *dev, u64 *ino);
 /* The absolute path of an open file, in buf. */
 const char *file_path(struct file *f, char *buf, size_t n);
+/* Which of S_ISUID and S_ISGID hold for a program started from this file, and whose ids they are.
+ */
+mode_t file_set_ids(struct file *f, uid_t *uid, gid_t *gid);
 /* Whether mmap() may use it so: 0, -EACCES, -ENODEV, -EPERM (of a file system mounted noexec). */
 int file_may_map(struct file *f, bool shared, bool write, bool exec);
 

@@ -30,6 +30,19 @@ void *memmove(void *dst, const void *src, size_t n)
 		return memcpy(dst, src, n);
 	/* From the end: words, since the tables that are moved so can be long, then the first few
 	 * bytes. The barriers keep the compiler from recognising memmove here, and calling it. */
+	for (; n >= 4 * sizeof(struct any_word); n -= 4 * sizeof(struct any_word)) {
+		const struct any_word *from = (const struct any_word *)s - 4;
+		struct any_word *to = (struct any_word *)d - 4;
+		u64 w0 = from[0].v, w1 = from[1].v, w2 = from[2].v, w3 = from[3].v;
+
+		to[0].v = w0;
+		to[1].v = w1;
+		to[2].v = w2;
+		to[3].v = w3;
+		d -= 4 * sizeof(struct any_word);
+		s -= 4 * sizeof(struct any_word);
+		barrier();
+	}
 	for (; n >= sizeof(struct any_word); n -= sizeof(struct any_word)) {
 		d -= sizeof(struct any_word);
 		s -= sizeof(struct any_word);

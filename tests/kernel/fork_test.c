@@ -1,6 +1,7 @@
 /* Suite "fork": every step of fork, and every way it can fail. */
 #include "kernel/debug/ktest.h"
 #include "kernel/fs/fs.h"
+#include "kernel/ipc/ipc.h"
 #include "kernel/lib/fault.h"
 #include "kernel/lib/fuzz.h"
 #include "kernel/lib/log.h"
@@ -365,6 +366,8 @@ static bool fork_with_fault(struct fault_site *site, u32 n, u64 flags)
 		EXPECT(reached);
 		EXPECT(pid == -ENOMEM || pid == -EAGAIN);
 	}
+	if (flags & CLONE_SYSVSEM)
+		exit_sem(current); /* the list of undos that the fork made for both */
 	account_take(&after);
 	if (!EXPECT(account_equal(&before, &after)))
 		console_printf("# after failure %u of site %s, flags %#lx\n", n, site->name, flags);
@@ -375,6 +378,7 @@ static bool fork_with_fault(struct fault_site *site, u32 n, u64 flags)
 static void walk_faults_here(u64 flags)
 {
 	user_wait(user_fork(flags)); /* what is allocated once and kept is there now */
+	exit_sem(current);
 	LINKER_SET_FOREACH(fault_sites, site)
 	{
 		u32 n = 1;
@@ -439,6 +443,12 @@ KTEST(fork, faults_in_vfork)
 KTEST(fork, faults_in_clone_sharing_all)
 {
 	walk_faults(CLONE_VM | CLONE_FS | CLONE_FILES | CLONE_SIGHAND);
+}
+
+KTEST(fork, faults_in_clone_sharing_undos)
+{
+	walk_faults(CLONE_SYSVSEM);
+	exit_sem(current);
 }
 
 KTEST(fork, faults_in_clone_sharing_some)

@@ -39,6 +39,10 @@ def test_fork_bomb_of_root_in_little_memory(boot):
     assert guest.ok("/bin/busybox echo alive") == "alive\n"
 
 
+def test_many_mappings(guest):
+    assert "in all" in guest.ok("/tests/alone/many_maps", timeout=120)
+
+
 def test_out_of_memory_kills_one(boot):
     guest = boot(memory="128M")
     text, status = guest.command("/tests/alone/hog", timeout=200)

@@ -949,6 +949,67 @@ TEST(stack_grows_to_its_limit_and_keeps_its_gap)
 	tear_down();
 }
 
+/* ---- the address that a mapping without one gets: the highest gap, whatever was searched before
+ * ---- */
+
+#define GAP_PAGES 200
+
+/* The highest place for n pages below `top`, by looking at each. */
+static u64 naive_gap(struct mm *mm, u64 top, u64 n)
+{
+	u64 free = 0;
+
+	for (u64 addr = top - PAGE_SIZE; addr >= top - GAP_PAGES * PAGE_SIZE; addr -= PAGE_SIZE) {
+		struct area a;
+		bool used = mm_find_area(mm, addr, &a) && a.start <= addr;
+
+		free = used ? 0 : free + 1;
+		if (free == n)
+			return addr;
+	}
+	return 0;
+}
+
+static void map_or_unmap(struct mm *mm, u64 top)
+{
+	u64 n = 1 + host_random_below(host_random_below(8) ? 4 : 30);
+	u64 addr = top - (30 + host_random_below(GAP_PAGES - 30)) * PAGE_SIZE, expected;
+	u32 flags = host_random_below(2) ? AREA_READ : AREA_READ | AREA_WRITE;
+
+	switch (host_random_below(8)) {
+	case 0:
+	case 1:
+	case 2:
+		CHECK_EQ(mm_unmap(mm, addr, n * PAGE_SIZE), 0);
+		break;
+	case 3:
+		CHECK(mm_map(mm, addr, n * PAGE_SIZE, flags, NULL, 0, MM_FIXED) > 0);
+		break;
+	default:
+		expected = naive_gap(mm, top, n);
+		if (expected && host_random_below(4) == 0)
+			CHECK_EQ(mm_find_room(mm, n * PAGE_SIZE), expected);
+		else if (expected)
+			CHECK_EQ(mm_map(mm, 0, n * PAGE_SIZE, flags, NULL, 0, 0), expected);
+	}
+}
+
+TEST(mappings_go_into_the_highest_gap)
+{
+	for (int round = 0; round < 20; round++) {
+		struct mm *mm = mm_create(), *child;
+		u64 top = mm->mmap_base;
+
+		for (int i = 0; i < 2000; i++)
+			map_or_unmap(mm, top);
+		child = mm_clone(mm);
+		for (int i = 0; i < 200; i++)
+			map_or_unmap(child, top);
+		mm_put(mm);
+		mm_put(child);
+	}
+}
+
 TEST(arguments_are_checked)
 {
 	struct mm *mm;

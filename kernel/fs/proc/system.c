@@ -2,6 +2,7 @@
 #include "boot/boot_info.h"
 #include "kernel/debug/debug.h"
 #include "kernel/fs/proc/proc.h"
+#include "kernel/ipc/show.h"
 #include "kernel/lib/log.h"
 #include "kernel/sys/syscall.h"
 #include "kernel/sys/utsname.h"
@@ -141,6 +142,12 @@ static bool pid_next(const struct proc_node *dir __maybe_unused, u32 *n)
 	return found;
 }
 
+static const struct proc_entry ipc_entries[] = {
+	PROC_FILE("sem", 0444, sem_show),
+	PROC_FILE("shm", 0444, shm_show),
+};
+static const struct proc_dir ipc_dir = {.entries = ipc_entries, .nr = ARRAY_SIZE(ipc_entries)};
+
 static const struct proc_entry root_entries[] = {
 	PROC_DIR("bident", 0555, bident_dir),
 	PROC_FILE("cmdline", 0444, show_cmdline),
@@ -153,6 +160,7 @@ static const struct proc_entry root_entries[] = {
 	PROC_LINK("self", proc_self_readlink, proc_self_jump),
 	PROC_FILE("stat", 0444, proc_show_stat),
 	PROC_DIR("sys", 0555, proc_sys_dir),
+	PROC_DIR("sysvipc", 0555, ipc_dir),
 	PROC_LINK("thread-self", proc_thread_self_readlink, proc_thread_self_jump),
 	PROC_FILE("uptime", 0444, proc_show_uptime),
 	PROC_FILE("version", 0444, show_version),

@@ -1,0 +1,139 @@
+/* Ids, keys and permissions of System V IPC. */
+#include "kernel/fs/vfs.h"
+#include "kernel/ipc/ipc.h"
+#include "kernel/lib/string.h"
+#include "kernel/task.h"
+#include "kernel/time/timer.h"
+#include "mm/slab.h"
+
+#define FIRST_ROOM 16
+
+static int grow(struct ipc_table *t)
+{
+	u32 room = t->room ? 2 * t->room : FIRST_ROOM;
+	struct ipc_object **slot = kzalloc(room * sizeof(*slot));
+
+	if (!slot)
+		return -ENOMEM;
+	if (t->slot)
+		memcpy(slot, t->slot, t->room * sizeof(*slot));
+	kfree(t->slot);
+	t->slot = slot;
+	t->room = room;
+	return 0;
+}
+
+static u32 free_slot(const struct ipc_table *t)
+{
+	u32 i = 0;
+
+	while (t->slot[i])
+		i++;
+	return i;
+}
+
+int ipc_add(struct ipc_table *t, struct ipc_object *o, int key, int flags)
+{
+	const struct cred *me = current->cred;
+	u32 i;
+
+	if (t->used == t->limit)
+		return -ENOSPC;
+	if (t->used == t->room && grow(t))
+		return -ENOMEM;
+	i = free_slot(t);
+	/* A slot that is used again has another id than the time before. */
+	if (i <= t->last)
+		t->seq = (t->seq + 1) % (0x7fffffff / IPC_MAX);
+	t->last = i;
+	t->slot[i] = o;
+	t->used++;
+	o->key = key;
+	o->id = (int)(t->seq * IPC_MAX + i);
+	o->uid = o->cuid = me->euid;
+	o->gid = o->cgid = me->egid;
+	o->mode = flags & 0777;
+	return 0;
+}
+
+void ipc_remove(struct ipc_table *t, struct ipc_object *o)
+{
+	t->slot[o->id % IPC_MAX] = NULL;
+	if (--t->used > 0)
+		return;
+	kfree(t->slot);
+	t->slot = NULL;
+	t->room = 0;
+}
+
+struct ipc_object *ipc_at(struct ipc_table *t, int i)
+{
+	if (i < 0 || (u32)i >= t->room || !t->slot[i])
+		return ERR_PTR(-EINVAL);
+	return t->slot[i];
+}
+
+struct ipc_object *ipc_find(struct ipc_table *t, int id)
+{
+	struct ipc_object *o = id < 0 ? ERR_PTR(-EINVAL) : ipc_at(t, id % IPC_MAX);
+
+	return IS_ERR(o) || o->id == id ? o : ERR_PTR(-EIDRM);
+}
+
+struct ipc_object *ipc_find_key(struct ipc_table *t, int key)
+{
+	for (u32 i = 0; i < t->room; i++)
+		if (t->slot[i] && t->slot[i]->key == key)
+			return t->slot[i];
+	return NULL;
+}
+
+int ipc_last_slot(const struct ipc_table *t)
+{
+	for (u32 i = t->room; i-- > 0;)
+		if (t->slot[i])
+			return (int)i;
+	return 0;
+}
+
+int ipc_permission(const struct ipc_object *o, int flags)
+{
+	const struct cred *me = current->cred;
+	mode_t wanted = flags >> 6 | flags >> 3 | flags, granted = o->mode;
+
+	if (me->euid == o->cuid || me->euid == o->uid)
+		granted >>= 6;
+	else if (in_group(o->cgid) || in_group(o->gid))
+		granted >>= 3;
+	return (wanted & ~granted & 7) && !cred_is_root(me) ? -EACCES : 0;
+}
+
+int ipc_may_change(const struct ipc_object *o)
+{
+	const struct cred *me = current->cred;
+
+	return me->euid == o->cuid || me->euid == o->uid || cred_is_root(me) ? 0 : -EPERM;
+}
+
+void ipc_stat(const struct ipc_object *o, struct ipc64_perm *out)
+{
+	*out = (struct ipc64_perm){.key = o->key,
+				   .uid = o->uid,
+				   .gid = o->gid,
+				   .cuid = o->cuid,
+				   .cgid = o->cgid,
+				   .mode = o->mode,
+				   .seq = (u16)(o->id / IPC_MAX)};
+}
+
+void ipc_set(struct ipc_object *o, const struct ipc64_perm *to)
+{
+	o->uid = to->uid;
+	o->gid = to->gid;
+	o->mode = (o->mode & ~0777u) | (to->mode & 0777);
+}
+
+long ipc_seconds(void)
+{
+	return (long)(ktime_get_real() / NSEC_PER_SEC);
+}

@@ -1,0 +1,122 @@
+/*
+ * SEM_UNDO: what a process did to semaphores is taken back when it ends. The list is shared by
+ * CLONE_SYSVSEM; the last one to leave does it. semop(2).
+ */
+#include "kernel/ipc/sem.h"
+#include "kernel/lib/log.h"
+#include "kernel/task.h"
+#include "mm/slab.h"
+
+struct sem_undo_list {
+	refcount_t count;      /* tasks */
+	struct list_head undo; /* struct sem_undo */
+};
+
+/* Current's list, made at the first use. NULL without memory. */
+static struct sem_undo_list *own_list(void)
+{
+	struct sem_undo_list *l = current->sem_undo;
+
+	if (l)
+		return l;
+	l = kmalloc(sizeof(*l));
+	if (!l)
+		return NULL;
+	refcount_set(&l->count, 1);
+	list_init(&l->undo);
+	current->sem_undo = l;
+	return l;
+}
+
+int copy_semundo(u64 flags, struct task *p)
+{
+	struct sem_undo_list *l;
+
+	if (!(flags & CLONE_SYSVSEM))
+		return 0;
+	/* Also an empty one: from now on it is the same for both. */
+	l = own_list();
+	if (!l)
+		return -ENOMEM;
+	refcount_inc(&l->count);
+	p->sem_undo = l;
+	return 0;
+}
+
+struct sem_undo *sem_undo_of(struct sem_set *set)
+{
+	struct sem_undo_list *l = own_list();
+	struct sem_undo *u;
+
+	if (!l)
+		return ERR_PTR(-ENOMEM);
+	list_for_each_entry (u, &l->undo, of_process)
+		if (u->set == set)
+			return u;
+	u = kzalloc(sizeof(*u) + set->nr * sizeof(u->adjust[0]));
+	if (!u)
+		return ERR_PTR(-ENOMEM);
+	u->set = set;
+	list_add_tail(&u->of_set, &set->undos);
+	list_add_tail(&u->of_process, &l->undo);
+	return u;
+}
+
+static void free_undo(struct sem_undo *u)
+{
+	list_del(&u->of_set);
+	list_del(&u->of_process);
+	kfree(u);
+}
+
+void sem_undo_forget_set(struct sem_set *set)
+{
+	struct sem_undo *u, *n;
+
+	list_for_each_entry_safe (u, n, &set->undos, of_set)
+		free_undo(u);
+}
+
+void sem_undo_clear(struct sem_set *set, u32 first, u32 last)
+{
+	struct sem_undo *u;
+
+	list_for_each_entry (u, &set->undos, of_set)
+		for (u32 i = first; i <= last; i++)
+			u->adjust[i] = 0;
+}
+
+/* Nobody can be made to wait here: a value that would leave its range stays at the edge, as on
+ * Linux. */
+static void apply(struct sem_undo *u)
+{
+	struct sem_set *set = u->set;
+
+	for (u32 i = 0; i < set->nr; i++) {
+		struct semaphore *s = &set->sem[i];
+
+		if (!u->adjust[i])
+			continue;
+		s->value = MAX(0, MIN(s->value + u->adjust[i], SEMVMX));
+		s->pid = current->tgid_nr;
+	}
+	set->otime = ipc_seconds();
+	sem_wake(set);
+}
+
+void exit_sem(struct task *p)
+{
+	struct sem_undo_list *l = p->sem_undo;
+	struct sem_undo *u, *n;
+
+	p->sem_undo = NULL;
+	if (!l || !refcount_dec_and_test(&l->count))
+		return;
+	mutex_lock(&sem_table.lock);
+	list_for_each_entry_safe (u, n, &l->undo, of_process) {
+		apply(u);
+		free_undo(u);
+	}
+	mutex_unlock(&sem_table.lock);
+	kfree(l);
+}

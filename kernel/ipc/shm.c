@@ -1,0 +1,404 @@
+/*
+ * System V shared memory: shmget(2), shmat(2), shmdt(2), shmctl(2).
+ *
+ * A segment is a memory object with a name. How often it is attached is counted by the areas that
+ * show it (mm/area.c), so fork, exec and exit need no help; when it was removed and the last of
+ * them goes, it goes too.
+ */
+#include "kernel/fs/proc/proc.h"
+#include "kernel/ipc/ipc.h"
+#include "kernel/ipc/show.h"
+#include "kernel/lib/log.h"
+#include "kernel/lib/string.h"
+#include "kernel/sys/syscall.h"
+#include "kernel/task.h"
+#include "mm/mm.h"
+#include "mm/slab.h"
+#include <linux/shm.h>
+
+#define ULONG_MAX (~0UL) /* for SHMMAX and SHMALL */
+/* In the mode that IPC_STAT shows: shmctl(2). */
+#define SHM_DEST   01000 /* removed, and goes when nobody has it attached */
+#define SHM_LOCKED 02000
+
+struct segment {
+	struct ipc_object ipc; /* must stay first */
+	struct object_watch watch;
+	struct vm_object *object; /* a reference */
+	u64 size, nattch;
+	pid_t cpid, lpid;
+	long atime, dtime, ctime;
+};
+
+static struct ipc_table table = IPC_TABLE_INIT(table, SHMMNI);
+
+static u64 pages_of(const struct segment *s)
+{
+	return DIV_ROUND_UP(s->size, PAGE_SIZE);
+}
+
+static struct segment *find_segment(int id)
+{
+	return (struct segment *)ipc_find(&table, id);
+}
+
+/* ---- the life of a segment; the caller holds the table's lock ---- */
+
+static void destroy(struct segment *s)
+{
+	ipc_remove(&table, &s->ipc);
+	s->object->watch = NULL; /* no area shows it any more */
+	object_put(s->object);
+	kfree(s);
+}
+
+static void detach(struct segment *s)
+{
+	if (--s->nattch == 0 && (s->ipc.mode & SHM_DEST))
+		destroy(s);
+}
+
+/* An area of some address space came or went. */
+static void areas_changed(struct object_watch *w, bool more)
+{
+	struct segment *s = container_of(w, struct segment, watch);
+
+	mutex_lock(&table.lock);
+	s->lpid = current->tgid_nr;
+	*(more ? &s->atime : &s->dtime) = ipc_seconds();
+	if (more)
+		s->nattch++;
+	else
+		detach(s);
+	mutex_unlock(&table.lock);
+}
+
+static long create(int key, size_t size, int flags)
+{
+	char name[24];
+	struct segment *s;
+	int err = -ENOMEM;
+
+	if (size < SHMMIN || size > SHMMAX || (flags & SHM_HUGETLB))
+		return -EINVAL;
+	s = kzalloc(sizeof(*s));
+	if (!s)
+		return -ENOMEM;
+	scnprintf(name, sizeof(name), "/SYSV%08x (deleted)", (u32)key);
+	s->object = object_create(name, ALIGN_UP(size, PAGE_SIZE));
+	if (s->object)
+		err = ipc_add(&table, &s->ipc, key, flags);
+	if (err) {
+		object_put(s->object);
+		kfree(s);
+		return err;
+	}
+	s->watch.changed = areas_changed;
+	s->object->watch = &s->watch;
+	s->size = size;
+	s->cpid = current->tgid_nr;
+	s->ctime = ipc_seconds();
+	return s->ipc.id;
+}
+
+static long get_segment(int key, size_t size, int flags)
+{
+	struct segment *s = NULL;
+	int err;
+
+	if (key != IPC_PRIVATE)
+		s = (struct segment *)ipc_find_key(&table, key);
+	if (!s)
+		return key == IPC_PRIVATE || (flags & IPC_CREAT) ? create(key, size, flags)
+								 : -ENOENT;
+	if ((flags & (IPC_CREAT | IPC_EXCL)) == (IPC_CREAT | IPC_EXCL))
+		return -EEXIST;
+	if (size > s->size)
+		return -EINVAL;
+	err = ipc_permission(&s->ipc, flags);
+	return err ? err : s->ipc.id;
+}
+
+long sys_shmget(int key, size_t size, int flags)
+{
+	long ret;
+
+	mutex_lock(&table.lock);
+	ret = get_segment(key, size, flags);
+	mutex_unlock(&table.lock);
+	return ret;
+}
+
+/* ---- attaching ---- */
+
+/* Where, and how. 0 or -EINVAL. */
+static long check_attach(u64 *addr, int flags, u32 *how)
+{
+	*how = 0;
+	if (!*addr)
+		return flags & SHM_REMAP ? -EINVAL : 0;
+	if (*addr & ~PAGE_MASK) {
+		if (!(flags & SHM_RND))
+			return -EINVAL;
+		*addr &= PAGE_MASK;
+		if (!*addr && (flags & SHM_REMAP))
+			return -EINVAL;
+	}
+	*how = flags & SHM_REMAP ? MM_FIXED : MM_FIXED_NOREPLACE;
+	return 0;
+}
+
+/* The segment, held in place as if it were attached once more. ERR_PTR. */
+static struct segment *hold_segment(int id, int wanted)
+{
+	struct segment *s;
+	int err;
+
+	mutex_lock(&table.lock);
+	s = find_segment(id);
+	if (!IS_ERR(s)) {
+		err = ipc_permission(&s->ipc, wanted);
+		if (err)
+			s = ERR_PTR(err);
+		else
+			s->nattch++;
+	}
+	mutex_unlock(&table.lock);
+	return s;
+}
+
+long sys_shmat(int id, unsigned long addr, int flags)
+{
+	bool write = !(flags & SHM_RDONLY);
+	struct area what = {.flags = AREA_SHARED | AREA_READ | (write ? AREA_WRITE : AREA_NOWRITE) |
+				     (flags & SHM_EXEC ? AREA_EXEC : 0)};
+	struct segment *s;
+	u64 at = addr;
+	u32 how;
+	long ret = id < 0 ? -EINVAL : check_attach(&at, flags, &how);
+
+	if (ret)
+		return ret;
+	s = hold_segment(id, 0444 | (write ? 0222 : 0) | (flags & SHM_EXEC ? 0111 : 0));
+	if (IS_ERR(s))
+		return PTR_ERR(s);
+	what.obj = s->object;
+	ret = mm_map_area(current->mm, &what, at, s->size, how);
+	mutex_lock(&table.lock);
+	detach(s);
+	mutex_unlock(&table.lock);
+	return ret == -EEXIST ? -EINVAL : ret;
+}
+
+/* The next piece at or above *at, below `end`, of what was attached at `addr`: of this object, or
+ * of any when it is NULL. Returns the object with a reference, or NULL. */
+static struct vm_object *next_piece(u64 addr, u64 *at, u64 end, const struct vm_object *object,
+				    struct area *a)
+{
+	struct mm *mm = current->mm;
+	struct vm_object *found = NULL;
+
+	mutex_lock(&mm->lock);
+	for (; !found && *at < end && mm_find_area_locked(mm, *at, a) && a->start < end;
+	     *at = a->end)
+		if (a->start >= addr && a->obj && a->obj->watch && (!object || a->obj == object) &&
+		    (a->start - addr) >> PAGE_SHIFT == a->pgoff)
+			found = a->obj;
+	if (found)
+		object_get(found);
+	mutex_unlock(&mm->lock);
+	return found;
+}
+
+/* The first piece tells which segment; of it, all that is still in its place goes. */
+long sys_shmdt(unsigned long addr)
+{
+	struct vm_object *object = NULL, *piece;
+	u64 at = addr, end = TASK_SIZE;
+	long ret = -EINVAL;
+	struct area a;
+
+	if (addr & ~PAGE_MASK)
+		return -EINVAL;
+	while ((piece = next_piece(addr, &at, end, object, &a))) {
+		ret = mm_unmap(current->mm, a.start, a.end - a.start);
+		end = addr + piece->size;
+		if (object)
+			object_put(piece);
+		object = piece; /* one reference is kept to the end */
+		if (ret)
+			break;
+	}
+	object_put(object);
+	return ret;
+}
+
+/* ---- shmctl ---- */
+
+static void stat_segment(const struct segment *s, struct shmid64_ds *out)
+{
+	*out = (struct shmid64_ds){.shm_segsz = s->size,
+				   .shm_atime = s->atime,
+				   .shm_dtime = s->dtime,
+				   .shm_ctime = s->ctime,
+				   .shm_cpid = s->cpid,
+				   .shm_lpid = s->lpid,
+				   .shm_nattch = s->nattch};
+	ipc_stat(&s->ipc, &out->shm_perm);
+}
+
+static long shm_stat(int id, int cmd, struct shmid64_ds __user *buf)
+{
+	struct shmid64_ds ds;
+	struct segment *s;
+	long ret;
+
+	mutex_lock(&table.lock);
+	s = cmd == IPC_STAT ? find_segment(id) : (struct segment *)ipc_at(&table, id);
+	ret = IS_ERR(s) ? PTR_ERR(s) : cmd == SHM_STAT_ANY ? 0 : ipc_permission(&s->ipc, 0444);
+	if (!ret) {
+		stat_segment(s, &ds);
+		ret = cmd == IPC_STAT ? 0 : s->ipc.id;
+	}
+	mutex_unlock(&table.lock);
+	return ret >= 0 && copy_to_user(buf, &ds, sizeof(ds)) ? -EFAULT : ret;
+}
+
+/* SHM_LOCK: nothing leaves memory here. Only the flag is kept, and who may set it. */
+static long lock_segment(struct segment *s, bool lock)
+{
+	const struct cred *me = current->cred;
+	u64 limit = current->signal->rlim[RLIMIT_MEMLOCK].rlim_cur;
+
+	if (!cred_is_root(me)) {
+		if ((me->euid != s->ipc.uid && me->euid != s->ipc.cuid) || (lock && !limit))
+			return -EPERM;
+		if (lock && s->size > limit)
+			return -ENOMEM;
+	}
+	s->ipc.mode = lock ? s->ipc.mode | SHM_LOCKED : s->ipc.mode & ~(u32)SHM_LOCKED;
+	return 0;
+}
+
+static void remove_segment(struct segment *s)
+{
+	s->ipc.key = IPC_PRIVATE;
+	s->ipc.mode |= SHM_DEST;
+	if (s->nattch == 0)
+		destroy(s);
+}
+
+static long change_segment(struct segment *s, int cmd, const struct shmid64_ds *ds)
+{
+	long err;
+
+	if (cmd == SHM_LOCK || cmd == SHM_UNLOCK)
+		return lock_segment(s, cmd == SHM_LOCK);
+	err = ipc_may_change(&s->ipc);
+	if (err)
+		return err;
+	if (cmd == IPC_RMID) {
+		remove_segment(s);
+		return 0;
+	}
+	ipc_set(&s->ipc, &ds->shm_perm);
+	s->ctime = ipc_seconds();
+	return 0;
+}
+
+static long shm_change(int id, int cmd, const struct shmid64_ds __user *buf)
+{
+	struct shmid64_ds ds;
+	struct segment *s;
+	long ret;
+
+	if (cmd == IPC_SET && copy_from_user(&ds, buf, sizeof(ds)))
+		return -EFAULT;
+	mutex_lock(&table.lock);
+	s = find_segment(id);
+	ret = IS_ERR(s) ? PTR_ERR(s) : change_segment(s, cmd, &ds);
+	mutex_unlock(&table.lock);
+	return ret;
+}
+
+static long shm_limits(struct shminfo64 __user *buf)
+{
+	struct shminfo64 info = {.shmmax = SHMMAX,
+				 .shmmin = SHMMIN,
+				 .shmmni = SHMMNI,
+				 .shmseg = SHMSEG,
+				 .shmall = SHMALL};
+	long last;
+
+	mutex_lock(&table.lock);
+	last = ipc_last_slot(&table);
+	mutex_unlock(&table.lock);
+	return copy_to_user(buf, &info, sizeof(info)) ? -EFAULT : last;
+}
+
+static long shm_usage(struct shm_info __user *buf)
+{
+	struct shm_info info = {0};
+	long last;
+
+	mutex_lock(&table.lock);
+	info.used_ids = (int)table.used;
+	for (u32 i = 0; i < table.room; i++) {
+		const struct segment *s = (struct segment *)table.slot[i];
+
+		if (s) {
+			info.shm_tot += pages_of(s);
+			info.shm_rss += s->object->nr_pages;
+		}
+	}
+	last = ipc_last_slot(&table);
+	mutex_unlock(&table.lock);
+	return copy_to_user(buf, &info, sizeof(info)) ? -EFAULT : last;
+}
+
+long sys_shmctl(int id, int cmd, void __user *buf)
+{
+	if (id < 0 || cmd < 0)
+		return -EINVAL;
+	switch (cmd) {
+	case IPC_STAT:
+	case SHM_STAT:
+	case SHM_STAT_ANY:
+		return shm_stat(id, cmd, buf);
+	case IPC_SET:
+	case IPC_RMID:
+	case SHM_LOCK:
+	case SHM_UNLOCK:
+		return shm_change(id, cmd, buf);
+	case IPC_INFO:
+		return shm_limits(buf);
+	case SHM_INFO:
+		return shm_usage(buf);
+	default:
+		return -EINVAL;
+	}
+}
+
+/* ---- /proc/sysvipc/shm ---- */
+
+int shm_show(struct seq *out, const struct proc_node *node __maybe_unused)
+{
+	seq_printf(out, "%10s %10s %5s %21s %5s %5s %6s %5s %5s %5s %5s %10s %10s %10s %21s %21s\n",
+		   "key", "shmid", "perms", "size", "cpid", "lpid", "nattch", "uid", "gid", "cuid",
+		   "cgid", "atime", "dtime", "ctime", "rss", "swap");
+	mutex_lock(&table.lock);
+	for (u32 i = 0; i < table.room; i++) {
+		const struct segment *s = (struct segment *)table.slot[i];
+
+		if (s)
+			seq_printf(out,
+				   "%10d %10d  %4o %21lu %5u %5u  %5lu %5u %5u %5u %5u %10lu %10lu "
+				   "%10lu %21lu %21lu\n",
+				   s->ipc.key, s->ipc.id, s->ipc.mode, s->size, s->cpid, s->lpid,
+				   s->nattch, s->ipc.uid, s->ipc.gid, s->ipc.cuid, s->ipc.cgid,
+				   s->atime, s->dtime, s->ctime, s->object->nr_pages * PAGE_SIZE,
+				   0UL);
+	}
+	mutex_unlock(&table.lock);
+	return 0;
+}
