@@ -98,6 +98,13 @@ const char *file_describe(struct file *f, char *buf, size_t n)
 	char *path;
 	size_t len;
 
+	if (!f->dentry && inode_is(f->inode, S_IFREG)) {
+		if (f->inode->sb->type == &tmpfs_type)
+			snprintf(buf, n, "/#%lu (deleted)", f->inode->ino);
+		else
+			snprintf(buf, n, "/%s (deleted)", (const char *)f->inode->private);
+		return buf;
+	}
 	if (!f->dentry) {
 		snprintf(buf, n, "%s:[%lu]",
 			 inode_is(f->inode, S_IFIFO)    ? "pipe"

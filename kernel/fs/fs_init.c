@@ -14,6 +14,7 @@ void fs_init(void)
 	mount_init();
 	pipe_init();
 	socket_init();
+	memfd_init();
 
 	kernel_mount("tmpfs", "/", 0755);
 	kernel_mount("devtmpfs", "/dev", 0755);

@@ -55,6 +55,16 @@ static inline dev_t make_dev(u32 major, u32 minor)
 	return (minor & 0xff) | (dev_t)(major & 0xfff) << 8 | (dev_t)(minor & 0xfff00) << 12;
 }
 
+static inline u32 major_of(dev_t dev)
+{
+	return (u32)(dev >> 8 & 0xfff);
+}
+
+static inline u32 minor_of(dev_t dev)
+{
+	return (u32)((dev & 0xff) | (dev >> 12 & 0xfff00));
+}
+
 struct dentry;
 struct directory;
 struct file;
@@ -91,6 +101,11 @@ struct inode_ops {
 	/* Move `d` to `to`/`name`, over `victim` when that is not NULL. */
 	int (*rename)(struct dentry *from, struct dentry *d, struct dentry *to,
 		      const struct qname *name, struct dentry *victim);
+	/* Two names change places: `a` of `from`, `b` of `to`. */
+	void (*exchange)(struct dentry *from, struct dentry *a, struct dentry *to,
+			 struct dentry *b);
+	/* A regular file without a name: O_TMPFILE. ERR_PTR. NULL: -EOPNOTSUPP. */
+	struct inode *(*nameless)(struct super *sb, const struct node_spec *spec);
 	int (*truncate)(struct inode *inode, u64 size); /* regular files; inode->lock held */
 	/* A symbolic link whose inode has no `target`: its text, into PATH_MAX bytes. Length, or
 	 * -errno. */
@@ -109,6 +124,7 @@ struct inode {
 	u32 nlink;               /* lock of the directory that changes it; atomic */
 	ino_t ino;               /* constant */
 	dev_t rdev;              /* constant */
+	bool linkable;           /* it has no name yet, but may get one: O_TMPFILE */
 	s64 atime, mtime, ctime; /* ns since the epoch; lock, read by anybody */
 	struct mutex lock;       /* LOCK_DIR or LOCK_INODE */
 	const struct inode_ops *ops;
@@ -199,6 +215,7 @@ struct dentry *directory_lookup(struct dentry *dir, const struct qname *name);
 /* The next four: the caller holds the inode->lock of every directory involved. */
 void directory_add(struct dentry *dir, struct dentry *d);    /* the tree takes a reference */
 void directory_remove(struct dentry *dir, struct dentry *d); /* and drops it */
+void directory_exchange(struct dentry *from, struct dentry *a, struct dentry *to, struct dentry *b);
 int directory_move(struct dentry *from, struct dentry *d, struct dentry *to,
 		   const struct qname *name, struct dentry *victim);
 /* The first entry with a cookie of at least `cookie`; `hint` is an entry to look behind, or NULL.
@@ -432,6 +449,8 @@ struct dentry *tmpfs_make(struct dentry *dir, const struct qname *name,
 			  const struct node_spec *spec);
 bool parse_number(const char *text, u32 base, u32 *out); /* the value of a mount option */
 struct inode *tmpfs_new_inode(struct super *sb, const struct node_spec *spec); /* ERR_PTR */
+int tmpfs_truncate(struct inode *i, u64 size);
+void memfd_init(void);
 void pipe_init(void);
 void socket_init(void);
 void pipe_free(struct pipe *p);
