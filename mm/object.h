@@ -42,8 +42,9 @@ int object_get_page(struct vm_object *o, u64 index, bool create, struct page **o
 /* The first page from `index` on that is there (`present`), or that is not. A very large number
  * when there is none. */
 u64 object_seek(struct vm_object *o, u64 index, bool present);
-/* Bytes [start, end) become zeroes, and whole pages of them are dropped. */
+/* Bytes [start, end) become zeroes, and whole pages of them are dropped: as object_resize() does.
+ */
 void object_punch(struct vm_object *o, u64 start, u64 end);
 /* Change the size; pages past a smaller size are dropped, and the rest of its last page zeroed.
- * Mappings of dropped pages keep them (CAVEATS.md). */
+ * Mappings of dropped pages keep them, until mm_zap_object(). */
 void object_resize(struct vm_object *o, u64 size);

@@ -47,6 +47,11 @@ static const struct file_ops zero_ops = {
 static const struct file_ops full_ops = {
 	.read = zero_read, .write = full_write, .lseek = null_lseek, .positioned = true};
 
+bool file_is_zero(const struct file *f)
+{
+	return f->ops == &zero_ops;
+}
+
 /* ---- by number ---- */
 
 static const struct device {

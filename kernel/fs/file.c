@@ -46,6 +46,10 @@ void file_put(struct file *f)
 	locks_drop(f->inode, f);
 	if (f->ops && f->ops->release)
 		f->ops->release(f);
+	if (f->mode & FMODE_WRITER)
+		atomic_dec(&f->inode->writers);
+	if (f->mode & FMODE_DENIES)
+		atomic_inc(&f->inode->writers);
 	if (f->dentry)
 		dentry_unpin(f->dentry);
 	inode_put(f->inode);
@@ -88,7 +92,7 @@ int file_may_map(struct file *f, bool shared, bool write, bool exec)
 		return -EACCES;
 	if (exec && (f->inode->sb->flags & MS_NOEXEC))
 		return -EPERM;
-	return file_object(f) ? 0 : -ENODEV;
+	return file_object(f) || file_is_zero(f) ? 0 : -ENODEV;
 }
 
 const char *file_describe(struct file *f, char *buf, size_t n)

@@ -58,6 +58,8 @@ void file_hold(struct file *f); /* one more reference; NULL is allowed */
 void file_identity(struct file *f, u64 *dev, u64 *ino);
 /* The absolute path of an open file, in buf. */
 const char *file_path(struct file *f, char *buf, size_t n);
+/* /dev/zero: mapping it is as mapping anonymous memory. */
+bool file_is_zero(const struct file *f);
 /* Whether mmap() may use it so: 0, -EACCES, -ENODEV, -EPERM (of a file system mounted noexec). */
 int file_may_map(struct file *f, bool shared, bool write, bool exec);
 

@@ -44,17 +44,24 @@ struct file *file_open_dentry(struct dentry *d, int flags, bool created)
 {
 	struct inode *i = d->inode;
 	const struct file_ops *ops = flags & O_PATH ? NULL : i->fops;
+	bool writer = inode_is(i, S_IFREG) && !(flags & O_PATH) &&
+		      ((file_mode(flags) & FMODE_WRITE) || (flags & O_TRUNC));
 	struct file *f;
 	int err = created ? 0 : may_open(i, flags);
 
 	if (err)
 		goto out;
+	if (writer && (err = inode_count_writer(i)))
+		goto out;
 	err = -ENOMEM;
 	f = file_alloc(i, dentry_is_anonymous(d) ? NULL : d, ops,
 		       (u32)flags & ~(u32)(O_CREAT | O_EXCL | O_TRUNC | O_NOCTTY | O_CLOEXEC),
-		       file_mode(flags));
-	if (!f)
+		       file_mode(flags) | (writer ? FMODE_WRITER : 0));
+	if (!f) {
+		if (writer)
+			atomic_dec(&i->writers);
 		goto out;
+	}
 	err = 0;
 	if (!(flags & O_PATH))
 		f->flags |= O_LARGEFILE;
@@ -244,5 +251,14 @@ struct file *open_exec(const char *path)
 		      : -EACCES;
 	exec = err ? ERR_PTR(err) : file_open_dentry(dentry_get(f->dentry), O_RDONLY, true);
 	file_put(f);
+	if (!IS_ERR(exec)) {
+		err = inode_deny_writers(exec->inode);
+		if (!err)
+			exec->mode |= FMODE_DENIES; /* nobody else knows it yet */
+	}
+	if (err && !IS_ERR(exec)) {
+		file_put(exec);
+		exec = ERR_PTR(err);
+	}
 	return exec;
 }

@@ -50,13 +50,21 @@ static int reserve(struct inode *i, u64 start, u64 end)
 	return err;
 }
 
+/* What private mappings have copied stays theirs. */
+static void punch(struct vm_object *o, u64 start, u64 end)
+{
+	object_punch(o, start, end);
+	if (start < end)
+		object_unmap(o, start, end & PAGE_MASK, false);
+}
+
 static int do_fallocate(struct inode *i, int mode, u64 start, u64 end)
 {
 	int err = 0;
 
 	mutex_lock(&i->lock);
 	if (mode & FALLOC_FL_PUNCH_HOLE)
-		object_punch(i->object, start, MIN(end, i->object->size));
+		punch(i->object, start, MIN(end, i->object->size));
 	else if ((mode & FALLOC_FL_KEEP_SIZE) && end > i->object->size)
 		err = -EOPNOTSUPP; /* room behind the end cannot be kept */
 	else

@@ -6,6 +6,7 @@
 #include "kernel/lib/log.h"
 #include "kernel/signal.h"
 #include "kernel/task.h"
+#include "mm/mm.h"
 #include "mm/slab.h"
 
 #include <linux/magic.h>
@@ -320,12 +321,24 @@ static int over_limit(void)
 	return -EFBIG;
 }
 
+void object_unmap(struct vm_object *o, u64 start, u64 end, bool copies)
+{
+	if (refcount_read(&o->count) > 1) /* beside the file's own reference: it is mapped */
+		mm_zap_object(o, DIV_ROUND_UP(start, PAGE_SIZE), DIV_ROUND_UP(end, PAGE_SIZE),
+			      copies);
+}
+
 int tmpfs_truncate(struct inode *i, u64 size)
 {
+	u64 old;
+
 	if (size > READ_ONCE(current->signal->rlim[RLIMIT_FSIZE].rlim_cur) &&
 	    size > i->object->size)
 		return over_limit();
+	old = i->object->size;
 	object_resize(i->object, size);
+	if (size < old)
+		object_unmap(i->object, size, old, true);
 	return 0;
 }
 

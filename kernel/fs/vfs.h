@@ -124,6 +124,7 @@ struct inode {
 	u32 nlink;               /* lock of the directory that changes it; atomic */
 	ino_t ino;               /* constant */
 	dev_t rdev;              /* constant */
+	atomic_t writers;        /* regular files: > 0 open for writing so often, < 0 executed */
 	bool linkable;           /* it has no name yet, but may get one: O_TMPFILE */
 	s64 atime, mtime, ctime; /* ns since the epoch; lock, read by anybody */
 	struct mutex lock;       /* LOCK_DIR or LOCK_INODE */
@@ -177,7 +178,9 @@ struct file_ops {
 enum file_mode {
 	FMODE_READ = 1 << 0,
 	FMODE_WRITE = 1 << 1,
-	FMODE_PATH = 1 << 2, /* O_PATH: names a place, reads nothing */
+	FMODE_WRITER = 1 << 3, /* counted in inode->writers: nobody may execute it */
+	FMODE_DENIES = 1 << 4, /* counted there as -1: nobody may write to it */
+	FMODE_PATH = 1 << 2,   /* O_PATH: names a place, reads nothing */
 };
 
 /* An open file description: what descriptors that were duplicated share. */
@@ -315,9 +318,12 @@ int inode_permission_as(const struct inode *i, int mask, uid_t uid, gid_t gid);
 bool inode_owner_or_root(const struct inode *i);
 bool in_group(gid_t gid);
 int inode_may_change(const struct inode *i); /* -EROFS when its file system is read-only */
-void inode_changed(struct inode *i);         /* ctime = now */
-void inode_modified(struct inode *i);        /* mtime = ctime = now */
-void inode_accessed(struct inode *i);        /* atime, as mount option relatime has it */
+/* ETXTBSY: a file is either written to or executed. 0 or -ETXTBSY; undone by inode_count_put(). */
+int inode_count_writer(struct inode *i);
+int inode_deny_writers(struct inode *i);
+void inode_changed(struct inode *i);  /* ctime = now */
+void inode_modified(struct inode *i); /* mtime = ctime = now */
+void inode_accessed(struct inode *i); /* atime, as mount option relatime has it */
 int inode_chmod(struct inode *i, mode_t mode);
 int inode_chown(struct inode *i, uid_t uid, gid_t gid);
 int inode_truncate(struct inode *i, s64 size); /* no permission is checked */
@@ -449,6 +455,8 @@ struct dentry *tmpfs_make(struct dentry *dir, const struct qname *name,
 			  const struct node_spec *spec);
 bool parse_number(const char *text, u32 base, u32 *out); /* the value of a mount option */
 struct inode *tmpfs_new_inode(struct super *sb, const struct node_spec *spec); /* ERR_PTR */
+/* Whoever has the whole pages of [start, end) mapped loses them. */
+void object_unmap(struct vm_object *o, u64 start, u64 end, bool copies);
 int tmpfs_truncate(struct inode *i, u64 size);
 void memfd_init(void);
 void pipe_init(void);
