@@ -109,6 +109,10 @@ const char *file_describe(struct file *f, char *buf, size_t n)
 			snprintf(buf, n, "/%s (deleted)", (const char *)f->inode->private);
 		return buf;
 	}
+	if (!f->dentry && !(f->inode->mode & S_IFMT)) {
+		snprintf(buf, n, "anon_inode:%s", (const char *)f->inode->private);
+		return buf;
+	}
 	if (!f->dentry) {
 		snprintf(buf, n, "%s:[%lu]",
 			 inode_is(f->inode, S_IFIFO)    ? "pipe"

@@ -15,6 +15,7 @@ void fs_init(void)
 	pipe_init();
 	socket_init();
 	memfd_init();
+	anon_file_init();
 
 	kernel_mount("tmpfs", "/", 0755);
 	kernel_mount("devtmpfs", "/dev", 0755);

@@ -459,6 +459,10 @@ struct inode *tmpfs_new_inode(struct super *sb, const struct node_spec *spec); /
 void object_unmap(struct vm_object *o, u64 start, u64 end, bool copies);
 int tmpfs_truncate(struct inode *i, u64 size);
 void memfd_init(void);
+/* An open file of no file system, as a new descriptor; `what` is its name in /proc, constant. On
+ * failure, -errno, `private` stays the caller's. */
+int anon_file_open(const char *what, const struct file_ops *ops, void *private, int flags);
+void anon_file_init(void);
 void pipe_init(void);
 void socket_init(void);
 void pipe_free(struct pipe *p);
