@@ -279,6 +279,32 @@ long mm_discard(struct mm *mm, u64 addr, u64 len)
 	return ret;
 }
 
+static void zap_area(struct mm *mm, const struct area *a, u64 first, u64 end)
+{
+	u64 low = MAX(first, a->pgoff);
+	u64 high = MIN(end, a->pgoff + ((a->end - a->start) >> PAGE_SHIFT));
+
+	if (low < high)
+		(void)tree_unmap(mm, a->start + ((low - a->pgoff) << PAGE_SHIFT),
+				 a->start + ((high - a->pgoff) << PAGE_SHIFT));
+}
+
+/* An address space that a fork is just making comes after its parent in the list, whose lock the
+ * fork holds until its tables are whole: none is missed. */
+void mm_zap_object(const struct vm_object *o, u64 first, u64 end, bool copies)
+{
+	for (struct mm *mm = mm_next(NULL); mm; mm = mm_next(mm)) {
+		mutex_lock(&mm->lock);
+		for (u32 i = 0; i < area_count(mm->areas); i++) {
+			const struct area *a = &mm->areas->areas[i];
+
+			if (a->obj == o && (copies || (a->flags & AREA_SHARED)))
+				zap_area(mm, a, first, end);
+		}
+		mutex_unlock(&mm->lock);
+	}
+}
+
 /* ---- mprotect ---- */
 
 /* Acquire for every area of the range, or find a reason why not. */

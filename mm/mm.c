@@ -44,6 +44,27 @@ void mm_init(void)
 	zero_page->flags |= PG_ZERO;
 }
 
+static spinlock_t mm_list_lock = SPINLOCK_INIT(LOCK_MMLIST);
+static struct list_head all_mms = LIST_HEAD_INIT(all_mms);
+
+struct mm *mm_next(struct mm *prev)
+{
+	struct list_head *at;
+	struct mm *found = NULL;
+
+	spin_lock(&mm_list_lock);
+	for (at = prev ? prev->all.next : all_mms.next; at != &all_mms && !found; at = at->next) {
+		struct mm *mm = list_entry(at, struct mm, all);
+
+		if (refcount_inc_not_zero(&mm->users))
+			found = mm;
+	}
+	spin_unlock(&mm_list_lock);
+	if (prev)
+		mm_put(prev);
+	return found;
+}
+
 struct mm *mm_create(void)
 {
 	struct mm *mm = kmem_cache_zalloc(mm_cache);
@@ -61,6 +82,9 @@ struct mm *mm_create(void)
 	mm->limit_stack = DEFAULT_STACK;
 	mm->dumpable = 1;
 	mm->limit_data = mm->limit_as = mm->limit_lock = NO_LIMIT;
+	spin_lock(&mm_list_lock);
+	list_add_tail(&mm->all, &all_mms);
+	spin_unlock(&mm_list_lock);
 	return mm;
 }
 
@@ -125,6 +149,9 @@ void mm_put(struct mm *mm)
 {
 	if (!refcount_dec_and_test(&mm->users))
 		return;
+	spin_lock(&mm_list_lock);
+	list_del_init(&mm->all);
+	spin_unlock(&mm_list_lock);
 	tree_destroy(mm);
 	area_set_put(mm->areas);
 	mm->areas = NULL;

@@ -70,7 +70,8 @@ struct mm_stats {
 #define AUXV_WORDS 48
 
 struct mm {
-	pte_t *root; /* PML4 */
+	pte_t *root;          /* PML4 */
+	struct list_head all; /* mm_list_lock: in the list of all that have users */
 	struct area_set *areas;
 	struct mutex lock; /* LOCK_MM */
 	refcount_t users;  /* tasks that live in it: the last one out tears it down (mm_put) */
@@ -170,6 +171,13 @@ bool mm_find_area_locked(struct mm *mm, u64 addr, struct area *out); /* caller h
 /* Calls fn for each area, lowest first, with mm->lock held. */
 void mm_foreach_area(struct mm *mm, void (*fn)(const struct area *, void *), void *arg);
 u64 mm_area_count(struct mm *mm);
+
+/* The next address space that somebody lives in, with a reference to it as by mm_get(); drops that
+ * to `prev`. NULL: the first, and behind the last. One made during the walk comes last. */
+struct mm *mm_next(struct mm *prev);
+/* Pages [first, end) of the object are no longer: whoever has them mapped loses them, and finds out
+ * when he touches them again. `copies`: also what private mappings have copied of them. */
+void mm_zap_object(const struct vm_object *o, u64 first, u64 end, bool copies);
 
 /* ---- faults: mm/fault.c ---- */
 enum fault_access {

@@ -121,24 +121,24 @@ static void uncharge(struct vm_object *o)
 		atomic_dec(&o->quota->used);
 }
 
-/* Drop every page from number `first` on, below a node that covers numbers from `base`. True when
- * the node is empty and was freed. */
+/* Drop every page with a number in [first, end), below a node that covers numbers from `base`. True
+ * when the node is empty and was freed. */
 static bool radix_prune(struct vm_object *o, struct radix_node *node, unsigned int height, u64 base,
-			u64 first)
+			u64 first, u64 end)
 {
 	u64 span = radix_room(height - 1);
 
 	for (unsigned int i = 0; i < RADIX_SLOTS; i++) {
 		u64 start = base + i * span;
 
-		if (!node->slot[i] || start + span <= first)
+		if (!node->slot[i] || start + span <= first || start >= end)
 			continue;
 		if (height == 1) {
 			put_page(node->slot[i]);
 			o->nr_pages--;
 			atomic_dec(&nr_object_pages);
 			uncharge(o);
-		} else if (!radix_prune(o, node->slot[i], height - 1, start, first)) {
+		} else if (!radix_prune(o, node->slot[i], height - 1, start, first, end)) {
 			continue;
 		}
 		node->slot[i] = NULL;
@@ -150,9 +150,9 @@ static bool radix_prune(struct vm_object *o, struct radix_node *node, unsigned i
 	return true;
 }
 
-static void drop_pages_from(struct vm_object *o, u64 first)
+static void drop_pages(struct vm_object *o, u64 first, u64 end)
 {
-	if (o->pages && radix_prune(o, o->pages, o->height, 0, first)) {
+	if (o->pages && radix_prune(o, o->pages, o->height, 0, first, end)) {
 		o->pages = NULL;
 		o->height = 0;
 	}
@@ -198,7 +198,7 @@ void object_put(struct vm_object *o)
 {
 	if (!o || !refcount_dec_and_test(&o->count))
 		return;
-	drop_pages_from(o, 0); /* nobody else can see it: no lock */
+	drop_pages(o, 0, ~0UL); /* nobody else can see it: no lock */
 	DEBUG_ON(o->nr_pages);
 	page_quota_put(o->quota);
 	kmem_cache_free(object_cache, o);
@@ -260,11 +260,73 @@ void object_resize(struct vm_object *o, u64 size)
 
 	spin_lock(&o->lock);
 	if (size < o->size) {
-		drop_pages_from(o, DIV_ROUND_UP(size, PAGE_SIZE));
+		drop_pages(o, DIV_ROUND_UP(size, PAGE_SIZE), ~0UL);
 		last = rest ? radix_find(o, size / PAGE_SIZE) : NULL;
 		if (last)
 			memset((char *)page_to_virt(last) + rest, 0, PAGE_SIZE - rest);
 	}
 	o->size = size;
 	spin_unlock(&o->lock);
+}
+
+/* Lock held. Zero [start, end), which lies in one page. */
+static void zero_part(struct vm_object *o, u64 start, u64 end)
+{
+	struct page *p = start < end ? radix_find(o, start / PAGE_SIZE) : NULL;
+
+	if (p)
+		memset((char *)page_to_virt(p) + start % PAGE_SIZE, 0, end - start);
+}
+
+void object_punch(struct vm_object *o, u64 start, u64 end)
+{
+	u64 first = ALIGN_UP(start, PAGE_SIZE), last = end & PAGE_MASK;
+
+	if (start >= end)
+		return;
+	spin_lock(&o->lock);
+	if (first > last) {
+		zero_part(o, start, end);
+	} else {
+		zero_part(o, start, first);
+		drop_pages(o, first / PAGE_SIZE, last / PAGE_SIZE);
+		zero_part(o, last, end);
+	}
+	spin_unlock(&o->lock);
+}
+
+/* How many numbers from `index` on certainly have no page; 0: it has one. Lock held. */
+static u64 absent_from(const struct vm_object *o, u64 index)
+{
+	const struct radix_node *node = o->pages;
+
+	if (!node || index >= radix_room(o->height))
+		return ~0UL - index;
+	for (unsigned int h = o->height; h >= 1; h--) {
+		u64 span = radix_room(h - 1);
+
+		node = node->slot[slot_index(index, h)];
+		if (!node)
+			return span - (index & (span - 1));
+	}
+	return 0;
+}
+
+u64 object_seek(struct vm_object *o, u64 index, bool present)
+{
+	u64 pages, skip;
+
+	spin_lock(&o->lock);
+	pages = DIV_ROUND_UP(o->size, PAGE_SIZE);
+	while (index < pages) {
+		skip = absent_from(o, index);
+		if (present == (skip == 0))
+			break;
+		if (present && skip > pages - index)
+			index = ~0UL;
+		else
+			index += present ? skip : 1;
+	}
+	spin_unlock(&o->lock);
+	return index < pages ? index : ~0UL;
 }

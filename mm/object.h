@@ -48,6 +48,12 @@ void object_put(struct vm_object *o); /* NULL is allowed; the last reference dro
  * NULL is stored in *out. 0; -ENOMEM; -ENOSPC when the quota is used up, -EFBIG when past the size
  * (both SIGBUS). */
 int object_get_page(struct vm_object *o, u64 index, bool create, struct page **out);
+/* The first page from `index` on that is there (`present`), or that is not. A very large number
+ * when there is none. */
+u64 object_seek(struct vm_object *o, u64 index, bool present);
+/* Bytes [start, end) become zeroes, and whole pages of them are dropped: as object_resize() does.
+ */
+void object_punch(struct vm_object *o, u64 start, u64 end);
 /* Change the size; pages past a smaller size are dropped, and the rest of its last page zeroed.
- * Mappings of dropped pages keep them (CAVEATS.md). */
+ * Mappings of dropped pages keep them, until mm_zap_object(). */
 void object_resize(struct vm_object *o, u64 size);

@@ -94,7 +94,11 @@ long sys_truncate(const char __user *path, long length)
 	else
 		err = inode_permission(d->inode, MAY_WRITE);
 	if (!err)
+		err = inode_count_writer(d->inode);
+	if (!err) {
 		err = inode_truncate(d->inode, length);
+		atomic_dec(&d->inode->writers);
+	}
 	dentry_put(d);
 	return err;
 }

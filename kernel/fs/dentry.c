@@ -427,6 +427,42 @@ int directory_move(struct dentry *from, struct dentry *d, struct dentry *to,
 	return 0;
 }
 
+static void swap_names(struct dentry *a, struct dentry *b)
+{
+	const char *of_a = a->name == a->inline_name ? NULL : a->name;
+	const char *of_b = b->name == b->inline_name ? NULL : b->name;
+	char text[NAME_INLINE];
+	u32 len = a->len, hash = a->hash;
+
+	memcpy(text, a->inline_name, NAME_INLINE);
+	memcpy(a->inline_name, b->inline_name, NAME_INLINE);
+	memcpy(b->inline_name, text, NAME_INLINE);
+	a->name = of_b ? of_b : a->inline_name;
+	b->name = of_a ? of_a : b->inline_name;
+	a->len = b->len;
+	a->hash = b->hash;
+	b->len = len;
+	b->hash = hash;
+}
+
+/* RENAME_EXCHANGE. Each holds a reference to its parent: those change places as well. */
+void directory_exchange(struct dentry *from, struct dentry *a, struct dentry *to, struct dentry *b)
+{
+	struct directory *in = from->inode->dir, *out = to->inode->dir;
+
+	lock_two(in, out);
+	spin_lock_nested(&tree_lock);
+	directory_take_out(in, a);
+	directory_take_out(out, b);
+	swap_names(a, b);
+	a->parent = to;
+	b->parent = from;
+	directory_insert(out, a);
+	directory_insert(in, b);
+	spin_unlock(&tree_lock);
+	unlock_two(in, out);
+}
+
 struct dentry *directory_next(struct dentry *dir, u64 cookie, struct dentry *hint)
 {
 	struct directory *in = dir->inode->dir;

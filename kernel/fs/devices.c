@@ -80,6 +80,11 @@ static const struct file_ops full_ops = {
 static const struct file_ops random_ops = {
 	.read = random_read, .write = random_write, .lseek = null_lseek, .positioned = true};
 
+bool file_is_zero(const struct file *f)
+{
+	return f->ops == &zero_ops;
+}
+
 /* ---- by number ---- */
 
 static const struct device {
@@ -131,18 +136,39 @@ const struct file_ops no_device_ops = {.open = no_device_open};
 
 /* ---- /dev ---- */
 
+static const char *const links[][2] = {
+	{"fd", "/proc/self/fd"},
+	{"stdin", "/proc/self/fd/0"},
+	{"stdout", "/proc/self/fd/1"},
+	{"stderr", "/proc/self/fd/2"},
+};
+
+static int make_in(struct dentry *dev, const char *text, const struct node_spec *spec)
+{
+	struct qname name = qname_of(text, (u32)strlen(text));
+	struct dentry *node = tmpfs_make(dev, &name, spec);
+
+	if (IS_ERR(node))
+		return (int)PTR_ERR(node);
+	dentry_put(node);
+	return 0;
+}
+
 int devices_make_nodes(struct dentry *dev)
 {
-	for (size_t i = 0; i < ARRAY_SIZE(devices); i++) {
+	int err = 0;
+
+	for (size_t i = 0; i < ARRAY_SIZE(devices) && !err; i++) {
 		const struct device *d = &devices[i];
 		struct node_spec spec = {.mode = S_IFCHR | d->mode,
 					 .rdev = make_dev(d->major, d->minor)};
-		struct qname name = qname_of(d->name, (u32)strlen(d->name));
-		struct dentry *node = tmpfs_make(dev, &name, &spec);
 
-		if (IS_ERR(node))
-			return (int)PTR_ERR(node);
-		dentry_put(node);
+		err = make_in(dev, d->name, &spec);
 	}
-	return 0;
+	for (size_t i = 0; i < ARRAY_SIZE(links) && !err; i++) {
+		struct node_spec spec = {.mode = S_IFLNK | S_IRWXUGO, .target = links[i][1]};
+
+		err = make_in(dev, links[i][0], &spec);
+	}
+	return err;
 }

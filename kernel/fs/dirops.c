@@ -188,7 +188,7 @@ static int link_to(struct inode *inode, int dirfd, const char *path)
 		const struct inode_ops *ops = w.at->inode->ops;
 
 		/* a file whose last name went away in the meantime does not come back */
-		if (READ_ONCE(inode->nlink) == 0)
+		if (READ_ONCE(inode->nlink) == 0 && !inode->linkable)
 			err = -ENOENT;
 		else
 			err = ops->link ? ops->link(w.at, &w.last, inode) : -EPERM;

@@ -46,6 +46,10 @@ void file_put(struct file *f)
 	locks_drop(f->inode, f);
 	if (f->ops && f->ops->release)
 		f->ops->release(f);
+	if (f->mode & FMODE_WRITER)
+		atomic_dec(&f->inode->writers);
+	if (f->mode & FMODE_DENIES)
+		atomic_inc(&f->inode->writers);
 	if (f->dentry)
 		dentry_unpin(f->dentry);
 	inode_put(f->inode);
@@ -100,7 +104,7 @@ int file_may_map(struct file *f, bool shared, bool write, bool exec)
 		return -EACCES;
 	if (exec && (f->inode->sb->flags & MS_NOEXEC))
 		return -EPERM;
-	return file_object(f) ? 0 : -ENODEV;
+	return file_object(f) || file_is_zero(f) ? 0 : -ENODEV;
 }
 
 const char *file_describe(struct file *f, char *buf, size_t n)
@@ -110,6 +114,17 @@ const char *file_describe(struct file *f, char *buf, size_t n)
 	char *path;
 	size_t len;
 
+	if (!f->dentry && inode_is(f->inode, S_IFREG)) {
+		if (f->inode->sb->type == &tmpfs_type)
+			snprintf(buf, n, "/#%lu (deleted)", f->inode->ino);
+		else
+			snprintf(buf, n, "/%s (deleted)", (const char *)f->inode->private);
+		return buf;
+	}
+	if (!f->dentry && !(f->inode->mode & S_IFMT)) {
+		snprintf(buf, n, "anon_inode:%s", (const char *)f->inode->private);
+		return buf;
+	}
 	if (!f->dentry) {
 		snprintf(buf, n, "%s:[%lu]",
 			 inode_is(f->inode, S_IFIFO)    ? "pipe"

@@ -63,6 +63,8 @@ const char *file_path(struct file *f, char *buf, size_t n);
 /* Which of S_ISUID and S_ISGID hold for a program started from this file, and whose ids they are.
  */
 mode_t file_set_ids(struct file *f, uid_t *uid, gid_t *gid);
+/* /dev/zero: mapping it is as mapping anonymous memory. */
+bool file_is_zero(const struct file *f);
 /* Whether mmap() may use it so: 0, -EACCES, -ENODEV, -EPERM (of a file system mounted noexec). */
 int file_may_map(struct file *f, bool shared, bool write, bool exec);
 

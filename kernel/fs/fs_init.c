@@ -14,6 +14,8 @@ void fs_init(void)
 	mount_init();
 	pipe_init();
 	socket_init();
+	memfd_init();
+	anon_file_init();
 
 	kernel_mount("tmpfs", "/", 0755);
 	kernel_mount("devtmpfs", "/dev", 0755);

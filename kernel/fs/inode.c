@@ -128,6 +128,30 @@ int inode_may_change(const struct inode *i)
 	return READ_ONCE(i->sb->flags) & MS_RDONLY ? -EROFS : 0;
 }
 
+/* ---- writing and executing exclude each other ---- */
+
+static int count_towards(struct inode *i, int step)
+{
+	int old = atomic_read(&i->writers);
+
+	do {
+		if (step > 0 ? old < 0 : old > 0)
+			return -ETXTBSY;
+	} while (!__atomic_compare_exchange_n(&i->writers.v, &old, old + step, false,
+					      __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE));
+	return 0;
+}
+
+int inode_count_writer(struct inode *i)
+{
+	return count_towards(i, 1);
+}
+
+int inode_deny_writers(struct inode *i)
+{
+	return count_towards(i, -1);
+}
+
 /* ---- times ---- */
 
 void inode_changed(struct inode *i)

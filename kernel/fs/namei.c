@@ -326,11 +326,10 @@ static int lookup_fd(int dirfd, struct dentry **out)
 	f = file_get_fd(dirfd);
 	if (!f)
 		return -EBADF;
-	if (f->dentry)
-		*out = dentry_get(f->dentry);
-	else
-		err = -ENOENT;
+	*out = f->dentry ? dentry_get(f->dentry) : dentry_anonymous(inode_get(f->inode));
 	file_put(f);
+	if (IS_ERR(*out))
+		err = (int)PTR_ERR(*out);
 	return err;
 }
 

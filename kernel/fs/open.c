@@ -44,17 +44,24 @@ struct file *file_open_dentry(struct dentry *d, int flags, bool created)
 {
 	struct inode *i = d->inode;
 	const struct file_ops *ops = flags & O_PATH ? NULL : i->fops;
+	bool writer = inode_is(i, S_IFREG) && !(flags & O_PATH) &&
+		      ((file_mode(flags) & FMODE_WRITE) || (flags & O_TRUNC));
 	struct file *f;
 	int err = created ? 0 : may_open(i, flags);
 
 	if (err)
 		goto out;
+	if (writer && (err = inode_count_writer(i)))
+		goto out;
 	err = -ENOMEM;
 	f = file_alloc(i, dentry_is_anonymous(d) ? NULL : d, ops,
 		       (u32)flags & ~(u32)(O_CREAT | O_EXCL | O_TRUNC | O_NOCTTY | O_CLOEXEC),
-		       file_mode(flags));
-	if (!f)
+		       file_mode(flags) | (writer ? FMODE_WRITER : 0));
+	if (!f) {
+		if (writer)
+			atomic_dec(&i->writers);
 		goto out;
+	}
 	err = 0;
 	if (!(flags & O_PATH))
 		f->flags |= O_LARGEFILE;
@@ -140,6 +147,42 @@ static struct dentry *open_last(struct walk *w, int flags, mode_t mode, bool *cr
 	return d;
 }
 
+/* O_TMPFILE: a file that has no name in the directory, nor anywhere. */
+static struct file *open_nameless(int dirfd, const char *path, int flags, mode_t mode)
+{
+	struct node_spec spec = {.mode = S_IFREG | (mode & S_IALLUGO & ~fs_umask()),
+				 .uid = current->cred->fsuid,
+				 .gid = current->cred->fsgid};
+	struct inode *i = NULL;
+	struct dentry *dir;
+	int err;
+
+	if (!(flags & O_DIRECTORY) || !(file_mode(flags) & FMODE_WRITE))
+		return ERR_PTR(-EINVAL);
+	err = path_lookup(dirfd, path, WALK_FOLLOW, &dir);
+	if (err)
+		return ERR_PTR(err);
+	if (!inode_is(dir->inode, S_IFDIR))
+		err = -ENOTDIR;
+	else
+		err = inode_permission(dir->inode, MAY_WRITE | MAY_EXEC);
+	if (!err && !dir->inode->ops->nameless)
+		err = -EOPNOTSUPP;
+	if (!err) {
+		if (dir->inode->mode & S_ISGID)
+			spec.gid = dir->inode->gid;
+		i = dir->inode->ops->nameless(dir->inode->sb, &spec);
+		err = IS_ERR(i) ? (int)PTR_ERR(i) : 0;
+	}
+	dentry_put(dir);
+	if (err)
+		return ERR_PTR(err);
+	i->nlink = 0;
+	i->linkable = !(flags & O_EXCL);
+	dir = dentry_anonymous(i);
+	return IS_ERR(dir) ? (struct file *)dir : file_open_dentry(dir, flags & ~O_DIRECTORY, true);
+}
+
 struct file *file_open(int dirfd, const char *path, int flags, mode_t mode)
 {
 	struct dentry *d;
@@ -150,7 +193,7 @@ struct file *file_open(int dirfd, const char *path, int flags, mode_t mode)
 	if (flags & O_PATH)
 		flags &= O_DIRECTORY | O_NOFOLLOW | O_PATH | O_CLOEXEC;
 	else if (flags & __O_TMPFILE)
-		return ERR_PTR(-EOPNOTSUPP);
+		return *path ? open_nameless(dirfd, path, flags, mode) : ERR_PTR(-ENOENT);
 	if ((flags & (O_CREAT | O_DIRECTORY)) == (O_CREAT | O_DIRECTORY))
 		return ERR_PTR(-EINVAL);
 	if (!*path)
@@ -208,5 +251,14 @@ struct file *open_exec(const char *path)
 		      : -EACCES;
 	exec = err ? ERR_PTR(err) : file_open_dentry(dentry_get(f->dentry), O_RDONLY, true);
 	file_put(f);
+	if (!IS_ERR(exec)) {
+		err = inode_deny_writers(exec->inode);
+		if (!err)
+			exec->mode |= FMODE_DENIES; /* nobody else knows it yet */
+	}
+	if (err && !IS_ERR(exec)) {
+		file_put(exec);
+		exec = ERR_PTR(err);
+	}
 	return exec;
 }

@@ -89,6 +89,35 @@ static int rename_over(struct walk *from, struct dentry *d, struct walk *to, str
 	return err;
 }
 
+/* RENAME_EXCHANGE: each takes the other's place. */
+static int exchange_locked(struct walk *from, struct dentry *a, struct walk *to, struct dentry *b)
+{
+	const struct inode_ops *ops = to->at->inode->ops;
+	bool a_dir = inode_is(a->inode, S_IFDIR), b_dir = inode_is(b->inode, S_IFDIR);
+	int err;
+
+	if (dentry_is_below(to->at, a) || dentry_is_below(from->at, b))
+		return -EINVAL;
+	if ((from->slash && !a_dir) || (to->slash && !b_dir))
+		return -ENOTDIR;
+	if (a->inode == b->inode)
+		return 0;
+	err = may_take(from->at, a);
+	if (!err)
+		err = may_take(to->at, b);
+	if (err)
+		return err;
+	if (from->at != to->at && ((a_dir && inode_permission(a->inode, MAY_WRITE)) ||
+				   (b_dir && inode_permission(b->inode, MAY_WRITE))))
+		return -EACCES;
+	if (!ops->exchange)
+		return -EINVAL;
+	if (dentry_is_covered(a) || dentry_is_covered(b))
+		return -EBUSY;
+	ops->exchange(from->at, a, to->at, b);
+	return 0;
+}
+
 /* Everything is locked; `victim` is what stands at the new name, or NULL. */
 static int rename_locked(struct walk *from, struct dentry *d, struct walk *to,
 			 struct dentry *victim, unsigned int flags)
@@ -97,8 +126,12 @@ static int rename_locked(struct walk *from, struct dentry *d, struct walk *to,
 
 	if (victim && (flags & RENAME_NOREPLACE))
 		return -EEXIST;
+	if (!victim && (flags & RENAME_EXCHANGE))
+		return -ENOENT;
 	if (dentry_is_root(d) || (victim && dentry_is_root(victim)))
 		return -EBUSY;
+	if (flags & RENAME_EXCHANGE)
+		return exchange_locked(from, d, to, victim);
 	if (dentry_is_below(to->at, d))
 		return -EINVAL; /* into itself */
 	if (victim && dentry_is_below(from->at, victim))
@@ -164,7 +197,8 @@ long sys_renameat2(int fromfd, const char __user *from, int tofd, const char __u
 	char *old, *new;
 	long err;
 
-	if (flags & ~(u32)RENAME_NOREPLACE)
+	if ((flags & ~(u32)(RENAME_NOREPLACE | RENAME_EXCHANGE)) ||
+	    flags == (RENAME_NOREPLACE | RENAME_EXCHANGE))
 		return -EINVAL;
 	old = getname(from);
 	if (IS_ERR(old))

@@ -66,6 +66,62 @@ long sys_fstat(int fd, struct stat __user *ust)
 	return copy_to_user(ust, &st, sizeof(st)) ? -EFAULT : 0;
 }
 
+/* ---- statx ---- */
+
+static struct statx_timestamp statx_time(long sec, unsigned long nsec)
+{
+	return (struct statx_timestamp){.tv_sec = sec, .tv_nsec = (u32)nsec};
+}
+
+static void fill_statx(struct statx *x, struct inode *i, bool mount_root)
+{
+	struct stat st;
+
+	inode_stat(i, &st);
+	memset(x, 0, sizeof(*x));
+	x->stx_mask = STATX_BASIC_STATS;
+	x->stx_blksize = (u32)st.st_blksize;
+	x->stx_nlink = (u32)st.st_nlink;
+	x->stx_uid = st.st_uid;
+	x->stx_gid = st.st_gid;
+	x->stx_mode = (u16)st.st_mode;
+	x->stx_ino = st.st_ino;
+	x->stx_size = (u64)st.st_size;
+	x->stx_blocks = (u64)st.st_blocks;
+	x->stx_attributes = mount_root ? STATX_ATTR_MOUNT_ROOT : 0;
+	x->stx_attributes_mask = STATX_ATTR_MOUNT_ROOT;
+	x->stx_atime = statx_time((long)st.st_atime, st.st_atime_nsec);
+	x->stx_mtime = statx_time((long)st.st_mtime, st.st_mtime_nsec);
+	x->stx_ctime = statx_time((long)st.st_ctime, st.st_ctime_nsec);
+	x->stx_rdev_major = major_of(st.st_rdev);
+	x->stx_rdev_minor = minor_of(st.st_rdev);
+	x->stx_dev_major = major_of(st.st_dev);
+	x->stx_dev_minor = minor_of(st.st_dev);
+}
+
+long sys_statx(int dirfd, const char __user *path, int flags, unsigned int mask,
+	       struct statx __user *ux)
+{
+	struct dentry *d;
+	struct statx x;
+	int err;
+
+	if (mask & STATX__RESERVED)
+		return -EINVAL;
+	if ((flags & AT_STATX_SYNC_TYPE) == AT_STATX_SYNC_TYPE ||
+	    (flags & ~(AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT | AT_EMPTY_PATH | AT_STATX_SYNC_TYPE)))
+		return -EINVAL;
+	err = user_path(dirfd, path,
+			(flags & AT_SYMLINK_NOFOLLOW ? 0 : WALK_FOLLOW) |
+				(flags & AT_EMPTY_PATH ? WALK_EMPTY : 0),
+			&d);
+	if (err)
+		return err;
+	fill_statx(&x, d->inode, dentry_is_root(d) && !dentry_is_anonymous(d));
+	dentry_put(d);
+	return copy_to_user(ux, &x, sizeof(x)) ? -EFAULT : 0;
+}
+
 /* ---- access ---- */
 
 long sys_faccessat2(int dirfd, const char __user *path, int mode, int flags)

@@ -6,6 +6,7 @@
 #include "kernel/lib/log.h"
 #include "kernel/signal.h"
 #include "kernel/task.h"
+#include "mm/mm.h"
 #include "mm/slab.h"
 
 #include <linux/magic.h>
@@ -122,6 +123,22 @@ static int tmpfs_remove(struct dentry *dir, struct dentry *d)
 	return 0;
 }
 
+static void tmpfs_exchange(struct dentry *from, struct dentry *a, struct dentry *to,
+			   struct dentry *b)
+{
+	int moved = inode_is(b->inode, S_IFDIR) - inode_is(a->inode, S_IFDIR);
+
+	directory_exchange(from, a, to, b);
+	if (from != to) {
+		nlink_add(from->inode, moved);
+		nlink_add(to->inode, -moved);
+	}
+	inode_changed(a->inode);
+	inode_changed(b->inode);
+	inode_modified(from->inode);
+	inode_modified(to->inode);
+}
+
 static int tmpfs_rename(struct dentry *from, struct dentry *d, struct dentry *to,
 			const struct qname *name, struct dentry *victim)
 {
@@ -147,6 +164,8 @@ const struct inode_ops tmpfs_dir_ops = {
 	.link = tmpfs_link,
 	.remove = tmpfs_remove,
 	.rename = tmpfs_rename,
+	.exchange = tmpfs_exchange,
+	.nameless = tmpfs_new_inode,
 };
 
 /* ---- the file system ---- */
@@ -302,12 +321,24 @@ static int over_limit(void)
 	return -EFBIG;
 }
 
-static int tmpfs_truncate(struct inode *i, u64 size)
+void object_unmap(struct vm_object *o, u64 start, u64 end, bool copies)
 {
+	if (refcount_read(&o->count) > 1) /* beside the file's own reference: it is mapped */
+		mm_zap_object(o, DIV_ROUND_UP(start, PAGE_SIZE), DIV_ROUND_UP(end, PAGE_SIZE),
+			      copies);
+}
+
+int tmpfs_truncate(struct inode *i, u64 size)
+{
+	u64 old;
+
 	if (size > READ_ONCE(current->signal->rlim[RLIMIT_FSIZE].rlim_cur) &&
 	    size > i->object->size)
 		return over_limit();
+	old = i->object->size;
 	object_resize(i->object, size);
+	if (size < old)
+		object_unmap(i->object, size, old, true);
 	return 0;
 }
 
@@ -430,7 +461,20 @@ static ssize_t tmpfs_write(struct file *f, struct io *io, u64 *pos)
 	return ret;
 }
 
-/* Holes are not searched for: the whole file counts as data, as lseek(2) allows. */
+/* SEEK_DATA, SEEK_HOLE: what was never written is a hole, and so is what follows the end. */
+static s64 seek_content(struct vm_object *o, s64 offset, bool data)
+{
+	s64 size = (s64)o->size;
+	u64 page;
+
+	if (offset < 0 || offset >= size)
+		return -ENXIO;
+	page = object_seek(o, (u64)offset >> PAGE_SHIFT, data);
+	if (page >= DIV_ROUND_UP((u64)size, PAGE_SIZE))
+		return data ? -ENXIO : size;
+	return MAX(offset, (s64)(page << PAGE_SHIFT));
+}
+
 static s64 seek_target(struct file *f, s64 offset, int whence)
 {
 	s64 size = (s64)f->inode->object->size;
@@ -447,9 +491,7 @@ static s64 seek_target(struct file *f, s64 offset, int whence)
 		base = size;
 		break;
 	default:
-		if (offset < 0 || offset >= size)
-			return -ENXIO;
-		return whence == SEEK_DATA ? offset : size;
+		return seek_content(f->inode->object, offset, whence == SEEK_DATA);
 	}
 	if (__builtin_add_overflow(base, offset, &base))
 		return -EINVAL;

@@ -55,6 +55,16 @@ static inline dev_t make_dev(u32 major, u32 minor)
 	return (minor & 0xff) | (dev_t)(major & 0xfff) << 8 | (dev_t)(minor & 0xfff00) << 12;
 }
 
+static inline u32 major_of(dev_t dev)
+{
+	return (u32)(dev >> 8 & 0xfff);
+}
+
+static inline u32 minor_of(dev_t dev)
+{
+	return (u32)((dev & 0xff) | (dev >> 12 & 0xfff00));
+}
+
 struct dentry;
 struct directory;
 struct file;
@@ -91,6 +101,11 @@ struct inode_ops {
 	/* Move `d` to `to`/`name`, over `victim` when that is not NULL. */
 	int (*rename)(struct dentry *from, struct dentry *d, struct dentry *to,
 		      const struct qname *name, struct dentry *victim);
+	/* Two names change places: `a` of `from`, `b` of `to`. */
+	void (*exchange)(struct dentry *from, struct dentry *a, struct dentry *to,
+			 struct dentry *b);
+	/* A regular file without a name: O_TMPFILE. ERR_PTR. NULL: -EOPNOTSUPP. */
+	struct inode *(*nameless)(struct super *sb, const struct node_spec *spec);
 	int (*truncate)(struct inode *inode, u64 size); /* regular files; inode->lock held */
 	/* A symbolic link whose inode has no `target`: its text, into PATH_MAX bytes. Length, or
 	 * -errno. */
@@ -109,6 +124,8 @@ struct inode {
 	u32 nlink;               /* lock of the directory that changes it; atomic */
 	ino_t ino;               /* constant */
 	dev_t rdev;              /* constant */
+	atomic_t writers;        /* regular files: > 0 open for writing so often, < 0 executed */
+	bool linkable;           /* it has no name yet, but may get one: O_TMPFILE */
 	s64 atime, mtime, ctime; /* ns since the epoch; lock, read by anybody */
 	struct mutex lock;       /* LOCK_DIR or LOCK_INODE */
 	const struct inode_ops *ops;
@@ -161,7 +178,9 @@ struct file_ops {
 enum file_mode {
 	FMODE_READ = 1 << 0,
 	FMODE_WRITE = 1 << 1,
-	FMODE_PATH = 1 << 2, /* O_PATH: names a place, reads nothing */
+	FMODE_WRITER = 1 << 3, /* counted in inode->writers: nobody may execute it */
+	FMODE_DENIES = 1 << 4, /* counted there as -1: nobody may write to it */
+	FMODE_PATH = 1 << 2,   /* O_PATH: names a place, reads nothing */
 };
 
 /* An open file description: what descriptors that were duplicated share. */
@@ -199,6 +218,7 @@ struct dentry *directory_lookup(struct dentry *dir, const struct qname *name);
 /* The next four: the caller holds the inode->lock of every directory involved. */
 void directory_add(struct dentry *dir, struct dentry *d);    /* the tree takes a reference */
 void directory_remove(struct dentry *dir, struct dentry *d); /* and drops it */
+void directory_exchange(struct dentry *from, struct dentry *a, struct dentry *to, struct dentry *b);
 int directory_move(struct dentry *from, struct dentry *d, struct dentry *to,
 		   const struct qname *name, struct dentry *victim);
 /* The first entry with a cookie of at least `cookie`; `hint` is an entry to look behind, or NULL.
@@ -300,9 +320,12 @@ int inode_permission_as(const struct inode *i, int mask, uid_t uid, gid_t gid);
 bool inode_owner_or_root(const struct inode *i);
 bool in_group(gid_t gid);
 int inode_may_change(const struct inode *i); /* -EROFS when its file system is read-only */
-void inode_changed(struct inode *i);         /* ctime = now */
-void inode_modified(struct inode *i);        /* mtime = ctime = now */
-void inode_accessed(struct inode *i);        /* atime, as mount option relatime has it */
+/* ETXTBSY: a file is either written to or executed. 0 or -ETXTBSY; undone by inode_count_put(). */
+int inode_count_writer(struct inode *i);
+int inode_deny_writers(struct inode *i);
+void inode_changed(struct inode *i);  /* ctime = now */
+void inode_modified(struct inode *i); /* mtime = ctime = now */
+void inode_accessed(struct inode *i); /* atime, as mount option relatime has it */
 int inode_chmod(struct inode *i, mode_t mode);
 int inode_chown(struct inode *i, uid_t uid, gid_t gid);
 int inode_truncate(struct inode *i, s64 size); /* no permission is checked */
@@ -434,6 +457,14 @@ struct dentry *tmpfs_make(struct dentry *dir, const struct qname *name,
 			  const struct node_spec *spec);
 bool parse_number(const char *text, u32 base, u32 *out); /* the value of a mount option */
 struct inode *tmpfs_new_inode(struct super *sb, const struct node_spec *spec); /* ERR_PTR */
+/* Whoever has the whole pages of [start, end) mapped loses them. */
+void object_unmap(struct vm_object *o, u64 start, u64 end, bool copies);
+int tmpfs_truncate(struct inode *i, u64 size);
+void memfd_init(void);
+/* An open file of no file system, as a new descriptor; `what` is its name in /proc, constant. On
+ * failure, -errno, `private` stays the caller's. */
+int anon_file_open(const char *what, const struct file_ops *ops, void *private, int flags);
+void anon_file_init(void);
 void pipe_init(void);
 void socket_init(void);
 void pipe_free(struct pipe *p);

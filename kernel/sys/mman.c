@@ -109,25 +109,6 @@ static long map_pages(u64 addr, u64 len, const struct area *what, int flags)
 	return ret;
 }
 
-static long map_file(u64 addr, u64 len, int prot, int flags, int fd, u64 pgoff)
-{
-	struct file *f = file_get_fd(fd);
-	struct area what = {.flags = area_prot(prot), .pgoff = pgoff};
-	long ret;
-
-	if (!f)
-		return -EBADF;
-	ret = flags & MAP_HUGETLB || len == 0 ? -EINVAL : check_map_type(flags, true, &what.flags);
-	if (!ret)
-		ret = check_locked(flags, &what);
-	if (!ret)
-		ret = check_map_file(f, prot, &what);
-	if (!ret)
-		ret = map_pages(addr, len, &what, flags);
-	file_put(f);
-	return ret;
-}
-
 static long map_anonymous(u64 addr, u64 len, int prot, int flags)
 {
 	struct area what = {.flags = area_prot(prot)};
@@ -149,6 +130,32 @@ static long map_anonymous(u64 addr, u64 len, int prot, int flags)
 	}
 	ret = map_pages(addr, len, &what, flags);
 	object_put(what.obj); /* the area has its own reference */
+	return ret;
+}
+
+static long map_file(u64 addr, u64 len, int prot, int flags, int fd, u64 pgoff)
+{
+	struct file *f = file_get_fd(fd);
+	struct area what = {.flags = area_prot(prot), .pgoff = pgoff};
+	long ret;
+
+	if (!f)
+		return -EBADF;
+	if (file_is_zero(f)) {
+		bool shared = (flags & MAP_TYPE) != MAP_PRIVATE;
+
+		ret = file_may_map(f, shared, prot & PROT_WRITE, prot & PROT_EXEC);
+		file_put(f);
+		return ret ? ret : map_anonymous(addr, len, prot, flags);
+	}
+	ret = flags & MAP_HUGETLB || len == 0 ? -EINVAL : check_map_type(flags, true, &what.flags);
+	if (!ret)
+		ret = check_locked(flags, &what);
+	if (!ret)
+		ret = check_map_file(f, prot, &what);
+	if (!ret)
+		ret = map_pages(addr, len, &what, flags);
+	file_put(f);
 	return ret;
 }
 

@@ -6,6 +6,7 @@
 #include "kernel/uapi.h"
 
 struct msghdr;
+struct statx;
 
 #define SYSCALL(nr, name, ...) long sys_##name(__VA_ARGS__);
 #include "kernel/sys/syscalls.def"

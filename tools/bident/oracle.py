@@ -46,6 +46,10 @@ mknod -m 600 dev/console c 5 1
 mknod -m 666 dev/full c 1 7
 mknod -m 666 dev/ptmx c 5 2
 mkdir -p dev/pts
+ln -s /proc/self/fd dev/fd
+ln -s /proc/self/fd/0 dev/stdin
+ln -s /proc/self/fd/1 dev/stdout
+ln -s /proc/self/fd/2 dev/stderr
 find . -depth -type d -exec touch -d @1000000000 {} +
 if [ "$3" = tmpfs ]; then
     mount -t proc proc proc

@@ -1,0 +1,44 @@
+/* Open files that have no name and no contents but what their operations make of them. */
+#include "kernel/fs/vfs.h"
+#include "kernel/task.h"
+
+#include <linux/magic.h>
+
+static struct super *anon_super;
+
+static void anon_statfs(struct super *sb __maybe_unused, struct statfs *st)
+{
+	st->f_type = ANON_INODE_FS_MAGIC;
+}
+
+static const struct fs_type anon_type = {.name = "anon_inodefs", .statfs = anon_statfs};
+
+void anon_file_init(void)
+{
+	anon_super = super_internal(&anon_type);
+}
+
+int anon_file_open(const char *what, const struct file_ops *ops, void *private, int flags)
+{
+	struct node_spec spec = {
+		.mode = 0600, .uid = current->cred->fsuid, .gid = current->cred->fsgid};
+	struct inode *i = inode_alloc(anon_super, &spec);
+	struct file *f = NULL;
+	int fd = fd_alloc(0);
+
+	if (fd >= 0 && i)
+		f = file_alloc(i, NULL, ops, O_RDWR | ((u32)flags & O_NONBLOCK),
+			       FMODE_READ | FMODE_WRITE);
+	if (f) {
+		i->fops = &no_device_ops; /* for who opens it again, by /proc/self/fd */
+		i->private = (void *)what;
+		f->private = private;
+		fd_install(fd, f, flags & O_CLOEXEC);
+	} else if (fd >= 0) {
+		fd_cancel(fd);
+		fd = -ENOMEM;
+	}
+	if (i)
+		inode_put(i);
+	return fd;
+}

@@ -1,0 +1,110 @@
+/* Extended attributes: no file system here has any. xattr(7) */
+#include "kernel/fs/vfs.h"
+#include "kernel/sys/syscall.h"
+
+#include <linux/xattr.h>
+
+/* The file is there, and the name is one: then it is not supported. */
+static long refuse(const char __user *name, long err)
+{
+	char text[XATTR_NAME_MAX + 1];
+	long len;
+
+	if (err)
+		return err;
+	len = strncpy_from_user(text, name, sizeof(text));
+	if (len == 0 || len == (long)sizeof(text))
+		return -ERANGE;
+	return len < 0 ? len : -EOPNOTSUPP;
+}
+
+static long on_path(const char __user *path, u32 flags)
+{
+	struct dentry *d;
+	long err = user_path(AT_FDCWD, path, flags, &d);
+
+	if (!err)
+		dentry_put(d);
+	return err;
+}
+
+static long on_file(int fd)
+{
+	struct file *f = file_get_io(fd);
+
+	if (!f)
+		return -EBADF;
+	file_put(f);
+	return 0;
+}
+
+long sys_getxattr(const char __user *path, const char __user *name,
+		  void __user *value __maybe_unused, size_t size __maybe_unused)
+{
+	return refuse(name, on_path(path, WALK_FOLLOW));
+}
+
+long sys_lgetxattr(const char __user *path, const char __user *name,
+		   void __user *value __maybe_unused, size_t size __maybe_unused)
+{
+	return refuse(name, on_path(path, 0));
+}
+
+long sys_fgetxattr(int fd, const char __user *name, void __user *value __maybe_unused,
+		   size_t size __maybe_unused)
+{
+	return refuse(name, on_file(fd));
+}
+
+long sys_setxattr(const char __user *path, const char __user *name,
+		  const void __user *value __maybe_unused, size_t size __maybe_unused, int flags)
+{
+	return flags & ~(XATTR_CREATE | XATTR_REPLACE) ? -EINVAL
+						       : refuse(name, on_path(path, WALK_FOLLOW));
+}
+
+long sys_lsetxattr(const char __user *path, const char __user *name,
+		   const void __user *value __maybe_unused, size_t size __maybe_unused, int flags)
+{
+	return flags & ~(XATTR_CREATE | XATTR_REPLACE) ? -EINVAL : refuse(name, on_path(path, 0));
+}
+
+long sys_fsetxattr(int fd, const char __user *name, const void __user *value __maybe_unused,
+		   size_t size __maybe_unused, int flags)
+{
+	return flags & ~(XATTR_CREATE | XATTR_REPLACE) ? -EINVAL : refuse(name, on_file(fd));
+}
+
+long sys_removexattr(const char __user *path, const char __user *name)
+{
+	return refuse(name, on_path(path, WALK_FOLLOW));
+}
+
+long sys_lremovexattr(const char __user *path, const char __user *name)
+{
+	return refuse(name, on_path(path, 0));
+}
+
+long sys_fremovexattr(int fd, const char __user *name)
+{
+	return refuse(name, on_file(fd));
+}
+
+/* A list of none. */
+
+long sys_listxattr(const char __user *path, char __user *list __maybe_unused,
+		   size_t size __maybe_unused)
+{
+	return on_path(path, WALK_FOLLOW);
+}
+
+long sys_llistxattr(const char __user *path, char __user *list __maybe_unused,
+		    size_t size __maybe_unused)
+{
+	return on_path(path, 0);
+}
+
+long sys_flistxattr(int fd, char __user *list __maybe_unused, size_t size __maybe_unused)
+{
+	return on_file(fd);
+}
