@@ -207,7 +207,7 @@ long sys_sysinfo(struct sysinfo __user *uinfo)
 	load_averages(load);
 	for (int i = 0; i < NR_LOADS; i++)
 		info.loads[i] = load[i] << (SI_LOAD_SHIFT - LOAD_SHIFT);
-	info.procs = (u16)MIN(atomic_read(&nr_threads), UINT16_MAX);
+	info.procs = (u16)MIN((u32)atomic_read(&nr_threads), UINT16_MAX);
 	info.mem_unit = 1;
 	return copy_to_user(uinfo, &info, sizeof(info)) ? -EFAULT : 0;
 }
