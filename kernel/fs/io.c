@@ -53,8 +53,10 @@ static size_t io_move(struct io *io, enum io_op op, void *buf, size_t n)
 	n = MIN(n, io->left);
 	while (done < n) {
 		size_t part = MIN(n - done, io->iov->iov_len - io->skip);
-		char *mem = (char *)io->iov->iov_base + io->skip;
-		size_t failed = part ? io_segment(io, op, mem, (char *)buf + done, part) : 0;
+		/* Numbers: either may be NULL, from which a pointer must not move. */
+		char *mem = (char *)((u64)io->iov->iov_base + io->skip);
+		char *at = (char *)((u64)buf + done);
+		size_t failed = part ? io_segment(io, op, mem, at, part) : 0;
 
 		part -= failed;
 		done += part;

@@ -26,7 +26,7 @@ static int words_of(cap_user_header_t header)
 {
 	u32 version;
 
-	if (get_user(version, &header->version))
+	if (!header || get_user(version, &header->version))
 		return -EFAULT;
 	switch (version) {
 	case _LINUX_CAPABILITY_VERSION_1:

@@ -1,5 +1,8 @@
 """/proc where there is nothing to compare with: what is written to it, load, and readers under fire."""
 
+import re
+
+from bident import initramfs, packages
 from conftest import assert_kept, settled
 
 
@@ -60,3 +63,23 @@ def test_readers_under_fire(boot):
     assert "somebody" not in text
     assert_kept(before, settled(guest, before))
     guest.fork()
+
+
+def test_procps_and_psmisc(boot):
+    """Debian's own ps, top, free, vmstat, uptime, pgrep, pmap and pstree find what they look for."""
+    tree = initramfs.standard_tree()
+    packages.add_to(tree, ["procps", "psmisc"])
+    guest = boot(with_tree=tree, smp=2)
+    text = guest.ok("/bin/ps -eo pid,ppid,stat,wchan:20,rss,nlwp,psr,comm")
+    assert re.search(r"^ +1 +0 D +kernel_init +0 +1 +[01] init$", text, re.M), text
+    assert re.search(r"^ +\d+ +\d+ R\+ +- +\d+ +1 +[01] ps$", text, re.M), text
+    total, used, free, shared, cache, available = (int(n) for n in guest.ok("run /usr/bin/free").splitlines()[1].split()[1:])
+    assert 200000 < total < 262144 and used + available == total and available <= free < total and shared == cache
+    assert re.search(r"up 0 min, +\d+ users?, +load average: 0\.\d\d, 0\.\d\d, 0\.\d\d$", guest.ok("run /usr/bin/uptime"), re.M)
+    top = guest.ok("run /usr/bin/top -b -n1")
+    assert re.search(r"^Tasks: +\d+ total, +1 running", top, re.M) and re.search(r"^ +\d+ root +20 .* top$", top, re.M), top
+    assert re.search(r"^ *1 +0 +0 +\d+ +0 +\d+", guest.ok("run /usr/bin/vmstat"), re.M)
+    assert guest.ok("run /usr/bin/pstree").startswith("init---shell-")
+    text = guest.ok("run /bin/busybox sh -c 'sleep 60 & /usr/bin/pgrep -c sleep; /usr/bin/pmap $! | tail -1; /usr/bin/pkill sleep'")
+    assert re.match(r"1\n total +\d+K\n", text), text
+    assert guest.ok("syscalls").count("called") < 8

@@ -13,6 +13,8 @@ from bident import ROOT, Failure
 
 CACHE = ROOT / "build" / "packages"
 PROGRAM_FOLDERS = ("bin", "sbin", "usr/bin", "usr/sbin")
+# Every Debian system has it, so that nothing names it as a dependency: what top, less and bash know of terminals.
+ESSENTIAL = ("ncurses-base",)
 # Text for people and for other languages: most of the size, and no program needs it to run.
 LEFT_OUT = ("usr/share/doc/", "usr/share/man/", "usr/share/info/", "usr/share/locale/", "usr/share/lintian/",
             "usr/share/common-licenses/")
@@ -36,10 +38,10 @@ def _apt_get(*arguments):
 def fetch(names):
     """The .deb files of these packages and of all they depend on, dependencies first."""
     # Lines are: 'URI' FILE SIZE HASH; those fetched before are left out of the list, so the cache plays no part in it.
-    listing = _apt_get("--print-uris", "-o", "Dir::Cache::archives=/nonexistent", "install", *names)
+    listing = _apt_get("--print-uris", "-o", "Dir::Cache::archives=/nonexistent", "install", *names, *ESSENTIAL)
     files = [line.split()[1] for line in listing.splitlines() if line.startswith("'")]
     if not all((CACHE / file).exists() for file in files):
-        _apt_get("--download-only", "install", *names)
+        _apt_get("--download-only", "install", *names, *ESSENTIAL)
     return [CACHE / file for file in files]
 
 

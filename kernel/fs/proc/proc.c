@@ -206,7 +206,16 @@ static int proc_iterate(struct file *f, dir_emit_fn emit, void *arg)
 	return err;
 }
 
-static const struct inode_ops proc_dir_ops = {.lookup = proc_lookup, .free = node_free};
+/* As Linux, where even a name that could be made is not there. */
+static struct dentry *proc_no_make(struct dentry *dir __maybe_unused,
+				   const struct qname *name __maybe_unused,
+				   const struct node_spec *spec __maybe_unused)
+{
+	return ERR_PTR(-ENOENT);
+}
+
+static const struct inode_ops proc_dir_ops = {
+	.lookup = proc_lookup, .make = proc_no_make, .free = node_free};
 static const struct file_ops proc_dir_file_ops = {
 	.read = directory_read,
 	.lseek = directory_lseek,
