@@ -43,9 +43,9 @@ int ipc_add(struct ipc_table *t, struct ipc_object *o, int key, int flags)
 		return -ENOMEM;
 	i = free_slot(t);
 	/* A slot that is used again has another id than the time before. */
-	if (i <= t->last)
+	if (i < t->next)
 		t->seq = (t->seq + 1) % (0x7fffffff / IPC_MAX);
-	t->last = i;
+	t->next = i + 1;
 	t->slot[i] = o;
 	t->used++;
 	o->key = key;

@@ -27,7 +27,7 @@ struct ipc_table {
 	struct ipc_object **slot;
 	u32 room, used;
 	u32 limit;     /* of `used` */
-	u32 last, seq; /* of the slot given out last */
+	u32 next, seq; /* the slot behind the one given out last */
 };
 
 #define IPC_TABLE_INIT(name, most)                                                       \

@@ -19,7 +19,10 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/ipc.h>
 #include <sys/resource.h>
+#include <sys/sem.h>
+#include <sys/shm.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
@@ -85,6 +88,10 @@ static const struct call {
 	{270, "cbbbtb"}, {271, "bctSz"}, {280, "fptF"},  {292, "ffO"},    {293, "bO"},
 	{295, "fvcoc"},  {296, "fvcoc"}, {302, "ncbb"},  {314, "nbc"},    {315, "nbsc"},
 	{324, "ccc"},    {316, "fpfpc"}, {435, "Kz"},    {436, "ccc"},    {439, "fpmF"},
+	{26, "asc"},     {27, "asb"},    {28, "asc"},    {29, "csx"},     {30, "cax"},
+	{31, "ccb"},     {64, "ccx"},    {65, "cbc"},    {66, "cccb"},    {66, "cccc"},
+	{67, "a"},       {149, "as"},    {150, "as"},    {151, "c"},      {152, ""},
+	{220, "cbct"},   {318, "bsc"},   {325, "asc"},
 };
 #define NR_CALLS (sizeof calls / sizeof *calls)
 
@@ -484,6 +491,20 @@ static void sweep(void)
 		;
 }
 
+/* Semaphores and shared memory outlive who made them: remove them, by their place in the table. */
+static void sweep_ipc(void)
+{
+	char ds[256];
+	int id;
+
+	for (int i = 0; i < 32768; i++) {
+		if ((id = semctl(i, 0, SEM_STAT, ds)) >= 0)
+			semctl(id, 0, IPC_RMID);
+		if ((id = shmctl(i, SHM_STAT, (void *)ds)) >= 0)
+			shmctl(id, IPC_RMID, NULL);
+	}
+}
+
 static void empty(const char *name)
 {
 	DIR *dir = opendir(name);
@@ -571,6 +592,7 @@ int main(int argc, char **argv)
 		empty("/tmp/fz");
 	}
 	rmdir("/tmp/fz");
+	sweep_ipc();
 	fprintf(stderr, "ended %u, killed %u, slow %u\n", ended, killed, slow);
 	puts("done");
 	return 0;
