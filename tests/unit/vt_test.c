@@ -9,7 +9,7 @@
 #define COLS 10
 
 static struct vt vt;
-static u32 cells[VT_MAX_ROWS * VT_MAX_COLS];
+static u32 cells[2 * VT_MAX_ROWS * VT_MAX_COLS];
 
 static void fresh(void)
 {
@@ -291,7 +291,7 @@ TEST(utf8)
 	CHECK_EQ(CELL_CHAR(cell(0, 0)), 0xe9);
 	CHECK_EQ(CELL_CHAR(cell(0, 1)), 0x2500);
 	CHECK_EQ(CELL_CHAR(cell(0, 2)), 0x1f600);
-	CHECK_EQ(CELL_CHAR(cell(0, 3)), '!');
+	CHECK_EQ(CELL_CHAR(cell(0, 4)), '!'); /* the one before it takes two cells */
 	say("\re\xcc\x81!"); /* a combining accent takes no cell */
 	CHECK_EQ(CELL_CHAR(cell(0, 1)), '!');
 }
@@ -318,7 +318,7 @@ TEST(utf8_malformed)
 TEST(unknown_sequences_leave_no_trace)
 {
 	fresh();
-	say("a\033[?1049h\033[>c\033[6n\033(B\033=\033]0;title\007\033]2;more\033\\\033[!p\033[5 qb");
+	say("a\033[?2004h\033[>c\033[?6n\033(B\033=\033]0;title\007\033]2;more\033\\\033[!p\033[5 qb");
 	CHECK_STR(row(0), "ab");
 	say("\033P1;2|data\033\\c");
 	CHECK_STR(row(0), "abc");
@@ -362,6 +362,73 @@ static void check_invariants(void)
 		CHECK(!(seen[vt.line[i] / 64] >> (vt.line[i] % 64) & 1));
 		seen[vt.line[i] / 64] |= 1UL << (vt.line[i] % 64);
 	}
+}
+
+TEST(alternate_screen)
+{
+	fresh();
+	say("main\r\ntext\033[?1049h");
+	CHECK_STR(row(0), "");
+	CHECK_CURSOR(1, 4);
+	say("\033[Hvi\033[5;5Hx");
+	CHECK_STR(row(0), "vi");
+	CHECK_STR(row(4), "    x");
+	say("\033[?1049h"); /* is there already */
+	CHECK_STR(row(0), "vi");
+	vt_clean(&vt);
+	say("\033[?1049l");
+	CHECK_EQ(vt.dirty_from, 0);
+	CHECK_EQ(vt.dirty_to, ROWS);
+	CHECK_STR(row(0), "main");
+	CHECK_STR(row(1), "text");
+	CHECK_CURSOR(1, 4);
+	say("\033[?1049hagain\033[?1049l\033[?47h");
+	CHECK_STR(row(1), "    again"); /* 47 shows it as it was left */
+	say("\n\n\n\n\n\033[?47l");     /* scrolling there moves nothing here */
+	CHECK_STR(row(0), "main");
+	say("\033[?1049h\033c");
+	CHECK(!vt.alternate);
+	CHECK_STR(row(0), "");
+}
+
+static const char *answer(void)
+{
+	static char text[sizeof(vt.answer) + 1];
+
+	memcpy(text, vt.answer, vt.answer_len);
+	text[vt.answer_len] = '\0';
+	vt.answer_len = 0;
+	return text;
+}
+
+TEST(answers)
+{
+	fresh();
+	say("\033[3;10H\033[6n");
+	CHECK_STR(answer(), "\033[3;10R");
+	say("\033[5n\033[c\033[0c");
+	CHECK_STR(answer(), "\033[0n\033[?6c\033[?6c");
+	say("\033[?6n\033[7n\033[1c");
+	CHECK_STR(answer(), "");
+	for (int i = 0; i < 100; i++)
+		say("\033[6n");
+	CHECK(vt.answer_len <= sizeof(vt.answer));
+	CHECK_STR(row(2), "");
+}
+
+TEST(double_width)
+{
+	fresh();
+	say("a\xe6\xbc\xa2z"); /* U+6F22 */
+	CHECK_STR(row(0), "a# z");
+	CHECK_CURSOR(0, 4);
+	say("\033[1;10H\xf0\x9f\x98\x80"); /* does not fit into the last column */
+	CHECK_STR(row(0), "a# z");
+	CHECK_STR(row(1), "#");
+	CHECK_CURSOR(1, 2);
+	say("\033[3;9H\xe3\x81\x82x"); /* fills the line to its end */
+	CHECK_STR(row(2), "        #");
+	CHECK_STR(row(3), "x");
 }
 
 /* Noise made mostly of what matters to the parser, on grids of all sizes down to one cell. */

@@ -92,26 +92,39 @@ bool arch_console_at_line_start(void)
 	return READ_ONCE(line_start);
 }
 
-static void write_devices(const char *s, size_t n, bool newlines)
+/* Each byte as if it were typed. With a serial port the terminal at its other end answers. */
+static void send_answer(const char *s, size_t n)
+{
+	for (size_t i = 0; i < n && !serial_present(); i++)
+		console_input(s[i]);
+}
+
+/* What the screen has to answer goes to buf, if there is one; returns how much. */
+static size_t write_devices(const char *s, size_t n, bool newlines, char *buf, size_t room)
 {
 	u64 flags = console_lock();
+	size_t answer;
 
 	track_line(s, n);
 	serial_write(s, n, newlines);
 	screen_write(s, n, newlines);
 	if (!refresh_later)
 		screen_refresh(EVERYTHING);
+	answer = screen_take_answer(buf, room);
 	console_unlock(flags);
+	return answer;
 }
 
 void arch_console_write(const char *s, size_t n)
 {
-	write_devices(s, n, true);
+	write_devices(s, n, true, NULL, 0);
 }
 
 void arch_console_write_raw(const char *s, size_t n)
 {
-	write_devices(s, n, false);
+	char answer[32];
+
+	send_answer(answer, write_devices(s, n, false, answer, sizeof(answer)));
 }
 
 /* In slices: interrupts are off while one is drawn, and a serial port that nobody attends for a

@@ -11,8 +11,8 @@
 
 static const struct screen_ops *ops;
 static struct vt vt;
-static u32 cells[VT_MAX_ROWS * VT_MAX_COLS]; /* as the terminal wants them */
-static u32 shown[VT_MAX_ROWS * VT_MAX_COLS]; /* as the device shows them */
+static u32 cells[2 * VT_MAX_ROWS * VT_MAX_COLS]; /* as the terminal wants them, two screens */
+static u32 shown[VT_MAX_ROWS * VT_MAX_COLS];     /* as the device shows them */
 static u32 cursor_shown; /* row, column and visibility of the cursor on the device */
 
 void screen_init(const struct boot_framebuffer *fb)
@@ -38,6 +38,14 @@ void screen_write(const char *s, size_t n, bool newlines)
 		return;
 	vt.newlines = newlines;
 	vt_write(&vt, s, n);
+}
+
+size_t screen_take_answer(char *buf, size_t n)
+{
+	n = MIN(n, (size_t)vt.answer_len);
+	memcpy(buf, vt.answer, n);
+	vt.answer_len = 0;
+	return n;
 }
 
 /* Draw what differs in a row; returns how many cells. */

@@ -22,5 +22,8 @@ void screen_init(const struct boot_framebuffer *fb);
 const struct screen_ops *screen_device(void);
 /* Into the terminal; drawn by the next refresh. newlines: \n also goes to the first column. */
 void screen_write(const char *s, size_t n, bool newlines);
+/* What the terminal was asked for and is to send: bytes put into buf. The console's lock is held.
+ */
+size_t screen_take_answer(char *buf, size_t n);
 /* Draw what changed, but not many more cells than that. True when there is more to do. */
 bool screen_refresh(u32 cells_at_once);

@@ -132,25 +132,73 @@ static bool zero_width(u32 ch)
 	       (ch >= 0xfe00 && ch <= 0xfe0f) || ch == 0xfeff;
 }
 
-void vt_put(struct vt *vt, u32 ch)
+/* East Asian ideographs and syllables, and emoji: as wide as two others. UAX 11 */
+static bool double_width(u32 ch)
+{
+	static const struct {
+		u32 first, last;
+	} wide[] = {
+		{0x1100, 0x115f},   {0x2e80, 0x303e},   {0x3041, 0x4dbf},   {0x4e00, 0xa4cf},
+		{0xa960, 0xa97c},   {0xac00, 0xd7a3},   {0xf900, 0xfaff},   {0xfe30, 0xfe6f},
+		{0xff01, 0xff60},   {0xffe0, 0xffe6},   {0x1f300, 0x1f64f}, {0x1f680, 0x1f6ff},
+		{0x1f900, 0x1f9ff}, {0x20000, 0x3fffd},
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(wide) && ch >= wide[i].first; i++)
+		if (ch <= wide[i].last)
+			return true;
+	return false;
+}
+
+static void put_cell(struct vt *vt, u32 ch)
 {
 	struct vt_cursor *c = &vt->cur;
 	u8 fg = c->bold && c->fg < 8 ? c->fg + 8 : c->fg;
 
-	if (zero_width(ch))
-		return;
-	if (c->wrap && vt->autowrap) {
-		c->col = 0;
-		vt_index(vt);
-	}
 	row_cells(vt, c->row)[c->col] = (c->reverse ? CELL(ch, c->bg, fg) : CELL(ch, fg, c->bg)) |
 					(c->underline ? CELL_UNDERLINE : 0);
 	mark_dirty(vt, c->row, c->row + 1);
-	vt->last_char = ch;
 	if (c->col == vt->cols - 1)
 		c->wrap = true;
 	else
 		c->col++;
+}
+
+void vt_put(struct vt *vt, u32 ch)
+{
+	struct vt_cursor *c = &vt->cur;
+	bool wide = double_width(ch) && vt->cols > 1;
+
+	if (zero_width(ch))
+		return;
+	/* a wide one is not cut in two by the end of the line */
+	if (vt->autowrap && (c->wrap || (wide && c->col == vt->cols - 1))) {
+		c->col = 0;
+		vt_index(vt);
+	}
+	put_cell(vt, ch);
+	if (wide && !c->wrap)
+		put_cell(vt, ' ');
+	vt->last_char = ch;
+}
+
+/* Modes 47, 1047 and 1049: full-screen programs draw on a screen of their own. */
+void vt_show_alternate(struct vt *vt, bool alternate)
+{
+	u32 *cells = vt->cells;
+
+	if (vt->alternate == alternate)
+		return;
+	vt->alternate = alternate;
+	vt->cells = vt->other_cells;
+	vt->other_cells = cells;
+	for (u32 i = 0; i < vt->rows; i++) {
+		u16 line = vt->line[i];
+
+		vt->line[i] = vt->other_line[i];
+		vt->other_line[i] = line;
+	}
+	mark_dirty(vt, 0, vt->rows);
 }
 
 void vt_control(struct vt *vt, u8 c)
@@ -185,9 +233,10 @@ void vt_reset_attributes(struct vt *vt)
 /* As after power-on, with an empty screen. */
 void vt_reset(struct vt *vt)
 {
+	vt_show_alternate(vt, false);
 	vt->cur = (struct vt_cursor){0};
 	vt_reset_attributes(vt);
-	vt->saved = vt->cur;
+	vt->saved = vt->main_cursor = vt->cur;
 	vt->top = 0;
 	vt->bottom = vt->rows;
 	vt->cursor_visible = vt->autowrap = true;
@@ -200,8 +249,11 @@ void vt_init(struct vt *vt, u32 rows, u32 cols, u32 *cells)
 	vt->rows = MIN(rows, VT_MAX_ROWS);
 	vt->cols = MIN(cols, VT_MAX_COLS);
 	vt->cells = cells;
+	vt->other_cells = cells + (size_t)vt->rows * vt->cols;
 	vt->newlines = true;
 	for (u32 i = 0; i < vt->rows; i++)
-		vt->line[i] = i;
+		vt->line[i] = vt->other_line[i] = (u16)i;
+	for (u32 i = 0; i < vt->rows * vt->cols; i++)
+		vt->other_cells[i] = VT_BLANK;
 	vt_reset(vt);
 }

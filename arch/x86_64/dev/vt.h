@@ -35,8 +35,14 @@ struct vt {
 	u32 rows, cols;
 	u32 *cells;            /* rows * cols, in the order of line[] */
 	u16 line[VT_MAX_ROWS]; /* row on the screen -> row in cells[]: scrolling moves no cells */
+	/* The screen that is not to be seen just now: the other of the main and the alternate one.
+	 */
+	u32 *other_cells;
+	u16 other_line[VT_MAX_ROWS];
+	bool alternate;
 	struct vt_cursor cur, saved;
-	u32 top, bottom; /* scroll region: rows top … bottom - 1 */
+	struct vt_cursor main_cursor; /* while the alternate screen is there: mode 1049 */
+	u32 top, bottom;              /* scroll region: rows top … bottom - 1 */
 	bool cursor_visible, autowrap;
 	bool newlines;            /* \n also returns to the first column; on after vt_init() */
 	u32 dirty_from, dirty_to; /* rows changed since vt_clean(): [from, to) */
@@ -49,9 +55,14 @@ struct vt {
 	u32 nr_params;
 	u32 params[VT_MAX_PARAMS];
 	u32 last_char; /* for REP */
+
+	/* What it was asked for (where the cursor is, for instance), to be sent as if it were
+	 * typed; whoever sends it sets the length to 0. What does not fit is lost. */
+	char answer[32];
+	u32 answer_len;
 };
 
-/* `cells` has room for rows * cols. */
+/* `cells` has room for two screens: 2 * rows * cols. */
 void vt_init(struct vt *vt, u32 rows, u32 cols, u32 *cells);
 void vt_write(struct vt *vt, const char *s, size_t n);
 /* The cells of one row on the screen. */

@@ -15,5 +15,6 @@ void vt_erase_rows(struct vt *vt, u32 from, u32 to);
 void vt_scroll_up(struct vt *vt, u32 top, u32 bottom, u32 n);
 void vt_scroll_down(struct vt *vt, u32 top, u32 bottom, u32 n);
 void vt_shift_chars(struct vt *vt, u32 n, bool insert);
+void vt_show_alternate(struct vt *vt, bool alternate);
 void vt_reset_attributes(struct vt *vt);
 void vt_reset(struct vt *vt);

@@ -4,6 +4,8 @@
  */
 #include "arch/x86_64/dev/vt_ops.h"
 
+#include "kernel/lib/string.h"
+
 enum {
 	GROUND,
 	ESCAPE,
@@ -188,6 +190,62 @@ static void set_region(struct vt *vt)
 	vt_move(vt, 0, 0);
 }
 
+/* 1049 also keeps the cursor, and begins with an empty screen. */
+static void alternate_screen(struct vt *vt, u32 mode, bool on)
+{
+	if (vt->alternate == on)
+		return;
+	if (mode == 1049 && on)
+		vt->main_cursor = vt->cur;
+	if (mode == 1047 && !on)
+		vt_erase_rows(vt, 0, vt->rows);
+	vt_show_alternate(vt, on);
+	if (mode == 1049 && on)
+		vt_erase_rows(vt, 0, vt->rows);
+	if (mode == 1049 && !on)
+		vt->cur = vt->main_cursor;
+}
+
+static void answer_text(struct vt *vt, const char *s)
+{
+	u32 n = (u32)strlen(s);
+
+	if (vt->answer_len + n > sizeof(vt->answer))
+		return;
+	memcpy(vt->answer + vt->answer_len, s, n);
+	vt->answer_len += n;
+}
+
+static char *decimal(char *at, u32 n)
+{
+	char digits[10];
+	int i = 0;
+
+	do
+		digits[i++] = (char)('0' + n % 10);
+	while (n /= 10);
+	while (i)
+		*at++ = digits[--i];
+	return at;
+}
+
+/* DSR: 5 asks whether we are well, 6 where the cursor is. */
+static void report(struct vt *vt)
+{
+	char text[24] = "\033[", *at = text + 2;
+
+	if (vt->params[0] == 5)
+		answer_text(vt, "\033[0n");
+	if (vt->params[0] != 6)
+		return;
+	at = decimal(at, vt->cur.row + 1);
+	*at++ = ';';
+	at = decimal(at, vt->cur.col + 1);
+	*at++ = 'R';
+	*at = '\0';
+	answer_text(vt, text);
+}
+
 static void set_mode(struct vt *vt, bool on)
 {
 	for (u32 i = 0; vt->marker == '?' && i < vt->nr_params; i++) {
@@ -195,6 +253,8 @@ static void set_mode(struct vt *vt, bool on)
 			vt->autowrap = on;
 		if (vt->params[i] == 25)
 			vt->cursor_visible = on;
+		if (vt->params[i] == 47 || vt->params[i] == 1047 || vt->params[i] == 1049)
+			alternate_screen(vt, vt->params[i], on);
 	}
 }
 
@@ -252,10 +312,14 @@ static void csi_plain(struct vt *vt, u8 final)
 		return vt_erase(vt, vt->cur.row, vt->cur.col, vt->cur.col + n);
 	case 'b':
 		return repeat(vt, n);
+	case 'c': /* DA: a VT102, as the Linux console says of itself */
+		return vt->params[0] == 0 ? answer_text(vt, "\033[?6c") : (void)0;
 	case 'd':
 		return vt_move(vt, (s64)n - 1, col);
 	case 'm':
 		return sgr(vt);
+	case 'n':
+		return report(vt);
 	case 'r':
 		return set_region(vt);
 	case 's':
