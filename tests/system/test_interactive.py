@@ -2,9 +2,10 @@
 
 import re
 
+import pexpect
 import pytest
 
-from bident import console, initramfs, machine, packages
+from bident import ROOT, console, initramfs, machine, packages
 
 PS1 = "ready> "
 TO_PROMPT = r"\s+(?:\x1b\[[?\d]+h)?" + PS1  # what bash switches the terminal to may come before it
@@ -196,3 +197,15 @@ def test_top_refreshes(linux, top):
     shell.keys("q")
     shell.see(re.escape(PS1))
     shell.leave()
+
+
+def test_keys_reach_a_command_given_to_tools_run():
+    line = [str(ROOT / "tools" / "run"), "--packages", "bash", "--cmd", "run /bin/bash --norc -i"]
+    with pexpect.spawn(line[0], line[1:], encoding="utf-8", timeout=120) as run:
+        run.expect(r"bash-[\d.]+# ")
+        run.send("echo $((6 * 7))\r")
+        run.expect(r"[\r\n]42\s")
+        run.send("exit 5\r")
+        run.expect(pexpect.EOF)
+        run.close()
+    assert run.exitstatus == 5

@@ -120,6 +120,28 @@ class Console:
         output, status = self.wait_prompt(timeout)
         return output + "\n" if output and not output.endswith("\n") else output, status
 
+    def converse(self, line, keys, show, timeout=None):
+        """A command that somebody at a terminal talks to: what it prints is shown at once, as it comes, and what
+        `keys()` returns is typed. The status."""
+        self.send(line + "\r")
+        self.expect(re.compile(r"\r\n"), 60)
+        deadline = None if timeout is None else time.monotonic() + timeout
+        shown = 0
+        while True:
+            try:
+                self.expect(PROMPT, 0.03)
+            except TimeoutError:
+                # The beginning of a prompt may be the end of what the command prints: it waits for the rest.
+                text = re.sub(r"[\r\n]+(?:bident(?: \[\d*)?)?\Z", "", self._process.before)
+                show(text[shown:])
+                shown = max(shown, len(text))
+                self.send(keys())
+                if deadline is not None and time.monotonic() > deadline:
+                    raise
+                continue
+            show(self._process.before[shown:] + "\r\n")
+            return int(self.match.group(1) or self.match.group(2) or 0)
+
     def ok(self, line, timeout=60):
         """The output of a command that must succeed."""
         output, status = self.command(line, timeout)

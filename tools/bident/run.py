@@ -3,10 +3,13 @@
 import argparse
 import os
 import re
+import select
 import signal
 import subprocess
 import sys
+import termios
 import time
+import tty
 
 from bident import Failure, console, initramfs, machine, packages, qmp, screen, userprogs
 
@@ -101,7 +104,25 @@ def show(text):
 
 # ---- with --cmd, over the serial port ----
 
-def run_lines(medium, lines, timeout, screenshot):
+def at_terminal():
+    return sys.stdin.isatty() and sys.stdout.isatty()
+
+
+def converse(guest, line, timeout):
+    """Somebody sits here: keys go to the command, as they are; ^C too."""
+    def keys():
+        ready = select.select([0], [], [], 0)[0]
+        return os.read(0, 1024).decode(errors="replace") if ready else ""
+
+    before = termios.tcgetattr(0)
+    try:
+        tty.setraw(0)
+        return guest.converse(line, keys, show, timeout)
+    finally:
+        termios.tcsetattr(0, termios.TCSADRAIN, before)
+
+
+def run_lines(medium, lines, timeout, screenshot, chosen_timeout):
     with console.Console(medium) as guest:
         status, typed = 0, []
         try:
@@ -115,6 +136,9 @@ def run_lines(medium, lines, timeout, screenshot):
                 show(f"bident> {line}\n")
                 typed.append(line)
                 try:
+                    if at_terminal():
+                        status = converse(guest, line, chosen_timeout)
+                        continue
                     output, status = guest.command(line, timeout)
                 except TimeoutError as late:
                     show(tail(str(late)))
@@ -269,10 +293,10 @@ def main():
         if not arguments.cmd and (arguments.gui or sys.stdin.isatty()):
             return run_interactive(medium, arguments.timeout)
         if not arguments.cmd:
-            return run_lines(medium, (line.rstrip("\n") for line in sys.stdin), timeout, None)
+            return run_lines(medium, (line.rstrip("\n") for line in sys.stdin), timeout, None, arguments.timeout)
         if arguments.no_serial:
             return run_blind(medium, arguments.cmd, timeout, arguments.screenshot)
-        return run_lines(medium, arguments.cmd, timeout, arguments.screenshot)
+        return run_lines(medium, arguments.cmd, timeout, arguments.screenshot, arguments.timeout)
 
 
 if __name__ == "__main__":
