@@ -43,6 +43,7 @@ void file_put(struct file *f)
 {
 	if (!f || !refcount_dec_and_test(&f->count))
 		return;
+	epoll_forget(f);
 	locks_drop(f->inode, f);
 	if (f->ops && f->ops->release)
 		f->ops->release(f);

@@ -5,7 +5,7 @@
  * set to asleep *before* the files are asked: an event that comes after the question finds it
  * asleep and wakes it, so none is lost.
  */
-#include "kernel/fs/vfs.h"
+#include "kernel/fs/poll.h"
 #include "kernel/sys/syscall.h"
 #include "kernel/task.h"
 #include "kernel/time/timer.h"
@@ -28,13 +28,6 @@ struct poll_table {
 	struct poll_entry few[FEW_POLLS];
 	struct wait_queue idle; /* nobody wakes it: there to sleep when no file has a queue */
 	struct waiter idle_waiter;
-};
-
-/* One file of the set. */
-struct poll_item {
-	struct file *file; /* with a reference; NULL: bad or ignored descriptor */
-	int fd;
-	u32 wanted, got;
 };
 
 static struct poll_entry *entry_of(struct poll_table *pt, u32 i)
@@ -108,6 +101,12 @@ static long ask_all(struct poll_item *items, u32 n, struct poll_table *pt)
 	for (u32 i = 0; i < n; i++) {
 		struct poll_item *it = &items[i];
 
+		if (it->queue) {
+			poll_wait(pt, it->queue);
+			it->got = READ_ONCE(*it->word) != it->seen ? POLLMSG : 0;
+			ready += it->got != 0;
+			continue;
+		}
 		if (it->fd < 0)
 			continue;
 		if (it->file)
@@ -119,9 +118,7 @@ static long ask_all(struct poll_item *items, u32 n, struct poll_table *pt)
 	return ready;
 }
 
-/* `until` monotonic; 0: only look. The number of items with events, or -errno: -EINTR is the
- * caller's to translate. */
-static long poll_items(struct poll_item *items, u32 n, u64 until)
+long poll_items(struct poll_item *items, u32 n, u64 until)
 {
 	struct poll_table pt;
 	long ready;
@@ -151,7 +148,7 @@ static long poll_items(struct poll_item *items, u32 n, u64 until)
 	return ready ? ready : pt.error;
 }
 
-static void items_free(struct poll_item *items, u32 n)
+void poll_items_free(struct poll_item *items, u32 n)
 {
 	for (u32 i = 0; i < n; i++)
 		file_put(items[i].file);
@@ -160,7 +157,7 @@ static void items_free(struct poll_item *items, u32 n)
 
 /* ---- signal mask of the p-forms ---- */
 
-static int swap_mask(const sigset_t64 __user *umask, size_t size)
+int poll_swap_mask(const sigset_t64 __user *umask, size_t size)
 {
 	sigset_t64 mask;
 
@@ -177,7 +174,7 @@ static int swap_mask(const sigset_t64 __user *umask, size_t size)
 
 /* An interrupted call leaves the mask for the handler's sake: it is put back when the signal has
  * been delivered. */
-static void restore_mask(const sigset_t64 __user *umask, long ret)
+void poll_restore_mask(const sigset_t64 __user *umask, long ret)
 {
 	if (!umask)
 		return;
@@ -199,7 +196,7 @@ static int poll_import(const struct pollfd __user *ufds, u32 n, struct poll_item
 		struct pollfd p;
 
 		if (copy_from_user(&p, &ufds[i], sizeof(p))) {
-			items_free(items, n);
+			poll_items_free(items, n);
 			return -EFAULT;
 		}
 		items[i].fd = p.fd;
@@ -233,7 +230,7 @@ static long do_poll(struct pollfd __user *ufds, unsigned int n, u64 until)
 	ret = poll_items(items, n, until);
 	if (ret >= 0 && poll_export(ufds, items, n))
 		ret = -EFAULT;
-	items_free(items, n);
+	poll_items_free(items, n);
 	return ret;
 }
 
@@ -296,13 +293,13 @@ long sys_ppoll(struct pollfd __user *fds, unsigned int nfds, const struct timesp
 	int err = import_timeout(timeout, &until);
 
 	if (!err)
-		err = swap_mask(mask, sigsetsize);
+		err = poll_swap_mask(mask, sigsetsize);
 	if (err)
 		return err;
 	ret = do_poll(fds, nfds, until);
 	if (ret == -EINTR)
 		ret = -ERESTARTNOHAND;
-	restore_mask(mask, ret);
+	poll_restore_mask(mask, ret);
 	export_timeout((struct timespec __user *)timeout, until);
 	return ret;
 }
@@ -398,7 +395,7 @@ static long do_select(int n, const struct select_sets *s, u64 until)
 		ret = poll_items(items, (u32)n, until);
 	if (ret >= 0)
 		ret = select_export(s, (u32)n, items);
-	items_free(items, (u32)n);
+	poll_items_free(items, (u32)n);
 	return ret;
 }
 
@@ -450,13 +447,13 @@ long sys_pselect6(int n, u64 __user *in, u64 __user *out, u64 __user *except,
 	if (!err && usig && copy_from_user(&sig, usig, sizeof(sig)))
 		err = -EFAULT;
 	if (!err)
-		err = swap_mask(sig.mask, sig.size);
+		err = poll_swap_mask(sig.mask, sig.size);
 	if (err)
 		return err;
 	ret = do_select(n, &s, until);
 	if (ret == -EINTR)
 		ret = -ERESTARTNOHAND;
-	restore_mask(sig.mask, ret);
+	poll_restore_mask(sig.mask, ret);
 	export_timeout(timeout, until);
 	return ret;
 }

@@ -1,6 +1,7 @@
 /*
  * Sockets: socket(7), unix(7). One family, AF_UNIX, in three types. socket.c has the system calls,
- * socket_unix.c what a socket is and does, socket_msg.c messages and what travels with them.
+ * socket_unix.c what a socket is, socket_io.c what goes through it, socket_msg.c messages and what
+ * travels with them.
  *
  * A message is allocated and filled before any lock is taken, then put into the queue of who is to
  * read it. Each socket has a lock of its own; two are held at once only by connect(2): the
@@ -114,6 +115,24 @@ struct message {
 	char data[];
 };
 
+/* Sleep on `q` unless cond; the socket's lock is let go of meanwhile. */
+#define usock_wait(s, q, nonblock, cond)                           \
+	({                                                         \
+		int __err = -EAGAIN;                               \
+		if (!(nonblock)) {                                 \
+			mutex_unlock(&(s)->lock);                  \
+			__err = wait_event_interruptible(q, cond); \
+			mutex_lock(&(s)->lock);                    \
+		}                                                  \
+		__err;                                             \
+	})
+
+static inline struct usock *usock_get(struct usock *s)
+{
+	refcount_inc(&s->count);
+	return s;
+}
+
 /* ---- socket_unix.c ---- */
 void unix_init(void);
 struct usock *usock_create(int type); /* NULL without memory */
@@ -121,6 +140,8 @@ void usock_put(struct usock *s);      /* NULL is allowed */
 void usock_close(struct usock *s);    /* takes over the reference */
 void usock_pair(struct usock *a, struct usock *b);
 struct ucred current_ucred(void);
+/* Who has this name, if of that type. With a reference; ERR_PTR. */
+struct usock *unix_find(const struct sockaddr_un *addr, u32 len, int type);
 int unix_bind(struct usock *s, const struct sockaddr_un *addr, u32 len);
 int unix_listen(struct usock *s, int backlog);
 int unix_connect(struct usock *s, const struct sockaddr_un *addr, u32 len, bool nonblock);
@@ -128,6 +149,7 @@ int unix_connect(struct usock *s, const struct sockaddr_un *addr, u32 len, bool 
 struct usock *unix_accept(struct usock *s, bool nonblock);
 int unix_shutdown(struct usock *s, int how);
 struct usock *unix_peer(struct usock *s); /* with a reference, or NULL */
+/* ---- socket_io.c ---- */
 /* `to` (NULL len 0: the peer). Takes what is in scm. Bytes, or -errno. */
 ssize_t unix_send(struct usock *s, struct io *io, const struct sockaddr_un *to, u32 len,
 		  struct scm *scm, u32 flags);

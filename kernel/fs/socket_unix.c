@@ -1,4 +1,4 @@
-/* AF_UNIX sockets: names, connections, and the bytes that go through them. unix(7) */
+/* AF_UNIX sockets: life, names and connections. unix(7) */
 #include "kernel/fs/socket.h"
 #include "kernel/lib/log.h"
 #include "kernel/signal.h"
@@ -6,7 +6,6 @@
 #include "mm/slab.h"
 
 #define BUFFER_DEFAULT 212992 /* net.core.wmem_default */
-#define STREAM_CHUNK   16384  /* of a stream, in one message */
 #define BACKLOG_MOST   4096   /* net.core.somaxconn */
 #define NAME_START     offsetof(struct sockaddr_un, sun_path)
 
@@ -45,12 +44,6 @@ struct usock *usock_create(int type)
 	list_init(&s->bound);
 	wait_queue_init(&s->read_wait);
 	wait_queue_init(&s->write_wait);
-	return s;
-}
-
-static struct usock *usock_get(struct usock *s)
-{
-	refcount_inc(&s->count);
 	return s;
 }
 
@@ -302,7 +295,7 @@ static struct usock *find_by_path(const char *path)
 }
 
 /* Who has this name. With a reference; ERR_PTR. */
-static struct usock *find_named(const struct sockaddr_un *addr, u32 len, int type)
+struct usock *unix_find(const struct sockaddr_un *addr, u32 len, int type)
 {
 	int err = check_name(addr, len);
 	struct unix_name *n;
@@ -329,18 +322,6 @@ static struct usock *find_named(const struct sockaddr_un *addr, u32 len, int typ
 }
 
 /* ---- connections ---- */
-
-/* Sleep on `q` unless cond; the socket's lock is let go of meanwhile. */
-#define usock_wait(s, q, nonblock, cond)                           \
-	({                                                         \
-		int __err = -EAGAIN;                               \
-		if (!(nonblock)) {                                 \
-			mutex_unlock(&(s)->lock);                  \
-			__err = wait_event_interruptible(q, cond); \
-			mutex_lock(&(s)->lock);                    \
-		}                                                  \
-		__err;                                             \
-	})
 
 int unix_listen(struct usock *s, int backlog)
 {
@@ -440,7 +421,7 @@ static struct usock *accepted_socket(struct usock *l)
 
 static int connect_stream(struct usock *s, const struct sockaddr_un *addr, u32 len, bool nonblock)
 {
-	struct usock *l = find_named(addr, len, s->type), *other;
+	struct usock *l = unix_find(addr, len, s->type), *other;
 	int err = -ENOMEM;
 
 	if (IS_ERR(l))
@@ -461,7 +442,7 @@ static int connect_datagram(struct usock *s, const struct sockaddr_un *addr, u32
 	bool known;
 
 	if (addr->sun_family != AF_UNSPEC) {
-		peer = find_named(addr, len, s->type);
+		peer = unix_find(addr, len, s->type);
 		if (IS_ERR(peer))
 			return (int)PTR_ERR(peer);
 		mutex_lock(&peer->lock);
@@ -539,322 +520,4 @@ int unix_shutdown(struct usock *s, int how)
 	wake_both(peer);
 	usock_put(peer);
 	return 0;
-}
-
-/* ---- sending ---- */
-
-static bool has_room(const struct usock *s)
-{
-	return (u32)atomic_read(&s->in_flight) < READ_ONCE(s->sndbuf);
-}
-
-static int wait_to_send(struct usock *s, bool nonblock)
-{
-	if (has_room(s) || (READ_ONCE(s->shut) & SHUT_SEND))
-		return 0;
-	if (nonblock)
-		return -EAGAIN;
-	return wait_event_interruptible(&s->write_wait,
-					has_room(s) || (READ_ONCE(s->shut) & SHUT_SEND));
-}
-
-/* Into the reader's queue; on failure the message stays the caller's. */
-static int deliver(struct usock *s, struct usock *to, struct message *m)
-{
-	bool datagram = s->type == SOCK_DGRAM;
-	int err = 0;
-
-	mutex_lock(&to->lock);
-	if (to->state == SOCKET_CLOSED)
-		err = datagram ? -ECONNREFUSED : -EPIPE;
-	else if (to->shut & SHUT_RECEIVE)
-		err = -EPIPE;
-	else if (datagram && to->peer && to->peer != s)
-		err = -EPERM; /* it talks to somebody else */
-	else
-		list_add_tail(&m->link, &to->queue);
-	mutex_unlock(&to->lock);
-	if (!err)
-		wake_up_all(&to->read_wait);
-	return err;
-}
-
-/* One message of n bytes. Bytes, or -errno. */
-static ssize_t send_one(struct usock *s, struct usock *to, struct io *io, size_t n, struct scm *scm,
-			bool nonblock)
-{
-	struct message *m;
-	int err = wait_to_send(s, nonblock);
-
-	if (err)
-		return err;
-	if (READ_ONCE(s->shut) & SHUT_SEND)
-		return -EPIPE;
-	m = message_create(s, io, n);
-	if (IS_ERR(m))
-		return PTR_ERR(m);
-	m->scm = *scm;
-	err = deliver(s, to, m);
-	if (err) {
-		m->scm.nr = 0; /* the caller's still */
-		message_free(m);
-		return err;
-	}
-	scm->nr = 0;
-	scm->files = NULL;
-	return (ssize_t)n;
-}
-
-static ssize_t send_stream(struct usock *s, struct usock *to, struct io *io, struct scm *scm,
-			   u32 flags)
-{
-	ssize_t done = 0, n = 0;
-
-	if (READ_ONCE(s->shut) & SHUT_SEND)
-		n = -EPIPE;
-	while (n >= 0 && io->left) {
-		n = send_one(s, to, io, MIN(io->left, (size_t)STREAM_CHUNK), scm,
-			     flags & MSG_DONTWAIT);
-		if (n > 0)
-			done += n;
-	}
-	if (n == -EPIPE && !done && !(flags & MSG_NOSIGNAL))
-		send_signal(SIGPIPE, NULL, current, false);
-	return done ? done : n;
-}
-
-/* Whom it goes to: a reference; ERR_PTR. */
-static struct usock *addressee(struct usock *s, const struct sockaddr_un *to, u32 len)
-{
-	struct usock *peer;
-
-	if (s->type != SOCK_DGRAM) {
-		peer = unix_peer(s);
-		if (len && s->type == SOCK_STREAM) {
-			usock_put(peer);
-			return ERR_PTR(peer ? -EISCONN : -EOPNOTSUPP);
-		}
-		return peer ? peer : ERR_PTR(-ENOTCONN);
-	}
-	if (len)
-		return find_named(to, len, SOCK_DGRAM);
-	peer = unix_peer(s);
-	return peer ? peer : ERR_PTR(-ENOTCONN);
-}
-
-/* Whom a datagram socket talked to is gone. */
-static void forget_peer(struct usock *s, struct usock *peer)
-{
-	bool had;
-
-	mutex_lock(&s->lock);
-	had = s->peer == peer;
-	if (had) {
-		s->peer = NULL;
-		s->state = SOCKET_NEW;
-	}
-	mutex_unlock(&s->lock);
-	if (had)
-		usock_put(peer);
-}
-
-ssize_t unix_send(struct usock *s, struct io *io, const struct sockaddr_un *to, u32 len,
-		  struct scm *scm, u32 flags)
-{
-	struct usock *dest;
-	ssize_t ret;
-
-	if (flags & MSG_OOB)
-		return -EOPNOTSUPP;
-	dest = addressee(s, to, len);
-	if (IS_ERR(dest))
-		return PTR_ERR(dest);
-	if (s->type == SOCK_STREAM)
-		ret = send_stream(s, dest, io, scm, flags);
-	else if (io->left > READ_ONCE(s->sndbuf) - 32)
-		ret = -EMSGSIZE;
-	else
-		ret = send_one(s, dest, io, io->left, scm, flags & MSG_DONTWAIT);
-	if (ret == -ECONNREFUSED && !len)
-		forget_peer(s, dest);
-	usock_put(dest);
-	return ret;
-}
-
-/* ---- receiving ---- */
-
-static bool readable(const struct usock *s)
-{
-	return !list_empty(&s->queue) || (READ_ONCE(s->shut) & SHUT_RECEIVE) || READ_ONCE(s->error);
-}
-
-/* Lock held. Wait for the first message: 1, 0 at the end of all, or -errno. */
-static int wait_for_message(struct usock *s, bool nonblock)
-{
-	int err;
-
-	while (list_empty(&s->queue)) {
-		if (s->error) {
-			err = -s->error;
-			s->error = 0;
-			return err;
-		}
-		if (s->shut & SHUT_RECEIVE)
-			return 0;
-		err = usock_wait(s, &s->read_wait, nonblock, readable(s));
-		if (err)
-			return err;
-	}
-	return 1;
-}
-
-/* Lock held. What came with the message goes to the reader: a copy when he only looks. */
-static int take_extras(struct message *m, bool peek, struct received *r)
-{
-	if (!r->from) {
-		r->from = usock_get(m->from);
-		r->scm.cred = m->scm.cred;
-	}
-	if (!m->scm.nr)
-		return 0;
-	if (peek)
-		return scm_copy_files(&r->scm, &m->scm);
-	r->scm = m->scm;
-	m->scm.nr = 0;
-	m->scm.files = NULL;
-	return 0;
-}
-
-static void drop_first(struct usock *s)
-{
-	struct message *m = list_first_entry(&s->queue, struct message, link);
-
-	list_del_init(&m->link);
-	message_free(m);
-}
-
-/* Lock held. Bytes of the first message of a stream. *stop: the next one is not to be mixed in. */
-static ssize_t take_bytes(struct usock *s, struct io *io, bool peek, struct received *r, bool *stop)
-{
-	struct message *m = list_first_entry(&s->queue, struct message, link);
-	bool more = r->from != NULL;
-	size_t n;
-	int err;
-
-	*stop = true;
-	if (more &&
-	    (m->scm.nr || (s->passcred && memcmp(&m->scm.cred, &r->scm.cred, sizeof(r->scm.cred)))))
-		return 0;
-	n = io_store(io, m->data + m->at, MIN(io->left, m->len - m->at));
-	if (!n)
-		return -EFAULT;
-	err = take_extras(m, peek, r);
-	if (err)
-		return err;
-	*stop = peek || r->scm.nr;
-	if (!peek) {
-		m->at += n;
-		if (m->at == m->len)
-			drop_first(s);
-	}
-	return (ssize_t)n;
-}
-
-static ssize_t receive_stream(struct usock *s, struct io *io, u32 flags, struct received *r)
-{
-	ssize_t done = 0, n;
-	bool stop = false;
-
-	if (s->state != SOCKET_CONNECTED)
-		return -EINVAL;
-	while (io->left && !stop) {
-		if (done && list_empty(&s->queue) && !(flags & MSG_WAITALL))
-			break;
-		n = wait_for_message(s, flags & MSG_DONTWAIT);
-		if (n <= 0)
-			return done ? done : n;
-		n = take_bytes(s, io, flags & MSG_PEEK, r, &stop);
-		if (n < 0)
-			return done ? done : n;
-		done += n;
-	}
-	return done;
-}
-
-static ssize_t receive_whole(struct usock *s, struct io *io, u32 flags, struct received *r)
-{
-	struct message *m;
-	size_t n, len;
-	int err;
-
-	if (s->type == SOCK_SEQPACKET && s->state != SOCKET_CONNECTED)
-		return -ENOTCONN;
-	err = wait_for_message(s, flags & MSG_DONTWAIT);
-	if (err <= 0)
-		return err;
-	m = list_first_entry(&s->queue, struct message, link);
-	len = m->len;
-	n = MIN(io->left, len);
-	err = take_extras(m, flags & MSG_PEEK, r);
-	if (!err && io_store(io, m->data, n) < n)
-		err = -EFAULT;
-	if (!(flags & MSG_PEEK))
-		drop_first(s);
-	if (len > n)
-		r->flags |= MSG_TRUNC;
-	return err ? err : (ssize_t)(flags & MSG_TRUNC ? len : n);
-}
-
-ssize_t unix_receive(struct usock *s, struct io *io, u32 flags, struct received *r)
-{
-	ssize_t ret;
-
-	if (flags & MSG_OOB)
-		return -EOPNOTSUPP;
-	mutex_lock(&s->lock);
-	ret = s->type == SOCK_STREAM ? receive_stream(s, io, flags, r)
-				     : receive_whole(s, io, flags, r);
-	mutex_unlock(&s->lock);
-	return ret;
-}
-
-/* ---- poll ---- */
-
-u32 unix_poll(struct usock *s, struct poll_table *pt)
-{
-	u32 shut, events = 0;
-	bool listens;
-
-	poll_wait(pt, &s->read_wait);
-	poll_wait(pt, &s->write_wait);
-	shut = READ_ONCE(s->shut);
-	listens = READ_ONCE(s->state) == SOCKET_LISTENS;
-	if (READ_ONCE(s->error))
-		events |= POLLERR;
-	if (shut == SHUT_BOTH)
-		events |= POLLHUP;
-	if (shut & SHUT_RECEIVE)
-		events |= POLLRDHUP | POLLIN | POLLRDNORM;
-	if (!list_empty(listens ? &s->backlog : &s->queue))
-		events |= POLLIN | POLLRDNORM;
-	if (s->type != SOCK_DGRAM && READ_ONCE(s->state) == SOCKET_NEW)
-		events |= POLLHUP;
-	if (!listens && (u32)atomic_read(&s->in_flight) * 4 <= READ_ONCE(s->sndbuf))
-		events |= POLLOUT | POLLWRNORM | POLLWRBAND;
-	return events;
-}
-
-size_t unix_waiting(struct usock *s)
-{
-	struct message *m;
-	size_t n = 0;
-
-	mutex_lock(&s->lock);
-	list_for_each_entry (m, &s->queue, link) {
-		n += m->len - m->at;
-		if (s->type == SOCK_DGRAM)
-			break;
-	}
-	mutex_unlock(&s->lock);
-	return n;
 }

@@ -442,6 +442,9 @@ void fs_get_root_pwd(struct dentry **root,
 void fs_context_read(struct fs_context *fs, struct dentry **root, struct dentry **pwd);
 mode_t fs_umask(void);
 
+/* ---- epoll.c ---- */
+void epoll_forget(struct file *f); /* it is being closed for good */
+
 /* ---- locks.c ---- */
 void locks_drop(struct inode *i, const void *owner); /* whatever it has locked of the file */
 long fcntl_lock(int fd, struct file *f, unsigned int cmd, unsigned long arg);

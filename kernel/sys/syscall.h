@@ -5,6 +5,7 @@
 #include "kernel/lib/types.h"
 #include "kernel/uapi.h"
 
+struct epoll_event;
 struct msghdr;
 struct statx;
 
