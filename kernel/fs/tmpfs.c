@@ -361,12 +361,18 @@ static ssize_t read_page(struct vm_object *obj, struct io *io, u64 pos, size_t n
 	return (ssize_t)got;
 }
 
+/* Gigabytes may be asked for in one call: who is to die does not finish them. */
+static bool is_killed(ssize_t done)
+{
+	return done && fatal_signal_pending(current);
+}
+
 static ssize_t read_at(struct vm_object *obj, struct io *io, u64 *pos)
 {
 	u64 size = READ_ONCE(obj->size);
 	ssize_t done = 0;
 
-	while (io->left && *pos < size) {
+	while (io->left && *pos < size && !is_killed(done)) {
 		size_t n = MIN(MIN(io->left, size - *pos), PAGE_SIZE - (*pos & ~PAGE_MASK));
 		ssize_t got = read_page(obj, io, *pos, n);
 
@@ -427,7 +433,7 @@ static ssize_t write_at(struct vm_object *obj, struct io *io, u64 *pos)
 
 	if (*pos >= limit && io->left)
 		return *pos >= (u64)MAX_FILE_SIZE ? -EFBIG : over_limit();
-	while (io->left && *pos < limit) {
+	while (io->left && *pos < limit && !is_killed(done)) {
 		size_t n = MIN(MIN(io->left, limit - *pos), PAGE_SIZE - (*pos & ~PAGE_MASK));
 		ssize_t got = write_page(obj, io, *pos, n);
 

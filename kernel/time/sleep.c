@@ -25,9 +25,11 @@ static void sleep_is_over(struct timer *t)
 	wake_up_process(container_of(t, struct sleeper, timer)->task);
 }
 
-__sched /* How much later a sleep may end than it was asked to: PR_SET_TIMERSLACK(2const). Without it a task
- * that sleeps for microseconds would leave the others on its CPU no time to do what it waits for. */
-static u64 slack(const struct task *p)
+__sched /* How much later a sleep may end than it was asked to: PR_SET_TIMERSLACK(2const). Without
+	 * it a task that sleeps for microseconds would leave the others on its CPU no time to do
+	 * what it waits for. */
+	static u64
+	slack(const struct task *p)
 {
 	return (p->flags & PF_KTHREAD) || p->prio < MAX_RT_PRIO ? 0 : p->timer_slack;
 }

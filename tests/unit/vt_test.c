@@ -292,7 +292,7 @@ TEST(utf8)
 	CHECK_EQ(CELL_CHAR(cell(0, 1)), 0x2500);
 	CHECK_EQ(CELL_CHAR(cell(0, 2)), 0x1f600);
 	CHECK_EQ(CELL_CHAR(cell(0, 4)), '!'); /* the one before it takes two cells */
-	say("\re\xcc\x81!"); /* a combining accent takes no cell */
+	say("\re\xcc\x81!");                  /* a combining accent takes no cell */
 	CHECK_EQ(CELL_CHAR(cell(0, 1)), '!');
 }
 
