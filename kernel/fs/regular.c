@@ -227,7 +227,7 @@ static int may_copy(const struct file *in, u64 from, const struct file *out, u64
 		return -EINVAL;
 	if (!(in->mode & FMODE_READ) || !(out->mode & FMODE_WRITE) || (out->flags & O_APPEND))
 		return -EBADF;
-	if (in->inode->sb->type != out->inode->sb->type)
+	if (in->inode->sb != out->inode->sb)
 		return -EXDEV;
 	if (n > MAX_FILE_SIZE - from || n > MAX_FILE_SIZE - to)
 		return -EOVERFLOW;
