@@ -383,8 +383,10 @@ static int fifo_wait_partner(struct pipe *p, struct file *f)
 	return pipe_wait(p, &p->write_wait, READ_ONCE(p->reader_opens) != seen);
 }
 
+/* Also a pipe that is opened once more, by /proc/self/fd: that one waits for nobody. */
 static int fifo_open(struct inode *i, struct file *f)
 {
+	bool fifo = i->sb != pipe_super;
 	struct pipe *p;
 	int err = fifo_buffer(i);
 
@@ -392,14 +394,14 @@ static int fifo_open(struct inode *i, struct file *f)
 		return err;
 	p = i->pipe;
 	mutex_lock(&p->lock);
-	if (f->mode == FMODE_WRITE && !p->readers && (f->flags & O_NONBLOCK)) {
+	if (fifo && f->mode == FMODE_WRITE && !p->readers && (f->flags & O_NONBLOCK)) {
 		mutex_unlock(&p->lock);
 		return -ENXIO;
 	}
 	pipe_add_end(p, f->mode);
 	wake_up_all(&p->read_wait);
 	wake_up_all(&p->write_wait);
-	if (f->mode != (FMODE_READ | FMODE_WRITE))
+	if (fifo && f->mode != (FMODE_READ | FMODE_WRITE))
 		err = fifo_wait_partner(p, f);
 	mutex_unlock(&p->lock);
 	if (err)

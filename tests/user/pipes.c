@@ -254,6 +254,27 @@ static void check_blocked_writer_killed(void)
 	reap("writer whose reader went away", pid);
 }
 
+/* /proc/self/fd/N of a pipe is the same pipe once more, and opening it waits for nobody. */
+static void check_reopen(void)
+{
+	char path[64], buf[8] = "";
+	int p[2];
+
+	RESULT(pipe(p));
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", p[0]);
+	int in = open(path, O_RDONLY);
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", p[1]);
+	close(p[0]);
+	int out = open(path, O_WRONLY);
+	close(p[1]);
+	RESULT(write(out, "again", 5));
+	RESULT(read(in, buf, sizeof(buf) - 1));
+	say("%s", buf);
+	close(out);
+	RESULT(read(in, buf, sizeof(buf)));
+	close(in);
+}
+
 int main(void)
 {
 	check_basics();
@@ -265,5 +286,6 @@ int main(void)
 	check_poll();
 	check_vectors();
 	check_blocked_writer_killed();
+	check_reopen();
 	return 0;
 }

@@ -140,7 +140,7 @@ def _without_obituary(output, status):
 
 def _without_pids(text):
     """bash names a child that a signal ended by its pid."""
-    return re.sub(r"(: line \d+: +)\d+ ", r"\1PID ", text)
+    return re.sub(r"(: line \d+:) +\d+ ", r"\1 PID ", text)
 
 
 def _same(expected, got):
