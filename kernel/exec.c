@@ -252,6 +252,7 @@ static long build_image(struct file *f, const struct exec_strings *s,
 		return -ENOMEM;
 	set_limits(mm);
 	layout_choose(&l, mm, img.pie, creds->personality);
+	mm->dumpable = !creds->secure; /* before anybody can find it */
 	file_hold(f);
 	mm->exe = f;
 	entry = img.entry + l.bias;

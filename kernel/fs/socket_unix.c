@@ -361,19 +361,31 @@ static void join(struct usock *s, struct usock *l, struct usock *other)
 	WRITE_ONCE(l->backlog_nr, l->backlog_nr + 1);
 }
 
-/* The listener is locked, and stays so. */
+/* 0: it may be connected. */
+static int may_join(const struct usock *s)
+{
+	switch (READ_ONCE(s->state)) {
+	case SOCKET_NEW:
+		return 0;
+	case SOCKET_CONNECTED:
+		return -EISCONN;
+	default:
+		return -EINVAL;
+	}
+}
+
+/* The listener is locked, and stays so. What listens is not locked below it, nor the listener
+ * itself: two of them could be made to wait for each other. A socket that is new when it is looked
+ * at may begin to listen before it is locked, but then it finds this listener no longer new. */
 static int join_if_free(struct usock *s, struct usock *l, struct usock *other)
 {
-	int err = 0;
+	int err = may_join(s);
 
-	if (s == l)
-		return -EINVAL;
+	if (err)
+		return err;
 	mutex_lock_nested(&s->lock);
-	if (s->state == SOCKET_CONNECTED)
-		err = -EISCONN;
-	else if (s->state != SOCKET_NEW)
-		err = -EINVAL;
-	else
+	err = may_join(s);
+	if (!err)
 		join(s, l, other);
 	mutex_unlock(&s->lock);
 	return err;

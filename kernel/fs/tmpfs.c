@@ -173,6 +173,7 @@ const struct inode_ops tmpfs_dir_ops = {
 /* "10m", "4096" or "50%" (of the memory) as pages; 0: not a size. */
 static u64 parse_size(const char *text)
 {
+	u32 shift = 0;
 	u64 n = 0;
 
 	while (*text >= '0' && *text <= '9' && n < 1UL << 48)
@@ -181,16 +182,17 @@ static u64 parse_size(const char *text)
 		return MIN(n, 100UL) * nr_total_pages() / 100;
 	switch (*text | 0x20) {
 	case 'g':
-		n <<= 10;
+		shift += 10;
 		/* fall through */
 	case 'm':
-		n <<= 10;
+		shift += 10;
 		/* fall through */
 	case 'k':
-		n <<= 10;
+		shift += 10;
 		text++;
 	}
-	return *text ? 0 : DIV_ROUND_UP(n, PAGE_SIZE);
+	/* more than any machine has, in pages, is not a size */
+	return *text || n > 1UL << (60 - shift) ? 0 : DIV_ROUND_UP(n << shift, PAGE_SIZE);
 }
 
 bool parse_number(const char *text, u32 base, u32 *out)

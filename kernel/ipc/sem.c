@@ -432,15 +432,15 @@ static long size_of_set(int id, int flags)
 	return ret;
 }
 
-/* Ids are not used again soon: a set found under the same id is the one that was measured. */
-static long copy_values(int id, u16 *values, bool set_them)
+/* Of a set with `nr` semaphores: who is slow enough may find another one under the same id. */
+static long copy_values(int id, u16 *values, u32 nr, bool set_them)
 {
 	struct sem_set *set;
 	long ret = 0;
 
 	mutex_lock(&sem_table.lock);
 	set = find_set(id);
-	if (IS_ERR(set))
+	if (IS_ERR(set) || set->nr != nr)
 		ret = -EIDRM;
 	for (u32 i = 0; !ret && i < set->nr; i++) {
 		if (!set_them) {
@@ -476,7 +476,7 @@ static long sem_all(int id, int cmd, u16 __user *array)
 		if (values[i] > SEMVMX)
 			ret = -ERANGE;
 	if (!ret)
-		ret = copy_values(id, values, cmd == SETALL);
+		ret = copy_values(id, values, (u32)nr, cmd == SETALL);
 	if (!ret && cmd == GETALL && copy_to_user(array, values, (size_t)nr * sizeof(*values)))
 		ret = -EFAULT;
 	kfree(values);

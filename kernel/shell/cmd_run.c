@@ -74,6 +74,16 @@ static struct task *start_program(struct program *prog, char **argv)
 	return t;
 }
 
+/* The usual mistake: the program is there, but not what it names to load it. */
+static void say_why(const struct program *prog)
+{
+	console_printf("%s: cannot run it: %s\n", prog->argv[0], errno_name(-prog->error));
+	if (prog->error == -ENOENT && kernel_path_exists(prog->path))
+		console_printf(
+			"  its interpreter (of a dynamic program ld.so: tools/run --packages "
+			"libc6) is not there\n");
+}
+
 static int run_program(char **argv)
 {
 	struct program prog;
@@ -92,7 +102,7 @@ static int run_program(char **argv)
 		status = run_in_foreground(t, &prog.may_start);
 	}
 	if (prog.error)
-		console_printf("%s: cannot run it: %s\n", argv[0], errno_name(-prog.error));
+		say_why(&prog);
 	put_task(t);
 	return status;
 }

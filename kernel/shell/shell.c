@@ -159,7 +159,7 @@ int shell_run_words(int argc, char **argv, bool background)
 		c = shell_find_command(argv[0]);
 	if (c == NULL) {
 		console_printf(
-			"%s: there is no such command; `help` lists them, and a program is started by its path\n",
+			"%s: there is no such command: `help` lists them; `run NAME`, or its path, starts a program\n",
 			argv[0]);
 		return STATUS_UNKNOWN;
 	}

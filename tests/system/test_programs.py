@@ -34,6 +34,13 @@ def test_program_that_is_not_there(guest):
     assert status == 127 and text.count("\n") == 1
 
 
+def test_program_whose_interpreter_is_not_there(guest):
+    guest.ok("run /bin/busybox sh -c 'echo \"#!/no/such\" >/tmp/lost; chmod +x /tmp/lost'")
+    text, status = guest.command("/tmp/lost")
+    assert status == 127 and "interpreter" in text
+    guest.ok("run /bin/busybox rm /tmp/lost")
+
+
 def test_programs_leak_nothing(guest):
     guest.ok("/bin/busybox true")
     before = guest.account()

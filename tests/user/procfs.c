@@ -56,6 +56,29 @@ static long status_number(const char *key)
 	return number_of(key);
 }
 
+/* ---- who may look ---- */
+
+/* What of a process of root another user is told. */
+static void private_files(void)
+{
+	static const char *const names[] = {"maps", "auxv",    "environ", "cmdline",
+					    "stat", "cwd/tmp", "exe",     "fd/0"};
+	char path[64];
+
+	if (setgid(100) || setuid(1000))
+		return;
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+		snprintf(path, sizeof(path), "/proc/%d/%s", getppid(), names[i]);
+		say("%s: %s", names[i], slurp(path) < 0 ? error_name(errno) : "ok");
+	}
+	snprintf(path, sizeof(path), "/proc/%d/exe", getppid());
+	RESULT(readlink(path, text, sizeof(text)));
+	snprintf(path, sizeof(path), "/proc/%d/wchan", getppid());
+	slurp(path);
+	say("wchan: %s", text);
+	TRUTH(slurp("/proc/self/maps") > 0);
+}
+
 /* ---- /proc/PID/stat ---- */
 
 static void stat_fields(void)
@@ -403,6 +426,7 @@ int main(void)
 	in_child("wchan", wchan_file);
 	in_child("small files", small_files);
 	in_child("errors", errors);
+	in_child("private files", private_files);
 	in_child("system: stat", system_stat);
 	in_child("system: times", system_times);
 	in_child("system: memory", system_memory);

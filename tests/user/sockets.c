@@ -513,6 +513,33 @@ static void check_bulk(void)
 	close(s[1]);
 }
 
+/* Two that listen try to connect to each other, at the same time and over and over: they cannot,
+ * and neither may wait for the other. */
+static void check_listeners(void)
+{
+	struct sockaddr_un a[2];
+	socklen_t len[2] = {abstract(&a[0], "@left"), abstract(&a[1], "@right")};
+	int s[2], refused = 0, mine;
+
+	for (int i = 0; i < 2; i++) {
+		s[i] = socket(AF_UNIX, SOCK_STREAM, 0);
+		bind(s[i], (void *)&a[i], len[i]);
+		listen(s[i], 1);
+	}
+	RESULT(connect(s[0], (void *)&a[0], len[0]));
+	RESULT(connect(s[0], (void *)&a[1], len[1]));
+	pid_t pid = must_fork();
+	mine = pid == 0;
+	for (int i = 0; i < 3000; i++)
+		refused += connect(s[mine], (void *)&a[!mine], len[!mine]) < 0 && errno == EINVAL;
+	if (pid == 0)
+		_exit(refused != 3000);
+	say("%d refused", refused);
+	reap("the other one", pid);
+	close(s[0]);
+	close(s[1]);
+}
+
 int main(void)
 {
 	alarm(30);
@@ -526,6 +553,7 @@ int main(void)
 	check_server(SOCK_STREAM, "server");
 	check_server(SOCK_SEQPACKET, "server");
 	check_full_backlog();
+	check_listeners();
 	check_datagrams();
 	check_rights(SOCK_STREAM);
 	check_rights(SOCK_DGRAM);

@@ -36,7 +36,7 @@ def parse_arguments(argv):
                         help="type this line at the prompt (repeatable), then power off")
     parser.add_argument("--add", action="append", metavar="FILE[:PATH]", default=[],
                         help="put a file or folder into the initramfs, as /bin/NAME without PATH (repeatable)")
-    parser.add_argument("--add-tests", action="store_true", help="put the programs of tests/user below /tests")
+    parser.add_argument("--add-tests", action="store_true", help="put the programs of tests/user into /tests/glibc and /tests/musl")
     parser.add_argument("--packages", action="append", metavar="NAME,…", default=[],
                         help="put these Debian packages and their dependencies in the initramfs")
     parser.add_argument("--uefi", action="store_true", help="start with UEFI firmware (OVMF), not BIOS")

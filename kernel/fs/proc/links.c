@@ -51,7 +51,7 @@ static struct task *task_to_look_into(struct dentry *link)
 
 	if (!p)
 		return ERR_PTR(-ESRCH);
-	if (p->signal == current->signal || inode_owner_or_root(link->inode))
+	if (proc_may_look(p))
 		return p;
 	put_task(p);
 	return ERR_PTR(-EACCES);
@@ -180,28 +180,27 @@ struct dentry *proc_exe_jump(struct dentry *link)
 	return IS_ERR(f) ? (struct dentry *)f : jump_to_file(f);
 }
 
-/* An open file of the process that `node` stands for. With a reference; NULL. */
-static struct file *node_file(const struct proc_node *node, u32 fd)
+/* With a reference; NULL. */
+static struct file *task_file(struct task *p, u32 fd)
 {
-	struct task *p = proc_task(node);
-	struct files *files = p ? task_get_files(p) : NULL;
+	struct files *files = task_get_files(p);
 	struct file *f = files ? files_get_file(files, fd) : NULL;
 
 	if (files)
 		files_put(files);
-	if (p)
-		put_task(p);
 	return f;
 }
 
+/* With a reference; ERR_PTR. */
 static struct file *link_file(struct dentry *link)
 {
-	const struct proc_node *node = proc_node_of(link->inode);
+	struct task *p = task_to_look_into(link);
 	struct file *f;
 
-	if (!inode_owner_or_root(link->inode))
-		return ERR_PTR(-EACCES);
-	f = node_file(node, node->fd);
+	if (IS_ERR(p))
+		return (struct file *)p;
+	f = task_file(p, proc_node_of(link->inode)->fd);
+	put_task(p);
 	return f ? f : ERR_PTR(-ENOENT);
 }
 
@@ -225,13 +224,15 @@ static const struct proc_entry fd_entry = PROC_LINK("", fd_readlink, fd_jump);
 static struct dentry *fd_find(struct dentry *dir, const struct qname *name)
 {
 	const struct proc_node *node = proc_node_of(dir->inode);
+	struct task *p = proc_task(node);
+	struct file *f = NULL;
 	struct dentry *d;
-	struct file *f;
 	u32 fd, mode;
 
-	if (!proc_number(name, &fd))
-		return NULL;
-	f = node_file(node, fd);
+	if (p && proc_number(name, &fd))
+		f = task_file(p, fd);
+	if (p)
+		put_task(p);
 	if (!f)
 		return NULL;
 	mode = f->mode;

@@ -9,11 +9,8 @@
 static void look_at_signals(struct look *l, struct task *p)
 {
 	struct sighand *sh = p->sighand;
-	u64 flags;
+	u64 flags = spin_lock_irqsave(&sh->lock);
 
-	if (!sh)
-		return; /* it has been reaped */
-	flags = spin_lock_irqsave(&sh->lock);
 	l->pending = p->pending.set;
 	l->shared = p->signal->shared.set;
 	l->blocked = p->blocked;
@@ -58,11 +55,16 @@ static pid_t number_of(struct task *p, enum pid_type type)
 	return pid ? pid->nr : 0;
 }
 
-static void look_at_task(struct look *l, struct task *p, bool thread)
+/* False: it has been reaped, and its parent and its group's leader may be gone as well. */
+static bool look_at_task(struct look *l, struct task *p, bool thread)
 {
 	struct signal *sig = p->signal;
 
 	spin_lock(&tasklist_lock);
+	if (!p->sighand) {
+		spin_unlock(&tasklist_lock);
+		return false;
+	}
 	strlcpy(l->comm, p->comm, sizeof(l->comm));
 	l->state = task_state_char(p);
 	l->kthread = p->flags & PF_KTHREAD;
@@ -90,6 +92,7 @@ static void look_at_task(struct look *l, struct task *p, bool thread)
 	look_at_times(l, p, thread);
 	look_at_signals(l, p);
 	spin_unlock(&tasklist_lock);
+	return true;
 }
 
 int look_begin(struct look *l, const struct proc_node *node)
@@ -101,7 +104,10 @@ int look_begin(struct look *l, const struct proc_node *node)
 	l->task = proc_task(node);
 	if (!l->task)
 		return -ESRCH;
-	look_at_task(l, l->task, node->thread);
+	if (!look_at_task(l, l->task, node->thread)) {
+		put_task(l->task);
+		return -ESRCH;
+	}
 	l->mm = task_get_mm(l->task);
 	if (l->mm)
 		mm_count_resident(l->mm, &l->rss);

@@ -111,6 +111,22 @@ struct task *proc_task(const struct proc_node *node)
 	return p;
 }
 
+bool proc_may_look(struct task *p)
+{
+	const struct cred *me = current->cred, *its;
+	bool may;
+
+	if (p->signal == current->signal || cred_is_root(me))
+		return true;
+	spin_lock(&tasklist_lock);
+	its = p->cred;
+	may = me->fsuid == its->uid && me->fsuid == its->euid && me->fsuid == its->suid &&
+	      me->fsgid == its->gid && me->fsgid == its->egid && me->fsgid == its->sgid &&
+	      (!p->mm || READ_ONCE(p->mm->dumpable));
+	spin_unlock(&tasklist_lock);
+	return may;
+}
+
 bool proc_number(const struct qname *name, u32 *n)
 {
 	u64 v = 0;

@@ -93,6 +93,9 @@ struct dentry *proc_make(struct dentry *dir, const struct qname *name, const str
 bool proc_number(const struct qname *name, u32 *n);
 /* The task of a node, with a reference; NULL: it is gone. */
 struct task *proc_task(const struct proc_node *node);
+/* May current see what a process keeps to itself? ptrace(2), "Ptrace access mode checking". Asked
+ * at each read: a file may have been opened before the process became somebody else's by exec. */
+bool proc_may_look(struct task *p);
 
 static inline u64 ticks(u64 ns)
 {

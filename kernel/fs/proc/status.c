@@ -23,7 +23,7 @@ int proc_show_pid_stat(struct seq *s, const struct proc_node *node)
 		return -ESRCH;
 	mm = l.mm ? l.mm : &none;
 	/* addresses are told only to who could find them out anyway */
-	mine = l.mm && (cred_is_root(current->cred) || current->cred->euid == l.cred->euid);
+	mine = l.mm && proc_may_look(l.task);
 	seq_printf(s, "%d (%s) %c %d %d %d %u %d %u %lu %lu 0 0 %lu %lu %ld %ld %d %d %d 0 %lu",
 		   l.pid, l.comm, l.state, l.ppid, l.pgrp, l.session, l.tty, l.tpgid,
 		   l.kthread ? 0x00200000 : 0x00400000, l.min_flt, l.cmin_flt, ticks(l.utime),

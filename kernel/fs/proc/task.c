@@ -10,16 +10,23 @@
 
 /* ---- memory of the process ---- */
 
-/* Its address space, with a reference; NULL for a kernel thread or one that has ended. -ESRCH. */
-static int node_mm(const struct proc_node *node, struct mm **mm)
+/* Its address space, with a reference; NULL for a kernel thread or one that has ended. -ESRCH, and
+ * -EACCES for what is not told to everybody. */
+static int node_mm(const struct proc_node *node, bool private, struct mm **mm)
 {
 	struct task *p = proc_task(node);
+	int err = 0;
 
 	if (!p)
 		return -ESRCH;
 	*mm = task_get_mm(p);
+	if (private && !proc_may_look(p)) {
+		err = -EACCES;
+		if (*mm)
+			mm_put(*mm);
+	}
 	put_task(p);
-	return 0;
+	return err;
 }
 
 static void show_area(const struct area *a, void *arg)
@@ -52,7 +59,7 @@ static void show_area(const struct area *a, void *arg)
 static int show_maps(struct seq *s, const struct proc_node *node)
 {
 	struct mm *mm;
-	int err = node_mm(node, &mm);
+	int err = node_mm(node, true, &mm);
 
 	if (!err && mm) {
 		mm_foreach_area(mm, show_area, s);
@@ -83,7 +90,7 @@ static int show_memory(struct seq *s, struct mm *mm, u64 start, u64 end)
 static int show_strings(struct seq *s, const struct proc_node *node, bool environ)
 {
 	struct mm *mm;
-	int err = node_mm(node, &mm);
+	int err = node_mm(node, environ, &mm);
 
 	if (err || !mm)
 		return err;
@@ -108,7 +115,7 @@ static int show_auxv(struct seq *s, const struct proc_node *node)
 {
 	struct mm *mm;
 	size_t n = 0;
-	int err = node_mm(node, &mm);
+	int err = node_mm(node, true, &mm);
 
 	if (err || !mm)
 		return err;
@@ -120,20 +127,16 @@ static int show_auxv(struct seq *s, const struct proc_node *node)
 	return 0;
 }
 
-/* The function that put it to sleep, for its owner and root; "0": it does not sleep. */
+/* The function that put it to sleep; "0": it does not sleep, or that is not told. */
 static int show_wchan(struct seq *s, const struct proc_node *node)
 {
 	struct task *p = proc_task(node);
 	char name[80], *plus;
 	u64 addr;
-	bool mine;
 
 	if (!p)
 		return -ESRCH;
-	spin_lock(&tasklist_lock);
-	mine = cred_is_root(current->cred) || current->cred->euid == p->cred->euid;
-	spin_unlock(&tasklist_lock);
-	addr = mine ? task_wchan(p) : 0;
+	addr = proc_may_look(p) ? task_wchan(p) : 0;
 	put_task(p);
 	if (addr) {
 		symbol_name(addr, name, sizeof(name));
