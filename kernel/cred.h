@@ -21,6 +21,7 @@ struct cred {
 	uid_t uid, euid, suid, fsuid;
 	gid_t gid, egid, sgid, fsgid;
 	struct user *user;
+	bool no_caps; /* uid 0 that has given up all capabilities: like anybody else */
 	int ngroups;
 	gid_t groups[NGROUPS];
 };
@@ -39,5 +40,10 @@ int cred_set_uid(struct cred *c, uid_t uid);
 void commit_creds(struct cred *c);
 static inline bool cred_is_root(const struct cred *c)
 {
-	return c->euid == 0;
+	return c->euid == 0 && !c->no_caps;
+}
+/* The same for access to files, which goes by another id. */
+static inline bool cred_is_fs_root(const struct cred *c)
+{
+	return c->fsuid == 0 && !c->no_caps;
 }

@@ -41,6 +41,8 @@ int exec_creds_prepare(struct exec_creds *out, struct file *f)
 		c->euid = c->uid;
 		c->egid = c->gid;
 	}
+	if (c->uid == 0 || c->euid == 0)
+		c->no_caps = false; /* capabilities(7): root's programs begin with all of them */
 	c->suid = c->fsuid = c->euid;
 	c->sgid = c->fsgid = c->egid;
 	*out = (struct exec_creds){

@@ -300,7 +300,6 @@ void do_exit(int code)
 		itimer_stop(&p->signal->real_timer);
 		posix_timers_exit(p);
 	}
-	exit_puppet(p);
 	exit_mm(p);
 	exit_sem(p);
 	exit_files(p);
@@ -311,6 +310,7 @@ void do_exit(int code)
 	/* Whoever learns of our end finds us switched away for good: nothing else runs here in
 	 * between. */
 	preempt_disable();
+	exit_puppet(p); /* late: the shell goes on to look at what is left of it */
 	exit_notify(p, group_dead);
 	if (p->flags & PF_KTHREAD)
 		kthread_exited();

@@ -8,7 +8,8 @@ static bool sticky_forbids(const struct inode *dir, const struct inode *victim)
 {
 	uid_t me = current->cred->fsuid;
 
-	return (dir->mode & S_ISVTX) && me != 0 && me != victim->uid && me != dir->uid;
+	return (dir->mode & S_ISVTX) && !cred_is_fs_root(current->cred) && me != victim->uid &&
+	       me != dir->uid;
 }
 
 /* May a name be made in the directory? Its lock is held. */
@@ -135,7 +136,7 @@ long sys_mknodat(int dirfd, const char __user *path, mode_t mode, unsigned int d
 		break;
 	case S_IFCHR:
 	case S_IFBLK:
-		if (current->cred->euid != 0)
+		if (!cred_is_root(current->cred))
 			return -EPERM;
 		spec.rdev = dev;
 		break;
@@ -211,7 +212,7 @@ long sys_linkat(int fromfd, const char __user *from, int tofd, const char __user
 
 	if (flags & ~(AT_SYMLINK_FOLLOW | AT_EMPTY_PATH))
 		return -EINVAL;
-	if ((flags & AT_EMPTY_PATH) && current->cred->euid != 0)
+	if ((flags & AT_EMPTY_PATH) && !cred_is_root(current->cred))
 		return -ENOENT;
 	err = user_path(fromfd, from,
 			(flags & AT_SYMLINK_FOLLOW ? WALK_FOLLOW : 0) |

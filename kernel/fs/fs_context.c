@@ -171,7 +171,7 @@ long sys_fchdir(int fd)
 
 long sys_chroot(const char __user *path)
 {
-	if (current->cred->euid != 0)
+	if (!cred_is_root(current->cred))
 		return -EPERM;
 	return enter_path(path, &current->fs->root);
 }

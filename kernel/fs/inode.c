@@ -100,7 +100,7 @@ int inode_permission_as(const struct inode *i, int mask, uid_t uid, gid_t gid)
 	    !inode_is(i, S_IFIFO) && !inode_is(i, S_IFSOCK) && inode_may_change(i))
 		return -EROFS;
 	/* root may do anything, but execute only what somebody may execute */
-	if (uid == 0)
+	if (uid == 0 && !current->cred->no_caps)
 		return (mask & MAY_EXEC) && !inode_is(i, S_IFDIR) && !(mode & 0111) ? -EACCES : 0;
 	if (uid == i->uid)
 		bits = mode >> 6;
@@ -120,7 +120,7 @@ bool inode_owner_or_root(const struct inode *i)
 {
 	uid_t uid = current->cred->fsuid;
 
-	return uid == 0 || uid == i->uid;
+	return cred_is_fs_root(current->cred) || uid == i->uid;
 }
 
 int inode_may_change(const struct inode *i)
@@ -186,7 +186,7 @@ int inode_chmod(struct inode *i, mode_t mode)
 	mode &= S_IALLUGO;
 	mutex_lock(&i->lock);
 	/* who is not in the file's group may not make it run as that group */
-	if (current->cred->fsuid != 0 && !in_group(i->gid))
+	if (!cred_is_fs_root(current->cred) && !in_group(i->gid))
 		mode &= ~(mode_t)S_ISGID;
 	WRITE_ONCE(i->mode, (i->mode & S_IFMT) | mode);
 	inode_changed(i);
@@ -203,7 +203,7 @@ int inode_chown(struct inode *i, uid_t uid, gid_t gid)
 	if (inode_may_change(i))
 		return -EROFS;
 	mutex_lock(&i->lock);
-	if (me != 0) {
+	if (!cred_is_fs_root(current->cred)) {
 		if (uid != (uid_t)-1 && (uid != i->uid || me != i->uid))
 			err = -EPERM;
 		if (gid != (gid_t)-1 && (me != i->uid || (gid != i->gid && !in_group(gid))))

@@ -338,7 +338,7 @@ long sys_mount(const char __user *source, const char __user *target, const char 
 	size_t n = 0;
 	long err = 0;
 
-	if (current->cred->euid != 0)
+	if (!cred_is_root(current->cred))
 		return -EPERM;
 	if ((flags & MS_MGC_MSK) == MS_MGC_VAL)
 		flags &= ~(unsigned long)MS_MGC_MSK;
@@ -379,7 +379,7 @@ long sys_umount2(const char __user *target, int flags)
 
 	if (flags & ~UMOUNT_KNOWN)
 		return -EINVAL;
-	if (current->cred->euid != 0)
+	if (!cred_is_root(current->cred))
 		return -EPERM;
 	err = user_path(AT_FDCWD, target, flags & UMOUNT_NOFOLLOW ? 0 : WALK_FOLLOW, &d);
 	if (err)

@@ -35,7 +35,8 @@ static int may_take(struct dentry *dir, struct dentry *d)
 	uid_t me = current->cred->fsuid;
 	int err = inode_permission(in, MAY_WRITE | MAY_EXEC);
 
-	if (!err && (in->mode & S_ISVTX) && me != 0 && me != d->inode->uid && me != in->uid)
+	if (!err && (in->mode & S_ISVTX) && !cred_is_fs_root(current->cred) &&
+	    me != d->inode->uid && me != in->uid)
 		err = -EPERM;
 	return err;
 }

@@ -126,9 +126,9 @@ static int import_cred(struct scm *scm, const void *data, size_t len)
 	if (len != sizeof(u))
 		return -EINVAL;
 	memcpy(&u, data, sizeof(u));
-	if (c->euid != 0 && ((pid_t)u.pid != current->tgid_nr ||
-			     (u.uid != c->uid && u.uid != c->euid && u.uid != c->suid) ||
-			     (u.gid != c->gid && u.gid != c->egid && u.gid != c->sgid)))
+	if (!cred_is_root(c) && ((pid_t)u.pid != current->tgid_nr ||
+				 (u.uid != c->uid && u.uid != c->euid && u.uid != c->suid) ||
+				 (u.gid != c->gid && u.gid != c->egid && u.gid != c->sgid)))
 		return -EPERM;
 	scm->cred = u;
 	return 0;

@@ -461,7 +461,7 @@ static ssize_t tmpfs_write(struct file *f, struct io *io, u64 *pos)
 	ret = write_at(i->object, io, at);
 	if (ret > 0) {
 		/* what somebody else wrote must not run as its owner */
-		if ((i->mode & (S_ISUID | S_ISGID)) && current->cred->fsuid != 0)
+		if ((i->mode & (S_ISUID | S_ISGID)) && !cred_is_fs_root(current->cred))
 			i->mode &= ~(mode_t)(S_ISUID | (i->mode & 0010 ? S_ISGID : 0));
 		inode_modified(i);
 	}

@@ -207,7 +207,7 @@ long tty_make_controlling(struct tty *t, bool steal)
 		err = -EPERM;
 		goto out;
 	}
-	if (t->hung_up || (t->session && (!steal || current->cred->euid != 0))) {
+	if (t->hung_up || (t->session && (!steal || !cred_is_root(current->cred)))) {
 		err = t->hung_up ? -EIO : -EPERM;
 		goto out;
 	}

@@ -2,7 +2,8 @@
  * Capabilities: capabilities(7), capget(2), capset(2).
  *
  * Privilege is that of user id 0, all of it or nothing. So the sets follow from the ids by Linux's
- * rules, and nothing of them can be given up alone: capset() refuses what would not be so.
+ * rules, until capset() gives all of them up; one alone it refuses to. A program that root starts
+ * has them again.
  */
 #include "kernel/sys/capability.h"
 
@@ -13,7 +14,9 @@
 
 u64 cred_permitted(const struct cred *c)
 {
-	return c->uid == 0 || c->euid == 0 || c->suid == 0 ? CAP_ALL : 0;
+	bool root = c->uid == 0 || c->euid == 0 || c->suid == 0;
+
+	return root && !c->no_caps ? CAP_ALL : 0;
 }
 
 u64 cred_effective(const struct cred *c)
@@ -88,6 +91,17 @@ static u64 join(const struct __user_cap_data_struct *words, size_t offset)
 	return ((u64)high << 32 | low) & CAP_ALL;
 }
 
+static long give_up_all(void)
+{
+	struct cred *c = prepare_creds();
+
+	if (!c)
+		return -ENOMEM;
+	c->no_caps = true;
+	commit_creds(c);
+	return 0;
+}
+
 long sys_capset(cap_user_header_t header, const cap_user_data_t data)
 {
 	struct __user_cap_data_struct words[_LINUX_CAPABILITY_U32S_3] = {};
@@ -111,7 +125,8 @@ long sys_capset(cap_user_header_t header, const cap_user_data_t data)
 	if ((permitted & ~now.permitted) || (effective & ~permitted) ||
 	    (inheritable & ~now.permitted))
 		return -EPERM;
-	if (permitted != now.permitted || effective != now.effective || inheritable)
+	if (inheritable ||
+	    (permitted && (permitted != now.permitted || effective != now.effective)))
 		return -EINVAL;
-	return 0;
+	return permitted == now.permitted ? 0 : give_up_all();
 }

@@ -12,12 +12,15 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent.parent / "tools"))
 from bident import console, initramfs, machine, userprogs  # noqa: E402
 
 
+USED = {("glibc", "vdso"), ("glibc", "cow_threads")}
+
+
 @pytest.fixture(scope="session")
 def tree():
-    """The initramfs with the programs of tests/user below /tests."""
+    """The initramfs with some of the programs of tests/user below /tests: it must go into small machines too."""
     userprogs.compile_all()
     tree = initramfs.standard_tree()
-    userprogs.add_to(tree)
+    userprogs.add_to(tree, lambda folder, name: folder in ("alone", "static-pie") or (folder, name) in USED)
     return tree
 
 

@@ -62,11 +62,11 @@ def compile_all():
         raise Failure("\n".join(errors))
 
 
-def add_to(tree):
-    """Into an initramfs, below /tests."""
+def add_to(tree, only=None):
+    """Into an initramfs, below /tests: all, or those of which `only(folder, name)` is true."""
     for folder in sorted(OUTPUT.iterdir()):
         if folder.is_dir():
             for program in sorted(folder.iterdir()):
-                if program.suffix != ".tmp":
+                if program.suffix != ".tmp" and (only is None or only(folder.name, program.name)):
                     tree.add_from_disk(program, f"tests/{folder.name}/{program.name}")
     tree.add_from_disk(SOURCES / "cases", "tests/cases")

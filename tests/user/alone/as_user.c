@@ -1,4 +1,5 @@
-/* as_user ID PROGRAM [ARGUMENT...]: become that user and group, and nobody else, and run a program. */
+/* as_user ID PROGRAM [ARGUMENT...]: become that user and group, and nobody else, and run a program.
+ */
 #include <grp.h>
 #include <stdio.h>
 #include <stdlib.h>
