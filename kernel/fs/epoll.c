@@ -78,6 +78,25 @@ void epoll_forget(struct file *f)
 	spin_unlock(&epoll_lock);
 }
 
+void epoll_closed(const struct file *f)
+{
+	struct epoll_item *it;
+	struct epoll *ep;
+
+	if (!f || !READ_ONCE(nr_items))
+		return;
+	spin_lock(&epoll_lock);
+	list_for_each_entry (ep, &all_sets, all) {
+		list_for_each_entry (it, &ep->items, node) {
+			if (it->file == f) {
+				set_changed(ep);
+				break;
+			}
+		}
+	}
+	spin_unlock(&epoll_lock);
+}
+
 static void epoll_release(struct file *f)
 {
 	struct epoll *ep = f->private;

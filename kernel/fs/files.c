@@ -60,6 +60,7 @@ static void close_file(struct files *f, struct file *file)
 	if (file)
 		locks_drop(file->inode, f);
 	file_put(file);
+	epoll_closed(file);
 }
 
 /* ---- growing ---- */

@@ -187,6 +187,8 @@ static int attach(struct super *s, struct dentry *at)
 
 	if (!at->inode->dir && !dentry_is_root(at))
 		return -EINVAL; /* a computed name: the next one to look would get another dentry */
+	if (list_empty(&at->inode->sb->node))
+		return -ENOENT; /* nobody would find the way there to unmount it */
 	mutex_lock(&at->inode->lock);
 	err = dentry_cover(at, s->root);
 	mutex_unlock(&at->inode->lock);
@@ -207,6 +209,28 @@ static void detach(struct super *s)
 	super_deactivate(below);
 	super_deactivate(s);
 	super_put(s);
+}
+
+static bool is_mounted_below(const struct super *s, const struct super *top)
+{
+	while (s != top && s->root->covers)
+		s = s->root->covers->inode->sb;
+	return s == top;
+}
+
+/* With all that is mounted in it, the last first: what is mounted in another came later than that.
+ * mount_lock is held. */
+static void detach_tree(struct super *top)
+{
+	struct list_head *at = mounts.prev, *prev;
+
+	for (; at != &mounts; at = prev) {
+		struct super *s = list_entry(at, struct super, node);
+
+		prev = at->prev;
+		if (is_mounted_below(s, top))
+			detach(s);
+	}
 }
 
 void kernel_mount(const char *name, const char *path, mode_t mode)
@@ -367,7 +391,7 @@ static int umount_root(struct dentry *d, int flags)
 	else if (d == fs_root || (!(flags & MNT_DETACH) && atomic_read(&s->active) > 1))
 		err = -EBUSY;
 	else
-		detach(s);
+		detach_tree(s);
 	mutex_unlock(&mount_lock);
 	return err;
 }

@@ -444,6 +444,8 @@ mode_t fs_umask(void);
 
 /* ---- epoll.c ---- */
 void epoll_forget(struct file *f); /* it is being closed for good */
+/* A descriptor of it was closed; it may be gone already. Who waits lets go of it. */
+void epoll_closed(const struct file *f);
 
 /* ---- locks.c ---- */
 void locks_drop(struct inode *i, const void *owner); /* whatever it has locked of the file */

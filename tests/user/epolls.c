@@ -1,8 +1,10 @@
 /* epoll(7), level-triggered. */
 #include "check.h"
 
+#include <poll.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
+#include <sys/socket.h>
 
 static int ep;
 
@@ -108,6 +110,28 @@ static void check_waiting(void)
 	close(p[0]), close(p[1]);
 }
 
+/* A wait does not keep a file open whose last descriptor is closed meanwhile. */
+static void check_close_while_waiting(void)
+{
+	struct epoll_event ev;
+	int p[2];
+	pid_t pid;
+
+	socketpair(AF_UNIX, SOCK_STREAM, 0, p);
+	control(EPOLL_CTL_ADD, p[1], EPOLLPRI, 1);
+	pid = must_fork();
+	if (pid == 0) {
+		struct pollfd peer = {.fd = p[0], .events = POLLIN};
+
+		sleep_ms(50); /* the parent has closed its own, and waits */
+		close(p[1]);
+		_exit(poll(&peer, 1, 500));
+	}
+	close(p[0]), close(p[1]);
+	RESULT(epoll_wait(ep, &ev, 1, 1000));
+	reap("peer", pid);
+}
+
 static void check_errors(void)
 {
 	struct epoll_event ev = {.events = EPOLLIN};
@@ -134,6 +158,7 @@ int main(void)
 	say("cloexec %d", fcntl(ep, F_GETFD));
 	check_set();
 	check_waiting();
+	check_close_while_waiting();
 	check_errors();
 	return 0;
 }

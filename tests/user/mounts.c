@@ -135,6 +135,32 @@ static void check_flags(void)
 	RESULT(umount("m"));
 }
 
+/* What is mounted in it goes with it, and nothing is mounted where nobody comes any more. */
+static void check_detach(void)
+{
+	struct stat below, now;
+
+	mkdir("m/sub", 0755);
+	stat("m", &below);
+	RESULT(mount("none", "m", "tmpfs", 0, NULL));
+	mkdir("m/a", 0755);
+	RESULT(mount("none", "m/a", "tmpfs", 0, NULL));
+	mkdir("m/a/b", 0755);
+	RESULT(mount("none", "m/a/b", "tmpfs", 0, NULL));
+	make_file("m/a/b/file", 0644);
+	int in_a = open("m/a", O_RDONLY | O_DIRECTORY);
+	RESULT(umount2("m", MNT_DETACH));
+	stat("m", &now);
+	say("uncovered: %d", now.st_ino == below.st_ino && now.st_dev == below.st_dev);
+	RESULT(faccessat(in_a, "b", F_OK, 0));
+	RESULT(faccessat(in_a, "b/file", F_OK, 0));
+	RESULT(fchdir(in_a));
+	RESULT(mount("none", "b", "tmpfs", 0, NULL));
+	RESULT(chdir("/tmp/mounts"));
+	close(in_a);
+	RESULT(rmdir("m/sub"));
+}
+
 int main(void)
 {
 	char dir[] = "/tmp/mounts";
@@ -147,6 +173,7 @@ int main(void)
 	check_cover();
 	check_size();
 	check_flags();
+	check_detach();
 	RESULT(rmdir("m"));
 	return 0;
 }
