@@ -58,7 +58,7 @@ def test_readers_under_fire(boot):
     guest = boot(smp=4, debug_checks=True)
     guest.ok("/tests/alone/proc_stress 1", timeout=60)
     before = guest.account()
-    text = guest.ok("/tests/alone/proc_stress 8", timeout=120)
+    text = guest.ok("/tests/alone/proc_stress 8", timeout=180)
     assert text.count("read: much, refused some: yes") == 3 and "lives: many" in text, text
     assert "somebody" not in text
     assert_kept(before, settled(guest, before))

@@ -66,6 +66,17 @@ static void use_file(int dir, const char *name)
 	close(fd);
 }
 
+static bool read_enough(void)
+{
+	return files > 100 && bytes > 10000 && refused;
+}
+
+/* A slow machine gets a minute more. */
+static bool time_is_left(void)
+{
+	return time(NULL) < end || (!read_enough() && time(NULL) < end + 60);
+}
+
 static void walk(int fd, int depth)
 {
 	DIR *d = fdopendir(fd);
@@ -75,7 +86,7 @@ static void walk(int fd, int depth)
 		close(fd);
 		return;
 	}
-	while (time(NULL) < end && (e = readdir(d))) {
+	while (time_is_left() && (e = readdir(d))) {
 		if (e->d_name[0] == '.')
 			continue;
 		int sub =
@@ -91,7 +102,7 @@ static void walk(int fd, int depth)
 static void reader(uint64_t seed)
 {
 	state = seed;
-	while (time(NULL) < end)
+	while (time_is_left())
 		walk(open("/proc", O_DIRECTORY), 0);
 	say("read: %s, refused some: %s", files > 100 && bytes > 10000 ? "much" : "LITTLE",
 	    refused ? "yes" : "NO");
@@ -148,7 +159,7 @@ int main(int argc, char **argv)
 		if (must_fork() == 0)
 			reader((uint64_t)i + 88172645463325252UL);
 	state = 362436069;
-	while (time(NULL) < end) {
+	while (time(NULL) < end || lives <= 50) {
 		pid_t pid = must_fork();
 
 		state += 1000003;
