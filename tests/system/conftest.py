@@ -45,6 +45,8 @@ class Guest:
         header = next(i for i, line in enumerate(lines) if line.split()[:3] == ["PID", "TGID", "PPID"])
         for line in lines[header + 1:]:
             fields = line.split()
+            if not fields or not fields[0].isdigit():
+                continue  # the kernel has said something in between
             found[int(fields[0])] = (int(fields[2]), fields[3], fields[8])
         return found
 
