@@ -302,6 +302,25 @@ static void capabilities(void)
 	RESULT(syscall(SYS_capset, &h, 8));
 }
 
+/* Root that has given up all capabilities is refused what only root may do. */
+static void check_without_capabilities(void)
+{
+	struct __user_cap_header_struct h = {.version = _LINUX_CAPABILITY_VERSION_3};
+	struct __user_cap_data_struct d[2] = {};
+	pid_t pid = must_fork();
+
+	if (pid == 0) {
+		RESULT(syscall(SYS_capset, &h, d));
+		RESULT(chroot("/"));
+		RESULT(sethostname("x", 1));
+		RESULT(setuid(1000));
+		d[0].effective = d[0].permitted = 1;
+		RESULT(syscall(SYS_capset, &h, d));
+		_exit(0);
+	}
+	reap("without capabilities", pid);
+}
+
 int main(void)
 {
 	death_signal();
@@ -315,5 +334,6 @@ int main(void)
 	in_child("fs ids", fs_ids);
 	in_child("group ids", group_ids);
 	in_child("capabilities", capabilities);
+	check_without_capabilities();
 	return 0;
 }
