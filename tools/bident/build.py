@@ -78,7 +78,8 @@ def _configure(variant):
             return
         command = [MESON, "setup", "--reconfigure", str(build), str(ROOT)]
     else:
-        shutil.rmtree(build, ignore_errors=True)  # a set-up that was interrupted
+        # What a set-up that was interrupted left; the programs and packages beside it stay.
+        shutil.rmtree(build / "meson-private", ignore_errors=True)
         command = [MESON, "setup", *options, str(build), str(ROOT)]
     environment = [f"CC={compiler}", f"CC_FOR_BUILD={compiler}"]
     _run(["/usr/bin/env", *environment, *command], f"configuring {name}/")

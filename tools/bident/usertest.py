@@ -4,6 +4,8 @@ Cases that need the same Debian packages run on one machine, one after the other
 program that hangs or kills it costs a new machine. A fresh tree for each on Linux, and an empty /tmp on Bident, make them independent.
 """
 
+import concurrent.futures
+import contextlib
 import dataclasses
 import difflib
 import re
@@ -106,6 +108,16 @@ def run(select, report, options=None):
     return results
 
 
+@contextlib.contextmanager
+def _ahead(function, cases):
+    """Futures of what `function` gives for each case, worked out one after the other beside the caller."""
+    worker = concurrent.futures.ThreadPoolExecutor(1)
+    try:
+        yield [worker.submit(function, case) for case in cases]
+    finally:
+        worker.shutdown(cancel_futures=True)
+
+
 def _run_group(cases, needed, results, report, options):
     tree = initramfs.standard_tree()
     if needed:
@@ -114,10 +126,10 @@ def _run_group(cases, needed, results, report, options):
     userprogs.add_to(tree)
     bident = Bident(options, tree)
     try:
-        with oracle.Oracle(tree) as linux:
-            for case in cases:
-                expected = linux.run(case.argv, TIMEOUT)
+        with oracle.Oracle(tree) as linux, _ahead(lambda case: linux.run(case.argv, TIMEOUT), cases) as answers:
+            for case, answer in zip(cases, answers):
                 got = bident.run(case)
+                expected = answer.result()
                 same = _same(expected, got)
                 if same:
                     results.passed += 1
