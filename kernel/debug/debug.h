@@ -8,6 +8,8 @@ struct boot_info;
 void symbols_init(const struct boot_info *boot);
 /* "name+0x12" of a kernel text address, or "0xffff…" without symbols. */
 const char *symbol_name(u64 addr, char *buf, size_t n);
+/* Where the function begins that `addr` is in; 0 without symbols. */
+u64 symbol_start(u64 addr);
 void log_init(void);
 /* Print the ring buffer, oldest line first. */
 void log_show(void (*print)(const char *fmt, ...) __printf(1, 2));

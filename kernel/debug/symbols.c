@@ -64,6 +64,13 @@ const char *symbol_name(u64 addr, char *buf, size_t n)
 	return buf;
 }
 
+u64 symbol_start(u64 addr)
+{
+	const Elf64_Sym *s = symbol_at(addr);
+
+	return s ? s->st_value : 0;
+}
+
 #ifndef HOST_TEST
 void symbols_init(const struct boot_info *boot)
 {

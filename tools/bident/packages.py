@@ -9,7 +9,7 @@ import os
 import subprocess
 import tarfile
 
-from bident import ROOT, Failure
+from bident import ROOT, Failure, build
 
 CACHE = ROOT / "build" / "packages"
 PROGRAM_FOLDERS = ("bin", "sbin", "usr/bin", "usr/sbin")
@@ -40,8 +40,9 @@ def fetch(names):
     # Lines are: 'URI' FILE SIZE HASH; those fetched before are left out of the list, so the cache plays no part in it.
     listing = _apt_get("--print-uris", "-o", "Dir::Cache::archives=/nonexistent", "install", *names, *ESSENTIAL)
     files = [line.split()[1] for line in listing.splitlines() if line.startswith("'")]
-    if not all((CACHE / file).exists() for file in files):
-        _apt_get("--download-only", "install", *names, *ESSENTIAL)
+    with build.checkout_lock():
+        if not all((CACHE / file).exists() for file in files):
+            _apt_get("--download-only", "install", *names, *ESSENTIAL)
     return [CACHE / file for file in files]
 
 

@@ -13,6 +13,7 @@ from pathlib import Path
 from bident import ROOT, Failure, build, console, machine, model, readme, soak, tap, usertest
 
 KINDS = ("build", "unit", "model", "kernel", "user", "soak", "system")
+MACHINES = 4  # of the system tests at a time, at most
 CLANG_FORMAT = "/usr/bin/clang-format-14"
 
 
@@ -169,7 +170,7 @@ def test_system(report, only):
     with tempfile.TemporaryDirectory() as folder:
         result_file = Path(folder) / "results.xml"
         command = ["/usr/bin/python3", "-m", "pytest", "-q", "--tb=short", "-c", "tests/system/pytest.ini",
-                   f"--junit-xml={result_file}", "tests/system"]
+                   "-n", str(min(os.cpu_count(), MACHINES)), "--dist", "loadfile", f"--junit-xml={result_file}", "tests/system"]
         environment = {**os.environ, "BIDENT_ONLY": only or ""}
         status = subprocess.run(command, cwd=ROOT, stdin=subprocess.DEVNULL, env=environment).returncode
         results = tap.Results()

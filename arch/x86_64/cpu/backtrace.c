@@ -7,6 +7,10 @@
 
 #define MAX_FRAMES 32
 
+#define PUSH_RBP     0x55
+#define MOV_RBP_RSP  0xe58948 /* 48 89 e5 */
+#define MAX_PROLOGUE 32       /* bytes */
+
 bool kernel_read_u64(const void *src, u64 *value); /* entry/user_copy.asm */
 
 static void print_frame(u64 rip, void (*print)(const char *fmt, ...) __printf(1, 2))
@@ -14,6 +18,28 @@ static void print_frame(u64 rip, void (*print)(const char *fmt, ...) __printf(1,
 	char name[80];
 
 	print("  [%016lx] %s\n", rip, symbol_name(rip, name, sizeof(name)));
+}
+
+/* A function begins with `push rbp` and, perhaps a few instructions later, `mov rbp, rsp`. Who
+ * called it, when that was still to come: until then no frame leads to him. 0 anywhere else. */
+static u64 caller_before_frame(const struct pt_regs *regs)
+{
+	u64 start = symbol_start(regs->rip), code, rip = 0;
+
+	if (start == 0 || !kernel_read_u64((void *)start, &code) || (code & 0xff) != PUSH_RBP)
+		return 0;
+	if (regs->rip == start) {
+		kernel_read_u64((void *)regs->rsp, &rip);
+		return rip;
+	}
+	for (u64 at = start + 1; at < start + MAX_PROLOGUE && kernel_read_u64((void *)at, &code);
+	     at++)
+		if ((code & 0xffffff) == MOV_RBP_RSP) {
+			if (regs->rip <= at)
+				kernel_read_u64((void *)(regs->rsp + 8), &rip);
+			break;
+		}
+	return rip;
 }
 
 void arch_backtrace(const struct pt_regs *regs, void (*print)(const char *fmt, ...) __printf(1, 2))
@@ -25,6 +51,9 @@ void arch_backtrace(const struct pt_regs *regs, void (*print)(const char *fmt, .
 		if (user_mode(regs))
 			return; /* the user's stack is his own business */
 		rbp = regs->rbp;
+		rip = caller_before_frame(regs);
+		if (rip)
+			print_frame(rip - 1, print);
 	}
 	for (int i = 0; i < MAX_FRAMES; i++) {
 		u64 next;
