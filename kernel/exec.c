@@ -9,8 +9,9 @@
 #include "kernel/elf.h"
 #include "kernel/exec_args.h"
 #include "kernel/exec_creds.h"
-#include "kernel/fs/fs.h"
 #include "kernel/exec_layout.h"
+#include "kernel/exec_script.h"
+#include "kernel/fs/vfs.h"
 #include "kernel/lib/log.h"
 #include "kernel/lib/string.h"
 #include "kernel/shell/puppet.h"
@@ -22,8 +23,7 @@
 #include "mm/mm.h"
 #include "mm/slab.h"
 
-#define PATH_MAX_LEN 4096
-#define STACK_SLACK  (128 * 1024UL) /* mapped at once below the strings */
+#define STACK_SLACK (128 * 1024UL) /* mapped at once below the strings */
 
 /* ---- mapping the program ---- */
 
@@ -151,7 +151,7 @@ static struct file *open_interpreter(struct file *program, const struct elf_imag
 	err = read_exact(program, path, img->interp_len, img->interp_at);
 	if (!err && path[img->interp_len - 1])
 		err = -ENOEXEC;
-	f = err ? ERR_PTR(err) : open_exec(path);
+	f = err ? ERR_PTR(err) : open_exec(AT_FDCWD, path, WALK_FOLLOW);
 	kfree(path);
 	return f;
 }
@@ -479,93 +479,46 @@ out_strings:
 	return err;
 }
 
-/* ---- scripts: "#!interpreter [argument]" ---- */
+static long exec_path(const char *path, struct exec_args *args, int depth);
 
-#define SCRIPT_LINE_MAX 256 /* as Linux */
-
-static bool is_blank(char c)
+/* Run the file that was found under this name, whatever it is; `depth` scripts are in front of it.
+ */
+static long exec_file(struct file *f, const char *path, struct exec_args *args, int depth)
 {
-	return c == ' ' || c == '\t';
-}
-
-/* Split the first line of a script, in place. The argument is all that follows the interpreter, and
- * may be NULL. False when there is no interpreter, or the line is too long to hold its name. */
-static bool split_script_line(char *line, size_t n, char **interp, char **arg)
-{
-	char *newline = memchr(line, '\n', n), *end = newline ? newline : line + n;
-	char *p = line + 2;
-
-	while (p < end && is_blank(*p))
-		p++;
-	*interp = p;
-	while (p < end && !is_blank(*p))
-		p++;
-	if (p == end && !newline && n == SCRIPT_LINE_MAX - 1)
-		return false; /* the name may go on */
-	while (end > p && is_blank(end[-1]))
-		end--;
-	*end = '\0';
-	*arg = NULL;
-	if (*p) {
-		*p++ = '\0';
-		while (is_blank(*p))
-			p++;
-		*arg = p;
-	}
-	return **interp != '\0';
-}
-
-/* Put the interpreter in front: it gets its argument, the script's path, and the script's own
- * arguments. `path` is the name under which the script was found. */
-static void prepend_script(struct exec_args *args, const char *path, const char *interp,
-			   const char *arg)
-{
-	int added = arg ? 2 : 1, kept = args->nr_prefix ? args->nr_prefix : 1;
-
-	memmove(&args->prefix[added], &args->prefix[0], kept * sizeof(args->prefix[0]));
-	args->prefix[added] = path;
-	if (arg)
-		args->prefix[1] = arg;
-	args->prefix[0] = interp;
-	args->nr_prefix = kept + added;
-}
-
-/* Run `path` as whatever it is; `depth` scripts are in front of it. */
-static long exec_path(const char *path, struct exec_args *args, int depth)
-{
-	struct file *f = open_exec(path);
 	char *line, *interp, *arg;
 	ssize_t n;
-	long err = -ENOMEM;
+	long err;
 
-	if (IS_ERR(f))
-		return PTR_ERR(f);
 	line = kzalloc(SCRIPT_LINE_MAX);
 	if (!line)
-		goto out_file;
+		return -ENOMEM;
 	n = kernel_read(f, line, SCRIPT_LINE_MAX - 1, 0);
 	if (n < 2 || line[0] != '#' || line[1] != '!') {
 		err = n < 0 ? n : exec_elf(f, args);
-	} else if (!split_script_line(line, n, &interp, &arg)) {
+	} else if (!script_split_line(line, n, &interp, &arg)) {
 		err = -ENOEXEC;
+	} else if (args->unreachable) {
+		err = -ENOENT;
 	} else if (depth == EXEC_MAX_SCRIPTS) {
 		err = -ELOOP;
 	} else {
-		prepend_script(args, path, interp, arg);
+		script_prepend(args, path, interp, arg);
 		err = exec_path(interp, args, depth + 1);
 	}
 	kfree(line);
-out_file:
-	file_put(f);
 	return err;
 }
 
-long do_execve(const char *path, const char __user *const __user *argv,
-	       const char __user *const __user *envp)
+static long exec_path(const char *path, struct exec_args *args, int depth)
 {
-	struct exec_args args = {.path = path, .argv = argv, .envp = envp};
+	struct file *f = open_exec(AT_FDCWD, path, WALK_FOLLOW);
+	long err;
 
-	return exec_path(path, &args, 0);
+	if (IS_ERR(f))
+		return PTR_ERR(f);
+	err = exec_file(f, path, args, depth);
+	file_put(f);
+	return err;
 }
 
 long kernel_execve(const char *path, const char *const *argv, const char *const *envp)
@@ -576,21 +529,89 @@ long kernel_execve(const char *path, const char *const *argv, const char *const 
 	return err ? err : exec_path(path, &args, 0);
 }
 
+/* The user's name for a program, to be freed with kfree(). Empty only if `may_be_empty`. */
+static char *get_name(const char __user *upath, bool may_be_empty)
+{
+	char *path = kmalloc(PATH_MAX);
+	long n;
+
+	if (!path)
+		return ERR_PTR(-ENOMEM);
+	n = strncpy_from_user(path, upath, PATH_MAX);
+	if (n >= PATH_MAX)
+		n = -ENAMETOOLONG;
+	else if (n == 0 && !may_be_empty)
+		n = -ENOENT;
+	if (n >= 0)
+		return path;
+	kfree(path);
+	return ERR_PTR(n);
+}
+
 long sys_execve(const char __user *upath, const char __user *const __user *argv,
 		const char __user *const __user *envp)
 {
-	char *path = kmalloc(PATH_MAX_LEN);
-	long ret;
+	char *path = get_name(upath, false);
+	struct exec_args args = {.path = path, .argv = argv, .envp = envp};
+	long err;
 
-	if (!path)
-		return -ENOMEM;
-	ret = strncpy_from_user(path, upath, PATH_MAX_LEN);
-	if (ret >= PATH_MAX_LEN)
-		ret = -ENAMETOOLONG;
-	else if (ret == 0)
-		ret = -ENOENT;
-	if (ret > 0)
-		ret = do_execve(path, argv, envp);
+	if (IS_ERR(path))
+		return PTR_ERR(path);
+	err = exec_path(path, &args, 0);
 	kfree(path);
-	return ret;
+	return err;
+}
+
+/* execveat(2): what a program found from a descriptor is called. */
+static char *name_from_fd(int dirfd, const char *path)
+{
+	size_t size = sizeof("/dev/fd/-2147483648/") + strlen(path);
+	char *name = kmalloc(size);
+
+	if (name)
+		snprintf(name, size, *path ? "/dev/fd/%d/%s" : "/dev/fd/%d", dirfd, path);
+	return name;
+}
+
+static long exec_from(int dirfd, const char *path, u32 walk, struct exec_args *args)
+{
+	bool by_fd = *path != '/' && dirfd != AT_FDCWD;
+	char *name = by_fd ? name_from_fd(dirfd, path) : NULL;
+	struct file *f;
+	long err;
+
+	if (by_fd && !name)
+		return -ENOMEM;
+	f = open_exec(dirfd, path, walk);
+	args->path = by_fd ? name : path;
+	/* an interpreter that opens the script by this name would find the descriptor closed */
+	args->unreachable = by_fd && fd_cloexec(dirfd, -1) > 0;
+	if (IS_ERR(f)) {
+		err = PTR_ERR(f);
+	} else {
+		err = exec_file(f, args->path, args, 0);
+		file_put(f);
+	}
+	kfree(name);
+	return err;
+}
+
+long sys_execveat(int dirfd, const char __user *upath, const char __user *const __user *argv,
+		  const char __user *const __user *envp, int flags)
+{
+	struct exec_args args = {.argv = argv, .envp = envp};
+	char *path;
+	long err;
+
+	if (flags & ~(AT_EMPTY_PATH | AT_SYMLINK_NOFOLLOW))
+		return -EINVAL;
+	path = get_name(upath, flags & AT_EMPTY_PATH);
+	if (IS_ERR(path))
+		return PTR_ERR(path);
+	err = exec_from(dirfd, path,
+			(flags & AT_SYMLINK_NOFOLLOW ? 0 : WALK_FOLLOW) |
+				(flags & AT_EMPTY_PATH ? WALK_EMPTY : 0),
+			&args);
+	kfree(path);
+	return err;
 }

@@ -17,6 +17,7 @@ struct exec_args {
 	const char *path;
 	const void *argv, *envp; /* vectors in user memory, or in the kernel's if `kernel` */
 	bool kernel;
+	bool unreachable; /* the path will mean nothing any more to the new program */
 	int nr_prefix; /* of a script: interpreter, its argument, the script; they replace argv[0]
 			*/
 	const char *prefix[EXEC_MAX_PREFIX];

@@ -213,11 +213,8 @@ bool will_become_orphaned_pgrp(struct pid *pgrp, struct task *ignored);
 bool is_current_pgrp_orphaned(void);
 
 /* ---- exec.c ---- */
-/* Replace the current program. argv and envp are user pointers. 0 or -errno (the old program goes
- * on). */
-long do_execve(const char *path, const char __user *const __user *argv,
-	       const char __user *const __user *envp);
-/* The same for a kernel thread with strings of its own: becomes user mode on return to it. */
+/* execve(2) of a kernel thread, with strings of its own: becomes user mode on return to it. 0, or
+ * -errno and nothing has changed. */
 long kernel_execve(const char *path, const char *const *argv, const char *const *envp);
 
 /* Take over `mm` (one user reference) as the address space of current and load it; the old one is

@@ -48,9 +48,9 @@ mode_t fs_context_umask(const struct fs_context *fs);
 u32 fs_context_users(const struct fs_context *fs);
 
 /* Open for execution: a regular file with an execute bit. `path` is a kernel string, resolved from
- * current's root and working directory. ERR_PTR: -ENOENT, -EACCES, -ENOTDIR, -ELOOP, -EISDIR →
- * -EACCES. */
-struct file *open_exec(const char *path);
+ * `dirfd` as `walk` (WALK_*) says. ERR_PTR: -ENOENT, -EACCES (also of a directory), -ENOTDIR,
+ * -ELOOP, -ETXTBSY. */
+struct file *open_exec(int dirfd, const char *path, u32 walk);
 /* Read at an offset, without moving the file position. Bytes, or -errno. */
 ssize_t kernel_read(struct file *f, void *buf, size_t n, u64 pos);
 /* The pages of a regular file, for mapping; NULL when it cannot be mapped. No new reference. */

@@ -236,21 +236,27 @@ long sys_creat(const char __user *path, mode_t mode)
 
 /* ---- for exec ---- */
 
-struct file *open_exec(const char *path)
+struct file *open_exec(int dirfd, const char *path, u32 walk)
 {
-	struct file *f = file_open(AT_FDCWD, path, O_RDONLY | O_PATH, 0);
 	struct file *exec;
-	int err;
+	struct dentry *d;
+	int err = path_lookup(dirfd, path, walk, &d);
 
-	if (IS_ERR(f))
-		return f;
+	if (err)
+		return ERR_PTR(err);
 	/* Execute permission is asked for, not read permission: so the file is opened without
 	 * checking the latter. */
-	err = inode_is(f->inode, S_IFREG) && !(f->inode->sb->flags & MS_NOEXEC)
-		      ? inode_permission(f->inode, MAY_EXEC)
-		      : -EACCES;
-	exec = err ? ERR_PTR(err) : file_open_dentry(dentry_get(f->dentry), O_RDONLY, true);
-	file_put(f);
+	if (inode_is(d->inode, S_IFLNK))
+		err = -ELOOP;
+	else if (!inode_is(d->inode, S_IFREG) || (d->inode->sb->flags & MS_NOEXEC))
+		err = -EACCES;
+	else
+		err = inode_permission(d->inode, MAY_EXEC);
+	if (err) {
+		dentry_put(d);
+		return ERR_PTR(err);
+	}
+	exec = file_open_dentry(d, O_RDONLY, true);
 	if (!IS_ERR(exec)) {
 		err = inode_deny_writers(exec->inode);
 		if (!err)
