@@ -608,10 +608,7 @@ long sys_execveat(int dirfd, const char __user *upath, const char __user *const 
 	path = get_name(upath, flags & AT_EMPTY_PATH);
 	if (IS_ERR(path))
 		return PTR_ERR(path);
-	err = exec_from(dirfd, path,
-			(flags & AT_SYMLINK_NOFOLLOW ? 0 : WALK_FOLLOW) |
-				(flags & AT_EMPTY_PATH ? WALK_EMPTY : 0),
-			&args);
+	err = exec_from(dirfd, path, walk_flags(flags), &args);
 	kfree(path);
 	return err;
 }

@@ -44,10 +44,7 @@ long sys_fchownat(int dirfd, const char __user *path, uid_t uid, gid_t gid, int 
 
 	if (flags & ~(AT_SYMLINK_NOFOLLOW | AT_EMPTY_PATH))
 		return -EINVAL;
-	err = user_path(dirfd, path,
-			(flags & AT_SYMLINK_NOFOLLOW ? 0 : WALK_FOLLOW) |
-				(flags & AT_EMPTY_PATH ? WALK_EMPTY : 0),
-			&d);
+	err = user_path(dirfd, path, walk_flags(flags), &d);
 	if (err)
 		return err;
 	err = inode_chown(d->inode, uid, gid);
@@ -208,10 +205,7 @@ long sys_utimensat(int dirfd, const char __user *path, const struct timespec __u
 		file_put(f);
 		return err;
 	}
-	err = user_path(dirfd, path,
-			(flags & AT_SYMLINK_NOFOLLOW ? 0 : WALK_FOLLOW) |
-				(flags & AT_EMPTY_PATH ? WALK_EMPTY : 0),
-			&d);
+	err = user_path(dirfd, path, walk_flags(flags), &d);
 	if (err)
 		return err;
 	err = set_times(d->inode, &t);

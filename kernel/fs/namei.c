@@ -51,8 +51,8 @@ char *getname(const char __user *path)
 
 /* ---- beginning and end ---- */
 
-/* The directory that a relative path starts from; with a reference. */
-static int walk_origin(int dirfd, struct dentry **out)
+/* The file behind a descriptor, whatever it is; the working directory for AT_FDCWD. */
+static int lookup_fd(int dirfd, struct dentry **out)
 {
 	struct file *f;
 	int err = 0;
@@ -64,11 +64,22 @@ static int walk_origin(int dirfd, struct dentry **out)
 	f = file_get_fd(dirfd);
 	if (!f)
 		return -EBADF;
-	if (f->dentry && inode_is(f->inode, S_IFDIR))
-		*out = dentry_get(f->dentry);
-	else
-		err = -ENOTDIR;
+	*out = f->dentry ? dentry_get(f->dentry) : dentry_anonymous(inode_get(f->inode));
 	file_put(f);
+	if (IS_ERR(*out))
+		err = (int)PTR_ERR(*out);
+	return err;
+}
+
+/* The directory that a relative path starts from; with a reference. */
+static int walk_origin(int dirfd, struct dentry **out)
+{
+	int err = lookup_fd(dirfd, out);
+
+	if (!err && !inode_is((*out)->inode, S_IFDIR)) {
+		dentry_put(*out);
+		err = -ENOTDIR;
+	}
 	return err;
 }
 
@@ -311,26 +322,6 @@ static int walk_whole(struct walk *w, u32 flags, struct dentry **out)
 		*out = d;
 		return 0;
 	}
-}
-
-/* AT_EMPTY_PATH: the file behind the descriptor, whatever it is. */
-static int lookup_fd(int dirfd, struct dentry **out)
-{
-	struct file *f;
-	int err = 0;
-
-	if (dirfd == AT_FDCWD) {
-		fs_get_root_pwd(NULL, out);
-		return 0;
-	}
-	f = file_get_fd(dirfd);
-	if (!f)
-		return -EBADF;
-	*out = f->dentry ? dentry_get(f->dentry) : dentry_anonymous(inode_get(f->inode));
-	file_put(f);
-	if (IS_ERR(*out))
-		err = (int)PTR_ERR(*out);
-	return err;
 }
 
 int path_lookup(int dirfd, const char *path, u32 flags, struct dentry **out)

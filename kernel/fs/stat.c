@@ -32,10 +32,7 @@ long sys_newfstatat(int dirfd, const char __user *path, struct stat __user *ust,
 			goto out;
 		}
 	}
-	err = user_path(dirfd, path,
-			(flags & AT_SYMLINK_NOFOLLOW ? 0 : WALK_FOLLOW) |
-				(flags & AT_EMPTY_PATH ? WALK_EMPTY : 0),
-			&d);
+	err = user_path(dirfd, path, walk_flags(flags), &d);
 	if (err)
 		return err;
 	inode_stat(d->inode, &st);
@@ -111,10 +108,7 @@ long sys_statx(int dirfd, const char __user *path, int flags, unsigned int mask,
 	if ((flags & AT_STATX_SYNC_TYPE) == AT_STATX_SYNC_TYPE ||
 	    (flags & ~(AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT | AT_EMPTY_PATH | AT_STATX_SYNC_TYPE)))
 		return -EINVAL;
-	err = user_path(dirfd, path,
-			(flags & AT_SYMLINK_NOFOLLOW ? 0 : WALK_FOLLOW) |
-				(flags & AT_EMPTY_PATH ? WALK_EMPTY : 0),
-			&d);
+	err = user_path(dirfd, path, walk_flags(flags), &d);
 	if (err)
 		return err;
 	fill_statx(&x, d->inode, dentry_is_root(d) && !dentry_is_anonymous(d));
@@ -133,10 +127,7 @@ long sys_faccessat2(int dirfd, const char __user *path, int mode, int flags)
 	if ((mode & ~(MAY_READ | MAY_WRITE | MAY_EXEC)) ||
 	    (flags & ~(AT_EACCESS | AT_SYMLINK_NOFOLLOW | AT_EMPTY_PATH)))
 		return -EINVAL;
-	err = user_path(dirfd, path,
-			(flags & AT_SYMLINK_NOFOLLOW ? 0 : WALK_FOLLOW) |
-				(flags & AT_EMPTY_PATH ? WALK_EMPTY : 0),
-			&d);
+	err = user_path(dirfd, path, walk_flags(flags), &d);
 	if (err)
 		return err;
 	/* the question is what the *real* user may do: access(2) is for set-user-id programs */

@@ -345,6 +345,11 @@ enum walk_flags {
 	WALK_FOLLOW = 1 << 0, /* a symbolic link at the end is followed */
 	WALK_EMPTY = 1 << 1,  /* an empty path means dirfd itself (AT_EMPTY_PATH) */
 };
+/* What the flags of a system call (AT_*) say of its path. */
+static inline u32 walk_flags(int at)
+{
+	return (at & AT_SYMLINK_NOFOLLOW ? 0 : WALK_FOLLOW) | (at & AT_EMPTY_PATH ? WALK_EMPTY : 0);
+}
 int path_lookup(int dirfd, const char *path, u32 flags, struct dentry **out);
 /* The same from a user pointer. */
 int user_path(int dirfd, const char __user *path, u32 flags, struct dentry **out);

@@ -21,6 +21,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "random.h"
+
 #define PAGE       4096UL
 #define PAGES      1536 /* across four leaf tables */
 #define ARENA      ((char *)0x3fff00000)
@@ -39,7 +41,7 @@ static struct page {
 	uint64_t *shared; /* SHARED: where the model of its contents is */
 } model[PAGES];
 
-static uint64_t state, *pool; /* pool: models of shared pages, themselves shared */
+static uint64_t *pool; /* pool: models of shared pages, themselves shared */
 static unsigned pool_used, failures;
 static int file_fd = -1;
 static char *heap_base;
@@ -47,20 +49,6 @@ static unsigned heap_pages;
 static uint64_t heap_value[64];
 static sigjmp_buf escape;
 #define POOL 65536
-
-static uint64_t rnd(void)
-{
-	state += 0x9e3779b97f4a7c15;
-	uint64_t z = state;
-	z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9;
-	z = (z ^ (z >> 27)) * 0x94d049bb133111eb;
-	return z ^ (z >> 31);
-}
-
-static unsigned below(unsigned n)
-{
-	return rnd() % n;
-}
 
 static void on_fault(int sig)
 {
@@ -299,7 +287,7 @@ static void do_fork(unsigned steps, unsigned depth)
 			return;
 		}
 		if (pid == 0) {
-			state = seed + c;
+			random_state = seed + c;
 			pool_used += c * 4096; /* shared models that only this child uses */
 			if (pool_used > POOL)
 				pool_used = POOL;
@@ -350,7 +338,7 @@ int main(int argc, char **argv)
 	struct sigaction sa = {.sa_handler = on_fault, .sa_flags = SA_NODEFER};
 	unsigned steps = argc > 2 ? atoi(argv[2]) : 600, depth = argc > 3 ? atoi(argv[3]) : 2;
 
-	state = argc > 1 ? strtoull(argv[1], NULL, 0) : 1;
+	random_state = argc > 1 ? strtoull(argv[1], NULL, 0) : 1;
 	sigaction(SIGSEGV, &sa, NULL);
 	sigaction(SIGBUS, &sa, NULL);
 	pool = mmap(NULL, POOL * sizeof *pool + PAGE, PROT_READ | PROT_WRITE,

@@ -10,19 +10,6 @@
 static struct gate ready, release;
 static const char *program;
 
-static void *sleeps(void *arg)
-{
-	for (;;)
-		pause();
-	return arg;
-}
-static void *spins(void *arg)
-{
-	for (;;)
-		*(volatile long *)arg += 1;
-	return NULL;
-}
-
 static void prepare1(void)
 {
 	say("prepare 1");
@@ -106,7 +93,7 @@ static void only_the_caller_lives(void)
 	release = gate_make();
 	holder = start(holds, NULL);
 	gate_wait(&ready);
-	start(spins, &spun);
+	start(spins_on, &spun);
 	while (*(volatile long *)&spun == 0)
 		sched_yield();
 	join(start(forks, NULL));
@@ -176,7 +163,7 @@ static void *forks_with_threads(void *arg)
 }
 static void threads_in_the_child(void)
 {
-	start(sleeps, NULL);
+	start(sleeps_on, NULL);
 	join(start(forks_with_threads, NULL));
 }
 
@@ -224,14 +211,14 @@ static void *executes(void *arg)
 }
 static void exec_by_a_thread(void)
 {
-	start(sleeps, NULL);
-	start(spins, &spun);
+	start(sleeps_on, NULL);
+	start(spins_on, &spun);
 	join(start(executes, NULL));
 }
 static void exec_by_the_leader(void)
 {
-	start(sleeps, NULL);
-	start(spins, &spun);
+	start(sleeps_on, NULL);
+	start(spins_on, &spun);
 	executes(NULL);
 }
 static pthread_barrier_t all_are_there;
@@ -284,7 +271,7 @@ static void *vforks(void *arg)
 }
 static void vfork_by_a_thread(void)
 {
-	start(spins, &spun);
+	start(spins_on, &spun);
 	join(start(vforks, NULL));
 	say("it wrote %ld", vfork_word);
 }

@@ -372,24 +372,12 @@ static void kill_by_thread_number(void)
 	say("main: %d", received);
 }
 
-static void *sleeps(void *arg)
-{
-	for (;;)
-		pause();
-	return arg;
-}
-static void *spins(void *arg)
-{
-	for (;;)
-		*(volatile long *)arg += 1;
-	return NULL;
-}
 static long spun[2];
 static void with_company(void)
 {
-	start(sleeps, NULL);
-	start(spins, &spun[0]);
-	start(spins, &spun[1]);
+	start(sleeps_on, NULL);
+	start(spins_on, &spun[0]);
+	start(spins_on, &spun[1]);
 }
 
 static void killed_by_sigkill(void)
@@ -402,7 +390,7 @@ static void killed_by_sigkill(void)
 static void killed_through_a_thread(void)
 {
 	with_company();
-	pthread_kill(start(sleeps, NULL), SIGTERM);
+	pthread_kill(start(sleeps_on, NULL), SIGTERM);
 	for (;;)
 		pause();
 }
@@ -429,8 +417,8 @@ static void stop_and_continue(void)
 
 	if (pid == 0) {
 		for (int i = 0; i < 3; i++)
-			start(spins, (void *)&n[i]);
-		start(sleeps, NULL);
+			start(spins_on, (void *)&n[i]);
+		start(sleeps_on, NULL);
 		for (;;)
 			pause();
 	}

@@ -83,3 +83,17 @@ __attribute__((unused)) static struct timespec ms_from_now(clockid_t clock, long
 
 /* Each case is a process of its own: what one leaves behind, the next does not meet. */
 #define CASE(fn) in_child(#fn, fn)
+
+/* What a thread does that is ended from outside. */
+__attribute__((unused)) static void *sleeps_on(void *arg)
+{
+	for (;;)
+		pause();
+	return arg;
+}
+__attribute__((unused)) static void *spins_on(void *arg)
+{
+	for (;;)
+		*(volatile long *)arg += 1;
+	return NULL;
+}

@@ -5,22 +5,9 @@
 ; the first 4 GiB at their own addresses; then to the kernel's text, on the kernel's tables.
 
 %include "offsets.inc"
+%include "arch/x86_64/cpu/control.inc"
 
 TRAMPOLINE	equ 0x8000		; smp.c
-KERNEL_BASE	equ 0xffffffff80000000
-
-CR0_PE		equ 1 << 0
-CR0_MP		equ 1 << 1
-CR0_ET		equ 1 << 4
-CR0_NE		equ 1 << 5
-CR0_WP		equ 1 << 16
-CR0_PG		equ 1 << 31
-CR4_PAE		equ 1 << 5
-MSR_EFER	equ 0xc0000080
-EFER_SCE	equ 1 << 0
-EFER_LME	equ 1 << 8
-EFER_NXE	equ 1 << 11
-MSR_GS_BASE	equ 0xc0000101
 
 ; ap_state, smp.c
 AP_AWAITED	equ 1

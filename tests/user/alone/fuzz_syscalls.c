@@ -31,26 +31,12 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "../random.h"
+
 #define USER        12345
 #define ARENA       ((char *)0x300000000)
 #define ARENA_PAGES 64
 #define PAGE        4096UL
-
-static uint64_t state;
-
-static uint64_t rnd(void)
-{
-	state += 0x9e3779b97f4a7c15;
-	uint64_t z = state;
-	z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9;
-	z = (z ^ (z >> 27)) * 0x94d049bb133111eb;
-	return z ^ (z >> 31);
-}
-
-static unsigned below(unsigned n)
-{
-	return rnd() % n;
-}
 
 /* Argument kinds: f fd, p path, b buffer, s size, v iovec, F flags, a arena address, n pid, g
  * signal, t timespec, o offset, P prot, M mmap flags, C clone flags, m mode, c small number, S
@@ -399,7 +385,7 @@ static long raw(long nr, const uint64_t *a)
 
 static void child(uint64_t seed, unsigned count, int nr_only, char **only, int verbose)
 {
-	state = seed;
+	random_state = seed;
 	is_root = below(8) == 0;
 	parent = getppid();
 	setsid();
