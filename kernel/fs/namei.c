@@ -179,7 +179,9 @@ static struct dentry *lookup_in(struct dentry *dir, const struct qname *name)
 	if (name->len > NAME_MAX)
 		return ERR_PTR(-ENAMETOOLONG);
 	d = dir->inode->ops->lookup(dir, name);
-	return d ? dentry_cross(d) : ERR_PTR(-ENOENT);
+	if (!d)
+		return ERR_PTR(-ENOENT);
+	return IS_ERR(d) ? d : dentry_cross(d);
 }
 
 static enum last_type classify(const struct qname *name)
