@@ -186,8 +186,8 @@ static int with_tasks(long n)
 		each("bytes", n, before - free_memory());
 		err = measure("tasks", n);
 	}
-	close(gate[1]);
 	begin = ticks();
+	close(gate[1]);
 	for (long i = 0; i < made; i++)
 		syscall(SYS_wait4, -1, NULL, 0, NULL);
 	if (!err)
@@ -220,6 +220,7 @@ static void run_one(const char *argument)
 		if (n <= 0 || strncmp(argument, kinds[i].name, length) != 0 ||
 		    argument[length] != '=')
 			continue;
+		fflush(stdout); /* or the child prints it, too */
 		pid_t pid = fork();
 		if (pid == 0) {
 			int err = kinds[i].run(n);
@@ -275,7 +276,6 @@ static void run(int argc, char **argv)
 			room_for_tasks();
 		else
 			run_one(argv[i]);
-		fflush(stdout);
 	}
 	printf("growth done\n");
 	fflush(stdout);
