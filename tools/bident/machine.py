@@ -60,6 +60,14 @@ def guest_status(qemu_status):
     return qemu_status >> 1, False
 
 
+def icount_options(options):
+    if not options.icount:
+        return []
+    # One instruction is one nanosecond of guest time, and sleeping costs none of ours. The host's time of day would
+    # make each run another one.
+    return ["-icount", "shift=0,align=off,sleep=off", "-rtc", "base=2026-01-01,clock=vm"]
+
+
 class Medium:
     """A temporary folder with everything one boot needs: ISO, firmware variables, sockets."""
 
@@ -130,11 +138,7 @@ class Medium:
         if options.uefi:
             command += ["-drive", f"if=pflash,unit=0,format=raw,readonly=on,file={OVMF_CODE}",
                         "-drive", f"if=pflash,unit=1,format=raw,file={self.vars}"]
-        if options.icount:
-            # One instruction is one nanosecond of guest time, and sleeping costs none of ours.
-            command += ["-icount", "shift=0,align=off,sleep=off"]
-            # The host's time of day would make each run another one.
-            command += ["-rtc", "base=2026-01-01,clock=vm"]
+        command += icount_options(options)
         if not options.serial:
             command += ["-serial", "none"]
             command += ["-monitor", "none"]

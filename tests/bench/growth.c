@@ -1,0 +1,302 @@
+/*
+ * What a fork costs a process that has many of something: `growth KIND=N ...`.
+ *
+ *   memory=MiB  written pages          areas=N  mappings, each unlike its neighbours
+ *   tasks=N     live, idle children    files=N  open files
+ *   threads=N   of this process        cpus=N   nothing: the machine has them
+ *
+ * `room` before them raises the limits of the whole machine to 400,000 tasks.
+ *
+ * For each it prints "growth KIND N MEDIAN LEAST", ticks of the time-stamp counter for fork, exit
+ * in the child, and wait; for tasks also "growth create N EACH EACH", "growth reap N EACH EACH" and
+ * "growth bytes N EACH EACH" (memory of a live one). What cannot be had is "missing KIND N ERRNO".
+ * Runs as pid 1, and then switches the machine off at the end, or as an ordinary program.
+ */
+#define _GNU_SOURCE
+#include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/mount.h>
+#include <sys/reboot.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/sysinfo.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#define SAMPLES 15
+#define WARM    3 /* rounds before them */
+#define MIB     (1024UL * 1024)
+#define PAGE    4096UL
+
+static uint64_t ticks(void)
+{
+	uint32_t low, high;
+
+	__asm__ volatile("lfence; rdtsc" : "=a"(low), "=d"(high)::"memory");
+	return (uint64_t)high << 32 | low;
+}
+
+static int by_size(const void *a, const void *b)
+{
+	uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
+
+	return (x > y) - (x < y);
+}
+
+/* The system calls themselves: what a C library does around fork is not the kernel's. */
+static long raw_fork(void)
+{
+	return syscall(SYS_fork);
+}
+
+static int measure(const char *kind, long n)
+{
+	uint64_t took[SAMPLES];
+
+	for (int i = -WARM; i < SAMPLES; i++) {
+		uint64_t begin = ticks();
+		long pid = raw_fork();
+
+		if (pid == 0)
+			syscall(SYS_exit_group, 0);
+		if (pid < 0)
+			return errno;
+		syscall(SYS_wait4, pid, NULL, 0, NULL);
+		if (i >= 0)
+			took[i] = ticks() - begin;
+	}
+	qsort(took, SAMPLES, sizeof(*took), by_size);
+	printf("growth %s %ld %llu %llu\n", kind, n, (unsigned long long)took[SAMPLES / 2],
+	       (unsigned long long)took[0]);
+	return 0;
+}
+
+static int with_memory(long n)
+{
+	char *p = mmap(NULL, n * MIB, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	if (p == MAP_FAILED)
+		return errno;
+	madvise(p, n * MIB, MADV_NOHUGEPAGE); /* pages of 4 KiB everywhere */
+	for (unsigned long i = 0; i < n * MIB; i += PAGE)
+		p[i] = 1;
+	return measure("memory", n);
+}
+
+static int with_areas(long n)
+{
+	for (long i = 0; i < n; i++) {
+		int prot = i & 1 ? PROT_READ : PROT_READ | PROT_WRITE;
+		char *p = mmap(NULL, PAGE, prot, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+		if (p == MAP_FAILED)
+			return errno;
+		if (prot & PROT_WRITE)
+			*p = 1;
+	}
+	return measure("areas", n);
+}
+
+static int with_files(long n)
+{
+	struct rlimit most = {n + 32, n + 32};
+	int fd = open("/", O_RDONLY | O_DIRECTORY);
+
+	if (fd < 0 || setrlimit(RLIMIT_NOFILE, &most) < 0)
+		return errno;
+	for (long i = 3 + 1; i < n; i++)
+		if (dup(fd) < 0)
+			return errno;
+	return measure("files", n);
+}
+
+static void *sleep_on(void *unused)
+{
+	for (;;)
+		pause();
+	return unused;
+}
+
+static int with_threads(long n)
+{
+	pthread_attr_t small;
+	pthread_t thread;
+
+	pthread_attr_init(&small);
+	pthread_attr_setstacksize(&small, 4 * PAGE);
+	for (long i = 1; i < n; i++) {
+		int err = pthread_create(&thread, &small, sleep_on, NULL);
+
+		if (err)
+			return err;
+	}
+	return measure("threads", n);
+}
+
+static unsigned long free_memory(void)
+{
+	struct sysinfo info;
+
+	return sysinfo(&info) == 0 ? info.freeram * info.mem_unit : 0;
+}
+
+static void each(const char *what, long n, uint64_t sum)
+{
+	printf("growth %s %ld %llu %llu\n", what, n, (unsigned long long)sum / n,
+	       (unsigned long long)sum / n);
+}
+
+/* Children that wait for the other end of a pipe to close. */
+static int with_tasks(long n)
+{
+	int gate[2], ready[2], err = 0;
+	long made = 0;
+	char c = 0;
+
+	if (pipe(gate) < 0 || pipe(ready) < 0)
+		return errno;
+	unsigned long before = free_memory();
+	uint64_t begin = ticks();
+	for (; made < n && !err; made++) {
+		long pid = raw_fork();
+
+		if (pid == 0) {
+			syscall(SYS_close, gate[1]);
+			syscall(SYS_write, ready[1], &c, 1);
+			syscall(SYS_read, gate[0], &c, 1);
+			syscall(SYS_exit_group, 0);
+		}
+		if (pid < 0) {
+			err = errno;
+			break;
+		}
+		if (read(ready[0], &c, 1) != 1) /* it has come to where it waits */
+			err = errno;
+	}
+	if (!err) {
+		each("create", n, ticks() - begin);
+		each("bytes", n, before - free_memory());
+		err = measure("tasks", n);
+	}
+	begin = ticks();
+	close(gate[1]);
+	for (long i = 0; i < made; i++)
+		syscall(SYS_wait4, -1, NULL, 0, NULL);
+	if (!err)
+		each("reap", n, ticks() - begin);
+	return err;
+}
+
+static int with_cpus(long n)
+{
+	return measure("cpus", n);
+}
+
+static const struct {
+	const char *name;
+	int (*run)(long n);
+} kinds[] = {
+	{"memory", with_memory}, {"areas", with_areas},     {"tasks", with_tasks},
+	{"files", with_files},   {"threads", with_threads}, {"cpus", with_cpus},
+};
+
+/* In a process of its own, which leaves nothing to the next one. */
+static void run_one(const char *argument)
+{
+	const char *equals = strchr(argument, '=');
+	long n = equals ? atol(equals + 1) : 0;
+
+	for (size_t i = 0; i < sizeof(kinds) / sizeof(*kinds); i++) {
+		size_t length = strlen(kinds[i].name);
+
+		if (n <= 0 || strncmp(argument, kinds[i].name, length) != 0 ||
+		    argument[length] != '=')
+			continue;
+		fflush(stdout); /* or the child prints it, too */
+		pid_t pid = fork();
+		if (pid == 0) {
+			int err = kinds[i].run(n);
+
+			if (err)
+				printf("missing %s %ld %d\n", kinds[i].name, n, err);
+			exit(0);
+		}
+		int status = -1;
+		if (pid > 0)
+			waitpid(pid, &status, 0);
+		if (status != 0)
+			printf("missing %s %ld status %d\n", kinds[i].name, n, status);
+	}
+}
+
+static void write_file(const char *path, const char *text)
+{
+	int fd = open(path, O_WRONLY);
+
+	if (fd >= 0 && write(fd, text, strlen(text)) < 0)
+		perror(path);
+	if (fd >= 0)
+		close(fd);
+}
+
+/* Only when asked for: it changes the machine that this runs on. */
+static void room_for_tasks(void)
+{
+	struct rlimit none = {RLIM_INFINITY, RLIM_INFINITY};
+
+	setrlimit(RLIMIT_NPROC, &none);
+	mkdir("/proc", 0755);
+	mount("proc", "/proc", "proc", 0, NULL);
+	write_file("/proc/sys/kernel/pid_max", "400000");
+	write_file("/proc/sys/kernel/threads-max", "400000");
+}
+
+static void run(int argc, char **argv)
+{
+	uint64_t begin = ticks();
+	struct timespec pause_time = {0, 10 * 1000 * 1000};
+	struct timespec from, to;
+
+	clock_gettime(CLOCK_MONOTONIC, &from);
+	do
+		clock_gettime(CLOCK_MONOTONIC, &to);
+	while ((to.tv_sec - from.tv_sec) * 1000000000L + to.tv_nsec - from.tv_nsec <
+	       pause_time.tv_nsec);
+	printf("info tsc_per_us %llu\n", (unsigned long long)((ticks() - begin) / 10000));
+	for (int i = 1; i < argc; i++) {
+		if (strcmp(argv[i], "room") == 0)
+			room_for_tasks();
+		else
+			run_one(argv[i]);
+	}
+	printf("growth done\n");
+	fflush(stdout);
+}
+
+int main(int argc, char **argv)
+{
+	setvbuf(stdout, NULL, _IOFBF, 65536);
+	if (getpid() != 1) {
+		run(argc, argv);
+		return 0;
+	}
+	pid_t pid = fork(); /* measured in an ordinary process */
+	if (pid == 0) {
+		run(argc, argv);
+		_exit(0);
+	}
+	while (wait(NULL) != pid)
+		;
+	struct timespec a_while = {0, 300 * 1000 * 1000};
+	nanosleep(&a_while, NULL); /* for the serial port */
+	reboot(RB_POWER_OFF);
+	return 1;
+}

@@ -1,0 +1,388 @@
+/*
+ * A plugin for QEMU's translator, for one CPU: which function of the kernel each executed
+ * instruction belongs to, and who called it; or only how many there were.
+ *
+ *   -plugin
+ * profile.so,out=FILE[,symbols=FILE][,low=ADDRESS,high=ADDRESS][,mark=ADDRESS][,cut=ADDRESS]...
+ *
+ * out        what was seen; read by plugin.py
+ * symbols    the kernel's functions, lines "address name" sorted by address; without them
+ * instructions are counted only low, high  the text of the measured program: each `rdtsc` there
+ * ends a segment mark       a function of that program: segments say how many calls of it came
+ * before cut        the first instruction executed here ends a segment, too (may be given several
+ * times)
+ *
+ * All addresses are hexadecimal. Calls are followed by the slot of the stack that a `call` writes
+ * and a `ret` reads: the slot knows the caller, whichever task's stack it lies on, so that a switch
+ * needs no attention. A jump into another function, or an interrupt, takes the place of the
+ * function that it leaves.
+ *
+ * QEMU's header is in no package of Debian 12, so what is used of it is declared here.
+ */
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct qemu_plugin_tb;
+struct qemu_plugin_insn;
+typedef void (*exec_fn)(unsigned cpu, void *data);
+typedef void (*mem_fn)(unsigned cpu, uint32_t info, uint64_t address, void *data);
+enum {
+	NO_REGS = 0,
+	MEM_ANY = 3,
+	INLINE_ADD = 0
+};
+
+extern void qemu_plugin_register_vcpu_tb_trans_cb(uint64_t id,
+						  void (*fn)(uint64_t, struct qemu_plugin_tb *));
+extern void qemu_plugin_register_vcpu_tb_exec_cb(struct qemu_plugin_tb *, exec_fn, int flags,
+						 void *);
+extern void qemu_plugin_register_vcpu_insn_exec_cb(struct qemu_plugin_insn *, exec_fn, int flags,
+						   void *);
+extern void qemu_plugin_register_vcpu_insn_exec_inline(struct qemu_plugin_insn *, int op, void *,
+						       uint64_t);
+extern void qemu_plugin_register_vcpu_mem_cb(struct qemu_plugin_insn *, mem_fn, int flags, int rw,
+					     void *);
+extern void qemu_plugin_register_atexit_cb(uint64_t id, void (*fn)(uint64_t, void *), void *);
+extern size_t qemu_plugin_tb_n_insns(const struct qemu_plugin_tb *);
+extern struct qemu_plugin_insn *qemu_plugin_tb_get_insn(const struct qemu_plugin_tb *, size_t);
+extern const void *qemu_plugin_insn_data(const struct qemu_plugin_insn *);
+extern size_t qemu_plugin_insn_size(const struct qemu_plugin_insn *);
+extern uint64_t qemu_plugin_insn_vaddr(const struct qemu_plugin_insn *);
+
+__attribute__((visibility("default"))) int qemu_plugin_version = 1;
+
+static uint64_t now;  /* executed instructions; QEMU's generated code adds to it */
+static uint64_t seen; /* of them, those given to a node */
+static uint64_t low, high, mark, marks;
+static struct cut {
+	uint64_t address;
+	bool done;
+} cuts[8];
+static int nr_cuts;
+static FILE *out;
+
+static void *must(void *memory)
+{
+	if (memory)
+		return memory;
+	fputs("profile plugin: no memory\n", stderr);
+	exit(1);
+}
+
+/* ---- the kernel's functions ---- */
+
+static struct symbol {
+	uint64_t address;
+	char *name;
+} * symbols;
+static size_t nr_symbols;
+
+enum {
+	ROOT_FUNCTION = -1,
+	USER = -2,
+	OTHER = -3
+};
+#define USER_BASE 0x400000 /* below are firmware, loader, and the kernel while there is no paging \
+			    */
+
+static bool is_user(uint64_t address)
+{
+	return address >> 63 == 0 && address >= USER_BASE;
+}
+
+static int function_at(uint64_t address)
+{
+	if (is_user(address))
+		return USER;
+	size_t from = 0, to = nr_symbols;
+	while (from < to) {
+		size_t middle = (from + to) / 2;
+		if (symbols[middle].address <= address)
+			from = middle + 1;
+		else
+			to = middle;
+	}
+	return from ? (int)from - 1 : OTHER;
+}
+
+static bool read_symbols(const char *path)
+{
+	FILE *file = fopen(path, "r");
+	char name[256];
+	unsigned long long address;
+	if (!file)
+		return false;
+	while (fscanf(file, "%llx %255s", &address, name) == 2) {
+		if (nr_symbols % 4096 == 0)
+			symbols = must(realloc(symbols, (nr_symbols + 4096) * sizeof(*symbols)));
+		symbols[nr_symbols++] = (struct symbol){address, must(strdup(name))};
+	}
+	fclose(file);
+	return nr_symbols > 0;
+}
+
+/* ---- the tree of calls ---- */
+
+struct node {
+	int parent, function, first_child, next;
+	uint64_t count; /* of the present segment */
+};
+static struct node *nodes;
+static int nr_nodes, current;
+static int *touched; /* nodes with a count */
+static int nr_touched;
+
+static int child_of(int parent, int function)
+{
+	for (int i = nodes[parent].first_child; i; i = nodes[i].next)
+		if (nodes[i].function == function)
+			return i;
+	if (nr_nodes % 65536 == 0) {
+		nodes = must(realloc(nodes, (nr_nodes + 65536) * sizeof(*nodes)));
+		touched = must(realloc(touched, (nr_nodes + 65536) * sizeof(*touched)));
+	}
+	nodes[nr_nodes] = (struct node){parent, function, 0, nodes[parent].first_child, 0};
+	nodes[parent].first_child = nr_nodes;
+	fprintf(out, "node %d %d %s\n", nr_nodes, parent,
+		function == USER    ? "user"
+		: function == OTHER ? "other"
+				    : symbols[function].name);
+	return nr_nodes++;
+}
+
+/* The callers whose return address lies in a slot of a stack: a hash table, open addressing. */
+static struct slot {
+	uint64_t address;
+	int node;
+} * slots;
+static size_t nr_slots, slots_used;
+
+static struct slot *slot_of(uint64_t address)
+{
+	size_t i = (address >> 3) * 0x9E3779B97F4A7C15ull % nr_slots;
+	while (slots[i].address && slots[i].address != address)
+		i = i + 1 == nr_slots ? 0 : i + 1;
+	return &slots[i];
+}
+
+static void grow_slots(void)
+{
+	struct slot *old = slots;
+	size_t n = nr_slots;
+	nr_slots = n ? n * 2 + 1 : 65537;
+	slots = must(calloc(nr_slots, sizeof(*slots)));
+	for (size_t i = 0; i < n; i++)
+		if (old[i].address)
+			*slot_of(old[i].address) = old[i];
+	free(old);
+}
+
+static uint64_t pending_call, pending_return;
+
+static void on_call(unsigned cpu, uint32_t info, uint64_t address, void *data)
+{
+	(void)cpu, (void)info, (void)data;
+	pending_call = address;
+}
+
+static void on_return(unsigned cpu, uint32_t info, uint64_t address, void *data)
+{
+	(void)cpu, (void)info, (void)data;
+	pending_return = address;
+}
+
+static void settle(void)
+{
+	uint64_t n = now - seen;
+	seen = now;
+	if (!n)
+		return;
+	if (!nodes[current].count)
+		touched[nr_touched++] = current;
+	nodes[current].count += n;
+}
+
+static void enter(int function)
+{
+	if (function == USER) {
+		current = child_of(0, USER);
+		pending_call = pending_return = 0;
+		return;
+	}
+	if (pending_call) {
+		if (slots_used * 2 > nr_slots)
+			grow_slots();
+		struct slot *slot = slot_of(pending_call);
+		slots_used += !slot->address;
+		*slot = (struct slot){pending_call, current};
+		current = child_of(current, function);
+		pending_call = 0;
+		return;
+	}
+	if (pending_return) {
+		struct slot *slot = slot_of(pending_return);
+		if (slot->address && nodes[slot->node].function == function)
+			current = slot->node;
+		pending_return = 0;
+	}
+	if (nodes[current].function == function)
+		return;
+	if (nodes[current].function == USER || !current)
+		current = child_of(0, function);
+	else
+		current = child_of(nodes[current].parent, function);
+}
+
+static void on_block(unsigned cpu, void *data)
+{
+	(void)cpu;
+	settle();
+	enter((int)(intptr_t)data);
+}
+
+/* ---- segments ---- */
+
+static void end_segment(uint64_t site)
+{
+	settle();
+	fprintf(out, "segment %llx %llu %llu", (unsigned long long)site, (unsigned long long)marks,
+		(unsigned long long)now);
+	for (int i = 0; i < nr_touched; i++) {
+		fprintf(out, " %d:%llu", touched[i], (unsigned long long)nodes[touched[i]].count);
+		nodes[touched[i]].count = 0;
+	}
+	nr_touched = 0;
+	fputc('\n', out);
+}
+
+static void on_rdtsc(unsigned cpu, void *data)
+{
+	(void)cpu;
+	end_segment((uint64_t)(uintptr_t)data);
+}
+
+static void on_cut(unsigned cpu, void *data)
+{
+	struct cut *cut = data;
+
+	(void)cpu;
+	if (cut->done)
+		return;
+	cut->done = true;
+	end_segment(cut->address);
+}
+
+static void on_mark(unsigned cpu, void *data)
+{
+	(void)cpu, (void)data;
+	marks++;
+}
+
+static void on_exit_of_machine(uint64_t id, void *data)
+{
+	(void)id, (void)data;
+	end_segment(0);
+	fclose(out);
+}
+
+/* ---- translation ---- */
+
+static void watch_calls(struct qemu_plugin_insn *insn)
+{
+	const uint8_t *code = qemu_plugin_insn_data(insn);
+	size_t size = qemu_plugin_insn_size(insn);
+
+	while (size > 1 && (code[0] >> 4 == 4 || code[0] == 0x3e || code[0] == 0x2e ||
+			    code[0] == 0x66 || code[0] == 0xf2 || code[0] == 0xf3)) {
+		code++;
+		size--;
+	}
+	/* Both kinds of access each, or QEMU 7.2 leaves loads out. A `call` through memory loads
+	 * before it stores: the last access counts. */
+	if (code[0] == 0xe8 || (code[0] == 0xff && size > 1 && (code[1] >> 3 & 7) == 2))
+		qemu_plugin_register_vcpu_mem_cb(insn, on_call, NO_REGS, MEM_ANY, NULL);
+	else if (code[0] == 0xc3 || code[0] == 0xc2)
+		qemu_plugin_register_vcpu_mem_cb(insn, on_return, NO_REGS, MEM_ANY, NULL);
+}
+
+static void watch(struct qemu_plugin_insn *insn)
+{
+	static const uint8_t rdtsc[] = {0x0f, 0x31};
+	uint64_t address = qemu_plugin_insn_vaddr(insn);
+
+	qemu_plugin_register_vcpu_insn_exec_inline(insn, INLINE_ADD, &now, 1);
+	if (address >= low && address < high && qemu_plugin_insn_size(insn) == sizeof(rdtsc) &&
+	    memcmp(qemu_plugin_insn_data(insn), rdtsc, sizeof(rdtsc)) == 0)
+		qemu_plugin_register_vcpu_insn_exec_cb(insn, on_rdtsc, NO_REGS,
+						       (void *)(uintptr_t)address);
+	if (mark && address == mark)
+		qemu_plugin_register_vcpu_insn_exec_cb(insn, on_mark, NO_REGS, NULL);
+	for (int i = 0; i < nr_cuts; i++)
+		if (address == cuts[i].address && !cuts[i].done)
+			qemu_plugin_register_vcpu_insn_exec_cb(insn, on_cut, NO_REGS, &cuts[i]);
+	if (nr_symbols && !is_user(address))
+		watch_calls(insn);
+}
+
+/* A block ends at a jump, so that it lies within one function. */
+static void on_translation(uint64_t id, struct qemu_plugin_tb *tb)
+{
+	size_t n = qemu_plugin_tb_n_insns(tb);
+	uint64_t address = qemu_plugin_insn_vaddr(qemu_plugin_tb_get_insn(tb, 0));
+
+	(void)id;
+	if (nr_symbols)
+		qemu_plugin_register_vcpu_tb_exec_cb(tb, on_block, NO_REGS,
+						     (void *)(intptr_t)function_at(address));
+	for (size_t i = 0; i < n; i++)
+		watch(qemu_plugin_tb_get_insn(tb, i));
+}
+
+static bool option(const char *name, const char *value)
+{
+	uint64_t address = strtoull(value, NULL, 16);
+
+	if (!strcmp(name, "out"))
+		return (out = fopen(value, "w")) != NULL;
+	if (!strcmp(name, "symbols"))
+		return read_symbols(value);
+	if (!strcmp(name, "low"))
+		low = address;
+	else if (!strcmp(name, "high"))
+		high = address;
+	else if (!strcmp(name, "mark"))
+		mark = address;
+	else if (!strcmp(name, "cut") && nr_cuts < 8)
+		cuts[nr_cuts++].address = address;
+	else
+		return false;
+	return true;
+}
+
+__attribute__((visibility("default"))) int qemu_plugin_install(uint64_t id, const void *info,
+							       int argc, char **argv)
+{
+	(void)info;
+	for (int i = 0; i < argc; i++) {
+		char *value = strchr(argv[i], '=');
+
+		if (!value)
+			return -1;
+		*value++ = '\0';
+		if (!option(argv[i], value))
+			return -1;
+	}
+	if (!out)
+		return -1;
+	grow_slots();
+	nodes = must(calloc(65536, sizeof(*nodes)));
+	touched = must(calloc(65536, sizeof(*touched)));
+	nodes[0].function = ROOT_FUNCTION;
+	nr_nodes = 1;
+	qemu_plugin_register_vcpu_tb_trans_cb(id, on_translation);
+	qemu_plugin_register_atexit_cb(id, on_exit_of_machine, NULL);
+	return 0;
+}
