@@ -27,10 +27,11 @@ enum task_flags {
 	PF_IDLE = 1 << 5,
 };
 
-/* Why a task looks at more than the run queue before it goes back to user mode. */
+/* Why a task does not go straight back to user mode: any bit will do (entry.asm). */
 enum task_work {
 	WORK_SIGPENDING = 1 << 0,
 	WORK_RESTORE_SIGMASK = 1 << 1,
+	WORK_FRAME = 1 << 2, /* its user registers were changed: all are to be loaded */
 };
 
 /*

@@ -116,6 +116,7 @@ void start_thread(struct pt_regs *regs, u64 rip, u64 rsp)
 	regs->cs = USER_CS;
 	regs->ss = USER_DS;
 	regs->rflags = X86_EFLAGS_IF;
+	task_set_work(current, WORK_FRAME);
 	preempt_disable();
 	current->thread.fs_base = current->thread.gs_base = 0;
 	load_bases(&current->thread);
