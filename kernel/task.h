@@ -70,6 +70,7 @@ struct task {
 	pid_t pid_nr;  /* ro, but for exec from a non-leader: number in the first namespace */
 	pid_t tgid_nr; /* ro, same */
 	struct task *real_parent;      /* tl: who forked us, or the reaper */
+	pid_t ppid_nr;                 /* tl: its process; getppid() reads no more than this */
 	struct task *parent;           /* tl: who is told (real_parent until ptrace exists) */
 	struct list_head children;     /* tl */
 	struct list_head sibling;      /* tl: in parent->children */
