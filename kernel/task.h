@@ -95,9 +95,9 @@ struct task {
 	u64 start_time;                /* ro: monotonic ns */
 	u64 utime, stime;              /* me: ns, by the tick */
 	u64 rt_ns; /* me: ticks as a real-time task since it last slept, for RLIMIT_RTTIME */
-	u64 exec_start, runtime;  /* rq: since when it runs; ns it ran until then */
-	u64 min_flt;              /* me */
-	u64 nvcsw, nivcsw;        /* rq: voluntary and forced switches */
+	u64 exec_start, runtime; /* rq: since when it runs, how long it did until then; run clock */
+	u64 min_flt;             /* me */
+	u64 nvcsw, nivcsw;       /* rq: voluntary and forced switches */
 	sigset_t64 saved_sigmask; /* me: WORK_RESTORE_SIGMASK */
 	sigset_t64 waited;        /* sh: rt_sigtimedwait() sleeps for them, blocked or not */
 	u64 sas_sp, sas_size;     /* me: sigaltstack */
