@@ -50,9 +50,11 @@ struct boot_info {
 	phys_addr_t rsdp; /* copy of the ACPI root pointer inside the loader's tags; 0: search */
 	phys_addr_t info_start, info_end;     /* the loader's own structure, until it was read */
 	phys_addr_t kernel_start, kernel_end; /* the loaded image */
+	u64 entry_cycles;                     /* time-stamp counter at our first instructions */
 };
 
 /* The value of `key=` on the command line copied to buf, or the empty string for a bare `key`.
  * False when absent. */
 const char *kernel_command_line(void); /* what the loader was given: kernel/main.c */
+u64 cycles_since_entry(void);          /* since the loader left; kernel/main.c */
 bool boot_option(const struct boot_info *boot, const char *key, char *buf, size_t n);

@@ -8,6 +8,7 @@
 #define CPUID_NX     (1u << 20) /* leaf 0x80000001, edx */
 
 extern char __kernel_end[];
+extern u64 boot_cycles;                         /* start.asm */
 void boot_main(u32 magic, u32 info) __noreturn; /* called by start.asm */
 void start_kernel(const struct boot_info *boot) __noreturn;
 
@@ -34,6 +35,7 @@ void boot_main(u32 magic, u32 info)
 {
 	struct boot_info *boot = &boot_info;
 
+	boot->entry_cycles = boot_cycles;
 	boot->kernel_start = LOAD_ADDRESS;
 	boot->kernel_end = image_to_phys(__kernel_end);
 	if (magic == MULTIBOOT2_LOADER_MAGIC && info != 0 && (info & 7) == 0)

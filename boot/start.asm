@@ -33,6 +33,9 @@ boot_start:
 	mov	edi, eax		; kept until C: magic
 	mov	ebp, ebx		; and structure
 	call	check_cpu
+	rdtsc
+	mov	[boot_cycles - KERNEL_BASE], eax
+	mov	[boot_cycles - KERNEL_BASE + 4], edx
 	call	build_tables
 
 	mov	eax, CR4_PAE
@@ -187,8 +190,9 @@ init_stack:
 init_stack_top:
 
 section .bss nobits alloc noexec write align=4096
-global boot_pml4
+global boot_pml4, boot_cycles
 boot_pml4:	resb 4096
 boot_pdpt_low:	resb 4096
 boot_pdpt_high:	resb 4096
 boot_pds:	resb 4 * 4096
+boot_cycles:	resq 1			; the time-stamp counter when the loader left

@@ -212,8 +212,10 @@ static void set_parent(struct task *child, struct task *parent)
 {
 	struct task *t;
 
-	list_for_each_entry (t, &child->signal->threads, thread_node)
+	list_for_each_entry (t, &child->signal->threads, thread_node) {
 		t->real_parent = t->parent = parent;
+		WRITE_ONCE(t->ppid_nr, parent->tgid_nr);
+	}
 	list_move_tail(&child->sibling, &parent->children);
 }
 

@@ -74,6 +74,11 @@ const char *kernel_command_line(void)
 	return boot->cmdline;
 }
 
+u64 cycles_since_entry(void)
+{
+	return cpu_cycles() - boot->entry_cycles;
+}
+
 static void init_limits(void)
 {
 	struct rlimit64 *rlim = init_signal.rlim;

@@ -27,10 +27,11 @@ enum task_flags {
 	PF_IDLE = 1 << 5,
 };
 
-/* Why a task looks at more than the run queue before it goes back to user mode. */
+/* Why a task does not go straight back to user mode: any bit will do (entry.asm). */
 enum task_work {
 	WORK_SIGPENDING = 1 << 0,
 	WORK_RESTORE_SIGMASK = 1 << 1,
+	WORK_FRAME = 1 << 2, /* its user registers were changed: all are to be loaded */
 };
 
 /*
@@ -69,6 +70,7 @@ struct task {
 	pid_t pid_nr;  /* ro, but for exec from a non-leader: number in the first namespace */
 	pid_t tgid_nr; /* ro, same */
 	struct task *real_parent;      /* tl: who forked us, or the reaper */
+	pid_t ppid_nr;                 /* tl: its process; getppid() reads no more than this */
 	struct task *parent;           /* tl: who is told (real_parent until ptrace exists) */
 	struct list_head children;     /* tl */
 	struct list_head sibling;      /* tl: in parent->children */
@@ -93,9 +95,9 @@ struct task {
 	u64 start_time;                /* ro: monotonic ns */
 	u64 utime, stime;              /* me: ns, by the tick */
 	u64 rt_ns; /* me: ticks as a real-time task since it last slept, for RLIMIT_RTTIME */
-	u64 exec_start, runtime;  /* rq: since when it runs; ns it ran until then */
-	u64 min_flt;              /* me */
-	u64 nvcsw, nivcsw;        /* rq: voluntary and forced switches */
+	u64 exec_start, runtime; /* rq: since when it runs, how long it did until then; run clock */
+	u64 min_flt;             /* me */
+	u64 nvcsw, nivcsw;       /* rq: voluntary and forced switches */
 	sigset_t64 saved_sigmask; /* me: WORK_RESTORE_SIGMASK */
 	sigset_t64 waited;        /* sh: rt_sigtimedwait() sleeps for them, blocked or not */
 	u64 sas_sp, sas_size;     /* me: sigaltstack */

@@ -101,7 +101,7 @@ static enum fault_result map_missing(struct mm *mm, const struct area *a, u64 ad
 		   : anonymous_page(mm, write, &why);
 	if (!p)
 		return why;
-	sched_fuzz_point(__builtin_return_address(0));
+	sched_fuzz_point();
 	slot = tree_own_path(mm, addr);
 	if (!slot) {
 		put_page(p);
@@ -123,7 +123,7 @@ static enum fault_result write_protected(struct mm *mm, u64 addr)
 
 	if (!slot)
 		return FAULT_OOM;
-	sched_fuzz_point(__builtin_return_address(0));
+	sched_fuzz_point();
 	leaf = *slot;
 	p = phys_to_page(pte_addr(leaf));
 	/* One count decides, now that the path is ours: nobody can gain a reference but through us.
@@ -144,7 +144,7 @@ static enum fault_result write_protected(struct mm *mm, u64 addr)
 		mm->stats.cow_pages++;
 		trace_cow_page(addr, 1);
 	}
-	sched_fuzz_point(__builtin_return_address(0));
+	sched_fuzz_point();
 	leaf = (leaf & ~PTE_ADDR_MASK) | page_to_phys(copy) | PTE_WRITE | PTE_DIRTY;
 	tree_set_leaf(mm, slot, addr, leaf);
 	return FAULT_OK;

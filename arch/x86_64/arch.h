@@ -123,7 +123,7 @@ int setup_rt_frame(struct ksignal *ksig, u64 oldset, struct pt_regs *regs);
 /* ---- address spaces (arch/x86_64/mm/) ---- */
 extern struct mm init_mm;         /* the kernel's own: mm/mm.c */
 void arch_init_root(pte_t *root); /* fill the kernel half of a fresh PML4 */
-void arch_load_mm(struct mm *mm); /* write CR3 */
+void arch_load_mm(struct mm *mm); /* write CR3; interrupts are off */
 /* Forget every user translation of `mm`, on each CPU that runs it. */
 void flush_tlb_mm(struct mm *mm);
 /* The same for [start, end); invalidates single pages when few. Also empties paging-structure
@@ -146,6 +146,19 @@ bool arch_clock_is_tsc(u64 *mult, u64 *base);
 /* The clock must be read at least this often, or it loses count: TIME_FOREVER unless its counter is
  * narrow. */
 u64 arch_clock_max_idle(void);
+/* What CPU time is counted in: the CPU's own counter, which costs next to nothing to read, unless
+ * the CPUs' counters differ; then the clock. Only differences mean something. */
+extern bool arch_runs_in_cycles;
+static inline u64 arch_run_clock(void)
+{
+	u32 lo, hi;
+
+	if (unlikely(!arch_runs_in_cycles))
+		return arch_clock_ns();
+	__asm__ volatile("rdtsc" : "=a"(lo), "=d"(hi));
+	return (u64)hi << 32 | lo;
+}
+u64 arch_run_ns(u64 ticks);
 u64 arch_wall_clock(void); /* seconds since the epoch, read from the CMOS clock */
 void arch_timer_program(
 	u64 ns); /* one-shot interrupt on this CPU, `ns` from now; calls timer_interrupt() */

@@ -116,6 +116,7 @@ void start_thread(struct pt_regs *regs, u64 rip, u64 rsp)
 	regs->cs = USER_CS;
 	regs->ss = USER_DS;
 	regs->rflags = X86_EFLAGS_IF;
+	task_set_work(current, WORK_FRAME);
 	preempt_disable();
 	current->thread.fs_base = current->thread.gs_base = 0;
 	load_bases(&current->thread);
@@ -127,16 +128,22 @@ void start_thread(struct pt_regs *regs, u64 rip, u64 rsp)
 struct task *switch_context(struct task *prev, struct task *next)
 {
 	struct cpu *cpu = this_cpu();
+	const struct thread *was = &prev->thread, *is = &next->thread;
 
 	cpu->running = next;
 	cpu->kernel_sp = stack_top(next);
 	cpu->tss->rsp0 = stack_top(next);
-	fpu_switch(prev, next);
-	/* Even if prev's were the same: a program may have loaded a selector, which changes the
-	 * base behind our back. (Selectors are not kept across a switch: no 64-bit program has a
-	 * use for them.) */
-	if (next->thread.fpu)
-		load_bases(&next->thread);
+	if (was->fpu)
+		fpu_save(was->fpu);
+	if (!is->fpu)
+		return prev; /* a kernel thread */
+	fpu_load(is->fpu);
+	/* Even if prev's was the same: a program may have loaded a selector, which makes the base 0
+	 * behind our back. (Selectors are not kept across a switch: no 64-bit program has a use for
+	 * them.) */
+	wrmsr(MSR_FS_BASE, is->fs_base);
+	if (was->gs_base | is->gs_base)
+		wrmsr(MSR_KERNEL_GS_BASE, is->gs_base);
 	return prev;
 }
 

@@ -233,6 +233,7 @@ static void restore_regs(struct pt_regs *regs, const struct sigcontext *sc)
 	regs->cs = USER_CS;
 	regs->ss = USER_DS;
 	regs->orig_rax = ~0UL; /* not in a system call any more: nothing to restart */
+	task_set_work(current, WORK_FRAME);
 }
 
 /* sigaltstack(2) for the saved stack; refused, as there, while the task runs on it. */

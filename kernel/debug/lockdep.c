@@ -196,11 +196,11 @@ void lock_order_release(const void *lock)
 	local_irq_restore(flags);
 }
 
-void might_sleep(void)
+void might_sleep_checked(void)
 {
 	struct task *t;
 
-	if (!DEBUG_CHECKS || locks_off)
+	if (locks_off)
 		return;
 	t = current;
 	if (t == NULL || (t->flags & PF_IDLE))

@@ -219,6 +219,19 @@ struct file *file_get_fd(int fd)
 	return file;
 }
 
+struct fd fd_borrow(int fd)
+{
+	struct files *f = current->files;
+	struct fd got = {0};
+
+	if (unlikely(!f || refcount_read(&f->count) != 1))
+		return (struct fd){.file = file_get_io(fd), .owned = true};
+	got.file = slot(f, (u32)fd);
+	if (got.file && unlikely(got.file->mode & FMODE_PATH))
+		got.file = NULL;
+	return got;
+}
+
 u64 fd_limit(void)
 {
 	return MIN(READ_ONCE(current->signal->rlim[RLIMIT_NOFILE].rlim_cur),

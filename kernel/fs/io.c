@@ -8,13 +8,6 @@ void io_init_kernel(struct io *io, struct iovec *one, void *buf, size_t n)
 	*io = (struct io){.iov = one, .left = n, .kernel = true};
 }
 
-void io_init_user(struct io *io, struct iovec *one, void __user *buf, size_t n)
-{
-	one->iov_base = buf;
-	one->iov_len = n;
-	*io = (struct io){.iov = one, .left = n};
-}
-
 enum io_op {
 	IO_FETCH,
 	IO_STORE,
@@ -23,7 +16,7 @@ enum io_op {
 };
 
 /* Bytes not moved. */
-static size_t io_segment(const struct io *io, enum io_op op, char *mem, void *buf, size_t n)
+static inline size_t io_segment(const struct io *io, enum io_op op, char *mem, void *buf, size_t n)
 {
 	switch (op) {
 	case IO_FETCH:
@@ -46,28 +39,38 @@ static size_t io_segment(const struct io *io, enum io_op op, char *mem, void *bu
 	}
 }
 
-static size_t io_move(struct io *io, enum io_op op, void *buf, size_t n)
+static inline void io_advance(struct io *io, size_t n)
+{
+	io->skip += n;
+	io->left -= n;
+	if (io->skip == io->iov->iov_len) {
+		io->iov++;
+		io->skip = 0;
+	}
+}
+
+/* Numbers: either may be NULL, from which a pointer must not move. */
+static inline void *at(void *base, size_t n)
+{
+	return (void *)((u64)base + n);
+}
+
+/* One segment at a time; most often there is but one. */
+static inline size_t io_move(struct io *io, enum io_op op, void *buf, size_t n)
 {
 	size_t done = 0;
 
 	n = MIN(n, io->left);
 	while (done < n) {
-		size_t part = MIN(n - done, io->iov->iov_len - io->skip);
-		/* Numbers: either may be NULL, from which a pointer must not move. */
-		char *mem = (char *)((u64)io->iov->iov_base + io->skip);
-		char *at = (char *)((u64)buf + done);
-		size_t failed = part ? io_segment(io, op, mem, at, part) : 0;
+		size_t part = MIN(n - done, io->iov->iov_len - io->skip), failed;
 
-		part -= failed;
-		done += part;
-		io->skip += part;
-		io->left -= part;
-		if (failed)
+		failed = part ? io_segment(io, op, at(io->iov->iov_base, io->skip), at(buf, done),
+					   part)
+			      : 0;
+		io_advance(io, part - failed);
+		done += part - failed;
+		if (unlikely(failed))
 			break;
-		if (io->skip == io->iov->iov_len) {
-			io->iov++;
-			io->skip = 0;
-		}
 	}
 	return done;
 }

@@ -23,39 +23,39 @@ ssize_t file_write(struct file *f, struct io *io, u64 *pos)
 
 long sys_read(int fd, void __user *buf, size_t count)
 {
-	struct file *f = file_get_io(fd);
+	struct fd f = fd_borrow(fd);
 	struct iovec one;
 	struct io io;
 	ssize_t ret;
 
-	if (!f)
+	if (!f.file)
 		return -EBADF;
 	if ((ssize_t)count < 0) { /* no address space is that big */
 		ret = -EFAULT;
 	} else {
 		io_init_user(&io, &one, buf, MIN(count, MAX_RW_COUNT));
-		ret = file_read(f, &io, NULL);
+		ret = file_read(f.file, &io, NULL);
 	}
-	file_put(f);
+	fd_return(f);
 	return ret;
 }
 
 long sys_write(int fd, const void __user *buf, size_t count)
 {
-	struct file *f = file_get_io(fd);
+	struct fd f = fd_borrow(fd);
 	struct iovec one;
 	struct io io;
 	ssize_t ret;
 
-	if (!f)
+	if (!f.file)
 		return -EBADF;
 	if ((ssize_t)count < 0) {
 		ret = -EFAULT;
 	} else {
 		io_init_user(&io, &one, (void __user *)buf, MIN(count, MAX_RW_COUNT));
-		ret = file_write(f, &io, NULL);
+		ret = file_write(f.file, &io, NULL);
 	}
-	file_put(f);
+	fd_return(f);
 	return ret;
 }
 

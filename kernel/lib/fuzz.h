@@ -17,17 +17,17 @@ struct fuzz_stats {
 };
 void sched_fuzz_stats(struct fuzz_stats *sum);
 
-void sched_fuzz_here(const void *pc); /* kernel/sched/fuzz.c */
+void sched_fuzz_here(void); /* kernel/sched/fuzz.c */
 
 /* A place where the order of things matters: may take the CPU from the caller, if he could lose it
  * here anyway. */
-static inline void sched_fuzz_point(const void *pc)
+static inline void sched_fuzz_point(void)
 {
 	if (unlikely(sched_fuzz))
-		sched_fuzz_here(pc);
+		sched_fuzz_here();
 }
 #else
-static inline void sched_fuzz_point(const void *pc __maybe_unused)
+static inline void sched_fuzz_point(void)
 {
 }
 #endif

@@ -9,7 +9,10 @@
 
 #include "arch/x86_64/cpu/irqflags.h"
 #include "arch/x86_64/cpu/percpu.h"
+#include "kernel/lib/atomic.h"
+#include "kernel/lib/fuzz.h"
 #include "kernel/lib/list.h"
+#include "kernel/lib/log.h"
 #include "kernel/lib/types.h"
 
 enum lock_class {
@@ -23,8 +26,8 @@ enum lock_class {
 typedef struct {
 	u32 ticket;           /* next ticket to hand out: low 16 bits now serving, high 16 next */
 	u16 class;            /* enum lock_class */
-	u16 owner_cpu;        /* cpu + 1, 0 when free */
-	const void *owner_pc; /* where it was taken */
+	u16 owner_cpu;        /* debug builds: cpu + 1, 0 when free */
+	const void *owner_pc; /* debug builds: where it was taken */
 } spinlock_t;
 
 #define SPINLOCK_INIT(cls)     \
@@ -37,16 +40,71 @@ static inline void spin_lock_init(spinlock_t *l, enum lock_class class)
 	*l = (spinlock_t)SPINLOCK_INIT(class);
 }
 
-void spin_lock(spinlock_t *l);
-void spin_unlock(spinlock_t *l);
-bool spin_trylock(spinlock_t *l);
-/* A lock of the same class is already held, and the caller knows the order is right (two run queues
- * by address, parent before child). */
-void spin_lock_nested(spinlock_t *l);
-bool spin_is_locked(const spinlock_t *l);
-/* Set by panic(): from then on every lock is a no-op, for the one CPU still talking must not wait
+/* Set by panic(): from then on nobody waits for a lock, for the one CPU still talking must not wait
  * for anybody. */
 extern bool locks_off;
+
+#ifndef HOST_TEST
+/* kernel/lib/spinlock.c: what debug builds call, and what is done when a lock is not free. */
+void spin_lock_checked(spinlock_t *l, bool nested);
+void spin_unlock_checked(spinlock_t *l);
+void spin_wait(spinlock_t *l, u16 ticket);
+
+#define TICKET_NEXT 0x10000u
+
+static inline void spin_lock(spinlock_t *l)
+{
+	u32 t;
+
+	if (DEBUG_CHECKS) {
+		spin_lock_checked(l, false);
+		return;
+	}
+	sched_fuzz_point();
+	preempt_disable();
+	t = __atomic_fetch_add(&l->ticket, TICKET_NEXT, __ATOMIC_ACQUIRE);
+	if (unlikely((u16)t != (u16)(t >> 16)))
+		spin_wait(l, (u16)(t >> 16));
+}
+
+/* A lock of the same class is already held, and the caller knows the order is right (two run queues
+ * by address, parent before child). */
+static inline void spin_lock_nested(spinlock_t *l)
+{
+	if (DEBUG_CHECKS)
+		spin_lock_checked(l, true);
+	else
+		spin_lock(l);
+}
+
+/* The next ticket's turn. Only the holder writes that half, and x86 keeps the order of stores: a
+ * plain addition will do. */
+static inline void spin_release(spinlock_t *l)
+{
+	barrier();
+	++*(u16 *)&l->ticket;
+	barrier();
+}
+
+/* Never switches with interrupts off: preempt_schedule() looks. */
+static inline void spin_unlock(spinlock_t *l)
+{
+	if (DEBUG_CHECKS)
+		spin_unlock_checked(l);
+	else
+		spin_release(l);
+	preempt_enable_no_resched();
+	sched_fuzz_point();
+	if (unlikely(need_resched()))
+		preempt_schedule();
+}
+#else
+void spin_lock(spinlock_t *l);
+void spin_unlock(spinlock_t *l);
+void spin_lock_nested(spinlock_t *l);
+#endif
+bool spin_trylock(spinlock_t *l);
+bool spin_is_locked(const spinlock_t *l);
 
 static inline u64 __must_check spin_lock_irqsave(spinlock_t *l)
 {
@@ -55,18 +113,37 @@ static inline u64 __must_check spin_lock_irqsave(spinlock_t *l)
 	spin_lock(l);
 	return flags;
 }
+#ifndef HOST_TEST
+static inline void spin_unlock_irqrestore(spinlock_t *l, u64 flags)
+{
+	if (DEBUG_CHECKS)
+		spin_unlock_checked(l);
+	else
+		spin_release(l);
+	local_irq_restore(flags); /* first: a switch on the way out needs them on */
+	preempt_enable_no_resched();
+	sched_fuzz_point();
+	if (unlikely(need_resched()))
+		preempt_schedule();
+}
+#else
 void spin_unlock_irqrestore(spinlock_t *l, u64 flags);
+#endif
 
 struct task;
 
 /* A sleeping lock with an owner; waiters are served first come, first served. kernel/sched/mutex.c
  */
 struct mutex {
-	spinlock_t wait_lock; /* guards the fields below; (irq) */
-	struct task *owner;   /* NULL when free */
-	struct list_head waiters;
+	/* The task that holds it, 0 when free: who finds it so needs nothing else to take it, nor
+	 * its holder to let go. MUTEX_WAITED is set, and then only wait_lock's holder changes it,
+	 * while somebody waits. */
+	u64 owner;
+	spinlock_t wait_lock;     /* (irq) */
+	struct list_head waiters; /* wait_lock */
 	u16 class;
 };
+#define MUTEX_WAITED 1UL
 
 #define MUTEX_INIT(name, cls)                                                                     \
 	{                                                                                         \
@@ -75,9 +152,58 @@ struct mutex {
 	}
 
 void mutex_init(struct mutex *m, enum lock_class class);
+#ifndef HOST_TEST
+void mutex_lock_checked(struct mutex *m, bool nested); /* debug builds */
+void mutex_unlock_checked(struct mutex *m);
+void mutex_wait(struct mutex *m);      /* it was not free */
+void mutex_hand_over(struct mutex *m); /* somebody waits */
+
+static inline bool mutex_trylock_fast(struct mutex *m)
+{
+	u64 free = 0;
+
+	return __atomic_compare_exchange_n(&m->owner, &free, (u64)current, false, __ATOMIC_ACQUIRE,
+					   __ATOMIC_RELAXED);
+}
+
+static inline bool mutex_unlock_fast(struct mutex *m)
+{
+	u64 owner = (u64)current;
+
+	return __atomic_compare_exchange_n(&m->owner, &owner, 0, false, __ATOMIC_RELEASE,
+					   __ATOMIC_RELAXED);
+}
+
+static inline void mutex_lock(struct mutex *m)
+{
+	sched_fuzz_point();
+	if (DEBUG_CHECKS)
+		mutex_lock_checked(m, false);
+	else if (unlikely(!mutex_trylock_fast(m)))
+		mutex_wait(m);
+}
+
+static inline void mutex_lock_nested(struct mutex *m)
+{
+	if (DEBUG_CHECKS)
+		mutex_lock_checked(m, true);
+	else
+		mutex_lock(m);
+}
+
+static inline void mutex_unlock(struct mutex *m)
+{
+	if (DEBUG_CHECKS)
+		mutex_unlock_checked(m);
+	else if (unlikely(!mutex_unlock_fast(m)))
+		mutex_hand_over(m);
+	sched_fuzz_point();
+}
+#else
 void mutex_lock(struct mutex *m);
 void mutex_lock_nested(struct mutex *m);
 void mutex_unlock(struct mutex *m);
+#endif
 
 /* The order check of debug builds: called by every lock and unlock above. kernel/debug/lockdep.c */
 void lock_order_acquire(const void *lock, enum lock_class class, bool nested);
@@ -87,4 +213,13 @@ void lock_order_release(const void *lock);
 /* A waiter has told that it is held too long: its holder need not. */
 void lock_stall_reported(const void *lock);
 /* Panics in a debug build when called where sleeping is not allowed. */
+#ifndef HOST_TEST
+void might_sleep_checked(void);
+static inline void might_sleep(void)
+{
+	if (DEBUG_CHECKS)
+		might_sleep_checked();
+}
+#else
 void might_sleep(void);
+#endif

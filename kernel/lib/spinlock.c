@@ -13,8 +13,6 @@
 
 bool locks_off;
 
-#define TICKET_NEXT 0x10000u
-
 static u16 *now_serving(spinlock_t *l)
 {
 	return (u16 *)&l->ticket;
@@ -47,63 +45,66 @@ static void check_wait(const spinlock_t *l, const void *pc, u64 *since)
 	}
 }
 
+/* Preemption is off and interrupts leave no lock taken: on a machine with one CPU who waits has it
+ * himself. */
+#define UP_PATIENCE (1UL << 20)
+
 static void wait_for_turn(spinlock_t *l, u16 ticket, const void *pc)
 {
-	u64 spins = 0, since = 0;
+	u64 since = 0;
 
-	while (__atomic_load_n(now_serving(l), __ATOMIC_ACQUIRE) != ticket) {
-		/* Preemption is off, so a lock owned by this CPU is owned by this very path. */
-		if (READ_ONCE(l->owner_cpu) == my_cpu() + 1)
+	for (u64 spins = 1; __atomic_load_n(now_serving(l), __ATOMIC_ACQUIRE) != ticket; spins++) {
+		if (locks_off)
+			return;
+		if (READ_ONCE(l->owner_cpu) == my_cpu() + 1 ||
+		    (spins == UP_PATIENCE && !(cpu_online_mask & (cpu_online_mask - 1))))
 			panic("spinlock %p (%s) taken twice: at %pS, and before at %pS\n",
 			      (void *)l, lock_class_name(l->class), pc, l->owner_pc);
 		cpu_wait();
-		if (DEBUG_CHECKS && ++spins % 65536 == 0)
+		if (spins % 65536 == 0)
 			check_wait(l, pc, &since);
 	}
 }
 
-static void lock_at(spinlock_t *l, bool nested, const void *pc)
+void spin_wait(spinlock_t *l, u16 ticket)
 {
-	u16 ticket;
-	bool waited;
+	wait_for_turn(l, ticket, __builtin_return_address(0));
+}
 
-	if (unlikely(locks_off))
-		return;
-	sched_fuzz_point(pc);
-	preempt_disable();
-	if (DEBUG_CHECKS)
-		lock_order_acquire(l, l->class, nested);
-	ticket = (u16)(__atomic_fetch_add(&l->ticket, TICKET_NEXT, __ATOMIC_ACQUIRE) >> 16);
-	waited = __atomic_load_n(now_serving(l), __ATOMIC_ACQUIRE) != ticket;
-	if (unlikely(waited))
-		wait_for_turn(l, ticket, pc);
-	if (DEBUG_CHECKS)
-		lock_acquired(l, waited, pc);
+static void note_owner(spinlock_t *l, const void *pc)
+{
 	WRITE_ONCE(l->owner_cpu, (u16)(my_cpu() + 1));
 	WRITE_ONCE(l->owner_pc, pc);
 }
 
-void spin_lock(spinlock_t *l)
+void spin_lock_checked(spinlock_t *l, bool nested)
 {
-	lock_at(l, false, __builtin_return_address(0));
-}
+	const void *pc = __builtin_return_address(0);
+	u16 ticket;
+	bool waited;
 
-void spin_lock_nested(spinlock_t *l)
-{
-	lock_at(l, true, __builtin_return_address(0));
+	sched_fuzz_point();
+	preempt_disable();
+	lock_order_acquire(l, l->class, nested);
+	ticket = (u16)(__atomic_fetch_add(&l->ticket, TICKET_NEXT, __ATOMIC_ACQUIRE) >> 16);
+	waited = __atomic_load_n(now_serving(l), __ATOMIC_ACQUIRE) != ticket;
+	if (unlikely(waited))
+		wait_for_turn(l, ticket, pc);
+	lock_acquired(l, waited, pc);
+	note_owner(l, pc);
 }
 
 bool spin_trylock(spinlock_t *l)
 {
 	u32 t;
 
-	if (unlikely(locks_off))
-		return true;
 	preempt_disable();
 	t = __atomic_load_n(&l->ticket, __ATOMIC_RELAXED);
 	if ((t >> 16) != (t & 0xffff) ||
 	    !__atomic_compare_exchange_n(&l->ticket, &t, t + TICKET_NEXT, false, __ATOMIC_ACQUIRE,
 					 __ATOMIC_RELAXED)) {
+		if (locks_off)
+			return true;
 		preempt_enable();
 		return false;
 	}
@@ -111,48 +112,19 @@ bool spin_trylock(spinlock_t *l)
 	if (DEBUG_CHECKS) {
 		lock_order_acquire(l, LOCK_NONE, true);
 		lock_acquired(l, false, __builtin_return_address(0));
+		note_owner(l, __builtin_return_address(0));
 	}
-	WRITE_ONCE(l->owner_cpu, (u16)(my_cpu() + 1));
-	WRITE_ONCE(l->owner_pc, __builtin_return_address(0));
 	return true;
 }
 
-static void release(spinlock_t *l)
+void spin_unlock_checked(spinlock_t *l)
 {
-	if (DEBUG_CHECKS) {
-		if (READ_ONCE(l->owner_cpu) != my_cpu() + 1)
-			panic("spinlock %p (%s) released by CPU %u, which does not hold it\n",
-			      (void *)l, lock_class_name(l->class), my_cpu());
-		lock_order_release(l);
-	}
+	if (READ_ONCE(l->owner_cpu) != my_cpu() + 1 && !locks_off)
+		panic("spinlock %p (%s) released by CPU %u, which does not hold it\n", (void *)l,
+		      lock_class_name(l->class), my_cpu());
+	lock_order_release(l);
 	WRITE_ONCE(l->owner_cpu, 0); /* before the next owner can see its turn */
-	__atomic_store_n(now_serving(l), (u16)(*now_serving(l) + 1), __ATOMIC_RELEASE);
-}
-
-/* As preempt_enable(), but never switches with interrupts off. */
-static void unlock_preempt(const void *pc)
-{
-	preempt_enable_no_resched();
-	sched_fuzz_point(pc);
-	if (unlikely(need_resched()) && preempt_count() == 0 && irqs_enabled())
-		preempt_schedule();
-}
-
-void spin_unlock(spinlock_t *l)
-{
-	if (unlikely(locks_off))
-		return;
-	release(l);
-	unlock_preempt(__builtin_return_address(0));
-}
-
-void spin_unlock_irqrestore(spinlock_t *l, u64 flags)
-{
-	if (unlikely(locks_off))
-		return;
-	release(l);
-	local_irq_restore(flags); /* first: a switch on the way out needs them on */
-	unlock_preempt(__builtin_return_address(0));
+	spin_release(l);
 }
 
 bool spin_is_locked(const spinlock_t *l)

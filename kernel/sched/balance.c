@@ -16,11 +16,6 @@
 
 #define BALANCE_TICKS 25 /* between two looks at the others by a CPU that has work */
 
-bool cpu_allowed(const struct task *p, u32 cpu)
-{
-	return READ_ONCE(p->cpus_mask) >> cpu & 1;
-}
-
 /* Looked at without the lock: a guess. */
 static u32 load_of(u32 cpu)
 {
@@ -48,12 +43,11 @@ static bool soon_idle(u32 cpu)
 	return load == 0 || (load == 1 && cpu == this_cpu()->id && (current->flags & PF_EXITING));
 }
 
-/* Interrupts are off. */
-u32 wake_up_cpu(const struct task *p)
+u32 choose_wake_up_cpu(const struct task *p)
 {
 	u32 before = p->cpu, best;
 
-	if (nr_cpus == 1 || (cpu_allowed(p, before) && soon_idle(before)))
+	if (cpu_allowed(p, before) && soon_idle(before))
 		return before;
 	best = least_loaded_cpu(p, before);
 	return load_of(best) == 0 || !cpu_allowed(p, before) ? best : before;

@@ -67,11 +67,6 @@ u32 task_timeslice(const struct task *p)
 	return MAX(ms * HZ / 1000, 1u);
 }
 
-static bool rt_task(const struct task *p)
-{
-	return p->prio < MAX_RT_PRIO;
-}
-
 static bool rt_policy(int policy)
 {
 	return policy == SCHED_FIFO || policy == SCHED_RR;
@@ -80,31 +75,6 @@ static bool rt_policy(int policy)
 int effective_prio(const struct task *p)
 {
 	return MIN(p->normal_prio, p->boost);
-}
-
-/* The caller holds the run queue's lock, for all from here to set_task_prio(). */
-void enqueue_task(struct task *p, struct prio_array *array)
-{
-	prio_array_add(array, &p->run_list, p->prio);
-	p->array = array;
-}
-
-void dequeue_task(struct task *p)
-{
-	prio_array_del(p->array, &p->run_list, p->prio);
-	p->array = NULL;
-}
-
-void activate_task(struct rq *rq, struct task *p)
-{
-	enqueue_task(p, rq->active);
-	rq->nr_running++;
-}
-
-void deactivate_task(struct rq *rq, struct task *p)
-{
-	dequeue_task(p);
-	rq->nr_running--;
 }
 
 void resched_curr(struct rq *rq)
@@ -116,12 +86,7 @@ void resched_curr(struct rq *rq)
 		arch_send_reschedule(rq->cpu->id);
 }
 
-void preempt_if_better(struct rq *rq, const struct task *p)
-{
-	if (p->prio < rq->curr->prio)
-		resched_curr(rq);
-}
-
+/* The caller holds the run queue's lock. */
 static void set_task_prio(struct rq *rq, struct task *p, int prio)
 {
 	struct prio_array *array = p->array;
@@ -138,18 +103,6 @@ static void set_task_prio(struct rq *rq, struct task *p, int prio)
 		resched_curr(rq);
 }
 
-struct rq *task_rq_lock(struct task *p, u64 *flags)
-{
-	for (;;) {
-		struct rq *rq = cpu_rq(READ_ONCE(p->cpu));
-
-		*flags = spin_lock_irqsave(&rq->lock);
-		if (rq == cpu_rq(p->cpu))
-			return rq;
-		spin_unlock_irqrestore(&rq->lock, *flags);
-	}
-}
-
 void set_special_state(u32 state)
 {
 	u64 flags;
@@ -162,14 +115,18 @@ void set_special_state(u32 state)
 /* Who slept goes ahead of an equal that runs, and has the CPU at its next tick (task_tick()) or
  * before: what a person types at is answered soon, whoever else computes. Nobody starves, for the
  * timeslice of a task that wakes up often is used up like any other. */
-static void favour_sleeper(struct rq *rq, struct task *p)
+static void activate_woken(struct rq *rq, struct task *p)
 {
 	struct task *curr = rq->curr;
 
-	if (p->prio != curr->prio || rt_task(p) || !curr->array || p->array != curr->array)
+	if (p->prio != curr->prio || rt_task(p) || curr->array != rq->active) {
+		activate_task(rq, p);
+		preempt_if_better(rq, p);
 		return;
-	list_del(&p->run_list);
-	list_add_tail(&p->run_list, &curr->run_list);
+	}
+	prio_array_add_before(rq->active, &p->run_list, &curr->run_list);
+	p->array = rq->active;
+	rq->nr_running++;
 }
 
 bool try_to_wake_up(struct task *p, u32 mask)
@@ -179,16 +136,19 @@ bool try_to_wake_up(struct task *p, u32 mask)
 	bool woken = p->state & mask;
 
 	if (woken) {
-		if (!p->array)
+		bool queued = p->array;
+		u32 cpu = wake_up_cpu(p);
+
+		if (!queued)
 			load_wakes(rq, p);
 		p->state = TASK_RUNNING;
-		/* Still queued: it was on its way to sleep and has not come to schedule() yet. */
-		if (!p->array) {
-			/* Nor does it run any more: the lock was held until its registers were
-			 * saved. */
-			rq = place_task(rq, p, wake_up_cpu(p));
-			favour_sleeper(rq, p);
-		}
+		/* Still queued: it was on its way to sleep and has not come to schedule() yet. If
+		 * not, nor does it run any more: the lock was held until its registers were saved.
+		 */
+		if (likely(!queued && cpu == p->cpu))
+			activate_woken(rq, p);
+		else if (!queued)
+			rq = place_task(rq, p, cpu);
 		trace_sched_wakeup(p);
 	}
 	spin_unlock_irqrestore(&rq->lock, flags);
@@ -235,14 +195,15 @@ static void task_tick(struct rq *rq, struct task *p)
 
 u64 task_runtime(struct task *p)
 {
-	u64 flags, ns;
+	u64 flags, ran, now;
 	struct rq *rq = task_rq_lock(p, &flags);
 
-	ns = p->runtime;
-	if (rq->curr == p)
-		ns += ktime_get() - p->exec_start;
+	ran = p->runtime;
+	now = arch_run_clock();
+	if (rq->curr == p && now > p->exec_start)
+		ran += now - p->exec_start;
 	spin_unlock_irqrestore(&rq->lock, flags);
-	return ns;
+	return arch_run_ns(ran);
 }
 
 /* The whole tick is charged to whom it interrupted. */
@@ -377,23 +338,6 @@ void sched_exit(struct task *p)
 	rq = task_rq_lock(parent, &flags);
 	parent->time_slice = MIN(parent->time_slice + p->time_slice, task_timeslice(parent));
 	spin_unlock_irqrestore(&rq->lock, flags);
-}
-
-void sched_yield(void)
-{
-	u64 flags = local_irq_save();
-	struct rq *rq = this_cpu()->rq;
-
-	spin_lock(&rq->lock);
-	if (rq->nr_running > 1) {
-		/* A real-time task only lets its equals pass; the others wait for everybody. */
-		dequeue_task(current);
-		enqueue_task(current, rt_task(current) ? rq->active : rq->expired);
-		resched_curr(rq);
-	}
-	spin_unlock_irqrestore(&rq->lock, flags);
-	if (need_resched())
-		schedule();
 }
 
 /* The policy or the nice value of `p` is another: what does it run at? */

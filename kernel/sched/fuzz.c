@@ -69,8 +69,9 @@ static bool step_back(struct rq *rq, bool to_expired)
 	return others;
 }
 
-void sched_fuzz_here(const void *pc)
+void sched_fuzz_here(void)
 {
+	const void *pc = __builtin_return_address(0);
 	u64 flags, dice, delay = 0;
 	struct cpu *cpu;
 	struct fuzz *f;

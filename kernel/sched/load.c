@@ -24,23 +24,6 @@ static spinlock_t load_lock = SPINLOCK_INIT(LOCK_LOAD); /* (irq) loads, next_sam
 static u64 loads[NR_LOADS];                             /* LOAD_STEPS more bits than shown */
 static u64 next_sample = SAMPLE_NS;
 
-/* Kernel threads sleep uninterruptibly when they have nothing to do. */
-static bool is_load(const struct task *p)
-{
-	return (p->state & (TASK_UNINTERRUPTIBLE | TASK_KILLABLE)) && !(p->flags & PF_KTHREAD);
-}
-
-void load_sleeps(struct rq *rq, const struct task *p)
-{
-	rq->nr_uninterruptible += is_load(p);
-}
-
-/* It may have gone to sleep on another CPU: only the sum over all queues means something. */
-void load_wakes(struct rq *rq, const struct task *p)
-{
-	rq->nr_uninterruptible -= is_load(p);
-}
-
 /* Nobody's lock is taken: a sample is as good a moment earlier or later. */
 static u64 count_active(bool idle)
 {

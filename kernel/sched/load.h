@@ -21,8 +21,5 @@ u64 nr_running_tasks(void);
 void load_averages(u64 out[NR_LOADS]);
 
 /* ---- for the scheduler ---- */
-/* `p` goes to sleep, or is woken: it may be one that counts as load. rq->lock is held. */
-void load_sleeps(struct rq *rq, const struct task *p);
-void load_wakes(struct rq *rq, const struct task *p);
 void load_tick(u64 now);      /* in the tick of a CPU that is busy */
 void load_idle_over(u64 now); /* a CPU that was idle has something to do */

@@ -1,27 +1,97 @@
 /* What the scheduler's own files share. */
 #pragma once
 
+#include "kernel/lib/atomic.h"
 #include "kernel/sched/sched.h"
+#include "kernel/task.h"
 
 struct rq *cpu_rq(u32 cpu);
 /* The run queue that p->cpu says, locked. */
-struct rq *task_rq_lock(struct task *p, u64 *flags);
+static inline struct rq *task_rq_lock(struct task *p, u64 *flags)
+{
+	for (;;) {
+		struct rq *rq = cpus[READ_ONCE(p->cpu)].rq;
+
+		*flags = spin_lock_irqsave(&rq->lock);
+		if (likely(rq == cpus[p->cpu].rq))
+			return rq;
+		spin_unlock_irqrestore(&rq->lock, *flags);
+	}
+}
+
+static inline bool rt_task(const struct task *p)
+{
+	return p->prio < MAX_RT_PRIO;
+}
+
 /* All with rq->lock held. */
-void activate_task(struct rq *rq, struct task *p);
 void resched_curr(struct rq *rq);
-void preempt_if_better(struct rq *rq, const struct task *p);
-void enqueue_task(struct task *p, struct prio_array *array);
-void dequeue_task(struct task *p);
-void deactivate_task(struct rq *rq, struct task *p);
+
+static inline void enqueue_task(struct task *p, struct prio_array *array)
+{
+	prio_array_add(array, &p->run_list, p->prio);
+	p->array = array;
+}
+
+static inline void dequeue_task(struct task *p)
+{
+	prio_array_del(p->array, &p->run_list, p->prio);
+	p->array = NULL;
+}
+
+static inline void activate_task(struct rq *rq, struct task *p)
+{
+	enqueue_task(p, rq->active);
+	rq->nr_running++;
+}
+
+static inline void deactivate_task(struct rq *rq, struct task *p)
+{
+	dequeue_task(p);
+	rq->nr_running--;
+}
+
+static inline void preempt_if_better(struct rq *rq, const struct task *p)
+{
+	if (p->prio < rq->curr->prio)
+		resched_curr(rq);
+}
+
 /* What it has of its own, or what those who wait for it lend: whichever is better. */
 int effective_prio(const struct task *p);
 /* What is lent to `p`, or MAX_PRIO. Caller holds pi_lock. */
 void sched_set_boost(struct task *p, int boost);
 
+/* ---- load.c ---- */
+/* Kernel threads sleep uninterruptibly when they have nothing to do. */
+static inline bool is_load(const struct task *p)
+{
+	return (p->state & (TASK_UNINTERRUPTIBLE | TASK_KILLABLE)) && !(p->flags & PF_KTHREAD);
+}
+
+/* `p` goes to sleep, or is woken. It may have gone to sleep on another CPU: only the sum over all
+ * queues means something. */
+static inline void load_sleeps(struct rq *rq, const struct task *p)
+{
+	rq->nr_uninterruptible += is_load(p);
+}
+static inline void load_wakes(struct rq *rq, const struct task *p)
+{
+	rq->nr_uninterruptible -= is_load(p);
+}
+
 /* ---- balance.c ---- */
-bool cpu_allowed(const struct task *p, u32 cpu);
+static inline bool cpu_allowed(const struct task *p, u32 cpu)
+{
+	return READ_ONCE(p->cpus_mask) >> cpu & 1;
+}
 u32 least_loaded_cpu(const struct task *p, u32 prefer);
-u32 wake_up_cpu(const struct task *p);
+u32 choose_wake_up_cpu(const struct task *p);
+/* Where `p`, which was asleep, is to run. Interrupts are off. */
+static inline u32 wake_up_cpu(const struct task *p)
+{
+	return nr_cpus == 1 ? p->cpu : choose_wake_up_cpu(p);
+}
 struct rq *place_task(struct rq *rq, struct task *p, u32 cpu);
 void load_balance(struct rq *rq);
 void balance_tick(struct rq *rq);

@@ -41,7 +41,7 @@ static void switch_mm(struct rq *rq, struct task *prev, struct task *next)
 	} else if (next->mm != rq->cpu->loaded_mm) {
 		arch_load_mm(next->mm);
 	}
-	if (!prev->mm) {
+	if (unlikely(!prev->mm)) {
 		prev->active_mm = NULL;
 		rq->prev_mm = old;
 	}
@@ -63,8 +63,17 @@ void leave_borrowed_mm(void)
 		mm_drop(borrowed);
 }
 
-/* The first thing that `current` does after a switch: let go of what `prev` left behind. */
-static void finish_task_switch(struct task *prev)
+static noinline void drop_leftovers(struct mm *mm, struct task *misplaced)
+{
+	if (misplaced)
+		push_task(misplaced);
+	if (mm)
+		mm_drop(mm);
+}
+
+/* The first thing that `current` does after a switch: let go of what `prev` left behind. Interrupts
+ * are off, and preemption is when it returns. */
+static inline void finish_task_switch(struct task *prev)
 {
 	struct rq *rq = this_cpu()->rq;
 	struct mm *mm = rq->prev_mm;
@@ -79,11 +88,9 @@ static void finish_task_switch(struct task *prev)
 		lock_acquired(&rq->lock, false, finish_task_switch);
 	}
 	spin_unlock(&rq->lock);
-	if (misplaced)
-		push_task(misplaced);
-	if (mm)
-		mm_drop(mm);
-	if (dead)
+	if (unlikely(mm || misplaced))
+		drop_leftovers(mm, misplaced);
+	if (unlikely(dead))
 		put_task(prev); /* its stack is free from here on: nobody runs on it */
 }
 
@@ -106,13 +113,40 @@ static bool signal_ends_sleep(const struct task *p)
 /* The CPU goes from one to the other: what prev ran is complete, and next's begins. */
 static void account_switch(struct task *prev, struct task *next)
 {
-	u64 now = ktime_get();
+	u64 now = arch_run_clock();
 
-	prev->runtime += now - prev->exec_start;
+	if (likely(now > prev->exec_start))
+		prev->runtime += now - prev->exec_start;
 	next->exec_start = now;
 }
 
-static __sched void __schedule(bool preempted)
+enum schedule_why {
+	SLEEP_OR_GO_ON, /* by its state */
+	PREEMPTED,      /* on its way to sleep perhaps: it has not looked at its condition yet */
+	YIELD,
+};
+
+/* A real-time task only lets its equals pass; the others wait for everybody. */
+static void yield_task(struct rq *rq, struct task *p)
+{
+	if (rq->nr_running <= 1)
+		return;
+	dequeue_task(p);
+	enqueue_task(p, rt_task(p) ? rq->active : rq->expired);
+}
+
+static void leave_queue(struct rq *rq, struct task *prev)
+{
+	if (unlikely(signal_ends_sleep(prev))) {
+		prev->state = TASK_RUNNING;
+		return;
+	}
+	deactivate_task(rq, prev);
+	load_sleeps(rq, prev);
+	prev->rt_ns = 0;
+}
+
+static __sched void __schedule(enum schedule_why why)
 {
 	struct task *prev = current, *next;
 	struct rq *rq;
@@ -123,20 +157,14 @@ static __sched void __schedule(bool preempted)
 	flags = spin_lock_irqsave(&rq->lock);
 	if (DEBUG_CHECKS && *(u64 *)prev->stack != STACK_END_MAGIC)
 		panic("kernel stack of pid %d was overrun\n", prev->pid_nr);
-	/* A task preempted on its way to sleep has not looked at its condition yet: it stays in the
-	 * queue. */
-	if (prev->state != TASK_RUNNING && !preempted) {
-		if (unlikely(signal_ends_sleep(prev))) {
-			prev->state = TASK_RUNNING;
-		} else {
-			deactivate_task(rq, prev);
-			load_sleeps(rq, prev);
-			prev->rt_ns = 0;
-		}
-	} else if (unlikely(!cpu_allowed(prev, rq->cpu->id)) && prev != rq->idle &&
-		   prev->state == TASK_RUNNING) {
+	if (prev->state != TASK_RUNNING) {
+		if (why != PREEMPTED)
+			leave_queue(rq, prev);
+	} else if (unlikely(!cpu_allowed(prev, rq->cpu->id)) && prev != rq->idle) {
 		deactivate_task(rq, prev);
 		rq->misplaced = prev;
+	} else if (why == YIELD) {
+		yield_task(rq, prev);
 	}
 	if (rq->nr_running == 0)
 		load_balance(rq);
@@ -171,21 +199,26 @@ __sched void schedule(void)
 		panic("schedule() with preempt_count %u by pid %d\n", preempt_count(),
 		      current->pid_nr);
 	do
-		__schedule(false);
+		__schedule(SLEEP_OR_GO_ON);
 	while (need_resched());
+}
+
+__sched void sched_yield(void)
+{
+	__schedule(YIELD);
 }
 
 void preempt_schedule(void)
 {
 	/* With interrupts off the caller is not to be preempted either. */
 	while (need_resched() && preempt_count() == 0 && irqs_enabled())
-		__schedule(true);
+		__schedule(PREEMPTED);
 }
 
 void preempt_schedule_irq(void)
 {
 	while (need_resched())
-		__schedule(true);
+		__schedule(PREEMPTED);
 }
 
 void cpu_idle(void)

@@ -9,12 +9,6 @@ void wait_queue_init(struct wait_queue *q)
 	list_init(&q->waiters);
 }
 
-void waiter_init(struct waiter *w)
-{
-	w->task = current;
-	list_init(&w->link);
-}
-
 void prepare_to_wait(struct wait_queue *q, struct waiter *w, u32 state)
 {
 	u64 flags;
@@ -35,33 +29,30 @@ void finish_wait(struct wait_queue *q, struct waiter *w)
 	u64 flags;
 
 	WRITE_ONCE(current->state, TASK_RUNNING);
+	/* Whoever woke us took us out: the last thing that he does to `w`. */
+	if (READ_ONCE(w->link.next) == &w->link && READ_ONCE(w->link.prev) == &w->link)
+		return;
 	flags = spin_lock_irqsave(&q->lock);
 	list_del_init(&w->link);
 	spin_unlock_irqrestore(&q->lock, flags);
 }
 
-static void wake_up_nr(struct wait_queue *q, bool all)
+/* Who is woken is taken out: he has no work with that when he runs, and comes back in if he finds
+ * that he has to go on waiting. A waiter whom somebody else has woken in between does not use up
+ * the wake-up. */
+void wake_waiters(struct wait_queue *q, bool all)
 {
 	u64 flags = spin_lock_irqsave(&q->lock);
 	struct waiter *w, *n;
 
 	list_for_each_entry_safe (w, n, &q->waiters, link) {
-		/* A waiter that was already woken but has not run yet does not use up the wake-up.
-		 */
-		if (wake_up_process(w->task) && !all)
+		if (!wake_up_process(w->task))
+			continue;
+		list_del_init(&w->link);
+		if (!all)
 			break;
 	}
 	spin_unlock_irqrestore(&q->lock, flags);
-}
-
-void wake_up(struct wait_queue *q)
-{
-	wake_up_nr(q, false);
-}
-
-void wake_up_all(struct wait_queue *q)
-{
-	wake_up_nr(q, true);
 }
 
 void completion_init(struct completion *c)
@@ -76,7 +67,8 @@ void complete(struct completion *c)
 	struct waiter *w;
 
 	c->done = true;
-	/* Under the lock: the one who waits may free the completion as soon as it can take it. */
+	/* Under the lock, and nobody is taken out: who waits may free the completion as soon as it
+	 * can take the lock, and it has to, to leave the queue. */
 	list_for_each_entry (w, &c->wait.waiters, link)
 		wake_up_process(w->task);
 	spin_unlock_irqrestore(&c->wait.lock, flags);

@@ -26,11 +26,39 @@ void wait_queue_init(struct wait_queue *q);
 /* Queue `w` (once; later calls only set the state) and set current's state: the caller then tests
  * its condition, and sleeps by schedule(). */
 void prepare_to_wait(struct wait_queue *q, struct waiter *w, u32 state);
-/* Back to running, and out of the queue. */
+/* Back to running, and out of the queue. A waker may still hold the queue's lock: something else
+ * has to keep the queue in place until he lets go of it (completions do that themselves). */
 void finish_wait(struct wait_queue *q, struct waiter *w);
-void waiter_init(struct waiter *w);
-void wake_up(struct wait_queue *q); /* the first waiter */
-void wake_up_all(struct wait_queue *q);
+void wake_waiters(struct wait_queue *q, bool all);
+
+#ifndef HOST_TEST
+static inline void waiter_init(struct waiter *w)
+{
+	w->task = current;
+	list_init(&w->link);
+}
+
+/* Does anybody wait? What the caller did before is seen by whoever comes later: he looks at his
+ * condition when he is in the queue. */
+static inline bool has_waiters(const struct wait_queue *q)
+{
+	__atomic_thread_fence(__ATOMIC_SEQ_CST);
+	return READ_ONCE(q->waiters.next) != &q->waiters;
+}
+
+/* The first waiter that sleeps. */
+static inline void wake_up(struct wait_queue *q)
+{
+	if (has_waiters(q))
+		wake_waiters(q, false);
+}
+
+static inline void wake_up_all(struct wait_queue *q)
+{
+	if (has_waiters(q))
+		wake_waiters(q, true);
+}
+#endif
 
 /* Sleep until cond holds; not interrupted by signals. */
 #define wait_event(q, cond)                                             \
@@ -42,6 +70,8 @@ void wake_up_all(struct wait_queue *q);
 			if (cond)                                       \
 				break;                                  \
 			schedule();                                     \
+			if (cond)                                       \
+				break;                                  \
 		}                                                       \
 		finish_wait(q, &__w);                                   \
 	} while (0)
@@ -61,6 +91,8 @@ void wake_up_all(struct wait_queue *q);
 				break;                                \
 			}                                             \
 			schedule();                                   \
+			if (cond)                                     \
+				break;                                \
 		}                                                     \
 		finish_wait(q, &__w);                                 \
 		__ret;                                                \

@@ -124,6 +124,7 @@ static long fetch(struct puppet *p, struct pt_regs *regs)
 	regs->r10 = o.arg[3];
 	regs->r8 = o.arg[4];
 	regs->r9 = o.arg[5];
+	task_set_work(current, WORK_FRAME);
 	p->start_cycles = cpu_cycles();
 	return o.nr; /* into rax */
 }

@@ -5,6 +5,7 @@
  */
 #include "kernel/shell/shell.h"
 #include "arch/x86_64/arch.h"
+#include "boot/boot_info.h"
 #include "kernel/fs/fs.h"
 #include "kernel/fs/tty.h"
 #include "kernel/lib/log.h"
@@ -238,8 +239,9 @@ static bool read_line(void)
 
 static void greet(void)
 {
-	console_printf("\nBident: a kernel about fork. Type `help`, or `fork` and then `tree`.\n");
 	puppets_news(); /* makes the first puppet */
+	pr_info("shell: ready %lu cycles after the loader\n", cycles_since_entry());
+	console_printf("\nBident: a kernel about fork. Type `help`, or `fork` and then `tree`.\n");
 	if (selected)
 		console_printf("Puppet %d is yours: a user-mode program that does what you type.\n",
 			       selected->pid);

@@ -5,15 +5,17 @@
 #include "kernel/task.h"
 #include "kernel/trace/trace.h"
 
-typedef long (*syscall_fn)(u64, u64, u64, u64, u64, u64);
+static long sys_absent(void);
 
-/* Each handler declares the arguments it takes; the calling convention lets it be called with all
- * six. */
-static const syscall_fn handlers[NR_SYSCALLS] = {
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Woverride-init" /* what is there stands over what is not */
+const syscall_fn syscall_handlers[NR_SYSCALLS] = {
+	[0 ... NR_SYSCALLS - 1] = (syscall_fn)(void *)sys_absent,
 #define SYSCALL(nr, name, ...) [nr] = (syscall_fn)(void *)sys_##name,
 #include "kernel/sys/syscalls.def"
 #undef SYSCALL
 };
+#pragma GCC diagnostic pop
 
 static const struct syscall_info infos[NR_SYSCALLS] = {
 #define SYSCALL(nr, name, ...) [nr] = {#name, #__VA_ARGS__},
@@ -76,13 +78,21 @@ static noinline long absent_syscall(struct pt_regs *regs, unsigned long nr)
 	return -ENOSYS;
 }
 
+static long sys_absent(void)
+{
+	struct pt_regs *regs = task_pt_regs(current);
+
+	return absent_syscall(regs, (unsigned long)(int)regs->orig_rax);
+}
+
 long do_syscall(struct pt_regs *regs, unsigned long nr)
 {
 	long ret;
 
 	trace_sys_enter(nr, regs->rdi, regs->rsi, regs->rdx);
-	if (likely(nr < NR_SYSCALLS && handlers[nr]))
-		ret = handlers[nr](regs->rdi, regs->rsi, regs->rdx, regs->r10, regs->r8, regs->r9);
+	if (likely(nr < NR_SYSCALLS))
+		ret = syscall_handlers[nr](regs->rdi, regs->rsi, regs->rdx, regs->r10, regs->r8,
+					   regs->r9);
 	else
 		ret = absent_syscall(regs, nr);
 	trace_sys_exit(nr, ret);

@@ -15,12 +15,7 @@ long sys_gettid(void)
 
 long sys_getppid(void)
 {
-	long nr;
-
-	spin_lock(&tasklist_lock);
-	nr = current->real_parent->tgid_nr;
-	spin_unlock(&tasklist_lock);
-	return nr;
+	return READ_ONCE(current->ppid_nr);
 }
 
 long sys_set_tid_address(int __user *tidptr)

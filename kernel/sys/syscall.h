@@ -27,7 +27,11 @@ const char *syscall_missing(unsigned long nr);
 const char *syscall_name(unsigned long nr);
 /* By name, or -1. */
 int syscall_number(const char *name);
-/* From the entry code, interrupts on. */
+/* By number: the entry code calls them. Those that are absent are one function, which says so. Each
+ * declares the arguments it takes: the calling convention lets it be called with all six. */
+typedef long (*syscall_fn)(u64, u64, u64, u64, u64, u64);
+extern const syscall_fn syscall_handlers[NR_SYSCALLS];
+/* For numbers beyond them, and for all while they are traced. Interrupts are on. */
 long do_syscall(struct pt_regs *regs, unsigned long nr);
 /* A structure that grows from version to version, of which the caller has `usize` bytes and we know
  * `size`: what it does not have is 0, and what we do not know must be. -E2BIG when it is not,

@@ -32,3 +32,10 @@ def test_fork_of_a_gigabyte(boot):
     # The classic way copies a page table for every 2 MiB.
     assert table["pages"][1][0] >= 512
     assert table["pages"][1][1] > 20 * large[1]
+
+
+def test_from_the_loader_to_the_prompt(boot):
+    """Instructions, all that is done on the way: memory, clocks, initramfs, the first puppet."""
+    guest = boot(memory="2G", icount=True, cpu="max,-erms")
+    cycles = int(re.search(r"shell: ready (\d+) cycles after the loader", guest.ok("dmesg"))[1])
+    assert 1_000_000 < cycles <= 20_000_000

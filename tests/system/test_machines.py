@@ -5,7 +5,7 @@ import subprocess
 
 import pytest
 
-from bident import ROOT, console, machine, qmp, run, screen
+from bident import ROOT, console, initramfs, machine, qmp, run, screen
 from test_programs import SCRIPT
 
 MACHINES = {
@@ -29,6 +29,16 @@ def test_fork_and_busybox(boot, options):
     assert guest.ok(SCRIPT, timeout=120).split() == ["HELLO", "100"]
     assert "-> " in guest.fork("vfork")[1]
     assert guest.power_off(3).status == 3
+
+
+def test_sixteen_mebibytes(boot):
+    """The ISO as it comes, in less than any Linux needs to start: it forks, and fifty programs live at once."""
+    guest = boot(with_tree=initramfs.standard_tree(), memory="16M")
+    _, text = guest.fork()
+    assert "the child ran first" in text
+    assert guest.ok(SCRIPT, timeout=120).split() == ["HELLO", "100"]
+    many = "for i in $(/bin/busybox seq 50); do /bin/busybox sleep 3 & done; /bin/busybox ps | /bin/busybox grep -c 'sleep 3'; wait"
+    assert int(guest.ok(f'/bin/busybox sh -c "{many}"', timeout=120)) >= 50
 
 
 @pytest.mark.parametrize("options", [{"machine": "q35,hpet=off"}, {"cpu": "qemu64,-x2apic,-tsc-deadline"},

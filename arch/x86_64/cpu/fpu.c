@@ -33,27 +33,7 @@ static size_t image_size = FXSAVE_SIZE;
 static u64 xcr0 = XSTATE_X87 | XSTATE_SSE;
 static u32 mxcsr_mask = 0xffbf; /* of CPUs that do not tell */
 
-static void save(void *image)
-{
-	u32 lo = (u32)xcr0, hi = (u32)(xcr0 >> 32);
-
-	if (cpu_features.xsaveopt)
-		__asm__ volatile("xsaveopt64 (%0)" ::"r"(image), "a"(lo), "d"(hi) : "memory");
-	else if (cpu_features.xsave)
-		__asm__ volatile("xsave64 (%0)" ::"r"(image), "a"(lo), "d"(hi) : "memory");
-	else
-		__asm__ volatile("fxsave64 (%0)" ::"r"(image) : "memory");
-}
-
-static void load(const void *image)
-{
-	u32 lo = (u32)xcr0, hi = (u32)(xcr0 >> 32);
-
-	if (cpu_features.xsave)
-		__asm__ volatile("xrstor64 (%0)" ::"r"(image), "a"(lo), "d"(hi) : "memory");
-	else
-		__asm__ volatile("fxrstor64 (%0)" ::"r"(image) : "memory");
-}
+struct fpu_method fpu_method;
 
 /* As after FNINIT: all exceptions masked, every register empty. */
 static void init_image(struct fpu_image *image)
@@ -96,6 +76,10 @@ void fpu_init(void)
 		mxcsr_mask = probe.mxcsr_mask;
 	if (cpu_features.xsave)
 		enable_xsave();
+	fpu_method = (struct fpu_method){.xsave = cpu_features.xsave,
+					 .xsaveopt = cpu_features.xsaveopt,
+					 .lo = (u32)xcr0,
+					 .hi = (u32)(xcr0 >> 32)};
 }
 
 void fpu_init_cpu(void)
@@ -125,18 +109,10 @@ void fpu_free(void *image)
 		kmem_cache_free(fpu_cache, image);
 }
 
-void fpu_switch(struct task *prev, struct task *next)
-{
-	if (prev->thread.fpu)
-		save(prev->thread.fpu);
-	if (next->thread.fpu)
-		load(next->thread.fpu);
-}
-
 void fpu_save_current(void)
 {
 	preempt_disable();
-	save(current->thread.fpu);
+	fpu_save(current->thread.fpu);
 	preempt_enable();
 }
 
@@ -144,7 +120,7 @@ void fpu_reset_current(void)
 {
 	preempt_disable();
 	init_image(current->thread.fpu);
-	load(current->thread.fpu);
+	fpu_load(current->thread.fpu);
 	preempt_enable();
 }
 
@@ -167,7 +143,7 @@ void fpu_replace_current(void *image, bool has_xstate)
 	preempt_disable();
 	old = current->thread.fpu;
 	current->thread.fpu = image;
-	load(image);
+	fpu_load(image);
 	preempt_enable();
 	fpu_free(old);
 }

@@ -15,7 +15,6 @@ void fpu_init_cpu(void); /* any other: CR0 and CR4 are set */
 /* An image in its initial state, or NULL without memory. */
 void *fpu_alloc(void);
 void fpu_free(void *image); /* NULL is allowed */
-void fpu_switch(struct task *prev, struct task *next);
 /* Write the live registers of current into its image. */
 void fpu_save_current(void);
 /* Forget the live registers: current goes on with the initial state. It has an image. */
@@ -26,4 +25,34 @@ void fpu_replace_current(void *image, bool has_xstate);
 size_t fpu_image_size(void);
 u64 fpu_features(void); /* XCR0; 3 (x87 and SSE) with FXSAVE */
 bool fpu_has_xsave(void);
+
+/* How images are saved and loaded: set once, by fpu_init(). */
+extern struct fpu_method {
+	bool xsave, xsaveopt;
+	u32 lo, hi; /* XCR0: the components */
+} fpu_method;
+
+/* The registers of whoever runs here; preemption is off. */
+static inline void fpu_save(void *image)
+{
+	const struct fpu_method *m = &fpu_method;
+
+	if (likely(m->xsaveopt))
+		__asm__ volatile("xsaveopt64 (%0)" ::"r"(image), "a"(m->lo), "d"(m->hi) : "memory");
+	else if (m->xsave)
+		__asm__ volatile("xsave64 (%0)" ::"r"(image), "a"(m->lo), "d"(m->hi) : "memory");
+	else
+		__asm__ volatile("fxsave64 (%0)" ::"r"(image) : "memory");
+}
+
+static inline void fpu_load(const void *image)
+{
+	const struct fpu_method *m = &fpu_method;
+
+	if (likely(m->xsave))
+		__asm__ volatile("xrstor64 (%0)" ::"r"(image), "a"(m->lo), "d"(m->hi) : "memory");
+	else
+		__asm__ volatile("fxrstor64 (%0)" ::"r"(image) : "memory");
+}
+
 void fpu_print(void (*print)(const char *fmt, ...) __printf(1, 2));

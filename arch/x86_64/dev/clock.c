@@ -85,6 +85,40 @@ static void start(struct clock *c, const struct clock_source *s)
 	__atomic_store_n(&clock, c, __ATOMIC_RELEASE);
 }
 
+/* ---- CPU time ---- */
+
+#define RATE_NS (10 * NSEC_PER_MSEC) /* to know by how much the counter advances in a nanosecond \
+				      */
+
+bool arch_runs_in_cycles = true;
+static struct {
+	u64 ns, cycles; /* at boot */
+	u64 mult;       /* ns a cycle, 32 bits after the point; 0: not known yet */
+} run_rate;
+
+/* By what both counters advanced by since boot: nobody has to wait for that. */
+static u64 measure_run_rate(void)
+{
+	u64 ns = arch_clock_ns() - run_rate.ns, cycles = tsc_read() - run_rate.cycles, mult;
+	bool long_enough = ns >= RATE_NS;
+
+	for (; ns >> 31; cycles >>= 1)
+		ns >>= 1;
+	mult = (ns << 32) / MAX(cycles, 1UL);
+	if (long_enough)
+		WRITE_ONCE(run_rate.mult, mult);
+	return mult;
+}
+
+u64 arch_run_ns(u64 ticks)
+{
+	u64 mult = READ_ONCE(run_rate.mult);
+
+	if (!arch_runs_in_cycles)
+		return ticks;
+	return (u64)((unsigned __int128)ticks * (mult ? mult : measure_run_rate()) >> 32);
+}
+
 static void choose_clock(void)
 {
 	struct clock_source tsc = {0};
@@ -92,10 +126,15 @@ static void choose_clock(void)
 	if (!hpet_init(&reference) && !pm_timer_init(&reference))
 		pit_clock_init(&reference);
 	start(&first_clock, tsc_init(&tsc, &reference) ? &tsc : &reference);
+	run_rate.ns = arch_clock_ns();
+	run_rate.cycles = tsc_read();
+	if (clock->source.read == tsc_read)
+		run_rate.mult = clock->mult;
 }
 
 void clock_leave_tsc(void)
 {
+	arch_runs_in_cycles = false; /* what was counted until now is little */
 	if (!clock || clock->source.read != tsc_read)
 		return;
 	start(&second_clock, &reference);

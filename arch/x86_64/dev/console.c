@@ -19,6 +19,7 @@
 #define PATIENCE   100000000UL /* turns: whoever holds the lock that long is dead */
 
 static spinlock_t lock = SPINLOCK_INIT(LOCK_CONSOLE); /* the devices and all of their state */
+static u32 holder;                                    /* of the lock: CPU + 1; 0: nobody */
 static bool refresh_later;
 
 #define EVERYTHING      ~0U
@@ -33,11 +34,13 @@ u64 console_lock(void)
 {
 	u64 flags = local_irq_save();
 
-	if (READ_ONCE(lock.owner_cpu) == this_cpu()->id + 1)
+	if (READ_ONCE(holder) == this_cpu()->id + 1)
 		return flags | NOT_LOCKED;
 	for (u64 i = 0; i < PATIENCE; i++) {
-		if (spin_trylock(&lock))
+		if (spin_trylock(&lock)) {
+			WRITE_ONCE(holder, this_cpu()->id + 1);
 			return flags;
+		}
 		cpu_wait();
 	}
 	return flags | NOT_LOCKED;
@@ -45,10 +48,12 @@ u64 console_lock(void)
 
 void console_unlock(u64 flags)
 {
-	if (flags & NOT_LOCKED)
+	if (flags & NOT_LOCKED) {
 		local_irq_restore(flags & ~NOT_LOCKED);
-	else
-		spin_unlock_irqrestore(&lock, flags);
+		return;
+	}
+	WRITE_ONCE(holder, 0);
+	spin_unlock_irqrestore(&lock, flags);
 }
 
 void arch_console_early_init(const struct boot_info *boot)

@@ -22,14 +22,28 @@
 %include "arch/x86_64/entry/asm.inc"
 
 MSR_GS_BASE	equ 0xc0000101
+RFLAGS_TF	equ 0x100
 RFLAGS_TF_RF	equ 0x10100
 
 section .entry.text exec nowrite alloc progbits align=16
 
 global syscall_entry, trap_common, paranoid_common, ret_from_fork
-extern do_syscall, trap_dispatch, exit_to_user_work, user_rip_fault, schedule_tail, do_exit
+extern syscall_handlers, trace_enabled, do_syscall
+extern trap_dispatch, exit_to_user_work, user_rip_fault, schedule_tail, do_exit
+
+; Jump to %1 when somebody better is to run, or the task has something to do before it goes back (enum task_work).
+; Interrupts are off from here to the last instruction: what comes up later interrupts user mode.
+%macro JUMP_IF_WORK 1
+	mov	rcx, [gs:CPU_CURRENT]
+	mov	ecx, [rcx + TASK_WORK]
+	or	ecx, [gs:CPU_NEED_RESCHED]
+	jnz	%1
+%endmacro
 
 ; ---- system calls: SYSCALL left rip in rcx, rflags in r11, rsp alone; interrupts are off (FMASK) ----
+;
+; The arguments stay in the registers they came in, which are those of a C function, but for the fourth. The
+; number is an int: what stands above it is noise.
 syscall_entry:
 	swapgs
 	mov	[gs:CPU_USER_SP], rsp
@@ -43,21 +57,54 @@ syscall_entry:
 	push	rdi
 	PUSH_AFTER_RDI
 	xor	ebp, ebp		; backtraces end here
-	mov	rdi, rsp
-	movsxd	rsi, eax		; the number is an int: what stands above it is noise
 	sti
-	CALL_C	do_syscall
-	mov	[rsp + REGS_RAX], rax
+	mov	eax, eax
+	cmp	eax, NR_SYSCALLS
+	jae	.unusual
+	cmp	byte [trace_enabled], 0
+	jne	.unusual
+	mov	rcx, r10
+	call	[syscall_handlers + rax * 8]
+.done:	cli
+	JUMP_IF_WORK .work
 
-; ---- back to user mode, from anywhere: rsp points to the frame ----
+	; The short way back. What a call preserves is still in its registers; of the rest the frame has what came in,
+	; for whoever changes a frame sets WORK_FRAME. So rcx is rip and r11 is rflags, as SYSRET wants them, and rip
+	; is no address it must not have: the last page below the hole is never mapped.
+	test	dword [rsp + REGS_RFLAGS], RFLAGS_TF
+	jnz	.single_step
+	mov	rbp, [rsp + REGS_RBP]
+	add	rsp, REGS_R11
+	pop	r11
+	pop	r10
+	pop	r9
+	pop	r8
+	pop	rcx			; not rax: it is the result
+	pop	rcx
+	pop	rdx
+	pop	rsi
+	pop	rdi
+	mov	rsp, [rsp + REGS_RSP - REGS_ORIG_RAX]
+	swapgs
+	o64 sysret
+
+.unusual:				; no such number, or each call is traced
+	mov	rdi, rsp
+	movsxd	rsi, eax
+	call	do_syscall
+	jmp	.done
+
+.single_step:				; SYSRET would trap before the next instruction, not after it
+	mov	[rsp + REGS_RAX], rax
+	jmp	whole_frame
+.work:	mov	[rsp + REGS_RAX], rax
+	jmp	work_then_whole_frame
+
+; ---- back to user mode with every register from the frame that rsp points to ----
 return_to_user:
 	cli
-	cmp	dword [gs:CPU_NEED_RESCHED], 0
-	jne	.work
-	mov	rax, [gs:CPU_CURRENT]
-	test	dword [rax + TASK_WORK], WORK_MASK
-	jnz	.work
-.checked:				; interrupts are off from here to the last instruction
+	JUMP_IF_WORK work_then_whole_frame
+whole_frame:
 	mov	rcx, [rsp + REGS_RIP]
 	mov	rax, rcx
 	shr	rax, 47
@@ -65,37 +112,39 @@ return_to_user:
 	; SYSRET takes rip from rcx and rflags from r11: it will do when a system call came in with just those and
 	; neither a signal nor exec has changed them. It cannot restore RF and mishandles TF.
 	cmp	rcx, [rsp + REGS_RCX]
-	jne	.iret
+	jne	iret_to_user
 	mov	r11, [rsp + REGS_RFLAGS]
 	cmp	r11, [rsp + REGS_R11]
-	jne	.iret
+	jne	iret_to_user
 	test	r11d, RFLAGS_TF_RF
-	jnz	.iret
+	jnz	iret_to_user
 	cmp	qword [rsp + REGS_CS], USER_CS
-	jne	.iret
+	jne	iret_to_user
 	cmp	qword [rsp + REGS_SS], USER_DS
-	jne	.iret
+	jne	iret_to_user
 
 	POP_ALL				; rcx and r11 are what they must be
 	mov	rsp, [rsp + REGS_RSP - REGS_ORIG_RAX]
 	swapgs
 	o64 sysret
 
-.iret:	POP_ALL
-	add	rsp, 8			; orig_rax
-	swapgs
-	iretq
-
-.work:	mov	rdi, rsp
-	CALL_C	exit_to_user_work	; comes back with interrupts off and nothing left to do
-	jmp	.checked
-
 ; An address that is not canonical must never reach SYSRET or IRET: they would fault in ring 0 with the user's
 ; GS. The task gets its SIGSEGV instead.
 .bad_rip:
 	mov	rdi, rsp
-	CALL_C	user_rip_fault
+	call	user_rip_fault
 	jmp	return_to_user
+
+work_then_whole_frame:
+	mov	rdi, rsp
+	call	exit_to_user_work	; comes back with interrupts off and nothing left to do
+	jmp	whole_frame
+
+iret_to_user:
+	POP_ALL
+	add	rsp, 8			; orig_rax
+	swapgs
+	iretq
 
 ; ---- traps and interrupts: the stub pushed an error code (or -1) and the vector ----
 ;
@@ -114,8 +163,10 @@ trap_common:
 	jz	.from_kernel
 	swapgs
 	xor	ebp, ebp
-	CALL_C	trap_dispatch
-	jmp	return_to_user
+	call	trap_dispatch
+	cli
+	JUMP_IF_WORK work_then_whole_frame
+	jmp	iret_to_user		; rip is where the trap came from, or there would be work
 
 .from_kernel:
 	; A link for backtraces: [rbp] the interrupted function's rbp, [rbp + 8] its rip. The handler's own frame
@@ -123,9 +174,8 @@ trap_common:
 	push	qword [rsp + REGS_RIP]
 	push	rbp
 	mov	rbp, rsp
-	sub	rsp, 8
 	call	trap_dispatch
-	add	rsp, 24
+	add	rsp, 16
 	POP_ALL
 	add	rsp, 8
 	iretq
@@ -150,7 +200,7 @@ paranoid_common:
 	inc	ebx
 .kernel_gs:
 	mov	rdi, rsp
-	CALL_C	trap_dispatch
+	call	trap_dispatch
 	test	ebx, ebx
 	jz	.out
 	swapgs
@@ -162,12 +212,12 @@ paranoid_common:
 ; rax = the task that ran before (from switch_to), rbx = a kernel thread's function or 0, r12 = its argument.
 ret_from_fork:
 	mov	rdi, rax
-	CALL_C	schedule_tail
+	call	schedule_tail
 	test	rbx, rbx
 	jz	return_to_user
 	mov	rdi, r12
-	CALL_C	rbx
+	call	rbx
 	cmp	qword [rsp + REGS_CS], USER_CS
 	je	return_to_user		; it has become a user program
 	mov	edi, eax		; it has done its work: its value is the exit code
-	CALL_C	do_exit
+	call	do_exit

@@ -20,6 +20,7 @@ void exit_to_user_work(struct pt_regs *regs)
 			do_signal(regs);
 		local_irq_disable();
 	}
+	task_clear_work(current, WORK_FRAME); /* it is used whole from here */
 }
 
 /* A signal handler, a sigreturn or an ELF entry point beyond the user's half. */

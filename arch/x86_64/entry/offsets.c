@@ -1,6 +1,7 @@
 /* Constants for NASM: tools/genoffsets turns each of these lines into a %define in offsets.inc. */
 #include "arch/x86_64/cpu/percpu.h"
 #include "arch/x86_64/entry/regs.h"
+#include "kernel/sys/syscall.h"
 #include "kernel/task.h"
 
 #define CONSTANT(name, value) __asm__ volatile("\n.ascii \"->" #name " %0\"\n" ::"i"(value))
@@ -16,8 +17,9 @@ void asm_offsets(void)
 
 	CONSTANT(TASK_SP, offsetof(struct task, thread.sp));
 	CONSTANT(TASK_WORK, offsetof(struct task, work));
-	CONSTANT(WORK_MASK, WORK_SIGPENDING | WORK_RESTORE_SIGMASK);
+	CONSTANT(NR_SYSCALLS, NR_SYSCALLS);
 
+	CONSTANT(REGS_RBP, offsetof(struct pt_regs, rbp));
 	CONSTANT(REGS_R11, offsetof(struct pt_regs, r11));
 	CONSTANT(REGS_RCX, offsetof(struct pt_regs, rcx));
 	CONSTANT(REGS_RAX, offsetof(struct pt_regs, rax));

@@ -27,7 +27,6 @@ static void invlpg(u64 addr)
 
 void arch_load_mm(struct mm *mm)
 {
-	u64 flags = local_irq_save();
 	struct cpu *cpu = this_cpu();
 	struct mm *old = cpu->loaded_mm;
 	u64 bit = 1UL << cpu->id;
@@ -37,7 +36,6 @@ void arch_load_mm(struct mm *mm)
 	write_cr3(virt_to_phys(mm->root));
 	if (old && old != mm)
 		__atomic_and_fetch(&old->cpu_mask, ~bit, __ATOMIC_SEQ_CST);
-	local_irq_restore(flags);
 }
 
 /* ---- this CPU ---- */
