@@ -87,8 +87,9 @@ static void start(struct clock *c, const struct clock_source *s)
 
 /* ---- CPU time ---- */
 
-#define RATE_NS (10 * NSEC_PER_MSEC) /* to know by how much the counter advances in a nanosecond \
-				      */
+#define RATE_NS                                                                          \
+	(10 * NSEC_PER_MSEC) /* to know by how much the counter advances in a nanosecond \
+			      */
 
 bool arch_runs_in_cycles = true;
 static struct {
