@@ -54,8 +54,8 @@ char *getname(const char __user *path)
 /* The file behind a descriptor, whatever it is; the working directory for AT_FDCWD. */
 static int lookup_fd(int dirfd, struct dentry **out)
 {
+	struct dentry *d;
 	struct file *f;
-	int err = 0;
 
 	if (dirfd == AT_FDCWD) {
 		fs_get_root_pwd(NULL, out);
@@ -64,23 +64,28 @@ static int lookup_fd(int dirfd, struct dentry **out)
 	f = file_get_fd(dirfd);
 	if (!f)
 		return -EBADF;
-	*out = f->dentry ? dentry_get(f->dentry) : dentry_anonymous(inode_get(f->inode));
+	d = f->dentry ? dentry_get(f->dentry) : dentry_anonymous(inode_get(f->inode));
 	file_put(f);
-	if (IS_ERR(*out))
-		err = (int)PTR_ERR(*out);
-	return err;
+	if (IS_ERR(d))
+		return (int)PTR_ERR(d);
+	*out = d;
+	return 0;
 }
 
 /* The directory that a relative path starts from; with a reference. */
 static int walk_origin(int dirfd, struct dentry **out)
 {
-	int err = lookup_fd(dirfd, out);
+	struct dentry *d;
+	int err = lookup_fd(dirfd, &d);
 
-	if (!err && !inode_is((*out)->inode, S_IFDIR)) {
-		dentry_put(*out);
-		err = -ENOTDIR;
+	if (err)
+		return err;
+	if (!inode_is(d->inode, S_IFDIR)) {
+		dentry_put(d);
+		return -ENOTDIR;
 	}
-	return err;
+	*out = d;
+	return 0;
 }
 
 int walk_start(struct walk *w, int dirfd, const char *path)

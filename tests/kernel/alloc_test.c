@@ -135,6 +135,18 @@ static long names(void)
 	return err ? err : sys_chdir(put_text("/"));
 }
 
+/* What is no directory, with a name of its own and without. */
+static long not_directories(void)
+{
+	long fd = open_at("/a", O_CREAT | O_RDWR), err = failed(fd);
+
+	err = err ? err : sys_pipe2((int __user *)RESULT, 0);
+	err = err ? err : sys_openat((int)fd, put_text("x"), O_RDONLY, 0);
+	if (err == -ENOTDIR)
+		err = sys_openat(result_int(0), put_text("x"), O_RDONLY, 0);
+	return err == -ENOTDIR ? 0 : err;
+}
+
 static long list(const char *path)
 {
 	long fd = open_at(path, O_RDONLY | O_DIRECTORY);
@@ -326,6 +338,7 @@ static const struct operation {
 	{"datagram", datagram},
 	{"file", file},
 	{"names", names},
+	{"not directories", not_directories},
 	{"directories", directories},
 	{"proc", proc},
 	{"mount of tmpfs", mount_tmpfs},
