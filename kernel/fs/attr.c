@@ -143,18 +143,16 @@ static int decode_time(const struct timespec *ts, s64 now, s64 *out, bool *set)
 	return 0;
 }
 
-static int import_times(const struct timespec __user *utimes, struct new_times *t)
+/* NULL: both now. */
+static int decode_times(const struct timespec *ts, struct new_times *t)
 {
 	s64 now = (s64)ktime_get_real();
-	struct timespec ts[2];
 	int err;
 
-	if (!utimes) {
+	if (!ts) {
 		*t = (struct new_times){now, now, true, true, true};
 		return 0;
 	}
-	if (copy_from_user(ts, utimes, sizeof(ts)))
-		return -EFAULT;
 	t->now = ts[0].tv_nsec == UTIME_NOW && ts[1].tv_nsec == UTIME_NOW;
 	err = decode_time(&ts[0], now, &t->atime, &t->set_atime);
 	return err ? err : decode_time(&ts[1], now, &t->mtime, &t->set_mtime);
@@ -182,33 +180,87 @@ static int set_times(struct inode *i, const struct new_times *t)
 	return 0;
 }
 
-long sys_utimensat(int dirfd, const char __user *path, const struct timespec __user *utimes,
-		   int flags)
+static long set_times_at(int dirfd, const char __user *path, u32 walk, const struct timespec *ts)
 {
 	struct new_times t;
 	struct dentry *d;
-	struct file *f;
-	int err;
+	int err = decode_times(ts, &t);
 
-	if (flags & ~(AT_SYMLINK_NOFOLLOW | AT_EMPTY_PATH))
-		return -EINVAL;
-	err = import_times(utimes, &t);
-	if (err)
-		return err;
-	if (!path && dirfd != AT_FDCWD) { /* futimens() */
-		if (flags)
-			return -EINVAL;
-		f = file_get_io(dirfd);
-		if (!f)
-			return -EBADF;
-		err = set_times(f->inode, &t);
-		file_put(f);
-		return err;
-	}
-	err = user_path(dirfd, path, walk_flags(flags), &d);
+	if (!err)
+		err = user_path(dirfd, path, walk, &d);
 	if (err)
 		return err;
 	err = set_times(d->inode, &t);
 	dentry_put(d);
 	return err;
+}
+
+/* futimens(3) */
+static long set_times_of(int fd, const struct timespec *ts)
+{
+	struct new_times t;
+	struct file *f;
+	int err = decode_times(ts, &t);
+
+	if (err)
+		return err;
+	f = file_get_io(fd);
+	if (!f)
+		return -EBADF;
+	err = set_times(f->inode, &t);
+	file_put(f);
+	return err;
+}
+
+long sys_utimensat(int dirfd, const char __user *path, const struct timespec __user *utimes,
+		   int flags)
+{
+	struct timespec times[2], *ts = utimes ? times : NULL;
+
+	if (flags & ~(AT_SYMLINK_NOFOLLOW | AT_EMPTY_PATH))
+		return -EINVAL;
+	if (ts && copy_from_user(ts, utimes, sizeof(times)))
+		return -EFAULT;
+	if (ts && ts[0].tv_nsec == UTIME_OMIT && ts[1].tv_nsec == UTIME_OMIT)
+		return 0; /* whatever is there */
+	if (path || dirfd == AT_FDCWD)
+		return set_times_at(dirfd, path, walk_flags(flags), ts);
+	return flags ? -EINVAL : set_times_of(dirfd, ts);
+}
+
+/* The older forms: microseconds, and no word for "now" or "as it is". */
+long sys_futimesat(int dirfd, const char __user *path, const struct timeval __user *utimes)
+{
+	struct timespec times[2], *ts = utimes ? times : NULL;
+	struct timeval tv[2];
+
+	if (ts && copy_from_user(tv, utimes, sizeof(tv)))
+		return -EFAULT;
+	for (int i = 0; ts && i < 2; i++) {
+		if (tv[i].tv_usec < 0 || tv[i].tv_usec >= (long)(NSEC_PER_SEC / NSEC_PER_USEC))
+			return -EINVAL;
+		ts[i] = (struct timespec){tv[i].tv_sec, tv[i].tv_usec * (long)NSEC_PER_USEC};
+	}
+	if (path || dirfd == AT_FDCWD)
+		return set_times_at(dirfd, path, WALK_FOLLOW, ts);
+	return set_times_of(dirfd, ts);
+}
+
+long sys_utimes(const char __user *path, const struct timeval __user *utimes)
+{
+	return sys_futimesat(AT_FDCWD, path, utimes);
+}
+
+long sys_utime(const char __user *path, const struct utimbuf __user *utimes)
+{
+	struct timespec times[2], *ts = utimes ? times : NULL;
+	struct utimbuf seconds;
+
+	if (ts) {
+		if (copy_from_user(&seconds, utimes, sizeof(seconds)))
+			return -EFAULT;
+		times[0] = (struct timespec){.tv_sec = seconds.actime};
+		times[1] = (struct timespec){.tv_sec = seconds.modtime};
+	}
+	return set_times_at(AT_FDCWD, path, WALK_FOLLOW, ts);
 }

@@ -52,6 +52,9 @@ static void path_calls(void)
 	CALL(execve, bad, 0, 0);
 	CALL(execve, "/bin/busybox", bad, 0);
 	CALL(utimensat, AT_FDCWD, "/tmp", bad, 0);
+	CALL(futimesat, AT_FDCWD, "/tmp", bad);
+	CALL(utimes, "/tmp", bad);
+	CALL(utime, "/tmp", bad);
 }
 
 static void data_calls(void)

@@ -470,6 +470,42 @@ static void check_times(void)
 	say("atime %ld, mtime is now: %s", (long)st.st_atim.tv_sec,
 	    st.st_mtim.tv_sec > 2000 ? "yes" : "NO");
 	RESULT(utimensat(AT_FDCWD, "absent", NULL, 0));
+	times[1].tv_nsec = UTIME_OMIT;
+	RESULT(utimensat(AT_FDCWD, "absent", times, 0));
+	times[1].tv_nsec = 1000000000;
+	RESULT(utimensat(AT_FDCWD, "a", times, 0));
+}
+
+/* utime(2), utimes(2), futimesat(2): the C library has other ways now, old programs have not. */
+static void check_old_times(void)
+{
+	struct {
+		time_t access, modification;
+	} seconds = {.access = 3000, .modification = -4000};
+	struct timeval times[2] = {{.tv_sec = 5000, .tv_usec = 999999}, {.tv_sec = 6000}};
+	struct stat st;
+	int fd = open("a", O_RDONLY);
+
+	RESULT(syscall(SYS_utime, "a", &seconds));
+	stat("a", &st);
+	say("atime %ld mtime %ld", (long)st.st_atim.tv_sec, (long)st.st_mtim.tv_sec);
+	RESULT(syscall(SYS_utimes, "a", times));
+	stat("a", &st);
+	say("atime %ld.%09ld mtime %ld", (long)st.st_atim.tv_sec, st.st_atim.tv_nsec,
+	    (long)st.st_mtim.tv_sec);
+	times[0].tv_sec = 7000;
+	RESULT(syscall(SYS_futimesat, fd, NULL, times));
+	fstat(fd, &st);
+	say("atime %ld", (long)st.st_atim.tv_sec);
+	RESULT(syscall(SYS_utime, "a", NULL));
+	stat("a", &st);
+	say("both now: %s", st.st_atim.tv_sec > 7000 && st.st_mtim.tv_sec > 7000 ? "yes" : "NO");
+	RESULT(syscall(SYS_futimesat, fd, "a", times));
+	RESULT(syscall(SYS_futimesat, 99, NULL, times));
+	RESULT(syscall(SYS_utime, "absent", NULL));
+	times[1].tv_usec = 1000000;
+	RESULT(syscall(SYS_utimes, "a", times));
+	close(fd);
 }
 
 static void clean_up(void)
@@ -497,6 +533,7 @@ int main(void)
 	check_devices();
 	check_sharing();
 	check_times();
+	check_old_times();
 	in_child("rm -rf", clean_up);
 	return 0;
 }
