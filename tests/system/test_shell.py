@@ -46,6 +46,7 @@ WRONG = {
     "exec": 2,
     "exec /no/such/program": 1,
     "run": 2,
+    "prof": 2,
     "help frok": 1,
     "echo 'unfinished": 2,
     "&": 2,
@@ -165,3 +166,27 @@ def test_absent_calls_are_counted(guest):
     assert status == 0
     guest.command("/bin/busybox hostname")  # asks for calls that do not exist
     assert re.search(r"called|exists", guest.ok("syscalls"))
+
+
+def shares(output):
+    """{function: per cent} of what prof printed, after checking that they are shares of its samples."""
+    samples = int(re.search(r"^prof: (\d+) samples", output, re.M)[1])
+    lines = re.findall(r"^ *(\d+\.\d) % +(\d+)  (\S+)$", output, re.M)
+    assert all(abs(float(share) - 100 * int(count) / samples) < 0.11 for share, count, _ in lines)
+    assert sum(int(count) for _, count, _ in lines) <= samples
+    return {name: float(share) for share, _, name in lines}
+
+
+def test_prof(guest):
+    """A program that only computes is user time; one that only calls the kernel is not."""
+    computes = shares(guest.ok("prof /bin/busybox sh -c 'i=0; while [ $i -lt 20000 ]; do i=$((i+1)); done'"))
+    calls = shares(guest.ok("prof /bin/busybox dd if=/dev/zero of=/dev/null bs=64k count=5000 status=none"))
+    assert computes["user"] > 50 > calls.get("user", 0)
+    assert list(computes.values()) == sorted(computes.values(), reverse=True)
+
+
+def test_prof_passes_the_status_on(guest):
+    output, status = guest.command("prof /bin/busybox false")
+    assert status == 1 and "prof: " in output
+    output, status = guest.command("prof prof help")
+    assert status == 1 and "prof: one at a time" in output

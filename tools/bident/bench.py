@@ -17,7 +17,7 @@ EPILOG = """\
 `instructions` are counted by QEMU (-icount shift=0), where one tick of the clock is one executed instruction: they repeat
 on any machine. Medians. `wall` is how many times sooner Bident is done under plain TCG, by the least of the samples; that
 depends on this machine and on what else it does. `boot` is from the kernel's first instruction to the shell's first
-prompt, on Linux to the first instruction of init. Sizes of memory are bytes, not instructions.
+prompt, on Linux to init's first look at the clock. Sizes of memory are bytes, not instructions.
 
 tools/bench growth [KIND…] shows how the cost of a fork grows with the size of what is forked; tools/bench smp how much
 sooner two CPUs are done than one.
@@ -155,7 +155,9 @@ def _first_line(*command):
 
 
 def circumstances(kernels):
-    commit = _first_line("git", "rev-parse", "--short", "HEAD") + (" and changes" if _first_line("git", "status", "--porcelain", "-uno") else "")
+    commit = _first_line("git", "rev-parse", "--short", "HEAD")
+    if _first_line("git", "status", "--porcelain", "-uno"):
+        commit += " and changes"
     about = {"Bident": f"commit {commit}, {_first_line('gcc', '--version')}"}
     for kernel in kernels:
         if kernel.name == "Linux":

@@ -61,7 +61,7 @@ def fetch():
 def version(kernel):
     """What the image says of itself (Documentation/x86/boot.rst, kernel_version)."""
     with open(kernel, "rb") as file:
-        start = file.read(0x4000)
+        start = file.read(0x10200)  # a pointer of 16 bits, from 0x200 on
     at = int.from_bytes(start[0x20e:0x210], "little") + 0x200
     return start[at:start.index(b"\0", at)].decode(errors="replace")
 

@@ -9,6 +9,14 @@ PANELS = {
     "fork, exit, wait": "fork_exit_wait_{}M",
     "fork, write every page while the child lives, wait": "fork_writeall_wait_{}M",
 }
+# Lines that lie upon each other are both seen.
+STYLES = {
+    "Linux": {"color": "tab:red"},
+    "Bident": {"color": "tab:green"},
+    "Bident, fork.share=pages": {"color": "tab:blue", "linewidth": 5, "alpha": 0.5},
+    "Bident, fork.share=tables": {"color": "tab:orange", "linewidth": 3},
+    "Bident, fork.share=tree": {"color": "tab:green", "linestyle": "dashed"},
+}
 
 
 def check():
@@ -37,7 +45,11 @@ def _axes(figure, position, title, xlabel):
     axes.set_title(title)
     axes.set_xlabel(xlabel)
     axes.set_ylabel("instructions")
-    axes.set_xscale("log")
+    if xlabel == "CPUs":
+        axes.set_xticks((1, 2, 3, 4))
+    else:
+        axes.set_xscale("log", base=2 if "MiB" in xlabel else 10)
+    axes.xaxis.set_major_formatter("{x:,.0f}")
     axes.set_yscale("log")
     axes.grid(True, which="major", alpha=0.4)
     return axes
@@ -63,7 +75,7 @@ def draw(lines, path):
         axes = _axes(figure, (1, len(PANELS), number), title, "MiB of memory written before the fork")
         for name, rows in lines.items():
             points = [(size, rows[pattern.format(size)]) for size in yardstick.SIZES if pattern.format(size) in rows]
-            axes.plot(*zip(*points), marker="o", label=name)
+            axes.plot(*zip(*points), **STYLES.get(name, {}), marker="o", label=name)
         axes.legend()
     _save(figure, path)
 
@@ -77,6 +89,6 @@ def draw_growth(kinds, path):
         axes = _axes(figure, (rows, columns, number), "fork, exit, wait", title)
         for name, points in lines.items():
             if points:
-                axes.plot(*zip(*points), marker="o", label=name)
+                axes.plot(*zip(*points), **STYLES.get(name, {}), marker="o", label=name)
         axes.legend()
     _save(figure, path)

@@ -96,22 +96,19 @@ class Bident(Kernel):
     name = "Bident"
 
     def run(self, words, icount, timeout=300, append="", extra=(), **options):
-        """What the program prints, given these words."""
-        return self.run_lines([words], icount, timeout, append, extra, **options)[0]
-
-    def run_lines(self, lines, icount, timeout=300, append="", extra=(), **options):
-        """The same for several runs in one machine. `extra` may be a function of the kernel's file."""
+        """What the program prints, given these words. `extra`: words for QEMU, or a function of the kernel's file that
+        returns them."""
         options = machine.Options(**{"cpu": CPU, "memory": MEMORY, "icount": icount, "append": append, **options})
         with machine.Medium(options, self.tree) as medium:
-            words = extra(medium.kernel) if callable(extra) else extra
+            qemu_words = extra(medium.kernel) if callable(extra) else extra
             try:
-                with console.Console(medium, extra=words) as guest:
+                with console.Console(medium, extra=qemu_words) as guest:
                     guest.wait_prompt(timeout)
-                    outputs = [guest.ok(f"/init {line}", timeout) for line in lines]
+                    output = guest.ok(f"/init {words}", timeout)
                     guest.power_off(timeout=60)
-                    return outputs
+                    return output
             except TimeoutError as late:
-                raise Failure(f"Bident: '{lines}' did not end within {timeout:g} s; it printed\n{late}", machine.EXIT_TIMEOUT) from None
+                raise Failure(f"Bident: '{words}' did not end within {timeout:g} s; it printed\n{late}", machine.EXIT_TIMEOUT) from None
             except (console.Ended, AssertionError) as ended:
                 raise Failure(f"Bident: {ended}") from None
 
