@@ -207,6 +207,27 @@ static bool has_xstate(u64 at)
 	       magic2 == FP_XSTATE_MAGIC2;
 }
 
+/* The frame as put_fpu() made it, but for the registers in it. */
+static bool load_whole(u64 at)
+{
+	u64 size = fpu_image_size(), marks, xstate_size;
+	bool bad = false;
+	u32 magic2;
+
+	if (!user_access_begin(at, fpu_frame_size()))
+		return false;
+	if (fpu_has_xsave()) {
+		user_get(marks, (const u64 *)(at + SW_BYTES_OFFSET), bad);
+		user_get(xstate_size, (const u64 *)(at + SW_BYTES_OFFSET + 16), bad);
+		user_get(magic2, (const u32 *)(at + size), bad);
+		bad = bad || marks != (FP_XSTATE_MAGIC1 | (size + FP_XSTATE_MAGIC2_SIZE) << 32) ||
+		      xstate_size != size || magic2 != FP_XSTATE_MAGIC2;
+	}
+	bad = bad || !fpu_load_user(at);
+	user_access_end();
+	return !bad;
+}
+
 static int restore_fpu(u64 at)
 {
 	bool extended;
@@ -216,15 +237,10 @@ static int restore_fpu(u64 at)
 		fpu_reset_current();
 		return 0;
 	}
-	extended = has_xstate(at);
-	if (extended == fpu_has_xsave() && user_access_begin(at, fpu_image_size())) {
-		bool loaded = fpu_load_user(at);
-
-		user_access_end();
-		if (loaded)
-			return 0;
-	}
+	if (load_whole(at))
+		return 0;
 	/* What cannot be loaded as it is: only the old part of it, or bits that the CPU refuses. */
+	extended = has_xstate(at);
 	image = fpu_alloc();
 	if (!image)
 		return -ENOMEM;

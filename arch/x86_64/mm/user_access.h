@@ -43,3 +43,16 @@ static inline void user_access_end(void)
 			     : "memory"                                                        \
 			     : fault);                                                         \
 	} while (0)
+
+/* `bad` becomes true where the address is bad. */
+#define user_get(var, ptr, bad)                                  \
+	__asm__ volatile("1:	mov %2, %0\n"                       \
+			 "2:	.pushsection .text.fixup, \"ax\"\n" \
+			 "3:	movb $1, %1\n"                      \
+			 "	jmp 2b\n"                             \
+			 "	.popsection\n"                        \
+			 "	.pushsection .ex_table, \"a\"\n"      \
+			 "	.quad 1b, 3b\n"                       \
+			 "	.popsection"                          \
+			 : "=r"(var), "+r"(bad)                  \
+			 : "m"(*(ptr)))
