@@ -129,10 +129,11 @@ struct task *switch_context(struct task *prev, struct task *next)
 {
 	struct cpu *cpu = this_cpu();
 	const struct thread *was = &prev->thread, *is = &next->thread;
+	u64 top = stack_top(next);
 
 	cpu->running = next;
-	cpu->kernel_sp = stack_top(next);
-	cpu->tss->rsp0 = stack_top(next);
+	cpu->kernel_sp = top;
+	cpu->tss->rsp0 = top;
 	if (was->fpu)
 		fpu_save(was->fpu);
 	if (!is->fpu)

@@ -14,6 +14,7 @@
 #include "arch/x86_64/arch.h"
 #include "arch/x86_64/cpu/fpu.h"
 #include "arch/x86_64/cpu/msr.h"
+#include "arch/x86_64/mm/user_access.h"
 #include "kernel/lib/string.h"
 #include "kernel/sys/syscall.h"
 #include "kernel/task.h"
@@ -69,96 +70,114 @@ static u64 place_frame(const struct ksignal *ksig, const struct pt_regs *regs, u
 	return sp;
 }
 
-static int save_fpu(u64 at)
+/* The registers as XSAVE leaves them, with Linux's marks of what is there. */
+static bool put_fpu(u64 at)
 {
-	struct _fpx_sw_bytes sw = {0};
-	u32 magic2 = FP_XSTATE_MAGIC2;
-	size_t size = fpu_image_size();
+	u64 *sw = (u64 *)(at + SW_BYTES_OFFSET); /* struct _fpx_sw_bytes */
+	bool xsave = fpu_has_xsave();
+	u64 size = fpu_image_size();
 
-	fpu_save_current();
-	if (fpu_has_xsave()) {
-		sw.magic1 = FP_XSTATE_MAGIC1;
-		sw.extended_size = size + FP_XSTATE_MAGIC2_SIZE;
-		sw.xfeatures = fpu_features();
-		sw.xstate_size = size;
-	}
-	/* The image cannot change meanwhile: a switch saves the same registers again. */
-	if (copy_to_user((void __user *)at, current->thread.fpu, size) ||
-	    copy_to_user((void __user *)(at + SW_BYTES_OFFSET), &sw, sizeof(sw)))
-		return -EFAULT;
-	if (fpu_has_xsave() && copy_to_user((void __user *)(at + size), &magic2, sizeof(magic2)))
-		return -EFAULT;
-	return 0;
+	if (!fpu_store_user(at))
+		return false;
+	user_put(xsave ? FP_XSTATE_MAGIC1 | (size + FP_XSTATE_MAGIC2_SIZE) << 32 : 0, &sw[0],
+		 fault);
+	user_put(xsave ? fpu_features() : 0, &sw[1], fault);
+	user_put(xsave ? size : 0, &sw[2], fault);
+	user_put(0, &sw[3], fault);
+	user_put(0, &sw[4], fault);
+	user_put(0, &sw[5], fault);
+	if (xsave)
+		user_put(FP_XSTATE_MAGIC2, (u32 *)(at + size), fault);
+	return true;
+fault:
+	return false;
 }
 
-static void save_regs(struct sigcontext *sc, const struct pt_regs *regs, u64 fpu, u64 oldset)
+static bool put_regs(struct sigcontext *sc, const struct pt_regs *regs)
+{
+	user_put(regs->r8, &sc->r8, fault);
+	user_put(regs->r9, &sc->r9, fault);
+	user_put(regs->r10, &sc->r10, fault);
+	user_put(regs->r11, &sc->r11, fault);
+	user_put(regs->r12, &sc->r12, fault);
+	user_put(regs->r13, &sc->r13, fault);
+	user_put(regs->r14, &sc->r14, fault);
+	user_put(regs->r15, &sc->r15, fault);
+	user_put(regs->rdi, &sc->rdi, fault);
+	user_put(regs->rsi, &sc->rsi, fault);
+	user_put(regs->rbp, &sc->rbp, fault);
+	user_put(regs->rbx, &sc->rbx, fault);
+	user_put(regs->rdx, &sc->rdx, fault);
+	user_put(regs->rax, &sc->rax, fault);
+	user_put(regs->rcx, &sc->rcx, fault);
+	user_put(regs->rsp, &sc->rsp, fault);
+	user_put(regs->rip, &sc->rip, fault);
+	user_put(regs->rflags, &sc->eflags, fault);
+	user_put((u16)regs->cs, &sc->cs, fault);
+	user_put(0, &sc->gs, fault);
+	user_put(0, &sc->fs, fault);
+	user_put((u16)regs->ss, &sc->ss, fault);
+	return true;
+fault:
+	return false;
+}
+
+static bool put_context(struct ucontext *uc, const struct pt_regs *regs, u64 fpu, u64 oldset)
 {
 	const struct thread *t = &current->thread;
+	struct sigcontext *sc = &uc->uc_mcontext;
+	u64 flags = UC_SIGCONTEXT_SS | UC_STRICT_RESTORE_SS | (fpu_has_xsave() ? UC_FP_XSTATE : 0);
 
-	*sc = (struct sigcontext){
-		.r8 = regs->r8,
-		.r9 = regs->r9,
-		.r10 = regs->r10,
-		.r11 = regs->r11,
-		.r12 = regs->r12,
-		.r13 = regs->r13,
-		.r14 = regs->r14,
-		.r15 = regs->r15,
-		.rdi = regs->rdi,
-		.rsi = regs->rsi,
-		.rbp = regs->rbp,
-		.rbx = regs->rbx,
-		.rdx = regs->rdx,
-		.rax = regs->rax,
-		.rcx = regs->rcx,
-		.rsp = regs->rsp,
-		.rip = regs->rip,
-		.eflags = regs->rflags,
-		.cs = (u16)regs->cs,
-		.ss = (u16)regs->ss,
-		.err = t->error_code,
-		.trapno = t->trap_nr,
-		.cr2 = t->cr2,
-		.oldmask = oldset,
-		.fpstate = (struct _fpstate *)fpu,
-	};
+	user_put(flags, &uc->uc_flags, fault);
+	user_put(NULL, &uc->uc_link, fault);
+	user_put((void *)current->sas_sp, &uc->uc_stack.ss_sp, fault);
+	user_put(!current->sas_size        ? SS_DISABLE
+		 : on_alt_stack(regs->rsp) ? SS_ONSTACK
+					   : 0,
+		 &uc->uc_stack.ss_flags, fault);
+	user_put(0, (u32 *)&uc->uc_stack.ss_flags + 1, fault); /* padding */
+	user_put(current->sas_size, &uc->uc_stack.ss_size, fault);
+	user_put(oldset, (u64 *)&uc->uc_sigmask, fault);
+	user_put(t->error_code, &sc->err, fault);
+	user_put(t->trap_nr, &sc->trapno, fault);
+	user_put(t->cr2, &sc->cr2, fault);
+	user_put(oldset, &sc->oldmask, fault);
+	user_put((struct _fpstate *)fpu, &sc->fpstate, fault);
+	return put_regs(sc, regs);
+fault:
+	return false;
 }
 
-static void save_context(struct ucontext *uc, const struct pt_regs *regs, u64 fpu, u64 oldset)
+static bool put_frame(struct rt_frame *frame, const struct ksignal *ksig, u64 oldset,
+		      const struct pt_regs *regs, u64 fpu)
 {
-	*uc = (struct ucontext){
-		.uc_flags = UC_SIGCONTEXT_SS | UC_STRICT_RESTORE_SS |
-			    (fpu_has_xsave() ? UC_FP_XSTATE : 0),
-		.uc_stack =
-			{
-				.ss_sp = (void *)current->sas_sp,
-				.ss_flags = !current->sas_size        ? SS_DISABLE
-					    : on_alt_stack(regs->rsp) ? SS_ONSTACK
-								      : 0,
-				.ss_size = current->sas_size,
-			},
-		.uc_sigmask = oldset,
-	};
-	save_regs(&uc->uc_mcontext, regs, fpu, oldset);
+	user_put(ksig->ka.restorer, &frame->restorer, fault);
+	return put_context(&frame->uc, regs, fpu, oldset) && put_fpu(fpu);
+fault:
+	return false;
 }
 
 int setup_rt_frame(struct ksignal *ksig, u64 oldset, struct pt_regs *regs)
 {
-	struct rt_frame frame = {.restorer = ksig->ka.restorer, .info = ksig->info};
+	struct rt_frame *frame;
 	u64 fpu, sp;
+	bool done;
 
 	if (!(ksig->ka.flags & SA_RESTORER_FLAG))
 		return -EFAULT; /* there is no vDSO that could stand in */
 	sp = place_frame(ksig, regs, &fpu);
-	if (!sp)
+	frame = (struct rt_frame *)sp;
+	if (!sp || copy_to_user(&frame->info, &ksig->info, sizeof(frame->info)) ||
+	    !user_access_begin(sp, fpu + fpu_frame_size() - sp))
 		return -EFAULT;
-	save_context(&frame.uc, regs, fpu, oldset);
-	if (save_fpu(fpu) || copy_to_user((void __user *)sp, &frame, sizeof(frame)))
+	done = put_frame(frame, ksig, oldset, regs, fpu);
+	user_access_end();
+	if (!done)
 		return -EFAULT;
 	fpu_reset_current();
 	regs->rdi = ksig->sig;
-	regs->rsi = sp + offsetof(struct rt_frame, info);
-	regs->rdx = sp + offsetof(struct rt_frame, uc);
+	regs->rsi = (u64)&frame->info;
+	regs->rdx = (u64)&frame->uc;
 	regs->rax = 0; /* the number of vector arguments, should the handler be variadic */
 	regs->rsp = sp;
 	regs->rip = ksig->ka.handler;
@@ -188,6 +207,27 @@ static bool has_xstate(u64 at)
 	       magic2 == FP_XSTATE_MAGIC2;
 }
 
+/* The frame as put_fpu() made it, but for the registers in it. */
+static bool load_whole(u64 at)
+{
+	u64 size = fpu_image_size(), marks, xstate_size;
+	bool bad = false;
+	u32 magic2;
+
+	if (!user_access_begin(at, fpu_frame_size()))
+		return false;
+	if (fpu_has_xsave()) {
+		user_get(marks, (const u64 *)(at + SW_BYTES_OFFSET), bad);
+		user_get(xstate_size, (const u64 *)(at + SW_BYTES_OFFSET + 16), bad);
+		user_get(magic2, (const u32 *)(at + size), bad);
+		bad = bad || marks != (FP_XSTATE_MAGIC1 | (size + FP_XSTATE_MAGIC2_SIZE) << 32) ||
+		      xstate_size != size || magic2 != FP_XSTATE_MAGIC2;
+	}
+	bad = bad || !fpu_load_user(at);
+	user_access_end();
+	return !bad;
+}
+
 static int restore_fpu(u64 at)
 {
 	bool extended;
@@ -197,6 +237,9 @@ static int restore_fpu(u64 at)
 		fpu_reset_current();
 		return 0;
 	}
+	if (load_whole(at))
+		return 0;
+	/* What cannot be loaded as it is: only the old part of it, or bits that the CPU refuses. */
 	extended = has_xstate(at);
 	image = fpu_alloc();
 	if (!image)

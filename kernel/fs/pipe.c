@@ -61,26 +61,24 @@ void pipe_free(struct pipe *p)
 
 /* ---- sleeping ---- */
 
-/* Sleep on `q` unless cond; the lock is let go of meanwhile. 0 or -ERESTARTSYS. */
-#define pipe_wait(p, q, cond)                              \
-	({                                                 \
-		int __err;                                 \
-		mutex_unlock(&(p)->lock);                  \
-		__err = wait_event_interruptible(q, cond); \
-		mutex_lock(&(p)->lock);                    \
-		__err;                                     \
-	})
-
-static bool readable(const struct pipe *p)
+/* Lock held, and let go of to sleep on `q`. What the caller waits for cannot have happened before
+ * we are in the queue, since it happens under the lock; afterwards he looks again. 0 or
+ * -ERESTARTSYS. */
+static __sched int pipe_wait(struct pipe *p, struct wait_queue *q)
 {
-	return ring_used(&p->ring) || !READ_ONCE(p->writers);
-}
+	struct waiter w;
+	int err = 0;
 
-/* Up to PIPE_BUF bytes go in as one piece or not at all; of more, any part that is worth the
- * wake-up. */
-static bool writable(const struct pipe *p, size_t n)
-{
-	return ring_room(&p->ring) >= MIN(n, (size_t)PIPE_BUF) || !READ_ONCE(p->readers);
+	waiter_init(&w);
+	prepare_to_wait(q, &w, TASK_INTERRUPTIBLE);
+	mutex_unlock(&p->lock);
+	if (unlikely(signal_pending(current)))
+		err = -ERESTARTSYS;
+	else
+		schedule();
+	finish_wait(q, &w);
+	mutex_lock(&p->lock);
+	return err;
 }
 
 /* ---- read, write ---- */
@@ -101,7 +99,7 @@ static ssize_t pipe_read(struct file *f, struct io *io, u64 *pos __maybe_unused)
 		ret = -EAGAIN;
 		if (f->flags & O_NONBLOCK)
 			goto out;
-		ret = pipe_wait(p, &p->read_wait, readable(p));
+		ret = pipe_wait(p, &p->read_wait);
 		if (ret)
 			goto out;
 	}
@@ -137,7 +135,7 @@ static ssize_t wait_for_room(struct pipe *p, struct file *f, size_t n)
 			return (ssize_t)MIN(room, n);
 		if (f->flags & O_NONBLOCK)
 			return -EAGAIN;
-		err = pipe_wait(p, &p->write_wait, writable(p, n));
+		err = pipe_wait(p, &p->write_wait);
 		if (err)
 			return err;
 	}
@@ -367,20 +365,18 @@ static int fifo_buffer(struct inode *i)
 /* Lock held. Wait until the other side has been opened, if only for a moment. */
 static int fifo_wait_partner(struct pipe *p, struct file *f)
 {
-	u64 seen;
+	bool reads = f->mode == FMODE_READ;
+	const u64 *opens = reads ? &p->writer_opens : &p->reader_opens;
+	u64 seen = *opens;
+	int err = 0;
 
-	if (f->mode == FMODE_READ) {
-		if (p->writers || (f->flags & O_NONBLOCK))
-			return 0;
-		seen = p->writer_opens;
-		return pipe_wait(p, &p->read_wait, READ_ONCE(p->writer_opens) != seen);
-	}
-	if (p->readers)
+	if (reads ? p->writers : p->readers)
 		return 0;
 	if (f->flags & O_NONBLOCK)
-		return -ENXIO;
-	seen = p->reader_opens;
-	return pipe_wait(p, &p->write_wait, READ_ONCE(p->reader_opens) != seen);
+		return reads ? 0 : -ENXIO;
+	while (!err && *opens == seen)
+		err = pipe_wait(p, reads ? &p->read_wait : &p->write_wait);
+	return err;
 }
 
 /* Also a pipe that is opened once more, by /proc/self/fd: that one waits for nobody. */

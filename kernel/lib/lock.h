@@ -86,14 +86,19 @@ static inline void spin_release(spinlock_t *l)
 	barrier();
 }
 
-/* Never switches with interrupts off: preempt_schedule() looks. */
-static inline void spin_unlock(spinlock_t *l)
+static inline void spin_unlock_no_resched(spinlock_t *l)
 {
 	if (DEBUG_CHECKS)
 		spin_unlock_checked(l);
 	else
 		spin_release(l);
 	preempt_enable_no_resched();
+}
+
+/* Never switches with interrupts off: preempt_schedule() looks. */
+static inline void spin_unlock(spinlock_t *l)
+{
+	spin_unlock_no_resched(l);
 	sched_fuzz_point();
 	if (unlikely(need_resched()))
 		preempt_schedule();

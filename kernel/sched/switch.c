@@ -8,6 +8,7 @@
 #include "kernel/lib/log.h"
 #include "kernel/sched/load.h"
 #include "kernel/sched/rq.h"
+#include "kernel/sys/syscall.h"
 #include "kernel/task.h"
 #include "kernel/time/timer.h"
 #include "kernel/trace/trace.h"
@@ -31,19 +32,19 @@ static struct task *pick_next_task(struct rq *rq)
  * before it: it holds the mm alive by its count, though perhaps without users. When somebody wants
  * them flushed it goes over to the kernel's (arch/x86_64/mm/tlb.c): what is loaded need not be what
  * it borrowed. */
-static void switch_mm(struct rq *rq, struct task *prev, struct task *next)
+static void switch_mm(struct cpu *cpu, struct task *prev, struct task *next)
 {
 	struct mm *old = prev->active_mm;
 
 	if (!next->mm) {
 		next->active_mm = old;
 		mm_grab(old);
-	} else if (next->mm != rq->cpu->loaded_mm) {
+	} else if (next->mm != cpu->loaded_mm) {
 		arch_load_mm(next->mm);
 	}
 	if (unlikely(!prev->mm)) {
 		prev->active_mm = NULL;
-		rq->prev_mm = old;
+		cpu->rq->prev_mm = old;
 	}
 }
 
@@ -63,8 +64,12 @@ void leave_borrowed_mm(void)
 		mm_drop(borrowed);
 }
 
-static noinline void drop_leftovers(struct mm *mm, struct task *misplaced)
+/* The lock is released. */
+static noinline void drop_leftovers(struct rq *rq, struct mm *mm, struct task *misplaced)
 {
+	rq->prev_mm = NULL;
+	rq->misplaced = NULL;
+	spin_unlock(&rq->lock);
 	if (misplaced)
 		push_task(misplaced);
 	if (mm)
@@ -80,16 +85,15 @@ static inline void finish_task_switch(struct task *prev)
 	bool dead = prev->state == TASK_DEAD;
 	struct task *misplaced = rq->misplaced;
 
-	rq->prev_mm = NULL;
-	rq->misplaced = NULL;
 	prev->on_cpu = false;
 	if (DEBUG_CHECKS) {
 		lock_order_acquire(&rq->lock, LOCK_RQ, false);
 		lock_acquired(&rq->lock, false, finish_task_switch);
 	}
-	spin_unlock(&rq->lock);
 	if (unlikely(mm || misplaced))
-		drop_leftovers(mm, misplaced);
+		drop_leftovers(rq, mm, misplaced);
+	else
+		spin_unlock_no_resched(&rq->lock); /* we have just been chosen */
 	if (unlikely(dead))
 		put_task(prev); /* its stack is free from here on: nobody runs on it */
 }
@@ -149,18 +153,20 @@ static void leave_queue(struct rq *rq, struct task *prev)
 static __sched void __schedule(enum schedule_why why)
 {
 	struct task *prev = current, *next;
+	struct cpu *cpu;
 	struct rq *rq;
 	u64 flags;
 
 	preempt_disable();
-	rq = this_cpu()->rq;
+	cpu = this_cpu();
+	rq = cpu->rq;
 	flags = spin_lock_irqsave(&rq->lock);
 	if (DEBUG_CHECKS && *(u64 *)prev->stack != STACK_END_MAGIC)
 		panic("kernel stack of pid %d was overrun\n", prev->pid_nr);
 	if (prev->state != TASK_RUNNING) {
 		if (why != PREEMPTED)
 			leave_queue(rq, prev);
-	} else if (unlikely(!cpu_allowed(prev, rq->cpu->id)) && prev != rq->idle) {
+	} else if (unlikely(!cpu_allowed(prev, cpu->id)) && prev != rq->idle) {
 		deactivate_task(rq, prev);
 		rq->misplaced = prev;
 	} else if (why == YIELD) {
@@ -169,7 +175,7 @@ static __sched void __schedule(enum schedule_why why)
 	if (rq->nr_running == 0)
 		load_balance(rq);
 	next = pick_next_task(rq);
-	rq->cpu->need_resched = 0;
+	cpu->need_resched = 0;
 	if (prev == next) {
 		spin_unlock_irqrestore(&rq->lock, flags);
 		preempt_enable_no_resched();
@@ -184,7 +190,7 @@ static __sched void __schedule(enum schedule_why why)
 	rq->curr = next;
 	rq->nr_switches++;
 	next->on_cpu = true;
-	switch_mm(rq, prev, next);
+	switch_mm(cpu, prev, next);
 	if (DEBUG_CHECKS)
 		lock_order_release(&rq->lock);
 	prev = switch_to(prev, next);
@@ -206,6 +212,12 @@ __sched void schedule(void)
 __sched void sched_yield(void)
 {
 	__schedule(YIELD);
+}
+
+long sys_sched_yield(void)
+{
+	__schedule(YIELD);
+	return 0;
 }
 
 void preempt_schedule(void)

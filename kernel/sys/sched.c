@@ -3,12 +3,6 @@
 #include "kernel/task.h"
 #include "kernel/time/timer.h"
 
-long sys_sched_yield(void)
-{
-	sched_yield();
-	return 0;
-}
-
 /* With a reference; pid 0 is current. ERR_PTR: -EINVAL, -ESRCH. */
 static struct task *sched_target(pid_t pid)
 {

@@ -99,6 +99,81 @@ static void check_control(void)
 	say("rounding mode: %s", (got & 0x6000) == 0x6000 ? "kept" : "LOST");
 }
 
+/* ---- signal frames ---- */
+
+static enum {
+	LEAVE,
+	CHANGE_XMM7,
+	NO_MAGIC,
+	NOWHERE
+} frame_deed;
+static unsigned int handlers_mxcsr;
+
+static void on_signal(int sig, siginfo_t *info, void *context)
+{
+	ucontext_t *uc = context;
+	char *fp = (char *)uc->uc_mcontext.fpregs; /* an FXSAVE image comes first */
+	static const unsigned long other[2] = {1234, ~1234UL};
+
+	(void)sig, (void)info;
+	__asm__ volatile("stmxcsr %0" : "=m"(handlers_mxcsr));
+	load(1); /* what the handler does to the registers is gone when it returns */
+	if (frame_deed == CHANGE_XMM7)
+		memcpy(fp + 160 + 16 * 7, other, sizeof(other));
+	else if (frame_deed == NO_MAGIC) /* then only the FXSAVE area counts */
+		memset(fp + 464, 0, 4);
+	else if (frame_deed == NOWHERE)
+		uc->uc_mcontext.fpregs = (void *)64;
+}
+
+static long raise_raw(pid_t pid)
+{
+	long result;
+
+	__asm__ volatile("syscall"
+			 : "=a"(result)
+			 : "0"(SYS_kill), "D"((long)pid), "S"((long)SIGUSR1)
+			 : "rcx", "r11", "memory");
+	return result;
+}
+
+static void check_frames(void)
+{
+	struct sigaction sa = {.sa_sigaction = on_signal, .sa_flags = SA_SIGINFO};
+	unsigned int mxcsr = 0x1f80 | 0x6000, got;
+	unsigned long xmm7[2];
+	pid_t pid = getpid();
+	bool kept;
+
+	sigaction(SIGUSR1, &sa, NULL);
+	__asm__ volatile("ldmxcsr %0" ::"m"(mxcsr));
+	load(77);
+	raise_raw(pid);
+	kept = same(77);
+	__asm__ volatile("stmxcsr %0" : "=m"(got));
+	say("after a handler: %s, rounding %s; in it MXCSR was %#x", kept ? "kept" : "LOST",
+	    got == mxcsr ? "kept" : "LOST", handlers_mxcsr);
+
+	frame_deed = NO_MAGIC;
+	load(78);
+	raise_raw(pid);
+	say("a frame without its mark: %s", same(78) ? "kept" : "LOST");
+
+	frame_deed = CHANGE_XMM7;
+	load(79);
+	raise_raw(pid);
+	__asm__ volatile("movups %%xmm7, %0" : "=m"(xmm7));
+	say("a frame that was changed: %lu %lu", xmm7[0], ~xmm7[1]);
+
+	frame_deed = NOWHERE;
+	pid = must_fork();
+	if (pid == 0) {
+		raise_raw(getpid());
+		_exit(0);
+	}
+	reap("a frame that leads nowhere", pid);
+}
+
 static void check_fresh(const char *program)
 {
 	pid_t pid;
@@ -125,6 +200,7 @@ int main(int argc, char **argv)
 	check_preemption();
 	check_fork();
 	check_control();
+	check_frames();
 	check_fresh(argv[0]);
 	say("%.3f %.10g", 1.0 / 3.0, 2e10 / 7);
 	return 0;

@@ -6,6 +6,7 @@
 #include "arch/x86_64/cpu/fpu.h"
 #include "arch/x86_64/cpu/features.h"
 #include "arch/x86_64/cpu/msr.h"
+#include "arch/x86_64/mm/user_access.h"
 #include "kernel/lib/string.h"
 #include "kernel/task.h"
 #include "mm/slab.h"
@@ -29,6 +30,7 @@ struct fpu_image {
 };
 
 static struct kmem_cache *fpu_cache;
+static void *initial_image;
 static size_t image_size = FXSAVE_SIZE;
 static u64 xcr0 = XSTATE_X87 | XSTATE_SSE;
 static u32 mxcsr_mask = 0xffbf; /* of CPUs that do not tell */
@@ -92,6 +94,9 @@ void fpu_init_cpu(void)
 void arch_cache_init(void)
 {
 	fpu_cache = kmem_cache_create("fpu", image_size, 64);
+	initial_image = fpu_alloc();
+	if (!initial_image)
+		panic("no memory for the FPU's initial state\n");
 }
 
 void *fpu_alloc(void)
@@ -118,10 +123,8 @@ void fpu_save_current(void)
 
 void fpu_reset_current(void)
 {
-	preempt_disable();
-	init_image(current->thread.fpu);
-	fpu_load(current->thread.fpu);
-	preempt_enable();
+	/* The image is written when somebody else comes to run. */
+	fpu_load(initial_image);
 }
 
 /* Whatever a program wrote into a signal frame: bits that would fault when loaded are taken out. */
@@ -146,6 +149,49 @@ void fpu_replace_current(void *image, bool has_xstate)
 	fpu_load(image);
 	preempt_enable();
 	fpu_free(old);
+}
+
+/* Not XSAVEOPT: a handler reads all of it, also what is in its initial state. XSAVE adds to the
+ * header what it saved, and expects the rest of it to be 0 when it is loaded again. */
+bool fpu_store_user(u64 at)
+{
+	u64 *header = (u64 *)(at + FXSAVE_SIZE);
+
+	if (!fpu_method.xsave) {
+		__asm__ goto("1:	fxsave64 (%0)\n" OR_GO_TO_FAULT ::"r"(at)
+			     : "memory"
+			     : fault);
+		return true;
+	}
+	for (u64 *h = header; h < header + 8; h += 4) {
+		user_put(0, &h[0], fault);
+		user_put(0, &h[1], fault);
+		user_put(0, &h[2], fault);
+		user_put(0, &h[3], fault);
+	}
+	__asm__ goto("1:	xsave64 (%0)\n" OR_GO_TO_FAULT ::"r"(at), "a"(fpu_method.lo),
+		     "d"(fpu_method.hi)
+		     : "memory"
+		     : fault);
+	return true;
+fault:
+	return false;
+}
+
+bool fpu_load_user(u64 at)
+{
+	if (!fpu_method.xsave)
+		__asm__ goto("1:	fxrstor64 (%0)\n" OR_GO_TO_FAULT ::"r"(at)
+			     : "memory"
+			     : fault);
+	else
+		__asm__ goto("1:	xrstor64 (%0)\n" OR_GO_TO_FAULT ::"r"(at),
+			     "a"(fpu_method.lo), "d"(fpu_method.hi)
+			     : "memory"
+			     : fault);
+	return true;
+fault:
+	return false;
 }
 
 size_t fpu_image_size(void)

@@ -22,6 +22,10 @@ void fpu_reset_current(void);
 /* Go on with `image`, which becomes current's; the old one is freed. Untrusted contents are made
  * harmless. */
 void fpu_replace_current(void *image, bool has_xstate);
+/* Straight to or from an image in user memory, which user_access_begin() was called for. False: it
+ * faults, or does not hold what can be loaded. */
+bool fpu_store_user(u64 at);
+bool fpu_load_user(u64 at);
 size_t fpu_image_size(void);
 u64 fpu_features(void); /* XCR0; 3 (x87 and SSE) with FXSAVE */
 bool fpu_has_xsave(void);

@@ -130,33 +130,39 @@ static void kernel_trap(struct pt_regs *regs, u64 vector, u64 error)
 static void exception(struct pt_regs *regs, u64 vector)
 {
 	u64 error = ERROR_CODE_VECTORS >> vector & 1 ? regs->orig_rax : 0;
-	u64 addr = vector == TRAP_PAGE_FAULT ? read_cr2() : 0;
 
-	/* Only a system call has a number to restart: signal.c must not take an error code for one.
-	 */
 	regs->orig_rax = ~0UL;
 	if (vector == TRAP_NMI) {
 		stop_if_asked();
 		if (backtrace_if_asked(regs))
 			return;
 	}
-	if (vector == TRAP_NMI || vector == TRAP_MACHINE_CHECK || vector == TRAP_DOUBLE_FAULT) {
+	if (vector == TRAP_NMI || vector == TRAP_MACHINE_CHECK || vector == TRAP_DOUBLE_FAULT)
 		kernel_trap(regs, vector, error); /* nobody's signal, wherever it struck */
-	} else if (vector == TRAP_PAGE_FAULT) {
-		if (regs->rflags & X86_EFLAGS_IF)
-			local_irq_enable();
-		page_fault(regs, error, addr);
-		local_irq_disable();
-	} else if (user_mode(regs)) {
+	else if (user_mode(regs))
 		user_trap(regs, vector, error);
-	} else {
+	else
 		kernel_trap(regs, vector, error);
-	}
 }
 
+static void page_fault_trap(struct pt_regs *regs)
+{
+	u64 error = regs->orig_rax, addr = read_cr2();
+
+	regs->orig_rax = ~0UL;
+	if (regs->rflags & X86_EFLAGS_IF)
+		local_irq_enable();
+	page_fault(regs, error, addr);
+	local_irq_disable();
+}
+
+/* Only a system call has a number to restart: signal.c must not take an error code for one, and so
+ * whoever reads it puts -1 in its place. */
 void trap_dispatch(struct pt_regs *regs, u64 vector)
 {
-	if (vector < NR_TRAPS)
+	if (likely(vector == TRAP_PAGE_FAULT))
+		page_fault_trap(regs);
+	else if (vector < NR_TRAPS)
 		exception(regs, vector);
 	else
 		irq_dispatch(regs, (u8)vector);
