@@ -116,10 +116,11 @@ static int map_area(struct mm *mm, const struct area *a)
 	areas_pages(mm->areas, a->start, a->end, &mapped, &data);
 	if (!within_limits(mm, pages - mapped, (area_is_data(a->flags) ? pages : 0) - data))
 		return -ENOMEM;
-	err = prepare_unmap(mm, a->start, a->end, 1);
+	err = mapped ? prepare_unmap(mm, a->start, a->end, 1) : mm_reserve_areas(mm, 1);
 	if (err)
 		return err;
-	commit_unmap(mm, a->start, a->end);
+	if (mapped)
+		commit_unmap(mm, a->start, a->end);
 	insert_area(mm, a);
 	return 0;
 }
