@@ -89,6 +89,8 @@ u32 area_index(const struct area_set *s, u64 addr)
 {
 	u32 low = 0, high = s ? s->nr : 0;
 
+	if (high && s->areas[high - 1].end <= addr)
+		return high; /* most new areas come in order */
 	while (low < high) {
 		u32 mid = (low + high) / 2;
 

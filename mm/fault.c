@@ -30,12 +30,18 @@ static bool allowed(u32 area_flags, enum fault_access access)
 	return area_flags & AREA_PROT; /* x86: what can be written or executed can be read */
 }
 
-/* The area of addr, after growing a stack down to it if need be; NULL with the reason. */
+/* The area of addr, after growing a stack down to it if need be; NULL with the reason. Faults come
+ * in runs: the area of the last one is looked at first. */
 static const struct area *area_for(struct mm *mm, u64 addr, enum fault_result *why)
 {
-	const struct area *a = area_find(mm->areas, addr);
+	const struct area_set *s = mm->areas;
+	const struct area *a = s && mm->last_area < s->nr ? &s->areas[mm->last_area] : NULL;
 	int err = 0;
 
+	if (a && a->start <= addr && addr < a->end)
+		return a;
+	mm->last_area = area_index(s, addr);
+	a = mm->last_area < area_count(s) ? &s->areas[mm->last_area] : NULL;
 	if (a && a->start > addr)
 		a = mm_grow_stack(mm, addr, &err);
 	*why = err ? FAULT_OOM : FAULT_MAPERR;
@@ -90,23 +96,22 @@ static struct page *object_page(struct mm *mm, const struct area *a, u64 addr, b
 	return private;
 }
 
-static enum fault_result map_missing(struct mm *mm, const struct area *a, u64 addr, bool write)
+/* The way to `slot` is ours. */
+static enum fault_result map_missing(struct mm *mm, const struct area *a, pte_t *slot, u64 addr,
+				     bool write)
 {
 	bool private = !(a->flags & AREA_SHARED);
 	enum fault_result why;
 	struct page *p;
-	pte_t *slot, leaf;
+	pte_t leaf;
 
 	p = a->obj ? object_page(mm, a, addr, private && write, &why)
 		   : anonymous_page(mm, write, &why);
-	if (!p)
+	if (!p) {
+		(void)tree_unmap(mm, addr, addr + PAGE_SIZE); /* tables made in vain */
 		return why;
-	sched_fuzz_point();
-	slot = tree_own_path(mm, addr);
-	if (!slot) {
-		put_page(p);
-		return FAULT_OOM;
 	}
+	sched_fuzz_point();
 	leaf = page_to_phys(p) | tree_leaf_bits(a->flags);
 	if (write)
 		leaf |= PTE_WRITE | PTE_DIRTY;
@@ -116,23 +121,46 @@ static enum fault_result map_missing(struct mm *mm, const struct area *a, u64 ad
 
 /* ---- there, but read-only ---- */
 
-static enum fault_result write_protected(struct mm *mm, u64 addr)
-{
-	pte_t *slot = tree_own_path(mm, addr), leaf;
-	struct page *p, *copy;
+#define REUSE_AROUND 16 /* pages, a power of two: what one fault gives back */
 
-	if (!slot)
-		return FAULT_OOM;
-	sched_fuzz_point();
-	leaf = *slot;
-	p = phys_to_page(pte_addr(leaf));
-	/* One count decides, now that the path is ours: nobody can gain a reference but through us.
-	 */
-	if ((leaf & (PTE_WRITE | PTE_SHARED)) ||
-	    (refcount_read(&p->count) == 1 && !(p->flags & (PG_CACHE | PG_ZERO)))) {
-		WRITE_ONCE(*slot, leaf | PTE_WRITE | PTE_DIRTY);
+/* One count decides, once the path is ours: nobody can gain a reference but through us. */
+static bool is_ours(pte_t leaf)
+{
+	const struct page *p = phys_to_page(pte_addr(leaf));
+
+	return refcount_read(&p->count) == 1 && !(p->flags & (PG_CACHE | PG_ZERO));
+}
+
+/* The page at `slot` has become ours alone again, probably because a child is gone: then so have
+ * its neighbours, and they are written to next. */
+static void reuse_around(struct mm *mm, const struct area *a, pte_t *slot, u64 addr)
+{
+	u64 start = MAX(ALIGN_DOWN(addr, REUSE_AROUND * PAGE_SIZE), a->start);
+	u64 end =
+		MIN(ALIGN_DOWN(addr, REUSE_AROUND * PAGE_SIZE) + REUSE_AROUND * PAGE_SIZE, a->end);
+	pte_t *at = slot - ((addr - start) >> PAGE_SHIFT);
+
+	for (; start < end; start += PAGE_SIZE, at++) {
+		if (!*at || (*at & (PTE_WRITE | PTE_SHARED)) || !is_ours(*at))
+			continue;
+		WRITE_ONCE(*at, *at | PTE_WRITE | PTE_DIRTY);
 		mm->stats.cow_reused++;
-		trace_cow_page(addr, 0);
+		trace_cow_page(start, 0);
+	}
+}
+
+static enum fault_result write_protected(struct mm *mm, const struct area *a, pte_t *slot, u64 addr)
+{
+	pte_t leaf = *slot;
+	struct page *p = phys_to_page(pte_addr(leaf)), *copy;
+
+	sched_fuzz_point();
+	if (leaf & PTE_SHARED) {
+		WRITE_ONCE(*slot, leaf | PTE_WRITE | PTE_DIRTY);
+		return FAULT_OK;
+	}
+	if (is_ours(leaf)) {
+		reuse_around(mm, a, slot, addr);
 		return FAULT_OK;
 	}
 	copy = copy_of(p);
@@ -152,24 +180,30 @@ static enum fault_result write_protected(struct mm *mm, u64 addr)
 
 /* ---- the fault ---- */
 
-/* The caller holds mm->lock. After FAULT_OK the leaf is there and allows the access. */
+/* The caller holds mm->lock. After FAULT_OK the leaf is there and allows the access. Without
+ * memory, tables may have become ours or been made in vain: nobody sees a difference. */
 static enum fault_result fault_locked(struct mm *mm, u64 addr, enum fault_access access)
 {
-	bool write = access == ACCESS_WRITE;
 	enum fault_result why;
 	const struct area *a = area_for(mm, addr, &why);
-	pte_t leaf;
+	bool write = access == ACCESS_WRITE;
+	pte_t *slot;
 
 	if (!a)
 		return why;
 	if (!allowed(a->flags, access))
 		return FAULT_ACCERR;
-	leaf = tree_walk(mm, addr);
-	if (!leaf)
-		return map_missing(mm, a, addr & PAGE_MASK, write);
-	if (write && !(leaf & PTE_WRITE))
-		return write_protected(mm, addr & PAGE_MASK);
-	return FAULT_OK; /* another thread was here first */
+	addr &= PAGE_MASK;
+	if (!write && tree_walk(mm, addr))
+		return FAULT_OK; /* another thread was here first */
+	slot = tree_own_path(mm, addr);
+	if (!slot)
+		return FAULT_OOM;
+	if (!*slot)
+		return map_missing(mm, a, slot, addr, write);
+	if (!(*slot & PTE_WRITE))
+		return write_protected(mm, a, slot, addr);
+	return FAULT_OK;
 }
 
 enum fault_result mm_fault(struct mm *mm, u64 addr, enum fault_access access)

@@ -113,7 +113,10 @@ static int map_area(struct mm *mm, const struct area *a)
 	u64 pages = (a->end - a->start) >> PAGE_SHIFT, mapped, data;
 	int err;
 
-	areas_pages(mm->areas, a->start, a->end, &mapped, &data);
+	if (areas_free(mm->areas, a->start, a->end))
+		mapped = data = 0;
+	else
+		areas_pages(mm->areas, a->start, a->end, &mapped, &data);
 	if (!within_limits(mm, pages - mapped, (area_is_data(a->flags) ? pages : 0) - data))
 		return -ENOMEM;
 	err = mapped ? prepare_unmap(mm, a->start, a->end, 1) : mm_reserve_areas(mm, 1);
@@ -243,6 +246,34 @@ long mm_map_area(struct mm *mm, const struct area *what, u64 addr, u64 len, u32 
 	}
 	mutex_unlock(&mm->lock);
 	return ret;
+}
+
+static int place_locked(struct mm *mm, const struct area *a)
+{
+	u64 pages = (a->end - a->start) >> PAGE_SHIFT;
+
+	if (!areas_free(mm->areas, a->start, a->end))
+		return -EEXIST;
+	if (!within_limits(mm, pages, area_is_data(a->flags) ? pages : 0))
+		return -ENOMEM;
+	if (mm_reserve_areas(mm, 1))
+		return -ENOMEM;
+	insert_area(mm, a);
+	return 0;
+}
+
+int mm_place(struct mm *mm, const struct area *a)
+{
+	int err;
+
+	if (a->end <= a->start || a->end > TASK_SIZE)
+		return -ENOMEM;
+	if (a->start < MMAP_MIN_ADDR)
+		return -EPERM;
+	mutex_lock(&mm->lock);
+	err = place_locked(mm, a);
+	mutex_unlock(&mm->lock);
+	return err;
 }
 
 long mm_map(struct mm *mm, u64 addr, u64 len, u32 flags, struct vm_object *obj, u64 pgoff, u32 how)

@@ -94,6 +94,7 @@ struct mm {
 	u64 auxv[AUXV_WORDS]; /* what exec told the program, for /proc */
 	u64 nr_locked;        /* those that are AREA_LOCKED */
 	u32 lock_future;      /* mlockall(2): AREA_LOCK flags of every new area */
+	u32 last_area;        /* index of the area where the last fault was, if it is still there */
 	bool fork_flags;      /* some area has had flags of AREA_FORK: fork must look */
 	struct mm_stats stats;
 	u64 limit_stack, limit_data,
@@ -138,8 +139,10 @@ extern long max_map_count;              /* tunable vm.max_map_count: areas of on
 long mm_map(struct mm *mm, u64 addr, u64 len, u32 flags, struct vm_object *obj, u64 pgoff, u32 how);
 /* The same for what->flags, obj, file and pgoff. */
 long mm_map_area(struct mm *mm, const struct area *what, u64 addr, u64 len, u32 how);
-/* Where mm_map() would put so much now, or -ENOMEM. For exec, while nobody else knows the mm. */
+/* For exec, while nobody lives in it: where mm_map() would put so much now, or -ENOMEM; and an area
+ * of whole pages put exactly where it says. 0, -EEXIST, -ENOMEM, -EPERM. */
 long mm_find_room(struct mm *mm, u64 len);
+int mm_place(struct mm *mm, const struct area *a);
 long mm_unmap(struct mm *mm, u64 addr, u64 len);
 long mm_protect(struct mm *mm, u64 addr, u64 len, u32 prot); /* -ENOMEM over a hole */
 long mm_remap(struct mm *mm, u64 old, u64 old_len, u64 new_len, u32 flags,

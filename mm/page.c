@@ -161,7 +161,6 @@ static struct page *pop_page(struct cpu_pages *c)
 
 	c->first = p->link.next;
 	c->nr--;
-	p->flags &= ~PG_CPU_FREE;
 	return p;
 }
 
@@ -185,6 +184,15 @@ static void refill(struct cpu_pages *c)
 		push_page(c, p);
 }
 
+/* A stock that has something, if any has. */
+static noinline enum page_stock refilled(struct cpu_pages *mine)
+{
+	refill(&mine[STOCK_ANY]);
+	if (mine[STOCK_ANY].nr)
+		return STOCK_ANY;
+	return mine[STOCK_ZEROED].nr ? STOCK_ZEROED : STOCK_ROOT;
+}
+
 /* From the stock that is wanted, or from another. */
 static struct page *take_page(enum page_stock want, enum page_stock *from)
 {
@@ -195,9 +203,7 @@ static struct page *take_page(enum page_stock want, enum page_stock *from)
 	if (!mine[want].nr)
 		want = STOCK_ANY;
 	if (unlikely(!mine[want].nr))
-		refill(&mine[STOCK_ANY]);
-	if (unlikely(!mine[want].nr))
-		want = mine[STOCK_ZEROED].nr ? STOCK_ZEROED : STOCK_ROOT;
+		want = refilled(mine);
 	p = mine[want].nr ? pop_page(&mine[want]) : NULL;
 	local_irq_restore(irq);
 	*from = want;
@@ -213,6 +219,7 @@ static void give_back(struct cpu_pages *c, u32 n)
 		struct page *p = pop_page(c);
 		struct zone *z = zone_of(p);
 
+		p->flags &= ~PG_CPU_FREE;
 		if (z != held) {
 			if (held)
 				spin_unlock(&held->lock);
