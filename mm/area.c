@@ -85,7 +85,7 @@ static void put_source(const struct area *a)
 
 /* ---- looking ---- */
 
-u32 area_index(const struct area_set *s, u64 addr)
+u32 area_search(const struct area_set *s, u64 addr)
 {
 	u32 low = 0, high = s ? s->nr : 0;
 
@@ -99,19 +99,9 @@ u32 area_index(const struct area_set *s, u64 addr)
 		else
 			high = mid;
 	}
+	if (s)
+		WRITE_ONCE(((struct area_set *)s)->last, low);
 	return low;
-}
-
-const struct area *area_find(const struct area_set *s, u64 addr)
-{
-	u32 i = area_index(s, addr);
-
-	return s && i < s->nr ? &s->areas[i] : NULL;
-}
-
-u32 area_count(const struct area_set *s)
-{
-	return s ? s->nr : 0;
 }
 
 bool areas_free(const struct area_set *s, u64 start, u64 end)
@@ -204,6 +194,7 @@ int areas_reserve(struct area_set **set, u32 extra)
 		return -ENOMEM;
 	refcount_set(&s->count, 1);
 	s->nr = nr;
+	s->last = 0;
 	s->room = room_for(nr + extra);
 	s->watched = old && old->watched;
 	if (old) {

@@ -14,6 +14,7 @@
 struct area_set {
 	refcount_t count;
 	u32 nr, room;
+	u32 last;     /* what area_index() found last: searches come in runs. Any value will do */
 	bool watched; /* some area shows an object that is watched */
 	struct area
 		areas[]; /* by address, none overlapping; each holds a reference to its object */
@@ -23,11 +24,27 @@ void area_set_get(struct area_set *s);
 void area_set_put(struct area_set *s);
 void area_get_source(const struct area *a); /* one more reference to its object and its file */
 
+static inline u32 area_count(const struct area_set *s)
+{
+	return s ? s->nr : 0;
+}
+u32 area_search(const struct area_set *s, u64 addr); /* area_index(), the long way */
 /* Index of the first area that ends above addr; nr when there is none. */
-u32 area_index(const struct area_set *s, u64 addr);
+static inline u32 area_index(const struct area_set *s, u64 addr)
+{
+	u32 i = s ? READ_ONCE(s->last) : 0;
+
+	if (s && i < s->nr && addr < s->areas[i].end && (i == 0 || s->areas[i - 1].end <= addr))
+		return i;
+	return area_search(s, addr);
+}
 /* That area, or NULL. */
-const struct area *area_find(const struct area_set *s, u64 addr);
-u32 area_count(const struct area_set *s);
+static inline const struct area *area_find(const struct area_set *s, u64 addr)
+{
+	u32 i = area_index(s, addr);
+
+	return i < area_count(s) ? &s->areas[i] : NULL;
+}
 /* True when no area intersects [start, end). */
 bool areas_free(const struct area_set *s, u64 start, u64 end);
 /* How far the areas go on from `start` without a hole, `end` at most. */

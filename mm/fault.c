@@ -30,18 +30,12 @@ static bool allowed(u32 area_flags, enum fault_access access)
 	return area_flags & AREA_PROT; /* x86: what can be written or executed can be read */
 }
 
-/* The area of addr, after growing a stack down to it if need be; NULL with the reason. Faults come
- * in runs: the area of the last one is looked at first. */
+/* The area of addr, after growing a stack down to it if need be; NULL with the reason. */
 static const struct area *area_for(struct mm *mm, u64 addr, enum fault_result *why)
 {
-	const struct area_set *s = mm->areas;
-	const struct area *a = s && mm->last_area < s->nr ? &s->areas[mm->last_area] : NULL;
+	const struct area *a = area_find(mm->areas, addr);
 	int err = 0;
 
-	if (a && a->start <= addr && addr < a->end)
-		return a;
-	mm->last_area = area_index(s, addr);
-	a = mm->last_area < area_count(s) ? &s->areas[mm->last_area] : NULL;
 	if (a && a->start > addr)
 		a = mm_grow_stack(mm, addr, &err);
 	*why = err ? FAULT_OOM : FAULT_MAPERR;
@@ -96,6 +90,24 @@ static struct page *object_page(struct mm *mm, const struct area *a, u64 addr, b
 	return private;
 }
 
+#define MAP_AROUND                                                                     \
+	8 /* pages, a power of two: a file's that one read brings in if they are there \
+	   */
+
+/* Who reads one page of a file soon reads those beside it: what of them is in memory costs less to
+ * map now than another fault. `slot` has just been filled. */
+static void map_around(struct mm *mm, const struct area *a, pte_t *slot, u64 addr)
+{
+	u64 start = MAX(ALIGN_DOWN(addr, MAP_AROUND * PAGE_SIZE), a->start);
+	u64 end = MIN(ALIGN_DOWN(addr, MAP_AROUND * PAGE_SIZE) + MAP_AROUND * PAGE_SIZE, a->end);
+	u32 n = (end - start) >> PAGE_SHIFT;
+	struct page *pages[MAP_AROUND];
+
+	object_peek_pages(a->obj, a->pgoff + ((start - a->start) >> PAGE_SHIFT), n, pages);
+	slot -= (addr - start) >> PAGE_SHIFT;
+	mm->stats.file_pages += tree_set_absent(slot, pages, n, tree_leaf_bits(a->flags));
+}
+
 /* The way to `slot` is ours. */
 static enum fault_result map_missing(struct mm *mm, const struct area *a, pte_t *slot, u64 addr,
 				     bool write)
@@ -116,19 +128,26 @@ static enum fault_result map_missing(struct mm *mm, const struct area *a, pte_t 
 	if (write)
 		leaf |= PTE_WRITE | PTE_DIRTY;
 	tree_set_leaf(mm, slot, addr, leaf);
+	if (a->obj && !write)
+		map_around(mm, a, slot, addr);
 	return FAULT_OK;
 }
 
 /* ---- there, but read-only ---- */
 
-#define REUSE_AROUND 16 /* pages, a power of two: what one fault gives back */
+#define REUSE_AROUND     16 /* pages, a power of two: what one fault gives back */
+#define COPY_AHEAD_ORDER 4U /* at most 2^4 pages are copied by one fault */
+
+/* Never written to in place, whatever its count: the zero page, a file's. */
+static bool is_special(pte_t leaf)
+{
+	return phys_to_page(pte_addr(leaf))->flags & (PG_CACHE | PG_ZERO);
+}
 
 /* One count decides, once the path is ours: nobody can gain a reference but through us. */
 static bool is_ours(pte_t leaf)
 {
-	const struct page *p = phys_to_page(pte_addr(leaf));
-
-	return refcount_read(&p->count) == 1 && !(p->flags & (PG_CACHE | PG_ZERO));
+	return refcount_read(&phys_to_page(pte_addr(leaf))->count) == 1 && !is_special(leaf);
 }
 
 /* The page at `slot` has become ours alone again, probably because a child is gone: then so have
@@ -149,23 +168,14 @@ static void reuse_around(struct mm *mm, const struct area *a, pte_t *slot, u64 a
 	}
 }
 
-static enum fault_result write_protected(struct mm *mm, const struct area *a, pte_t *slot, u64 addr)
+/* Replace the shared page at `slot` by a copy. False without memory. */
+static bool copy_leaf(struct mm *mm, pte_t *slot, u64 addr)
 {
 	pte_t leaf = *slot;
-	struct page *p = phys_to_page(pte_addr(leaf)), *copy;
+	struct page *p = phys_to_page(pte_addr(leaf)), *copy = copy_of(p);
 
-	sched_fuzz_point();
-	if (leaf & PTE_SHARED) {
-		WRITE_ONCE(*slot, leaf | PTE_WRITE | PTE_DIRTY);
-		return FAULT_OK;
-	}
-	if (is_ours(leaf)) {
-		reuse_around(mm, a, slot, addr);
-		return FAULT_OK;
-	}
-	copy = copy_of(p);
 	if (!copy)
-		return FAULT_OOM;
+		return false;
 	if (p->flags & PG_ZERO) {
 		mm->stats.zero_pages++;
 	} else {
@@ -175,6 +185,42 @@ static enum fault_result write_protected(struct mm *mm, const struct area *a, pt
 	sched_fuzz_point();
 	leaf = (leaf & ~PTE_ADDR_MASK) | page_to_phys(copy) | PTE_WRITE | PTE_DIRTY;
 	tree_set_leaf(mm, slot, addr, leaf);
+	return true;
+}
+
+/* Somebody who writes to one shared page after the other, upwards, will write to the next: from his
+ * third fault on he gets some more with each, twice as many as with the last. */
+static void copy_ahead(struct mm *mm, const struct area *a, pte_t *slot, u64 addr)
+{
+	u64 end = MIN(a->end, ALIGN_DOWN(addr, pt_span(2)) + pt_span(2));
+
+	mm->cow_faults = addr == mm->cow_next ? mm->cow_faults + 1 : 0;
+	if (mm->cow_faults > 1)
+		end = MIN(end, addr + (PAGE_SIZE << MIN(mm->cow_faults - 1, COPY_AHEAD_ORDER)));
+	else
+		end = addr;
+	for (addr += PAGE_SIZE, slot++; addr < end; addr += PAGE_SIZE, slot++)
+		if (!*slot || (*slot & (PTE_WRITE | PTE_SHARED)) || is_special(*slot) ||
+		    is_ours(*slot) || !copy_leaf(mm, slot, addr))
+			break;
+	mm->cow_next = addr;
+}
+
+/* The way to `slot` is ours. */
+static enum fault_result write_protected(struct mm *mm, const struct area *a, pte_t *slot, u64 addr)
+{
+	sched_fuzz_point();
+	if (*slot & PTE_SHARED) {
+		WRITE_ONCE(*slot, *slot | PTE_WRITE | PTE_DIRTY);
+		return FAULT_OK;
+	}
+	if (is_ours(*slot)) {
+		reuse_around(mm, a, slot, addr);
+		return FAULT_OK;
+	}
+	if (!copy_leaf(mm, slot, addr))
+		return FAULT_OOM;
+	copy_ahead(mm, a, slot, addr);
 	return FAULT_OK;
 }
 

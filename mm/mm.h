@@ -94,7 +94,8 @@ struct mm {
 	u64 auxv[AUXV_WORDS]; /* what exec told the program, for /proc */
 	u64 nr_locked;        /* those that are AREA_LOCKED */
 	u32 lock_future;      /* mlockall(2): AREA_LOCK flags of every new area */
-	u32 last_area;        /* index of the area where the last fault was, if it is still there */
+	u64 cow_next;         /* where the next write to a shared page goes, if they go on so */
+	u32 cow_faults;       /* that have gone on so, each where the one before ended */
 	bool fork_flags;      /* some area has had flags of AREA_FORK: fork must look */
 	struct mm_stats stats;
 	u64 limit_stack, limit_data,

@@ -353,6 +353,26 @@ void tree_set_leaf(struct mm *mm, pte_t *slot, u64 addr, pte_t leaf)
 	drop(target_of(old));
 }
 
+u32 tree_set_absent(pte_t *slot, struct page **pages, u32 n, pte_t bits)
+{
+	struct page *table = virt_to_page(slot);
+	u32 first = ((u64)slot & ~PAGE_MASK) / sizeof(*slot), set = 0;
+
+	for (u32 i = 0; i < n; i++) {
+		if (!pages[i])
+			continue;
+		if (slot[i]) {
+			put_page(pages[i]);
+			continue;
+		}
+		WRITE_ONCE(slot[i], page_to_phys(pages[i]) | bits);
+		table->used |= 1UL << ((first + i) / 8);
+		set++;
+	}
+	table->nr_present += set;
+	return set;
+}
+
 /* ---- looking: nothing here owns or changes anything ---- */
 
 pte_t tree_walk(struct mm *mm, u64 addr)
@@ -550,23 +570,22 @@ static int own_edge(struct mm *mm, u64 addr, u64 start, u64 end)
 	return table ? 0 : -ENOMEM;
 }
 
-/* The tables on the way to addr, path[level] of each level. False when one is absent. *owned: all
- * of them are ours. */
-static bool path_to(struct mm *mm, u64 addr, struct page *path[PT_LEVELS + 1], bool *owned)
+/* The leaf table of addr, or NULL. *owned: it is our own, and the way to it. */
+static struct page *leaf_table(struct mm *mm, u64 addr, bool *owned)
 {
+	const pte_t *table = mm->root;
 	pte_t write = PTE_WRITE;
 
-	path[PT_LEVELS] = root_of(mm);
 	for (int level = PT_LEVELS; level > 1; level--) {
-		pte_t e = entries_of(path[level])[pt_index(addr, level)];
+		pte_t e = table[pt_index(addr, level)];
 
 		if (!e)
-			return false;
+			return NULL;
 		write &= e;
-		path[level - 1] = target_of(e);
+		table = phys_to_virt(pte_addr(e));
 	}
 	*owned = write;
-	return true;
+	return virt_to_page(table);
 }
 
 /* Most changes are about a few pages under one leaf table. */
@@ -577,14 +596,14 @@ static bool in_one_table(u64 start, u64 end)
 
 int tree_prepare_unmap(struct mm *mm, u64 start, u64 end)
 {
-	struct page *path[PT_LEVELS + 1];
+	struct page *table;
 	bool owned;
 
 	if (start >= end)
 		return 0;
 	if (in_one_table(start, end)) {
-		if (!path_to(mm, start, path, &owned) || owned ||
-		    find_leaf(path[1], 1, start, end, ANY_LEAF) == end)
+		table = leaf_table(mm, start, &owned);
+		if (!table || owned || find_leaf(table, 1, start, end, ANY_LEAF) == end)
 			return 0;
 		return own_path(mm, start) ? 0 : -ENOMEM;
 	}
@@ -615,41 +634,43 @@ static void unmap_table(struct gather *g, struct page *table, int level, u64 sta
 	}
 }
 
-/* The same for a range under one leaf table. */
-static void unmap_leaves(struct gather *g, u64 start, u64 end)
+/* The same for a range under one leaf table, which is our own. */
+static void unmap_leaves(struct gather *g, struct page *table, u64 start, u64 end)
 {
-	struct page *path[PT_LEVELS + 1];
-	bool owned;
-
-	if (!path_to(g->mm, start, path, &owned) || !owned)
-		return;
-	for_each_used(i, path[1], 1, start, end)
+	for_each_used(i, table, 1, start, end)
 	{
-		pte_t e = entries_of(path[1])[i];
+		pte_t e = entries_of(table)[i];
 		u64 addr = entry_start(start, 1, i);
 
-		set_entry(path[1], i, 0);
+		set_entry(table, i, 0);
 		gather_drop(g, target_of(e), addr, addr + PAGE_SIZE);
 	}
-	for (int level = 1; level < PT_LEVELS && !path[level]->nr_present; level++) {
-		set_entry(path[level + 1], pt_index(start, level + 1), 0);
-		gather_drop(g, path[level], start, end);
-	}
+	if (!table->nr_present)
+		unmap_table(g, root_of(g->mm), PT_LEVELS, start, end);
 }
 
 int tree_unmap(struct mm *mm, u64 start, u64 end)
 {
+	struct page *table;
 	struct gather g;
+	bool owned;
 
-	if (tree_prepare_unmap(mm, start, end))
-		return -ENOMEM;
 	if (start >= end)
 		return 0;
 	gather_init(&g, mm);
-	if (in_one_table(start, end))
-		unmap_leaves(&g, start, end);
-	else
+	if (in_one_table(start, end)) {
+		table = leaf_table(mm, start, &owned);
+		if (table && !owned && tree_prepare_unmap(mm, start, end))
+			return -ENOMEM;
+		if (table && !owned)
+			table = leaf_table(mm, start, &owned);
+		if (table && owned)
+			unmap_leaves(&g, table, start, end);
+	} else {
+		if (tree_prepare_unmap(mm, start, end))
+			return -ENOMEM;
 		unmap_table(&g, root_of(mm), PT_LEVELS, start, end);
+	}
 	gather_finish(&g);
 	return 0;
 }
