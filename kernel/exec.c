@@ -34,20 +34,6 @@ static u32 area_flags_of(const struct elf_segment *seg)
 	       (seg->flags & PF_X ? AREA_EXEC : 0);
 }
 
-/* Up to the end of addr's page. */
-static long zero_rest_of_page(struct mm *mm, u64 addr)
-{
-	void *memory;
-	bool ok;
-
-	mutex_lock(&mm->lock);
-	ok = mm_fault_locked(mm, addr, ACCESS_WRITE, &memory) == FAULT_OK;
-	if (ok)
-		memset(memory, 0, PAGE_SIZE - addr % PAGE_SIZE);
-	mutex_unlock(&mm->lock);
-	return ok ? 0 : -ENOMEM;
-}
-
 /* One segment: its part of the file, the zeroed rest of the last page (all of it: ld.so takes its
  * first memory from behind its own data), and anonymous pages for what is beyond. */
 static long map_segment(struct mm *mm, const struct elf_segment *seg, u64 bias, struct file *f)
@@ -72,7 +58,7 @@ static long map_segment(struct mm *mm, const struct elf_segment *seg, u64 bias, 
 		err = mm_place(mm, &rest);
 	if (!err && (rest.flags & AREA_WRITE) && file_part.end > start &&
 	    file_end < file_part.end && seg->memsz > seg->filesz)
-		err = zero_rest_of_page(mm, file_end);
+		err = mm_own_first_part(mm, file_end) == FAULT_OK ? 0 : -ENOMEM;
 	return err;
 }
 

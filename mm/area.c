@@ -286,10 +286,8 @@ void areas_remove(struct area_set *s, u64 start, u64 end)
 	close_slots(s, first, last - first);
 }
 
-void areas_insert(struct area_set *s, const struct area *a)
+void areas_insert(struct area_set *s, const struct area *a, u32 i)
 {
-	u32 i = area_index(s, a->start);
-
 	s->watched |= watched(a);
 	/* Grow a neighbour in place rather than move the array to and fro. */
 	if (i > 0 && alike(&s->areas[i - 1], a)) {

@@ -66,9 +66,9 @@ int areas_reserve(struct area_set **set, u32 extra);
 /* ---- changes: the set is our own, with room enough ---- */
 /* Remove [start, end). Needs the room that areas_hole() says. */
 void areas_remove(struct area_set *s, u64 start, u64 end);
-/* Insert where nothing is. Takes over the references of `a`. Becomes part of a neighbour that is
- * alike. Room for 1. */
-void areas_insert(struct area_set *s, const struct area *a);
+/* Insert where nothing is, in front of area i, as area_index() says of its start. Takes over the
+ * references of `a`. Becomes part of a neighbour that is alike. Room for 1. */
+void areas_insert(struct area_set *s, const struct area *a, u32 i);
 /* Replace the flags in `mask` in [start, end). Needs the room that areas_cuts() says. */
 void areas_change(struct area_set *s, u64 start, u64 end, u32 mask, u32 flags);
 

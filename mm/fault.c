@@ -103,6 +103,8 @@ static void map_around(struct mm *mm, const struct area *a, pte_t *slot, u64 add
 	u32 n = (end - start) >> PAGE_SHIFT;
 	struct page *pages[MAP_AROUND];
 
+	if (n == 1)
+		return;
 	object_peek_pages(a->obj, a->pgoff + ((start - a->start) >> PAGE_SHIFT), n, pages);
 	slot -= (addr - start) >> PAGE_SHIFT;
 	mm->stats.file_pages += tree_set_absent(slot, pages, n, tree_leaf_bits(a->flags));
@@ -273,6 +275,42 @@ enum fault_result mm_fault_locked(struct mm *mm, u64 addr, enum fault_access acc
 		result = fault_locked(mm, addr, access);
 	if (result == FAULT_OK)
 		*kaddr = phys_to_virt(pte_addr(tree_walk(mm, addr))) + (addr & ~PAGE_MASK);
+	return result;
+}
+
+/* The caller holds mm->lock. */
+static enum fault_result own_first_part(struct mm *mm, u64 addr)
+{
+	const struct area *a = area_find(mm->areas, addr);
+	pte_t *slot = tree_own_path(mm, addr);
+	struct page *p, *from;
+	enum fault_result why = FAULT_OOM;
+
+	if (!slot)
+		return FAULT_OOM;
+	p = alloc_page(ALLOC_ZERO);
+	from = p ? object_page(mm, a, addr & PAGE_MASK, false, &why) : NULL;
+	if (!from) {
+		if (p)
+			put_page(p);
+		(void)tree_unmap(mm, addr & PAGE_MASK, (addr & PAGE_MASK) + PAGE_SIZE);
+		return why;
+	}
+	memcpy(page_to_virt(p), page_to_virt(from), addr % PAGE_SIZE);
+	put_page(from);
+	mm->stats.cow_pages++;
+	tree_set_leaf(mm, slot, addr & PAGE_MASK,
+		      page_to_phys(p) | tree_leaf_bits(a->flags) | PTE_WRITE | PTE_DIRTY);
+	return FAULT_OK;
+}
+
+enum fault_result mm_own_first_part(struct mm *mm, u64 addr)
+{
+	enum fault_result result;
+
+	mutex_lock(&mm->lock);
+	result = own_first_part(mm, addr);
+	mutex_unlock(&mm->lock);
 	return result;
 }
 

@@ -93,13 +93,13 @@ static int unmap_locked(struct mm *mm, u64 start, u64 end)
 	return err;
 }
 
-/* Room for `a` was reserved. */
-static void insert_area(struct mm *mm, const struct area *a)
+/* Room for `a` was reserved; it comes in front of area i. */
+static void insert_area(struct mm *mm, const struct area *a, u32 i)
 {
 	u64 pages = (a->end - a->start) >> PAGE_SHIFT;
 
 	area_get_source(a);
-	areas_insert(mm->areas, a);
+	areas_insert(mm->areas, a, i);
 	mm->nr_mapped += pages;
 	if (area_is_data(a->flags))
 		mm->nr_data += pages;
@@ -124,7 +124,7 @@ static int map_area(struct mm *mm, const struct area *a)
 		return err;
 	if (mapped)
 		commit_unmap(mm, a->start, a->end);
-	insert_area(mm, a);
+	insert_area(mm, a, area_index(mm->areas, a->start));
 	return 0;
 }
 
@@ -252,13 +252,15 @@ static int place_locked(struct mm *mm, const struct area *a)
 {
 	u64 pages = (a->end - a->start) >> PAGE_SHIFT;
 
-	if (!areas_free(mm->areas, a->start, a->end))
+	u32 i = area_index(mm->areas, a->start);
+
+	if (i < area_count(mm->areas) && mm->areas->areas[i].start < a->end)
 		return -EEXIST;
 	if (!within_limits(mm, pages, area_is_data(a->flags) ? pages : 0))
 		return -ENOMEM;
 	if (mm_reserve_areas(mm, 1))
 		return -ENOMEM;
-	insert_area(mm, a);
+	insert_area(mm, a, i);
 	return 0;
 }
 
@@ -445,7 +447,7 @@ static long move_area(struct mm *mm, u64 old, u64 old_len, u64 to, u64 new_len)
 	if (err)
 		return err;
 	/* Cannot fail from here. */
-	insert_area(mm, &moved);
+	insert_area(mm, &moved, area_index(mm->areas, to));
 	commit_unmap(mm, old, old + old_len);
 	return (long)to;
 }

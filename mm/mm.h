@@ -200,6 +200,10 @@ enum fault_result mm_fault(struct mm *mm, u64 addr, enum fault_access access);
 /* The same for a caller who holds mm->lock. *kaddr is where the byte lies in the direct map: there
  * it stays until the lock is released. */
 enum fault_result mm_fault_locked(struct mm *mm, u64 addr, enum fault_access access, void **kaddr);
+/* The page of addr, in a private writable area of an object, which nobody has touched yet: from
+ * addr on it is to be zeroes. Like a write to it, but for the copying of what is not kept. For
+ * exec. */
+enum fault_result mm_own_first_part(struct mm *mm, u64 addr);
 /* Fault in and copy between the kernel and an mm that need not be loaded (exec, peek, ptrace).
  * Bytes copied. `write` obeys copy-on-write and the area's protection. */
 size_t mm_access(struct mm *mm, u64 addr, void *buf, size_t len, bool write);

@@ -173,28 +173,40 @@ static void free_table(struct page *t)
 	free_prepared(t, t->level == PT_LEVELS ? STOCK_ROOT : STOCK_ZEROED);
 }
 
+static void drop_table(struct page *table);
+
 /* Drop one reference to a page or table; the last one to a table drops all that it refers to, and
  * leaves it as empty as it was made. */
 static void drop(struct page *p)
 {
-	pte_t *run;
-
 	if (!refcount_dec_and_test(&p->count))
 		return;
-	if (!(p->flags & PG_TABLE)) {
+	if (p->flags & PG_TABLE)
+		drop_table(p);
+	else
 		free_pages(p, 0);
-		return;
-	}
-	for (u64 used = p->used; used; used &= used - 1) {
-		run = entries_of(p) + 8 * __builtin_ctzl(used);
+}
+
+static void drop_table(struct page *table)
+{
+	for (u64 used = table->used; used; used &= used - 1) {
+		pte_t *run = entries_of(table) + 8 * __builtin_ctzl(used);
+
 		for (unsigned int i = 0; i < 8; i++) {
+			struct page *p = target_of(run[i]);
+
 			if (!run[i])
 				continue;
-			drop(target_of(run[i]));
 			run[i] = 0;
+			if (!refcount_dec_and_test(&p->count))
+				continue;
+			if (table->level > 1)
+				drop_table(p);
+			else
+				free_pages(p, 0);
 		}
 	}
-	free_table(p);
+	free_table(table);
 }
 
 /* Flush, then drop: never the other way round. */
@@ -683,14 +695,21 @@ void tree_destroy(struct mm *mm)
 	struct gather g;
 
 	gather_init(&g, mm);
-	for (unsigned int i = 0; (i = next_used(root, i, USER_ROOT_ENTRIES)) < USER_ROOT_ENTRIES;
-	     i++) {
-		pte_t e = entries_of(root)[i];
+	for (u64 used = root->used; used; used &= used - 1) {
+		unsigned int first = 8 * __builtin_ctzl(used);
 
-		set_entry(root, i, 0);
-		gather_drop(&g, target_of(e), entry_start(0, PT_LEVELS, i),
-			    entry_start(0, PT_LEVELS, i + 1));
+		for (unsigned int i = first; i < first + 8; i++) {
+			pte_t e = entries_of(root)[i];
+
+			if (!e)
+				continue;
+			entries_of(root)[i] = 0;
+			gather_drop(&g, target_of(e), entry_start(0, PT_LEVELS, i),
+				    entry_start(0, PT_LEVELS, i + 1));
+		}
 	}
+	root->nr_present = 0;
+	root->used = 0;
 	gather_finish(&g);
 }
 
