@@ -211,7 +211,7 @@ static struct page *take_page(enum page_stock want, enum page_stock *from)
 }
 
 /* Up to n pages back to the blocks. */
-static void give_back(struct cpu_pages *c, u32 n)
+static void return_pages(struct cpu_pages *c, u32 n)
 {
 	struct zone *held = NULL;
 
@@ -239,7 +239,7 @@ static void give_page(struct page *p, enum page_stock as)
 
 	push_page(c, p);
 	if (unlikely(c->nr > stock_max[as]))
-		give_back(c, CPU_PAGES_GIVE);
+		return_pages(c, CPU_PAGES_GIVE);
 	local_irq_restore(irq);
 }
 
@@ -248,7 +248,7 @@ void drain_cpu_pages(void)
 	struct cpu_pages *mine = cpu_pages[this_cpu()->id];
 
 	for (int i = 0; i < NR_STOCKS; i++)
-		give_back(&mine[i], mine[i].nr);
+		return_pages(&mine[i], mine[i].nr);
 }
 
 /* ---- debug builds: what is free keeps its poison until it is handed out ---- */
