@@ -34,43 +34,51 @@ static u32 area_flags_of(const struct elf_segment *seg)
 	       (seg->flags & PF_X ? AREA_EXEC : 0);
 }
 
-/* One segment: its part of the file, the zeroed rest of the last page (all of it: ld.so takes its
- * first memory from behind its own data), and anonymous pages for what is beyond. */
-static long map_segment(struct mm *mm, const struct elf_segment *seg, u64 bias, struct file *f)
+/* The areas of one segment: its part of the file, and anonymous pages for what is beyond. */
+static u32 segment_areas(const struct elf_segment *seg, u64 bias, struct file *f, struct area *out)
 {
 	u64 start = ALIGN_DOWN(seg->vaddr + bias, PAGE_SIZE);
-	u64 file_end = seg->vaddr + bias + seg->filesz;
-	u64 file_pages_end = seg->filesz ? ALIGN_UP(file_end, PAGE_SIZE) : start;
-	struct area file_part = {.start = start,
-				 .end = file_pages_end,
-				 .flags = area_flags_of(seg),
-				 .obj = file_object(f),
-				 .file = f,
-				 .pgoff = seg->offset >> PAGE_SHIFT};
-	struct area rest = {.start = file_pages_end,
-			    .end = ALIGN_UP(seg->vaddr + bias + seg->memsz, PAGE_SIZE),
-			    .flags = file_part.flags};
-	long err = 0;
+	u64 end = ALIGN_UP(seg->vaddr + bias + seg->memsz, PAGE_SIZE);
+	u64 file_end = seg->filesz ? ALIGN_UP(seg->vaddr + bias + seg->filesz, PAGE_SIZE) : start;
+	u32 n = 0;
 
-	if (file_part.end > start)
-		err = mm_place(mm, &file_part);
-	if (!err && rest.end > rest.start)
-		err = mm_place(mm, &rest);
-	if (!err && (rest.flags & AREA_WRITE) && file_part.end > start &&
-	    file_end < file_part.end && seg->memsz > seg->filesz)
-		err = mm_own_first_part(mm, file_end) == FAULT_OK ? 0 : -ENOMEM;
-	return err;
+	if (file_end > start)
+		out[n++] = (struct area){.start = start,
+					 .end = file_end,
+					 .flags = area_flags_of(seg),
+					 .obj = file_object(f),
+					 .file = f,
+					 .pgoff = seg->offset >> PAGE_SHIFT};
+	if (end > file_end)
+		out[n++] =
+			(struct area){.start = file_end, .end = end, .flags = area_flags_of(seg)};
+	return n;
+}
+
+/* What lies behind a segment's part of the file, on its last page, is zeroes: to the end of the
+ * page, since ld.so takes its first memory from behind its own data. */
+static long zero_behind(struct mm *mm, const struct elf_segment *seg, u64 bias)
+{
+	u64 file_end = seg->vaddr + bias + seg->filesz;
+
+	if (!(seg->flags & PF_W) || !seg->filesz || seg->memsz == seg->filesz ||
+	    file_end % PAGE_SIZE == 0)
+		return 0;
+	return mm_own_first_part(mm, file_end) == FAULT_OK ? 0 : -ENOMEM;
 }
 
 static long map_segments(struct mm *mm, const struct elf_image *img, u64 bias, struct file *f)
 {
-	for (unsigned int i = 0; i < img->nr; i++) {
-		long err = map_segment(mm, &img->seg[i], bias, f);
+	struct area areas[2 * ELF_MAX_SEGMENTS];
+	u32 n = 0;
+	long err;
 
-		if (err)
-			return err == -EEXIST ? -ENOEXEC : err;
-	}
-	return 0;
+	for (unsigned int i = 0; i < img->nr; i++)
+		n += segment_areas(&img->seg[i], bias, f, &areas[n]);
+	err = mm_place(mm, areas, n);
+	for (unsigned int i = 0; i < img->nr && !err; i++)
+		err = zero_behind(mm, &img->seg[i], bias);
+	return err == -EEXIST ? -ENOEXEC : err;
 }
 
 static long map_program(struct mm *mm, const struct elf_image *img, const struct exec_layout *l,
@@ -236,7 +244,7 @@ static long map_stack(struct mm *mm, const struct exec_strings *s, u64 top, bool
 			 AREA_STACK,
 	};
 
-	return mm_place(mm, &stack);
+	return mm_place(mm, &stack, 1);
 }
 
 static long map_vdso(struct mm *mm, struct exec_layout *l)

@@ -87,10 +87,8 @@ static void put_source(const struct area *a)
 
 u32 area_search(const struct area_set *s, u64 addr)
 {
-	u32 low = 0, high = s ? s->nr : 0;
+	u32 low = 0, high = s->nr;
 
-	if (high && s->areas[high - 1].end <= addr)
-		return high; /* most new areas come in order */
 	while (low < high) {
 		u32 mid = (low + high) / 2;
 
@@ -99,8 +97,7 @@ u32 area_search(const struct area_set *s, u64 addr)
 		else
 			high = mid;
 	}
-	if (s)
-		WRITE_ONCE(((struct area_set *)s)->last, low);
+	WRITE_ONCE(((struct area_set *)s)->last, low);
 	return low;
 }
 

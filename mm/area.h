@@ -36,6 +36,8 @@ static inline u32 area_index(const struct area_set *s, u64 addr)
 
 	if (s && i < s->nr && addr < s->areas[i].end && (i == 0 || s->areas[i - 1].end <= addr))
 		return i;
+	if (!s || !s->nr || s->areas[s->nr - 1].end <= addr)
+		return area_count(s); /* most new areas come in order */
 	return area_search(s, addr);
 }
 /* That area, or NULL. */

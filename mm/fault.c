@@ -90,9 +90,8 @@ static struct page *object_page(struct mm *mm, const struct area *a, u64 addr, b
 	return private;
 }
 
-#define MAP_AROUND                                                                     \
-	8 /* pages, a power of two: a file's that one read brings in if they are there \
-	   */
+/* Pages, a power of two: those of a file that one read brings in, if they are in memory. */
+#define MAP_AROUND 16
 
 /* Who reads one page of a file soon reads those beside it: what of them is in memory costs less to
  * map now than another fault. `slot` has just been filled. */

@@ -248,32 +248,32 @@ long mm_map_area(struct mm *mm, const struct area *what, u64 addr, u64 len, u32 
 	return ret;
 }
 
-static int place_locked(struct mm *mm, const struct area *a)
+/* Room for it was reserved. */
+static int place_area(struct mm *mm, const struct area *a)
 {
 	u64 pages = (a->end - a->start) >> PAGE_SHIFT;
-
 	u32 i = area_index(mm->areas, a->start);
-
-	if (i < area_count(mm->areas) && mm->areas->areas[i].start < a->end)
-		return -EEXIST;
-	if (!within_limits(mm, pages, area_is_data(a->flags) ? pages : 0))
-		return -ENOMEM;
-	if (mm_reserve_areas(mm, 1))
-		return -ENOMEM;
-	insert_area(mm, a, i);
-	return 0;
-}
-
-int mm_place(struct mm *mm, const struct area *a)
-{
-	int err;
 
 	if (a->end <= a->start || a->end > TASK_SIZE)
 		return -ENOMEM;
 	if (a->start < MMAP_MIN_ADDR)
 		return -EPERM;
+	if (i < area_count(mm->areas) && mm->areas->areas[i].start < a->end)
+		return -EEXIST;
+	if (!within_limits(mm, pages, area_is_data(a->flags) ? pages : 0))
+		return -ENOMEM;
+	insert_area(mm, a, i);
+	return 0;
+}
+
+int mm_place(struct mm *mm, const struct area *areas, u32 n)
+{
+	int err;
+
 	mutex_lock(&mm->lock);
-	err = place_locked(mm, a);
+	err = mm_reserve_areas(mm, n);
+	for (u32 i = 0; i < n && !err; i++)
+		err = place_area(mm, &areas[i]);
 	mutex_unlock(&mm->lock);
 	return err;
 }

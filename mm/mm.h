@@ -140,10 +140,11 @@ extern long max_map_count;              /* tunable vm.max_map_count: areas of on
 long mm_map(struct mm *mm, u64 addr, u64 len, u32 flags, struct vm_object *obj, u64 pgoff, u32 how);
 /* The same for what->flags, obj, file and pgoff. */
 long mm_map_area(struct mm *mm, const struct area *what, u64 addr, u64 len, u32 how);
-/* For exec, while nobody lives in it: where mm_map() would put so much now, or -ENOMEM; and an area
- * of whole pages put exactly where it says. 0, -EEXIST, -ENOMEM, -EPERM. */
+/* For exec, while nobody lives in it: where mm_map() would put so much now, or -ENOMEM; and areas
+ * of whole pages put exactly where they say. 0, -EEXIST, -ENOMEM, -EPERM: perhaps after some of
+ * them. */
 long mm_find_room(struct mm *mm, u64 len);
-int mm_place(struct mm *mm, const struct area *a);
+int mm_place(struct mm *mm, const struct area *areas, u32 n);
 long mm_unmap(struct mm *mm, u64 addr, u64 len);
 long mm_protect(struct mm *mm, u64 addr, u64 len, u32 prot); /* -ENOMEM over a hole */
 long mm_remap(struct mm *mm, u64 old, u64 old_len, u64 new_len, u32 flags,

@@ -263,17 +263,19 @@ int object_get_page(struct vm_object *o, u64 index, bool create, struct page **o
 
 void object_peek_pages(struct vm_object *o, u64 index, u32 n, struct page **out)
 {
-	const struct radix_node *leaf = NULL;
-	u64 stop;
-
 	spin_lock(&o->lock);
-	stop = DIV_ROUND_UP(o->size, PAGE_SIZE);
-	for (u64 at = index; at < index + n; at++, out++) {
-		if (at == index || slot_index(at, 1) == 0)
-			leaf = at < stop ? radix_leaf(o, at) : NULL;
-		*out = leaf && at < stop ? leaf->slot[slot_index(at, 1)] : NULL;
-		if (*out)
-			get_page(*out);
+	while (n > 0) { /* all that have their slots in one node */
+		const struct radix_node *leaf = radix_leaf(o, index);
+		u32 first = slot_index(index, 1), run = MIN(n, RADIX_SLOTS - first);
+
+		for (u32 i = 0; i < run; i++) {
+			out[i] = leaf ? leaf->slot[first + i] : NULL;
+			if (out[i])
+				get_page(out[i]);
+		}
+		out += run;
+		index += run;
+		n -= run;
 	}
 	spin_unlock(&o->lock);
 }

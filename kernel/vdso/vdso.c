@@ -57,17 +57,14 @@ long vdso_map(struct mm *mm)
 	u64 size = ALIGN_UP(image_size(), PAGE_SIZE);
 	long at = mm_find_room(mm, PAGE_SIZE + size);
 	u64 image = (u64)at + PAGE_SIZE;
-	struct area vvar = {.start = (u64)at, .end = image, .flags = AREA_READ, .obj = vvar_object};
-	struct area vdso = {.start = image,
-			    .end = image + size,
-			    .flags = AREA_READ | AREA_EXEC,
-			    .obj = vdso_object};
-	int err;
+	struct area areas[] = {
+		{.start = (u64)at, .end = image, .flags = AREA_READ, .obj = vvar_object},
+		{.start = image,
+		 .end = image + size,
+		 .flags = AREA_READ | AREA_EXEC,
+		 .obj = vdso_object},
+	};
+	int err = at < 0 ? (int)at : mm_place(mm, areas, ARRAY_SIZE(areas));
 
-	if (at < 0)
-		return at;
-	err = mm_place(mm, &vvar);
-	if (!err)
-		err = mm_place(mm, &vdso);
 	return err ? err : (long)image;
 }
