@@ -6,6 +6,10 @@
  *   read-only leaf  written to in a writable area: own the path to it; then the page is ours if
  *                   nobody else refers to it, and is copied if somebody does
  *
+ * A fault costs more than a page or two. So its neighbours come along where that is likely to spare
+ * one: pages of a file that are in memory anyway, pages that have become ours, and copies for who
+ * writes one page after the other.
+ *
  * Everything happens under mm->lock, so what is decided stays true until it is done. A shortage of
  * memory at any step leaves the address space as it was, and the fault can be taken again.
  */
