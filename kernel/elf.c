@@ -7,6 +7,7 @@
 #include "kernel/elf.h"
 
 #include "arch/x86_64/mm/pte.h"
+#include "kernel/lib/string.h"
 #include <asm/errno.h>
 #include <linux/limits.h>
 
@@ -96,8 +97,10 @@ static bool entry_is_executable(const struct elf_image *img)
 
 int elf_parse(const Elf64_Ehdr *eh, const Elf64_Phdr *ph, u64 file_size, struct elf_image *img)
 {
-	*img = (struct elf_image){
-		.pie = eh->e_type == ET_DYN, .entry = eh->e_entry, .phnum = eh->e_phnum};
+	memset(img, 0, offsetof(struct elf_image, seg));
+	img->pie = eh->e_type == ET_DYN;
+	img->entry = eh->e_entry;
+	img->phnum = eh->e_phnum;
 
 	for (unsigned int i = 0; i < eh->e_phnum; i++) {
 		int err = 0;

@@ -23,6 +23,7 @@
 #include "mm/mm.h"
 #include "mm/slab.h"
 
+#define HEAD_BYTES  1008           /* with its length, one kmalloc() of 1 KiB */
 #define STACK_SLACK (128 * 1024UL) /* mapped at once below the strings */
 
 /* ---- mapping the program ---- */
@@ -33,55 +34,51 @@ static u32 area_flags_of(const struct elf_segment *seg)
 	       (seg->flags & PF_X ? AREA_EXEC : 0);
 }
 
-static long zero_user(struct mm *mm, u64 addr, u64 len)
-{
-	static const char zeroes[256];
-
-	while (len > 0) {
-		size_t n = MIN(len, sizeof(zeroes));
-
-		if (mm_access(mm, addr, (void *)zeroes, n, true) != n)
-			return -ENOMEM;
-		addr += n;
-		len -= n;
-	}
-	return 0;
-}
-
-/* One segment: its part of the file, the zeroed rest of the last page (all of it: ld.so takes its
- * first memory from behind its own data), and anonymous pages for what is beyond. */
-static long map_segment(struct mm *mm, const struct elf_segment *seg, u64 bias, struct file *f)
+/* The areas of one segment: its part of the file, and anonymous pages for what is beyond. */
+static u32 segment_areas(const struct elf_segment *seg, u64 bias, struct file *f, struct area *out)
 {
 	u64 start = ALIGN_DOWN(seg->vaddr + bias, PAGE_SIZE);
-	u64 file_end = seg->vaddr + bias + seg->filesz;
-	u64 mem_end = seg->vaddr + bias + seg->memsz;
-	u64 file_pages_end = seg->filesz ? ALIGN_UP(file_end, PAGE_SIZE) : start;
-	struct area what = {.flags = area_flags_of(seg),
-			    .obj = file_object(f),
-			    .file = f,
-			    .pgoff = seg->offset >> PAGE_SHIFT};
-	long ret = 0;
+	u64 end = ALIGN_UP(seg->vaddr + bias + seg->memsz, PAGE_SIZE);
+	u64 file_end = seg->filesz ? ALIGN_UP(seg->vaddr + bias + seg->filesz, PAGE_SIZE) : start;
+	u32 n = 0;
 
-	if (file_pages_end > start)
-		ret = mm_map_area(mm, &what, start, file_pages_end - start, MM_FIXED_NOREPLACE);
-	if (ret >= 0 && mem_end > file_pages_end)
-		ret = mm_map(mm, file_pages_end, ALIGN_UP(mem_end, PAGE_SIZE) - file_pages_end,
-			     what.flags, NULL, 0, MM_FIXED_NOREPLACE);
-	if (ret >= 0 && (what.flags & AREA_WRITE) && file_pages_end > start &&
-	    file_end < file_pages_end && seg->memsz > seg->filesz)
-		ret = zero_user(mm, file_end, file_pages_end - file_end);
-	return ret < 0 ? ret : 0;
+	if (file_end > start)
+		out[n++] = (struct area){.start = start,
+					 .end = file_end,
+					 .flags = area_flags_of(seg),
+					 .obj = file_object(f),
+					 .file = f,
+					 .pgoff = seg->offset >> PAGE_SHIFT};
+	if (end > file_end)
+		out[n++] =
+			(struct area){.start = file_end, .end = end, .flags = area_flags_of(seg)};
+	return n;
+}
+
+/* What lies behind a segment's part of the file, on its last page, is zeroes: to the end of the
+ * page, since ld.so takes its first memory from behind its own data. */
+static long zero_behind(struct mm *mm, const struct elf_segment *seg, u64 bias)
+{
+	u64 file_end = seg->vaddr + bias + seg->filesz;
+
+	if (!(seg->flags & PF_W) || !seg->filesz || seg->memsz == seg->filesz ||
+	    file_end % PAGE_SIZE == 0)
+		return 0;
+	return mm_own_first_part(mm, file_end) == FAULT_OK ? 0 : -ENOMEM;
 }
 
 static long map_segments(struct mm *mm, const struct elf_image *img, u64 bias, struct file *f)
 {
-	for (unsigned int i = 0; i < img->nr; i++) {
-		long err = map_segment(mm, &img->seg[i], bias, f);
+	struct area areas[2 * ELF_MAX_SEGMENTS];
+	u32 n = 0;
+	long err;
 
-		if (err)
-			return err == -EEXIST ? -ENOEXEC : err;
-	}
-	return 0;
+	for (unsigned int i = 0; i < img->nr; i++)
+		n += segment_areas(&img->seg[i], bias, f, &areas[n]);
+	err = mm_place(mm, areas, n);
+	for (unsigned int i = 0; i < img->nr && !err; i++)
+		err = zero_behind(mm, &img->seg[i], bias);
+	return err == -EEXIST ? -ENOEXEC : err;
 }
 
 static long map_program(struct mm *mm, const struct elf_image *img, const struct exec_layout *l,
@@ -104,7 +101,7 @@ static long map_program(struct mm *mm, const struct elf_image *img, const struct
 		mm->end_data = seg->vaddr + bias + seg->filesz;
 	}
 	mm->start_brk = mm->brk =
-		layout_heap(l, ALIGN_UP(last->vaddr + bias + last->memsz, PAGE_SIZE));
+		ALIGN_UP(last->vaddr + bias + last->memsz, PAGE_SIZE) + l->heap_skip;
 	return 0;
 }
 
@@ -117,23 +114,63 @@ static long read_exact(struct file *f, void *buf, size_t n, u64 pos)
 	return (size_t)got == n ? 0 : -ENOEXEC;
 }
 
-static long read_elf(struct file *f, struct elf_image *img)
-{
-	Elf64_Ehdr eh;
-	Elf64_Phdr *ph;
-	long err = read_exact(f, &eh, sizeof(eh), 0);
+/* The beginning of a file: most often it holds all of the headers. */
+struct exec_head {
+	size_t n;
+	union {
+		Elf64_Ehdr eh;
+		char bytes[HEAD_BYTES];
+	};
+};
 
-	if (!err)
-		err = elf_check_header(&eh, file_size(f));
-	if (err)
-		return err;
-	ph = kmalloc(eh.e_phnum * sizeof(*ph));
+/* NULL without memory; -errno in *err if it cannot be read. */
+static struct exec_head *read_head(struct file *f, long *err)
+{
+	struct exec_head *head = kmalloc(sizeof(*head));
+	ssize_t n = head ? kernel_read(f, head->bytes, sizeof(head->bytes), 0) : -ENOMEM;
+
+	*err = n < 0 ? n : 0;
+	if (head)
+		head->n = n < 0 ? 0 : (size_t)n;
+	return head;
+}
+
+static long read_phdrs(struct file *f, const struct exec_head *head, struct elf_image *img)
+{
+	size_t n = head->eh.e_phnum * sizeof(Elf64_Phdr);
+	Elf64_Phdr *ph = kmalloc(n);
+	long err;
+
 	if (!ph)
 		return -ENOMEM;
-	err = read_exact(f, ph, eh.e_phnum * sizeof(*ph), eh.e_phoff);
+	err = read_exact(f, ph, n, head->eh.e_phoff);
 	if (!err)
-		err = elf_parse(&eh, ph, file_size(f), img);
+		err = elf_parse(&head->eh, ph, file_size(f), img);
 	kfree(ph);
+	return err;
+}
+
+static long parse_elf(struct file *f, const struct exec_head *head, struct elf_image *img)
+{
+	const Elf64_Ehdr *eh = &head->eh;
+	long err = head->n < sizeof(*eh) ? -ENOEXEC : elf_check_header(eh, file_size(f));
+
+	if (err)
+		return err;
+	if (eh->e_phoff % sizeof(u64) || eh->e_phoff > head->n ||
+	    eh->e_phnum * sizeof(Elf64_Phdr) > head->n - eh->e_phoff)
+		return read_phdrs(f, head, img);
+	return elf_parse(eh, (const Elf64_Phdr *)(head->bytes + eh->e_phoff), file_size(f), img);
+}
+
+static long read_elf(struct file *f, struct elf_image *img)
+{
+	long err;
+	struct exec_head *head = read_head(f, &err);
+
+	if (!err)
+		err = parse_elf(f, head, img);
+	kfree(head);
 	return err;
 }
 
@@ -200,13 +237,14 @@ static long map_interpreter(struct mm *mm, struct file *program, const struct el
 static long map_stack(struct mm *mm, const struct exec_strings *s, u64 top, bool exec)
 {
 	u64 pointers = (s->argc + s->envc + 2 * MAX_AUX + 8) * sizeof(u64);
-	u64 size = ALIGN_UP(s->used + pointers + STACK_SLACK, PAGE_SIZE);
-	long ret = mm_map(mm, top - size, size,
-			  AREA_READ | AREA_WRITE | (exec ? AREA_EXEC : 0) | AREA_GROWSDOWN |
-				  AREA_STACK,
-			  NULL, 0, MM_FIXED_NOREPLACE);
+	struct area stack = {
+		.start = top - ALIGN_UP(s->used + pointers + STACK_SLACK, PAGE_SIZE),
+		.end = top,
+		.flags = AREA_READ | AREA_WRITE | (exec ? AREA_EXEC : 0) | AREA_GROWSDOWN |
+			 AREA_STACK,
+	};
 
-	return ret < 0 ? ret : 0;
+	return mm_place(mm, &stack, 1);
 }
 
 static long map_vdso(struct mm *mm, struct exec_layout *l)
@@ -234,12 +272,12 @@ struct exec_image {
 };
 
 /* Phase one: a whole new address space. 0 or -errno, and then nothing is left of it. */
-static long build_image(struct file *f, const struct exec_strings *s,
+static long build_image(struct file *f, const struct exec_head *head, const struct exec_strings *s,
 			const struct exec_creds *creds, struct exec_image *out)
 {
 	struct exec_layout l;
 	struct elf_image img;
-	long ret = read_elf(f, &img);
+	long ret = parse_elf(f, head, &img);
 	struct mm *mm;
 	u64 entry;
 
@@ -453,7 +491,7 @@ static long start_image(const struct exec_args *args, struct exec_image *img,
 	return 0;
 }
 
-static long exec_elf(struct file *f, const struct exec_args *args)
+static long exec_elf(struct file *f, const struct exec_head *head, const struct exec_args *args)
 {
 	struct exec_strings *strings = exec_strings_gather(args);
 	struct exec_creds creds;
@@ -465,7 +503,7 @@ static long exec_elf(struct file *f, const struct exec_args *args)
 	err = exec_creds_prepare(&creds, f);
 	if (err)
 		goto out_strings;
-	err = build_image(f, strings, &creds, &img);
+	err = build_image(f, head, strings, &creds, &img);
 	if (err)
 		goto out_creds;
 	err = start_image(args, &img, &creds);
@@ -485,17 +523,18 @@ static long exec_path(const char *path, struct exec_args *args, int depth);
  */
 static long exec_file(struct file *f, const char *path, struct exec_args *args, int depth)
 {
-	char *line, *interp, *arg;
-	ssize_t n;
+	char *interp, *arg;
 	long err;
+	struct exec_head *head = read_head(f, &err);
 
-	line = kzalloc(SCRIPT_LINE_MAX);
-	if (!line)
-		return -ENOMEM;
-	n = kernel_read(f, line, SCRIPT_LINE_MAX - 1, 0);
-	if (n < 2 || line[0] != '#' || line[1] != '!') {
-		err = n < 0 ? n : exec_elf(f, args);
-	} else if (!script_split_line(line, n, &interp, &arg)) {
+	if (err) {
+		kfree(head);
+		return err;
+	}
+	if (head->n < 2 || head->bytes[0] != '#' || head->bytes[1] != '!') {
+		err = exec_elf(f, head, args);
+	} else if (!script_split_line(head->bytes, MIN(head->n, SCRIPT_LINE_MAX - 1UL), &interp,
+				      &arg)) {
 		err = -ENOEXEC;
 	} else if (args->unreachable) {
 		err = -ENOENT;
@@ -505,7 +544,7 @@ static long exec_file(struct file *f, const char *path, struct exec_args *args, 
 		script_prepend(args, path, interp, arg);
 		err = exec_path(interp, args, depth + 1);
 	}
-	kfree(line);
+	kfree(head);
 	return err;
 }
 

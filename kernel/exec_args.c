@@ -24,7 +24,21 @@ void exec_strings_free(struct exec_strings *s)
 		return;
 	for (size_t i = 0; i < DIV_ROUND_UP(s->used, PAGE_SIZE); i++)
 		kfree(s->page[i]);
+	if (s->page != s->few)
+		kfree(s->page);
 	kfree(s);
+}
+
+/* The pages so far get a longer list. */
+static long more_pages(struct exec_strings *s)
+{
+	char **all = kmalloc(EXEC_MAX_STRING_PAGES * sizeof(*all));
+
+	if (!all)
+		return -ENOMEM;
+	memcpy(all, s->few, sizeof(s->few));
+	s->page = all;
+	return 0;
 }
 
 /* Room at the end: how many bytes of the current page are free, after making a new one if there are
@@ -37,6 +51,8 @@ static long string_room(struct exec_strings *s)
 		return PAGE_SIZE - s->used % PAGE_SIZE;
 	if (i == EXEC_MAX_STRING_PAGES || s->used + s->pointers > s->limit)
 		return -E2BIG;
+	if (i == EXEC_FEW_PAGES && s->page == s->few && more_pages(s))
+		return -ENOMEM;
 	s->page[i] = kmalloc(PAGE_SIZE);
 	return s->page[i] ? (long)PAGE_SIZE : -ENOMEM;
 }
@@ -188,7 +204,7 @@ struct exec_strings *exec_strings_gather(const struct exec_args *args)
 
 	if (!s)
 		return ERR_PTR(-ENOMEM);
-	memset(s, 0, offsetof(struct exec_strings, page));
+	*s = (struct exec_strings){.page = s->few};
 	s->limit = string_limit();
 	err = fill_strings(s, args);
 	if (!err)
@@ -199,22 +215,58 @@ struct exec_strings *exec_strings_gather(const struct exec_args *args)
 
 /* ---- the initial stack: System V ABI AMD64, figure 3.9 ---- */
 
+/* Writes into a stack that is known to nobody yet, with its mm's lock held: the page that was found
+ * last stays where it is. */
 struct stack_writer {
 	struct mm *mm;
 	u64 sp;
+	u64 page; /* whose memory is at `memory` */
+	char *memory;
 	bool failed;
 };
 
-static void stack_put(struct stack_writer *w, const void *buf, size_t n)
+/* The memory of the byte at sp, or NULL. */
+static char *stack_at(struct stack_writer *w)
 {
-	if (mm_access(w->mm, w->sp, (void *)buf, n, true) != n)
-		w->failed = true;
-	w->sp += n;
+	u64 page = w->sp & PAGE_MASK;
+	void *memory;
+
+	if (page != w->page) {
+		w->page = page;
+		w->memory = NULL;
+		if (mm_fault_locked(w->mm, page, ACCESS_WRITE, &memory) == FAULT_OK)
+			w->memory = memory;
+	}
+	return w->memory ? w->memory + (w->sp & ~PAGE_MASK) : NULL;
 }
 
+static void stack_put(struct stack_writer *w, const void *buf, size_t n)
+{
+	const char *from = buf;
+
+	while (n > 0 && !w->failed) {
+		size_t part = MIN(n, PAGE_SIZE - (w->sp & ~PAGE_MASK));
+		char *to = stack_at(w);
+
+		if (to)
+			memcpy(to, from, part);
+		w->failed = !to;
+		w->sp += part;
+		from += part;
+		n -= part;
+	}
+}
+
+/* sp is a multiple of 8. */
 static void stack_put_u64(struct stack_writer *w, u64 v)
 {
-	stack_put(w, &v, sizeof(v));
+	char *to = stack_at(w);
+
+	if (to)
+		*(u64 *)to = v;
+	else
+		w->failed = true;
+	w->sp += sizeof(v);
 }
 
 static void put_aux(u64 *aux, unsigned int *n, u64 type, u64 value)
@@ -281,6 +333,7 @@ long exec_build_stack(struct mm *mm, const struct exec_strings *s, const struct 
 	struct stack_writer w = {.mm = mm, .sp = sp};
 	size_t at = 0;
 
+	mutex_lock(&mm->lock);
 	stack_put_u64(&w, s->argc);
 	put_pointers(&w, s, strings, &at, s->argc);
 	put_pointers(&w, s, strings, &at, s->envc);
@@ -293,6 +346,7 @@ long exec_build_stack(struct mm *mm, const struct exec_strings *s, const struct 
 	w.sp = strings;
 	for (size_t done = 0; done < s->used; done += PAGE_SIZE)
 		stack_put(&w, s->page[done / PAGE_SIZE], MIN(s->used - done, PAGE_SIZE));
+	mutex_unlock(&mm->lock);
 
 	memcpy(mm->auxv, aux, n * sizeof(u64));
 	mm->start_stack = sp;

@@ -8,6 +8,7 @@
 
 #define EXEC_MAX_STRINGS      (6UL << 20) /* bytes of all strings and pointers together */
 #define EXEC_MAX_STRING_PAGES (EXEC_MAX_STRINGS / PAGE_SIZE)
+#define EXEC_FEW_PAGES        8 /* as many as most need */
 #define EXEC_MAX_SCRIPTS      5 /* interpreters that are scripts themselves: execve(2) */
 #define EXEC_MAX_PREFIX       (2 * EXEC_MAX_SCRIPTS + 1)
 #define MAX_AUX               24 /* entries of the auxiliary vector */
@@ -29,7 +30,8 @@ struct exec_strings {
 	size_t limit;    /* of both together */
 	int argc, envc;
 	size_t envp_at, name_at; /* where the environment and the file name begin */
-	char *page[EXEC_MAX_STRING_PAGES];
+	char **page;             /* `few`, or a list of its own */
+	char *few[EXEC_FEW_PAGES];
 };
 
 struct mm;

@@ -25,38 +25,39 @@ static long norandmaps;
 TUNABLE(norandmaps, "norandmaps", norandmaps, 0, 1, NULL,
 	"programs started from now on have their parts at fixed addresses");
 
-static u64 random_pages(unsigned int bits)
+/* All that chance decides: zeroes without it. */
+struct dice {
+	u32 stack, mmap, program, heap, skip;
+};
+
+static u64 pages_of(u32 die, unsigned int bits)
 {
-	return (random_u64() & ((1UL << bits) - 1)) << PAGE_SHIFT;
+	return ((u64)die & ((1UL << bits) - 1)) << PAGE_SHIFT;
 }
 
 /* Below the stack at its largest. */
-static u64 mmap_base(const struct mm *mm, bool random)
+static u64 mmap_base(const struct mm *mm, bool random, const struct dice *dice)
 {
 	u64 gap = mm->limit_stack, pad = STACK_GAP + (random ? STACK_RANDOM : 0);
 
 	if (gap + pad > gap)
 		gap += pad;
 	gap = gap < MIN_GAP ? MIN_GAP : MIN(gap, MAX_GAP);
-	return ALIGN_UP(TASK_SIZE - gap - (random ? random_pages(MMAP_BITS) : 0), PAGE_SIZE);
+	return ALIGN_UP(TASK_SIZE - gap - pages_of(dice->mmap, MMAP_BITS), PAGE_SIZE);
 }
 
 void layout_choose(struct exec_layout *l, struct mm *mm, bool pie, u32 personality)
 {
 	bool random = !READ_ONCE(norandmaps) && !(personality & ADDR_NO_RANDOMIZE);
+	struct dice dice = {0};
 
+	if (random)
+		random_bytes(&dice, sizeof(dice));
 	*l = (struct exec_layout){
-		.random = random, .stack_top = TASK_SIZE, .bias = pie ? PIE_BASE : 0};
-	mm->mmap_base = mmap_base(mm, random);
-	if (!random)
-		return;
-	l->stack_top -= random_pages(STACK_BITS);
-	l->stack_skip = random_u64() % SKIP_BYTES & ~15UL;
-	if (pie)
-		l->bias += random_pages(MMAP_BITS);
-}
-
-u64 layout_heap(const struct exec_layout *l, u64 end)
-{
-	return l->random ? end + random_pages(HEAP_BITS) : end;
+		.stack_top = TASK_SIZE - pages_of(dice.stack, STACK_BITS),
+		.stack_skip = dice.skip % SKIP_BYTES & ~15UL,
+		.bias = pie ? PIE_BASE + pages_of(dice.program, MMAP_BITS) : 0,
+		.heap_skip = pages_of(dice.heap, HEAP_BITS),
+	};
+	mm->mmap_base = mmap_base(mm, random, &dice);
 }

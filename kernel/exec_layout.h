@@ -6,9 +6,9 @@
 struct mm;
 
 struct exec_layout {
-	bool random;    /* the places are chosen at random */
 	u64 stack_top;  /* the first address above the stack */
 	u64 stack_skip; /* bytes left out between the strings and the rest, a multiple of 16 */
+	u64 heap_skip;  /* bytes left out between the program and its heap, whole pages */
 	u64 bias;       /* what a position-independent program is moved by */
 	u64 interp;     /* where the interpreter was put, 0 without one */
 	u64 vdso;       /* the vDSO's ELF header */
@@ -16,5 +16,3 @@ struct exec_layout {
 
 /* Choose, and set mm->mmap_base by its limit of the stack. */
 void layout_choose(struct exec_layout *l, struct mm *mm, bool pie, u32 personality);
-/* Where the heap begins, for a program that ends at `end`. */
-u64 layout_heap(const struct exec_layout *l, u64 end);

@@ -2,9 +2,9 @@
  * The random generator: getrandom(2), /dev/random, /dev/urandom, AT_RANDOM, where things are
  * mapped.
  *
- * ChaCha20 with fast key erasure: each request takes one block of the stream of the key, half of
- * which becomes the next key and half the key of the request's own stream. What was handed out
- * cannot be computed from what is in memory afterwards.
+ * ChaCha20 with fast key erasure: each filling of the store takes a few blocks of the key's stream,
+ * the first half block of which becomes the next key; requests take bytes from the store and leave
+ * zeroes. What was handed out cannot be computed from what is in memory afterwards.
  *
  * Seeded by RDSEED or RDRAND where the CPU has them, by the time of day, and by the time-stamp
  * counter at each interrupt; without those instructions also by how long memory takes to answer at
@@ -35,6 +35,13 @@ TUNABLE(random_seed, "random.seed", fixed_seed, -1, 0x7fffffff, NULL,
 static spinlock_t random_lock = SPINLOCK_INIT(LOCK_RANDOM);
 static u32 key[CHACHA_KEY_WORDS]; /* random_lock */
 static u64 reseed_at;             /* random_lock */
+/* random_lock: made for the requests to come; the last `left` bytes are still good. */
+#define STORE_BLOCKS 4
+static union {
+	u32 block[STORE_BLOCKS][16];
+	u8 bytes[STORE_BLOCKS * CHACHA_BLOCK_BYTES];
+} store;
+static size_t left;
 /* Gathered since the last seeding. Updates may overwrite each other: a lost one is only lost. */
 static u64 pool[POOL];
 
@@ -61,6 +68,7 @@ static void stir(const u64 more[POOL])
 	}
 	chacha20_block(key, 0, no_nonce, block);
 	memcpy(key, block, sizeof(key));
+	left = 0; /* made without the new */
 }
 
 /* Caller holds random_lock. */
@@ -130,29 +138,39 @@ void random_stir(const void *data, size_t n)
 
 /* ---- numbers ---- */
 
-void random_bytes(void *buf, size_t n)
+/* Caller holds random_lock. */
+static void refill(void)
 {
-	u32 block[16], stream[CHACHA_KEY_WORDS];
-	u64 flags = spin_lock_irqsave(&random_lock);
-
 	if (ktime_get() >= reseed_at)
 		reseed();
-	chacha20_block(key, 0, no_nonce, block);
-	memcpy(key, block, sizeof(key));
-	memcpy(stream, block + CHACHA_KEY_WORDS, sizeof(stream));
+	for (u32 i = 0; i < STORE_BLOCKS; i++)
+		chacha20_block(key, i, no_nonce, store.block[i]);
+	memcpy(key, store.bytes, sizeof(key));
+	memset(store.bytes, 0, sizeof(key));
+	left = sizeof(store) - sizeof(key);
+}
+
+/* As many as the store has, n at most. */
+static size_t take(void *buf, size_t n)
+{
+	u64 flags = spin_lock_irqsave(&random_lock);
+	u8 *from;
+
+	if (!left)
+		refill();
+	n = MIN(n, left);
+	from = store.bytes + sizeof(store) - left;
+	memcpy(buf, from, n);
+	memset(from, 0, n);
+	left -= n;
 	spin_unlock_irqrestore(&random_lock, flags);
+	return n;
+}
 
-	for (u32 i = 0; n > 0; i++) {
-		size_t part = MIN(n, sizeof(block));
-
-		chacha20_block(stream, i, no_nonce, block);
-		memcpy(buf, block, part);
-		buf = (char *)buf + part;
-		n -= part;
-	}
-	memset(block, 0, sizeof(block)); /* the stack is not to remember */
-	memset(stream, 0, sizeof(stream));
-	__asm__ volatile("" ::"r"(block), "r"(stream) : "memory");
+void random_bytes(void *buf, size_t n)
+{
+	for (size_t done = 0; done < n;)
+		done += take((char *)buf + done, n - done);
 }
 
 u64 random_u64(void)

@@ -85,9 +85,9 @@ static void put_source(const struct area *a)
 
 /* ---- looking ---- */
 
-u32 area_index(const struct area_set *s, u64 addr)
+u32 area_search(const struct area_set *s, u64 addr)
 {
-	u32 low = 0, high = s ? s->nr : 0;
+	u32 low = 0, high = s->nr;
 
 	while (low < high) {
 		u32 mid = (low + high) / 2;
@@ -97,19 +97,8 @@ u32 area_index(const struct area_set *s, u64 addr)
 		else
 			high = mid;
 	}
+	WRITE_ONCE(((struct area_set *)s)->last, low);
 	return low;
-}
-
-const struct area *area_find(const struct area_set *s, u64 addr)
-{
-	u32 i = area_index(s, addr);
-
-	return s && i < s->nr ? &s->areas[i] : NULL;
-}
-
-u32 area_count(const struct area_set *s)
-{
-	return s ? s->nr : 0;
 }
 
 bool areas_free(const struct area_set *s, u64 start, u64 end)
@@ -202,6 +191,7 @@ int areas_reserve(struct area_set **set, u32 extra)
 		return -ENOMEM;
 	refcount_set(&s->count, 1);
 	s->nr = nr;
+	s->last = 0;
 	s->room = room_for(nr + extra);
 	s->watched = old && old->watched;
 	if (old) {
@@ -293,10 +283,8 @@ void areas_remove(struct area_set *s, u64 start, u64 end)
 	close_slots(s, first, last - first);
 }
 
-void areas_insert(struct area_set *s, const struct area *a)
+void areas_insert(struct area_set *s, const struct area *a, u32 i)
 {
-	u32 i = area_index(s, a->start);
-
 	s->watched |= watched(a);
 	/* Grow a neighbour in place rather than move the array to and fro. */
 	if (i > 0 && alike(&s->areas[i - 1], a)) {

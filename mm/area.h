@@ -14,6 +14,7 @@
 struct area_set {
 	refcount_t count;
 	u32 nr, room;
+	u32 last;     /* what area_index() found last: searches come in runs. Any value will do */
 	bool watched; /* some area shows an object that is watched */
 	struct area
 		areas[]; /* by address, none overlapping; each holds a reference to its object */
@@ -23,11 +24,29 @@ void area_set_get(struct area_set *s);
 void area_set_put(struct area_set *s);
 void area_get_source(const struct area *a); /* one more reference to its object and its file */
 
+static inline u32 area_count(const struct area_set *s)
+{
+	return s ? s->nr : 0;
+}
+u32 area_search(const struct area_set *s, u64 addr); /* area_index(), the long way */
 /* Index of the first area that ends above addr; nr when there is none. */
-u32 area_index(const struct area_set *s, u64 addr);
+static inline u32 area_index(const struct area_set *s, u64 addr)
+{
+	u32 i = s ? READ_ONCE(s->last) : 0;
+
+	if (s && i < s->nr && addr < s->areas[i].end && (i == 0 || s->areas[i - 1].end <= addr))
+		return i;
+	if (!s || !s->nr || s->areas[s->nr - 1].end <= addr)
+		return area_count(s); /* most new areas come in order */
+	return area_search(s, addr);
+}
 /* That area, or NULL. */
-const struct area *area_find(const struct area_set *s, u64 addr);
-u32 area_count(const struct area_set *s);
+static inline const struct area *area_find(const struct area_set *s, u64 addr)
+{
+	u32 i = area_index(s, addr);
+
+	return i < area_count(s) ? &s->areas[i] : NULL;
+}
 /* True when no area intersects [start, end). */
 bool areas_free(const struct area_set *s, u64 start, u64 end);
 /* How far the areas go on from `start` without a hole, `end` at most. */
@@ -49,9 +68,9 @@ int areas_reserve(struct area_set **set, u32 extra);
 /* ---- changes: the set is our own, with room enough ---- */
 /* Remove [start, end). Needs the room that areas_hole() says. */
 void areas_remove(struct area_set *s, u64 start, u64 end);
-/* Insert where nothing is. Takes over the references of `a`. Becomes part of a neighbour that is
- * alike. Room for 1. */
-void areas_insert(struct area_set *s, const struct area *a);
+/* Insert where nothing is, in front of area i, as area_index() says of its start. Takes over the
+ * references of `a`. Becomes part of a neighbour that is alike. Room for 1. */
+void areas_insert(struct area_set *s, const struct area *a, u32 i);
 /* Replace the flags in `mask` in [start, end). Needs the room that areas_cuts() says. */
 void areas_change(struct area_set *s, u64 start, u64 end, u32 mask, u32 flags);
 

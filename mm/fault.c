@@ -6,6 +6,10 @@
  *   read-only leaf  written to in a writable area: own the path to it; then the page is ours if
  *                   nobody else refers to it, and is copied if somebody does
  *
+ * A fault costs more than a page or two. So its neighbours come along where that is likely to spare
+ * one: pages of a file that are in memory anyway, pages that have become ours, and copies for who
+ * writes one page after the other.
+ *
  * Everything happens under mm->lock, so what is decided stays true until it is done. A shortage of
  * memory at any step leaves the address space as it was, and the fault can be taken again.
  */
@@ -90,54 +94,93 @@ static struct page *object_page(struct mm *mm, const struct area *a, u64 addr, b
 	return private;
 }
 
-static enum fault_result map_missing(struct mm *mm, const struct area *a, u64 addr, bool write)
+/* Pages, a power of two: those of a file that one read brings in, if they are in memory. */
+#define MAP_AROUND 16
+
+/* Who reads one page of a file soon reads those beside it: what of them is in memory costs less to
+ * map now than another fault. `slot` has just been filled. */
+static void map_around(struct mm *mm, const struct area *a, pte_t *slot, u64 addr)
+{
+	u64 start = MAX(ALIGN_DOWN(addr, MAP_AROUND * PAGE_SIZE), a->start);
+	u64 end = MIN(ALIGN_DOWN(addr, MAP_AROUND * PAGE_SIZE) + MAP_AROUND * PAGE_SIZE, a->end);
+	u32 n = (end - start) >> PAGE_SHIFT;
+	struct page *pages[MAP_AROUND];
+
+	if (n == 1)
+		return;
+	object_peek_pages(a->obj, a->pgoff + ((start - a->start) >> PAGE_SHIFT), n, pages);
+	slot -= (addr - start) >> PAGE_SHIFT;
+	mm->stats.file_pages += tree_set_absent(slot, pages, n, tree_leaf_bits(a->flags));
+}
+
+/* The way to `slot` is ours. */
+static enum fault_result map_missing(struct mm *mm, const struct area *a, pte_t *slot, u64 addr,
+				     bool write)
 {
 	bool private = !(a->flags & AREA_SHARED);
 	enum fault_result why;
 	struct page *p;
-	pte_t *slot, leaf;
+	pte_t leaf;
 
 	p = a->obj ? object_page(mm, a, addr, private && write, &why)
 		   : anonymous_page(mm, write, &why);
-	if (!p)
+	if (!p) {
+		(void)tree_unmap(mm, addr, addr + PAGE_SIZE); /* tables made in vain */
 		return why;
-	sched_fuzz_point();
-	slot = tree_own_path(mm, addr);
-	if (!slot) {
-		put_page(p);
-		return FAULT_OOM;
 	}
+	sched_fuzz_point();
 	leaf = page_to_phys(p) | tree_leaf_bits(a->flags);
 	if (write)
 		leaf |= PTE_WRITE | PTE_DIRTY;
 	tree_set_leaf(mm, slot, addr, leaf);
+	if (a->obj && !write)
+		map_around(mm, a, slot, addr);
 	return FAULT_OK;
 }
 
 /* ---- there, but read-only ---- */
 
-static enum fault_result write_protected(struct mm *mm, u64 addr)
-{
-	pte_t *slot = tree_own_path(mm, addr), leaf;
-	struct page *p, *copy;
+#define REUSE_AROUND     16 /* pages, a power of two: what one fault gives back */
+#define COPY_AHEAD_ORDER 4U /* at most 2^4 pages are copied by one fault */
 
-	if (!slot)
-		return FAULT_OOM;
-	sched_fuzz_point();
-	leaf = *slot;
-	p = phys_to_page(pte_addr(leaf));
-	/* One count decides, now that the path is ours: nobody can gain a reference but through us.
-	 */
-	if ((leaf & (PTE_WRITE | PTE_SHARED)) ||
-	    (refcount_read(&p->count) == 1 && !(p->flags & (PG_CACHE | PG_ZERO)))) {
-		WRITE_ONCE(*slot, leaf | PTE_WRITE | PTE_DIRTY);
+/* Never written to in place, whatever its count: the zero page, a file's. */
+static bool is_special(pte_t leaf)
+{
+	return phys_to_page(pte_addr(leaf))->flags & (PG_CACHE | PG_ZERO);
+}
+
+/* One count decides, once the path is ours: nobody can gain a reference but through us. */
+static bool is_ours(pte_t leaf)
+{
+	return refcount_read(&phys_to_page(pte_addr(leaf))->count) == 1 && !is_special(leaf);
+}
+
+/* The page at `slot` has become ours alone again, probably because a child is gone: then so have
+ * its neighbours, and they are written to next. */
+static void reuse_around(struct mm *mm, const struct area *a, pte_t *slot, u64 addr)
+{
+	u64 start = MAX(ALIGN_DOWN(addr, REUSE_AROUND * PAGE_SIZE), a->start);
+	u64 end =
+		MIN(ALIGN_DOWN(addr, REUSE_AROUND * PAGE_SIZE) + REUSE_AROUND * PAGE_SIZE, a->end);
+	pte_t *at = slot - ((addr - start) >> PAGE_SHIFT);
+
+	for (; start < end; start += PAGE_SIZE, at++) {
+		if (!*at || (*at & (PTE_WRITE | PTE_SHARED)) || !is_ours(*at))
+			continue;
+		WRITE_ONCE(*at, *at | PTE_WRITE | PTE_DIRTY);
 		mm->stats.cow_reused++;
-		trace_cow_page(addr, 0);
-		return FAULT_OK;
+		trace_cow_page(start, 0);
 	}
-	copy = copy_of(p);
+}
+
+/* Replace the shared page at `slot` by a copy. False without memory. */
+static bool copy_leaf(struct mm *mm, pte_t *slot, u64 addr)
+{
+	pte_t leaf = *slot;
+	struct page *p = phys_to_page(pte_addr(leaf)), *copy = copy_of(p);
+
 	if (!copy)
-		return FAULT_OOM;
+		return false;
 	if (p->flags & PG_ZERO) {
 		mm->stats.zero_pages++;
 	} else {
@@ -147,29 +190,71 @@ static enum fault_result write_protected(struct mm *mm, u64 addr)
 	sched_fuzz_point();
 	leaf = (leaf & ~PTE_ADDR_MASK) | page_to_phys(copy) | PTE_WRITE | PTE_DIRTY;
 	tree_set_leaf(mm, slot, addr, leaf);
+	return true;
+}
+
+/* Somebody who writes to one shared page after the other, upwards, will write to the next: from his
+ * third fault on he gets some more with each, twice as many as with the last. */
+static void copy_ahead(struct mm *mm, const struct area *a, pte_t *slot, u64 addr)
+{
+	u64 end = MIN(a->end, ALIGN_DOWN(addr, pt_span(2)) + pt_span(2));
+
+	mm->cow_faults = addr == mm->cow_next ? mm->cow_faults + 1 : 0;
+	if (mm->cow_faults > 1)
+		end = MIN(end, addr + (PAGE_SIZE << MIN(mm->cow_faults - 1, COPY_AHEAD_ORDER)));
+	else
+		end = addr;
+	for (addr += PAGE_SIZE, slot++; addr < end; addr += PAGE_SIZE, slot++)
+		if (!*slot || (*slot & (PTE_WRITE | PTE_SHARED)) || is_special(*slot) ||
+		    is_ours(*slot) || !copy_leaf(mm, slot, addr))
+			break;
+	mm->cow_next = addr;
+}
+
+/* The way to `slot` is ours. */
+static enum fault_result write_protected(struct mm *mm, const struct area *a, pte_t *slot, u64 addr)
+{
+	sched_fuzz_point();
+	if (*slot & PTE_SHARED) {
+		WRITE_ONCE(*slot, *slot | PTE_WRITE | PTE_DIRTY);
+		return FAULT_OK;
+	}
+	if (is_ours(*slot)) {
+		reuse_around(mm, a, slot, addr);
+		return FAULT_OK;
+	}
+	if (!copy_leaf(mm, slot, addr))
+		return FAULT_OOM;
+	copy_ahead(mm, a, slot, addr);
 	return FAULT_OK;
 }
 
 /* ---- the fault ---- */
 
-/* The caller holds mm->lock. After FAULT_OK the leaf is there and allows the access. */
+/* The caller holds mm->lock. After FAULT_OK the leaf is there and allows the access. Without
+ * memory, tables may have become ours or been made in vain: nobody sees a difference. */
 static enum fault_result fault_locked(struct mm *mm, u64 addr, enum fault_access access)
 {
-	bool write = access == ACCESS_WRITE;
 	enum fault_result why;
 	const struct area *a = area_for(mm, addr, &why);
-	pte_t leaf;
+	bool write = access == ACCESS_WRITE;
+	pte_t *slot;
 
 	if (!a)
 		return why;
 	if (!allowed(a->flags, access))
 		return FAULT_ACCERR;
-	leaf = tree_walk(mm, addr);
-	if (!leaf)
-		return map_missing(mm, a, addr & PAGE_MASK, write);
-	if (write && !(leaf & PTE_WRITE))
-		return write_protected(mm, addr & PAGE_MASK);
-	return FAULT_OK; /* another thread was here first */
+	addr &= PAGE_MASK;
+	if (!write && tree_walk(mm, addr))
+		return FAULT_OK; /* another thread was here first */
+	slot = tree_own_path(mm, addr);
+	if (!slot)
+		return FAULT_OOM;
+	if (!*slot)
+		return map_missing(mm, a, slot, addr, write);
+	if (!(*slot & PTE_WRITE))
+		return write_protected(mm, a, slot, addr);
+	return FAULT_OK;
 }
 
 enum fault_result mm_fault(struct mm *mm, u64 addr, enum fault_access access)
@@ -193,6 +278,42 @@ enum fault_result mm_fault_locked(struct mm *mm, u64 addr, enum fault_access acc
 		result = fault_locked(mm, addr, access);
 	if (result == FAULT_OK)
 		*kaddr = phys_to_virt(pte_addr(tree_walk(mm, addr))) + (addr & ~PAGE_MASK);
+	return result;
+}
+
+/* The caller holds mm->lock. */
+static enum fault_result own_first_part(struct mm *mm, u64 addr)
+{
+	const struct area *a = area_find(mm->areas, addr);
+	pte_t *slot = tree_own_path(mm, addr);
+	struct page *p, *from;
+	enum fault_result why = FAULT_OOM;
+
+	if (!slot)
+		return FAULT_OOM;
+	p = alloc_page(ALLOC_ZERO);
+	from = p ? object_page(mm, a, addr & PAGE_MASK, false, &why) : NULL;
+	if (!from) {
+		if (p)
+			put_page(p);
+		(void)tree_unmap(mm, addr & PAGE_MASK, (addr & PAGE_MASK) + PAGE_SIZE);
+		return why;
+	}
+	memcpy(page_to_virt(p), page_to_virt(from), addr % PAGE_SIZE);
+	put_page(from);
+	mm->stats.cow_pages++;
+	tree_set_leaf(mm, slot, addr & PAGE_MASK,
+		      page_to_phys(p) | tree_leaf_bits(a->flags) | PTE_WRITE | PTE_DIRTY);
+	return FAULT_OK;
+}
+
+enum fault_result mm_own_first_part(struct mm *mm, u64 addr)
+{
+	enum fault_result result;
+
+	mutex_lock(&mm->lock);
+	result = own_first_part(mm, addr);
+	mutex_unlock(&mm->lock);
 	return result;
 }
 

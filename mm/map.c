@@ -93,13 +93,13 @@ static int unmap_locked(struct mm *mm, u64 start, u64 end)
 	return err;
 }
 
-/* Room for `a` was reserved. */
-static void insert_area(struct mm *mm, const struct area *a)
+/* Room for `a` was reserved; it comes in front of area i. */
+static void insert_area(struct mm *mm, const struct area *a, u32 i)
 {
 	u64 pages = (a->end - a->start) >> PAGE_SHIFT;
 
 	area_get_source(a);
-	areas_insert(mm->areas, a);
+	areas_insert(mm->areas, a, i);
 	mm->nr_mapped += pages;
 	if (area_is_data(a->flags))
 		mm->nr_data += pages;
@@ -113,14 +113,18 @@ static int map_area(struct mm *mm, const struct area *a)
 	u64 pages = (a->end - a->start) >> PAGE_SHIFT, mapped, data;
 	int err;
 
-	areas_pages(mm->areas, a->start, a->end, &mapped, &data);
+	if (areas_free(mm->areas, a->start, a->end))
+		mapped = data = 0;
+	else
+		areas_pages(mm->areas, a->start, a->end, &mapped, &data);
 	if (!within_limits(mm, pages - mapped, (area_is_data(a->flags) ? pages : 0) - data))
 		return -ENOMEM;
-	err = prepare_unmap(mm, a->start, a->end, 1);
+	err = mapped ? prepare_unmap(mm, a->start, a->end, 1) : mm_reserve_areas(mm, 1);
 	if (err)
 		return err;
-	commit_unmap(mm, a->start, a->end);
-	insert_area(mm, a);
+	if (mapped)
+		commit_unmap(mm, a->start, a->end);
+	insert_area(mm, a, area_index(mm->areas, a->start));
 	return 0;
 }
 
@@ -242,6 +246,36 @@ long mm_map_area(struct mm *mm, const struct area *what, u64 addr, u64 len, u32 
 	}
 	mutex_unlock(&mm->lock);
 	return ret;
+}
+
+/* Room for it was reserved. */
+static int place_area(struct mm *mm, const struct area *a)
+{
+	u64 pages = (a->end - a->start) >> PAGE_SHIFT;
+	u32 i = area_index(mm->areas, a->start);
+
+	if (a->end <= a->start || a->end > TASK_SIZE)
+		return -ENOMEM;
+	if (a->start < MMAP_MIN_ADDR)
+		return -EPERM;
+	if (i < area_count(mm->areas) && mm->areas->areas[i].start < a->end)
+		return -EEXIST;
+	if (!within_limits(mm, pages, area_is_data(a->flags) ? pages : 0))
+		return -ENOMEM;
+	insert_area(mm, a, i);
+	return 0;
+}
+
+int mm_place(struct mm *mm, const struct area *areas, u32 n)
+{
+	int err;
+
+	mutex_lock(&mm->lock);
+	err = mm_reserve_areas(mm, n);
+	for (u32 i = 0; i < n && !err; i++)
+		err = place_area(mm, &areas[i]);
+	mutex_unlock(&mm->lock);
+	return err;
 }
 
 long mm_map(struct mm *mm, u64 addr, u64 len, u32 flags, struct vm_object *obj, u64 pgoff, u32 how)
@@ -413,7 +447,7 @@ static long move_area(struct mm *mm, u64 old, u64 old_len, u64 to, u64 new_len)
 	if (err)
 		return err;
 	/* Cannot fail from here. */
-	insert_area(mm, &moved);
+	insert_area(mm, &moved, area_index(mm->areas, to));
 	commit_unmap(mm, old, old + old_len);
 	return (long)to;
 }

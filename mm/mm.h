@@ -94,6 +94,8 @@ struct mm {
 	u64 auxv[AUXV_WORDS]; /* what exec told the program, for /proc */
 	u64 nr_locked;        /* those that are AREA_LOCKED */
 	u32 lock_future;      /* mlockall(2): AREA_LOCK flags of every new area */
+	u64 cow_next;         /* where the next write to a shared page goes, if they go on so */
+	u32 cow_faults;       /* that have gone on so, each where the one before ended */
 	bool fork_flags;      /* some area has had flags of AREA_FORK: fork must look */
 	struct mm_stats stats;
 	u64 limit_stack, limit_data,
@@ -138,8 +140,11 @@ extern long max_map_count;              /* tunable vm.max_map_count: areas of on
 long mm_map(struct mm *mm, u64 addr, u64 len, u32 flags, struct vm_object *obj, u64 pgoff, u32 how);
 /* The same for what->flags, obj, file and pgoff. */
 long mm_map_area(struct mm *mm, const struct area *what, u64 addr, u64 len, u32 how);
-/* Where mm_map() would put so much now, or -ENOMEM. For exec, while nobody else knows the mm. */
+/* For exec, while nobody lives in it: where mm_map() would put so much now, or -ENOMEM; and areas
+ * of whole pages put exactly where they say. 0, -EEXIST, -ENOMEM, -EPERM: perhaps after some of
+ * them. */
 long mm_find_room(struct mm *mm, u64 len);
+int mm_place(struct mm *mm, const struct area *areas, u32 n);
 long mm_unmap(struct mm *mm, u64 addr, u64 len);
 long mm_protect(struct mm *mm, u64 addr, u64 len, u32 prot); /* -ENOMEM over a hole */
 long mm_remap(struct mm *mm, u64 old, u64 old_len, u64 new_len, u32 flags,
@@ -196,6 +201,10 @@ enum fault_result mm_fault(struct mm *mm, u64 addr, enum fault_access access);
 /* The same for a caller who holds mm->lock. *kaddr is where the byte lies in the direct map: there
  * it stays until the lock is released. */
 enum fault_result mm_fault_locked(struct mm *mm, u64 addr, enum fault_access access, void **kaddr);
+/* The page of addr, in a private writable area of an object, which nobody has touched yet: from
+ * addr on it is to be zeroes. Like a write to it, but for the copying of what is not kept. For
+ * exec. */
+enum fault_result mm_own_first_part(struct mm *mm, u64 addr);
 /* Fault in and copy between the kernel and an mm that need not be loaded (exec, peek, ptrace).
  * Bytes copied. `write` obeys copy-on-write and the area's protection. */
 size_t mm_access(struct mm *mm, u64 addr, void *buf, size_t len, bool write);

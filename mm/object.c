@@ -49,7 +49,8 @@ static unsigned int slot_index(u64 index, unsigned int height)
 	return (index >> (RADIX_SHIFT * (height - 1))) & (RADIX_SLOTS - 1);
 }
 
-static struct page *radix_find(const struct vm_object *o, u64 index)
+/* The node of the lowest level where `index` has its slot, or NULL. */
+static const struct radix_node *radix_leaf(const struct vm_object *o, u64 index)
 {
 	const struct radix_node *node = o->pages;
 
@@ -57,6 +58,13 @@ static struct page *radix_find(const struct vm_object *o, u64 index)
 		return NULL;
 	for (unsigned int h = o->height; h > 1 && node; h--)
 		node = node->slot[slot_index(index, h)];
+	return node;
+}
+
+static struct page *radix_find(const struct vm_object *o, u64 index)
+{
+	const struct radix_node *node = radix_leaf(o, index);
+
 	return node ? node->slot[slot_index(index, 1)] : NULL;
 }
 
@@ -251,6 +259,25 @@ int object_get_page(struct vm_object *o, u64 index, bool create, struct page **o
 	if (ret)
 		put_page(fresh); /* it failed, or somebody else was faster */
 	return ret < 0 ? ret : 0;
+}
+
+void object_peek_pages(struct vm_object *o, u64 index, u32 n, struct page **out)
+{
+	spin_lock(&o->lock);
+	while (n > 0) { /* all that have their slots in one node */
+		const struct radix_node *leaf = radix_leaf(o, index);
+		u32 first = slot_index(index, 1), run = MIN(n, RADIX_SLOTS - first);
+
+		for (u32 i = 0; i < run; i++) {
+			out[i] = leaf ? leaf->slot[first + i] : NULL;
+			if (out[i])
+				get_page(out[i]);
+		}
+		out += run;
+		index += run;
+		n -= run;
+	}
+	spin_unlock(&o->lock);
 }
 
 void object_resize(struct vm_object *o, u64 size)

@@ -48,6 +48,9 @@ void object_put(struct vm_object *o); /* NULL is allowed; the last reference dro
  * NULL is stored in *out. 0; -ENOMEM; -ENOSPC when the quota is used up, -EFBIG when past the size
  * (both SIGBUS). */
 int object_get_page(struct vm_object *o, u64 index, bool create, struct page **out);
+/* Those of the n pages from `index` on that are there, each with a reference for the caller, NULL
+ * for the others. */
+void object_peek_pages(struct vm_object *o, u64 index, u32 n, struct page **out);
 /* The first page from `index` on that is there (`present`), or that is not. A very large number
  * when there is none. */
 u64 object_seek(struct vm_object *o, u64 index, bool present);

@@ -1,11 +1,14 @@
 /*
- * The buddy allocator, and a cache of single pages for each CPU.
+ * The buddy allocator, and stocks of single pages for each CPU.
  *
  * Free memory is kept in blocks of 2^order pages, each aligned to its size. A block that is freed
  * looks at its buddy, the other half of the block of the next order: when that is free too, the two
  * become one. So memory grows back together, and a block of any order costs a few list operations.
  *
- * Locks: zone.lock guards the blocks; a CPU's cache belongs to that CPU with interrupts off.
+ * A page table is all zeroes again by the time its last entry is gone, and a root table is as it
+ * was made: they wait in stocks of their own for the next who needs just such a page.
+ *
+ * Locks: zone.lock guards the blocks; a CPU's stocks belong to that CPU with interrupts off.
  */
 #include "mm/page.h"
 
@@ -33,12 +36,13 @@ static struct zone zones[NR_ZONES];
 /* Single pages are most of the traffic: page tables, user pages. They come and go in batches. */
 #define CPU_PAGES_ORDER 3
 #define CPU_PAGES_BATCH (1 << CPU_PAGES_ORDER)
-#define CPU_PAGES_MAX   64
+#define CPU_PAGES_GIVE  32
 struct cpu_pages {
 	struct list_head *first; /* page.link.next chains them, ends with NULL */
 	u32 nr;
 };
-static struct cpu_pages cpu_pages[MAX_CPUS];
+static struct cpu_pages cpu_pages[MAX_CPUS][NR_STOCKS];
+static const u32 stock_max[NR_STOCKS] = {[STOCK_ANY] = 64, [STOCK_ZEROED] = 64, [STOCK_ROOT] = 8};
 
 static u64 end_pfn;     /* the page array ends here */
 static u64 total_pages; /* ever given to the allocator */
@@ -157,7 +161,6 @@ static struct page *pop_page(struct cpu_pages *c)
 
 	c->first = p->link.next;
 	c->nr--;
-	p->flags &= ~PG_CPU_FREE;
 	return p;
 }
 
@@ -181,37 +184,71 @@ static void refill(struct cpu_pages *c)
 		push_page(c, p);
 }
 
-static struct page *take_page(void)
+/* A stock that has something, if any has. */
+static noinline enum page_stock refilled(struct cpu_pages *mine)
+{
+	refill(&mine[STOCK_ANY]);
+	if (mine[STOCK_ANY].nr)
+		return STOCK_ANY;
+	return mine[STOCK_ZEROED].nr ? STOCK_ZEROED : STOCK_ROOT;
+}
+
+/* From the stock that is wanted, or from another. */
+static struct page *take_page(enum page_stock want, enum page_stock *from)
 {
 	u64 irq = local_irq_save();
-	struct cpu_pages *c = &cpu_pages[this_cpu()->id];
+	struct cpu_pages *mine = cpu_pages[this_cpu()->id];
 	struct page *p;
 
-	if (unlikely(!c->nr))
-		refill(c);
-	p = c->nr ? pop_page(c) : NULL;
+	if (!mine[want].nr)
+		want = STOCK_ANY;
+	if (unlikely(!mine[want].nr))
+		want = refilled(mine);
+	p = mine[want].nr ? pop_page(&mine[want]) : NULL;
 	local_irq_restore(irq);
+	*from = want;
 	return p;
 }
 
-static void give_page(struct page *p)
+/* Up to n pages back to the blocks. */
+static void return_pages(struct cpu_pages *c, u32 n)
+{
+	struct zone *held = NULL;
+
+	while (n-- > 0 && c->nr) {
+		struct page *p = pop_page(c);
+		struct zone *z = zone_of(p);
+
+		p->flags &= ~PG_CPU_FREE;
+		if (z != held) {
+			if (held)
+				spin_unlock(&held->lock);
+			spin_lock(&z->lock);
+			held = z;
+		}
+		zone_give(z, p, 0);
+	}
+	if (held)
+		spin_unlock(&held->lock);
+}
+
+static void give_page(struct page *p, enum page_stock as)
 {
 	u64 irq = local_irq_save();
-	struct cpu_pages *c = &cpu_pages[this_cpu()->id];
+	struct cpu_pages *c = &cpu_pages[this_cpu()->id][as];
 
 	push_page(c, p);
-	if (unlikely(c->nr > CPU_PAGES_MAX))
-		for (int i = 0; i < CPU_PAGES_BATCH; i++)
-			give_block(pop_page(c), 0);
+	if (unlikely(c->nr > stock_max[as]))
+		return_pages(c, CPU_PAGES_GIVE);
 	local_irq_restore(irq);
 }
 
 void drain_cpu_pages(void)
 {
-	struct cpu_pages *c = &cpu_pages[this_cpu()->id];
+	struct cpu_pages *mine = cpu_pages[this_cpu()->id];
 
-	while (c->nr)
-		give_block(pop_page(c), 0);
+	for (int i = 0; i < NR_STOCKS; i++)
+		return_pages(&mine[i], mine[i].nr);
 }
 
 /* ---- debug builds: what is free keeps its poison until it is handed out ---- */
@@ -242,16 +279,55 @@ static void check_poison(struct page *p, unsigned int order)
 	}
 }
 
+/* A page from a stock of prepared ones is as its last user left it. */
+static void check_prepared(const struct page *p, enum page_stock stock)
+{
+	const u64 *word = page_to_virt(p);
+	size_t n = PAGE_SIZE / sizeof(*word) / (stock == STOCK_ROOT ? 2 : 1);
+
+	for (size_t i = 0; i < n; i++)
+		if (word[i])
+			panic("page %#lx was not empty, or written to, when freed: %#lx at %p\n",
+			      PFN(page_to_phys(p)), word[i], (const void *)&word[i]);
+}
+
 /* ---- the interface ---- */
+
+struct page *alloc_page(unsigned int flags)
+{
+	enum page_stock want = flags & ALLOC_ZERO   ? STOCK_ZEROED
+			       : flags & ALLOC_ROOT ? STOCK_ROOT
+						    : STOCK_ANY;
+	enum page_stock from;
+	struct page *p;
+
+	if (should_fail(&page_site))
+		return NULL;
+	p = take_page(want, &from);
+	if (unlikely(!p))
+		return NULL;
+	if (DEBUG_CHECKS && from == STOCK_ANY)
+		check_poison(p, 0);
+	if (DEBUG_CHECKS && from != STOCK_ANY)
+		check_prepared(p, from);
+	refcount_set(&p->count, 1);
+	p->flags = want == STOCK_ROOT && from == STOCK_ROOT ? PG_ROOT : 0;
+	p->order = 0;
+	if (want == STOCK_ZEROED && from != STOCK_ZEROED)
+		clear_page(page_to_virt(p));
+	return p;
+}
 
 struct page *alloc_pages(unsigned int order, unsigned int flags)
 {
 	struct page *p;
 
+	if (!order && !(flags & ALLOC_DMA32))
+		return alloc_page(flags);
 	if (order > MAX_ORDER || should_fail(&page_site))
 		return NULL;
-	p = order || (flags & ALLOC_DMA32) ? take_block(order, flags) : take_page();
-	if (unlikely(!p))
+	p = take_block(order, flags);
+	if (!p)
 		return NULL;
 	if (DEBUG_CHECKS)
 		check_poison(p, order);
@@ -264,7 +340,7 @@ struct page *alloc_pages(unsigned int order, unsigned int flags)
 	return p;
 }
 
-void free_pages(struct page *p, unsigned int order)
+static void check_free(struct page *p, unsigned int order)
 {
 	if (unlikely(p->flags & (PG_BUDDY | PG_CPU_FREE | PG_RESERVED) || p->order != order ||
 		     refcount_read(&p->count) > 1))
@@ -272,12 +348,23 @@ void free_pages(struct page *p, unsigned int order)
 		      PFN(page_to_phys(p)), order, p->flags, p->order, refcount_read(&p->count));
 	refcount_set(&p->count, 0);
 	p->flags = 0; /* it may end up inside a larger block, and is then not looked at again */
+}
+
+void free_pages(struct page *p, unsigned int order)
+{
+	check_free(p, order);
 	if (DEBUG_CHECKS)
 		poison(p, order);
 	if (order)
 		give_block(p, order);
 	else
-		give_page(p);
+		give_page(p, STOCK_ANY);
+}
+
+void free_prepared(struct page *p, enum page_stock as)
+{
+	check_free(p, 0);
+	give_page(p, as);
 }
 
 void put_page(struct page *p)
@@ -291,7 +378,8 @@ u64 nr_free_pages(void)
 	u64 n = zones[ZONE_DMA32].nr_free + zones[ZONE_NORMAL].nr_free;
 
 	for (u32 i = 0; i < MAX_CPUS; i++)
-		n += READ_ONCE(cpu_pages[i].nr);
+		for (int stock = 0; stock < NR_STOCKS; stock++)
+			n += READ_ONCE(cpu_pages[i][stock].nr);
 	return n;
 }
 

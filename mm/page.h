@@ -17,6 +17,7 @@ enum page_flags {
 	PG_HEAD = 1 << 6,     /* first page of an allocation of more than one page, or of a slab */
 	PG_CPU_FREE = 1 << 7, /* free, in the cache of a CPU */
 	PG_POISONED = 1 << 8, /* debug builds: free, and filled with the poison */
+	PG_ROOT = 1 << 9,     /* came out of STOCK_ROOT: is an empty root table already */
 };
 
 /*
@@ -94,6 +95,7 @@ void free_reserved_range(phys_addr_t start, phys_addr_t end);
 enum alloc_flags {
 	ALLOC_ZERO = 1 << 0,  /* filled with zeroes */
 	ALLOC_DMA32 = 1 << 1, /* below 4 GiB */
+	ALLOC_ROOT = 1 << 2,  /* one page: out of STOCK_ROOT when there is one (PG_ROOT) */
 };
 /* Pages that only may_use_reserve() gets at: enough for the shell to answer and for a victim to
  * die. */
@@ -105,10 +107,16 @@ struct page *alloc_pages(unsigned int order, unsigned int flags);
 /* The pages of one allocation; its count is 1, or 0 when the caller dropped the last reference
  * himself. */
 void free_pages(struct page *p, unsigned int order);
-static inline struct page *alloc_page(unsigned int flags)
-{
-	return alloc_pages(0, flags);
-}
+struct page *alloc_page(unsigned int flags); /* one; the quick way */
+/* What each CPU keeps single pages as. Pages that come back prepared need not be prepared again. */
+enum page_stock {
+	STOCK_ANY,
+	STOCK_ZEROED, /* for ALLOC_ZERO */
+	STOCK_ROOT,   /* root tables without an entry in the user's half */
+	NR_STOCKS
+};
+/* As free_pages(p, 0); the page's contents are as the stock says. */
+void free_prepared(struct page *p, enum page_stock as);
 static inline void get_page(struct page *p)
 {
 	refcount_inc(&p->count);

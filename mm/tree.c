@@ -72,7 +72,7 @@ static u64 entry_start(u64 addr, int level, unsigned int i)
 /* What struct page says of a table that has nothing in it yet. */
 static struct page *init_table(struct page *t, int level)
 {
-	t->flags |= PG_TABLE;
+	t->flags = PG_TABLE;
 	atomic_inc(&nr_table_pages);
 	t->level = level;
 	t->nr_present = 0;
@@ -134,13 +134,16 @@ static unsigned int next_used(const struct page *table, unsigned int from, unsig
 
 bool tree_create(struct mm *mm)
 {
-	struct page *root = alloc_page(0);
+	struct page *root = alloc_page(ALLOC_ROOT);
 
 	if (!root)
 		return false;
-	mm->root = entries_of(init_table(root, PT_LEVELS));
-	memset(mm->root, 0, USER_ROOT_ENTRIES * sizeof(pte_t));
-	arch_init_root(mm->root); /* fills the other half */
+	mm->root = entries_of(root);
+	if (!(root->flags & PG_ROOT)) {
+		memset(mm->root, 0, USER_ROOT_ENTRIES * sizeof(pte_t));
+		arch_init_root(mm->root); /* fills the other half */
+	}
+	init_table(root, PT_LEVELS);
 	return true;
 }
 
@@ -163,28 +166,47 @@ static void gather_init(struct gather *g, struct mm *mm)
 	g->nr = 0;
 }
 
+/* It has no entry left (of the user's). */
 static void free_table(struct page *t)
 {
-	t->flags &= ~PG_TABLE;
 	atomic_dec(&nr_table_pages);
-	free_pages(t, 0);
+	free_prepared(t, t->level == PT_LEVELS ? STOCK_ROOT : STOCK_ZEROED);
 }
 
-/* Drop one reference to a page or table; the last one to a table drops all that it refers to. */
+static void drop_table(struct page *table);
+
+/* Drop one reference to a page or table; the last one to a table drops all that it refers to, and
+ * leaves it as empty as it was made. */
 static void drop(struct page *p)
 {
-	const pte_t *entries;
-
-	if (!(p->flags & PG_TABLE)) {
-		put_page(p);
-		return;
-	}
 	if (!refcount_dec_and_test(&p->count))
 		return;
-	entries = entries_of(p);
-	for (unsigned int i = 0; (i = next_used(p, i, PTRS_PER_TABLE)) < PTRS_PER_TABLE; i++)
-		drop(target_of(entries[i]));
-	free_table(p);
+	if (p->flags & PG_TABLE)
+		drop_table(p);
+	else
+		free_pages(p, 0);
+}
+
+static void drop_table(struct page *table)
+{
+	for (u64 used = table->used; used; used &= used - 1) {
+		pte_t *run = entries_of(table) + 8 * __builtin_ctzl(used);
+
+		for (unsigned int i = 0; i < 8; i++) {
+			struct page *p = target_of(run[i]);
+
+			if (!run[i])
+				continue;
+			run[i] = 0;
+			if (!refcount_dec_and_test(&p->count))
+				continue;
+			if (table->level > 1)
+				drop_table(p);
+			else
+				free_pages(p, 0);
+		}
+	}
+	free_table(table);
 }
 
 /* Flush, then drop: never the other way round. */
@@ -218,17 +240,22 @@ static void gather_drop(struct gather *g, struct page *p, u64 start, u64 end)
  * through either from now on; only the pages of shared mappings stay as they are. */
 static void share_entries(struct page *to, struct page *from)
 {
-	pte_t *src = entries_of(from), *dst = entries_of(to);
+	for (u64 used = from->used; used; used &= used - 1) {
+		unsigned int first = 8 * __builtin_ctzl(used);
+		pte_t *src = entries_of(from) + first, *dst = entries_of(to) + first;
 
-	for (unsigned int i = 0; (i = next_used(from, i, PTRS_PER_TABLE)) < PTRS_PER_TABLE; i++) {
-		pte_t e = src[i];
+		for (unsigned int i = 0; i < 8; i++) {
+			pte_t e = src[i];
 
-		get_page(target_of(e));
-		if ((e & (PTE_WRITE | PTE_SHARED)) == PTE_WRITE) {
-			e &= ~PTE_WRITE;
-			WRITE_ONCE(src[i], e);
+			if (!e)
+				continue;
+			get_page(target_of(e));
+			if ((e & (PTE_WRITE | PTE_SHARED)) == PTE_WRITE) {
+				e &= ~PTE_WRITE;
+				WRITE_ONCE(src[i], e);
+			}
+			dst[i] = e;
 		}
-		dst[i] = e;
 	}
 	to->nr_present = from->nr_present;
 	to->used = from->used;
@@ -300,7 +327,7 @@ static struct page *own_child(struct gather *g, struct page *parent, int level, 
 	return child;
 }
 
-pte_t *tree_own_path(struct mm *mm, u64 addr)
+static pte_t *own_path(struct mm *mm, u64 addr)
 {
 	struct page *table = root_of(mm);
 	struct gather g;
@@ -312,35 +339,68 @@ pte_t *tree_own_path(struct mm *mm, u64 addr)
 	return table ? &entries_of(table)[pt_index(addr, 1)] : NULL;
 }
 
+/* Most often all of it is ours already. */
+pte_t *tree_own_path(struct mm *mm, u64 addr)
+{
+	pte_t *table = mm->root;
+
+	for (int level = PT_LEVELS; level > 1; level--) {
+		pte_t e = table[pt_index(addr, level)];
+
+		if (unlikely(!(e & PTE_WRITE)))
+			return own_path(mm, addr);
+		table = phys_to_virt(pte_addr(e));
+	}
+	return &table[pt_index(addr, 1)];
+}
+
 void tree_set_leaf(struct mm *mm, pte_t *slot, u64 addr, pte_t leaf)
 {
 	pte_t old = *slot;
-	struct gather g;
 
 	set_entry(virt_to_page(slot), pt_index(addr, 1), leaf);
 	if (!old)
 		return;
-	gather_init(&g, mm);
-	gather_drop(&g, target_of(old), addr, addr + PAGE_SIZE);
-	gather_finish(&g);
+	flush_tlb_range(mm, addr, addr + PAGE_SIZE);
+	drop(target_of(old));
+}
+
+u32 tree_set_absent(pte_t *slot, struct page **pages, u32 n, pte_t bits)
+{
+	struct page *table = virt_to_page(slot);
+	u32 first = ((u64)slot & ~PAGE_MASK) / sizeof(*slot), set = 0;
+
+	for (u32 i = 0; i < n; i++) {
+		if (!pages[i])
+			continue;
+		if (slot[i]) {
+			put_page(pages[i]);
+			continue;
+		}
+		WRITE_ONCE(slot[i], page_to_phys(pages[i]) | bits);
+		table->used |= 1UL << ((first + i) / 8);
+		set++;
+	}
+	table->nr_present += set;
+	return set;
 }
 
 /* ---- looking: nothing here owns or changes anything ---- */
 
 pte_t tree_walk(struct mm *mm, u64 addr)
 {
-	const struct page *table = root_of(mm);
+	const pte_t *table = mm->root;
 	pte_t write = PTE_WRITE;
 
 	for (int level = PT_LEVELS;; level--) {
-		pte_t e = READ_ONCE(entries_of(table)[pt_index(addr, level)]);
+		pte_t e = READ_ONCE(table[pt_index(addr, level)]);
 
 		if (!e)
 			return 0;
 		write &= e;
 		if (level == 1)
 			return (e & ~PTE_WRITE) | write;
-		table = target_of(e);
+		table = phys_to_virt(pte_addr(e));
 	}
 }
 
@@ -522,10 +582,43 @@ static int own_edge(struct mm *mm, u64 addr, u64 start, u64 end)
 	return table ? 0 : -ENOMEM;
 }
 
+/* The leaf table of addr, or NULL. *owned: it is our own, and the way to it. */
+static struct page *leaf_table(struct mm *mm, u64 addr, bool *owned)
+{
+	const pte_t *table = mm->root;
+	pte_t write = PTE_WRITE;
+
+	for (int level = PT_LEVELS; level > 1; level--) {
+		pte_t e = table[pt_index(addr, level)];
+
+		if (!e)
+			return NULL;
+		write &= e;
+		table = phys_to_virt(pte_addr(e));
+	}
+	*owned = write;
+	return virt_to_page(table);
+}
+
+/* Most changes are about a few pages under one leaf table. */
+static bool in_one_table(u64 start, u64 end)
+{
+	return start >> pt_shift(2) == (end - 1) >> pt_shift(2) && end - start < pt_span(2);
+}
+
 int tree_prepare_unmap(struct mm *mm, u64 start, u64 end)
 {
+	struct page *table;
+	bool owned;
+
 	if (start >= end)
 		return 0;
+	if (in_one_table(start, end)) {
+		table = leaf_table(mm, start, &owned);
+		if (!table || owned || find_leaf(table, 1, start, end, ANY_LEAF) == end)
+			return 0;
+		return own_path(mm, start) ? 0 : -ENOMEM;
+	}
 	if (own_edge(mm, start, start, end))
 		return -ENOMEM;
 	return own_edge(mm, end - 1, start, end);
@@ -553,16 +646,43 @@ static void unmap_table(struct gather *g, struct page *table, int level, u64 sta
 	}
 }
 
+/* The same for a range under one leaf table, which is our own. */
+static void unmap_leaves(struct gather *g, struct page *table, u64 start, u64 end)
+{
+	for_each_used(i, table, 1, start, end)
+	{
+		pte_t e = entries_of(table)[i];
+		u64 addr = entry_start(start, 1, i);
+
+		set_entry(table, i, 0);
+		gather_drop(g, target_of(e), addr, addr + PAGE_SIZE);
+	}
+	if (!table->nr_present)
+		unmap_table(g, root_of(g->mm), PT_LEVELS, start, end);
+}
+
 int tree_unmap(struct mm *mm, u64 start, u64 end)
 {
+	struct page *table;
 	struct gather g;
+	bool owned;
 
-	if (tree_prepare_unmap(mm, start, end))
-		return -ENOMEM;
 	if (start >= end)
 		return 0;
 	gather_init(&g, mm);
-	unmap_table(&g, root_of(mm), PT_LEVELS, start, end);
+	if (in_one_table(start, end)) {
+		table = leaf_table(mm, start, &owned);
+		if (table && !owned && tree_prepare_unmap(mm, start, end))
+			return -ENOMEM;
+		if (table && !owned)
+			table = leaf_table(mm, start, &owned);
+		if (table && owned)
+			unmap_leaves(&g, table, start, end);
+	} else {
+		if (tree_prepare_unmap(mm, start, end))
+			return -ENOMEM;
+		unmap_table(&g, root_of(mm), PT_LEVELS, start, end);
+	}
 	gather_finish(&g);
 	return 0;
 }
@@ -575,14 +695,21 @@ void tree_destroy(struct mm *mm)
 	struct gather g;
 
 	gather_init(&g, mm);
-	for (unsigned int i = 0; (i = next_used(root, i, USER_ROOT_ENTRIES)) < USER_ROOT_ENTRIES;
-	     i++) {
-		pte_t e = entries_of(root)[i];
+	for (u64 used = root->used; used; used &= used - 1) {
+		unsigned int first = 8 * __builtin_ctzl(used);
 
-		set_entry(root, i, 0);
-		gather_drop(&g, target_of(e), entry_start(0, PT_LEVELS, i),
-			    entry_start(0, PT_LEVELS, i + 1));
+		for (unsigned int i = first; i < first + 8; i++) {
+			pte_t e = entries_of(root)[i];
+
+			if (!e)
+				continue;
+			entries_of(root)[i] = 0;
+			gather_drop(&g, target_of(e), entry_start(0, PT_LEVELS, i),
+				    entry_start(0, PT_LEVELS, i + 1));
+		}
 	}
+	root->nr_present = 0;
+	root->used = 0;
 	gather_finish(&g);
 }
 

@@ -37,6 +37,9 @@ pte_t tree_walk(struct mm *mm, u64 addr);
 /* Set a leaf in an owned table. The entry takes over the caller's reference to the page it points
  * to. */
 void tree_set_leaf(struct mm *mm, pte_t *slot, u64 addr, pte_t leaf);
+/* The same for n slots in a row, but where pages[i] is NULL; where something is already, the page's
+ * reference is dropped. How many were set. */
+u32 tree_set_absent(pte_t *slot, struct page **pages, u32 n, pte_t bits);
 /* Clear [start, end): whole subtrees lose a reference without being unshared. 0 or -ENOMEM (a table
  * at the edge had to be copied; then nothing of that edge was cleared). Flushes before it drops. */
 int tree_unmap(struct mm *mm, u64 start, u64 end);

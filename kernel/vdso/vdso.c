@@ -55,13 +55,16 @@ void vdso_set_real(u64 real_base)
 long vdso_map(struct mm *mm)
 {
 	u64 size = ALIGN_UP(image_size(), PAGE_SIZE);
-	long at = mm_find_room(mm, PAGE_SIZE + size), ret;
+	long at = mm_find_room(mm, PAGE_SIZE + size);
+	u64 image = (u64)at + PAGE_SIZE;
+	struct area areas[] = {
+		{.start = (u64)at, .end = image, .flags = AREA_READ, .obj = vvar_object},
+		{.start = image,
+		 .end = image + size,
+		 .flags = AREA_READ | AREA_EXEC,
+		 .obj = vdso_object},
+	};
+	int err = at < 0 ? (int)at : mm_place(mm, areas, ARRAY_SIZE(areas));
 
-	if (at < 0)
-		return at;
-	ret = mm_map(mm, (u64)at, PAGE_SIZE, AREA_READ, vvar_object, 0, MM_FIXED_NOREPLACE);
-	if (ret < 0)
-		return ret;
-	return mm_map(mm, (u64)at + PAGE_SIZE, size, AREA_READ | AREA_EXEC, vdso_object, 0,
-		      MM_FIXED_NOREPLACE);
+	return err ? err : (long)image;
 }

@@ -76,7 +76,7 @@ static void do_insert(int n, u32 from, u32 to)
 		return;
 	if (obj >= 0)
 		object_get(a.obj);
-	areas_insert(sets[n], &a);
+	areas_insert(sets[n], &a, area_index(sets[n], a.start));
 	for (u32 i = from; i < to; i++) {
 		models[n].page[i].mapped = true;
 		models[n].page[i].flags = a.flags;
@@ -215,14 +215,16 @@ TEST(files_are_held)
 	refcount_set(&objects[0].count, 1);
 	CHECK_EQ(areas_reserve(&s, 4), 0);
 	area_get_source(&a);
-	areas_insert(s, &a);
+	areas_insert(s, &a, area_index(s, a.start));
 	a = (struct area){at(10), at(12), 1, 0, &objects[0], 10, &f};
 	area_get_source(&a);
-	areas_insert(s, &a); /* goes on where the first one ends: becomes part of it */
+	areas_insert(
+		s, &a,
+		area_index(s, a.start)); /* goes on where the first one ends: becomes part of it */
 	CHECK_EQ(f.count, 1);
 	a = (struct area){at(12), at(13), 1, 0, &objects[0], 12, &other};
 	area_get_source(&a);
-	areas_insert(s, &a); /* another opening of the same file does not */
+	areas_insert(s, &a, area_index(s, a.start)); /* another opening of the same file does not */
 	CHECK_EQ(area_count(s), 2);
 	areas_remove(s, at(4), at(5));
 	CHECK_EQ(f.count, 2);
@@ -249,7 +251,7 @@ TEST(many_areas)
 		struct area a = {.start = at(2 * i), .end = at(2 * i + 1), .flags = AREA_READ};
 
 		CHECK_EQ(areas_reserve(&s, 1), 0);
-		areas_insert(s, &a);
+		areas_insert(s, &a, area_index(s, a.start));
 	}
 	CHECK_EQ(area_count(s), 10000);
 	for (u32 i = 1; i <= 10000; i++)

@@ -102,7 +102,8 @@ static void check_blocks(void)
 	for (int order = 0; order <= MAX_ORDER; order++)
 		pages += blocks[order] << order;
 	for (int i = 0; i < MAX_CPUS; i++)
-		pages += cpu_pages[i].nr;
+		for (int stock = 0; stock < NR_STOCKS; stock++)
+			pages += cpu_pages[i][stock].nr;
 	CHECK_EQ(pages, count(1));
 	CHECK_EQ(nr_free_pages(), count(1));
 }
@@ -195,8 +196,7 @@ TEST(random_allocations)
 			held[i].p = NULL;
 		}
 	check_blocks();
-	while (cpu_pages[0].nr)
-		give_block(pop_page(&cpu_pages[0]), 0);
+	drain_cpu_pages();
 	free_blocks(after);
 	for (int order = 0; order <= MAX_ORDER; order++)
 		CHECK_EQ(after[order], before[order]);
@@ -228,6 +228,53 @@ TEST(exhaustion_and_zeroing)
 
 		CHECK(!byte[0] && !memcmp(byte, byte + 1, PAGE_SIZE - 1));
 	}
+}
+
+/* What was freed as prepared comes back to whoever wants just that, and to others when there is
+ * nothing else. */
+TEST(prepared_pages)
+{
+	struct page *zeroed, *root, *p;
+	u64 all = 0;
+
+	boot_machine();
+	page_alloc_init();
+	zeroed = alloc_page(ALLOC_ZERO);
+	root = alloc_page(ALLOC_ROOT);
+	CHECK(!(root->flags & PG_ROOT)); /* its user has to make it one */
+	memset(page_to_virt(root), 0, PAGE_SIZE / 2);
+	memset((char *)page_to_virt(root) + PAGE_SIZE / 2, 0x11, PAGE_SIZE / 2);
+	free_prepared(zeroed, STOCK_ZEROED);
+	free_prepared(root, STOCK_ROOT);
+	check_blocks();
+	p = alloc_page(0);
+	CHECK(p != zeroed && p != root && !(p->flags & PG_ROOT));
+	CHECK(alloc_page(ALLOC_ROOT) == root && (root->flags & PG_ROOT));
+	CHECK(alloc_page(ALLOC_ZERO) == zeroed && !(zeroed->flags & PG_ROOT));
+	CHECK_EQ(*((char *)page_to_virt(root) + PAGE_SIZE - 1), 0x11);
+	free_prepared(zeroed, STOCK_ZEROED);
+	free_prepared(root, STOCK_ROOT);
+	while ((p = alloc_page(0))) {
+		all |= p == zeroed ? 1 : p == root ? 2 : 0;
+		CHECK(!(p->flags & PG_ROOT));
+	}
+	CHECK_EQ(all, 3);
+}
+
+/* More of them than a CPU keeps go back to the blocks. */
+TEST(prepared_pages_go_back)
+{
+	struct page *held[4 * 64];
+
+	boot_machine();
+	page_alloc_init();
+	for (u32 i = 0; i < ARRAY_SIZE(held); i++)
+		held[i] = alloc_page(ALLOC_ZERO);
+	for (u32 i = 0; i < ARRAY_SIZE(held); i++)
+		free_prepared(held[i], i % 2 ? STOCK_ZEROED : STOCK_ROOT);
+	check_blocks();
+	for (int stock = 0; stock < NR_STOCKS; stock++)
+		CHECK(cpu_pages[0][stock].nr <= stock_max[stock]);
 }
 
 /* Whoever is not entitled finds the last pages gone, and the entitled find them there. */

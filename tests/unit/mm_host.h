@@ -122,6 +122,21 @@ void free_pages(struct page *p, unsigned int order)
 	pages_out--;
 }
 
+struct page *alloc_page(unsigned int flags)
+{
+	return alloc_pages(0, flags);
+}
+
+void free_prepared(struct page *p, enum page_stock as)
+{
+	const u64 *word = page_to_virt(p);
+
+	for (u32 i = 0; i < PAGE_SIZE / sizeof(*word) / (as == STOCK_ROOT ? 2 : 1); i++)
+		if (as != STOCK_ANY && word[i])
+			abort();
+	free_pages(p, 0);
+}
+
 void put_page(struct page *p)
 {
 	if (refcount_dec_and_test(&p->count))

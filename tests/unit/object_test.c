@@ -137,6 +137,38 @@ TEST(tail_of_the_last_page)
 	object_put(NULL);
 }
 
+/* A run of pages crosses from one node to the next, and may end behind the last. */
+TEST(pages_that_are_there)
+{
+	static const u64 there[] = {61, 63, 64, 70};
+	struct page *p[20], *made;
+	struct vm_object *o;
+
+	set_up();
+	o = object_create("run", 72 * PAGE_SIZE);
+	object_peek_pages(o, 0, 20, p); /* no tree at all */
+	for (u32 i = 0; i < 20; i++)
+		CHECK(!p[i]);
+	for (u32 i = 0; i < ARRAY_SIZE(there); i++) {
+		CHECK_EQ(object_get_page(o, there[i], true, &made), 0);
+		put_page(made);
+	}
+	object_peek_pages(o, 60, 20, p);
+	for (u32 i = 0, found = 0; i < 20; i++) {
+		if (found == ARRAY_SIZE(there) || 60 + i != there[found]) {
+			CHECK(!p[i]);
+			continue;
+		}
+		found++;
+		CHECK_EQ(object_get_page(o, 60 + i, false, &made), 0);
+		CHECK(p[i] == made && refcount_read(&made->count) == 3);
+		put_page(made);
+		put_page(p[i]);
+	}
+	object_put(o);
+	CHECK_EQ(pages_out, 0);
+}
+
 /* Objects that share a quota stop each other, and pages given back can be had again. */
 TEST(quota)
 {

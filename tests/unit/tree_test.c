@@ -729,6 +729,94 @@ TEST(fork_shares_as_deep_as_asked)
 	}
 }
 
+/* Pages that parent and child shared page by page are the parent's alone once the child is gone:
+ * the first write finds that out for all of a run, but for those that are not. */
+TEST(one_fault_gives_back_a_run)
+{
+	struct space *parent = &spaces[0], *child = &spaces[1];
+
+	set_up();
+	parent->mm = mm_create();
+	/* Eight pages up to the end of a leaf table, eight of the next: a run is aligned. */
+	CHECK_EQ(mm_map(parent->mm, page_addr(CLUSTER_PAGES), 16 * PAGE_SIZE,
+			AREA_READ | AREA_WRITE, NULL, 0, MM_FIXED),
+		 page_addr(CLUSTER_PAGES));
+	for (int i = 0; i < 16; i++) {
+		parent->page[CLUSTER_PAGES + i] = (struct model_page){
+			.mapped = true, .flags = AREA_READ | AREA_WRITE, .obj = -1};
+		access_page(parent, CLUSTER_PAGES + i, i != 3); /* page 3 is the zero page */
+	}
+	fork_share = SHARE_PAGES;
+	child->mm = mm_clone(parent->mm);
+	memcpy(child->page, parent->page, sizeof(child->page));
+	memset(child->tlb, 0, sizeof(child->tlb));
+	access_page(child, CLUSTER_PAGES + 5, true);
+	access_page(parent, CLUSTER_PAGES + 4, true); /* a copy: the child has the other */
+	CHECK_EQ(parent->mm->stats.cow_pages, 1);
+	access_page(parent, CLUSTER_PAGES + 5, true);
+	CHECK_EQ(parent->mm->stats.cow_reused, 1);
+	do_exit(child);
+	access_page(parent, CLUSTER_PAGES + 0, true);
+	CHECK_EQ(parent->mm->stats.cow_reused, 1 + 5); /* not 3, 4 and 5 */
+	access_page(parent, CLUSTER_PAGES + 8, true);
+	CHECK_EQ(parent->mm->stats.cow_reused, 1 + 5 + 8);
+	check_everything();
+	access_page(parent, CLUSTER_PAGES + 3, true);
+	CHECK_EQ(parent->mm->stats.cow_pages, 1);
+	CHECK_EQ(parent->mm->stats.cow_reused, 1 + 5 + 8);
+	check_everything();
+	tear_down();
+}
+
+/* A parent of sixteen pages, eight of one leaf table and eight of the next, and its child. */
+static void fork_sixteen(struct space *parent, struct space *child)
+{
+	set_up();
+	parent->mm = mm_create();
+	CHECK_EQ(mm_map(parent->mm, page_addr(CLUSTER_PAGES), 16 * PAGE_SIZE,
+			AREA_READ | AREA_WRITE, NULL, 0, MM_FIXED),
+		 page_addr(CLUSTER_PAGES));
+	for (int i = 0; i < 16; i++) {
+		parent->page[CLUSTER_PAGES + i] = (struct model_page){
+			.mapped = true, .flags = AREA_READ | AREA_WRITE, .obj = -1};
+		access_page(parent, CLUSTER_PAGES + i, true);
+	}
+	fork_share = SHARE_TREE;
+	child->mm = mm_clone(parent->mm);
+	memcpy(child->page, parent->page, sizeof(child->page));
+	memset(child->tlb, 0, sizeof(child->tlb));
+}
+
+/* Who writes in order gets copies ahead: after two single ones 2, 4 (up to the end of the table), 8
+ * pages at once. */
+TEST(copies_ahead_of_who_writes_in_order)
+{
+	struct space *parent = &spaces[0], *child = &spaces[1];
+
+	fork_sixteen(parent, child);
+	for (int i = 0; i < 16; i++)
+		access_page(child, CLUSTER_PAGES + i, true);
+	CHECK_EQ(child->mm->stats.cow_pages, 16);
+	CHECK_EQ(child->mm->stats.faults, 5);
+	check_everything();
+	tear_down();
+}
+
+/* ... and nobody else does. */
+TEST(copies_nothing_ahead_of_others)
+{
+	static const int order[] = {10, 9, 8, 1, 0, 3, 4, 14, 15, 6};
+	struct space *parent = &spaces[0], *child = &spaces[1];
+
+	fork_sixteen(parent, child);
+	for (u32 i = 0; i < ARRAY_SIZE(order); i++) {
+		access_page(child, CLUSTER_PAGES + order[i], true);
+		CHECK_EQ(child->mm->stats.cow_pages, i + 1);
+	}
+	check_everything();
+	tear_down();
+}
+
 /* ---- each operation, failing at its first allocation, its second, and so on until it succeeds
  * ---- */
 

@@ -57,6 +57,7 @@ static void read_features(struct cpu_features *f)
 	if (max >= 7) {
 		r = cpuid_count(7, 0);
 		f->smep = r.ebx >> 7 & 1;
+		f->erms = r.ebx >> 9 & 1;
 		f->avx512 = r.ebx >> 16 & 1;
 		f->rdseed = r.ebx >> 18 & 1;
 		f->smap = r.ebx >> 20 & 1;

@@ -11,6 +11,7 @@ struct cpu_features {
 	bool gib_pages;
 	bool xsave, xsaveopt;
 	bool avx, avx512;
+	bool erms; /* string instructions are the quickest way to move and fill */
 	bool rdrand, rdseed;
 	bool x2apic, tsc_deadline, invariant_tsc, hypervisor;
 	u8 phys_bits;

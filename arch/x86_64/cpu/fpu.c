@@ -7,6 +7,7 @@
 #include "arch/x86_64/cpu/features.h"
 #include "arch/x86_64/cpu/msr.h"
 #include "arch/x86_64/mm/user_access.h"
+#include "arch/x86_64/mm/paging.h"
 #include "kernel/lib/string.h"
 #include "kernel/task.h"
 #include "mm/slab.h"
@@ -82,6 +83,8 @@ void fpu_init(void)
 					 .xsaveopt = cpu_features.xsaveopt,
 					 .lo = (u32)xcr0,
 					 .hi = (u32)(xcr0 >> 32)};
+	/* What saves one register of 256 bits would lose the rest of one of 512. */
+	pages_by_avx = (xcr0 & XSTATE_AVX) && !(xcr0 & XSTATE_AVX512) && !cpu_features.erms;
 }
 
 void fpu_init_cpu(void)

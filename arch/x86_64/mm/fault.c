@@ -27,12 +27,12 @@ static enum fault_access access_of(u64 error)
 	return error & ERROR_FETCH ? ACCESS_EXEC : ACCESS_READ;
 }
 
-/* Until the page is there, or it is certain that it cannot be. */
-static enum fault_result resolve(struct mm *mm, u64 addr, u64 error)
+/* Until the page is there, or it is certain that it cannot be: there was no memory for it. */
+static noinline enum fault_result resolve_oom(struct mm *mm, u64 addr, u64 error)
 {
-	enum fault_result r;
+	enum fault_result r = FAULT_OOM;
 
-	while ((r = mm_fault(mm, addr, access_of(error))) == FAULT_OOM) {
+	for (; r == FAULT_OOM; r = mm_fault(mm, addr, access_of(error))) {
 		if (fatal_signal_pending(current) || (current->flags & PF_EXITING))
 			break; /* perhaps the victim is we: the memory comes from our end */
 		if (!out_of_memory()) {
@@ -40,25 +40,40 @@ static enum fault_result resolve(struct mm *mm, u64 addr, u64 error)
 			break;
 		}
 	}
-	if (r == FAULT_OK)
+	return r;
+}
+
+static inline enum fault_result resolve(struct mm *mm, u64 addr, u64 error)
+{
+	enum fault_result r = mm_fault(mm, addr, access_of(error));
+
+	if (unlikely(r == FAULT_OOM))
+		r = resolve_oom(mm, addr, error);
+	if (likely(r == FAULT_OK))
 		current->min_flt++;
 	return r;
 }
 
-static void user_fault(struct pt_regs *regs, u64 error, u64 addr)
+static noinline void fault_signal(enum fault_result r, u64 error, u64 addr)
+{
+	trap_note(TRAP_PAGE_FAULT, error, addr);
+	if (r == FAULT_BUS)
+		force_sig_fault(SIGBUS, BUS_ADRERR, addr);
+	else
+		force_sig_fault(SIGSEGV, r == FAULT_ACCERR ? SEGV_ACCERR : SEGV_MAPERR, addr);
+}
+
+static inline void user_fault(struct pt_regs *regs, u64 error, u64 addr)
 {
 	enum fault_result r = FAULT_MAPERR;
 
 	trace_page_fault_user(addr, regs->rip, error);
 	if (addr < TASK_SIZE && current->mm)
 		r = resolve(current->mm, addr, error);
-	if (r == FAULT_OK || r == FAULT_OOM)
+	if (likely(r == FAULT_OK))
 		return;
-	trap_note(TRAP_PAGE_FAULT, error, addr);
-	if (r == FAULT_BUS)
-		force_sig_fault(SIGBUS, BUS_ADRERR, addr);
-	else
-		force_sig_fault(SIGSEGV, r == FAULT_ACCERR ? SEGV_ACCERR : SEGV_MAPERR, addr);
+	if (r != FAULT_OOM)
+		fault_signal(r, error, addr);
 }
 
 /* Which rule did the kernel break? */
@@ -82,7 +97,7 @@ static const char *describe(u64 error, u64 addr)
 	return is_stack_guard(addr) ? "kernel stack overflow" : "no memory there";
 }
 
-static void kernel_fault(struct pt_regs *regs, u64 error, u64 addr)
+static noinline void kernel_fault(struct pt_regs *regs, u64 error, u64 addr)
 {
 	struct mm *mm = current->mm;
 

@@ -21,3 +21,6 @@ void *arch_map_device(phys_addr_t pa, size_t size);
 void *arch_map_physical(phys_addr_t pa, size_t size, enum map_cache cache);
 /* Give page attribute 1 (PTE_PWT alone) the meaning "write-combining" on this CPU. */
 void pat_init(void);
+
+/* clear_page() and copy_page() use AVX: set when the CPU is known, by fpu_init(). */
+extern bool pages_by_avx;

@@ -1,5 +1,5 @@
 /*
- * The TLB and CR3, and the two operations on whole pages.
+ * The TLB and CR3.
  *
  * mm->cpu_mask names the CPUs that have its tables loaded: set before CR3 is written, cleared
  * after, so that a flush never misses one. INVLPG also empties the paging-structure caches (SDM
@@ -223,18 +223,4 @@ SHELL_COMMAND(tlb, "look", "tlb",
 		console_printf("%-6u %10lu %12lu %12lu\n", i, shootdowns[i].flushes,
 			       shootdowns[i].asked, shootdowns[i].spared);
 	return 0;
-}
-
-void clear_page(void *page)
-{
-	u64 words = PAGE_SIZE / 8;
-
-	__asm__ volatile("rep stosq" : "+D"(page), "+c"(words) : "a"(0UL) : "memory");
-}
-
-void copy_page(void *dst, const void *src)
-{
-	u64 words = PAGE_SIZE / 8;
-
-	__asm__ volatile("rep movsq" : "+D"(dst), "+S"(src), "+c"(words)::"memory");
 }
