@@ -56,6 +56,7 @@ void init_idle(struct task *idle, struct cpu *cpu)
 	idle->flags |= PF_IDLE;
 	idle->cpu = cpu->id;
 	idle->on_cpu = true;
+	idle->exec_start = arch_run_clock(); /* its zero is no time of ours */
 	cpu->rq->idle = cpu->rq->curr = idle;
 }
 

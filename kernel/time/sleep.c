@@ -25,24 +25,19 @@ static void sleep_is_over(struct timer *t)
 	wake_up_process(container_of(t, struct sleeper, timer)->task);
 }
 
-__sched /* How much later a sleep may end than it was asked to: PR_SET_TIMERSLACK(2const). Without
-	 * it a task that sleeps for microseconds would leave the others on its CPU no time to do
-	 * what it waits for. */
-	static u64
-	slack(const struct task *p)
+/* How much later a sleep may end than it was asked to: PR_SET_TIMERSLACK(2const). Without it a task
+ * that sleeps for microseconds would leave the others on its CPU no time to do what it waits for.
+ */
+static u64 slack(const struct task *p)
 {
 	return (p->flags & PF_KTHREAD) || p->prio < MAX_RT_PRIO ? 0 : p->timer_slack;
 }
 
-u64 schedule_until(u64 expires)
+__sched static u64 schedule_by_timer(u64 expires)
 {
 	struct sleeper s = {.task = current};
 	u64 now;
 
-	if (expires == TIME_FOREVER) {
-		schedule();
-		return TIME_FOREVER;
-	}
 	if (expires <= ktime_get()) {
 		current->state = TASK_RUNNING;
 		return 0;
@@ -53,6 +48,14 @@ u64 schedule_until(u64 expires)
 	timer_cancel(&s.timer); /* on our stack: it must be gone before we are */
 	now = ktime_get();
 	return expires > now ? expires - now : 0;
+}
+
+__sched u64 schedule_until(u64 expires)
+{
+	if (expires != TIME_FOREVER)
+		return schedule_by_timer(expires);
+	schedule();
+	return TIME_FOREVER;
 }
 
 __sched void sleep_ns(u64 ns)
