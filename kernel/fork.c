@@ -118,6 +118,7 @@ static struct task *dup_task_struct(const struct task *parent)
 	 */
 	refcount_set(&p->usage, 2);
 	list_init(&p->children);
+	list_init(&p->zombies);
 	list_init(&p->pending.queue);
 	p->start_time = ktime_get();
 	p->default_slack = parent->timer_slack;
@@ -159,15 +160,11 @@ static int copy_files(u64 flags, struct task *p)
 	return 0;
 }
 
-void exit_files(struct task *p)
+static void undo_files(struct task *p)
 {
-	struct files *files = p->files;
-
-	spin_lock(&tasklist_lock);
+	if (p->files)
+		files_put(p->files);
 	p->files = NULL;
-	spin_unlock(&tasklist_lock);
-	if (files)
-		files_put(files);
 }
 
 static int copy_fs(u64 flags, struct task *p)
@@ -184,15 +181,11 @@ static int copy_fs(u64 flags, struct task *p)
 	return 0;
 }
 
-void exit_fs(struct task *p)
+static void undo_fs(struct task *p)
 {
-	struct fs_context *fs = p->fs;
-
-	spin_lock(&tasklist_lock);
+	if (p->fs)
+		fs_context_put(p->fs);
 	p->fs = NULL;
-	spin_unlock(&tasklist_lock);
-	if (fs)
-		fs_context_put(fs);
 }
 
 static int copy_mm(u64 flags, struct task *p)
@@ -274,7 +267,7 @@ static int publish_child(struct task *p, u64 flags, struct pid *pid)
 		attach_pid(p, PIDTYPE_SID, current->group_leader->pids[PIDTYPE_SID]);
 	}
 	atomic_inc(&nr_threads);
-	total_forks++;
+	p->birth = total_forks++;
 	spin_unlock_irqrestore(&current->sighand->lock, irq);
 	spin_unlock(&tasklist_lock);
 	return 0;
@@ -360,9 +353,9 @@ bad_fork_cleanup_signal:
 bad_fork_cleanup_sighand:
 	put_sighand(p->sighand);
 bad_fork_cleanup_fs:
-	exit_fs(p);
+	undo_fs(p);
 bad_fork_cleanup_files:
-	exit_files(p);
+	undo_files(p);
 bad_fork_cleanup_semundo:
 	exit_sem(p);
 bad_fork_cleanup_creds:
@@ -373,24 +366,24 @@ bad_fork_cleanup_creds:
 
 /* ---- vfork: the parent sleeps until the child has let go of its memory ---- */
 
-static void wait_for_vfork_done(struct task *child, struct completion *vfork)
-{
-	bool done;
+/* On the parent's stack. */
+struct vfork_wait {
+	struct task *parent;
+	bool done; /* tl */
+};
 
+static void wait_for_vfork_done(struct task *child, struct vfork_wait *vfork)
+{
 	trace_vfork_wait(current, child->pid_nr);
 	for (;;) {
-		struct waiter w;
-
-		waiter_init(&w);
-		prepare_to_wait(&vfork->wait, &w, TASK_KILLABLE);
-		done = READ_ONCE(vfork->done);
-		if (!done && !fatal_signal_pending(current))
-			schedule();
-		finish_wait(&vfork->wait, &w);
-		if (done || fatal_signal_pending(current))
+		/* A full barrier: either we see that it is done, or the child sees us asleep. */
+		__atomic_exchange_n(&current->state, TASK_KILLABLE, __ATOMIC_SEQ_CST);
+		if (READ_ONCE(vfork->done) || fatal_signal_pending(current))
 			break;
+		schedule();
 	}
-	/* Killed while waiting: the child must not complete what is on our stack. */
+	WRITE_ONCE(current->state, TASK_RUNNING);
+	/* It may be about to wake us; or we are killed, and it must not touch our stack later. */
 	spin_lock(&tasklist_lock);
 	child->vfork_done = NULL;
 	spin_unlock(&tasklist_lock);
@@ -400,9 +393,12 @@ static void wait_for_vfork_done(struct task *child, struct completion *vfork)
 /* The child's side, at exec and at exit. */
 static void complete_vfork_done(struct task *p)
 {
+	if (!READ_ONCE(p->vfork_done)) /* set before p ran for the first time */
+		return;
 	spin_lock(&tasklist_lock);
 	if (p->vfork_done) {
-		complete(p->vfork_done);
+		WRITE_ONCE(p->vfork_done->done, true);
+		wake_up_process(p->vfork_done->parent);
 		p->vfork_done = NULL;
 	}
 	spin_unlock(&tasklist_lock);
@@ -439,7 +435,7 @@ static void start_child(struct task *p, const struct kernel_clone_args *args)
 pid_t do_fork(struct kernel_clone_args *args)
 {
 	u64 start = cpu_cycles();
-	struct completion vfork;
+	struct vfork_wait vfork = {.parent = current};
 	struct task *p;
 	struct pid *pid;
 	pid_t nr;
@@ -464,7 +460,6 @@ pid_t do_fork(struct kernel_clone_args *args)
 	if (args->flags & CLONE_PARENT_SETTID)
 		(void)put_user(nr, args->parent_tid); /* as Linux: the child exists all the same */
 	if (args->flags & CLONE_VFORK) {
-		completion_init(&vfork);
 		p->vfork_done = &vfork;
 		get_task(p);
 	}
