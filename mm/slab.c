@@ -210,7 +210,8 @@ static void push_object(const struct kmem_cache *c, struct cpu_objects *mine, vo
 	mine->nr++;
 }
 
-static void refill(struct kmem_cache *c, struct cpu_objects *mine)
+/* False: there is no memory. */
+static noinline bool refill(struct kmem_cache *c, struct cpu_objects *mine)
 {
 	struct page *slab = NULL;
 
@@ -225,10 +226,11 @@ static void refill(struct kmem_cache *c, struct cpu_objects *mine)
 	while (mine->nr < c->batch && !list_empty(&c->with_room))
 		push_object(c, mine, take_from_slab(c));
 	spin_unlock(&c->lock);
+	return mine->nr != 0;
 }
 
 /* Back to the slabs until `keep` are left. Returns the pages that were freed. */
-static u64 flush(struct kmem_cache *c, struct cpu_objects *mine, u32 keep)
+static noinline u64 flush(struct kmem_cache *c, struct cpu_objects *mine, u32 keep)
 {
 	u64 freed = 0;
 
@@ -245,15 +247,13 @@ static u64 flush(struct kmem_cache *c, struct cpu_objects *mine, u32 keep)
 	return freed;
 }
 
-static void *cache_take(struct kmem_cache *c)
+static inline void *cache_take(struct kmem_cache *c)
 {
 	u64 irq = local_irq_save();
 	struct cpu_objects *mine = &c->cpu[this_cpu()->id];
 	void *obj = NULL;
 
-	if (unlikely(!mine->nr))
-		refill(c, mine);
-	if (likely(mine->nr))
+	if (likely(mine->nr) || refill(c, mine))
 		obj = pop_object(c, mine);
 	local_irq_restore(irq);
 	if (DEBUG_CHECKS && obj)

@@ -45,14 +45,10 @@ static int copy_user_thread(struct task *p, const struct kernel_clone_args *args
 
 	if ((args->flags & CLONE_SETTLS) && args->tls >= TASK_SIZE)
 		return -EPERM;
-	p->thread.fpu = fpu_alloc();
+	/* The registers are live: they, and not what is in the image, are the parent's state. */
+	p->thread.fpu = current->thread.fpu ? fpu_clone_current() : fpu_alloc();
 	if (!p->thread.fpu)
 		return -ENOMEM;
-	/* The registers are live: they, and not what is in the image, are the parent's state. */
-	if (current->thread.fpu) {
-		fpu_save_current();
-		memcpy(p->thread.fpu, current->thread.fpu, fpu_image_size());
-	}
 	*regs = *from;
 	regs->rax = 0; /* the other return of fork */
 	if (args->stack)
