@@ -325,14 +325,16 @@ static void exit_notify(struct task *p, bool group_dead)
 		release_task(p);
 }
 
-/* `code` as wait4(2) will show it; a group that is being killed has its own. True for the last
- * thread of the group. */
-static bool exit_signals(struct task *p, int code)
+/* `code` as wait4(2) will show it; a group that is being killed has its own. `group`: all of it is
+ * to end with us. True for the last thread of the group. */
+static bool exit_signals(struct task *p, int code, bool group)
 {
 	struct signal *sig = p->signal;
 	u64 flags = spin_lock_irqsave(&p->sighand->lock);
 	bool last, stopped;
 
+	if (group && !sig->group_exit) /* else somebody was first */
+		begin_group_exit(p, code);
 	p->flags |= PF_EXITING;
 	p->exit_code = sig->group_exit ? sig->group_exit_code : code;
 	last = --sig->live == 0;
@@ -346,14 +348,14 @@ static bool exit_signals(struct task *p, int code)
 	return last;
 }
 
-void do_exit(int code)
+static void __noreturn exit_task(int code, bool group)
 {
 	struct task *p = current;
 	bool group_dead;
 
 	BUG_ON(irq_depth() != 0);
 	BUG_ON(p->flags & PF_IDLE);
-	group_dead = exit_signals(p, code);
+	group_dead = exit_signals(p, code, group);
 	trace_sched_process_exit(p, p->exit_code);
 
 	if (group_dead) {
@@ -378,19 +380,15 @@ void do_exit(int code)
 	panic("a dead task was scheduled\n");
 }
 
+void do_exit(int code)
+{
+	exit_task(code, false);
+}
+
 /* End every thread of current's group with the wait status `code`. */
 void do_group_exit(int code)
 {
-	struct signal *sig = current->signal;
-	u64 flags = spin_lock_irqsave(&current->sighand->lock);
-
-	if (sig->group_exit) {
-		code = sig->group_exit_code; /* somebody was first */
-	} else {
-		begin_group_exit(current, code);
-	}
-	spin_unlock_irqrestore(&current->sighand->lock, flags);
-	do_exit(code);
+	exit_task(code, true);
 }
 
 long sys_exit(int status)

@@ -74,10 +74,10 @@ struct signal {
 	struct tty *tty;        /* tl: controlling terminal */
 	bool session_leader;    /* tl */
 	bool child_subreaper;   /* tl: adopts the orphans among its descendants */
-	u64 cutime, cstime;     /* sh: ns of reaped children */
+	u64 cutime, cstime;     /* tl: ns of reaped children */
 	u64 utime, stime;       /* sh: ns of threads already gone */
 	u64 runtime;            /* sh: the same, exact */
-	u64 min_flt, cmin_flt;  /* sh: likewise */
+	u64 min_flt, cmin_flt;  /* sh, tl: likewise */
 	struct cpu_itimer virtual_timer, prof_timer; /* sh */
 	struct list_head cpu_timers;   /* cpu_timers_lock (cputime.c): armed on our CPU clocks */
 	struct list_head posix_timers; /* sh: timer_create(2) */

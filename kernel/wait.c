@@ -51,16 +51,14 @@ static void fill_result(struct wait_result *out, const struct task *p, int code,
 	out->min_flt = p->min_flt + sig->min_flt + sig->cmin_flt;
 }
 
-/* The times of a reaped child become its parent's "children" times. */
+/* The times of a reaped child become its parent's "children" times. Caller holds tasklist_lock. */
 static void account_child(const struct wait_result *r)
 {
-	u64 flags = spin_lock_irqsave(&current->sighand->lock);
 	struct signal *sig = current->signal;
 
 	sig->cutime += r->utime;
 	sig->cstime += r->stime;
 	sig->cmin_flt += r->min_flt;
-	spin_unlock_irqrestore(&current->sighand->lock, flags);
 }
 
 static int exit_cld_code(int status)
@@ -181,18 +179,18 @@ static int poll_children(struct wait_query *q)
 	q->reap = NULL;
 	spin_lock(&tasklist_lock);
 	v = look_at_children(q);
-	if (q->reap)
+	if (q->reap) {
+		account_child(q->out);
 		release_task_locked(q->reap);
+	}
 	spin_unlock(&tasklist_lock);
 	if (v == WAIT_NOT_OURS)
 		return -ECHILD;
 	if (v == WAIT_LATER)
 		return 0;
 	trace_sched_process_wait(current, q->out->pid);
-	if (q->reap) {
-		account_child(q->out);
+	if (q->reap)
 		put_task(q->reap);
-	}
 	return 1;
 }
 
