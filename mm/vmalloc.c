@@ -12,6 +12,8 @@
  */
 #include "mm/vmalloc.h"
 
+#include <asm/errno.h>
+
 #include "arch/x86_64/arch.h"
 #include "kernel/lib/bitmap.h"
 #include "kernel/lib/fault.h"
@@ -328,30 +330,29 @@ bool is_stack_guard(u64 addr)
 	       (addr - STACKS_START) % STACK_STRIDE < PAGE_SIZE;
 }
 
-/* Make the page tables of as many stacks as memory could ever hold: they are never given back, and
- * would otherwise look like a leak to whoever compares free memory before and after a crowd of
- * tasks. An eighth of memory is the most that fork spends on stacks. */
-static void make_stack_tables(void)
+/* The bitmap and the tables are never given back, and what a crowd of tasks needed of them would
+ * look like a leak to whoever compares free memory before and after: so they are made when so many
+ * tasks are allowed, as far as memory could hold their stacks. */
+int reserve_kernel_stacks(u64 stacks)
 {
-	u64 stacks = (nr_total_pages() << PAGE_SHIFT) / 8 / KERNEL_STACK_SIZE;
-	u64 end = slot_stack(stacks) + KERNEL_STACK_SIZE, table = pt_span(2);
-	struct page *p = alloc_page(0);
+	u64 end;
 
-	if (!p)
-		return;
-	for (u64 va = STACKS_START; va < end; va += table) {
-		if (arch_map_kernel_page(va, page_to_phys(p), KERNEL_DATA))
-			break;
-		arch_unmap_kernel_page(va);
-	}
-	flush_tlb_kernel_range(STACKS_START, end);
-	put_page(p);
+	stacks = MIN(stacks, (nr_total_pages() << PAGE_SHIFT) / KERNEL_STACK_SIZE);
+	end = slot_stack(stacks) + KERNEL_STACK_SIZE;
+	for (u64 va = STACKS_START; va < end; va += pt_span(2))
+		if (arch_prepare_kernel_page(va))
+			return -ENOMEM;
+	for (u64 page = 0; page * SLOTS_PER_PAGE < stacks; page++)
+		if (!READ_ONCE(slot_map[page]) && !grow_slots())
+			return -ENOMEM;
+	return 0;
 }
 
 void vmalloc_init(void)
 {
 	block_cache = kmem_cache_create("vm_block", sizeof(struct vm_block), 0);
-	make_stack_tables();
+	/* An eighth of memory is the most that fork spends on stacks, unless told otherwise. */
+	(void)reserve_kernel_stacks((nr_total_pages() << PAGE_SHIFT) / 8 / KERNEL_STACK_SIZE);
 	vfree(vmalloc(
 		PAGE_SIZE)); /* the first tables of the other half are never given back either */
 }

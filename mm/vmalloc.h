@@ -12,6 +12,8 @@ void vfree(void *p);
  * memory. */
 void *alloc_kernel_stack(void);
 void free_kernel_stack(void *stack);
+/* So many stacks are to be had without other memory than their own. 0 or -ENOMEM. */
+int reserve_kernel_stacks(u64 stacks);
 /* Give the cached stacks back. */
 void drain_kernel_stacks(void);
 /* True when `addr` is in the guard page below some kernel stack. */

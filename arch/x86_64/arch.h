@@ -136,6 +136,7 @@ void copy_page(void *dst, const void *src);
  * frame. */
 int arch_map_kernel_page(u64 va, phys_addr_t pa, pte_t flags);
 phys_addr_t arch_unmap_kernel_page(u64 va);
+int arch_prepare_kernel_page(u64 va); /* mapping this one will need no memory: 0 or -ENOMEM */
 
 /* ---- time (arch/x86_64/dev/) ---- */
 u64 arch_clock_ns(void); /* monotonic nanoseconds since boot, from the best clock source */

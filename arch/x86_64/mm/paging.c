@@ -97,6 +97,11 @@ int arch_map_kernel_page(u64 va, phys_addr_t pa, pte_t flags)
 	return 0;
 }
 
+int arch_prepare_kernel_page(u64 va)
+{
+	return kernel_leaf(kernel_root, va, true) ? 0 : -ENOMEM;
+}
+
 phys_addr_t arch_unmap_kernel_page(u64 va)
 {
 	pte_t *leaf = kernel_leaf(kernel_root, va, false);
