@@ -157,6 +157,9 @@ void vfree(void *p)
 
 #define STACKS_START AREAS_END
 #define STACK_STRIDE (PAGE_SIZE + KERNEL_STACK_SIZE)
+#define STACK_ORDER  2
+#define STACK_PAGES  (1UL << STACK_ORDER)
+_Static_assert(PAGE_SIZE << STACK_ORDER == KERNEL_STACK_SIZE, "a stack is a block");
 
 /* Bitmap of slots in use, a page at a time, as many pages as were ever needed. */
 #define SLOTS_PER_PAGE (PAGE_SIZE * 8)
@@ -238,13 +241,38 @@ static void give_slot(u64 slot)
 	spin_unlock(&vmalloc_lock);
 }
 
+/* One block of memory where there is one; single pages otherwise. */
+static int map_stack(u64 start)
+{
+	struct page *block = alloc_pages(STACK_ORDER, 0);
+
+	if (block && arch_map_kernel_pages(start, page_to_phys(block), STACK_PAGES, KERNEL_DATA)) {
+		free_pages(block, STACK_ORDER);
+		return -1;
+	}
+	return block ? 0 : map_pages(start, KERNEL_STACK_SIZE);
+}
+
+static void unmap_stack(u64 start)
+{
+	struct page *first = phys_to_page(arch_kernel_page(start));
+
+	if (first->order == 0) {
+		unmap_pages(start, KERNEL_STACK_SIZE);
+		return;
+	}
+	arch_unmap_kernel_pages(start, STACK_PAGES);
+	flush_tlb_kernel_range(start, start + KERNEL_STACK_SIZE);
+	free_pages(first, STACK_ORDER);
+}
+
 static void *new_stack(void)
 {
 	u64 slot;
 
 	if (!take_slot(&slot))
 		return NULL;
-	if (map_pages(slot_stack(slot), KERNEL_STACK_SIZE)) {
+	if (map_stack(slot_stack(slot))) {
 		give_slot(slot);
 		return NULL;
 	}
@@ -253,7 +281,7 @@ static void *new_stack(void)
 
 static void release_stack(void *stack)
 {
-	unmap_pages((u64)stack, KERNEL_STACK_SIZE);
+	unmap_stack((u64)stack);
 	give_slot(((u64)stack - STACKS_START) / STACK_STRIDE);
 }
 
