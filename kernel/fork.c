@@ -96,24 +96,109 @@ static bool too_many_processes(const struct task *p)
 	return (u64)atomic_read(&p->cred->user->processes) > limit && p->cred->uid != 0;
 }
 
-/* ---- a bare task: the struct and its kernel stack ---- */
+/* ---- a bare task: the struct, its kernel stack, and room for its registers ---- */
 
-static struct task *dup_task_struct(const struct task *parent)
+/* What the last tasks to end on a CPU leave for the next that are born there. They belong to that
+ * CPU with interrupts off. Debug builds keep none, but have the slab watch over what was freed. */
+#define CPU_TASKS 4
+static struct cpu_tasks {
+	struct task *task[CPU_TASKS];
+	u32 nr;
+} cpu_tasks[MAX_CPUS];
+
+static void free_task_struct(struct task *p)
 {
-	struct task *p = kmem_cache_alloc(task_cache);
+	arch_free_thread(p);
+	free_kernel_stack(p->stack);
+	kmem_cache_free(task_cache, p);
+}
 
+static void free_task(struct task *p)
+{
+	struct cpu_tasks *mine;
+	bool kept = false;
+	u64 irq = local_irq_save();
+
+	mine = &cpu_tasks[this_cpu()->id];
+	if (!DEBUG_CHECKS && mine->nr < CPU_TASKS) {
+		mine->task[mine->nr++] = p;
+		kept = true;
+	}
+	local_irq_restore(irq);
+	if (!kept)
+		free_task_struct(p);
+	atomic_dec(&nr_task_structs);
+}
+
+static struct task *alloc_task(void)
+{
+	u64 irq = local_irq_save();
+	struct cpu_tasks *mine = &cpu_tasks[this_cpu()->id];
+	struct task *p = mine->nr ? mine->task[--mine->nr] : NULL;
+
+	local_irq_restore(irq);
+	if (p)
+		return p;
+	p = kmem_cache_alloc(task_cache);
 	if (!p)
 		return NULL;
-	memset(p, 0, TASK_ZERO_END);
-	memcpy((char *)p + TASK_ZERO_END, (const char *)parent + TASK_ZERO_END,
-	       sizeof(*p) - TASK_ZERO_END);
+	p->thread.fpu = NULL;
 	p->stack = alloc_kernel_stack();
 	if (!p->stack) {
 		kmem_cache_free(task_cache, p);
 		return NULL;
 	}
+	return p;
+}
+
+/* Freeing a stack takes locks that an interrupt must not take: each CPU only hands its tasks over,
+ * chained by their pointer to a parent. */
+static void hand_over_tasks(void *chain)
+{
+	struct cpu_tasks *mine = &cpu_tasks[this_cpu()->id];
+	struct task **first = chain;
+
+	while (mine->nr) {
+		struct task *p = mine->task[--mine->nr];
+
+		p->parent = __atomic_load_n(first, __ATOMIC_RELAXED);
+		while (!__atomic_compare_exchange_n(first, &p->parent, p, false, __ATOMIC_ACQ_REL,
+						    __ATOMIC_RELAXED))
+			cpu_relax();
+	}
+}
+
+void drain_task_cache(void)
+{
+	struct task *chain = NULL;
+
+	on_each_cpu(hand_over_tasks, &chain);
+	while (chain) {
+		struct task *p = chain;
+
+		chain = p->parent;
+		free_task_struct(p);
+	}
+}
+
+/* The room for registers may be one that another task had, or none yet: copy_thread() sees to it.
+ */
+static struct task *dup_task_struct(const struct task *parent)
+{
+	struct task *p = alloc_task();
+	void *stack, *fpu;
+
+	if (!p)
+		return NULL;
+	stack = p->stack;
+	fpu = p->thread.fpu;
+	memset(p, 0, TASK_ZERO_END);
+	memcpy((char *)p + TASK_ZERO_END, (const char *)parent + TASK_ZERO_END,
+	       sizeof(*p) - TASK_ZERO_END);
+	p->stack = stack;
+	p->thread.fpu = fpu;
 	if (DEBUG_CHECKS)
-		stack_poison(p->stack);
+		stack_poison(stack);
 	/* One for whoever reaps it, one for the CPU, dropped by the switch that leaves it for good.
 	 */
 	refcount_set(&p->usage, 2);
@@ -124,14 +209,6 @@ static struct task *dup_task_struct(const struct task *parent)
 	p->default_slack = parent->timer_slack;
 	atomic_inc(&nr_task_structs);
 	return p;
-}
-
-static void free_task(struct task *p)
-{
-	arch_free_thread(p);
-	free_kernel_stack(p->stack);
-	kmem_cache_free(task_cache, p);
-	atomic_dec(&nr_task_structs);
 }
 
 void put_task(struct task *p)
@@ -493,6 +570,7 @@ struct task *fork_idle(u32 cpu)
 	if (!p)
 		return NULL;
 	atomic_dec(&nr_task_structs); /* nr_threads does not know it either */
+	arch_free_thread(p);          /* it never goes to user mode */
 	p->cred = init_task.cred;
 	p->signal = init_task.signal;
 	p->sighand = init_task.sighand;

@@ -188,6 +188,7 @@ void put_task(struct task *p);
 void fork_init(void);
 pid_t do_fork(struct kernel_clone_args *args);
 pid_t kernel_thread(int (*fn)(void *), void *arg, const char *name);
+void drain_task_cache(void);     /* give back what CPUs keep for the next fork; may sleep */
 struct task *fork_idle(u32 cpu); /* the idle task of another CPU; NULL without memory */
 /* exec, exit: locks, vfork completion and clear_child_tid */
 void mm_release(struct task *p, bool exec);

@@ -7,8 +7,7 @@
  * which the double-fault handler can do without a lock; the lowest free slot is always taken first,
  * so that the page tables below the stacks, which are never given back, stay few.
  *
- * Locks: vmalloc_lock guards the list and the slots; a CPU's cache of stacks belongs to that CPU
- * with interrupts off.
+ * Lock: vmalloc_lock guards the list and the slots.
  */
 #include "mm/vmalloc.h"
 
@@ -167,13 +166,6 @@ _Static_assert(PAGE_SIZE << STACK_ORDER == KERNEL_STACK_SIZE, "a stack is a bloc
 static u64 *slot_map[SLOT_PAGES]; /* vmalloc_lock */
 static u64 lowest_free_slot;      /* vmalloc_lock: none below it */
 
-#define CPU_STACKS 4
-struct cpu_stacks {
-	void *stack[CPU_STACKS];
-	u32 nr;
-};
-static struct cpu_stacks cpu_stacks[MAX_CPUS];
-
 static u64 slot_stack(u64 slot)
 {
 	return STACKS_START + slot * STACK_STRIDE + PAGE_SIZE;
@@ -266,90 +258,26 @@ static void unmap_stack(u64 start)
 	free_pages(first, STACK_ORDER);
 }
 
-static void *new_stack(void)
+void *alloc_kernel_stack(void)
 {
-	u64 slot;
+	u64 slot, *stack;
 
-	if (!take_slot(&slot))
+	if (should_fail(&stack_site) || !take_slot(&slot))
 		return NULL;
-	if (map_stack(slot_stack(slot))) {
+	stack = (u64 *)slot_stack(slot);
+	if (map_stack((u64)stack)) {
 		give_slot(slot);
 		return NULL;
 	}
-	return (void *)slot_stack(slot);
-}
-
-static void release_stack(void *stack)
-{
-	unmap_stack((u64)stack);
-	give_slot(((u64)stack - STACKS_START) / STACK_STRIDE);
-}
-
-void *alloc_kernel_stack(void)
-{
-	struct cpu_stacks *mine;
-	u64 *stack = NULL, irq;
-
-	if (should_fail(&stack_site))
-		return NULL;
-	irq = local_irq_save();
-	mine = &cpu_stacks[this_cpu()->id];
-	if (mine->nr)
-		stack = mine->stack[--mine->nr];
-	local_irq_restore(irq);
-	if (!stack)
-		stack = new_stack();
-	if (stack)
-		*stack = STACK_END_MAGIC;
+	*stack = STACK_END_MAGIC;
 	return stack;
 }
 
 void free_kernel_stack(void *stack)
 {
-	struct cpu_stacks *mine;
-	bool kept = false;
-	u64 irq;
-
 	DEBUG_ON(*(u64 *)stack != STACK_END_MAGIC);
-	irq = local_irq_save();
-	mine = &cpu_stacks[this_cpu()->id];
-	if (mine->nr < CPU_STACKS) {
-		mine->stack[mine->nr++] = stack;
-		kept = true;
-	}
-	local_irq_restore(irq);
-	if (!kept)
-		release_stack(stack);
-}
-
-/* Unmapping takes locks that an interrupt must not take: each CPU only hands its stacks over,
- * chained through their second word. */
-static void hand_over_stacks(void *chain)
-{
-	struct cpu_stacks *mine = &cpu_stacks[this_cpu()->id];
-	void **first = chain;
-
-	while (mine->nr) {
-		void **stack = mine->stack[--mine->nr];
-
-		stack[1] = __atomic_load_n(first, __ATOMIC_RELAXED);
-		while (!__atomic_compare_exchange_n(first, &stack[1], stack, false,
-						    __ATOMIC_ACQ_REL, __ATOMIC_RELAXED))
-			cpu_relax();
-	}
-}
-
-void drain_kernel_stacks(void)
-{
-	void **chain = NULL;
-
-	on_each_cpu(hand_over_stacks, &chain);
-	while (chain) {
-		void **stack = chain;
-
-		chain = stack[1];
-		release_stack(stack);
-	}
+	unmap_stack((u64)stack);
+	give_slot(((u64)stack - STACKS_START) / STACK_STRIDE);
 }
 
 bool is_stack_guard(u64 addr)

@@ -117,13 +117,18 @@ static size_t legacy_size(void)
 	return xcr0 & XSTATE_AVX512 ? image_size : sizeof(struct fpu_image);
 }
 
-void *fpu_clone_current(void)
+void *fpu_clone_current(void *image)
 {
-	struct fpu_image *image = kmem_cache_alloc(fpu_cache);
-
+	if (!image)
+		image = kmem_cache_alloc(fpu_cache);
 	if (!image)
 		return NULL;
+	if (!current->thread.fpu) {
+		init_image(image);
+		return image;
+	}
 	memset(image, 0, legacy_size());
+	/* The registers are live: they, and not what is in current's image, are its state. */
 	preempt_disable();
 	/* Not XSAVEOPT: that omits what is in its initial state. */
 	if (cpu_features.xsave)
