@@ -222,6 +222,23 @@ static void check_eldest_first(void)
 	}
 }
 
+/* A stop is told to who waits for any child, and once. */
+static void check_any_stop(void)
+{
+	pid_t pid = sleeper();
+	int status = 0;
+
+	kill(pid, SIGSTOP);
+	say_whether("any child", waitpid(-1, &status, WUNTRACED));
+	say("stopped %d by %s", WIFSTOPPED(status), signal_name(WSTOPSIG(status)));
+	say("again: %d", waitpid(-1, &status, WUNTRACED | WNOHANG));
+	kill(pid, SIGCONT);
+	say_whether("any child", waitpid(-1, &status, WCONTINUED));
+	say("continued %d", WIFCONTINUED(status));
+	kill(pid, SIGKILL);
+	say_whether("any child", waitpid(-1, &status, WUNTRACED | WCONTINUED));
+}
+
 static void check_usage(void)
 {
 	struct rusage ru;
@@ -252,6 +269,7 @@ int main(void)
 	check_clone_children();
 	check_errors();
 	check_eldest_first();
+	check_any_stop();
 	check_usage();
 	return 0;
 }
