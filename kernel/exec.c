@@ -318,17 +318,12 @@ static long build_image(struct file *f, const struct exec_head *head, const stru
 static void become_leader(struct task *p)
 {
 	struct task *leader = p->group_leader;
-	struct pid *own = p->pids[PIDTYPE_PID];
+	struct pid *own;
 
 	spin_lock(&tasklist_lock);
-	for (int type = 0; type < PIDTYPE_MAX; type++) {
-		struct pid *pid = leader->pids[type];
-
-		list_del(&leader->pid_links[type]);
-		if (type == PIDTYPE_PID)
-			list_del(&p->pid_links[type]);
-		attach_pid(p, type, pid);
-	}
+	own = unlink_pid(p, PIDTYPE_PID);
+	for (int type = 0; type < PIDTYPE_MAX; type++)
+		attach_pid(p, type, unlink_pid(leader, type));
 	attach_pid(leader, PIDTYPE_PID, own);
 	p->pid_nr = leader->pid_nr;
 	leader->pid_nr = own->nr;
@@ -339,6 +334,7 @@ static void become_leader(struct task *p)
 	p->real_parent = leader->real_parent;
 	p->parent = leader->parent;
 	p->group_leader = leader->group_leader = p->signal->leader = p;
+	p->birth = leader->birth;
 	p->exit_signal = SIGCHLD;
 	leader->exit_signal = -1;
 	leader->exit_state = TASK_DEAD;

@@ -122,6 +122,23 @@ static void unhash_task(struct task *p)
 		wake_up_process(sig->exec_task);
 }
 
+/* ---- zombies ---- */
+
+/* How far behind the zombies that were born later a new one is put in its place: their order is
+ * wait()'s when it may take any, and there can be very many. */
+#define ZOMBIES_PASSED_MAX 64
+
+void become_zombie(struct task *p)
+{
+	struct list_head *zombies = &p->parent->zombies, *at = zombies->prev;
+
+	for (int i = 0; i < ZOMBIES_PASSED_MAX && at != zombies; i++, at = at->prev)
+		if (list_entry(at, struct task, sibling)->birth < p->birth)
+			break;
+	list_del(&p->sibling);
+	list_add(&p->sibling, at);
+}
+
 /* A leader that ended before its threads is reported when the last of them is gone. Caller holds
  * tasklist_lock. True when the leader is to be released too. */
 static bool last_thread_gone(struct task *p)
@@ -130,10 +147,18 @@ static bool last_thread_gone(struct task *p)
 
 	if (leader == p || leader->signal->nr_threads != 1 || leader->exit_state != TASK_ZOMBIE)
 		return false;
-	if (!do_notify_parent(leader, leader->exit_signal))
+	if (!do_notify_parent(leader, leader->exit_signal)) {
+		become_zombie(leader);
 		return false;
+	}
 	leader->exit_state = TASK_DEAD;
 	return true;
+}
+
+void release_task_locked(struct task *p)
+{
+	unhash_task(p);
+	sched_exit(p);
 }
 
 /* Forget a task that has exited. Its exit_state is TASK_DEAD: the caller is the only one who may do
@@ -144,9 +169,8 @@ void release_task(struct task *p)
 	bool leader_too;
 
 	spin_lock(&tasklist_lock);
-	unhash_task(p);
+	release_task_locked(p);
 	leader_too = last_thread_gone(p);
-	sched_exit(p);
 	spin_unlock(&tasklist_lock);
 	put_task(p);
 	if (leader_too)
@@ -155,23 +179,38 @@ void release_task(struct task *p)
 
 /* ---- exit ---- */
 
-static void exit_mm(struct task *p)
+/* Memory, what semaphores are owed, files, directory. Others look at these pointers under
+ * tasklist_lock: all go in one hold of it. */
+static void exit_resources(struct task *p)
 {
+	struct fs_context *fs = p->fs;
+	struct files *files = p->files;
 	struct mm *mm = p->mm;
 	u64 flags;
 
-	if (!mm)
-		return;
-	mm_release(p, false);
-	/* The CPU still has these tables loaded: keep the root until the next task has its own. */
-	mm_grab(mm);
-	spin_lock(&tasklist_lock); /* others look at p->mm under it */
-	flags = local_irq_save();
-	p->mm = NULL;
-	p->active_mm = mm;
-	local_irq_restore(flags);
+	if (mm) {
+		mm_release(p, false);
+		/* The CPU still has these tables loaded: keep the root until the next task has its
+		 * own. */
+		mm_grab(mm);
+	}
+	spin_lock(&tasklist_lock);
+	p->files = NULL;
+	p->fs = NULL;
+	if (mm) {
+		flags = local_irq_save();
+		p->mm = NULL;
+		p->active_mm = mm;
+		local_irq_restore(flags);
+	}
 	spin_unlock(&tasklist_lock);
-	mm_put(mm);
+	if (mm)
+		mm_put(mm);
+	exit_sem(p);
+	if (files)
+		files_put(files);
+	if (fs)
+		fs_context_put(fs);
 }
 
 /* A thread of the group that goes on, but not `p`; NULL. */
@@ -219,26 +258,43 @@ static void set_parent(struct task *child, struct task *parent)
 	list_move_tail(&child->sibling, &parent->children);
 }
 
+/* A zombie among the children of `p` goes to `reaper`, or to `dead` when that does not want to wait
+ * for it. */
+static void move_zombie(struct task *child, struct task *p, struct task *reaper,
+			struct list_head *dead)
+{
+	if (reaper->signal != p->signal && do_notify_parent(child, SIGCHLD)) {
+		child->exit_state = TASK_DEAD;
+		list_move_tail(&child->sibling, dead);
+	} else {
+		become_zombie(child);
+	}
+}
+
 /* Caller holds tasklist_lock. Children that the new parent does not want to wait for are added to
  * `dead`. */
-static void forget_original_parent(struct task *p, struct list_head *dead)
+static void move_children(struct task *p, struct list_head *children, struct list_head *dead)
 {
 	struct task *reaper = find_new_reaper(p), *child, *n;
 
-	list_for_each_entry_safe (child, n, &p->children, sibling) {
+	list_for_each_entry_safe (child, n, children, sibling) {
 		set_parent(child, reaper);
 		send_death_signals(child);
-		if (reaper->signal == p->signal)
-			continue;             /* the same process as before */
-		child->exit_signal = SIGCHLD; /* init knows no other way */
-		if (child->exit_state == TASK_ZOMBIE && child->signal->nr_threads == 1 &&
-		    do_notify_parent(child, SIGCHLD)) {
-			child->exit_state = TASK_DEAD;
-			list_move_tail(&child->sibling, dead);
-			continue;
-		}
-		kill_orphaned_pgrp(child, p);
+		if (reaper->signal != p->signal)
+			child->exit_signal = SIGCHLD; /* init knows no other way */
+		if (children == &p->zombies)
+			move_zombie(child, p, reaper, dead);
+		if (reaper->signal != p->signal && child->exit_state != TASK_DEAD)
+			kill_orphaned_pgrp(child, p);
 	}
+}
+
+static void forget_original_parent(struct task *p, struct list_head *dead)
+{
+	if (!list_empty(&p->children))
+		move_children(p, &p->children, dead);
+	if (!list_empty(&p->zombies))
+		move_children(p, &p->zombies, dead);
 }
 
 /* Tell the relatives. On return `p` may be reaped at any moment; preemption is off. */
@@ -255,6 +311,8 @@ static void exit_notify(struct task *p, bool group_dead)
 	if (thread_group_leader(p)) {
 		/* With threads left, the last of them reports for the leader. */
 		autoreap = p->signal->nr_threads == 1 && do_notify_parent(p, p->exit_signal);
+		if (!autoreap && p->signal->nr_threads == 1)
+			become_zombie(p);
 	}
 	p->exit_state = autoreap ? TASK_DEAD : TASK_ZOMBIE;
 	if (p->signal->exec_task)
@@ -267,14 +325,16 @@ static void exit_notify(struct task *p, bool group_dead)
 		release_task(p);
 }
 
-/* `code` as wait4(2) will show it; a group that is being killed has its own. True for the last
- * thread of the group. */
-static bool exit_signals(struct task *p, int code)
+/* `code` as wait4(2) will show it; a group that is being killed has its own. `group`: all of it is
+ * to end with us. True for the last thread of the group. */
+static bool exit_signals(struct task *p, int code, bool group)
 {
 	struct signal *sig = p->signal;
 	u64 flags = spin_lock_irqsave(&p->sighand->lock);
 	bool last, stopped;
 
+	if (group && !sig->group_exit) /* else somebody was first */
+		begin_group_exit(p, code);
 	p->flags |= PF_EXITING;
 	p->exit_code = sig->group_exit ? sig->group_exit_code : code;
 	last = --sig->live == 0;
@@ -288,24 +348,21 @@ static bool exit_signals(struct task *p, int code)
 	return last;
 }
 
-void do_exit(int code)
+static void __noreturn exit_task(int code, bool group)
 {
 	struct task *p = current;
 	bool group_dead;
 
 	BUG_ON(irq_depth() != 0);
 	BUG_ON(p->flags & PF_IDLE);
-	group_dead = exit_signals(p, code);
+	group_dead = exit_signals(p, code, group);
 	trace_sched_process_exit(p, p->exit_code);
 
 	if (group_dead) {
 		itimer_stop(&p->signal->real_timer);
 		posix_timers_exit(p);
 	}
-	exit_mm(p);
-	exit_sem(p);
-	exit_files(p);
-	exit_fs(p);
+	exit_resources(p);
 	if (group_dead && p->signal->session_leader)
 		tty_disassociate(p);
 
@@ -323,19 +380,15 @@ void do_exit(int code)
 	panic("a dead task was scheduled\n");
 }
 
+void do_exit(int code)
+{
+	exit_task(code, false);
+}
+
 /* End every thread of current's group with the wait status `code`. */
 void do_group_exit(int code)
 {
-	struct signal *sig = current->signal;
-	u64 flags = spin_lock_irqsave(&current->sighand->lock);
-
-	if (sig->group_exit) {
-		code = sig->group_exit_code; /* somebody was first */
-	} else {
-		begin_group_exit(current, code);
-	}
-	spin_unlock_irqrestore(&current->sighand->lock, flags);
-	do_exit(code);
+	exit_task(code, true);
 }
 
 long sys_exit(int status)

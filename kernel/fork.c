@@ -96,41 +96,119 @@ static bool too_many_processes(const struct task *p)
 	return (u64)atomic_read(&p->cred->user->processes) > limit && p->cred->uid != 0;
 }
 
-/* ---- a bare task: the struct and its kernel stack ---- */
+/* ---- a bare task: the struct, its kernel stack, and room for its registers ---- */
 
-static struct task *dup_task_struct(const struct task *parent)
+/* What the last tasks to end on a CPU leave for the next that are born there. They belong to that
+ * CPU with interrupts off. Debug builds keep none, but have the slab watch over what was freed. */
+#define CPU_TASKS 4
+static struct cpu_tasks {
+	struct task *task[CPU_TASKS];
+	u32 nr;
+} cpu_tasks[MAX_CPUS];
+
+static void free_task_struct(struct task *p)
 {
-	struct task *p = kmem_cache_alloc(task_cache);
+	arch_free_thread(p);
+	free_kernel_stack(p->stack);
+	kmem_cache_free(task_cache, p);
+}
 
+static void free_task(struct task *p)
+{
+	struct cpu_tasks *mine;
+	bool kept = false;
+	u64 irq = local_irq_save();
+
+	mine = &cpu_tasks[this_cpu()->id];
+	if (!DEBUG_CHECKS && mine->nr < CPU_TASKS) {
+		mine->task[mine->nr++] = p;
+		kept = true;
+	}
+	local_irq_restore(irq);
+	if (!kept)
+		free_task_struct(p);
+	atomic_dec(&nr_task_structs);
+}
+
+static struct task *alloc_task(void)
+{
+	u64 irq = local_irq_save();
+	struct cpu_tasks *mine = &cpu_tasks[this_cpu()->id];
+	struct task *p = mine->nr ? mine->task[--mine->nr] : NULL;
+
+	local_irq_restore(irq);
+	if (p)
+		return p;
+	p = kmem_cache_alloc(task_cache);
 	if (!p)
 		return NULL;
-	memset(p, 0, TASK_ZERO_END);
-	memcpy((char *)p + TASK_ZERO_END, (const char *)parent + TASK_ZERO_END,
-	       sizeof(*p) - TASK_ZERO_END);
+	p->thread.fpu = NULL;
 	p->stack = alloc_kernel_stack();
 	if (!p->stack) {
 		kmem_cache_free(task_cache, p);
 		return NULL;
 	}
+	return p;
+}
+
+/* Freeing a stack takes locks that an interrupt must not take: each CPU only hands its tasks over,
+ * chained by their pointer to a parent. */
+static void hand_over_tasks(void *chain)
+{
+	struct cpu_tasks *mine = &cpu_tasks[this_cpu()->id];
+	struct task **first = chain;
+
+	while (mine->nr) {
+		struct task *p = mine->task[--mine->nr];
+
+		p->parent = __atomic_load_n(first, __ATOMIC_RELAXED);
+		while (!__atomic_compare_exchange_n(first, &p->parent, p, false, __ATOMIC_ACQ_REL,
+						    __ATOMIC_RELAXED))
+			cpu_relax();
+	}
+}
+
+void drain_task_cache(void)
+{
+	struct task *chain = NULL;
+
+	on_each_cpu(hand_over_tasks, &chain);
+	while (chain) {
+		struct task *p = chain;
+
+		chain = p->parent;
+		free_task_struct(p);
+	}
+}
+
+/* The room for registers may be one that another task had, or none yet: copy_thread() sees to it.
+ */
+static struct task *dup_task_struct(const struct task *parent)
+{
+	struct task *p = alloc_task();
+	void *stack, *fpu;
+
+	if (!p)
+		return NULL;
+	stack = p->stack;
+	fpu = p->thread.fpu;
+	memset(p, 0, TASK_ZERO_END);
+	memcpy((char *)p + TASK_ZERO_END, (const char *)parent + TASK_ZERO_END,
+	       sizeof(*p) - TASK_ZERO_END);
+	p->stack = stack;
+	p->thread.fpu = fpu;
 	if (DEBUG_CHECKS)
-		stack_poison(p->stack);
+		stack_poison(stack);
 	/* One for whoever reaps it, one for the CPU, dropped by the switch that leaves it for good.
 	 */
 	refcount_set(&p->usage, 2);
 	list_init(&p->children);
+	list_init(&p->zombies);
 	list_init(&p->pending.queue);
 	p->start_time = ktime_get();
 	p->default_slack = parent->timer_slack;
 	atomic_inc(&nr_task_structs);
 	return p;
-}
-
-static void free_task(struct task *p)
-{
-	arch_free_thread(p);
-	free_kernel_stack(p->stack);
-	kmem_cache_free(task_cache, p);
-	atomic_dec(&nr_task_structs);
 }
 
 void put_task(struct task *p)
@@ -159,15 +237,11 @@ static int copy_files(u64 flags, struct task *p)
 	return 0;
 }
 
-void exit_files(struct task *p)
+static void undo_files(struct task *p)
 {
-	struct files *files = p->files;
-
-	spin_lock(&tasklist_lock);
+	if (p->files)
+		files_put(p->files);
 	p->files = NULL;
-	spin_unlock(&tasklist_lock);
-	if (files)
-		files_put(files);
 }
 
 static int copy_fs(u64 flags, struct task *p)
@@ -184,15 +258,11 @@ static int copy_fs(u64 flags, struct task *p)
 	return 0;
 }
 
-void exit_fs(struct task *p)
+static void undo_fs(struct task *p)
 {
-	struct fs_context *fs = p->fs;
-
-	spin_lock(&tasklist_lock);
+	if (p->fs)
+		fs_context_put(p->fs);
 	p->fs = NULL;
-	spin_unlock(&tasklist_lock);
-	if (fs)
-		fs_context_put(fs);
 }
 
 static int copy_mm(u64 flags, struct task *p)
@@ -274,7 +344,7 @@ static int publish_child(struct task *p, u64 flags, struct pid *pid)
 		attach_pid(p, PIDTYPE_SID, current->group_leader->pids[PIDTYPE_SID]);
 	}
 	atomic_inc(&nr_threads);
-	total_forks++;
+	p->birth = total_forks++;
 	spin_unlock_irqrestore(&current->sighand->lock, irq);
 	spin_unlock(&tasklist_lock);
 	return 0;
@@ -360,9 +430,9 @@ bad_fork_cleanup_signal:
 bad_fork_cleanup_sighand:
 	put_sighand(p->sighand);
 bad_fork_cleanup_fs:
-	exit_fs(p);
+	undo_fs(p);
 bad_fork_cleanup_files:
-	exit_files(p);
+	undo_files(p);
 bad_fork_cleanup_semundo:
 	exit_sem(p);
 bad_fork_cleanup_creds:
@@ -373,24 +443,24 @@ bad_fork_cleanup_creds:
 
 /* ---- vfork: the parent sleeps until the child has let go of its memory ---- */
 
-static void wait_for_vfork_done(struct task *child, struct completion *vfork)
-{
-	bool done;
+/* On the parent's stack. */
+struct vfork_wait {
+	struct task *parent;
+	bool done; /* tl */
+};
 
+static void wait_for_vfork_done(struct task *child, struct vfork_wait *vfork)
+{
 	trace_vfork_wait(current, child->pid_nr);
 	for (;;) {
-		struct waiter w;
-
-		waiter_init(&w);
-		prepare_to_wait(&vfork->wait, &w, TASK_KILLABLE);
-		done = READ_ONCE(vfork->done);
-		if (!done && !fatal_signal_pending(current))
-			schedule();
-		finish_wait(&vfork->wait, &w);
-		if (done || fatal_signal_pending(current))
+		/* A full barrier: either we see that it is done, or the child sees us asleep. */
+		__atomic_exchange_n(&current->state, TASK_KILLABLE, __ATOMIC_SEQ_CST);
+		if (READ_ONCE(vfork->done) || fatal_signal_pending(current))
 			break;
+		schedule();
 	}
-	/* Killed while waiting: the child must not complete what is on our stack. */
+	WRITE_ONCE(current->state, TASK_RUNNING);
+	/* It may be about to wake us; or we are killed, and it must not touch our stack later. */
 	spin_lock(&tasklist_lock);
 	child->vfork_done = NULL;
 	spin_unlock(&tasklist_lock);
@@ -400,9 +470,12 @@ static void wait_for_vfork_done(struct task *child, struct completion *vfork)
 /* The child's side, at exec and at exit. */
 static void complete_vfork_done(struct task *p)
 {
+	if (!READ_ONCE(p->vfork_done)) /* set before p ran for the first time */
+		return;
 	spin_lock(&tasklist_lock);
 	if (p->vfork_done) {
-		complete(p->vfork_done);
+		WRITE_ONCE(p->vfork_done->done, true);
+		wake_up_process(p->vfork_done->parent);
 		p->vfork_done = NULL;
 	}
 	spin_unlock(&tasklist_lock);
@@ -439,7 +512,7 @@ static void start_child(struct task *p, const struct kernel_clone_args *args)
 pid_t do_fork(struct kernel_clone_args *args)
 {
 	u64 start = cpu_cycles();
-	struct completion vfork;
+	struct vfork_wait vfork = {.parent = current};
 	struct task *p;
 	struct pid *pid;
 	pid_t nr;
@@ -464,7 +537,6 @@ pid_t do_fork(struct kernel_clone_args *args)
 	if (args->flags & CLONE_PARENT_SETTID)
 		(void)put_user(nr, args->parent_tid); /* as Linux: the child exists all the same */
 	if (args->flags & CLONE_VFORK) {
-		completion_init(&vfork);
 		p->vfork_done = &vfork;
 		get_task(p);
 	}
@@ -498,6 +570,7 @@ struct task *fork_idle(u32 cpu)
 	if (!p)
 		return NULL;
 	atomic_dec(&nr_task_structs); /* nr_threads does not know it either */
+	arch_free_thread(p);          /* it never goes to user mode */
 	p->cred = init_task.cred;
 	p->signal = init_task.signal;
 	p->sighand = init_task.sighand;

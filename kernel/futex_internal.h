@@ -71,9 +71,10 @@ long futex_trylock_pi(u64 addr, bool private);
 long futex_unlock_pi(u64 addr, bool private);
 long futex_wait_requeue_pi(u64 addr, u64 addr2, bool private, u32 val, u64 until);
 long futex_cmp_requeue_pi(u64 addr, u64 addr2, bool private, int max_wake, int max_move, u32 val);
-/* From here on nobody comes to wait for current; to be followed by exit_pi(). */
+/* From here on, until exit_pi(), nobody comes to wait for current: he waits for that instead. */
 void begin_exit_pi(struct task *p);
-/* The locks of current that somebody waits for get another owner. */
+/* The locks of current that somebody waits for get another owner; it gets no new ones, but after
+ * exec. */
 void exit_pi(struct task *p, bool exec);
 
 /* ---- kernel/robust.c ---- */

@@ -496,6 +496,8 @@ void begin_exit_pi(struct task *p)
 
 void exit_pi(struct task *p, bool exec)
 {
+	bool awaited;
+
 	spin_lock(&pi_lock);
 	while (!list_empty(&p->pi_waiters)) {
 		struct futex_waiter *w =
@@ -506,7 +508,9 @@ void exit_pi(struct task *p, bool exec)
 		inherit(p, &w->key);
 		spin_unlock(&b->lock);
 	}
+	awaited = p->pi_exit == PI_EXITING;
 	WRITE_ONCE(p->pi_exit, exec ? PI_OK : PI_DEAD);
 	spin_unlock(&pi_lock);
-	wake_up_all(&exits);
+	if (awaited)
+		wake_up_all(&exits);
 }

@@ -43,7 +43,7 @@ static int kthread_entry(void *data)
 	void *arg = req->arg;
 
 	/* Not as kthreadd has them. */
-	current->sighand->action[SIGCHLD - 1].handler = (u64)SIG_DFL;
+	set_handler(current->sighand, SIGCHLD, (u64)SIG_DFL);
 	set_user_nice(current, 0);
 	get_task(current);
 	req->result = current;
@@ -54,7 +54,7 @@ static int kthread_entry(void *data)
 int kthreadd(void *unused __maybe_unused)
 {
 	/* Nobody waits for kernel threads by wait4(): they are reaped as they end. */
-	current->sighand->action[SIGCHLD - 1].handler = (u64)SIG_IGN;
+	set_handler(current->sighand, SIGCHLD, (u64)SIG_IGN);
 	set_user_nice(current, -20); /* signals of timers should come in time */
 	for (;;) {
 		struct kthread_request *req = NULL;

@@ -26,8 +26,8 @@
 #include "mm/slab.h"
 #include "mm/vmalloc.h"
 
-static struct sighand init_sighand = {.count = REFCOUNT_INIT(1),
-				      .lock = SPINLOCK_INIT(LOCK_SIGHAND)};
+static struct sighand init_sighand = {
+	.count = REFCOUNT_INIT(1), .lock = SPINLOCK_INIT(LOCK_SIGHAND), .defaulted = ~0UL};
 static struct signal init_signal = {
 	.count = REFCOUNT_INIT(1),
 	.nr_threads = 1,
@@ -56,6 +56,7 @@ struct task init_task = {
 	.real_parent = &init_task,
 	.parent = &init_task,
 	.children = LIST_HEAD_INIT(init_task.children),
+	.zombies = LIST_HEAD_INIT(init_task.zombies),
 	.group_leader = &init_task,
 	.thread_node = {&init_signal.threads, &init_signal.threads},
 	.static_prio = NICE_TO_PRIO(0),
@@ -154,7 +155,7 @@ static void run_init(char *path)
 	pid_t pid;
 	int status;
 
-	current->sighand->action[SIGCHLD - 1].handler = (u64)SIG_DFL;
+	set_handler(current->sighand, SIGCHLD, (u64)SIG_DFL);
 	pid = kernel_thread(run_init_program, path, "init");
 	if (pid < 0)
 		panic("init=%s: cannot fork\n", path);
@@ -181,7 +182,7 @@ static int kernel_init(void *unused __maybe_unused)
 
 	child_reaper = current;
 	/* Orphans that end are forgotten at once: nobody here waits for them. */
-	current->sighand->action[SIGCHLD - 1].handler = (u64)SIG_IGN;
+	set_handler(current->sighand, SIGCHLD, (u64)SIG_IGN);
 	arch_smp_init();
 	vdso_init(); /* which clock there is, is known now */
 	console_tty_start();

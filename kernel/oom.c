@@ -97,7 +97,7 @@ bool out_of_memory(void)
 	struct task *victim;
 	bool dying;
 
-	drain_kernel_stacks();
+	drain_task_cache();
 	on_each_cpu(drain_cpu, NULL);
 	if (nr_free_pages() > ENOUGH_PAGES)
 		return true;

@@ -15,27 +15,53 @@
 #include "kernel/lib/log.h"
 #include "kernel/lib/tunable.h"
 #include "kernel/task.h"
+#include "mm/page.h"
 #include "mm/slab.h"
 
-#define PID_HASH_BITS 12
-#define PID_HASH_SIZE (1 << PID_HASH_BITS)
-
 struct pidmap init_pidmap = {.pid_max = PID_MAX_DEFAULT};
-static struct list_head pid_hash[PID_HASH_SIZE];
+static struct pid **pid_hash;
+static u32 pid_hash_size; /* a power of two */
 static spinlock_t pid_lock = SPINLOCK_INIT(LOCK_PID);
 static struct kmem_cache *pid_cache;
 FAULT_SITE(fault_pidmap, "fork.pidmap");
 
+/* A bucket for every 32 pages of memory, within limits: a task costs a third of that. */
 void pid_init(void)
 {
+	unsigned int order = 0;
+	struct page *p;
+
 	pid_cache = kmem_cache_create("pid", sizeof(struct pid), 0);
-	for (int i = 0; i < PID_HASH_SIZE; i++)
-		list_init(&pid_hash[i]);
+	while (order < 6 && (PAGE_SIZE / sizeof(*pid_hash) << order) * 32 < nr_total_pages())
+		order++;
+	p = alloc_pages(order, ALLOC_ZERO);
+	if (!p)
+		panic("no memory for the table of pids\n");
+	pid_hash = page_to_virt(p);
+	pid_hash_size = (u32)(PAGE_SIZE / sizeof(*pid_hash) << order);
 }
 
-static struct list_head *hash_bucket(pid_t nr)
+static struct pid **hash_bucket(pid_t nr)
 {
-	return &pid_hash[nr & (PID_HASH_SIZE - 1)];
+	return &pid_hash[(u32)nr & (pid_hash_size - 1)];
+}
+
+/* Caller holds pid_lock, for both. */
+static void hash_add(struct pid *pid)
+{
+	struct pid **bucket = hash_bucket(pid->nr);
+
+	pid->next = *bucket;
+	*bucket = pid;
+}
+
+static void hash_del(const struct pid *pid)
+{
+	struct pid **link = hash_bucket(pid->nr);
+
+	while (*link != pid)
+		link = &(*link)->next;
+	*link = pid->next;
 }
 
 struct pid *alloc_pid(struct pidmap *map)
@@ -49,6 +75,7 @@ struct pid *alloc_pid(struct pidmap *map)
 	if (!pid)
 		return ERR_PTR(-ENOMEM);
 	refcount_set(&pid->count, 1);
+	pid->uses = 0;
 	pid->map = map;
 	for (int i = 0; i < PIDTYPE_MAX; i++)
 		list_init(&pid->tasks[i]);
@@ -57,7 +84,7 @@ struct pid *alloc_pid(struct pidmap *map)
 	nr = pidmap_alloc(map);
 	if (nr >= 0) {
 		pid->nr = nr;
-		list_add(&pid->hash, hash_bucket(nr));
+		hash_add(pid);
 	}
 	spin_unlock(&pid_lock);
 	if (nr < 0) {
@@ -70,7 +97,7 @@ struct pid *alloc_pid(struct pidmap *map)
 void free_pid(struct pid *pid)
 {
 	spin_lock(&pid_lock);
-	list_del(&pid->hash);
+	hash_del(pid);
 	pidmap_free(pid->map, pid->nr);
 	spin_unlock(&pid_lock);
 	put_pid(pid);
@@ -115,19 +142,15 @@ void put_pid(struct pid *pid)
 
 struct pid *find_get_pid(pid_t nr)
 {
-	struct list_head *bucket = hash_bucket(nr);
 	struct pid *pid;
 
 	spin_lock(&pid_lock);
-	list_for_each_entry (pid, bucket, hash) {
-		if (pid->nr == nr) {
-			get_pid(pid);
-			spin_unlock(&pid_lock);
-			return pid;
-		}
-	}
+	for (pid = *hash_bucket(nr); pid && pid->nr != nr; pid = pid->next)
+		;
+	if (pid)
+		get_pid(pid);
 	spin_unlock(&pid_lock);
-	return NULL;
+	return pid;
 }
 
 struct pid *get_current_pgrp(void)
@@ -143,19 +166,26 @@ struct pid *get_current_pgrp(void)
 void attach_pid(struct task *p, enum pid_type type, struct pid *pid)
 {
 	p->pids[type] = pid;
+	pid->uses++;
 	list_add_tail(&p->pid_links[type], &pid->tasks[type]);
 }
 
-void detach_pid(struct task *p, enum pid_type type)
+struct pid *unlink_pid(struct task *p, enum pid_type type)
 {
 	struct pid *pid = p->pids[type];
 
 	p->pids[type] = NULL;
 	list_del(&p->pid_links[type]);
-	for (int i = 0; i < PIDTYPE_MAX; i++)
-		if (!list_empty(&pid->tasks[i]))
-			return;
-	free_pid(pid);
+	pid->uses--;
+	return pid;
+}
+
+void detach_pid(struct task *p, enum pid_type type)
+{
+	struct pid *pid = unlink_pid(p, type);
+
+	if (pid->uses == 0)
+		free_pid(pid);
 }
 
 struct task *pid_task(struct pid *pid, enum pid_type type)

@@ -20,8 +20,9 @@ enum pid_type {
  * reuse when the last *task* has let go of it. */
 struct pid {
 	refcount_t count;
+	u32 uses;                            /* tasklist_lock: links in all of tasks[] */
 	struct list_head tasks[PIDTYPE_MAX]; /* tasklist_lock */
-	struct list_head hash;               /* pid_lock */
+	struct pid *next;                    /* pid_lock: of the same bucket */
 	struct pidmap *map;                  /* whose bit nr is */
 	pid_t nr;
 };
@@ -48,9 +49,10 @@ int pid_set_last(int nr); /* 0; -EINVAL: not below pid_max() */
 struct pid *find_get_pid(pid_t nr);
 /* Current's own process group, with a reference. Takes tasklist_lock. */
 struct pid *get_current_pgrp(void);
-/* Caller holds tasklist_lock for all four. */
+/* Caller holds tasklist_lock for all five. */
 void attach_pid(struct task *p, enum pid_type type, struct pid *pid);
 void detach_pid(struct task *p, enum pid_type type); /* the number is freed with its last task */
+struct pid *unlink_pid(struct task *p, enum pid_type type); /* even then it is not: attach it */
 struct task *pid_task(struct pid *pid, enum pid_type type); /* the first, or NULL */
 struct task *find_task(pid_t nr);                           /* by thread id */
 /* The lowest number from *nr on that a process (the leader of a thread group) has; false: there is

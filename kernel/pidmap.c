@@ -18,6 +18,11 @@ static u64 *pidmap_page(struct pidmap *m, int nr)
 /* The first free number in [from, to), `to` when there is none, -ENOMEM. */
 static int find_free(struct pidmap *m, int from, int to)
 {
+	const u64 *here = m->page[from / PIDMAP_PAGE_BITS];
+
+	/* Mostly it is the very first. */
+	if (here && from < to && !bitmap_test(here, from % PIDMAP_PAGE_BITS))
+		return from;
 	while (from < to) {
 		int base = from / PIDMAP_PAGE_BITS * PIDMAP_PAGE_BITS;
 		int end = MIN(base + PIDMAP_PAGE_BITS, to);

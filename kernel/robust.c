@@ -108,8 +108,9 @@ void exit_robust_list(struct task *p)
 
 void futex_exit(struct task *p, bool exec)
 {
-	begin_exit_pi(p);
-	if (p->robust_list)
+	if (p->robust_list) {
+		begin_exit_pi(p);
 		exit_robust_list(p);
+	}
 	exit_pi(p, exec);
 }

@@ -14,65 +14,16 @@
 #include "kernel/trace/trace.h"
 #include "mm/slab.h"
 
-static struct kmem_cache *sighand_cache, *signal_cache;
+static struct kmem_cache *signal_cache;
 
 void signal_init(void)
 {
-	sighand_cache = kmem_cache_create("sighand", sizeof(struct sighand), 64);
 	signal_cache = kmem_cache_create("signal", sizeof(struct signal), 64);
+	sigaction_init();
 	sigqueue_init();
 }
 
 /* ---- fork ---- */
-
-struct sighand *clone_sighand(struct sighand *from)
-{
-	struct sighand *sh = kmem_cache_alloc(sighand_cache);
-	u64 flags;
-
-	if (!sh)
-		return NULL;
-	refcount_set(&sh->count, 1);
-	spin_lock_init(&sh->lock, LOCK_SIGHAND);
-	flags = spin_lock_irqsave(&from->lock);
-	memcpy(sh->action, from->action, sizeof(sh->action));
-	spin_unlock_irqrestore(&from->lock, flags);
-	return sh;
-}
-
-int copy_sighand(u64 flags, struct task *p)
-{
-	struct sighand *sh = current->sighand;
-
-	if (flags & CLONE_SIGHAND)
-		refcount_inc(&sh->count);
-	else if (!(sh = clone_sighand(sh)))
-		return -ENOMEM;
-	p->sighand = sh;
-	if (flags & CLONE_CLEAR_SIGHAND)
-		flush_signal_handlers(p);
-	return 0;
-}
-
-void replace_sighand(struct task *p, struct sighand *own)
-{
-	struct sighand *shared = p->sighand;
-	u64 flags;
-
-	/* tasklist_lock: nobody may be on the way to p->sighand->lock meanwhile. */
-	spin_lock(&tasklist_lock);
-	flags = spin_lock_irqsave(&shared->lock);
-	p->sighand = own;
-	spin_unlock_irqrestore(&shared->lock, flags);
-	spin_unlock(&tasklist_lock);
-	put_sighand(shared);
-}
-
-void put_sighand(struct sighand *sh)
-{
-	if (refcount_dec_and_test(&sh->count))
-		kmem_cache_free(sighand_cache, sh);
-}
 
 int copy_signal(u64 flags, struct task *p)
 {
@@ -84,9 +35,10 @@ int copy_signal(u64 flags, struct task *p)
 		p->signal = sig;
 		return 0;
 	}
-	sig = kmem_cache_zalloc(signal_cache);
+	sig = kmem_cache_alloc(signal_cache);
 	if (!sig)
 		return -ENOMEM;
+	memset(sig, 0, SIGNAL_ZERO_END);
 	refcount_set(&sig->count, 1);
 	sig->nr_threads = sig->live = 1;
 	list_init(&sig->threads);
@@ -106,16 +58,6 @@ void put_signal(struct signal *sig)
 {
 	if (refcount_dec_and_test(&sig->count))
 		kmem_cache_free(signal_cache, sig);
-}
-
-void flush_signal_handlers(struct task *p)
-{
-	for (int i = 0; i < _NSIG; i++) {
-		struct k_sigaction *ka = &p->sighand->action[i];
-		u64 handler = ka->handler == (u64)SIG_IGN ? ka->handler : (u64)SIG_DFL;
-
-		*ka = (struct k_sigaction){.handler = handler};
-	}
 }
 
 /* ---- pending or not ---- */
@@ -296,7 +238,6 @@ static enum signal_step signal_step(struct ksignal *ksig)
 {
 	struct task *p = current;
 	u64 flags = spin_lock_irqsave(&p->sighand->lock);
-	struct k_sigaction *ka;
 
 	if (p->signal->notify_continued) {
 		p->signal->notify_continued = false;
@@ -320,16 +261,15 @@ static enum signal_step signal_step(struct ksignal *ksig)
 		spin_unlock_irqrestore(&p->sighand->lock, flags);
 		return STEP_NOTHING;
 	}
-	ka = &p->sighand->action[ksig->sig - 1];
-	trace_signal_deliver(ksig->sig, ka->handler);
-	if (ka->handler != (u64)SIG_DFL && ka->handler != (u64)SIG_IGN) {
-		ksig->ka = *ka;
-		if (ka->flags & SA_RESETHAND)
-			ka->handler = (u64)SIG_DFL;
+	ksig->ka = signal_action(p->sighand, ksig->sig);
+	trace_signal_deliver(ksig->sig, ksig->ka.handler);
+	if (ksig->ka.handler != (u64)SIG_DFL && ksig->ka.handler != (u64)SIG_IGN) {
+		if (ksig->ka.flags & SA_RESETHAND)
+			set_handler(p->sighand, ksig->sig, (u64)SIG_DFL);
 		spin_unlock_irqrestore(&p->sighand->lock, flags);
 		return STEP_HANDLER;
 	}
-	if (ka->handler == (u64)SIG_IGN || (sigmask(ksig->sig) & SIG_DEFAULT_IGNORE))
+	if (ksig->ka.handler == (u64)SIG_IGN || (sigmask(ksig->sig) & SIG_DEFAULT_IGNORE))
 		spin_unlock_irqrestore(&p->sighand->lock, flags);
 	else if (sigmask(ksig->sig) & SIG_DEFAULT_STOP)
 		default_stop(p, ksig->sig, flags);
@@ -388,7 +328,7 @@ static void reset_handler(struct task *p, int sig)
 {
 	u64 flags = spin_lock_irqsave(&p->sighand->lock);
 
-	p->sighand->action[sig - 1].handler = (u64)SIG_DFL;
+	set_handler(p->sighand, sig, (u64)SIG_DFL);
 	spin_unlock_irqrestore(&p->sighand->lock, flags);
 }
 
@@ -429,33 +369,4 @@ void do_signal(struct pt_regs *regs)
 		task_clear_work(current, WORK_RESTORE_SIGMASK);
 		set_current_blocked(current->saved_sigmask);
 	}
-}
-
-/* ---- rt_sigaction(2) for kernel callers ---- */
-
-int do_sigaction(int sig, const struct k_sigaction *act, struct k_sigaction *old)
-{
-	struct task *p = current, *t;
-	struct k_sigaction *ka;
-	u64 flags;
-
-	if (!valid_signal(sig) || (act && (sigmask(sig) & SIG_KERNEL_ONLY)))
-		return -EINVAL;
-	flags = spin_lock_irqsave(&p->sighand->lock);
-	ka = &p->sighand->action[sig - 1];
-	if (old)
-		*old = *ka;
-	if (act) {
-		*ka = *act;
-		ka->mask &= ~SIG_KERNEL_ONLY;
-		/* What is ignored now is not pending either: POSIX 2.4.3. */
-		if (ka->handler == (u64)SIG_IGN ||
-		    (ka->handler == (u64)SIG_DFL && (sigmask(sig) & SIG_DEFAULT_IGNORE))) {
-			remove_pending(&p->signal->shared, sigmask(sig));
-			list_for_each_entry (t, &p->signal->threads, thread_node)
-				remove_pending(&t->pending, sigmask(sig));
-		}
-	}
-	spin_unlock_irqrestore(&p->sighand->lock, flags);
-	return 0;
 }

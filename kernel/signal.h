@@ -41,11 +41,15 @@ struct sigpending {
 	sigset_t64 set;         /* sighand->lock */
 };
 
-/* Shared by CLONE_SIGHAND. */
+struct sigactions; /* what sigaction(2) has set */
+
+/* Shared by CLONE_SIGHAND. Fork's copy shares the table until one of the two sets an action. */
 struct sighand {
 	refcount_t count;
-	spinlock_t lock; /* LOCK_SIGHAND (irq): action[], and every pending set of its tasks */
-	struct k_sigaction action[_NSIG];
+	spinlock_t lock; /* LOCK_SIGHAND (irq): what follows, and every pending set of its tasks */
+	/* Signals whose handler is one of these, whatever the table says. */
+	sigset_t64 defaulted, ignored;
+	struct sigactions *set; /* a reference; NULL: nothing was set since exec */
 };
 
 /* Shared by a thread group. "tl": tasklist_lock; "sh": sighand->lock. */
@@ -70,17 +74,20 @@ struct signal {
 	struct tty *tty;        /* tl: controlling terminal */
 	bool session_leader;    /* tl */
 	bool child_subreaper;   /* tl: adopts the orphans among its descendants */
-	u64 cutime, cstime;     /* sh: ns of reaped children */
+	u64 cutime, cstime;     /* tl: ns of reaped children */
 	u64 utime, stime;       /* sh: ns of threads already gone */
 	u64 runtime;            /* sh: the same, exact */
-	u64 min_flt, cmin_flt;  /* sh: likewise */
-	struct rlimit64 rlim[RLIM_NLIMITS];          /* sh */
-	struct itimer real_timer;                    /* tl: setitimer(2), alarm(2) */
+	u64 min_flt, cmin_flt;  /* sh, tl: likewise */
 	struct cpu_itimer virtual_timer, prof_timer; /* sh */
 	struct list_head cpu_timers;   /* cpu_timers_lock (cputime.c): armed on our CPU clocks */
 	struct list_head posix_timers; /* sh: timer_create(2) */
 	int next_timer_id;             /* sh */
+	/* --- up to here copy_signal() zeroes --- */
+	struct itimer real_timer;           /* tl: setitimer(2), alarm(2) */
+	struct rlimit64 rlim[RLIM_NLIMITS]; /* sh */
 };
+
+#define SIGNAL_ZERO_END offsetof(struct signal, real_timer)
 
 /* A signal on its way to a handler. */
 struct ksignal {
@@ -132,6 +139,23 @@ void flush_pending(struct sigpending *p); /* caller holds sighand->lock */
 void remove_pending(struct sigpending *p, sigset_t64 mask);
 void signal_wake_up(struct task *p, bool fatal);
 
+/* ---- actions: kernel/sigaction.c. The caller holds sighand->lock, or knows that nobody else
+ * changes what it looks at ---- */
+
+void sigaction_init(void);
+u64 signal_handler(const struct sighand *sh, int sig);
+struct k_sigaction signal_action(const struct sighand *sh, int sig);
+/* The handler alone becomes SIG_DFL or SIG_IGN: cannot fail. */
+void set_handler(struct sighand *sh, int sig, u64 handler);
+int do_sigaction(int sig, const struct k_sigaction *act, struct k_sigaction *old);
+int copy_sighand(u64 flags, struct task *p); /* 0 or -ENOMEM */
+void put_sighand(struct sighand *sh);
+struct sighand *clone_sighand(struct sighand *from); /* NULL without memory */
+/* exec: p leaves a table of handlers that it shared for its own. */
+void replace_sighand(struct task *p, struct sighand *own);
+/* exec: handlers go back to the default, ignored signals stay ignored. */
+void flush_signal_handlers(struct task *p);
+
 /* ---- receiving: kernel/signal.c ---- */
 
 void signal_init(void);
@@ -147,16 +171,8 @@ void do_signal(struct pt_regs *regs);
 /* This thread stops, or exits, while its group is stopping: true when it was the last one that the
  * stop waited for. Caller holds sighand->lock. */
 bool leave_group_stop(struct task *p);
-int do_sigaction(int sig, const struct k_sigaction *act, struct k_sigaction *old);
 
-/* ---- fork and exec ---- */
+/* ---- fork ---- */
 
-int copy_sighand(u64 flags, struct task *p); /* 0 or -ENOMEM */
-int copy_signal(u64 flags, struct task *p);
-void put_sighand(struct sighand *sh);
-struct sighand *clone_sighand(struct sighand *from); /* NULL without memory */
-/* exec: p leaves a table of handlers that it shared for its own. */
-void replace_sighand(struct task *p, struct sighand *own);
+int copy_signal(u64 flags, struct task *p); /* 0 or -ENOMEM */
 void put_signal(struct signal *sig);
-/* exec: handlers go back to the default, ignored signals stay ignored. */
-void flush_signal_handlers(struct task *p);

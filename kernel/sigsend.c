@@ -157,7 +157,7 @@ void retarget_shared_pending(struct task *p, sigset_t64 set)
 
 static u64 handler_of(const struct task *p, int sig)
 {
-	return p->sighand->action[sig - 1].handler;
+	return signal_handler(p->sighand, sig);
 }
 
 static bool is_ignored(const struct task *p, int sig)
@@ -318,10 +318,9 @@ static void force_signal(const siginfo_t *info)
 	struct task *p = current;
 	int sig = info->si_signo;
 	u64 flags = spin_lock_irqsave(&p->sighand->lock);
-	struct k_sigaction *ka = &p->sighand->action[sig - 1];
 
-	if ((p->blocked & sigmask(sig)) || ka->handler == (u64)SIG_IGN) {
-		ka->handler = (u64)SIG_DFL;
+	if ((p->blocked & sigmask(sig)) || handler_of(p, sig) == (u64)SIG_IGN) {
+		set_handler(p->sighand, sig, (u64)SIG_DFL);
 		p->blocked &= ~sigmask(sig);
 	}
 	send_signal_locked(sig, info, p, false);
@@ -391,46 +390,64 @@ static void fill_child_info(siginfo_t *info, const struct task *p, int sig, int 
 	info->si_stime = (p->stime + p->signal->stime) / (NSEC_PER_SEC / USER_HZ);
 }
 
+/* Caller holds the parent's sighand->lock. */
+static void send_exit_signal(const struct task *p, int sig)
+{
+	int status = p->signal->group_exit ? p->signal->group_exit_code : p->exit_code;
+	int killed = status & 0x7f;
+	siginfo_t info;
+
+	fill_child_info(&info, p, sig, killed ? CLD_KILLED : CLD_EXITED,
+			killed ? killed : status >> 8);
+	send_signal_locked(sig, &info, p->parent, true);
+}
+
+/* Both sides hold tasklist_lock when they look: the parent is in the queue before it looks for a
+ * child that has something to tell. */
+static void wake_waiting_parent(const struct task *parent)
+{
+	if (!list_empty(&parent->signal->wait_chld.waiters))
+		wake_up_all(&parent->signal->wait_chld);
+}
+
 bool do_notify_parent(struct task *p, int sig)
 {
 	struct task *parent = p->parent;
-	struct k_sigaction *chld = &parent->sighand->action[SIGCHLD - 1];
-	int status = p->signal->group_exit ? p->signal->group_exit_code : p->exit_code;
+	u64 flags = spin_lock_irqsave(&parent->sighand->lock);
 	bool autoreap = false;
-	siginfo_t info;
 
 	if (sig == SIGCHLD) {
+		struct k_sigaction chld = signal_action(parent->sighand, SIGCHLD);
+
 		/* POSIX: who ignores SIGCHLD, or says SA_NOCLDWAIT, has no zombies. */
-		if (chld->handler == (u64)SIG_IGN || (chld->flags & SA_NOCLDWAIT))
-			autoreap = true;
-		if (chld->handler == (u64)SIG_IGN)
+		autoreap = chld.handler == (u64)SIG_IGN || (chld.flags & SA_NOCLDWAIT);
+		if (chld.handler == (u64)SIG_IGN || is_ignored(parent, SIGCHLD))
 			sig = 0;
 	}
-	if (valid_signal(sig)) {
-		bool killed = status & 0x7f;
-
-		fill_child_info(&info, p, sig, killed ? CLD_KILLED : CLD_EXITED,
-				killed ? status & 0x7f : status >> 8);
-		send_signal(sig, &info, parent, true);
-	}
-	wake_up_all(&parent->signal->wait_chld);
+	if (valid_signal(sig))
+		send_exit_signal(p, sig);
+	spin_unlock_irqrestore(&parent->sighand->lock, flags);
+	wake_waiting_parent(parent);
 	return autoreap;
 }
 
 void notify_parent_stop(struct task *p, int why)
 {
 	struct task *leader = p->group_leader, *parent;
-	struct k_sigaction *chld;
+	struct k_sigaction chld;
 	siginfo_t info;
+	u64 flags;
 
 	spin_lock(&tasklist_lock);
 	parent = leader->parent;
-	chld = &parent->sighand->action[SIGCHLD - 1];
-	if (chld->handler != (u64)SIG_IGN && !(chld->flags & SA_NOCLDSTOP)) {
+	flags = spin_lock_irqsave(&parent->sighand->lock);
+	chld = signal_action(parent->sighand, SIGCHLD);
+	if (chld.handler != (u64)SIG_IGN && !(chld.flags & SA_NOCLDSTOP)) {
 		fill_child_info(&info, leader, SIGCHLD, why,
 				why == CLD_CONTINUED ? SIGCONT : leader->signal->stop_code);
-		send_signal(SIGCHLD, &info, parent, true);
+		send_signal_locked(SIGCHLD, &info, parent, true);
 	}
-	wake_up_all(&parent->signal->wait_chld);
+	spin_unlock_irqrestore(&parent->sighand->lock, flags);
+	wake_waiting_parent(parent);
 	spin_unlock(&tasklist_lock);
 }

@@ -5,6 +5,7 @@
 #include "kernel/cred.h"
 #include "kernel/lib/atomic.h"
 #include "kernel/lib/list.h"
+#include "kernel/lib/log.h"
 #include "kernel/lib/types.h"
 #include "kernel/pid.h"
 #include "kernel/sched/sched.h"
@@ -12,13 +13,14 @@
 #include "kernel/uapi.h"
 
 #define TASK_COMM_LEN  16
-#define MAX_HELD_LOCKS 16
+#define MAX_HELD_LOCKS (DEBUG_CHECKS ? 16 : 1)
 
 struct mm;
 struct files;
 struct fs_context;
 struct puppet;
 struct pi_waiter;
+struct vfork_wait;
 
 enum task_flags {
 	PF_KTHREAD = 1 << 0,
@@ -69,15 +71,17 @@ struct task {
 	struct list_head pid_links[PIDTYPE_MAX]; /* tl */
 	pid_t pid_nr;  /* ro, but for exec from a non-leader: number in the first namespace */
 	pid_t tgid_nr; /* ro, same */
-	struct task *real_parent;      /* tl: who forked us, or the reaper */
-	pid_t ppid_nr;                 /* tl: its process; getppid() reads no more than this */
-	struct task *parent;           /* tl: who is told (real_parent until ptrace exists) */
-	struct list_head children;     /* tl */
-	struct list_head sibling;      /* tl: in parent->children */
-	struct list_head all;          /* tl: every thread group leader */
+	struct task *real_parent;  /* tl: who forked us, or the reaper */
+	pid_t ppid_nr;             /* tl: its process; getppid() reads no more than this */
+	struct task *parent;       /* tl: who is told (real_parent until ptrace exists) */
+	struct list_head children; /* tl: but for those in the next list */
+	struct list_head zombies;  /* tl: children to be reaped, in the order of their birth */
+	struct list_head sibling;  /* tl: in one of its parent's two lists */
+	u64 birth;                 /* tl: how many were forked before; the process's, after exec */
+	struct list_head all;      /* tl: every thread group leader */
 	struct list_head thread_node;  /* tl: in signal->threads */
 	struct task *group_leader;     /* tl */
-	struct completion *vfork_done; /* tl: completed at exec or exit */
+	struct vfork_wait *vfork_done; /* tl: our parent waits for our exec or exit */
 	bool kthread_done;             /* me: a kernel thread that has left every list */
 	int __user *set_child_tid;     /* me: where schedule_tail() stores the tid */
 	int __user *clear_child_tid;   /* me: where exit stores 0 and wakes a futex */
@@ -184,8 +188,7 @@ void put_task(struct task *p);
 void fork_init(void);
 pid_t do_fork(struct kernel_clone_args *args);
 pid_t kernel_thread(int (*fn)(void *), void *arg, const char *name);
-void exit_files(struct task *p); /* let go of them: exit, and the undo of fork's copies */
-void exit_fs(struct task *p);
+void drain_task_cache(void);     /* give back what CPUs keep for the next fork; may sleep */
 struct task *fork_idle(u32 cpu); /* the idle task of another CPU; NULL without memory */
 /* exec, exit: locks, vfork completion and clear_child_tid */
 void mm_release(struct task *p, bool exec);
@@ -200,6 +203,10 @@ struct fs_context *task_get_fs(struct task *t);
 void do_exit(int code) __noreturn; /* code: a wait status */
 void do_group_exit(int code) __noreturn;
 void release_task(struct task *p);
+/* The same with tasklist_lock held, for one that has no group left; then put_task() without it. */
+void release_task_locked(struct task *p);
+/* p waits to be reaped by its parent. Caller holds tasklist_lock. */
+void become_zombie(struct task *p);
 /* wait4(2)/waitid(2) for kernel callers too. Returns pid, 0 (WNOHANG) or -errno. */
 struct wait_result {
 	pid_t pid;

@@ -51,16 +51,14 @@ static void fill_result(struct wait_result *out, const struct task *p, int code,
 	out->min_flt = p->min_flt + sig->min_flt + sig->cmin_flt;
 }
 
-/* The times of a reaped child become its parent's "children" times. */
+/* The times of a reaped child become its parent's "children" times. Caller holds tasklist_lock. */
 static void account_child(const struct wait_result *r)
 {
-	u64 flags = spin_lock_irqsave(&current->sighand->lock);
 	struct signal *sig = current->signal;
 
 	sig->cutime += r->utime;
 	sig->cstime += r->stime;
 	sig->cmin_flt += r->min_flt;
-	spin_unlock_irqrestore(&current->sighand->lock, flags);
 }
 
 static int exit_cld_code(int status)
@@ -107,11 +105,48 @@ static enum wait_verdict look_at_stop(struct wait_query *q, struct task *p)
 	return v;
 }
 
-static enum wait_verdict look_at_child(struct wait_query *q, struct task *p)
+/* One that does not wait to be reaped: it lives, or is the leader of a group that still has threads
+ * and so is not dead as a process. */
+static enum wait_verdict look_at_living(struct wait_query *q, struct task *p)
 {
-	if (p->exit_state == TASK_DEAD || !matches(q, p))
+	return p->exit_state != TASK_DEAD && matches(q, p) ? look_at_stop(q, p) : WAIT_NOT_OURS;
+}
+
+/* Zombies first: they are few, and mostly what is asked for. With nothing else to look for, one
+ * child that matches is enough to know that it is worth waiting. */
+static enum wait_verdict look_at_children_of(struct wait_query *q, struct task *t)
+{
+	enum wait_verdict best = WAIT_NOT_OURS;
+	struct task *p;
+
+	if (q->options & WEXITED)
+		list_for_each_entry (p, &t->zombies, sibling)
+			if (matches(q, p))
+				return look_at_zombie(q, p);
+	list_for_each_entry (p, &t->children, sibling) {
+		enum wait_verdict v = look_at_living(q, p);
+
+		best = MAX(best, v);
+		if (best >= WAIT_FOUND ||
+		    (best == WAIT_LATER && !(q->options & (WSTOPPED | WCONTINUED))))
+			break;
+	}
+	return best;
+}
+
+static bool is_child(const struct wait_query *q, const struct task *p)
+{
+	return p && thread_group_leader(p) && p->parent->signal == current->signal &&
+	       !((q->options & __WNOTHREAD) && p->parent != current);
+}
+
+/* The one child with this number. */
+static enum wait_verdict look_at_pid(struct wait_query *q)
+{
+	struct task *p = pid_task(q->pid, PIDTYPE_PID);
+
+	if (!is_child(q, p) || p->exit_state == TASK_DEAD || !matches(q, p))
 		return WAIT_NOT_OURS;
-	/* The leader of a group that still has threads is not dead as a process. */
 	if (p->exit_state == TASK_ZOMBIE && p->signal->nr_threads == 1)
 		return look_at_zombie(q, p);
 	return look_at_stop(q, p);
@@ -119,19 +154,18 @@ static enum wait_verdict look_at_child(struct wait_query *q, struct task *p)
 
 static enum wait_verdict look_at_children(struct wait_query *q)
 {
-	enum wait_verdict best = WAIT_NOT_OURS;
-	struct task *t, *p;
+	enum wait_verdict best = WAIT_NOT_OURS, v;
+	struct task *t;
 
+	if (q->type == PIDTYPE_PID)
+		return look_at_pid(q);
 	list_for_each_entry (t, &current->signal->threads, thread_node) {
 		if ((q->options & __WNOTHREAD) && t != current)
 			continue;
-		list_for_each_entry (p, &t->children, sibling) {
-			enum wait_verdict v = look_at_child(q, p);
-
-			if (v >= WAIT_FOUND)
-				return v;
-			best = MAX(best, v);
-		}
+		v = look_at_children_of(q, t);
+		best = MAX(best, v);
+		if (best >= WAIT_FOUND)
+			break;
 	}
 	return best;
 }
@@ -145,16 +179,18 @@ static int poll_children(struct wait_query *q)
 	q->reap = NULL;
 	spin_lock(&tasklist_lock);
 	v = look_at_children(q);
+	if (q->reap) {
+		account_child(q->out);
+		release_task_locked(q->reap);
+	}
 	spin_unlock(&tasklist_lock);
 	if (v == WAIT_NOT_OURS)
 		return -ECHILD;
 	if (v == WAIT_LATER)
 		return 0;
 	trace_sched_process_wait(current, q->out->pid);
-	if (q->reap) {
-		account_child(q->out);
-		release_task(q->reap);
-	}
+	if (q->reap)
+		put_task(q->reap);
 	return 1;
 }
 
@@ -163,13 +199,15 @@ long do_wait(enum pid_type type, struct pid *pid, int options, struct wait_resul
 	struct wait_query q = {.type = type, .pid = pid, .options = options, .out = out};
 	struct wait_queue *wq = &current->signal->wait_chld;
 	struct waiter w;
-	int ret;
+	int ret = poll_children(&q); /* mostly the child has ended before anybody waits for it */
 
+	if (ret != 0 || (options & WNOHANG))
+		return ret > 0 ? out->pid : ret;
 	waiter_init(&w);
 	for (;;) {
 		prepare_to_wait(wq, &w, TASK_INTERRUPTIBLE);
 		ret = poll_children(&q);
-		if (ret != 0 || (options & WNOHANG))
+		if (ret != 0)
 			break;
 		if (signal_pending(current)) {
 			ret = -ERESTARTSYS;

@@ -245,20 +245,38 @@ static u64 flush(struct kmem_cache *c, struct cpu_objects *mine, u32 keep)
 	return freed;
 }
 
-static void *cache_take(struct kmem_cache *c)
+/* This CPU has none: interrupts are off, as `irq` says to be restored. */
+static noinline void *take_after_refill(struct kmem_cache *c, struct cpu_objects *mine, u64 irq)
+{
+	void *obj;
+
+	refill(c, mine);
+	obj = mine->nr ? pop_object(c, mine) : NULL;
+	local_irq_restore(irq);
+	return obj;
+}
+
+static inline void *cache_take(struct kmem_cache *c)
 {
 	u64 irq = local_irq_save();
 	struct cpu_objects *mine = &c->cpu[this_cpu()->id];
-	void *obj = NULL;
+	void *obj;
 
-	if (unlikely(!mine->nr))
-		refill(c, mine);
-	if (likely(mine->nr))
+	if (likely(mine->nr)) {
 		obj = pop_object(c, mine);
-	local_irq_restore(irq);
+		local_irq_restore(irq);
+	} else {
+		obj = take_after_refill(c, mine, irq);
+	}
 	if (DEBUG_CHECKS && obj)
 		mark_in_use(c, obj);
 	return obj;
+}
+
+static noinline void free_and_flush(struct kmem_cache *c, struct cpu_objects *mine, u64 irq)
+{
+	flush(c, mine, c->batch);
+	local_irq_restore(irq);
 }
 
 /* ---- caches ---- */
@@ -288,8 +306,10 @@ void kmem_cache_free(struct kmem_cache *c, void *obj)
 	irq = local_irq_save();
 	mine = &c->cpu[this_cpu()->id];
 	push_object(c, mine, obj);
-	if (unlikely(mine->nr > 2u * c->batch))
-		flush(c, mine, c->batch);
+	if (unlikely(mine->nr > 2u * c->batch)) {
+		free_and_flush(c, mine, irq);
+		return;
+	}
 	local_irq_restore(irq);
 }
 

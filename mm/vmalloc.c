@@ -7,10 +7,11 @@
  * which the double-fault handler can do without a lock; the lowest free slot is always taken first,
  * so that the page tables below the stacks, which are never given back, stay few.
  *
- * Locks: vmalloc_lock guards the list and the slots; a CPU's cache of stacks belongs to that CPU
- * with interrupts off.
+ * Lock: vmalloc_lock guards the list and the slots.
  */
 #include "mm/vmalloc.h"
+
+#include <asm/errno.h>
 
 #include "arch/x86_64/arch.h"
 #include "kernel/lib/bitmap.h"
@@ -155,19 +156,15 @@ void vfree(void *p)
 
 #define STACKS_START AREAS_END
 #define STACK_STRIDE (PAGE_SIZE + KERNEL_STACK_SIZE)
+#define STACK_ORDER  2
+#define STACK_PAGES  (1UL << STACK_ORDER)
+_Static_assert(PAGE_SIZE << STACK_ORDER == KERNEL_STACK_SIZE, "a stack is a block");
 
 /* Bitmap of slots in use, a page at a time, as many pages as were ever needed. */
 #define SLOTS_PER_PAGE (PAGE_SIZE * 8)
 #define SLOT_PAGES     64
 static u64 *slot_map[SLOT_PAGES]; /* vmalloc_lock */
 static u64 lowest_free_slot;      /* vmalloc_lock: none below it */
-
-#define CPU_STACKS 4
-struct cpu_stacks {
-	void *stack[CPU_STACKS];
-	u32 nr;
-};
-static struct cpu_stacks cpu_stacks[MAX_CPUS];
 
 static u64 slot_stack(u64 slot)
 {
@@ -236,90 +233,51 @@ static void give_slot(u64 slot)
 	spin_unlock(&vmalloc_lock);
 }
 
-static void *new_stack(void)
+/* One block of memory where there is one; single pages otherwise. */
+static int map_stack(u64 start)
 {
-	u64 slot;
+	struct page *block = alloc_pages(STACK_ORDER, 0);
 
-	if (!take_slot(&slot))
-		return NULL;
-	if (map_pages(slot_stack(slot), KERNEL_STACK_SIZE)) {
-		give_slot(slot);
-		return NULL;
+	if (block && arch_map_kernel_pages(start, page_to_phys(block), STACK_PAGES, KERNEL_DATA)) {
+		free_pages(block, STACK_ORDER);
+		return -1;
 	}
-	return (void *)slot_stack(slot);
+	return block ? 0 : map_pages(start, KERNEL_STACK_SIZE);
 }
 
-static void release_stack(void *stack)
+static void unmap_stack(u64 start)
 {
-	unmap_pages((u64)stack, KERNEL_STACK_SIZE);
-	give_slot(((u64)stack - STACKS_START) / STACK_STRIDE);
+	struct page *first = phys_to_page(arch_kernel_page(start));
+
+	if (first->order == 0) {
+		unmap_pages(start, KERNEL_STACK_SIZE);
+		return;
+	}
+	arch_unmap_kernel_pages(start, STACK_PAGES);
+	flush_tlb_kernel_range(start, start + KERNEL_STACK_SIZE);
+	free_pages(first, STACK_ORDER);
 }
 
 void *alloc_kernel_stack(void)
 {
-	struct cpu_stacks *mine;
-	u64 *stack = NULL, irq;
+	u64 slot, *stack;
 
-	if (should_fail(&stack_site))
+	if (should_fail(&stack_site) || !take_slot(&slot))
 		return NULL;
-	irq = local_irq_save();
-	mine = &cpu_stacks[this_cpu()->id];
-	if (mine->nr)
-		stack = mine->stack[--mine->nr];
-	local_irq_restore(irq);
-	if (!stack)
-		stack = new_stack();
-	if (stack)
-		*stack = STACK_END_MAGIC;
+	stack = (u64 *)slot_stack(slot);
+	if (map_stack((u64)stack)) {
+		give_slot(slot);
+		return NULL;
+	}
+	*stack = STACK_END_MAGIC;
 	return stack;
 }
 
 void free_kernel_stack(void *stack)
 {
-	struct cpu_stacks *mine;
-	bool kept = false;
-	u64 irq;
-
 	DEBUG_ON(*(u64 *)stack != STACK_END_MAGIC);
-	irq = local_irq_save();
-	mine = &cpu_stacks[this_cpu()->id];
-	if (mine->nr < CPU_STACKS) {
-		mine->stack[mine->nr++] = stack;
-		kept = true;
-	}
-	local_irq_restore(irq);
-	if (!kept)
-		release_stack(stack);
-}
-
-/* Unmapping takes locks that an interrupt must not take: each CPU only hands its stacks over,
- * chained through their second word. */
-static void hand_over_stacks(void *chain)
-{
-	struct cpu_stacks *mine = &cpu_stacks[this_cpu()->id];
-	void **first = chain;
-
-	while (mine->nr) {
-		void **stack = mine->stack[--mine->nr];
-
-		stack[1] = __atomic_load_n(first, __ATOMIC_RELAXED);
-		while (!__atomic_compare_exchange_n(first, &stack[1], stack, false,
-						    __ATOMIC_ACQ_REL, __ATOMIC_RELAXED))
-			cpu_relax();
-	}
-}
-
-void drain_kernel_stacks(void)
-{
-	void **chain = NULL;
-
-	on_each_cpu(hand_over_stacks, &chain);
-	while (chain) {
-		void **stack = chain;
-
-		chain = stack[1];
-		release_stack(stack);
-	}
+	unmap_stack((u64)stack);
+	give_slot(((u64)stack - STACKS_START) / STACK_STRIDE);
 }
 
 bool is_stack_guard(u64 addr)
@@ -328,30 +286,29 @@ bool is_stack_guard(u64 addr)
 	       (addr - STACKS_START) % STACK_STRIDE < PAGE_SIZE;
 }
 
-/* Make the page tables of as many stacks as memory could ever hold: they are never given back, and
- * would otherwise look like a leak to whoever compares free memory before and after a crowd of
- * tasks. An eighth of memory is the most that fork spends on stacks. */
-static void make_stack_tables(void)
+/* The bitmap and the tables are never given back, and what a crowd of tasks needed of them would
+ * look like a leak to whoever compares free memory before and after: so they are made when so many
+ * tasks are allowed, as far as memory could hold their stacks. */
+int reserve_kernel_stacks(u64 stacks)
 {
-	u64 stacks = (nr_total_pages() << PAGE_SHIFT) / 8 / KERNEL_STACK_SIZE;
-	u64 end = slot_stack(stacks) + KERNEL_STACK_SIZE, table = pt_span(2);
-	struct page *p = alloc_page(0);
+	u64 end;
 
-	if (!p)
-		return;
-	for (u64 va = STACKS_START; va < end; va += table) {
-		if (arch_map_kernel_page(va, page_to_phys(p), KERNEL_DATA))
-			break;
-		arch_unmap_kernel_page(va);
-	}
-	flush_tlb_kernel_range(STACKS_START, end);
-	put_page(p);
+	stacks = MIN(stacks, (nr_total_pages() << PAGE_SHIFT) / KERNEL_STACK_SIZE);
+	end = slot_stack(stacks) + KERNEL_STACK_SIZE;
+	for (u64 va = STACKS_START; va < end; va += pt_span(2))
+		if (arch_prepare_kernel_page(va))
+			return -ENOMEM;
+	for (u64 page = 0; page * SLOTS_PER_PAGE < stacks; page++)
+		if (!READ_ONCE(slot_map[page]) && !grow_slots())
+			return -ENOMEM;
+	return 0;
 }
 
 void vmalloc_init(void)
 {
 	block_cache = kmem_cache_create("vm_block", sizeof(struct vm_block), 0);
-	make_stack_tables();
+	/* An eighth of memory is the most that fork spends on stacks, unless told otherwise. */
+	(void)reserve_kernel_stacks((nr_total_pages() << PAGE_SHIFT) / 8 / KERNEL_STACK_SIZE);
 	vfree(vmalloc(
 		PAGE_SIZE)); /* the first tables of the other half are never given back either */
 }

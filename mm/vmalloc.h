@@ -8,11 +8,10 @@ void vmalloc_init(void);
 void *vmalloc(size_t size); /* NULL without memory */
 void vfree(void *p);
 /* The bottom of a kernel stack of KERNEL_STACK_SIZE with STACK_END_MAGIC there and a guard page
- * below. From a small per-CPU cache where possible; uninitialised but for the magic. NULL without
- * memory. */
+ * below; uninitialised but for the magic. NULL without memory. */
 void *alloc_kernel_stack(void);
 void free_kernel_stack(void *stack);
-/* Give the cached stacks back. */
-void drain_kernel_stacks(void);
+/* So many stacks are to be had without other memory than their own. 0 or -ENOMEM. */
+int reserve_kernel_stacks(u64 stacks);
 /* True when `addr` is in the guard page below some kernel stack. */
 bool is_stack_guard(u64 addr);

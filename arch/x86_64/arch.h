@@ -136,6 +136,11 @@ void copy_page(void *dst, const void *src);
  * frame. */
 int arch_map_kernel_page(u64 va, phys_addr_t pa, pte_t flags);
 phys_addr_t arch_unmap_kernel_page(u64 va);
+/* The same for pages that follow each other also in memory; all of them, or none. */
+int arch_map_kernel_pages(u64 va, phys_addr_t pa, u64 pages, pte_t flags);
+phys_addr_t arch_unmap_kernel_pages(u64 va, u64 pages);
+phys_addr_t arch_kernel_page(u64 va); /* what is mapped there */
+int arch_prepare_kernel_page(u64 va); /* mapping this one will need no memory: 0 or -ENOMEM */
 
 /* ---- time (arch/x86_64/dev/) ---- */
 u64 arch_clock_ns(void); /* monotonic nanoseconds since boot, from the best clock source */

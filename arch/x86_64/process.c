@@ -38,21 +38,17 @@ static void copy_kernel_thread(struct task *p, const struct kernel_clone_args *a
 	frame->r12 = (u64)args->fn_arg;
 }
 
-static int copy_user_thread(struct task *p, const struct kernel_clone_args *args)
+/* `image`: to be used for its registers, or NULL. */
+static int copy_user_thread(struct task *p, const struct kernel_clone_args *args, void *image)
 {
 	const struct pt_regs *from = task_pt_regs(current);
 	struct pt_regs *regs = task_pt_regs(p);
 
-	if ((args->flags & CLONE_SETTLS) && args->tls >= TASK_SIZE)
-		return -EPERM;
-	p->thread.fpu = fpu_alloc();
+	p->thread.fpu = fpu_clone_current(image);
 	if (!p->thread.fpu)
 		return -ENOMEM;
-	/* The registers are live: they, and not what is in the image, are the parent's state. */
-	if (current->thread.fpu) {
-		fpu_save_current();
-		memcpy(p->thread.fpu, current->thread.fpu, fpu_image_size());
-	}
+	if ((args->flags & CLONE_SETTLS) && args->tls >= TASK_SIZE)
+		return -EPERM;
 	*regs = *from;
 	regs->rax = 0; /* the other return of fork */
 	if (args->stack)
@@ -67,15 +63,15 @@ static int copy_user_thread(struct task *p, const struct kernel_clone_args *args
 int copy_thread(struct task *p, const struct kernel_clone_args *args)
 {
 	struct switch_frame *frame = (struct switch_frame *)task_pt_regs(p) - 1;
-	int err = 0;
+	void *image = p->thread.fpu;
 
 	*frame = (struct switch_frame){.return_address = (u64)ret_from_fork};
 	p->thread = (struct thread){.sp = (u64)frame};
-	if (args->fn)
-		copy_kernel_thread(p, args, frame);
-	else
-		err = copy_user_thread(p, args);
-	return err;
+	if (!args->fn)
+		return copy_user_thread(p, args, image);
+	fpu_free(image);
+	copy_kernel_thread(p, args, frame);
+	return 0;
 }
 
 void arch_free_thread(struct task *p)

@@ -38,7 +38,7 @@ void account_take(struct account *a)
 	u64 held = 0;
 
 	wait_for_the_dead();
-	drain_kernel_stacks();
+	drain_task_cache();
 	on_each_cpu(drain_cpu, NULL);
 	/* Pages of half-empty slabs count as free: which slab a live object happens to keep is no
 	 * leak, and a leaked object is seen in slab_objects. */

@@ -40,7 +40,7 @@ struct epoll {
 
 static spinlock_t epoll_lock = SPINLOCK_INIT(LOCK_DCACHE); /* all sets, and all in them */
 static struct list_head all_sets = LIST_HEAD_INIT(all_sets);
-static u32 nr_items; /* of all sets; epoll_lock to write */
+u32 epoll_nr_items; /* epoll_lock to write */
 
 static void set_changed(struct epoll *ep)
 {
@@ -52,7 +52,7 @@ static void drop_item(struct epoll *ep, struct epoll_item *it)
 {
 	list_del(&it->node);
 	ep->nr--;
-	WRITE_ONCE(nr_items, nr_items - 1);
+	WRITE_ONCE(epoll_nr_items, epoll_nr_items - 1);
 	kfree(it);
 	set_changed(ep);
 }
@@ -70,7 +70,7 @@ void epoll_forget(struct file *f)
 {
 	struct epoll *ep;
 
-	if (!READ_ONCE(nr_items))
+	if (!READ_ONCE(epoll_nr_items))
 		return;
 	spin_lock(&epoll_lock);
 	list_for_each_entry (ep, &all_sets, all)
@@ -78,13 +78,11 @@ void epoll_forget(struct file *f)
 	spin_unlock(&epoll_lock);
 }
 
-void epoll_closed(const struct file *f)
+void epoll_item_closed(const struct file *f)
 {
 	struct epoll_item *it;
 	struct epoll *ep;
 
-	if (!f || !READ_ONCE(nr_items))
-		return;
 	spin_lock(&epoll_lock);
 	list_for_each_entry (ep, &all_sets, all) {
 		list_for_each_entry (it, &ep->items, node) {
@@ -176,7 +174,7 @@ static int change_set(struct epoll *ep, int op, struct file *f, int fd,
 		it->fd = fd;
 		list_add_tail(&it->node, &ep->items);
 		ep->nr++;
-		WRITE_ONCE(nr_items, nr_items + 1);
+		WRITE_ONCE(epoll_nr_items, epoll_nr_items + 1);
 	} else if (!it) {
 		return -ENOENT;
 	} else if (op == EPOLL_CTL_DEL) {

@@ -41,8 +41,12 @@ void file_hold(struct file *f)
 
 void file_put(struct file *f)
 {
-	if (!f || !refcount_dec_and_test(&f->count))
-		return;
+	if (f && refcount_dec_and_test(&f->count))
+		file_free(f);
+}
+
+void file_free(struct file *f)
+{
 	epoll_forget(f);
 	locks_drop(f->inode, f);
 	if (f->ops && f->ops->release)

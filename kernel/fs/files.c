@@ -37,7 +37,7 @@ struct files *files_create(void)
 
 	if (!f)
 		return NULL;
-	memset(f, 0, offsetof(struct files, few));
+	f->next = 0;
 	f->few_open = f->few_cloexec = 0;
 	refcount_set(&f->count, 1);
 	spin_lock_init(&f->lock, LOCK_FILES);
@@ -57,9 +57,11 @@ static struct file *slot(const struct files *f, u32 fd)
 /* A process closes one of its descriptors: that ends all its record locks on the file. */
 static void close_file(struct files *f, struct file *file)
 {
-	if (file)
-		locks_drop(file->inode, f);
-	file_put(file);
+	if (!file)
+		return; /* it was reserved only */
+	locks_drop(file->inode, f);
+	if (refcount_dec_and_test(&file->count))
+		file_free(file);
 	epoll_closed(file);
 }
 
@@ -139,18 +141,21 @@ static u32 highest_open(const struct files *f)
 /* Both have room; src is locked, nobody else knows dst. */
 static void copy_descriptors(struct files *dst, const struct files *src)
 {
-	for (u32 w = 0; w < BITS_TO_WORDS(src->size); w++) {
-		for (u64 bits = src->open[w]; bits; bits &= bits - 1) {
-			u32 fd = w * 64 + (u32)__builtin_ctzl(bits);
+	for (u32 w = 0; w < BITS_TO_WORDS(src->size) && w < BITS_TO_WORDS(dst->size); w++) {
+		u64 open = src->open[w];
 
-			if (!src->fd[fd])
-				continue; /* reserved by another thread's open(): not ours */
-			file_get(src->fd[fd]);
-			dst->fd[fd] = src->fd[fd];
-			bitmap_set(dst->open, fd);
-			if (bitmap_test(src->cloexec, fd))
-				bitmap_set(dst->cloexec, fd);
+		for (u64 bits = open; bits; bits &= bits - 1) {
+			u32 fd = w * 64 + (u32)__builtin_ctzl(bits);
+			struct file *file = src->fd[fd];
+
+			dst->fd[fd] = file;
+			if (likely(file))
+				file_get(file);
+			else /* reserved by another thread's open(): not ours */
+				open &= ~(bits & -bits);
 		}
+		dst->open[w] = open;
+		dst->cloexec[w] = src->cloexec[w] & open;
 	}
 }
 

@@ -213,13 +213,11 @@ static int set_lock(struct inode *i, const struct file_lock *want, bool wait)
 	return err;
 }
 
-void locks_drop(struct inode *i, const void *owner)
+void locks_drop_all(struct inode *i, const void *owner)
 {
 	struct file_lock **where = &i->locks;
 	bool gone = false;
 
-	if (!READ_ONCE(i->locks))
-		return;
 	spin_lock(&locks_lock);
 	while (*where) {
 		if ((*where)->owner == owner) {

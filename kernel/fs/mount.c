@@ -121,29 +121,13 @@ out:
 	dentry_put(dir);
 }
 
-static void super_deactivate(struct super *s)
+void super_unmounted(struct super *s)
 {
-	struct dentry *root;
-
-	if (atomic_add_return(&s->active, -1) > 0)
-		return;
-	root = __atomic_exchange_n(&s->root, NULL, __ATOMIC_ACQ_REL);
+	struct dentry *root = __atomic_exchange_n(&s->root, NULL, __ATOMIC_ACQ_REL);
 	if (!root)
 		return; /* somebody came late through a path he had begun to walk */
 	forget_names(root);
 	dentry_put(root);
-}
-
-struct dentry *dentry_pin(struct dentry *d)
-{
-	atomic_inc(&d->inode->sb->active);
-	return dentry_get(d);
-}
-
-void dentry_unpin(struct dentry *d)
-{
-	super_deactivate(d->inode->sb);
-	dentry_put(d);
 }
 
 /* ---- mounting ---- */
@@ -175,7 +159,7 @@ static struct super *super_create(const struct fs_type *type, const char *source
 	s->flags = flags;
 	if (!err)
 		return s;
-	super_deactivate(s);
+	super_release(s);
 	super_put(s);
 	return ERR_PTR(err);
 }
@@ -206,8 +190,8 @@ static void detach(struct super *s)
 
 	list_del_init(&s->node);
 	dentry_uncover(s->root);
-	super_deactivate(below);
-	super_deactivate(s);
+	super_release(below);
+	super_release(s);
 	super_put(s);
 }
 
@@ -297,7 +281,7 @@ static int mount_new(struct dentry *at, const char *type_name, const char *sourc
 	err = attach(s, at);
 	mutex_unlock(&mount_lock);
 	if (err) {
-		super_deactivate(s);
+		super_release(s);
 		super_put(s);
 	}
 	return err;

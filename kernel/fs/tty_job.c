@@ -69,8 +69,12 @@ bool tty_is_controlling(struct tty *t)
 
 static bool ignored_or_blocked(int sig)
 {
-	return (current->blocked & sigmask(sig)) ||
-	       current->sighand->action[sig - 1].handler == (u64)SIG_IGN;
+	u64 flags = spin_lock_irqsave(&current->sighand->lock);
+	bool yes = (current->blocked & sigmask(sig)) ||
+		   signal_handler(current->sighand, sig) == (u64)SIG_IGN;
+
+	spin_unlock_irqrestore(&current->sighand->lock, flags);
+	return yes;
 }
 
 /* While the shell reads the keyboard nobody is in front. */

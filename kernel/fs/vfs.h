@@ -290,8 +290,23 @@ static inline bool dentry_is_anonymous(const struct dentry *d)
 	return dentry_is_root(d) && d->inode->sb->root != d;
 }
 /* A reference to a dentry that keeps its file system from being unmounted. */
-struct dentry *dentry_pin(struct dentry *d);
-void dentry_unpin(struct dentry *d);
+static inline struct dentry *dentry_pin(struct dentry *d)
+{
+	atomic_inc(&d->inode->sb->active);
+	return dentry_get(d);
+}
+void super_unmounted(struct super *s);
+/* One thing less that keeps it mounted. */
+static inline void super_release(struct super *s)
+{
+	if (atomic_add_return(&s->active, -1) <= 0)
+		super_unmounted(s);
+}
+static inline void dentry_unpin(struct dentry *d)
+{
+	super_release(d->inode->sb);
+	dentry_put(d);
+}
 /* At boot: mount a file system of this type on a directory that is made if need be; the first one
  * becomes the root. Its root directory gets this mode. */
 void kernel_mount(const char *type, const char *path, mode_t mode);
@@ -412,6 +427,7 @@ static inline void file_get(struct file *f)
 {
 	refcount_inc(&f->count);
 }
+void file_free(struct file *f); /* the last reference is gone */
 /* As file_get_fd(), but not for O_PATH descriptors. */
 struct file *file_get_io(int fd);
 /* The same for the time of one call. Whose table of descriptors nobody shares needs no reference:
@@ -462,10 +478,22 @@ mode_t fs_umask(void);
 /* ---- epoll.c ---- */
 void epoll_forget(struct file *f); /* it is being closed for good */
 /* A descriptor of it was closed; it may be gone already. Who waits lets go of it. */
-void epoll_closed(const struct file *f);
+void epoll_item_closed(const struct file *f);
+extern u32 epoll_nr_items; /* of all sets */
+static inline void epoll_closed(const struct file *f)
+{
+	if (unlikely(READ_ONCE(epoll_nr_items)))
+		epoll_item_closed(f);
+}
 
 /* ---- locks.c ---- */
-void locks_drop(struct inode *i, const void *owner); /* whatever it has locked of the file */
+void locks_drop_all(struct inode *i, const void *owner);
+/* Whatever it has locked of the file. */
+static inline void locks_drop(struct inode *i, const void *owner)
+{
+	if (unlikely(READ_ONCE(i->locks)))
+		locks_drop_all(i, owner);
+}
 long fcntl_lock(int fd, struct file *f, unsigned int cmd, unsigned long arg);
 
 /* ---- poll.c ---- */

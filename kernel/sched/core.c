@@ -197,8 +197,11 @@ static void task_tick(struct rq *rq, struct task *p)
 u64 task_runtime(struct task *p)
 {
 	u64 flags, ran, now;
-	struct rq *rq = task_rq_lock(p, &flags);
+	struct rq *rq;
 
+	if (!READ_ONCE(p->on_cpu))
+		return arch_run_ns(READ_ONCE(p->runtime));
+	rq = task_rq_lock(p, &flags);
 	ran = p->runtime;
 	now = arch_run_clock();
 	if (rq->curr == p && now > p->exec_start)

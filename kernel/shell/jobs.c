@@ -53,7 +53,7 @@ void own_handlers(void)
 {
 	u64 flags = spin_lock_irqsave(&current->sighand->lock);
 
-	current->sighand->action[SIGCHLD - 1].handler = (u64)SIG_DFL;
+	set_handler(current->sighand, SIGCHLD, (u64)SIG_DFL);
 	spin_unlock_irqrestore(&current->sighand->lock, flags);
 }
 

@@ -60,6 +60,8 @@ static void disarm(struct itimer *it)
 
 void itimer_stop(struct itimer *it)
 {
+	if (!READ_ONCE(it->expires)) /* nobody is left to arm it */
+		return;
 	spin_lock(&tasklist_lock);
 	disarm(it);
 	spin_unlock(&tasklist_lock);

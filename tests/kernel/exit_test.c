@@ -65,16 +65,15 @@ KTEST(exit, zombie_stays_until_waited)
 
 KTEST(exit, ignored_sigchld_reaps)
 {
-	struct k_sigaction *chld = &current->sighand->action[SIGCHLD - 1];
 	pid_t pid;
 
 	if (!EXPECT(user_context_enter(1)))
 		return;
-	chld->handler = (u64)SIG_IGN;
+	set_handler(current->sighand, SIGCHLD, (u64)SIG_IGN);
 	pid = user_fork(0);
 	EXPECT(number_is_freed(pid));
 	EXPECT_EQ(user_wait(pid), -ESRCH);
-	chld->handler = (u64)SIG_DFL;
+	set_handler(current->sighand, SIGCHLD, (u64)SIG_DFL);
 	user_context_leave();
 }
 

@@ -14,6 +14,39 @@ def test_twenty_thousand_forks(boot):
     assert_kept(before, settled(guest, before))
 
 
+def test_a_crowd_is_made_listed_and_reaped(boot):
+    """Ten thousand at once: the last costs what the first did; `ps` shows them all, and nothing stays behind."""
+    guest = boot(append="quiet", memory="512M", icount=True)
+    guest.ok("/bin/busybox sh -c 'echo 11000 >/proc/sys/kernel/threads-max'")
+    guest.ok("/tests/alone/crowd 1000 /bin/busybox ps", timeout=200)
+    before = guest.account()
+    text = guest.ok("/tests/alone/crowd 10000 /bin/busybox ps", timeout=400)
+    first, last = map(int, re.search(r"10000 alive; a fork took (\d+) ns in .*, (\d+) ns in", text).groups())
+    assert last <= 1.05 * first, text
+    assert int(re.search(r"(\d+) bytes of memory each", text)[1]) <= 32 * 1024, text
+    assert 10000 < int(re.search(r"busybox: (\d+) lines", text)[1]) < 10020, text
+    assert "10000 reaped, 0 bad" in text
+    assert_kept(before, settled(guest, before))
+
+
+def test_a_crowd_in_the_shells_ps(boot):
+    guest = boot(append="quiet", memory="512M")
+    guest.ok("/tests/alone/crowd 1000 /bin/busybox true")
+    before = guest.account()
+    guest.ok("/tests/alone/crowd 1000 /bin/busybox sleep 1000 &")
+    for _ in range(50):  # what the program says comes in between
+        text = guest.ok("ps")
+        sleeper = re.search(r"^ *(\d+) .* busybox *$", text, re.M)
+        if sleeper:
+            break
+    assert len(re.findall(r"^ *\d+ .* crowd *$", text, re.M)) == 1001
+    guest.ok(f"kill SIGKILL {sleeper[1]}")
+    for _ in range(50):
+        if " crowd" not in guest.ok("ps"):
+            break
+    assert_kept(before, settled(guest, before))
+
+
 def test_fork_bomb_of_a_user(boot):
     guest = boot(append="quiet", memory="512M")
     guest.ok("/bin/busybox true")

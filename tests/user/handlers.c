@@ -302,12 +302,72 @@ static void check_exec_resets(const char *program)
 	reap("exec", pid);
 }
 
+static void say_action(const char *who, int sig)
+{
+	struct sigaction sa;
+
+	sigaction(sig, NULL, &sa);
+	say("%s: %s is %s, flags %#x, SIGUSR2 %sin its mask", who, signal_name(sig),
+	    sa.sa_handler == SIG_DFL   ? "default"
+	    : sa.sa_handler == SIG_IGN ? "ignored"
+				       : "handled",
+	    (unsigned)sa.sa_flags & (SA_RESETHAND | SA_RESTART | SA_NOCLDSTOP),
+	    sigismember(&sa.sa_mask, SIGUSR2) ? "" : "not ");
+}
+
+/* What is set for one of two is not set for the other, whoever sets it first. */
+static void check_inherited(void)
+{
+	struct sigaction sa = {.sa_handler = note, .sa_flags = SA_RESTART};
+	int gate[2];
+	char c;
+	pid_t pid;
+
+	sigaddset(&sa.sa_mask, SIGUSR2);
+	sigaction(SIGUSR1, &sa, NULL);
+	signal(SIGHUP, SIG_IGN);
+	pid = must_fork();
+	if (pid == 0) {
+		say_action("child", SIGUSR1);
+		say_action("child", SIGHUP);
+		signal(SIGUSR1, SIG_IGN);
+		signal(SIGHUP, SIG_DFL);
+		say_action("child, changed", SIGUSR1);
+		say_action("child, changed", SIGHUP);
+		_exit(0);
+	}
+	reap("child", pid);
+	say_action("parent", SIGUSR1);
+	say_action("parent", SIGHUP);
+
+	if (pipe(gate) != 0)
+		_exit(1);
+	pid = must_fork();
+	if (pid == 0) {
+		close(gate[1]);
+		if (read(gate[0], &c, 1) != 0)
+			_exit(1);
+		say_action("second child", SIGUSR1);
+		raise(SIGUSR1);
+		say("second child: seen %d", seen[SIGUSR1] != 0);
+		_exit(0);
+	}
+	close(gate[0]);
+	seen[SIGUSR1] = 0;
+	sa.sa_flags = SA_RESETHAND;
+	sigaction(SIGUSR1, &sa, NULL);
+	raise(SIGUSR1);
+	say("parent: seen %d", (int)seen[SIGUSR1]);
+	say_action("parent, after SA_RESETHAND", SIGUSR1);
+	close(gate[1]);
+	reap("second child", pid);
+}
+
 int main(int argc, char **argv)
 {
 	if (argc == 2) {
-		struct sigaction sa;
-		sigaction(SIGUSR1, NULL, &sa);
-		say("after exec: default %d", sa.sa_handler == SIG_DFL);
+		say_action("after exec", SIGUSR1);
+		say_action("after exec", SIGHUP);
 		return 0;
 	}
 	check_simple();
@@ -327,6 +387,8 @@ int main(int argc, char **argv)
 	interrupted("waitpid, SA_RESTART", SA_RESTART, 3);
 	in_child("sigsuspend", check_suspend);
 	check_registers();
+	in_child("inherited", check_inherited);
+	signal(SIGHUP, SIG_IGN);
 	check_exec_resets(argv[0]);
 	return 0;
 }

@@ -187,6 +187,58 @@ static void check_errors(void)
 	RESULT(waitpid(getppid(), NULL, 0));
 }
 
+/* wait() takes the eldest of those that have ended, in whatever order they did. */
+static void check_eldest_first(void)
+{
+	static const int order[] = {3, 0, 4, 1, 2};
+	int gate[5][2], status;
+	pid_t pid[5];
+	siginfo_t info;
+
+	for (int i = 0; i < 5; i++) {
+		if (pipe(gate[i]) != 0)
+			_exit(1);
+		pid[i] = must_fork();
+		if (pid[i] == 0) {
+			char c;
+
+			_exit(read(gate[i][0], &c, 1) == 1 ? 10 + i : 1);
+		}
+	}
+	for (int i = 0; i < 5; i++) {
+		if (write(gate[order[i]][1], "x", 1) != 1)
+			_exit(1);
+		waitid(P_PID, pid[order[i]], &info, WEXITED | WNOWAIT);
+		say("ended: %d", info.si_status);
+	}
+	waitid(P_ALL, 0, &info, WEXITED | WNOWAIT);
+	say("the first: %d", info.si_status);
+	say_whether("the fourth by its number", waitpid(pid[3], &status, 0));
+	while (wait(&status) > 0)
+		say("reaped: %d", WEXITSTATUS(status));
+	for (int i = 0; i < 5; i++) {
+		close(gate[i][0]);
+		close(gate[i][1]);
+	}
+}
+
+/* A stop is told to who waits for any child, and once. */
+static void check_any_stop(void)
+{
+	pid_t pid = sleeper();
+	int status = 0;
+
+	kill(pid, SIGSTOP);
+	say_whether("any child", waitpid(-1, &status, WUNTRACED));
+	say("stopped %d by %s", WIFSTOPPED(status), signal_name(WSTOPSIG(status)));
+	say("again: %d", waitpid(-1, &status, WUNTRACED | WNOHANG));
+	kill(pid, SIGCONT);
+	say_whether("any child", waitpid(-1, &status, WCONTINUED));
+	say("continued %d", WIFCONTINUED(status));
+	kill(pid, SIGKILL);
+	say_whether("any child", waitpid(-1, &status, WUNTRACED | WCONTINUED));
+}
+
 static void check_usage(void)
 {
 	struct rusage ru;
@@ -216,6 +268,8 @@ int main(void)
 	check_any_order();
 	check_clone_children();
 	check_errors();
+	check_eldest_first();
+	check_any_stop();
 	check_usage();
 	return 0;
 }

@@ -111,6 +111,38 @@ void *fpu_alloc(void)
 	return image;
 }
 
+/* What saving may leave alone must not be what another task had there: reserved bytes of the legacy
+ * area, the header, and what lies between the parts behind them. */
+static size_t legacy_size(void)
+{
+	if (!cpu_features.xsave)
+		return FXSAVE_SIZE;
+	return xcr0 & XSTATE_AVX512 ? image_size : sizeof(struct fpu_image);
+}
+
+void *fpu_clone_current(void *image)
+{
+	if (!image)
+		image = kmem_cache_alloc(fpu_cache);
+	if (!image)
+		return NULL;
+	if (!current->thread.fpu) {
+		init_image(image);
+		return image;
+	}
+	memset(image, 0, legacy_size());
+	/* The registers are live: they, and not what is in current's image, are its state. */
+	preempt_disable();
+	/* Not XSAVEOPT: that omits what is in its initial state. */
+	if (cpu_features.xsave)
+		__asm__ volatile("xsave64 (%0)" ::"r"(image), "a"((u32)xcr0), "d"((u32)(xcr0 >> 32))
+				 : "memory");
+	else
+		__asm__ volatile("fxsave64 (%0)" ::"r"(image) : "memory");
+	preempt_enable();
+	return image;
+}
+
 void fpu_free(void *image)
 {
 	if (image)

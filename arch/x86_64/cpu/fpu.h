@@ -14,6 +14,9 @@ void fpu_init(void);     /* the boot CPU: finds out what there is */
 void fpu_init_cpu(void); /* any other: CR0 and CR4 are set */
 /* An image in its initial state, or NULL without memory. */
 void *fpu_alloc(void);
+/* `image`, or a new one when that is NULL, with the live registers of current, or in the initial
+ * state when it has none. NULL without memory. */
+void *fpu_clone_current(void *image);
 void fpu_free(void *image); /* NULL is allowed */
 /* Write the live registers of current into its image. */
 void fpu_save_current(void);

@@ -44,12 +44,13 @@ static inline struct cpu *this_cpu(void)
 	return c;
 }
 
-/* Always meaningful: whatever CPU it is read on, that CPU runs us. */
+/* Always meaningful: whatever CPU it is read on, that CPU runs us. And always the same, so that the
+ * compiler need not read it twice (no "volatile"). */
 static inline struct task *get_current(void)
 {
 	struct task *t;
 
-	__asm__ volatile("mov %%gs:%c1, %0" : "=r"(t) : "i"(offsetof(struct cpu, running)));
+	__asm__("mov %%gs:%c1, %0" : "=r"(t) : "i"(offsetof(struct cpu, running)));
 	return t;
 }
 #define current get_current()

@@ -97,6 +97,54 @@ int arch_map_kernel_page(u64 va, phys_addr_t pa, pte_t flags)
 	return 0;
 }
 
+/* The entry of the page at va, `prev` being that of the page before it or NULL. */
+static pte_t *next_leaf(pte_t *prev, u64 va, bool create)
+{
+	return prev && pt_index(va, 1) ? prev + 1 : kernel_leaf(kernel_root, va, create);
+}
+
+int arch_map_kernel_pages(u64 va, phys_addr_t pa, u64 pages, pte_t flags)
+{
+	pte_t *leaf = NULL;
+
+	for (u64 i = 0; i < pages; i++) {
+		leaf = next_leaf(leaf, va + i * PAGE_SIZE, true);
+		if (!leaf) {
+			if (i)
+				arch_unmap_kernel_pages(va, i);
+			return -ENOMEM;
+		}
+		BUG_ON(*leaf & PTE_PRESENT);
+		*leaf = (pa + i * PAGE_SIZE) | flags | PTE_KERNEL;
+	}
+	return 0;
+}
+
+phys_addr_t arch_unmap_kernel_pages(u64 va, u64 pages)
+{
+	pte_t *leaf = NULL;
+	phys_addr_t pa = 0;
+
+	for (u64 i = 0; i < pages; i++) {
+		leaf = next_leaf(leaf, va + i * PAGE_SIZE, false);
+		BUG_ON(!leaf || !(*leaf & PTE_PRESENT));
+		if (i == 0)
+			pa = pte_addr(*leaf);
+		*leaf = 0;
+	}
+	return pa;
+}
+
+phys_addr_t arch_kernel_page(u64 va)
+{
+	return pte_addr(*kernel_leaf(kernel_root, va, false));
+}
+
+int arch_prepare_kernel_page(u64 va)
+{
+	return kernel_leaf(kernel_root, va, true) ? 0 : -ENOMEM;
+}
+
 phys_addr_t arch_unmap_kernel_page(u64 va)
 {
 	pte_t *leaf = kernel_leaf(kernel_root, va, false);

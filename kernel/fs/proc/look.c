@@ -14,11 +14,11 @@ static void look_at_signals(struct look *l, struct task *p)
 	l->pending = p->pending.set;
 	l->shared = p->signal->shared.set;
 	l->blocked = p->blocked;
-	for (int i = 0; i < _NSIG; i++) {
-		if (sh->action[i].handler == (u64)SIG_IGN)
-			l->ignored |= 1UL << i;
-		else if (sh->action[i].handler != (u64)SIG_DFL)
-			l->caught |= 1UL << i;
+	for (int sig = 1; sig <= _NSIG; sig++) {
+		if (signal_handler(sh, sig) == (u64)SIG_IGN)
+			l->ignored |= sigmask(sig);
+		else if (signal_handler(sh, sig) != (u64)SIG_DFL)
+			l->caught |= sigmask(sig);
 	}
 	spin_unlock_irqrestore(&sh->lock, flags);
 }

@@ -5,6 +5,7 @@
 #include "kernel/lib/string.h"
 #include "kernel/sys/utsname.h"
 #include "kernel/task.h"
+#include "mm/vmalloc.h"
 #include "mm/mm.h"
 
 /* A number in the range [min, max]; without `set` it is constant. */
@@ -57,6 +58,10 @@ static s64 get_threads_max(void)
 
 static int set_threads_max(s64 n)
 {
+	int err = reserve_kernel_stacks((u64)n);
+
+	if (err)
+		return err;
 	WRITE_ONCE(max_threads, n);
 	return 0;
 }
