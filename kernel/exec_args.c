@@ -194,7 +194,7 @@ static size_t string_limit(void)
 {
 	u64 stack = current->signal->rlim[RLIMIT_STACK].rlim_cur;
 
-	return MAX(MIN(stack / 4, EXEC_MAX_STRINGS), ARG_MAX);
+	return MAX(MIN(stack / 4, EXEC_MAX_STRINGS), (u64)ARG_MAX);
 }
 
 struct exec_strings *exec_strings_gather(const struct exec_args *args)

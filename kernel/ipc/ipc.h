@@ -30,9 +30,10 @@ struct ipc_table {
 	u32 next, seq; /* the slot behind the one given out last */
 };
 
-#define IPC_TABLE_INIT(name, most)                                                       \
-	{                                                                                \
-		.lock = MUTEX_INIT((name).lock, LOCK_IPC), .limit = MIN((most), IPC_MAX) \
+#define IPC_TABLE_INIT(name, most)                           \
+	{                                                    \
+		.lock = MUTEX_INIT((name).lock, LOCK_IPC),   \
+		.limit = (most) < IPC_MAX ? (most) : IPC_MAX \
 	}
 
 /* All of these: the caller holds the table's lock. */

@@ -52,8 +52,19 @@ typedef u64 phys_addr_t;
 #define ALIGN_DOWN(x, a)           ((x) & ~((typeof(x))(a)-1))
 #define DIV_ROUND_UP(n, d)         (((n) + (d)-1) / (d))
 #define container_of(ptr, type, m) ((type *)((char *)(ptr)-offsetof(type, m)))
-#define MIN(a, b)                  ((a) < (b) ? (a) : (b))
-#define MAX(a, b)                  ((a) > (b) ? (a) : (b))
+/* Each argument is evaluated once; not for constant expressions. */
+#define MIN(a, b)                     \
+	({                            \
+		__auto_type a_ = (a); \
+		__auto_type b_ = (b); \
+		a_ < b_ ? a_ : b_;    \
+	})
+#define MAX(a, b)                     \
+	({                            \
+		__auto_type a_ = (a); \
+		__auto_type b_ = (b); \
+		a_ > b_ ? a_ : b_;    \
+	})
 
 /* An error number carried in a pointer: the last page of the address space is never an object. */
 #define MAX_ERRNO 4095

@@ -74,7 +74,8 @@ static noinline long absent_syscall(struct pt_regs *regs, unsigned long nr)
 {
 	if (nr == NR_PUPPET_NEXT && current->puppet)
 		return sys_puppet_next(regs);
-	__atomic_add_fetch(&unimplemented[MIN(nr, NR_SYSCALLS)], 1, __ATOMIC_RELAXED);
+	__atomic_add_fetch(&unimplemented[MIN(nr, (unsigned long)NR_SYSCALLS)], 1,
+			   __ATOMIC_RELAXED);
 	return -ENOSYS;
 }
 

@@ -169,7 +169,7 @@ TEST(random_traffic)
 			if (room && bad_address_after)
 				do_write(1 + host_random_below(host_random_below(2)
 								       ? room
-								       : MIN(room, 5000)));
+								       : MIN(room, 5000UL)));
 			break;
 		case 4 ... 7:
 			do_read(host_random_below(host_random_below(2) ? 70000 : 5000));

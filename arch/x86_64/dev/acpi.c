@@ -66,7 +66,7 @@ static void read_table(phys_addr_t pa)
 static void read_root(const struct acpi_header *root, bool wide)
 {
 	size_t size = wide ? 8 : 4;
-	size_t n = MIN((root->length - sizeof(*root)) / size, MAX_TABLES);
+	size_t n = MIN((root->length - sizeof(*root)) / size, (size_t)MAX_TABLES);
 	const u8 *entries = (const u8 *)(root + 1);
 
 	for (size_t i = 0; i < n; i++) {

@@ -6,8 +6,8 @@
 
 #include "kernel/lib/types.h"
 
-#define VT_MAX_ROWS   96
-#define VT_MAX_COLS   256
+#define VT_MAX_ROWS   96U
+#define VT_MAX_COLS   256U
 #define VT_MAX_PARAMS 16
 
 /* A cell: code point in bits 0-20, foreground 21-24, background 25-28, flags above. Colours are
