@@ -90,9 +90,9 @@ def test_failing_allocation_by_hand(boot):
     before = guest.account()
     failed = 0
     for n in range(1, 60):
-        guest.ok(f"set fail page:{n}")
+        guest.ok(f"set fail slab:{n}")
         text, status = guest.command("fork")
-        guest.ok("set fail page:0")
+        guest.ok("set fail slab:0")
         if status == 0:
             break
         assert "ENOMEM" in text or "EAGAIN" in text, text
