@@ -4,12 +4,13 @@
 #include "kernel/lib/atomic.h"
 #include "kernel/lib/types.h"
 
-/* Per real user id: how many tasks it has, for RLIMIT_NPROC. */
+/* Per real user id: what it has of things that are limited. */
 struct user {
 	refcount_t count;
 	uid_t uid;
 	atomic_t processes;  /* RLIMIT_NPROC */
 	atomic_t sigpending; /* RLIMIT_SIGPENDING */
+	atomic_t in_flight;  /* files in messages that nobody has read: unix(7), ETOOMANYREFS */
 	struct user *next;   /* hash chain; user_lock */
 };
 

@@ -105,6 +105,7 @@ struct scm {
 	struct ucred cred;
 	u32 nr;              /* files */
 	struct file **files; /* references; NULL: none */
+	struct user *user;   /* who is charged for them; a reference. NULL: nobody */
 };
 
 struct message {

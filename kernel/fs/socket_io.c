@@ -44,6 +44,14 @@ static int deliver(struct usock *s, struct usock *to, struct message *m)
 }
 
 /* One message of n bytes. Bytes, or -errno. */
+/* Its files are somebody else's now. */
+static void scm_moved(struct scm *scm)
+{
+	scm->nr = 0;
+	scm->files = NULL;
+	scm->user = NULL;
+}
+
 static ssize_t send_one(struct usock *s, struct usock *to, struct io *io, size_t n, struct scm *scm,
 			bool nonblock)
 {
@@ -64,8 +72,7 @@ static ssize_t send_one(struct usock *s, struct usock *to, struct io *io, size_t
 		message_free(m);
 		return err;
 	}
-	scm->nr = 0;
-	scm->files = NULL;
+	scm_moved(scm);
 	return (ssize_t)n;
 }
 
@@ -184,8 +191,7 @@ static int take_extras(struct message *m, bool peek, struct received *r)
 	if (peek)
 		return scm_copy_files(&r->scm, &m->scm);
 	r->scm = m->scm;
-	m->scm.nr = 0;
-	m->scm.files = NULL;
+	scm_moved(&m->scm);
 	return 0;
 }
 

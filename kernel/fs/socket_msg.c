@@ -1,5 +1,6 @@
 /* Messages between sockets, and what travels with them: files and credentials. unix(7), cmsg(3) */
 #include "kernel/fs/socket.h"
+#include "kernel/cred.h"
 #include "kernel/task.h"
 #include "mm/slab.h"
 
@@ -45,6 +46,11 @@ static void scm_put_files(struct scm *scm)
 {
 	for (u32 i = 0; i < scm->nr; i++)
 		file_put(scm->files[i]);
+	if (scm->user) {
+		atomic_add_return(&scm->user->in_flight, -(int)scm->nr);
+		put_user_struct(scm->user);
+		scm->user = NULL;
+	}
 	kfree(scm->files);
 	scm->files = NULL;
 	scm->nr = 0;
@@ -103,6 +109,7 @@ void scm_free(struct scm *scm)
 int scm_copy_files(struct scm *to, const struct scm *from)
 {
 	*to = *from;
+	to->user = NULL; /* they are on their way once */
 	if (!from->nr)
 		return 0;
 	to->files = kmalloc(from->nr * sizeof(*to->files));
@@ -134,9 +141,25 @@ static int import_cred(struct scm *scm, const void *data, size_t len)
 	return 0;
 }
 
+/* Files that nobody reads are open all the same, so as many are allowed as descriptors. */
+static int charge_files(struct scm *scm)
+{
+	struct user *user = current->cred->user;
+
+	if ((u64)atomic_read(&user->in_flight) > fd_limit() && !cred_is_root(current->cred))
+		return -ETOOMANYREFS;
+	refcount_inc(&user->count);
+	scm->user = user;
+	return 0;
+}
+
 static int import_files(struct scm *scm, const int *fds, size_t len)
 {
 	size_t n = len / sizeof(*fds);
+	int err = scm->user || !n ? 0 : charge_files(scm);
+
+	if (err)
+		return err;
 
 	if (!n)
 		return 0;
@@ -152,6 +175,7 @@ static int import_files(struct scm *scm, const int *fds, size_t len)
 		if (!f)
 			return -EBADF;
 		scm->files[scm->nr++] = f;
+		atomic_add_return(&scm->user->in_flight, 1);
 	}
 	return 0;
 }

@@ -379,6 +379,28 @@ static int receive_files(int s, int *fd, size_t room, int flags)
 	return files;
 }
 
+/* How many files may be on their way to nobody: as many as descriptors, and one. Root may more. */
+static void too_many_on_their_way(void)
+{
+	struct rlimit limit = {.rlim_cur = 24, .rlim_max = 24};
+	char buf[8];
+	int s[2], n = 0, got;
+
+	setrlimit(RLIMIT_NOFILE, &limit);
+	setresuid(54321, 54321, 54321);
+	socketpair(AF_UNIX, SOCK_DGRAM, 0, s);
+	while (n < 100 && send_files(s[0], &s[0], 1, "x") == 1)
+		n++;
+	say("%d files on their way, then %s", n, error_name(errno));
+	recv(s[1], buf, 1, 0);
+	RESULT(send_files(s[0], &s[0], 1, "x"));
+	RESULT(send_files(s[0], &s[0], 1, "x"));
+	receive_files(s[1], &got, 256, MSG_PEEK);
+	RESULT(send_files(s[0], &s[0], 1, "x"));
+	close(s[0]);
+	close(s[1]);
+}
+
 static void check_rights(int type)
 {
 	int s[2], p[2], got = -1, bad = 99;
@@ -557,6 +579,7 @@ int main(void)
 	check_datagrams();
 	check_rights(SOCK_STREAM);
 	check_rights(SOCK_DGRAM);
+	in_child("files on their way", too_many_on_their_way);
 	check_credentials();
 	check_bulk();
 	return 0;
