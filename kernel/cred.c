@@ -51,9 +51,12 @@ static struct user *get_user_struct(uid_t uid)
 
 void put_user_struct(struct user *u)
 {
-	u64 flags = spin_lock_irqsave(&user_lock);
 	struct user **link;
+	u64 flags;
 
+	if (refcount_dec_not_one(&u->count))
+		return;
+	flags = spin_lock_irqsave(&user_lock);
 	if (!refcount_dec_and_test(&u->count)) {
 		spin_unlock_irqrestore(&user_lock, flags);
 		return;

@@ -140,13 +140,22 @@ void put_pid(struct pid *pid)
 		kmem_cache_free(pid_cache, pid);
 }
 
+/* Caller holds pid_lock. */
+static struct pid *find_pid(pid_t nr)
+{
+	struct pid *pid = *hash_bucket(nr);
+
+	while (pid && pid->nr != nr)
+		pid = pid->next;
+	return pid;
+}
+
 struct pid *find_get_pid(pid_t nr)
 {
 	struct pid *pid;
 
 	spin_lock(&pid_lock);
-	for (pid = *hash_bucket(nr); pid && pid->nr != nr; pid = pid->next)
-		;
+	pid = find_pid(nr);
 	if (pid)
 		get_pid(pid);
 	spin_unlock(&pid_lock);
@@ -197,10 +206,11 @@ struct task *pid_task(struct pid *pid, enum pid_type type)
 
 struct task *find_task(pid_t nr)
 {
-	struct pid *pid = find_get_pid(nr);
-	struct task *p = pid_task(pid, PIDTYPE_PID);
+	struct task *p;
 
-	put_pid(pid);
+	spin_lock(&pid_lock);
+	p = pid_task(find_pid(nr), PIDTYPE_PID);
+	spin_unlock(&pid_lock);
 	return p;
 }
 

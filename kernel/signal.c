@@ -87,13 +87,14 @@ void recalc_sigpending(void)
 
 void set_current_blocked(sigset_t64 set)
 {
-	u64 flags = spin_lock_irqsave(&current->sighand->lock);
+	struct task *p = current;
+	u64 flags = spin_lock_irqsave(&p->sighand->lock);
 
 	set &= ~SIG_KERNEL_ONLY;
-	retarget_shared_pending(current, set & ~current->blocked);
-	current->blocked = set;
-	recalc_sigpending();
-	spin_unlock_irqrestore(&current->sighand->lock, flags);
+	retarget_shared_pending(p, set & ~p->blocked);
+	p->blocked = set;
+	recalc_sigpending_of(p);
+	spin_unlock_irqrestore(&p->sighand->lock, flags);
 }
 
 /* ---- dequeue ---- */
@@ -112,7 +113,7 @@ static int next_signal(sigset_t64 set)
 }
 
 /* Fill `info` from the first queued entry of `sig`; the bit stays while another one is queued. */
-static void collect(struct sigpending *pending, int sig, siginfo_t *info)
+static void collect(struct sigpending *pending, int sig, ksiginfo_t *info)
 {
 	struct sigqueue *q, *n;
 	bool found = false, more = false, is_timer;
@@ -136,12 +137,12 @@ static void collect(struct sigpending *pending, int sig, siginfo_t *info)
 		pending->set &= ~sigmask(sig);
 	if (!found) {
 		/* There was no memory to queue it: only the number is known. */
-		memset(info, 0, sizeof(*info));
+		*info = (ksiginfo_t){.words = {0}};
 		info->si_signo = sig;
 	}
 }
 
-int dequeue_signal(struct task *p, sigset_t64 blocked, siginfo_t *info)
+int dequeue_signal(struct task *p, sigset_t64 blocked, ksiginfo_t *info)
 {
 	struct sigpending *pending = &p->pending;
 	int sig = next_signal(pending->set & ~blocked);

@@ -29,11 +29,19 @@ struct k_sigaction {
 	sigset_t64 mask;
 };
 
+/* A siginfo_t without the room that it has for the future: in a program's memory 0 stands there. */
+typedef union {
+	__SIGINFO;
+	u64 words[6];
+} ksiginfo_t;
+
+#define SIGINFO_WORDS (sizeof(siginfo_t) / sizeof(u64))
+
 struct sigqueue {
 	struct list_head link;
 	struct user *user;         /* who is charged for it; a reference */
 	struct posix_timer *timer; /* it is a part of this; NULL: of itself */
-	siginfo_t info;
+	ksiginfo_t info;
 };
 
 struct sigpending {
@@ -93,7 +101,7 @@ struct signal {
 struct ksignal {
 	int sig;
 	struct k_sigaction ka;
-	siginfo_t info;
+	ksiginfo_t info;
 };
 
 /* Signals whose default action is not death. */
@@ -111,7 +119,7 @@ static inline bool valid_signal(int sig)
 /* Send to one thread or to its whole group; `info` NULL means "from the kernel". 0; -EAGAIN when
  * the queue of real-time signals is full (RLIMIT_SIGPENDING); -ESRCH when p has been reaped. Caller
  * holds tasklist_lock, unless p is current. */
-int send_signal(int sig, const siginfo_t *info, struct task *p, bool group);
+int send_signal(int sig, const ksiginfo_t *info, struct task *p, bool group);
 /* Queue the entry of a timer that expired. False: nobody wants it. Caller holds tasklist_lock and
  * sighand->lock. */
 bool send_timer_signal(struct sigqueue *q, struct task *p, bool group);
@@ -120,8 +128,8 @@ void force_sig_fault(int sig, int code, u64 addr);
 void force_sig(int sig);
 /* Every member of a process group; 0 or -ESRCH. Takes tasklist_lock; the _locked form wants it
  * held. */
-int kill_pgrp(struct pid *pgrp, int sig, const siginfo_t *info);
-int kill_pgrp_locked(struct pid *pgrp, int sig, const siginfo_t *info);
+int kill_pgrp(struct pid *pgrp, int sig, const ksiginfo_t *info);
+int kill_pgrp_locked(struct pid *pgrp, int sig, const ksiginfo_t *info);
 /* SIGCHLD or another exit signal to the parent, and wake it if it waits. True: the parent does not
  * want to wait for p. Caller holds tasklist_lock. */
 bool do_notify_parent(struct task *p, int sig);
@@ -164,7 +172,7 @@ bool fatal_signal_pending(const struct task *p);
 void recalc_sigpending_of(struct task *p);
 void recalc_sigpending(void); /* of current */
 /* The next signal to handle that is in `mask`'s complement, or 0. Caller holds sighand->lock. */
-int dequeue_signal(struct task *p, sigset_t64 blocked, siginfo_t *info);
+int dequeue_signal(struct task *p, sigset_t64 blocked, ksiginfo_t *info);
 void set_current_blocked(sigset_t64 set);
 /* On the way to user mode with a signal pending: deliver, stop or die. */
 void do_signal(struct pt_regs *regs);

@@ -16,4 +16,4 @@ void sigqueue_uncharge(struct user *user);
 /* A queued signal of a process is not to be delivered. Caller holds tasklist_lock and
  * sighand->lock. */
 void sigqueue_cancel(struct sigqueue *q, struct signal *sig);
-void sigqueue_kernel_info(siginfo_t *info, int sig);
+void sigqueue_kernel_info(ksiginfo_t *info, int sig);

@@ -116,8 +116,11 @@ void flush_pending(struct sigpending *pending)
 
 void signal_wake_up(struct task *p, bool fatal)
 {
+	u32 states = TASK_INTERRUPTIBLE | (fatal ? TASK_KILLABLE | TASK_STOPPED : 0);
+
+	/* A full barrier: who is not asleep yet looks at it once more under his queue's lock. */
 	task_set_work(p, WORK_SIGPENDING);
-	if (!try_to_wake_up(p, TASK_INTERRUPTIBLE | (fatal ? TASK_KILLABLE | TASK_STOPPED : 0)))
+	if (!(READ_ONCE(p->state) & states) || !try_to_wake_up(p, states))
 		kick_task(p);
 }
 
@@ -160,19 +163,19 @@ static u64 handler_of(const struct task *p, int sig)
 	return signal_handler(p->sighand, sig);
 }
 
-static bool is_ignored(const struct task *p, int sig)
+static bool is_ignored(const struct task *p, int sig, u64 handler)
 {
 	if (p->flags & PF_KTHREAD)
 		return true;
 	if (p->blocked & sigmask(sig))
 		return false; /* the handler may have changed by the time it is unblocked */
-	return handler_of(p, sig) == (u64)SIG_IGN ||
-	       (handler_of(p, sig) == (u64)SIG_DFL && (sigmask(sig) & SIG_DEFAULT_IGNORE));
+	return handler == (u64)SIG_IGN ||
+	       (handler == (u64)SIG_DFL && (sigmask(sig) & SIG_DEFAULT_IGNORE));
 }
 
-static bool is_fatal(const struct task *p, int sig)
+static bool is_fatal(int sig, u64 handler)
 {
-	return sig == SIGKILL || (handler_of(p, sig) == (u64)SIG_DFL &&
+	return sig == SIGKILL || (handler == (u64)SIG_DFL &&
 				  !(sigmask(sig) & (SIG_DEFAULT_IGNORE | SIG_DEFAULT_STOP)));
 }
 
@@ -236,14 +239,14 @@ static struct task *choose_thread(struct task *p, int sig, bool group)
 	return NULL;
 }
 
-static void complete_signal(struct task *p, int sig, bool group)
+static void complete_signal(struct task *p, int sig, u64 handler, bool group)
 {
 	struct task *t = choose_thread(p, sig, group);
 
 	if (!t)
 		return;
 	/* A blocked one was chosen because it is waited for: that is no death. */
-	if (is_fatal(t, sig) && !(t->blocked & sigmask(sig)) && !p->signal->group_exit) {
+	if (is_fatal(sig, handler) && !(t->blocked & sigmask(sig)) && !p->signal->group_exit) {
 		/* The end of the group begins here, whichever thread is the first to notice. */
 		begin_group_exit(t, sig);
 		t->pending.set |= sigmask(SIGKILL);
@@ -253,15 +256,16 @@ static void complete_signal(struct task *p, int sig, bool group)
 	signal_wake_up(t, sig == SIGKILL);
 }
 
-static int send_signal_locked(int sig, const siginfo_t *info, struct task *p, bool group)
+static int send_signal_locked(int sig, const ksiginfo_t *info, struct task *p, bool group)
 {
 	struct sigpending *pending = group ? &p->signal->shared : &p->pending;
 	bool forced = sig < SIGRTMIN && (!info || info->si_code >= 0);
+	u64 handler = handler_of(p, sig);
 	struct sigqueue *q;
 
 	if (!(p->flags & PF_KTHREAD))
 		apply_job_control(p, sig);
-	if (is_ignored(p, sig) || p->signal->group_exit)
+	if (is_ignored(p, sig, handler) || p->signal->group_exit)
 		return 0;
 	/* The classic signals are flags, only the real-time ones count. */
 	if (sig < SIGRTMIN && (pending->set & sigmask(sig)))
@@ -278,7 +282,7 @@ static int send_signal_locked(int sig, const siginfo_t *info, struct task *p, bo
 	}
 	pending->set |= sigmask(sig);
 	trace_signal_generate(sig, p);
-	complete_signal(p, sig, group);
+	complete_signal(p, sig, handler, group);
 	return 0;
 }
 
@@ -286,18 +290,19 @@ bool send_timer_signal(struct sigqueue *q, struct task *p, bool group)
 {
 	struct sigpending *pending = group ? &p->signal->shared : &p->pending;
 	int sig = q->info.si_signo;
+	u64 handler = handler_of(p, sig);
 
 	apply_job_control(p, sig);
-	if (is_ignored(p, sig) || p->signal->group_exit)
+	if (is_ignored(p, sig, handler) || p->signal->group_exit)
 		return false;
 	list_add_tail(&q->link, &pending->queue);
 	pending->set |= sigmask(sig);
 	trace_signal_generate(sig, p);
-	complete_signal(p, sig, group);
+	complete_signal(p, sig, handler, group);
 	return true;
 }
 
-int send_signal(int sig, const siginfo_t *info, struct task *p, bool group)
+int send_signal(int sig, const ksiginfo_t *info, struct task *p, bool group)
 {
 	struct sighand *sighand = p->sighand;
 	u64 flags;
@@ -313,7 +318,7 @@ int send_signal(int sig, const siginfo_t *info, struct task *p, bool group)
 
 /* A fault cannot be put off: a blocked or ignored signal gets its default action back, which is
  * death. */
-static void force_signal(const siginfo_t *info)
+static void force_signal(const ksiginfo_t *info)
 {
 	struct task *p = current;
 	int sig = info->si_signo;
@@ -330,31 +335,30 @@ static void force_signal(const siginfo_t *info)
 
 void force_sig_fault(int sig, int code, u64 addr)
 {
-	siginfo_t info;
+	ksiginfo_t info = {.words = {0}};
 
-	memset(&info, 0, sizeof(info));
 	info.si_signo = sig;
 	info.si_code = code;
 	info.si_addr = (void *)addr;
 	force_signal(&info);
 }
 
-void sigqueue_kernel_info(siginfo_t *info, int sig)
+void sigqueue_kernel_info(ksiginfo_t *info, int sig)
 {
-	memset(info, 0, sizeof(*info));
+	*info = (ksiginfo_t){.words = {0}};
 	info->si_signo = sig;
 	info->si_code = SI_KERNEL;
 }
 
 void force_sig(int sig)
 {
-	siginfo_t info;
+	ksiginfo_t info;
 
 	sigqueue_kernel_info(&info, sig);
 	force_signal(&info);
 }
 
-int kill_pgrp_locked(struct pid *pgrp, int sig, const siginfo_t *info)
+int kill_pgrp_locked(struct pid *pgrp, int sig, const ksiginfo_t *info)
 {
 	int found = -ESRCH;
 	struct task *p;
@@ -366,7 +370,7 @@ int kill_pgrp_locked(struct pid *pgrp, int sig, const siginfo_t *info)
 	return found;
 }
 
-int kill_pgrp(struct pid *pgrp, int sig, const siginfo_t *info)
+int kill_pgrp(struct pid *pgrp, int sig, const ksiginfo_t *info)
 {
 	int err;
 
@@ -378,9 +382,9 @@ int kill_pgrp(struct pid *pgrp, int sig, const siginfo_t *info)
 
 /* ---- telling the parent ---- */
 
-static void fill_child_info(siginfo_t *info, const struct task *p, int sig, int code, int status)
+static void fill_child_info(ksiginfo_t *info, const struct task *p, int sig, int code, int status)
 {
-	memset(info, 0, sizeof(*info));
+	*info = (ksiginfo_t){.words = {0}};
 	info->si_signo = sig;
 	info->si_code = code;
 	info->si_pid = p->tgid_nr;
@@ -395,7 +399,7 @@ static void send_exit_signal(const struct task *p, int sig)
 {
 	int status = p->signal->group_exit ? p->signal->group_exit_code : p->exit_code;
 	int killed = status & 0x7f;
-	siginfo_t info;
+	ksiginfo_t info;
 
 	fill_child_info(&info, p, sig, killed ? CLD_KILLED : CLD_EXITED,
 			killed ? killed : status >> 8);
@@ -421,7 +425,7 @@ bool do_notify_parent(struct task *p, int sig)
 
 		/* POSIX: who ignores SIGCHLD, or says SA_NOCLDWAIT, has no zombies. */
 		autoreap = chld.handler == (u64)SIG_IGN || (chld.flags & SA_NOCLDWAIT);
-		if (chld.handler == (u64)SIG_IGN || is_ignored(parent, SIGCHLD))
+		if (chld.handler == (u64)SIG_IGN || is_ignored(parent, SIGCHLD, chld.handler))
 			sig = 0;
 	}
 	if (valid_signal(sig))
@@ -435,7 +439,7 @@ void notify_parent_stop(struct task *p, int why)
 {
 	struct task *leader = p->group_leader, *parent;
 	struct k_sigaction chld;
-	siginfo_t info;
+	ksiginfo_t info;
 	u64 flags;
 
 	spin_lock(&tasklist_lock);

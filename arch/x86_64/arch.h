@@ -111,7 +111,15 @@ int arch_prepare_user(void);
 u64 arch_hwcap(void);
 u64 arch_min_sigstack(void);
 /* Switch kernel stacks. Returns in `next`'s earlier call, with the task that ran just before it. */
-struct task *switch_to(struct task *prev, struct task *next);
+static inline struct task *switch_to(struct task *prev, struct task *next)
+{
+	struct task *last;
+
+	__asm__ volatile("call switch_stacks" /* entry/switch.asm */
+			 : "=a"(last), "+D"(prev), "+S"(next)::"rbx", "rcx", "rdx", "r8", "r9",
+			   "r10", "r11", "r12", "r13", "r14", "r15", "cc", "memory");
+	return last;
+}
 /* First C function of every new task, called by ret_from_fork before it goes to user mode or to
  * fn(). */
 void schedule_tail(struct task *prev); /* kernel/sched/switch.c */

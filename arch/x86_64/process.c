@@ -13,9 +13,9 @@
 void ret_from_fork(void);                                          /* entry/entry.asm */
 struct task *switch_context(struct task *prev, struct task *next); /* called by switch.asm */
 
-/* What switch_to() pops: entry/switch.asm draws it. */
+/* What switch_stacks() pops: entry/switch.asm draws it. */
 struct switch_frame {
-	u64 r15, r14, r13, r12, rbx, rbp;
+	u64 rbp;
 	u64 return_address;
 };
 
@@ -29,13 +29,11 @@ struct pt_regs *task_pt_regs(const struct task *t)
 	return (struct pt_regs *)stack_top(t) - 1;
 }
 
-/* A kernel thread starts in fn(arg), and has no user registers until it executes a program. */
-static void copy_kernel_thread(struct task *p, const struct kernel_clone_args *args,
-			       struct switch_frame *frame)
+/* A kernel thread starts in fn(arg), and has no user registers until it executes a program: two of
+ * them tell ret_from_fork. */
+static void copy_kernel_thread(struct task *p, const struct kernel_clone_args *args)
 {
-	memset(task_pt_regs(p), 0, sizeof(struct pt_regs));
-	frame->rbx = (u64)args->fn;
-	frame->r12 = (u64)args->fn_arg;
+	*task_pt_regs(p) = (struct pt_regs){.rbx = (u64)args->fn, .r12 = (u64)args->fn_arg};
 }
 
 /* `image`: to be used for its registers, or NULL. */
@@ -70,7 +68,7 @@ int copy_thread(struct task *p, const struct kernel_clone_args *args)
 	if (!args->fn)
 		return copy_user_thread(p, args, image);
 	fpu_free(image);
-	copy_kernel_thread(p, args, frame);
+	copy_kernel_thread(p, args);
 	return 0;
 }
 

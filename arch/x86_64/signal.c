@@ -42,7 +42,7 @@ static bool on_alt_stack(u64 sp)
 
 static size_t fpu_frame_size(void)
 {
-	return fpu_image_size() + (fpu_has_xsave() ? FP_XSTATE_MAGIC2_SIZE : 0);
+	return fpu_method.size + (fpu_method.xsave ? FP_XSTATE_MAGIC2_SIZE : 0);
 }
 
 u64 arch_min_sigstack(void)
@@ -74,14 +74,14 @@ static u64 place_frame(const struct ksignal *ksig, const struct pt_regs *regs, u
 static bool put_fpu(u64 at)
 {
 	u64 *sw = (u64 *)(at + SW_BYTES_OFFSET); /* struct _fpx_sw_bytes */
-	bool xsave = fpu_has_xsave();
-	u64 size = fpu_image_size();
+	bool xsave = fpu_method.xsave;
+	u64 size = fpu_method.size;
 
 	if (!fpu_store_user(at))
 		return false;
 	user_put(xsave ? FP_XSTATE_MAGIC1 | (size + FP_XSTATE_MAGIC2_SIZE) << 32 : 0, &sw[0],
 		 fault);
-	user_put(xsave ? fpu_features() : 0, &sw[1], fault);
+	user_put(xsave ? fpu_method.lo | (u64)fpu_method.hi << 32 : 0, &sw[1], fault);
 	user_put(xsave ? size : 0, &sw[2], fault);
 	user_put(0, &sw[3], fault);
 	user_put(0, &sw[4], fault);
@@ -113,10 +113,31 @@ static bool put_regs(struct sigcontext *sc, const struct pt_regs *regs)
 	user_put(regs->rsp, &sc->rsp, fault);
 	user_put(regs->rip, &sc->rip, fault);
 	user_put(regs->rflags, &sc->eflags, fault);
-	user_put((u16)regs->cs, &sc->cs, fault);
-	user_put(0, &sc->gs, fault);
-	user_put(0, &sc->fs, fault);
-	user_put((u16)regs->ss, &sc->ss, fault);
+	/* cs, gs, fs and ss are 16 bits each. */
+	user_put((u16)regs->cs | regs->ss << 48, (u64 *)&sc->cs, fault);
+	return true;
+fault:
+	return false;
+}
+
+/* What a siginfo_t has more than our own is 0. */
+static bool put_info(siginfo_t *to, const ksiginfo_t *info)
+{
+	u64 *words = (u64 *)to;
+
+	user_put(info->words[0], &words[0], fault);
+	user_put(info->words[1], &words[1], fault);
+	user_put(info->words[2], &words[2], fault);
+	user_put(info->words[3], &words[3], fault);
+	user_put(info->words[4], &words[4], fault);
+	user_put(info->words[5], &words[5], fault);
+	for (u64 *w = &words[6]; w < &words[SIGINFO_WORDS]; w += 5) {
+		user_put(0, &w[0], fault);
+		user_put(0, &w[1], fault);
+		user_put(0, &w[2], fault);
+		user_put(0, &w[3], fault);
+		user_put(0, &w[4], fault);
+	}
 	return true;
 fault:
 	return false;
@@ -126,7 +147,7 @@ static bool put_context(struct ucontext *uc, const struct pt_regs *regs, u64 fpu
 {
 	const struct thread *t = &current->thread;
 	struct sigcontext *sc = &uc->uc_mcontext;
-	u64 flags = UC_SIGCONTEXT_SS | UC_STRICT_RESTORE_SS | (fpu_has_xsave() ? UC_FP_XSTATE : 0);
+	u64 flags = UC_SIGCONTEXT_SS | UC_STRICT_RESTORE_SS | (fpu_method.xsave ? UC_FP_XSTATE : 0);
 
 	user_put(flags, &uc->uc_flags, fault);
 	user_put(NULL, &uc->uc_link, fault);
@@ -152,7 +173,8 @@ static bool put_frame(struct rt_frame *frame, const struct ksignal *ksig, u64 ol
 		      const struct pt_regs *regs, u64 fpu)
 {
 	user_put(ksig->ka.restorer, &frame->restorer, fault);
-	return put_context(&frame->uc, regs, fpu, oldset) && put_fpu(fpu);
+	return put_info(&frame->info, &ksig->info) && put_context(&frame->uc, regs, fpu, oldset) &&
+	       put_fpu(fpu);
 fault:
 	return false;
 }
@@ -167,8 +189,7 @@ int setup_rt_frame(struct ksignal *ksig, u64 oldset, struct pt_regs *regs)
 		return -EFAULT; /* there is no vDSO that could stand in */
 	sp = place_frame(ksig, regs, &fpu);
 	frame = (struct rt_frame *)sp;
-	if (!sp || copy_to_user(&frame->info, &ksig->info, sizeof(frame->info)) ||
-	    !user_access_begin(sp, fpu + fpu_frame_size() - sp))
+	if (!sp || !user_access_begin(sp, fpu + fpu_frame_size() - sp))
 		return -EFAULT;
 	done = put_frame(frame, ksig, oldset, regs, fpu);
 	user_access_end();
@@ -196,11 +217,11 @@ static bool has_xstate(u64 at)
 	struct _fpx_sw_bytes sw;
 	u32 magic2;
 
-	if (!fpu_has_xsave() ||
+	if (!fpu_method.xsave ||
 	    copy_from_user(&sw, (const void __user *)(at + SW_BYTES_OFFSET), sizeof(sw)))
 		return false;
-	if (sw.magic1 != FP_XSTATE_MAGIC1 || sw.xstate_size != fpu_image_size() ||
-	    sw.extended_size != fpu_image_size() + FP_XSTATE_MAGIC2_SIZE)
+	if (sw.magic1 != FP_XSTATE_MAGIC1 || sw.xstate_size != fpu_method.size ||
+	    sw.extended_size != fpu_method.size + FP_XSTATE_MAGIC2_SIZE)
 		return false;
 	return copy_from_user(&magic2, (const void __user *)(at + sw.xstate_size),
 			      sizeof(magic2)) == 0 &&
@@ -210,13 +231,13 @@ static bool has_xstate(u64 at)
 /* The frame as put_fpu() made it, but for the registers in it. */
 static bool load_whole(u64 at)
 {
-	u64 size = fpu_image_size(), marks, xstate_size;
+	u64 size = fpu_method.size, marks, xstate_size;
 	bool bad = false;
 	u32 magic2;
 
 	if (!user_access_begin(at, fpu_frame_size()))
 		return false;
-	if (fpu_has_xsave()) {
+	if (fpu_method.xsave) {
 		user_get(marks, (const u64 *)(at + SW_BYTES_OFFSET), bad);
 		user_get(xstate_size, (const u64 *)(at + SW_BYTES_OFFSET + 16), bad);
 		user_get(magic2, (const u32 *)(at + size), bad);
@@ -245,7 +266,7 @@ static int restore_fpu(u64 at)
 	if (!image)
 		return -ENOMEM;
 	if (copy_from_user(image, (const void __user *)at,
-			   extended ? fpu_image_size() : FXSAVE_SIZE)) {
+			   extended ? fpu_method.size : FXSAVE_SIZE)) {
 		fpu_free(image);
 		return -EFAULT;
 	}
@@ -253,30 +274,32 @@ static int restore_fpu(u64 at)
 	return 0;
 }
 
-static void restore_regs(struct pt_regs *regs, const struct sigcontext *sc)
+/* False: some could not be read. */
+static bool restore_regs(struct pt_regs *regs, const struct sigcontext *sc)
 {
-	regs->r8 = sc->r8;
-	regs->r9 = sc->r9;
-	regs->r10 = sc->r10;
-	regs->r11 = sc->r11;
-	regs->r12 = sc->r12;
-	regs->r13 = sc->r13;
-	regs->r14 = sc->r14;
-	regs->r15 = sc->r15;
-	regs->rdi = sc->rdi;
-	regs->rsi = sc->rsi;
-	regs->rbp = sc->rbp;
-	regs->rbx = sc->rbx;
-	regs->rdx = sc->rdx;
-	regs->rax = sc->rax;
-	regs->rcx = sc->rcx;
-	regs->rsp = sc->rsp;
-	regs->rip = sc->rip; /* checked on the way out */
-	regs->rflags = (regs->rflags & ~USER_RFLAGS) | (sc->eflags & USER_RFLAGS);
-	regs->cs = USER_CS;
-	regs->ss = USER_DS;
-	regs->orig_rax = ~0UL; /* not in a system call any more: nothing to restart */
-	task_set_work(current, WORK_FRAME);
+	bool bad = false;
+	u64 flags;
+
+	user_get(regs->r8, &sc->r8, bad);
+	user_get(regs->r9, &sc->r9, bad);
+	user_get(regs->r10, &sc->r10, bad);
+	user_get(regs->r11, &sc->r11, bad);
+	user_get(regs->r12, &sc->r12, bad);
+	user_get(regs->r13, &sc->r13, bad);
+	user_get(regs->r14, &sc->r14, bad);
+	user_get(regs->r15, &sc->r15, bad);
+	user_get(regs->rdi, &sc->rdi, bad);
+	user_get(regs->rsi, &sc->rsi, bad);
+	user_get(regs->rbp, &sc->rbp, bad);
+	user_get(regs->rbx, &sc->rbx, bad);
+	user_get(regs->rdx, &sc->rdx, bad);
+	user_get(regs->rax, &sc->rax, bad);
+	user_get(regs->rcx, &sc->rcx, bad);
+	user_get(regs->rsp, &sc->rsp, bad);
+	user_get(regs->rip, &sc->rip, bad); /* checked on the way out */
+	user_get(flags, &sc->eflags, bad);
+	regs->rflags = (regs->rflags & ~USER_RFLAGS) | (flags & USER_RFLAGS);
+	return !bad;
 }
 
 /* sigaltstack(2) for the saved stack; refused, as there, while the task runs on it. */
@@ -292,21 +315,49 @@ static void restore_alt_stack(const stack_t *ss, u64 sp)
 	}
 }
 
+/* The rest of what the frame says, besides the registers. */
+struct saved {
+	stack_t stack;
+	u64 blocked, fpu;
+};
+
+/* False: a part of it cannot be read. */
+static bool read_frame(const struct rt_frame *frame, struct saved *saved, struct pt_regs *regs)
+{
+	const struct ucontext *uc = &frame->uc;
+	const struct sigcontext *sc = &uc->uc_mcontext;
+	bool bad = false;
+
+	if (!user_access_begin((u64)uc, sizeof(*uc)))
+		return false;
+	user_get(saved->stack.ss_sp, &uc->uc_stack.ss_sp, bad);
+	user_get(saved->stack.ss_flags, &uc->uc_stack.ss_flags, bad);
+	user_get(saved->stack.ss_size, &uc->uc_stack.ss_size, bad);
+	user_get(saved->blocked, (const u64 *)&uc->uc_sigmask, bad);
+	user_get(saved->fpu, (const u64 *)&sc->fpstate, bad);
+	/* Its first and last words could be read: so can the registers, which lie between. */
+	bad = bad || !restore_regs(regs, sc);
+	user_access_end();
+	return !bad;
+}
+
 long sys_rt_sigreturn(void)
 {
-	struct pt_regs *regs = task_pt_regs(current);
-	struct ucontext uc;
-	/* The handler's return has popped the restorer's address. */
-	u64 frame = regs->rsp - sizeof(u64);
+	struct task *p = current;
+	struct pt_regs *regs = task_pt_regs(p);
+	struct saved saved;
 
-	if (copy_from_user(&uc, (const void __user *)(frame + offsetof(struct rt_frame, uc)),
-			   sizeof(uc)) ||
-	    restore_fpu((u64)uc.uc_mcontext.fpstate)) {
+	/* The handler's return has popped the restorer's address. */
+	if (!read_frame((const struct rt_frame *)(regs->rsp - sizeof(u64)), &saved, regs) ||
+	    restore_fpu(saved.fpu)) {
 		force_sig(SIGSEGV);
 		return 0;
 	}
-	set_current_blocked(uc.uc_sigmask & ~SIG_KERNEL_ONLY);
-	restore_regs(regs, &uc.uc_mcontext);
-	restore_alt_stack(&uc.uc_stack, regs->rsp);
+	regs->cs = USER_CS;
+	regs->ss = USER_DS;
+	regs->orig_rax = ~0UL; /* not in a system call any more: nothing to restart */
+	task_set_work(p, WORK_FRAME);
+	set_current_blocked(saved.blocked);
+	restore_alt_stack(&saved.stack, regs->rsp);
 	return (long)regs->rax;
 }

@@ -55,24 +55,37 @@ static inline void *at(void *base, size_t n)
 	return (void *)((u64)base + n);
 }
 
-/* One segment at a time; most often there is but one. */
-static inline size_t io_move(struct io *io, enum io_op op, void *buf, size_t n)
+/* One piece of one segment; how much of it was moved. */
+static inline size_t io_piece(struct io *io, enum io_op op, void *buf, size_t n)
+{
+	size_t moved = n - io_segment(io, op, at(io->iov->iov_base, io->skip), buf, n);
+
+	io_advance(io, moved);
+	return moved;
+}
+
+static noinline size_t io_pieces(struct io *io, enum io_op op, void *buf, size_t n)
 {
 	size_t done = 0;
 
-	n = MIN(n, io->left);
 	while (done < n) {
-		size_t part = MIN(n - done, io->iov->iov_len - io->skip), failed;
+		size_t part = MIN(n - done, io->iov->iov_len - io->skip);
+		size_t moved = io_piece(io, op, at(buf, done), part);
 
-		failed = part ? io_segment(io, op, at(io->iov->iov_base, io->skip), at(buf, done),
-					   part)
-			      : 0;
-		io_advance(io, part - failed);
-		done += part - failed;
-		if (unlikely(failed))
+		done += moved;
+		if (unlikely(moved < part))
 			break;
 	}
 	return done;
+}
+
+/* Most often there is but one. */
+static inline size_t io_move(struct io *io, enum io_op op, void *buf, size_t n)
+{
+	n = MIN(n, io->left);
+	if (likely(n && n <= io->iov->iov_len - io->skip))
+		return io_piece(io, op, buf, n);
+	return io_pieces(io, op, buf, n);
 }
 
 size_t io_fetch(struct io *io, void *dst, size_t n)

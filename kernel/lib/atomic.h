@@ -76,6 +76,17 @@ static inline __must_check bool refcount_dec_and_test(refcount_t *r)
 		refcount_set(r, REFCOUNT_SATURATED + REFCOUNT_SATURATED / 2);
 	return n == 1;
 }
+/* Drop a reference that is not the last; false: it is, or the count is stuck. */
+static inline __must_check bool refcount_dec_not_one(refcount_t *r)
+{
+	u32 n = refcount_read(r);
+
+	while (n > 1 && n < REFCOUNT_SATURATED)
+		if (__atomic_compare_exchange_n(&r->n, &n, n - 1, false, __ATOMIC_ACQ_REL,
+						__ATOMIC_ACQUIRE))
+			return true;
+	return false;
+}
 /* Take a reference unless the count has already fallen to zero. */
 static inline __must_check bool refcount_inc_not_zero(refcount_t *r)
 {

@@ -10,10 +10,11 @@ struct rq *cpu_rq(u32 cpu);
 static inline struct rq *task_rq_lock(struct task *p, u64 *flags)
 {
 	for (;;) {
-		struct rq *rq = cpus[READ_ONCE(p->cpu)].rq;
+		u32 cpu = READ_ONCE(p->cpu);
+		struct rq *rq = cpus[cpu].rq;
 
 		*flags = spin_lock_irqsave(&rq->lock);
-		if (likely(rq == cpus[p->cpu].rq))
+		if (likely(cpu == READ_ONCE(p->cpu)))
 			return rq;
 		spin_unlock_irqrestore(&rq->lock, *flags);
 	}

@@ -95,7 +95,7 @@ long sys_rt_sigsuspend(const sigset_t64 __user *uset, size_t sigsetsize)
 
 /* One of `set` that is pending, taken off its queue; or 0, and then the arrival of one of `awaited`
  * wakes us though it is blocked. */
-static int take_or_await(sigset_t64 set, sigset_t64 awaited, siginfo_t *info)
+static int take_or_await(sigset_t64 set, sigset_t64 awaited, ksiginfo_t *info)
 {
 	u64 flags = spin_lock_irqsave(&current->sighand->lock);
 	int sig = dequeue_signal(current, ~set, info);
@@ -106,7 +106,7 @@ static int take_or_await(sigset_t64 set, sigset_t64 awaited, siginfo_t *info)
 }
 
 /* sigtimedwait(2): the number, -EAGAIN at `until`, -EINTR when another signal came. */
-static long await_signal(sigset_t64 set, siginfo_t *info, u64 until)
+static long await_signal(sigset_t64 set, ksiginfo_t *info, u64 until)
 {
 	long ret, sig;
 
@@ -131,11 +131,18 @@ static long await_signal(sigset_t64 set, siginfo_t *info, u64 until)
 	return ret;
 }
 
+/* True: a bad address. */
+static bool put_siginfo(siginfo_t __user *uinfo, const ksiginfo_t *info)
+{
+	return copy_to_user(uinfo, info, sizeof(*info)) ||
+	       clear_user((char __user *)uinfo + sizeof(*info), sizeof(*uinfo) - sizeof(*info));
+}
+
 long sys_rt_sigtimedwait(const sigset_t64 __user *uset, siginfo_t __user *uinfo,
 			 const struct timespec __user *timeout, size_t sigsetsize)
 {
 	u64 ns, until = TIME_FOREVER;
-	siginfo_t info;
+	ksiginfo_t info;
 	sigset_t64 set;
 	long ret;
 
@@ -150,7 +157,7 @@ long sys_rt_sigtimedwait(const sigset_t64 __user *uset, siginfo_t __user *uinfo,
 		until = time_add(ktime_get(), ns);
 	}
 	ret = await_signal(set & ~SIG_KERNEL_ONLY, &info, until);
-	if (ret > 0 && uinfo && copy_to_user(uinfo, &info, sizeof(info)))
+	if (ret > 0 && uinfo && put_siginfo(uinfo, &info))
 		return -EFAULT;
 	return ret;
 }
@@ -199,9 +206,9 @@ long sys_restart_syscall(void)
 
 /* ---- kill ---- */
 
-static void fill_kill_info(siginfo_t *info, int sig, int code)
+static void fill_kill_info(ksiginfo_t *info, int sig, int code)
 {
-	memset(info, 0, sizeof(*info));
+	*info = (ksiginfo_t){.words = {0}};
 	info->si_signo = sig;
 	info->si_code = code;
 	info->si_pid = current->tgid_nr;
@@ -220,7 +227,7 @@ static bool may_signal(const struct task *p, int sig)
 }
 
 /* 0, -EPERM or -EAGAIN. Signal 0 only asks. Caller holds tasklist_lock. */
-static long kill_one(struct task *p, int sig, const siginfo_t *info, bool group)
+static long kill_one(struct task *p, int sig, const ksiginfo_t *info, bool group)
 {
 	if (sig != 0 && !valid_signal(sig))
 		return -EINVAL;
@@ -251,7 +258,7 @@ static long verdict(const struct kill_tally *t)
 	return t->success ? 0 : t->err;
 }
 
-static long kill_group(struct pid *pgrp, int sig, const siginfo_t *info)
+static long kill_group(struct pid *pgrp, int sig, const ksiginfo_t *info)
 {
 	struct kill_tally t = {0};
 	struct task *p;
@@ -263,7 +270,7 @@ static long kill_group(struct pid *pgrp, int sig, const siginfo_t *info)
 }
 
 /* Everybody but the kernel's own threads and the caller. */
-static long kill_everybody(int sig, const siginfo_t *info)
+static long kill_everybody(int sig, const ksiginfo_t *info)
 {
 	struct kill_tally t = {0};
 	struct task *p;
@@ -276,7 +283,7 @@ static long kill_everybody(int sig, const siginfo_t *info)
 	return verdict(&t);
 }
 
-static long do_kill(pid_t pid, int sig, const siginfo_t *info)
+static long do_kill(pid_t pid, int sig, const ksiginfo_t *info)
 {
 	struct pid *pgrp;
 	struct task *p;
@@ -298,7 +305,7 @@ static long do_kill(pid_t pid, int sig, const siginfo_t *info)
 
 long sys_kill(pid_t pid, int sig)
 {
-	siginfo_t info;
+	ksiginfo_t info;
 	long ret;
 
 	if (pid == (pid_t)0x80000000)
@@ -313,7 +320,7 @@ long sys_kill(pid_t pid, int sig)
 /* One thread; tgid -1: of whatever group. */
 static long do_tkill(pid_t tgid, pid_t tid, int sig)
 {
-	siginfo_t info;
+	ksiginfo_t info;
 	struct task *p;
 	long ret = -ESRCH;
 
@@ -340,12 +347,33 @@ long sys_tgkill(pid_t tgid, pid_t tid, int sig)
 
 /* ---- sigqueue(3) ---- */
 
-/* What the sender says of the signal. Only the kernel and kill(2) may say what they say: -EPERM. */
-static long get_queue_info(siginfo_t *info, int sig, const siginfo_t __user *uinfo, pid_t pid)
+/* What lies behind the fields is not kept: of a code that we know nothing stands there, of another
+ * it has to be 0. */
+static long check_expansion(const ksiginfo_t *info, const siginfo_t __user *uinfo)
 {
+	u64 rest[SIGINFO_WORDS - ARRAY_SIZE(info->words)];
+
+	if (info->si_code >= SI_DETHREAD || info->si_code == SI_ASYNCNL)
+		return 0;
+	if (copy_from_user(rest, (const u64 __user *)uinfo + ARRAY_SIZE(info->words), sizeof(rest)))
+		return -EFAULT;
+	for (size_t i = 0; i < ARRAY_SIZE(rest); i++)
+		if (rest[i])
+			return -E2BIG;
+	return 0;
+}
+
+/* What the sender says of the signal. Only the kernel and kill(2) may say what they say: -EPERM. */
+static long get_queue_info(ksiginfo_t *info, int sig, const siginfo_t __user *uinfo, pid_t pid)
+{
+	long err;
+
 	if (copy_from_user(info, uinfo, sizeof(*info)))
 		return -EFAULT;
 	info->si_signo = sig;
+	err = check_expansion(info, uinfo);
+	if (err)
+		return err;
 	if ((info->si_code >= 0 || info->si_code == SI_TKILL) && pid != current->pid_nr)
 		return -EPERM;
 	return 0;
@@ -353,7 +381,7 @@ static long get_queue_info(siginfo_t *info, int sig, const siginfo_t __user *uin
 
 long sys_rt_sigqueueinfo(pid_t tgid, int sig, const siginfo_t __user *uinfo)
 {
-	siginfo_t info;
+	ksiginfo_t info;
 	struct task *p;
 	long ret = get_queue_info(&info, sig, uinfo, tgid);
 
@@ -368,7 +396,7 @@ long sys_rt_sigqueueinfo(pid_t tgid, int sig, const siginfo_t __user *uinfo)
 
 long sys_rt_tgsigqueueinfo(pid_t tgid, pid_t tid, int sig, const siginfo_t __user *uinfo)
 {
-	siginfo_t info;
+	ksiginfo_t info;
 	struct task *p;
 	long ret;
 

@@ -129,6 +129,67 @@ static void interrupted(void)
 	reap("child", pid);
 }
 
+static siginfo_t handled_info;
+
+static void on_info(int sig, siginfo_t *info, void *context)
+{
+	(void)sig;
+	(void)context;
+	memcpy(&handled_info, info, sizeof(*info));
+}
+
+/* Which bytes of what came are those that were sent, which are 0. */
+static void say_bytes(const char *how, const siginfo_t *got, const siginfo_t *sent)
+{
+	const unsigned char *g = (const void *)got, *s = (const void *)sent;
+	size_t same = 0, zero = sizeof(*got);
+
+	while (same < sizeof(*got) && g[same] == s[same])
+		same++;
+	while (zero && !g[zero - 1])
+		zero--;
+	say("  %s: code %d, the first %zu as sent, 0 from %zu", how, got->si_code, same, zero);
+}
+
+/* A siginfo_t has more room than any signal needs: what of it arrives? */
+static void send_bytes(int code, size_t filled)
+{
+	sigset_t set = block(SIGUSR1, SIGUSR1, SIGUSR1);
+	siginfo_t sent, got;
+
+	memset(&sent, 0, sizeof(sent));
+	memset(&sent, 0x5a, filled);
+	sent.si_signo = SIGUSR1;
+	sent.si_code = code;
+	say("code %d, %zu bytes", code, filled);
+	for (int handled = 0; handled < 2; handled++) {
+		if (syscall(SYS_rt_tgsigqueueinfo, getpid(), getpid(), SIGUSR1, &sent) < 0) {
+			say("  %s", error_name(errno));
+			continue;
+		}
+		memset(&got, 0x77, sizeof(got));
+		if (handled)
+			sigprocmask(SIG_UNBLOCK, &set, NULL);
+		else
+			syscall(SYS_rt_sigtimedwait, &set, &got, NULL, 8);
+		say_bytes(handled ? "handled" : "waited for", handled ? &handled_info : &got,
+			  &sent);
+	}
+}
+
+static void all_bytes(void)
+{
+	struct sigaction act = {.sa_sigaction = on_info, .sa_flags = SA_SIGINFO};
+	static const int codes[] = {SI_USER, SI_KERNEL, 1, SI_QUEUE, SI_TKILL, -7, -60, -8, -100};
+
+	sigaction(SIGUSR1, &act, NULL);
+	for (size_t i = 0; i < sizeof(codes) / sizeof(codes[0]); i++) {
+		send_bytes(codes[i], 48);
+		send_bytes(codes[i], 49);
+		send_bytes(codes[i], 128);
+	}
+}
+
 static void *waiter(void *arg)
 {
 	sigset_t set = *(sigset_t *)arg;
@@ -165,6 +226,7 @@ int main(void)
 {
 	in_child("queued values", queued_values);
 	in_child("errors", errors);
+	in_child("all bytes", all_bytes);
 	in_child("while asleep", while_asleep);
 	in_child("interrupted", interrupted);
 	in_child("threads", threads);

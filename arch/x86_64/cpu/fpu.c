@@ -82,7 +82,8 @@ void fpu_init(void)
 	fpu_method = (struct fpu_method){.xsave = cpu_features.xsave,
 					 .xsaveopt = cpu_features.xsaveopt,
 					 .lo = (u32)xcr0,
-					 .hi = (u32)(xcr0 >> 32)};
+					 .hi = (u32)(xcr0 >> 32),
+					 .size = image_size};
 	/* What saves one register of 256 bits would lose the rest of one of 512. */
 	pages_by_avx = (xcr0 & XSTATE_AVX) && !(xcr0 & XSTATE_AVX512) && !cpu_features.erms;
 }
@@ -227,21 +228,6 @@ bool fpu_load_user(u64 at)
 	return true;
 fault:
 	return false;
-}
-
-size_t fpu_image_size(void)
-{
-	return image_size;
-}
-
-u64 fpu_features(void)
-{
-	return xcr0;
-}
-
-bool fpu_has_xsave(void)
-{
-	return cpu_features.xsave;
 }
 
 void fpu_print(void (*print)(const char *fmt, ...) __printf(1, 2))

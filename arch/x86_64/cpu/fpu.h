@@ -29,14 +29,11 @@ void fpu_replace_current(void *image, bool has_xstate);
  * faults, or does not hold what can be loaded. */
 bool fpu_store_user(u64 at);
 bool fpu_load_user(u64 at);
-size_t fpu_image_size(void);
-u64 fpu_features(void); /* XCR0; 3 (x87 and SSE) with FXSAVE */
-bool fpu_has_xsave(void);
-
 /* How images are saved and loaded: set once, by fpu_init(). */
 extern struct fpu_method {
 	bool xsave, xsaveopt;
-	u32 lo, hi; /* XCR0: the components */
+	u32 lo, hi;  /* XCR0: the components; 3 (x87 and SSE) with FXSAVE */
+	size_t size; /* of an image */
 } fpu_method;
 
 /* The registers of whoever runs here; preemption is off. */

@@ -111,7 +111,7 @@ u64 arch_wchan(const struct task *t)
 	u64 low = (u64)t->stack, rbp, rip;
 
 	/* As below. */
-	if (!kernel_read_u64(sp + 5, &rbp))
+	if (!kernel_read_u64(sp, &rbp))
 		return 0;
 	while (rbp >= low && rbp < low + KERNEL_STACK_SIZE - 16 && !(rbp & 7)) {
 		if (!kernel_read_u64((void *)(rbp + 8), &rip) ||
@@ -128,7 +128,7 @@ void arch_backtrace_task(const struct task *t, void (*print)(const char *fmt, ..
 	const u64 *sp = (const u64 *)READ_ONCE(t->thread.sp);
 	struct pt_regs regs = {.cs = KERNEL_CS};
 
-	/* As switch_to() left it: entry/switch.asm. */
-	if (kernel_read_u64(sp + 5, &regs.rbp) && kernel_read_u64(sp + 6, &regs.rip))
+	/* As switch_stacks() left it: entry/switch.asm. */
+	if (kernel_read_u64(sp, &regs.rbp) && kernel_read_u64(sp + 1, &regs.rip))
 		arch_backtrace(&regs, print);
 }

@@ -209,14 +209,15 @@ paranoid_common:
 	iretq
 
 ; ---- the first instructions of every new task: process.c laid out its stack ----
-; rax = the task that ran before (from switch_to), rbx = a kernel thread's function or 0, r12 = its argument.
+; rax = the task that ran before (from switch_stacks). A kernel thread, which has no user registers, finds its
+; function and argument in the places of rbx and r12.
 ret_from_fork:
 	mov	rdi, rax
 	call	schedule_tail
-	test	rbx, rbx
-	jz	return_to_user
-	mov	rdi, r12
-	call	rbx
+	cmp	qword [rsp + REGS_CS], USER_CS
+	je	return_to_user
+	mov	rdi, [rsp + REGS_R12]
+	call	[rsp + REGS_RBX]
 	cmp	qword [rsp + REGS_CS], USER_CS
 	je	return_to_user		; it has become a user program
 	mov	edi, eax		; it has done its work: its value is the exit code

@@ -19,7 +19,9 @@ void asm_offsets(void)
 	CONSTANT(TASK_WORK, offsetof(struct task, work));
 	CONSTANT(NR_SYSCALLS, NR_SYSCALLS);
 
+	CONSTANT(REGS_R12, offsetof(struct pt_regs, r12));
 	CONSTANT(REGS_RBP, offsetof(struct pt_regs, rbp));
+	CONSTANT(REGS_RBX, offsetof(struct pt_regs, rbx));
 	CONSTANT(REGS_R11, offsetof(struct pt_regs, r11));
 	CONSTANT(REGS_RCX, offsetof(struct pt_regs, rcx));
 	CONSTANT(REGS_RAX, offsetof(struct pt_regs, rax));

@@ -44,11 +44,12 @@ static inline void user_access_end(void)
 			     : fault);                                                         \
 	} while (0)
 
-/* `bad` becomes true where the address is bad. */
+/* `bad` becomes true, and `var` 0, where the address is bad. */
 #define user_get(var, ptr, bad)                                  \
 	__asm__ volatile("1:	mov %2, %0\n"                       \
 			 "2:	.pushsection .text.fixup, \"ax\"\n" \
 			 "3:	movb $1, %1\n"                      \
+			 "	xorl %k0, %k0\n"                      \
 			 "	jmp 2b\n"                             \
 			 "	.popsection\n"                        \
 			 "	.pushsection .ex_table, \"a\"\n"      \
