@@ -23,11 +23,17 @@ void mutex_init(struct mutex *m, enum lock_class class)
 	m->class = class;
 }
 
-/* Debug builds: say once that a lock was not to be had for so long. The lock keeps its owner alive.
- */
-static void check_wait(const struct mutex *m, u64 *since)
+/* Debug builds: say once that somebody has kept a lock for so long. In a long queue each may wait
+ * longer, and nobody is to blame. The lock keeps its owner alive. */
+static void check_wait(const struct mutex *m, const struct task **owner, u64 *since)
 {
-	if (*since == 0 || ktime_get() - *since < STALL_NS)
+	if (*since == 0)
+		return;
+	if (owner_of(m) != *owner) {
+		*owner = owner_of(m);
+		*since = ktime_get();
+	}
+	if (ktime_get() - *since < STALL_NS)
 		return;
 	*since = 0;
 	stall_report_task(owner_of(m), "mutex %p (%s) is held for more than a second",
@@ -38,10 +44,11 @@ static void check_wait(const struct mutex *m, u64 *since)
 static __sched void sleep_for(struct mutex *m, u64 *flags)
 {
 	u64 since = DEBUG_CHECKS ? ktime_get() : 0;
+	const struct task *owner = owner_of(m);
 
 	while (owner_of(m) != current) {
 		if (DEBUG_CHECKS)
-			check_wait(m, &since);
+			check_wait(m, &owner, &since);
 		current->state = TASK_UNINTERRUPTIBLE;
 		spin_unlock_irqrestore(&m->wait_lock, *flags);
 		schedule_until(DEBUG_CHECKS && since ? since + STALL_NS : TIME_FOREVER);

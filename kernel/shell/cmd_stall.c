@@ -52,6 +52,35 @@ static void wait_for_mutex(void)
 	mutex_unlock(&stalled_mutex);
 }
 
+#define QUEUE 4
+
+static int hold_briefly(void *unused __maybe_unused)
+{
+	mutex_lock(&stalled_mutex);
+	WRITE_ONCE(begun, true);
+	sleep_ns(STALLED_NS / QUEUE);
+	mutex_unlock(&stalled_mutex);
+	return 0;
+}
+
+static int hold_in_turn(void *unused __maybe_unused)
+{
+	struct task *t[QUEUE];
+
+	for (int i = 0; i < QUEUE; i++)
+		t[i] = kthread_create(hold_briefly, NULL, "queued");
+	for (int i = 0; i < QUEUE; i++)
+		if (!IS_ERR(t[i]))
+			kthread_join(t[i]);
+	return 0;
+}
+
+static void wait_behind_queue(void)
+{
+	sleep_ns(100 * NSEC_PER_MSEC); /* all of them are there */
+	wait_for_mutex();
+}
+
 static int stop_interrupts(void *unused __maybe_unused)
 {
 	u64 flags = local_irq_save();
@@ -84,6 +113,8 @@ static const struct stall {
 	{"lock", "a spinlock held for long, and waited for", hold_lock, wait_for_lock},
 	{"hold", "a spinlock held for long, and nobody waits", hold_lock, do_nothing},
 	{"mutex", "a mutex held for long", hold_mutex, wait_for_mutex},
+	{"queue", "a mutex that many hold, each for a while: nothing is wrong", hold_in_turn,
+	 wait_behind_queue},
 	{"cpu", "a CPU that takes no interrupts", stop_interrupts, be_busy},
 	{"flush", "a CPU that does not flush its TLB", stop_interrupts, want_flush},
 };

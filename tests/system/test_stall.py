@@ -30,6 +30,12 @@ def test_stall(boot, kind):
     assert "CLASS" in guest.ok("locks")
 
 
+def test_long_queue(boot):
+    """Who waits long because many are ahead of him has nobody to accuse."""
+    guest = boot(debug_checks=True, smp=2, initrd=False)
+    assert "stall:" not in guest.ok("stall queue", timeout=60)
+
+
 def test_longest_hold(boot):
     guest = boot(debug_checks=True, smp=2, initrd=False)
     guest.ok("stall lock", timeout=60)
