@@ -294,6 +294,7 @@ int reserve_kernel_stacks(u64 stacks)
 	u64 end;
 
 	stacks = MIN(stacks, (nr_total_pages() << PAGE_SHIFT) / KERNEL_STACK_SIZE);
+	stacks = MIN(stacks, SLOT_PAGES * SLOTS_PER_PAGE); /* there are no more, ever */
 	end = slot_stack(stacks) + KERNEL_STACK_SIZE;
 	for (u64 va = STACKS_START; va < end; va += pt_span(2))
 		if (arch_prepare_kernel_page(va))

@@ -130,6 +130,10 @@ struct task *switch_context(struct task *prev, struct task *next)
 	cpu->tss->rsp0 = top;
 	if (was->fpu)
 		fpu_save(was->fpu);
+	/* It is 0 while a kernel thread runs, which has none: so what was loaded is always prev's.
+	 */
+	if (was->gs_base | is->gs_base)
+		wrmsr(MSR_KERNEL_GS_BASE, is->gs_base);
 	if (!is->fpu)
 		return prev; /* a kernel thread */
 	fpu_load(is->fpu);
@@ -137,8 +141,6 @@ struct task *switch_context(struct task *prev, struct task *next)
 	 * behind our back. (Selectors are not kept across a switch: no 64-bit program has a use for
 	 * them.) */
 	wrmsr(MSR_FS_BASE, is->fs_base);
-	if (was->gs_base | is->gs_base)
-		wrmsr(MSR_KERNEL_GS_BASE, is->gs_base);
 	return prev;
 }
 

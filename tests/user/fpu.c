@@ -1,6 +1,8 @@
-/* Floating point and vector registers belong to each process, also across fork, exec and switches.
+/* Floating point and vector registers belong to each process, also across fork, exec and switches;
+ * so does where GS begins.
  */
 #include "check.h"
+#include <asm/prctl.h>
 #include <sys/mman.h>
 
 static void load(unsigned long seed)
@@ -53,6 +55,33 @@ static void check_switches(void)
 	}
 	for (int i = 0; i < 4; i++)
 		reap("computer", pid[i]);
+}
+
+/* Two processes sleep and wake up by turns, one with a GS base of its own and one without: between
+ * them the CPU is often idle, and whoever comes next must find what is his. */
+static void check_gs(void)
+{
+	static const unsigned long words[2] = {1, 2};
+	pid_t pid[2];
+
+	for (unsigned long i = 0; i < 2; i++) {
+		pid[i] = must_fork();
+		if (pid[i] == 0) {
+			if (i && syscall(SYS_arch_prctl, ARCH_SET_GS, i * sizeof(words[0])))
+				_exit(2);
+			for (int round = 0; round < 100; round++) {
+				unsigned long word;
+
+				usleep(1000 + 300 * i);
+				__asm__ volatile("mov %%gs:(%1), %0" : "=r"(word) : "r"(words));
+				if (word != words[i])
+					_exit(1);
+			}
+			_exit(0);
+		}
+	}
+	reap("no GS base", pid[0]);
+	reap("a GS base", pid[1]);
 }
 
 static void check_preemption(void)
@@ -244,6 +273,7 @@ int main(int argc, char **argv)
 		return 0;
 	}
 	check_switches();
+	check_gs();
 	check_preemption();
 	check_fork();
 	check_faults();
