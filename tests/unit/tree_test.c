@@ -8,7 +8,7 @@
  * keeps what it may keep until it is flushed, so a flush that is missing shows as wrong contents,
  * and a page or table that is freed while some TLB knows it is caught in the act.
  */
-// sources: mm/tree.c mm/area.c mm/map.c mm/advice.c mm/fault.c mm/mm.c mm/object.c
+// sources: mm/tree.c mm/tree_look.c mm/tree_range.c mm/area.c mm/map.c mm/advice.c mm/fault.c mm/mm.c mm/object.c
 #include "tests/unit/mm_host.h"
 
 #include "kernel/trace/trace.h"

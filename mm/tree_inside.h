@@ -1,0 +1,125 @@
+/*
+ * Inside the page-table tree: what its files share. tree.c makes, owns, clones and drops tables;
+ * tree_range.c changes ranges of addresses; tree_look.c only looks.
+ */
+#pragma once
+
+#include <asm/errno.h>
+
+#include "kernel/lib/log.h"
+#include "mm/tree.h"
+
+/* ---- entries and tables ---- */
+
+/* The lower half of a root is the process's; the upper half, the kernel's, never changes. */
+#define USER_ROOT_ENTRIES (PTRS_PER_TABLE / 2)
+
+/* Accessed is set beforehand: the CPU then has no reason to write into a table that is shared. */
+#define TABLE_BITS (PTE_PRESENT | PTE_WRITE | PTE_USER | PTE_ACCESSED)
+
+static inline pte_t *entries_of(const struct page *table)
+{
+	return page_to_virt(table);
+}
+
+static inline struct page *target_of(pte_t e)
+{
+	return phys_to_page(pte_addr(e));
+}
+
+static inline struct page *root_of(const struct mm *mm)
+{
+	return virt_to_page(mm->root);
+}
+
+static inline pte_t table_entry(const struct page *table)
+{
+	return page_to_phys(table) | TABLE_BITS;
+}
+
+/* First address that entry i covers, in the table of this level that covers addr. */
+static inline u64 entry_start(u64 addr, int level, unsigned int i)
+{
+	return ALIGN_DOWN(addr, pt_span(level + 1)) + i * pt_span(level);
+}
+
+/* Change one entry of an owned table, and keep its occupancy true. */
+static inline void set_entry(struct page *table, unsigned int i, pte_t e)
+{
+	pte_t *entries = entries_of(table), *run = &entries[i & ~7u];
+	bool was_used = entries[i] != 0;
+
+	WRITE_ONCE(entries[i], e);
+	if (e) {
+		table->nr_present += !was_used;
+		table->used |= 1UL << (i / 8);
+		return;
+	}
+	table->nr_present -= was_used;
+	if (!(run[0] | run[1] | run[2] | run[3] | run[4] | run[5] | run[6] | run[7]))
+		table->used &= ~(1UL << (i / 8));
+}
+
+/* The first used entry in [from, end), or end. Runs of eight that are empty cost nothing. */
+static inline unsigned int next_used(const struct page *table, unsigned int from, unsigned int end)
+{
+	const pte_t *entries = entries_of(table);
+
+	while (from < end) {
+		u64 left = table->used >> (from / 8);
+
+		if (!left)
+			return end;
+		if (!(left & 1))
+			from = (from / 8 + __builtin_ctzl(left)) * 8;
+		do {
+			if (from >= end || entries[from])
+				return MIN(from, end);
+		} while (++from % 8);
+	}
+	return end;
+}
+
+/* Visit the used entries of a table that intersect [start, end), which lies in what the table
+ * covers. */
+#define for_each_used(i, table, level, start, end)                               \
+	for (unsigned int i##_end = pt_index((end)-1, level) + 1,                \
+			  i = next_used(table, pt_index(start, level), i##_end); \
+	     i < i##_end; i = next_used(table, i + 1, i##_end))
+
+/* ---- dropping: what leaves a tree waits here until no TLB knows it any more ---- */
+
+#define GATHER_MAX 56
+
+struct gather {
+	struct mm *mm;
+	u64 start, end; /* addresses to flush */
+	unsigned int nr;
+	struct page *pages[GATHER_MAX]; /* one reference each */
+};
+
+static inline void gather_init(struct gather *g, struct mm *mm)
+{
+	g->mm = mm;
+	g->start = ~0UL;
+	g->end = 0;
+	g->nr = 0;
+}
+
+static inline void gather_flush(struct gather *g, u64 start, u64 end)
+{
+	g->start = MIN(g->start, start);
+	g->end = MAX(g->end, end);
+}
+
+/* `p` was taken out of the tree, where [start, end) led to it. */
+void gather_drop(struct gather *g, struct page *p, u64 start, u64 end);
+/* Flush, then drop: never the other way round. */
+void gather_finish(struct gather *g);
+
+/* ---- owning ---- */
+
+/* One step of a path: own the table behind entry i of `parent`, which is owned and of this level.
+ * An absent one is made. NULL without memory. */
+struct page *tree_own_child(struct gather *g, struct page *parent, int level, unsigned int i,
+			    u64 addr);

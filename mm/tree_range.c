@@ -1,0 +1,281 @@
+/*
+ * Changes to a range of addresses: unmapping, protecting, moving. Each first owns the tables that
+ * it will change, which can fail, and then changes them, which cannot.
+ */
+#include "mm/tree_inside.h"
+
+/* ---- unmapping ---- */
+
+/* Would protect_leaf() change it? Any leaf at all is wanted with ANY_LEAF. */
+#define ANY_LEAF (~0u)
+static pte_t protect_leaf(pte_t leaf, u32 area_flags);
+
+static bool leaf_wanted(pte_t leaf, u32 area_flags)
+{
+	return area_flags == ANY_LEAF || protect_leaf(leaf, area_flags) != leaf;
+}
+
+/* The address of the first wanted leaf in [start, end), below a table that covers all of it; or
+ * end. */
+static u64 find_leaf(struct page *table, int level, u64 start, u64 end, u32 area_flags)
+{
+	for_each_used(i, table, level, start, end)
+	{
+		pte_t e = entries_of(table)[i];
+		u64 lo = MAX(start, entry_start(start, level, i));
+		u64 hi = MIN(end, entry_start(start, level, i) + pt_span(level)), found;
+
+		if (level == 1) {
+			if (leaf_wanted(e, area_flags))
+				return lo;
+			continue;
+		}
+		found = find_leaf(target_of(e), level - 1, lo, hi, area_flags);
+		if (found < hi)
+			return found;
+	}
+	return end;
+}
+
+/* Own the tables at addr's side of [start, end), as far down as the range covers them only in part
+ * and has something in them. What it covers whole need not be owned: it is dropped whole. */
+static int own_edge(struct mm *mm, u64 addr, u64 start, u64 end)
+{
+	struct page *table = root_of(mm);
+	struct gather g;
+
+	gather_init(&g, mm);
+	for (int level = PT_LEVELS; level > 1 && table; level--) {
+		unsigned int i = pt_index(addr, level);
+		pte_t e = entries_of(table)[i];
+		u64 span_lo = entry_start(addr, level, i), span_hi = span_lo + pt_span(level);
+		u64 lo = MAX(start, span_lo), hi = MIN(end, span_hi);
+
+		if (!e || (lo == span_lo && hi == span_hi) ||
+		    find_leaf(target_of(e), level - 1, lo, hi, ANY_LEAF) == hi)
+			break;
+		table = tree_own_child(&g, table, level, i, addr);
+	}
+	gather_finish(&g);
+	return table ? 0 : -ENOMEM;
+}
+
+/* The leaf table of addr, or NULL. *owned: it is our own, and the way to it. */
+static struct page *leaf_table(struct mm *mm, u64 addr, bool *owned)
+{
+	const pte_t *table = mm->root;
+	pte_t write = PTE_WRITE;
+
+	for (int level = PT_LEVELS; level > 1; level--) {
+		pte_t e = table[pt_index(addr, level)];
+
+		if (!e)
+			return NULL;
+		write &= e;
+		table = phys_to_virt(pte_addr(e));
+	}
+	*owned = write;
+	return virt_to_page(table);
+}
+
+/* Most changes are about a few pages under one leaf table. */
+static bool in_one_table(u64 start, u64 end)
+{
+	return start >> pt_shift(2) == (end - 1) >> pt_shift(2) && end - start < pt_span(2);
+}
+
+int tree_prepare_unmap(struct mm *mm, u64 start, u64 end)
+{
+	struct page *table;
+	bool owned;
+
+	if (start >= end)
+		return 0;
+	if (in_one_table(start, end)) {
+		table = leaf_table(mm, start, &owned);
+		if (!table || owned || find_leaf(table, 1, start, end, ANY_LEAF) == end)
+			return 0;
+		return tree_own_path(mm, start) ? 0 : -ENOMEM;
+	}
+	if (own_edge(mm, start, start, end))
+		return -ENOMEM;
+	return own_edge(mm, end - 1, start, end);
+}
+
+/* The edges are owned where there is something to clear: an entry that is only partly in the range
+ * and read-only has nothing of it below. Owned tables that end up empty go too. */
+static void unmap_table(struct gather *g, struct page *table, int level, u64 start, u64 end)
+{
+	for_each_used(i, table, level, start, end)
+	{
+		pte_t e = entries_of(table)[i];
+		u64 span_lo = entry_start(start, level, i), span_hi = span_lo + pt_span(level);
+		u64 lo = MAX(start, span_lo), hi = MIN(end, span_hi);
+
+		if (lo != span_lo || hi != span_hi) {
+			if (!(e & PTE_WRITE))
+				continue;
+			unmap_table(g, target_of(e), level - 1, lo, hi);
+			if (target_of(e)->nr_present)
+				continue;
+		}
+		set_entry(table, i, 0);
+		gather_drop(g, target_of(e), lo, hi);
+	}
+}
+
+/* The same for a range under one leaf table, which is our own. */
+static void unmap_leaves(struct gather *g, struct page *table, u64 start, u64 end)
+{
+	for_each_used(i, table, 1, start, end)
+	{
+		pte_t e = entries_of(table)[i];
+		u64 addr = entry_start(start, 1, i);
+
+		set_entry(table, i, 0);
+		gather_drop(g, target_of(e), addr, addr + PAGE_SIZE);
+	}
+	if (!table->nr_present)
+		unmap_table(g, root_of(g->mm), PT_LEVELS, start, end);
+}
+
+int tree_unmap(struct mm *mm, u64 start, u64 end)
+{
+	struct page *table;
+	struct gather g;
+	bool owned;
+
+	if (start >= end)
+		return 0;
+	gather_init(&g, mm);
+	if (in_one_table(start, end)) {
+		table = leaf_table(mm, start, &owned);
+		if (table && !owned && tree_prepare_unmap(mm, start, end))
+			return -ENOMEM;
+		if (table && !owned)
+			table = leaf_table(mm, start, &owned);
+		if (table && owned)
+			unmap_leaves(&g, table, start, end);
+	} else {
+		if (tree_prepare_unmap(mm, start, end))
+			return -ENOMEM;
+		unmap_table(&g, root_of(mm), PT_LEVELS, start, end);
+	}
+	gather_finish(&g);
+	return 0;
+}
+
+/* ---- protecting ---- */
+
+pte_t tree_leaf_bits(u32 area_flags)
+{
+	pte_t bits = 0;
+
+	if (area_flags & AREA_PROT)
+		bits |= PTE_PRESENT | PTE_USER | PTE_ACCESSED;
+	if (!(area_flags & AREA_EXEC))
+		bits |= PTE_NX;
+	if (area_flags & AREA_SHARED)
+		bits |= PTE_SHARED | (area_flags & AREA_WRITE ? PTE_WRITE : 0);
+	return bits;
+}
+
+static pte_t protect_leaf(pte_t leaf, u32 area_flags)
+{
+	leaf &= ~(PTE_PRESENT | PTE_USER | PTE_NX);
+	if (!(area_flags & AREA_WRITE))
+		leaf &= ~PTE_WRITE;
+	return leaf | tree_leaf_bits(area_flags);
+}
+
+int tree_prepare_protect(struct mm *mm, u64 start, u64 end, u32 area_flags)
+{
+	/* One leaf table at a time. Each search starts at the root again, because owning may have
+	 * replaced any table on the way. */
+	while (start < end) {
+		start = find_leaf(root_of(mm), PT_LEVELS, start, end, area_flags);
+		if (start < end && !tree_own_path(mm, start))
+			return -ENOMEM;
+		start = ALIGN_DOWN(start, pt_span(2)) + pt_span(2);
+	}
+	return 0;
+}
+
+/* What has a leaf to change is owned, and therefore writable from the root down. */
+static void protect_table(struct gather *g, struct page *table, int level, u64 start, u64 end,
+			  u32 area_flags)
+{
+	for_each_used(i, table, level, start, end)
+	{
+		pte_t *slot = &entries_of(table)[i], e = *slot;
+		u64 lo = MAX(start, entry_start(start, level, i));
+		u64 hi = MIN(end, entry_start(start, level, i) + pt_span(level));
+
+		if (level > 1) {
+			if (e & PTE_WRITE)
+				protect_table(g, target_of(e), level - 1, lo, hi, area_flags);
+		} else if (protect_leaf(e, area_flags) != e) {
+			WRITE_ONCE(*slot, protect_leaf(e, area_flags));
+			gather_flush(g, lo, hi);
+		}
+	}
+}
+
+int tree_protect(struct mm *mm, u64 start, u64 end, u32 area_flags)
+{
+	struct gather g;
+
+	if (tree_prepare_protect(mm, start, end, area_flags))
+		return -ENOMEM;
+	if (start >= end)
+		return 0;
+	gather_init(&g, mm);
+	protect_table(&g, root_of(mm), PT_LEVELS, start, end, area_flags);
+	gather_finish(&g);
+	return 0;
+}
+
+/* ---- moving ---- */
+
+static u64 next_leaf(struct mm *mm, u64 start, u64 end)
+{
+	return start < end ? find_leaf(root_of(mm), PT_LEVELS, start, end, ANY_LEAF) : end;
+}
+
+/* Own both ends of every leaf's way. Destination tables that turn out not to be needed are empty;
+ * the unmapping of an empty range frees such tables. */
+static int prepare_move(struct mm *mm, u64 from, u64 to, u64 len)
+{
+	u64 end = from + len;
+
+	for (u64 a = from; (a = next_leaf(mm, a, end)) < end; a += PAGE_SIZE) {
+		if (!tree_own_path(mm, a) || !tree_own_path(mm, a - from + to))
+			return -ENOMEM;
+	}
+	return 0;
+}
+
+int tree_move(struct mm *mm, u64 from, u64 to, u64 len)
+{
+	int err = prepare_move(mm, from, to, len);
+	u64 end = from + len;
+	struct gather g;
+
+	gather_init(&g, mm);
+	for (u64 a = from; !err && (a = next_leaf(mm, a, end)) < end; a += PAGE_SIZE) {
+		pte_t *src = tree_own_path(mm, a), *dst = tree_own_path(mm, a - from + to);
+		pte_t e = *src;
+
+		set_entry(virt_to_page(dst), pt_index(a - from + to, 1), e);
+		set_entry(virt_to_page(src), pt_index(a, 1), 0);
+		gather_flush(&g, a, a + PAGE_SIZE);
+	}
+	gather_finish(&g);
+	if (len) { /* what is empty now: the old tables, or after a failure the new ones */
+		u64 empty = err ? to : from;
+
+		unmap_table(&g, root_of(mm), PT_LEVELS, empty, empty + len);
+		gather_finish(&g);
+	}
+	return err;
+}
