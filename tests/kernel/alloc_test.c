@@ -320,6 +320,34 @@ static long vectors(void)
 			      2000);
 }
 
+/* The table of actions is shared, as with a child: who changes it needs his own. */
+static long action(void)
+{
+	struct k_sigaction ignore = {.handler = (u64)SIG_IGN}, old;
+	struct sighand *child = clone_sighand(current->sighand);
+	long err;
+
+	if (!child)
+		return -ENOMEM;
+	err = do_sigaction(SIGUSR1, &ignore, &old);
+	if (!err)
+		EXPECT_EQ(signal_handler(child, SIGUSR1), old.handler); /* his is what it was */
+	put_sighand(child);
+	return err ? err : do_sigaction(SIGUSR1, &old, NULL);
+}
+
+/* A program that may not be run: what its names need is allocated all the same. */
+static long program(void)
+{
+	long dir = open_at("/", O_RDONLY | O_DIRECTORY);
+	long err = failed(open_at("/a", O_CREAT | O_RDWR));
+
+	if (dir < 0 || err)
+		return MIN(dir, err);
+	err = sys_execveat((int)dir, put_text("a"), NULL, NULL, 0);
+	return err == -EACCES ? 0 : err;
+}
+
 static long groups(void)
 {
 	static const gid_t some[] = {1, 2, 3};
@@ -353,6 +381,8 @@ static const struct operation {
 	{"events", events},
 	{"many descriptors", many_descriptors},
 	{"vectors", vectors},
+	{"action", action},
+	{"program", program},
 	{"groups", groups},
 };
 

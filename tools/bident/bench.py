@@ -4,14 +4,13 @@ import argparse
 import concurrent.futures
 import dataclasses
 import json
-import os
 import statistics
 import subprocess
 import sys
 import tempfile
 from pathlib import Path
 
-from bident import ROOT, Failure, growth, linux, machine, plot, plugin, profile, smp, yardstick
+from bident import ROOT, Failure, end_with, growth, linux, machine, plot, plugin, profile, smp, yardstick
 
 EPILOG = """\
 `instructions` are counted by QEMU (-icount shift=0), where one tick of the clock is one executed instruction: they repeat
@@ -163,6 +162,8 @@ def circumstances(kernels):
         if kernel.name == "Linux":
             about["Linux"] = linux.version(kernel.image)
             about["Linux's command line"] = linux.COMMAND_LINE
+        elif kernel.append:
+            about["Bident's command line"] = kernel.append
     about["program"] = f"musl-gcc {' '.join(yardstick.FLAGS)} forkbench.c, {yardstick.compiler_version()}"
     about["machine"] = (f"{_first_line(machine.QEMU, '--version')}; -machine q35 -cpu {yardstick.CPU} -m {yardstick.MEMORY} -smp 1; "
                         f"for instructions {' '.join(machine.icount_options(machine.Options(icount=True)))}")
@@ -236,6 +237,7 @@ def parse_arguments(argv):
     parser.add_argument("--samples", type=int, default=15, metavar="N", help="in one run of the benchmark (15)")
     parser.add_argument("--repeat", type=int, default=1, metavar="N", help="runs of the benchmark (1)")
     parser.add_argument("--no-wall", dest="wall", action="store_false", help="instructions only")
+    parser.add_argument("--append", default="", metavar="WORDS", help="words for Bident's command line, such as fork.share=pages")
     parser.add_argument("--json", metavar="FILE", help="write everything that was measured")
     parser.add_argument("--baseline", metavar="FILE", help="compare with what --json wrote earlier")
     parser.add_argument("--plot", metavar="FILE.svg", help="draw a fork's cost against the size of memory, for each fork.share")
@@ -279,6 +281,8 @@ def compare(arguments):
     program = yardstick.compile_program("forkbench")
     kernels = [kind(program) for kind in (yardstick.Linux, yardstick.Bident)
                if arguments.only in (None, kind.name.lower())]
+    for kernel in kernels:
+        kernel.append = arguments.append
     about = circumstances(kernels)
     result = measure(arguments, program, kernels, with_bases(rows))
     print(*(f"{what}: {text}" for what, text in about.items()), "", sep="\n")
@@ -318,13 +322,4 @@ def main():
 
 
 if __name__ == "__main__":
-    try:
-        sys.exit(main())
-    except Failure as failure:
-        print(f"tools/bench: {failure}", file=sys.stderr)
-        sys.exit(failure.status)
-    except OSError as error:
-        print(f"tools/bench: {error}", file=sys.stderr)
-        sys.exit(1)
-    except KeyboardInterrupt:
-        sys.exit(130)
+    end_with(main, "tools/bench")

@@ -5,7 +5,7 @@ import signal
 import subprocess
 import sys
 
-from bident import ROOT, Failure, machine
+from bident import ROOT, end_with, machine
 from bident.run import Parser, options_of
 
 EPILOG = """\
@@ -74,8 +74,4 @@ def run_gdb(arguments, medium, gdb_socket):
 
 
 if __name__ == "__main__":
-    try:
-        sys.exit(main())
-    except Failure as failure:
-        print(f"tools/debug: {failure}", file=sys.stderr)
-        sys.exit(failure.status)
+    end_with(main, "tools/debug")

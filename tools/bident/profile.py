@@ -2,11 +2,10 @@
 
 import argparse
 import statistics
-import sys
 import tempfile
 from pathlib import Path
 
-from bident import Failure, flame, machine, plugin, yardstick
+from bident import Failure, end_with, flame, plugin, yardstick
 
 BOOT = "boot"
 SHELL_PROMPT = "edit_begin"  # the shell's editor starts a line: its prompt is printed
@@ -169,13 +168,4 @@ def main():
 
 
 if __name__ == "__main__":
-    try:
-        sys.exit(main())
-    except Failure as failure:
-        print(f"tools/profile: {failure}", file=sys.stderr)
-        sys.exit(failure.status)
-    except OSError as error:
-        print(f"tools/profile: {error}", file=sys.stderr)
-        sys.exit(1)
-    except KeyboardInterrupt:
-        sys.exit(130)
+    end_with(main, "tools/profile")

@@ -11,7 +11,7 @@ import termios
 import time
 import tty
 
-from bident import Failure, console, initramfs, machine, packages, qmp, screen, userprogs
+from bident import Failure, console, end_with, initramfs, machine, packages, qmp, screen, userprogs
 
 EPILOG = """\
 Without --cmd the shell is on this terminal: `poweroff` ends it, Ctrl-] x kills the machine.
@@ -300,10 +300,4 @@ def main():
 
 
 if __name__ == "__main__":
-    try:
-        sys.exit(main())
-    except Failure as failure:
-        print(f"tools/run: {failure}", file=sys.stderr)
-        sys.exit(failure.status)
-    except KeyboardInterrupt:
-        sys.exit(130)
+    end_with(main, "tools/run")

@@ -4,13 +4,12 @@ import argparse
 import os
 import re
 import subprocess
-import sys
 import tempfile
 import time
 import xml.etree.ElementTree as xml
 from pathlib import Path
 
-from bident import ROOT, Failure, build, console, machine, model, readme, soak, tap, usertest
+from bident import ROOT, Failure, build, console, end_with, machine, model, readme, soak, tap, usertest
 
 KINDS = ("build", "unit", "model", "kernel", "user", "soak", "system")
 MACHINES = 4  # of the system tests at a time, at most
@@ -238,10 +237,4 @@ def main():
 
 
 if __name__ == "__main__":
-    try:
-        sys.exit(main())
-    except Failure as failure:
-        print(f"tools/test: {failure}", file=sys.stderr)
-        sys.exit(failure.status)
-    except KeyboardInterrupt:
-        sys.exit(130)
+    end_with(main, "tools/test")

@@ -87,6 +87,8 @@ def parse(output):
 class Kernel:
     """One of the two that are compared: runs a program that is the only file in its initramfs, /init."""
 
+    append = ""  # words for Bident's command line, in each run
+
     def __init__(self, program):
         self.tree = initramfs.Tree()
         self.tree.add_file("init", program.read_bytes(), 0o755)
@@ -98,7 +100,7 @@ class Bident(Kernel):
     def run(self, words, icount, timeout=300, append="", extra=(), **options):
         """What the program prints, given these words. `extra`: words for QEMU, or a function of the kernel's file that
         returns them."""
-        options = machine.Options(**{"cpu": CPU, "memory": MEMORY, "icount": icount, "append": append, **options})
+        options = machine.Options(**{"cpu": CPU, "memory": MEMORY, "icount": icount, "append": f"{self.append} {append}".strip(), **options})
         with machine.Medium(options, self.tree) as medium:
             qemu_words = extra(medium.kernel) if callable(extra) else extra
             try:
