@@ -139,9 +139,11 @@ def test_whole_tools_run():
     assert re.search(r"fork: \d+ -> \d+ .*the child ran first", result.stdout)
 
 
-@pytest.mark.parametrize("skew", [0, 1000000])
+@pytest.mark.parametrize("skew", [0, 1000000000])
 def test_time_stamp_counters(boot, skew):
-    """Counters that differ between CPUs are noticed, and another clock is used; time goes on in either case."""
+    """Counters that differ between CPUs are noticed, and another clock is used; time goes on in either case.
+
+    They differ by more than it takes to hand over the turn between two threads of a busy host, which hides less."""
     guest = boot(smp=2, initrd=False, append=f"clock.tsc=always clock.tsc_skew={skew}")
     assert "clock TSC at" in guest.ok("dmesg")
     assert ("clock TSC," in guest.ok("cpu")) == (skew == 0)
