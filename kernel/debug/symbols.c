@@ -8,6 +8,7 @@
 #include "boot/boot_info.h"
 #include "kernel/debug/debug.h"
 #include "kernel/lib/log.h"
+#include "kernel/lib/string.h"
 
 static const Elf64_Sym *symtab;
 static size_t nr_symbols;
@@ -52,6 +53,16 @@ void symbols_set(const void *table, size_t table_size, const char *strings, size
 	strtab_size = strings_size;
 }
 
+/* Without the mark that the compiler gives a variant of a function, as in "drop.isra.0". NASM's
+ * local labels have a point in their names, too. */
+static size_t source_name_length(const Elf64_Sym *s)
+{
+	const char *name = strtab + s->st_name;
+	const char *dot = ELF64_ST_TYPE(s->st_info) == STT_FUNC ? strchr(name, '.') : NULL;
+
+	return dot ? (size_t)(dot - name) : strlen(name);
+}
+
 const char *symbol_name(u64 addr, char *buf, size_t n)
 {
 	const Elf64_Sym *s = symbol_at(addr);
@@ -59,7 +70,7 @@ const char *symbol_name(u64 addr, char *buf, size_t n)
 	if (s == NULL)
 		snprintf(buf, n, "%#lx", (unsigned long)addr);
 	else
-		snprintf(buf, n, "%s+0x%lx", strtab + s->st_name,
+		snprintf(buf, n, "%.*s+0x%lx", (int)source_name_length(s), strtab + s->st_name,
 			 (unsigned long)(addr - s->st_value));
 	return buf;
 }

@@ -1,6 +1,6 @@
 /*
- * Seeded interleavings: `sched.fuzz=SEED` makes the kernel preempt its tasks where it hurts, before
- * a lock is taken, after it is released and in the middle of page faults. The same seed on a
+ * Seeded interleavings: `sched.fuzz=SEED` makes the kernel preempt its tasks where it hurts: after
+ * a spinlock is released, around mutexes and in the middle of page faults. The same seed on a
  * machine whose time is its instructions (tools/run --icount) gives the same run.
  */
 #pragma once

@@ -24,7 +24,7 @@ enum lock_class {
 };
 
 typedef struct {
-	u32 ticket;           /* next ticket to hand out: low 16 bits now serving, high 16 next */
+	u16 ticket;           /* low byte: now being served; high byte: the next to hand out */
 	u16 class;            /* enum lock_class */
 	u16 owner_cpu;        /* debug builds: cpu + 1, 0 when free */
 	const void *owner_pc; /* debug builds: where it was taken */
@@ -48,28 +48,37 @@ extern bool locks_off;
 /* kernel/lib/spinlock.c: what debug builds call, and what is done when a lock is not free. */
 void spin_lock_checked(spinlock_t *l, bool nested);
 void spin_unlock_checked(spinlock_t *l);
-void spin_wait(spinlock_t *l, u16 ticket);
+void spin_wait(spinlock_t *l, u8 ticket);
 
-#define TICKET_NEXT 0x10000u
+#define TICKET_NEXT 0x100u
+_Static_assert(MAX_CPUS < 256, "a CPU waits once for a lock, and its ticket is a byte");
 
-static inline void spin_lock(spinlock_t *l)
+/* Its byte is not yet being served: said so that it costs one comparison. */
+static inline bool ticket_waits(u16 t)
 {
-	u32 t;
+	bool waits;
+
+	__asm__("cmpb %h1, %b1" : "=@ccne"(waits) : "Q"(t));
+	return waits;
+}
+
+static always_inline void spin_lock(spinlock_t *l)
+{
+	u16 t;
 
 	if (DEBUG_CHECKS) {
 		spin_lock_checked(l, false);
 		return;
 	}
-	sched_fuzz_point();
 	preempt_disable();
 	t = __atomic_fetch_add(&l->ticket, TICKET_NEXT, __ATOMIC_ACQUIRE);
-	if (unlikely((u16)t != (u16)(t >> 16)))
-		spin_wait(l, (u16)(t >> 16));
+	if (unlikely(ticket_waits(t)))
+		spin_wait(l, (u8)(t >> 8));
 }
 
 /* A lock of the same class is already held, and the caller knows the order is right (two run queues
  * by address, parent before child). */
-static inline void spin_lock_nested(spinlock_t *l)
+static always_inline void spin_lock_nested(spinlock_t *l)
 {
 	if (DEBUG_CHECKS)
 		spin_lock_checked(l, true);
@@ -82,11 +91,11 @@ static inline void spin_lock_nested(spinlock_t *l)
 static inline void spin_release(spinlock_t *l)
 {
 	barrier();
-	++*(u16 *)&l->ticket;
+	++*(u8 *)&l->ticket;
 	barrier();
 }
 
-static inline void spin_unlock_no_resched(spinlock_t *l)
+static always_inline void spin_unlock_no_resched(spinlock_t *l)
 {
 	if (DEBUG_CHECKS)
 		spin_unlock_checked(l);
@@ -96,7 +105,7 @@ static inline void spin_unlock_no_resched(spinlock_t *l)
 }
 
 /* Never switches with interrupts off: preempt_schedule() looks. */
-static inline void spin_unlock(spinlock_t *l)
+static always_inline void spin_unlock(spinlock_t *l)
 {
 	spin_unlock_no_resched(l);
 	sched_fuzz_point();
@@ -111,7 +120,7 @@ void spin_lock_nested(spinlock_t *l);
 bool spin_trylock(spinlock_t *l);
 bool spin_is_locked(const spinlock_t *l);
 
-static inline u64 __must_check spin_lock_irqsave(spinlock_t *l)
+static always_inline u64 __must_check spin_lock_irqsave(spinlock_t *l)
 {
 	u64 flags = local_irq_save();
 
@@ -119,7 +128,7 @@ static inline u64 __must_check spin_lock_irqsave(spinlock_t *l)
 	return flags;
 }
 #ifndef HOST_TEST
-static inline void spin_unlock_irqrestore(spinlock_t *l, u64 flags)
+static always_inline void spin_unlock_irqrestore(spinlock_t *l, u64 flags)
 {
 	if (DEBUG_CHECKS)
 		spin_unlock_checked(l);

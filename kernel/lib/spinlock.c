@@ -1,7 +1,7 @@
 /*
- * Ticket spinlocks: first come, first served. The low half of `ticket` is the number now being
- * served, the high half the next one to hand out; x86 keeps 16-bit stores to the low half apart
- * from the locked add to the whole word.
+ * Ticket spinlocks: first come, first served. The low byte of `ticket` is the number now being
+ * served, the high byte the next one to hand out; x86 keeps stores to the low byte apart from the
+ * locked add to both.
  */
 #include "arch/x86_64/arch.h"
 #include "kernel/debug/debug.h"
@@ -13,9 +13,9 @@
 
 bool locks_off;
 
-static u16 *now_serving(spinlock_t *l)
+static u8 *now_serving(spinlock_t *l)
 {
-	return (u16 *)&l->ticket;
+	return (u8 *)&l->ticket;
 }
 
 static u32 my_cpu(void)
@@ -49,7 +49,7 @@ static void check_wait(const spinlock_t *l, const void *pc, u64 *since)
  * himself. */
 #define UP_PATIENCE (1UL << 20)
 
-static void wait_for_turn(spinlock_t *l, u16 ticket, const void *pc)
+static void wait_for_turn(spinlock_t *l, u8 ticket, const void *pc)
 {
 	u64 since = 0;
 
@@ -66,7 +66,7 @@ static void wait_for_turn(spinlock_t *l, u16 ticket, const void *pc)
 	}
 }
 
-void spin_wait(spinlock_t *l, u16 ticket)
+void spin_wait(spinlock_t *l, u8 ticket)
 {
 	wait_for_turn(l, ticket, __builtin_return_address(0));
 }
@@ -80,13 +80,12 @@ static void note_owner(spinlock_t *l, const void *pc)
 void spin_lock_checked(spinlock_t *l, bool nested)
 {
 	const void *pc = __builtin_return_address(0);
-	u16 ticket;
+	u8 ticket;
 	bool waited;
 
-	sched_fuzz_point();
 	preempt_disable();
 	lock_order_acquire(l, l->class, nested);
-	ticket = (u16)(__atomic_fetch_add(&l->ticket, TICKET_NEXT, __ATOMIC_ACQUIRE) >> 16);
+	ticket = (u8)(__atomic_fetch_add(&l->ticket, TICKET_NEXT, __ATOMIC_ACQUIRE) >> 8);
 	waited = __atomic_load_n(now_serving(l), __ATOMIC_ACQUIRE) != ticket;
 	if (unlikely(waited))
 		wait_for_turn(l, ticket, pc);
@@ -96,13 +95,13 @@ void spin_lock_checked(spinlock_t *l, bool nested)
 
 bool spin_trylock(spinlock_t *l)
 {
-	u32 t;
+	u16 t;
 
 	preempt_disable();
 	t = __atomic_load_n(&l->ticket, __ATOMIC_RELAXED);
-	if ((t >> 16) != (t & 0xffff) ||
-	    !__atomic_compare_exchange_n(&l->ticket, &t, t + TICKET_NEXT, false, __ATOMIC_ACQUIRE,
-					 __ATOMIC_RELAXED)) {
+	if ((t >> 8) != (t & 0xff) ||
+	    !__atomic_compare_exchange_n(&l->ticket, &t, (u16)(t + TICKET_NEXT), false,
+					 __ATOMIC_ACQUIRE, __ATOMIC_RELAXED)) {
 		if (locks_off)
 			return true;
 		preempt_enable();
@@ -129,7 +128,7 @@ void spin_unlock_checked(spinlock_t *l)
 
 bool spin_is_locked(const spinlock_t *l)
 {
-	u32 t = __atomic_load_n(&l->ticket, __ATOMIC_RELAXED);
+	u16 t = __atomic_load_n(&l->ticket, __ATOMIC_RELAXED);
 
-	return (t >> 16) != (t & 0xffff);
+	return (t >> 8) != (t & 0xff);
 }

@@ -40,6 +40,7 @@ typedef u64 phys_addr_t;
 #define __sched        __attribute__((section(".sched.text")))
 #define __maybe_unused __attribute__((unused))
 #define noinline       __attribute__((noinline))
+#define always_inline  inline __attribute__((always_inline))
 #define likely(x)      __builtin_expect(!!(x), 1)
 #define unlikely(x)    __builtin_expect(!!(x), 0)
 

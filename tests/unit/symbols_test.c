@@ -2,13 +2,15 @@
 #include "tests/unit/host.h"
 #include "kernel/debug/symbols.c"
 
-static const char names[] = "\0start\0label\0finish\0data\0undefined\0";
+static const char names[] = "\0start\0label\0finish\0data\0undefined\0drop.isra.0\0entry.loop\0";
 enum {
 	START = 1,
 	LABEL = 7,
 	FINISH = 13,
 	DATA = 20,
-	UNDEFINED = 25
+	UNDEFINED = 25,
+	VARIANT = 35,
+	PART = 47,
 };
 
 #define SYM(name, type, value, section)                                                          \
@@ -22,6 +24,7 @@ static const Elf64_Sym table[] = {
 	SYM(DATA, STT_OBJECT, 0x2000, 2),  SYM(UNDEFINED, STT_FUNC, 0x2500, SHN_UNDEF),
 	SYM(4000, STT_FUNC, 0x2600, 1), /* a name beyond the strings */
 	SYM(0, STT_FUNC, 0x2700, 1),    /* no name */
+	SYM(VARIANT, STT_FUNC, 0x4000, 1), SYM(PART, STT_NOTYPE, 0x5000, 1),
 };
 
 static const char *name_of(u64 addr)
@@ -40,6 +43,13 @@ TEST(nearest_function_below)
 		  "start+0x1fff"); /* neither data nor undefined nor nameless symbols count */
 	CHECK_STR(name_of(0x3000), "finish+0x0");
 	CHECK_STR(name_of(0x3001), "finish+0x1");
+}
+
+TEST(a_variant_has_the_name_of_its_source)
+{
+	symbols_set(table, sizeof(table), names, sizeof(names));
+	CHECK_STR(name_of(0x4008), "drop+0x8");
+	CHECK_STR(name_of(0x5008), "entry.loop+0x8"); /* a label of assembly keeps its whole name */
 }
 
 TEST(no_symbol)

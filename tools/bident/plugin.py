@@ -29,7 +29,7 @@ def functions(elf):
     listing = subprocess.run(["nm", "-n", str(elf)], capture_output=True, text=True, check=True).stdout
     fields = (line.split() for line in listing.splitlines())
     return {f[2]: int(f[0], 16) for f in fields
-            if len(f) == 3 and f[1] in "tTwW" and ("." not in f[2] or re.search(r"\.(constprop|isra|part|cold)\b", f[2]))}
+            if len(f) == 3 and f[1] in "tTwW" and ("." not in f[2] or re.search(r"\.(constprop|isra|part|cold|lto_priv)\b", f[2]))}
 
 
 def qemu_options(folder, kernel=None, program=None, cuts=()):
@@ -37,7 +37,8 @@ def qemu_options(folder, kernel=None, program=None, cuts=()):
     words = [str(LIBRARY), f"out={folder}/record"]
     if kernel:
         with open(f"{folder}/symbols", "w", encoding="ascii") as file:
-            file.writelines(f"{address:x} {name}\n" for name, address in kernel.items())
+            # Without the marks of a compiler's variant: "drop.isra.0" is drop.
+            file.writelines(f"{address:x} {name.partition('.')[0]}\n" for name, address in kernel.items())
         words.append(f"symbols={folder}/symbols")
     if program:
         words += [f"low={program['_start']:x}", f"high={program['_fini']:x}", f"mark={program['line']:x}"]

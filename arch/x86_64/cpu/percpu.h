@@ -82,10 +82,13 @@ static inline void preempt_enable_no_resched(void)
 }
 static inline bool need_resched(void)
 {
-	u32 n;
+	bool wanted;
 
-	__asm__ volatile("mov %%gs:%c1, %0" : "=r"(n) : "i"(offsetof(struct cpu, need_resched)));
-	return n != 0;
+	__asm__ volatile("cmpl $0, %%gs:%c1"
+			 : "=@ccne"(wanted)
+			 : "i"(offsetof(struct cpu, need_resched))
+			 : "memory");
+	return wanted;
 }
 
 void preempt_schedule(void); /* kernel/sched/switch.c */
