@@ -202,7 +202,7 @@ static int kernel_init(void *unused __maybe_unused)
 
 /* ---- pid 0 ---- */
 
-void start_kernel(const struct boot_info *boot_info)
+landmark void start_kernel(const struct boot_info *boot_info)
 {
 	boot = boot_info;
 	arch_early_init(boot);

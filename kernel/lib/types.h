@@ -40,9 +40,15 @@ typedef u64 phys_addr_t;
 #define __sched        __attribute__((section(".sched.text")))
 #define __maybe_unused __attribute__((unused))
 #define noinline       __attribute__((noinline))
-#define always_inline  inline __attribute__((always_inline))
-#define likely(x)      __builtin_expect(!!(x), 1)
-#define unlikely(x)    __builtin_expect(!!(x), 0)
+/* A function that tools stop at or count to by its name: neither inlined nor made a variant of. */
+#ifdef __clang__
+#define landmark __attribute__((__noinline__))
+#else
+#define landmark __attribute__((__noinline__, __noclone__))
+#endif
+#define always_inline inline __attribute__((always_inline))
+#define likely(x)     __builtin_expect(!!(x), 1)
+#define unlikely(x)   __builtin_expect(!!(x), 0)
 
 #define PAGE_SHIFT 12
 #define PAGE_SIZE  (1UL << PAGE_SHIFT)

@@ -138,8 +138,8 @@ void edit_redraw(struct lineedit *e)
 	repeat(e, "\b", columns(e, e->pos, e->len));
 }
 
-/* Has an address of its own: tools/bench counts up to its first call. */
-noinline void edit_begin(struct lineedit *e, const char *prompt)
+/* tools/bench counts the instructions of booting up to its first call. */
+landmark void edit_begin(struct lineedit *e, const char *prompt)
 {
 	strlcpy(e->prompt, prompt, sizeof(e->prompt));
 	e->buf[0] = '\0';

@@ -110,7 +110,7 @@ class Profile:
 
 
 def boot_cuts(kernel):
-    functions = {name.partition(".")[0]: address for name, address in plugin.functions(kernel).items()}
+    functions = plugin.functions(kernel)
     if SHELL_PROMPT not in functions or "boot_start" not in functions:
         raise Failure(f"the kernel has no function boot_start or {SHELL_PROMPT}")
     return functions["boot_start"], functions[SHELL_PROMPT]
