@@ -108,9 +108,7 @@ struct task {
 	long (*restart_fn)(struct task *); /* me: restart_syscall(2) */
 	u64 restart_arg[4];                /* me */
 	u64 fork_cycles; /* me: spent in the last do_fork() until the child was made runnable */
-	/* m->wait_lock; for the eyes of `locks`, which follows neither of them. */
-	const struct mutex *waits_for; /* a mutex that another task holds */
-	const struct task *waits_owner;
+	const struct mutex *waits_for; /* its wait_lock: a mutex that another task holds */
 	u32 nr_held; /* me: debug builds, kernel/debug/lockdep.c */
 	struct held_lock {
 		const void *lock;

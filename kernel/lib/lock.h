@@ -146,7 +146,7 @@ void spin_unlock_irqrestore(spinlock_t *l, u64 flags);
 
 struct task;
 
-/* A sleeping lock with an owner; waiters are served first come, first served. kernel/sched/mutex.c
+/* A sleeping lock with an owner; who waited in vain once is served first. kernel/sched/mutex.c
  */
 struct mutex {
 	/* The task that holds it, 0 when free: who finds it so needs nothing else to take it, nor
@@ -218,6 +218,10 @@ void mutex_lock(struct mutex *m);
 void mutex_lock_nested(struct mutex *m);
 void mutex_unlock(struct mutex *m);
 #endif
+
+/* The mutex that `t` waits for, or NULL; and who holds it, or NULL when `t` is just coming or
+ * going. Both only to be named: they may be gone by now. */
+const struct mutex *mutex_waited_for(struct task *t, const struct task **owner);
 
 /* The order check of debug builds: called by every lock and unlock above. kernel/debug/lockdep.c */
 void lock_order_acquire(const void *lock, enum lock_class class, bool nested);

@@ -1,13 +1,20 @@
-/* Mutexes: sleeping locks, handed over in the order of arrival. */
+/*
+ * Mutexes: sleeping locks. Who releases one wakes the first who waits, but leaves the lock free:
+ * whoever runs may have it until the woken task does, so that a lock in demand does not go at the
+ * speed of the switches. A waiter that was woken for nothing once is given it the next time: nobody
+ * starves.
+ */
 #include "kernel/debug/debug.h"
 #include "kernel/debug/stall.h"
 #include "kernel/lib/log.h"
+#include "kernel/sched/rq.h"
 #include "kernel/task.h"
 #include "kernel/time/timer.h"
 
 struct mutex_waiter {
 	struct task *task;
 	struct list_head link;
+	bool outrun; /* it was woken, and somebody else was faster */
 };
 
 static struct task *owner_of(const struct mutex *m)
@@ -29,7 +36,7 @@ static void check_wait(const struct mutex *m, const struct task **owner, u64 *si
 {
 	if (*since == 0)
 		return;
-	if (owner_of(m) != *owner) {
+	if (owner_of(m) != *owner || !*owner) {
 		*owner = owner_of(m);
 		*since = ktime_get();
 	}
@@ -40,60 +47,95 @@ static void check_wait(const struct mutex *m, const struct task **owner, u64 *si
 			  (const void *)m, lock_class_name(m->class));
 }
 
-/* Sleep until whoever releases it has given it to us. wait_lock is held, and released meanwhile. */
-static __sched void sleep_for(struct mutex *m, u64 *flags)
+/* Its owner runs on another CPU and will be done sooner than we could sleep and be woken. It may be
+ * gone meanwhile: what was its memory is only read. */
+#define SPINS 256
+
+static bool worth_spinning(const struct mutex *m)
+{
+	const struct task *owner = owner_of(m);
+
+	return owner && READ_ONCE(owner->on_cpu) && !need_resched();
+}
+
+static bool spin_for(struct mutex *m)
+{
+	for (int i = 0; i < SPINS && worth_spinning(m); i++) {
+		cpu_relax();
+		if (mutex_trylock_fast(m))
+			return true;
+	}
+	return false;
+}
+
+/* Nobody has it, or we were given it. wait_lock is held: from here its owner cannot let go of it
+ * without us. */
+static bool take(struct mutex *m)
+{
+	u64 owner = __atomic_fetch_or(&m->owner, MUTEX_WAITED, __ATOMIC_ACQUIRE) & ~MUTEX_WAITED;
+
+	return owner == 0 || owner == (u64)current;
+}
+
+/* wait_lock is held, and let go of while it sleeps. */
+static __sched void sleep_for(struct mutex *m, struct mutex_waiter *w, u64 *flags)
 {
 	u64 since = DEBUG_CHECKS ? ktime_get() : 0;
 	const struct task *owner = owner_of(m);
 
-	while (owner_of(m) != current) {
+	while (!take(m)) {
 		if (DEBUG_CHECKS)
 			check_wait(m, &owner, &since);
 		current->state = TASK_UNINTERRUPTIBLE;
 		spin_unlock_irqrestore(&m->wait_lock, *flags);
 		schedule_until(DEBUG_CHECKS && since ? since + STALL_NS : TIME_FOREVER);
 		*flags = spin_lock_irqsave(&m->wait_lock);
+		w->outrun = owner_of(m) != NULL;
 	}
 	current->state = TASK_RUNNING;
 }
 
-/* The lock is given to the first waiter by whoever releases it: it need not compete, and nobody
- * starves. */
 __sched void mutex_wait(struct mutex *m)
 {
 	struct mutex_waiter w = {.task = current};
-	u64 flags = spin_lock_irqsave(&m->wait_lock);
+	u64 flags;
 
-	/* From here its owner cannot let go of it without us. It may have done so just now: then
-	 * nobody waits, for he would have had it, and it is ours. */
-	if (__atomic_fetch_or(&m->owner, MUTEX_WAITED, __ATOMIC_ACQUIRE) == 0) {
-		__atomic_store_n(&m->owner, (u64)current, __ATOMIC_RELAXED);
-		spin_unlock_irqrestore(&m->wait_lock, flags);
+	if (spin_for(m))
 		return;
-	}
+	flags = spin_lock_irqsave(&m->wait_lock);
 	list_add_tail(&w.link, &m->waiters);
 	current->waits_for = m;
-	current->waits_owner = owner_of(m);
-	sleep_for(m, &flags);
+	sleep_for(m, &w, &flags);
 	current->waits_for = NULL;
-	current->waits_owner = NULL;
+	list_del(&w.link);
+	__atomic_store_n(&m->owner, (u64)current | (list_empty(&m->waiters) ? 0 : MUTEX_WAITED),
+			 __ATOMIC_RELAXED);
 	spin_unlock_irqrestore(&m->wait_lock, flags);
 }
 
 void mutex_hand_over(struct mutex *m)
 {
 	u64 flags = spin_lock_irqsave(&m->wait_lock);
-	struct mutex_waiter *w = list_first_entry(&m->waiters, struct mutex_waiter, link);
-	struct task *next = w->task;
+	const struct mutex_waiter *w = list_first_entry(&m->waiters, struct mutex_waiter, link);
 
 	BUG_ON(owner_of(m) != current || list_empty(&m->waiters));
-	list_del(&w->link);
-	list_for_each_entry (w, &m->waiters, link)
-		w->task->waits_owner = next;
-	__atomic_store_n(&m->owner, (u64)next | (list_empty(&m->waiters) ? 0 : MUTEX_WAITED),
+	__atomic_store_n(&m->owner, (w->outrun ? (u64)w->task : 0) | MUTEX_WAITED,
 			 __ATOMIC_RELEASE);
-	wake_up_process(next);
+	wake_up_process(w->task);
 	spin_unlock_irqrestore(&m->wait_lock, flags);
+}
+
+/* While its run queue is locked, who sleeps is not woken: so the mutex that he sleeps for is still
+ * there to be looked at. */
+const struct mutex *mutex_waited_for(struct task *t, const struct task **owner)
+{
+	u64 flags;
+	struct rq *rq = task_rq_lock(t, &flags);
+	const struct mutex *m = t->waits_for;
+
+	*owner = m && !t->array ? owner_of(m) : NULL;
+	spin_unlock_irqrestore(&rq->lock, flags);
+	return m;
 }
 
 /* ---- debug builds ---- */

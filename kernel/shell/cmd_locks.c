@@ -32,10 +32,10 @@ static u32 show_held(const struct task *t)
 	return n;
 }
 
-static u32 show_wait(const struct task *t, const struct task_list *all)
+static u32 show_wait(struct task *t, const struct task_list *all)
 {
-	const struct mutex *m = READ_ONCE(t->waits_for);
-	const struct task *owner = READ_ONCE(t->waits_owner);
+	const struct task *owner;
+	const struct mutex *m = mutex_waited_for(t, &owner);
 
 	if (!m)
 		return 0;

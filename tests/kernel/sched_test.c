@@ -184,3 +184,36 @@ KTEST(sched, mutex_excludes)
 			kthread_join(t[i]);
 	EXPECT_EQ(counter, 800);
 }
+
+static u32 hog_ends;
+
+/* Lets go of the lock only to take it again. */
+static int hog(void *unused __maybe_unused)
+{
+	while (!READ_ONCE(hog_ends)) {
+		mutex_lock(&mutex);
+		sched_yield();
+		mutex_unlock(&mutex);
+	}
+	return 0;
+}
+
+KTEST(sched, mutex_starves_nobody)
+{
+	struct task *t[3], *patient;
+
+	mutex_init(&mutex, LOCK_INODE);
+	counter = 0;
+	hog_ends = 0;
+	for (int i = 0; i < 3; i++)
+		t[i] = kthread_create(hog, NULL, "hog");
+	patient = kthread_create(count_up, NULL, "patient");
+	if (EXPECT(!IS_ERR(patient)))
+		kthread_join(patient);
+	WRITE_ONCE(hog_ends, 1);
+	for (int i = 0; i < 3; i++)
+		if (EXPECT(!IS_ERR(t[i])))
+			kthread_join(t[i]);
+	EXPECT_EQ(counter, 200);
+	EXPECT_EQ(mutex.owner, 0); /* and nobody is said to wait for it any more */
+}

@@ -93,6 +93,17 @@ def test_growth():
     assert len(re.findall(r"^ +10 +[\d,]+$", result.stdout, re.M)) == 5, result.stdout
 
 
+def test_many_children_cost_no_more_each(tmp_path):
+    """All of them sleep in the same pipe, and wake up at once."""
+    found = tmp_path / "growth.json"
+    result = tool("bench", "growth", "--only", "bident", "--limit", "10000", "tasks", "--json", str(found))
+    assert result.returncode == 0, result.stderr
+    column = json.loads(found.read_text())["Bident"]
+    for part in ("create", "tasks", "reap"):
+        assert column[f"{part} 10000"] < 1.2 * column[f"{part} 1000"], (part, column)
+
+
+
 def test_profile(tmp_path):
     """Where the instructions of a getppid go: they add up to what the benchmark itself says."""
     folded, svg = tmp_path / "folded", tmp_path / "flame.svg"

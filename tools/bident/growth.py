@@ -9,13 +9,13 @@ from bident import Failure, machine, plot, yardstick
 KINDS = {
     "memory": ("MiB of memory written", (1, 4, 16, 64, 256, 1024)),
     "areas": ("memory areas", (10, 100, 1000, 10_000, 30_000)),
-    "tasks": ("live tasks", (10, 100, 1000, 10_000, 30_000)),
+    "tasks": ("live tasks", (10, 100, 1000, 10_000, 100_000)),
     "files": ("open files", (3, 10, 100, 1000, 10_000)),
     "threads": ("threads of the process", (1, 10, 100, 1000)),
     "cpus": ("CPUs", (1, 2, 3, 4)),
 }
 WITH_TASKS = {"create": "create, each", "reap": "reap, each", "bytes": "memory, each"}
-MEMORY = "4G"
+MEMORY = "8G"  # 100,000 children that write take six
 # With more CPUs under -icount it takes hours to start.
 LINUX_MOST = {"cpus": 1}
 
