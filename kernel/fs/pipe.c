@@ -86,7 +86,7 @@ static __sched int pipe_wait(struct pipe *p, struct wait_queue *q)
 static ssize_t pipe_read(struct file *f, struct io *io, u64 *pos __maybe_unused)
 {
 	struct pipe *p = f->inode->pipe;
-	bool was_full;
+	bool was_full = false;
 	ssize_t ret;
 
 	if (!io->left)
@@ -106,10 +106,11 @@ static ssize_t pipe_read(struct file *f, struct io *io, u64 *pos __maybe_unused)
 	/* a writer sleeps only while there is less room than this */
 	was_full = ring_room(&p->ring) < PIPE_BUF;
 	ret = ring_take(&p->ring, io);
-	if (was_full && ring_room(&p->ring) >= PIPE_BUF)
-		wake_up_all(&p->write_wait);
 out:
 	mutex_unlock(&p->lock);
+	/* not before: who runs elsewhere would meet the lock at once */
+	if (was_full && ring_room(&p->ring) >= PIPE_BUF)
+		wake_up_all(&p->write_wait);
 	return ret;
 }
 
@@ -145,24 +146,26 @@ static ssize_t pipe_write(struct file *f, struct io *io, u64 *pos __maybe_unused
 {
 	struct pipe *p = f->inode->pipe;
 	ssize_t done = 0, n = 0;
-	bool was_empty;
+	bool was_empty = false;
 
 	if (!io->left)
 		return 0;
 	mutex_lock(&p->lock);
-	while (io->left) {
+	do {
 		n = wait_for_room(p, f, io->left);
 		if (n < 0)
 			break;
 		was_empty = !ring_used(&p->ring);
 		n = ring_put(&p->ring, io, (size_t)n);
-		if (n > 0 && was_empty)
-			wake_up_all(&p->read_wait);
 		if (n < 0)
 			break;
 		done += n;
-	}
+		if (was_empty && io->left)
+			wake_up_all(&p->read_wait); /* he makes room */
+	} while (io->left);
 	mutex_unlock(&p->lock);
+	if (was_empty)
+		wake_up_all(&p->read_wait);
 	if (n == -EPIPE)
 		return broken_pipe(done);
 	return done ? done : n;

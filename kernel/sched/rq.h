@@ -6,18 +6,24 @@
 #include "kernel/task.h"
 
 struct rq *cpu_rq(u32 cpu);
-/* The run queue that p->cpu says, locked. */
-static inline struct rq *task_rq_lock(struct task *p, u64 *flags)
+/* The run queue that p->cpu says, locked. Interrupts are off. */
+static inline struct rq *lock_task_rq(const struct task *p)
 {
 	for (;;) {
 		u32 cpu = READ_ONCE(p->cpu);
 		struct rq *rq = cpus[cpu].rq;
 
-		*flags = spin_lock_irqsave(&rq->lock);
+		spin_lock(&rq->lock);
 		if (likely(cpu == READ_ONCE(p->cpu)))
 			return rq;
-		spin_unlock_irqrestore(&rq->lock, *flags);
+		spin_unlock(&rq->lock);
 	}
+}
+
+static inline struct rq *task_rq_lock(const struct task *p, u64 *flags)
+{
+	*flags = local_irq_save();
+	return lock_task_rq(p);
 }
 
 static inline bool rt_task(const struct task *p)

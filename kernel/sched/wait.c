@@ -24,17 +24,20 @@ void prepare_to_wait(struct wait_queue *q, struct waiter *w, u32 state)
 	spin_unlock_irqrestore(&q->lock, flags);
 }
 
-void finish_wait(struct wait_queue *q, struct waiter *w)
+static noinline void leave_queue(struct wait_queue *q, struct waiter *w)
 {
-	u64 flags;
+	u64 flags = spin_lock_irqsave(&q->lock);
 
-	WRITE_ONCE(current->state, TASK_RUNNING);
-	/* Whoever woke us took us out: the last thing that he does to `w`. */
-	if (READ_ONCE(w->link.next) == &w->link && READ_ONCE(w->link.prev) == &w->link)
-		return;
-	flags = spin_lock_irqsave(&q->lock);
 	list_del_init(&w->link);
 	spin_unlock_irqrestore(&q->lock, flags);
+}
+
+void finish_wait(struct wait_queue *q, struct waiter *w)
+{
+	WRITE_ONCE(current->state, TASK_RUNNING);
+	/* Whoever woke us took us out: the last thing that he does to `w`. */
+	if (READ_ONCE(w->link.next) != &w->link || READ_ONCE(w->link.prev) != &w->link)
+		leave_queue(q, w);
 }
 
 /* Who is woken is taken out: he has no work with that when he runs, and comes back in if he finds
@@ -46,7 +49,7 @@ void wake_waiters(struct wait_queue *q, bool all)
 	struct waiter *w, *n;
 
 	list_for_each_entry_safe (w, n, &q->waiters, link) {
-		if (!wake_up_process(w->task))
+		if (!wake_up_irqs_off(w->task))
 			continue;
 		list_del_init(&w->link);
 		if (!all)
