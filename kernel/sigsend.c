@@ -43,17 +43,21 @@ void sigqueue_uncharge(struct user *user)
 }
 
 /* `forced`: a classic signal from the kernel keeps its information also over the limit. */
-static struct sigqueue *sigqueue_alloc(struct task *p, bool forced)
+static struct sigqueue *sigqueue_alloc(struct sigpending *pending, struct task *p, bool forced)
 {
 	struct user *user = sigqueue_charge(p, forced);
-	struct sigqueue *q = user ? kmem_cache_alloc(sigqueue_cache) : NULL;
+	struct sigqueue *q = &pending->spare;
+	bool spare = list_empty(&pending->queue);
 
-	if (q) {
-		q->user = user;
-		q->timer = NULL;
-	} else if (user) {
+	if (!user)
+		return NULL;
+	if (!spare && !(q = kmem_cache_alloc(sigqueue_cache))) {
 		sigqueue_uncharge(user);
+		return NULL;
 	}
+	q->user = user;
+	q->timer = NULL;
+	q->spare = spare;
 	return q;
 }
 
@@ -63,7 +67,8 @@ int sigqueue_free(struct sigqueue *q)
 	if (q->timer)
 		return posix_timer_taken(q->timer);
 	sigqueue_uncharge(q->user);
-	kmem_cache_free(sigqueue_cache, q);
+	if (!q->spare)
+		kmem_cache_free(sigqueue_cache, q);
 	return 0;
 }
 
@@ -120,6 +125,8 @@ void signal_wake_up(struct task *p, bool fatal)
 
 	/* A full barrier: who is not asleep yet looks at it once more under his queue's lock. */
 	task_set_work(p, WORK_SIGPENDING);
+	if (p == current) /* it looks on its way out */
+		return;
 	if (!(READ_ONCE(p->state) & states) || !try_to_wake_up(p, states))
 		kick_task(p);
 }
@@ -256,6 +263,12 @@ static void complete_signal(struct task *p, int sig, u64 handler, bool group)
 	signal_wake_up(t, sig == SIGKILL);
 }
 
+/* A full barrier: set_current_blocked() has the other one. */
+static void add_pending(struct sigpending *pending, int sig)
+{
+	__atomic_or_fetch(&pending->set, sigmask(sig), __ATOMIC_SEQ_CST);
+}
+
 static int send_signal_locked(int sig, const ksiginfo_t *info, struct task *p, bool group)
 {
 	struct sigpending *pending = group ? &p->signal->shared : &p->pending;
@@ -270,7 +283,7 @@ static int send_signal_locked(int sig, const ksiginfo_t *info, struct task *p, b
 	/* The classic signals are flags, only the real-time ones count. */
 	if (sig < SIGRTMIN && (pending->set & sigmask(sig)))
 		return 0;
-	q = sig == SIGKILL ? NULL : sigqueue_alloc(p, forced);
+	q = sig == SIGKILL ? NULL : sigqueue_alloc(pending, p, forced);
 	if (q) {
 		if (info)
 			q->info = *info;
@@ -280,7 +293,7 @@ static int send_signal_locked(int sig, const ksiginfo_t *info, struct task *p, b
 	} else if (sig >= SIGRTMIN && info && info->si_code != SI_USER) {
 		return -EAGAIN; /* sigqueue(3) promises its data; kill(2) does not */
 	}
-	pending->set |= sigmask(sig);
+	add_pending(pending, sig);
 	trace_signal_generate(sig, p);
 	complete_signal(p, sig, handler, group);
 	return 0;
@@ -296,7 +309,7 @@ bool send_timer_signal(struct sigqueue *q, struct task *p, bool group)
 	if (is_ignored(p, sig, handler) || p->signal->group_exit)
 		return false;
 	list_add_tail(&q->link, &pending->queue);
-	pending->set |= sigmask(sig);
+	add_pending(pending, sig);
 	trace_signal_generate(sig, p);
 	complete_signal(p, sig, handler, group);
 	return true;
@@ -421,8 +434,9 @@ bool do_notify_parent(struct task *p, int sig)
 	bool autoreap = false;
 
 	if (sig == SIGCHLD) {
-		struct k_sigaction chld = signal_action(parent->sighand, SIGCHLD);
+		struct k_sigaction chld;
 
+		signal_action(parent->sighand, SIGCHLD, &chld);
 		/* POSIX: who ignores SIGCHLD, or says SA_NOCLDWAIT, has no zombies. */
 		autoreap = chld.handler == (u64)SIG_IGN || (chld.flags & SA_NOCLDWAIT);
 		if (chld.handler == (u64)SIG_IGN || is_ignored(parent, SIGCHLD, chld.handler))
@@ -445,7 +459,7 @@ void notify_parent_stop(struct task *p, int why)
 	spin_lock(&tasklist_lock);
 	parent = leader->parent;
 	flags = spin_lock_irqsave(&parent->sighand->lock);
-	chld = signal_action(parent->sighand, SIGCHLD);
+	signal_action(parent->sighand, SIGCHLD, &chld);
 	if (chld.handler != (u64)SIG_IGN && !(chld.flags & SA_NOCLDSTOP)) {
 		fill_child_info(&info, leader, SIGCHLD, why,
 				why == CLD_CONTINUED ? SIGCONT : leader->signal->stop_code);
