@@ -16,10 +16,10 @@
 #define RING_SLOTS 16 /* 64 KiB: pipe(7) */
 
 struct ring {
-	u64 head, tail;      /* bytes written and read: head - tail are inside */
-	u32 nr_slots;        /* a power of two */
-	struct page **slots; /* few[], or allocated */
-	struct page *few[RING_SLOTS];
+	u64 head, tail; /* bytes written and read: head - tail are inside */
+	u32 nr_slots;   /* a power of two */
+	char **slots;   /* the pages' addresses: few[], or allocated */
+	char *few[RING_SLOTS];
 };
 
 void ring_init(struct ring *r);

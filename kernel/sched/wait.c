@@ -1,4 +1,5 @@
-/* Wait queues and completions. A queue's lock guards its list; a waiter is on one queue at most. */
+/* Wait queues, conditions and completions. A queue's lock guards its list; a waiter is on one queue
+ * at most. */
 #include "kernel/sched/wait.h"
 
 #include "kernel/task.h"
@@ -56,6 +57,39 @@ void wake_waiters(struct wait_queue *q, bool all)
 			break;
 	}
 	spin_unlock_irqrestore(&q->lock, flags);
+}
+
+void condition_init(struct condition *c)
+{
+	list_init(&c->waiters);
+}
+
+__sched int condition_wait(struct condition *c, struct mutex *m)
+{
+	struct waiter w = {.task = current};
+
+	list_add_tail(&w.link, &c->waiters);
+	/* Who wakes us has the mutex, and so finds us asleep, or running again by a signal. */
+	WRITE_ONCE(current->state, TASK_INTERRUPTIBLE);
+	mutex_unlock(m);
+	schedule(); /* does not sleep if a signal is pending */
+	mutex_lock(m);
+	if (!w.task)
+		return 0;
+	list_del(&w.link);
+	return signal_pending(current) ? -ERESTARTSYS : 0;
+}
+
+void condition_wake_waiters(struct condition *c)
+{
+	while (!list_empty(&c->waiters)) {
+		struct waiter *w = list_first_entry(&c->waiters, struct waiter, link);
+		struct task *p = w->task;
+
+		list_del(&w->link);
+		w->task = NULL;
+		wake_up_process(p);
+	}
 }
 
 void completion_init(struct completion *c)
