@@ -45,11 +45,12 @@ u64 signal_handler(const struct sighand *sh, int sig)
 
 void signal_action(const struct sighand *sh, int sig, struct k_sigaction *ka)
 {
-	if (sh->set)
+	if (likely(sh->set))
 		*ka = sh->set->action[sig - 1];
 	else
 		*ka = (struct k_sigaction){0};
-	ka->handler = signal_handler(sh, sig);
+	if (unlikely((sh->defaulted | sh->ignored) & sigmask(sig)))
+		ka->handler = signal_handler(sh, sig);
 }
 
 /* ---- changing ---- */

@@ -158,7 +158,7 @@ static void collect(struct sigpending *pending, int sig, ksiginfo_t *info)
 		info->si_overrun = overrun;
 }
 
-int dequeue_signal(struct task *p, sigset_t64 blocked, ksiginfo_t *info)
+static inline int take_signal(struct task *p, sigset_t64 blocked, ksiginfo_t *info)
 {
 	struct sigpending *pending = &p->pending;
 	int sig = next_signal(pending->set & ~blocked);
@@ -171,6 +171,11 @@ int dequeue_signal(struct task *p, sigset_t64 blocked, ksiginfo_t *info)
 		collect(pending, sig, info);
 	recalc_sigpending_of(p);
 	return sig;
+}
+
+int dequeue_signal(struct task *p, sigset_t64 blocked, ksiginfo_t *info)
+{
+	return take_signal(p, blocked, info);
 }
 
 /* ---- stopping ---- */
@@ -273,7 +278,7 @@ static enum signal_step signal_step(struct ksignal *ksig)
 		return STEP_AGAIN;
 	}
 
-	ksig->sig = dequeue_signal(p, p->blocked, &ksig->info);
+	ksig->sig = take_signal(p, p->blocked, &ksig->info);
 	if (!ksig->sig) {
 		spin_unlock_irqrestore(&p->sighand->lock, flags);
 		return STEP_NOTHING;

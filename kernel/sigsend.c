@@ -172,8 +172,6 @@ static u64 handler_of(const struct task *p, int sig)
 
 static bool is_ignored(const struct task *p, int sig, u64 handler)
 {
-	if (p->flags & PF_KTHREAD)
-		return true;
 	if (p->blocked & sigmask(sig))
 		return false; /* the handler may have changed by the time it is unblocked */
 	return handler == (u64)SIG_IGN ||
@@ -219,10 +217,12 @@ static void continue_group(struct task *p)
 /* Stop and continue act when they are sent, not when they are handled: each cancels the other. */
 static void apply_job_control(struct task *p, int sig)
 {
-	if (sigmask(sig) & SIG_DEFAULT_STOP)
-		cancel_from_group(p, sigmask(SIGCONT));
-	else if (sig == SIGCONT)
+	if (likely(!(sigmask(sig) & (SIG_DEFAULT_STOP | sigmask(SIGCONT)))))
+		return;
+	if (sig == SIGCONT)
 		continue_group(p);
+	else
+		cancel_from_group(p, sigmask(SIGCONT));
 }
 
 static bool wants_signal(const struct task *t, int sig)
@@ -246,6 +246,14 @@ static struct task *choose_thread(struct task *p, int sig, bool group)
 	return NULL;
 }
 
+/* The end of the group begins here, whichever thread is the first to notice. */
+static void begin_death(struct task *t, int sig)
+{
+	begin_group_exit(t, sig);
+	t->pending.set |= sigmask(SIGKILL);
+	signal_wake_up(t, true);
+}
+
 static void complete_signal(struct task *p, int sig, u64 handler, bool group)
 {
 	struct task *t = choose_thread(p, sig, group);
@@ -253,20 +261,20 @@ static void complete_signal(struct task *p, int sig, u64 handler, bool group)
 	if (!t)
 		return;
 	/* A blocked one was chosen because it is waited for: that is no death. */
-	if (is_fatal(sig, handler) && !(t->blocked & sigmask(sig)) && !p->signal->group_exit) {
-		/* The end of the group begins here, whichever thread is the first to notice. */
-		begin_group_exit(t, sig);
-		t->pending.set |= sigmask(SIGKILL);
-		signal_wake_up(t, true);
-		return;
-	}
-	signal_wake_up(t, sig == SIGKILL);
+	if (is_fatal(sig, handler) && !(t->blocked & sigmask(sig)) && !p->signal->group_exit)
+		begin_death(t, sig);
+	else
+		signal_wake_up(t, sig == SIGKILL);
 }
 
-/* A full barrier: set_current_blocked() has the other one. */
-static void add_pending(struct sigpending *pending, int sig)
+/* Into the set: a full barrier, as set_current_blocked() has the other one. Then somebody is to
+ * handle it. */
+static void make_pending(struct sigpending *pending, int sig, struct task *p, u64 handler,
+			 bool group)
 {
 	__atomic_or_fetch(&pending->set, sigmask(sig), __ATOMIC_SEQ_CST);
+	trace_signal_generate(sig, p);
+	complete_signal(p, sig, handler, group);
 }
 
 static int send_signal_locked(int sig, const ksiginfo_t *info, struct task *p, bool group)
@@ -276,8 +284,9 @@ static int send_signal_locked(int sig, const ksiginfo_t *info, struct task *p, b
 	u64 handler = handler_of(p, sig);
 	struct sigqueue *q;
 
-	if (!(p->flags & PF_KTHREAD))
-		apply_job_control(p, sig);
+	if (p->flags & PF_KTHREAD)
+		return 0;
+	apply_job_control(p, sig);
 	if (is_ignored(p, sig, handler) || p->signal->group_exit)
 		return 0;
 	/* The classic signals are flags, only the real-time ones count. */
@@ -293,9 +302,7 @@ static int send_signal_locked(int sig, const ksiginfo_t *info, struct task *p, b
 	} else if (sig >= SIGRTMIN && info && info->si_code != SI_USER) {
 		return -EAGAIN; /* sigqueue(3) promises its data; kill(2) does not */
 	}
-	add_pending(pending, sig);
-	trace_signal_generate(sig, p);
-	complete_signal(p, sig, handler, group);
+	make_pending(pending, sig, p, handler, group);
 	return 0;
 }
 
@@ -309,9 +316,7 @@ bool send_timer_signal(struct sigqueue *q, struct task *p, bool group)
 	if (is_ignored(p, sig, handler) || p->signal->group_exit)
 		return false;
 	list_add_tail(&q->link, &pending->queue);
-	add_pending(pending, sig);
-	trace_signal_generate(sig, p);
-	complete_signal(p, sig, handler, group);
+	make_pending(pending, sig, p, handler, group);
 	return true;
 }
 
