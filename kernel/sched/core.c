@@ -130,50 +130,35 @@ static void activate_woken(struct rq *rq, struct task *p)
 	rq->nr_running++;
 }
 
-/* The lock of p's run queue is held, or comes to be another's. */
-static inline bool wake_up_locked(struct rq **rq, struct task *p, u32 mask)
-{
-	bool queued = p->array;
-	u32 cpu;
-
-	if (!(p->state & mask))
-		return false;
-	cpu = wake_up_cpu(p);
-	if (!queued)
-		load_wakes(*rq, p);
-	p->state = TASK_RUNNING;
-	/* Still queued: it was on its way to sleep and has not come to schedule() yet. If not, nor
-	 * does it run any more: the lock was held until its registers were saved. */
-	if (likely(!queued && cpu == p->cpu))
-		activate_woken(*rq, p);
-	else if (!queued)
-		*rq = place_task(*rq, p, cpu);
-	trace_sched_wakeup(p);
-	return true;
-}
-
 bool try_to_wake_up(struct task *p, u32 mask)
 {
 	u64 flags;
 	struct rq *rq = task_rq_lock(p, &flags);
-	bool woken = wake_up_locked(&rq, p, mask);
+	bool woken = p->state & mask;
 
+	if (woken) {
+		bool queued = p->array;
+		u32 cpu = wake_up_cpu(p);
+
+		if (!queued)
+			load_wakes(rq, p);
+		p->state = TASK_RUNNING;
+		/* Still queued: it was on its way to sleep and has not come to schedule() yet. If
+		 * not, nor does it run any more: the lock was held until its registers were saved.
+		 */
+		if (likely(!queued && cpu == p->cpu))
+			activate_woken(rq, p);
+		else if (!queued)
+			rq = place_task(rq, p, cpu);
+		trace_sched_wakeup(p);
+	}
 	spin_unlock_irqrestore(&rq->lock, flags);
-	return woken;
-}
-
-bool wake_up_irqs_off(struct task *p)
-{
-	struct rq *rq = lock_task_rq(p);
-	bool woken = wake_up_locked(&rq, p, TASK_ASLEEP);
-
-	spin_unlock_no_resched(&rq->lock);
 	return woken;
 }
 
 bool wake_up_process(struct task *p)
 {
-	return try_to_wake_up(p, TASK_ASLEEP);
+	return try_to_wake_up(p, TASK_INTERRUPTIBLE | TASK_UNINTERRUPTIBLE | TASK_KILLABLE);
 }
 
 /* What happens when the slice of the running task is used up. */
@@ -197,8 +182,7 @@ static void task_tick(struct rq *rq, struct task *p)
 		if (p->policy == SCHED_RR && --p->time_slice == 0) {
 			p->time_slice = task_timeslice(p);
 			p->first_timeslice = false;
-			dequeue_task(p);
-			enqueue_task(p, rq->active);
+			requeue_task(p, rq->active);
 			resched_curr(rq);
 		}
 		return;

@@ -6,24 +6,18 @@
 #include "kernel/task.h"
 
 struct rq *cpu_rq(u32 cpu);
-/* The run queue that p->cpu says, locked. Interrupts are off. */
-static inline struct rq *lock_task_rq(const struct task *p)
+/* The run queue that p->cpu says, locked. */
+static inline struct rq *task_rq_lock(struct task *p, u64 *flags)
 {
 	for (;;) {
 		u32 cpu = READ_ONCE(p->cpu);
 		struct rq *rq = cpus[cpu].rq;
 
-		spin_lock(&rq->lock);
+		*flags = spin_lock_irqsave(&rq->lock);
 		if (likely(cpu == READ_ONCE(p->cpu)))
 			return rq;
-		spin_unlock(&rq->lock);
+		spin_unlock_irqrestore(&rq->lock, *flags);
 	}
-}
-
-static inline struct rq *task_rq_lock(const struct task *p, u64 *flags)
-{
-	*flags = local_irq_save();
-	return lock_task_rq(p);
 }
 
 static inline bool rt_task(const struct task *p)
@@ -37,6 +31,16 @@ void resched_curr(struct rq *rq);
 static inline void enqueue_task(struct task *p, struct prio_array *array)
 {
 	prio_array_add(array, &p->run_list, p->prio);
+	p->array = array;
+}
+
+/* To the end of its list, there or in the same array. */
+static inline void requeue_task(struct task *p, struct prio_array *array)
+{
+	int prio = p->prio;
+
+	prio_array_del(p->array, &p->run_list, prio);
+	prio_array_add(array, &p->run_list, prio);
 	p->array = array;
 }
 

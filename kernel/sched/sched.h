@@ -21,7 +21,6 @@ enum task_state {
 	TASK_ZOMBIE = 16,         /* only as exit_state */
 	TASK_DEAD = 32,           /* state: has left its CPU for good; exit_state: reaped */
 };
-#define TASK_ASLEEP (TASK_INTERRUPTIBLE | TASK_UNINTERRUPTIBLE | TASK_KILLABLE)
 
 #define MAX_RT_PRIO     100 /* 0 … 99: SCHED_FIFO and SCHED_RR, 0 the best */
 #define MAX_PRIO        140 /* 100 … 139: nice -20 … 19 */
@@ -59,8 +58,6 @@ void scheduler_tick(void); /* each TICK_NS, in interrupt context */
 /* Make `p` runnable if its state is in `mask`. True when it was asleep. Any context. */
 bool try_to_wake_up(struct task *p, u32 mask);
 bool wake_up_process(struct task *p); /* from any sleep but stopped */
-/* The same with interrupts off. Who turns them on again lets whoever is better have the CPU. */
-bool wake_up_irqs_off(struct task *p);
 /* For states that current sets once and does not look at again before schedule(): a waker that
  * still saw the state before must have done with us first. */
 void set_special_state(u32 state);

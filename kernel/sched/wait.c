@@ -50,7 +50,7 @@ void wake_waiters(struct wait_queue *q, bool all)
 	struct waiter *w, *n;
 
 	list_for_each_entry_safe (w, n, &q->waiters, link) {
-		if (!wake_up_irqs_off(w->task))
+		if (!wake_up_process(w->task))
 			continue;
 		list_del_init(&w->link);
 		if (!all)
