@@ -1,5 +1,5 @@
 /* Reading, writing and seeking: plain, at a position, vectored, and from file to file. */
-#include "kernel/fs/vfs.h"
+#include "kernel/fs/files.h"
 #include "kernel/sys/syscall.h"
 #include "mm/slab.h"
 
@@ -21,17 +21,21 @@ ssize_t file_write(struct file *f, struct io *io, u64 *pos)
 	return f->ops->write(f, io, pos);
 }
 
+/* No address space is that big. */
+static inline bool absurd(size_t count)
+{
+	return unlikely((ssize_t)count < 0);
+}
+
 long sys_read(int fd, void __user *buf, size_t count)
 {
 	struct fd f = fd_borrow(fd);
+	ssize_t ret = -EFAULT;
 	struct io io;
-	ssize_t ret;
 
-	if (!f.file)
+	if (unlikely(!f.file))
 		return -EBADF;
-	if ((ssize_t)count < 0) { /* no address space is that big */
-		ret = -EFAULT;
-	} else {
+	if (!absurd(count)) {
 		io_init_user(&io, buf, MIN(count, MAX_RW_COUNT));
 		ret = file_read(f.file, &io, NULL);
 	}
@@ -42,14 +46,12 @@ long sys_read(int fd, void __user *buf, size_t count)
 long sys_write(int fd, const void __user *buf, size_t count)
 {
 	struct fd f = fd_borrow(fd);
+	ssize_t ret = -EFAULT;
 	struct io io;
-	ssize_t ret;
 
-	if (!f.file)
+	if (unlikely(!f.file))
 		return -EBADF;
-	if ((ssize_t)count < 0) {
-		ret = -EFAULT;
-	} else {
+	if (!absurd(count)) {
 		io_init_user(&io, (void __user *)buf, MIN(count, MAX_RW_COUNT));
 		ret = file_write(f.file, &io, NULL);
 	}
