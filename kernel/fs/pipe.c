@@ -88,7 +88,7 @@ static ssize_t pipe_read(struct file *f, struct io *io, u64 *pos __maybe_unused)
 	if (!io->left)
 		return 0;
 	mutex_lock(&p->lock);
-	while (!ring_used(&p->ring)) {
+	while (!ring_bytes(&p->ring)) {
 		ret = 0;
 		if (!p->writers)
 			goto out;
@@ -100,9 +100,9 @@ static ssize_t pipe_read(struct file *f, struct io *io, u64 *pos __maybe_unused)
 			goto out;
 	}
 	/* a writer sleeps only while there is less room than this */
-	was_full = ring_room(&p->ring) < PIPE_BUF;
+	was_full = ring_free_bytes(&p->ring) < PIPE_BUF;
 	ret = ring_take(&p->ring, io);
-	if (was_full && ring_room(&p->ring) >= PIPE_BUF)
+	if (unlikely(was_full) && ring_free_bytes(&p->ring) >= PIPE_BUF)
 		wake_writers(p);
 out:
 	mutex_unlock(&p->lock);
@@ -125,7 +125,7 @@ static ssize_t wait_for_room(struct pipe *p, struct file *f, size_t n)
 	for (;;) {
 		if (!p->readers)
 			return -EPIPE;
-		room = ring_room(&p->ring);
+		room = ring_free_bytes(&p->ring);
 		if (room >= MIN(n, (size_t)PIPE_BUF) ||
 		    (n > PIPE_BUF && room && (f->flags & O_NONBLOCK)))
 			return (ssize_t)MIN(room, n);
@@ -148,7 +148,7 @@ static ssize_t pipe_write(struct file *f, struct io *io, u64 *pos __maybe_unused
 		n = wait_for_room(p, f, io->left);
 		if (n < 0)
 			break;
-		was_empty = !ring_used(&p->ring);
+		was_empty = !ring_bytes(&p->ring);
 		n = ring_put(&p->ring, io, (size_t)n);
 		if (n < 0)
 			break;

@@ -35,8 +35,18 @@ ssize_t ring_put(struct ring *r, struct io *io, size_t n);
 /* A power of two. 0, -EBUSY when more is inside, -ENOMEM. */
 int ring_resize(struct ring *r, u32 nr_slots);
 
-/* The tail is read first: without a lock, data that comes in between must not look like less than
- * nothing. */
+/* For who serialises: bytes inside, and how many more would go in. */
+static inline u64 ring_bytes(const struct ring *r)
+{
+	return r->head - r->tail;
+}
+static inline u64 ring_free_bytes(const struct ring *r)
+{
+	return (u64)r->nr_slots * PAGE_SIZE - ring_bytes(r);
+}
+
+/* For who only looks. The tail is read first: without a lock, data that comes in between must not
+ * look like less than nothing. */
 static inline u64 ring_used(const struct ring *r)
 {
 	u64 tail = READ_ONCE(r->tail);
