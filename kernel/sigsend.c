@@ -43,15 +43,16 @@ void sigqueue_uncharge(struct user *user)
 }
 
 /* `forced`: a classic signal from the kernel keeps its information also over the limit. */
-static struct sigqueue *sigqueue_alloc(struct sigpending *pending, struct task *p, bool forced)
+static inline struct sigqueue *sigqueue_alloc(struct sigpending *pending, struct task *p,
+					      bool forced)
 {
 	struct user *user = sigqueue_charge(p, forced);
 	struct sigqueue *q = &pending->spare;
 	bool spare = list_empty(&pending->queue);
 
-	if (!user)
+	if (unlikely(!user))
 		return NULL;
-	if (!spare && !(q = kmem_cache_alloc(sigqueue_cache))) {
+	if (unlikely(!spare) && !(q = kmem_cache_alloc(sigqueue_cache))) {
 		sigqueue_uncharge(user);
 		return NULL;
 	}
@@ -269,39 +270,47 @@ static void complete_signal(struct task *p, int sig, u64 handler, bool group)
 
 /* Into the set: a full barrier, as set_current_blocked() has the other one. Then somebody is to
  * handle it. */
-static void make_pending(struct sigpending *pending, int sig, struct task *p, u64 handler,
-			 bool group)
+static inline void make_pending(struct sigpending *pending, int sig, struct task *p, u64 handler,
+				bool group)
 {
 	__atomic_or_fetch(&pending->set, sigmask(sig), __ATOMIC_SEQ_CST);
 	trace_signal_generate(sig, p);
 	complete_signal(p, sig, handler, group);
 }
 
+/* What is known of it waits in the queue. False: it cannot, and was promised to. */
+static inline bool queue_info(struct sigpending *pending, int sig, const ksiginfo_t *info,
+			      struct task *p)
+{
+	bool forced = sig < SIGRTMIN && (!info || info->si_code >= 0);
+	struct sigqueue *q = sigqueue_alloc(pending, p, forced);
+
+	if (unlikely(!q)) /* sigqueue(3) promises its data; kill(2) does not */
+		return sig < SIGRTMIN || !info || info->si_code == SI_USER;
+	if (info)
+		q->info = *info;
+	else
+		sigqueue_kernel_info(&q->info, sig);
+	list_add_tail(&q->link, &pending->queue);
+	return true;
+}
+
 static int send_signal_locked(int sig, const ksiginfo_t *info, struct task *p, bool group)
 {
 	struct sigpending *pending = group ? &p->signal->shared : &p->pending;
-	bool forced = sig < SIGRTMIN && (!info || info->si_code >= 0);
-	u64 handler = handler_of(p, sig);
-	struct sigqueue *q;
+	u64 handler;
 
 	if (p->flags & PF_KTHREAD)
 		return 0;
 	apply_job_control(p, sig);
+	handler = handler_of(p, sig);
 	if (is_ignored(p, sig, handler) || p->signal->group_exit)
 		return 0;
 	/* The classic signals are flags, only the real-time ones count. */
 	if (sig < SIGRTMIN && (pending->set & sigmask(sig)))
 		return 0;
-	q = sig == SIGKILL ? NULL : sigqueue_alloc(pending, p, forced);
-	if (q) {
-		if (info)
-			q->info = *info;
-		else
-			sigqueue_kernel_info(&q->info, sig);
-		list_add_tail(&q->link, &pending->queue);
-	} else if (sig >= SIGRTMIN && info && info->si_code != SI_USER) {
-		return -EAGAIN; /* sigqueue(3) promises its data; kill(2) does not */
-	}
+	if (sig != SIGKILL && !queue_info(pending, sig, info, p))
+		return -EAGAIN;
 	make_pending(pending, sig, p, handler, group);
 	return 0;
 }
