@@ -49,13 +49,12 @@ static struct user *get_user_struct(uid_t uid)
 	return u;
 }
 
-void put_user_struct(struct user *u)
+/* The last reference, unless a new one was taken meanwhile. */
+void put_last_user_struct(struct user *u)
 {
 	struct user **link;
 	u64 flags;
 
-	if (refcount_dec_not_one(&u->count))
-		return;
 	flags = spin_lock_irqsave(&user_lock);
 	if (!refcount_dec_and_test(&u->count)) {
 		spin_unlock_irqrestore(&user_lock, flags);

@@ -34,7 +34,12 @@ extern struct cred init_cred;
 void copy_creds(struct task *p); /* counts the task for its user */
 void exit_creds(struct task *p);
 void put_cred(struct cred *c);
-void put_user_struct(struct user *u);
+void put_last_user_struct(struct user *u);
+static inline void put_user_struct(struct user *u)
+{
+	if (unlikely(!refcount_dec_not_one(&u->count)))
+		put_last_user_struct(u);
+}
 struct cred *prepare_creds(void); /* a private copy of current's, or NULL */
 /* Change the real user id of a private copy, and who is charged for the task. 0 or -ENOMEM. */
 int cred_set_uid(struct cred *c, uid_t uid);

@@ -43,14 +43,14 @@ u64 signal_handler(const struct sighand *sh, int sig)
 	return sh->set->action[sig - 1].handler;
 }
 
-struct k_sigaction signal_action(const struct sighand *sh, int sig)
+void signal_action(const struct sighand *sh, int sig, struct k_sigaction *ka)
 {
-	struct k_sigaction ka = {0};
-
-	if (sh->set)
-		ka = sh->set->action[sig - 1];
-	ka.handler = signal_handler(sh, sig);
-	return ka;
+	if (likely(sh->set))
+		*ka = sh->set->action[sig - 1];
+	else
+		*ka = (struct k_sigaction){0};
+	if (unlikely((sh->defaulted | sh->ignored) & sigmask(sig)))
+		ka->handler = signal_handler(sh, sig);
 }
 
 /* ---- changing ---- */
@@ -134,7 +134,7 @@ int do_sigaction(int sig, const struct k_sigaction *act, struct k_sigaction *old
 		flags = spin_lock_irqsave(&sh->lock);
 	}
 	if (old)
-		*old = signal_action(sh, sig);
+		signal_action(sh, sig, old);
 	if (fresh)
 		fresh = use_actions(sh, fresh);
 	if (act)

@@ -42,7 +42,7 @@ int copy_signal(u64 flags, struct task *p)
 	refcount_set(&sig->count, 1);
 	sig->nr_threads = sig->live = 1;
 	list_init(&sig->threads);
-	list_init(&sig->shared.queue);
+	sigpending_init(&sig->shared);
 	wait_queue_init(&sig->wait_chld);
 	itimer_init(&sig->real_timer);
 	list_init(&sig->cpu_timers);
@@ -69,14 +69,14 @@ bool fatal_signal_pending(const struct task *p)
 
 static sigset_t64 all_pending(const struct task *p)
 {
-	return p->pending.set | p->signal->shared.set;
+	return READ_ONCE(p->pending.set) | READ_ONCE(p->signal->shared.set);
 }
 
 void recalc_sigpending_of(struct task *p)
 {
 	if ((all_pending(p) & ~p->blocked) || p->stop_pending || p->signal->notify_continued)
 		task_set_work(p, WORK_SIGPENDING);
-	else
+	else if (signal_pending(p))
 		task_clear_work(p, WORK_SIGPENDING);
 }
 
@@ -85,16 +85,27 @@ void recalc_sigpending(void)
 	recalc_sigpending_of(current);
 }
 
+static noinline void blocked_changed(struct task *p, sigset_t64 more)
+{
+	u64 flags = spin_lock_irqsave(&p->sighand->lock);
+
+	retarget_shared_pending(p, more);
+	recalc_sigpending_of(p);
+	spin_unlock_irqrestore(&p->sighand->lock, flags);
+}
+
+/* The lock is taken only when something is pending. Who sends meanwhile makes it pending before he
+ * looks who blocks it, and we the other way round: either he sees the new mask, or we his signal.
+ */
 void set_current_blocked(sigset_t64 set)
 {
 	struct task *p = current;
-	u64 flags = spin_lock_irqsave(&p->sighand->lock);
+	sigset_t64 old;
 
 	set &= ~SIG_KERNEL_ONLY;
-	retarget_shared_pending(p, set & ~p->blocked);
-	p->blocked = set;
-	recalc_sigpending_of(p);
-	spin_unlock_irqrestore(&p->sighand->lock, flags);
+	old = __atomic_exchange_n(&p->blocked, set, __ATOMIC_SEQ_CST);
+	if (unlikely(all_pending(p)))
+		blocked_changed(p, set & ~old);
 }
 
 /* ---- dequeue ---- */
@@ -112,37 +123,42 @@ static int next_signal(sigset_t64 set)
 	return set ? __builtin_ctzl(set) + 1 : 0;
 }
 
-/* Fill `info` from the first queued entry of `sig`; the bit stays while another one is queued. */
-static void collect(struct sigpending *pending, int sig, ksiginfo_t *info)
+/* The next entry of `sig` after `at`; NULL: there is none. */
+static struct sigqueue *next_queued(struct sigpending *pending, struct list_head *at, int sig)
 {
-	struct sigqueue *q, *n;
-	bool found = false, more = false, is_timer;
+	struct sigqueue *q;
+
+	while ((at = at->next) != &pending->queue) {
+		q = list_entry(at, struct sigqueue, link);
+		if (q->info.si_signo == sig)
+			return q;
+	}
+	return NULL;
+}
+
+/* Fill `info` from the first queued entry of `sig`; the bit stays while another one is queued. */
+static always_inline void collect(struct sigpending *pending, int sig, ksiginfo_t *info)
+{
+	struct sigqueue *q = next_queued(pending, &pending->queue, sig);
+	bool is_timer;
 	int overrun;
 
-	list_for_each_entry_safe (q, n, &pending->queue, link) {
-		if (q->info.si_signo != sig)
-			continue;
-		if (found) {
-			more = true;
-			break;
-		}
-		*info = q->info;
-		is_timer = q->timer != NULL;
-		overrun = sigqueue_free(q);
-		if (is_timer)
-			info->si_overrun = overrun;
-		found = true;
-	}
-	if (!more)
+	if (!q || !next_queued(pending, &q->link, sig))
 		pending->set &= ~sigmask(sig);
-	if (!found) {
+	if (!q) {
 		/* There was no memory to queue it: only the number is known. */
 		*info = (ksiginfo_t){.words = {0}};
 		info->si_signo = sig;
+		return;
 	}
+	*info = q->info;
+	is_timer = q->timer != NULL;
+	overrun = sigqueue_free(q);
+	if (is_timer)
+		info->si_overrun = overrun;
 }
 
-int dequeue_signal(struct task *p, sigset_t64 blocked, ksiginfo_t *info)
+static always_inline int take_signal(struct task *p, sigset_t64 blocked, ksiginfo_t *info)
 {
 	struct sigpending *pending = &p->pending;
 	int sig = next_signal(pending->set & ~blocked);
@@ -155,6 +171,11 @@ int dequeue_signal(struct task *p, sigset_t64 blocked, ksiginfo_t *info)
 		collect(pending, sig, info);
 	recalc_sigpending_of(p);
 	return sig;
+}
+
+int dequeue_signal(struct task *p, sigset_t64 blocked, ksiginfo_t *info)
+{
+	return take_signal(p, blocked, info);
 }
 
 /* ---- stopping ---- */
@@ -257,12 +278,12 @@ static enum signal_step signal_step(struct ksignal *ksig)
 		return STEP_AGAIN;
 	}
 
-	ksig->sig = dequeue_signal(p, p->blocked, &ksig->info);
+	ksig->sig = take_signal(p, p->blocked, &ksig->info);
 	if (!ksig->sig) {
 		spin_unlock_irqrestore(&p->sighand->lock, flags);
 		return STEP_NOTHING;
 	}
-	ksig->ka = signal_action(p->sighand, ksig->sig);
+	signal_action(p->sighand, ksig->sig, &ksig->ka);
 	trace_signal_deliver(ksig->sig, ksig->ka.handler);
 	if (ksig->ka.handler != (u64)SIG_DFL && ksig->ka.handler != (u64)SIG_IGN) {
 		if (ksig->ka.flags & SA_RESETHAND)

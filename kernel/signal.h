@@ -40,14 +40,23 @@ typedef union {
 struct sigqueue {
 	struct list_head link;
 	struct user *user;         /* who is charged for it; a reference */
-	struct posix_timer *timer; /* it is a part of this; NULL: of itself */
+	struct posix_timer *timer; /* it is a part of this; NULL: of itself, or of a sigpending */
+	bool spare;                /* of a sigpending */
 	ksiginfo_t info;
 };
 
+/* All sh. */
 struct sigpending {
-	struct list_head queue; /* sighand->lock */
-	sigset_t64 set;         /* sighand->lock */
+	sigset_t64 set;         /* also read without the lock: set_current_blocked() */
+	struct list_head queue; /* who is in here is in the set */
+	struct sigqueue spare;  /* the entry of a signal that finds the queue empty */
 };
+
+static inline void sigpending_init(struct sigpending *pending)
+{
+	pending->set = 0;
+	list_init(&pending->queue);
+}
 
 struct sigactions; /* what sigaction(2) has set */
 
@@ -68,7 +77,6 @@ struct signal {
 	struct list_head threads;    /* tl and sh to change, either to read: task.thread_node */
 	struct task *leader;         /* tl */
 	struct wait_queue wait_chld; /* parents in wait4() */
-	struct sigpending shared;    /* sh: process-wide pending signals */
 	bool group_exit;             /* sh: exit_group or a fatal signal is on its way */
 	int group_exit_code;         /* sh: wait status all threads die with */
 	struct task *exec_task; /* sh: the thread in execve() that waits for the others to go */
@@ -91,11 +99,12 @@ struct signal {
 	struct list_head posix_timers; /* sh: timer_create(2) */
 	int next_timer_id;             /* sh */
 	/* --- up to here copy_signal() zeroes --- */
+	struct sigpending shared;           /* sh: process-wide pending signals */
 	struct itimer real_timer;           /* tl: setitimer(2), alarm(2) */
 	struct rlimit64 rlim[RLIM_NLIMITS]; /* sh */
 };
 
-#define SIGNAL_ZERO_END offsetof(struct signal, real_timer)
+#define SIGNAL_ZERO_END offsetof(struct signal, shared)
 
 /* A signal on its way to a handler. */
 struct ksignal {
@@ -152,7 +161,7 @@ void signal_wake_up(struct task *p, bool fatal);
 
 void sigaction_init(void);
 u64 signal_handler(const struct sighand *sh, int sig);
-struct k_sigaction signal_action(const struct sighand *sh, int sig);
+void signal_action(const struct sighand *sh, int sig, struct k_sigaction *ka);
 /* The handler alone becomes SIG_DFL or SIG_IGN: cannot fail. */
 void set_handler(struct sighand *sh, int sig, u64 handler);
 int do_sigaction(int sig, const struct k_sigaction *act, struct k_sigaction *old);
@@ -173,6 +182,7 @@ void recalc_sigpending_of(struct task *p);
 void recalc_sigpending(void); /* of current */
 /* The next signal to handle that is in `mask`'s complement, or 0. Caller holds sighand->lock. */
 int dequeue_signal(struct task *p, sigset_t64 blocked, ksiginfo_t *info);
+/* Without the lock: see there. */
 void set_current_blocked(sigset_t64 set);
 /* On the way to user mode with a signal pending: deliver, stop or die. */
 void do_signal(struct pt_regs *regs);

@@ -43,17 +43,22 @@ void sigqueue_uncharge(struct user *user)
 }
 
 /* `forced`: a classic signal from the kernel keeps its information also over the limit. */
-static struct sigqueue *sigqueue_alloc(struct task *p, bool forced)
+static inline struct sigqueue *sigqueue_alloc(struct sigpending *pending, struct task *p,
+					      bool forced)
 {
 	struct user *user = sigqueue_charge(p, forced);
-	struct sigqueue *q = user ? kmem_cache_alloc(sigqueue_cache) : NULL;
+	struct sigqueue *q = &pending->spare;
+	bool spare = list_empty(&pending->queue);
 
-	if (q) {
-		q->user = user;
-		q->timer = NULL;
-	} else if (user) {
+	if (unlikely(!user))
+		return NULL;
+	if (unlikely(!spare) && !(q = kmem_cache_alloc(sigqueue_cache))) {
 		sigqueue_uncharge(user);
+		return NULL;
 	}
+	q->user = user;
+	q->timer = NULL;
+	q->spare = spare;
 	return q;
 }
 
@@ -63,7 +68,8 @@ int sigqueue_free(struct sigqueue *q)
 	if (q->timer)
 		return posix_timer_taken(q->timer);
 	sigqueue_uncharge(q->user);
-	kmem_cache_free(sigqueue_cache, q);
+	if (!q->spare)
+		kmem_cache_free(sigqueue_cache, q);
 	return 0;
 }
 
@@ -120,6 +126,8 @@ void signal_wake_up(struct task *p, bool fatal)
 
 	/* A full barrier: who is not asleep yet looks at it once more under his queue's lock. */
 	task_set_work(p, WORK_SIGPENDING);
+	if (p == current) /* it looks on its way out */
+		return;
 	if (!(READ_ONCE(p->state) & states) || !try_to_wake_up(p, states))
 		kick_task(p);
 }
@@ -165,8 +173,6 @@ static u64 handler_of(const struct task *p, int sig)
 
 static bool is_ignored(const struct task *p, int sig, u64 handler)
 {
-	if (p->flags & PF_KTHREAD)
-		return true;
 	if (p->blocked & sigmask(sig))
 		return false; /* the handler may have changed by the time it is unblocked */
 	return handler == (u64)SIG_IGN ||
@@ -212,10 +218,12 @@ static void continue_group(struct task *p)
 /* Stop and continue act when they are sent, not when they are handled: each cancels the other. */
 static void apply_job_control(struct task *p, int sig)
 {
-	if (sigmask(sig) & SIG_DEFAULT_STOP)
-		cancel_from_group(p, sigmask(SIGCONT));
-	else if (sig == SIGCONT)
+	if (likely(!(sigmask(sig) & (SIG_DEFAULT_STOP | sigmask(SIGCONT)))))
+		return;
+	if (sig == SIGCONT)
 		continue_group(p);
+	else
+		cancel_from_group(p, sigmask(SIGCONT));
 }
 
 static bool wants_signal(const struct task *t, int sig)
@@ -239,6 +247,14 @@ static struct task *choose_thread(struct task *p, int sig, bool group)
 	return NULL;
 }
 
+/* The end of the group begins here, whichever thread is the first to notice. */
+static void begin_death(struct task *t, int sig)
+{
+	begin_group_exit(t, sig);
+	t->pending.set |= sigmask(SIGKILL);
+	signal_wake_up(t, true);
+}
+
 static void complete_signal(struct task *p, int sig, u64 handler, bool group)
 {
 	struct task *t = choose_thread(p, sig, group);
@@ -246,44 +262,64 @@ static void complete_signal(struct task *p, int sig, u64 handler, bool group)
 	if (!t)
 		return;
 	/* A blocked one was chosen because it is waited for: that is no death. */
-	if (is_fatal(sig, handler) && !(t->blocked & sigmask(sig)) && !p->signal->group_exit) {
-		/* The end of the group begins here, whichever thread is the first to notice. */
-		begin_group_exit(t, sig);
-		t->pending.set |= sigmask(SIGKILL);
-		signal_wake_up(t, true);
-		return;
-	}
-	signal_wake_up(t, sig == SIGKILL);
+	if (is_fatal(sig, handler) && !(t->blocked & sigmask(sig)) && !p->signal->group_exit)
+		begin_death(t, sig);
+	else
+		signal_wake_up(t, sig == SIGKILL);
 }
 
-static int send_signal_locked(int sig, const ksiginfo_t *info, struct task *p, bool group)
+/* Into the set: a full barrier, as set_current_blocked() has the other one. Then somebody is to
+ * handle it. */
+static always_inline void make_pending(struct sigpending *pending, int sig, struct task *p,
+				       u64 handler, bool group)
+{
+	__atomic_or_fetch(&pending->set, sigmask(sig), __ATOMIC_SEQ_CST);
+	trace_signal_generate(sig, p);
+	complete_signal(p, sig, handler, group);
+}
+
+/* What is known of it waits in the queue. False: it cannot, and was promised to. */
+static inline bool queue_info(struct sigpending *pending, int sig, const ksiginfo_t *info,
+			      struct task *p)
+{
+	bool forced = sig < SIGRTMIN && (!info || info->si_code >= 0);
+	struct sigqueue *q = sigqueue_alloc(pending, p, forced);
+
+	if (unlikely(!q)) /* sigqueue(3) promises its data; kill(2) does not */
+		return sig < SIGRTMIN || !info || info->si_code == SI_USER;
+	if (info)
+		q->info = *info;
+	else
+		sigqueue_kernel_info(&q->info, sig);
+	list_add_tail(&q->link, &pending->queue);
+	return true;
+}
+
+/* All of it in one function, without a call on the common way. Caller holds sighand->lock. */
+static always_inline int send_in_place(int sig, const ksiginfo_t *info, struct task *p, bool group)
 {
 	struct sigpending *pending = group ? &p->signal->shared : &p->pending;
-	bool forced = sig < SIGRTMIN && (!info || info->si_code >= 0);
-	u64 handler = handler_of(p, sig);
-	struct sigqueue *q;
+	u64 handler;
 
-	if (!(p->flags & PF_KTHREAD))
-		apply_job_control(p, sig);
+	if (p->flags & PF_KTHREAD)
+		return 0;
+	apply_job_control(p, sig);
+	handler = handler_of(p, sig);
 	if (is_ignored(p, sig, handler) || p->signal->group_exit)
 		return 0;
 	/* The classic signals are flags, only the real-time ones count. */
 	if (sig < SIGRTMIN && (pending->set & sigmask(sig)))
 		return 0;
-	q = sig == SIGKILL ? NULL : sigqueue_alloc(p, forced);
-	if (q) {
-		if (info)
-			q->info = *info;
-		else
-			sigqueue_kernel_info(&q->info, sig);
-		list_add_tail(&q->link, &pending->queue);
-	} else if (sig >= SIGRTMIN && info && info->si_code != SI_USER) {
-		return -EAGAIN; /* sigqueue(3) promises its data; kill(2) does not */
-	}
-	pending->set |= sigmask(sig);
-	trace_signal_generate(sig, p);
-	complete_signal(p, sig, handler, group);
+	if (sig != SIGKILL && !queue_info(pending, sig, info, p))
+		return -EAGAIN;
+	make_pending(pending, sig, p, handler, group);
 	return 0;
+}
+
+/* The same once more, for who sends with the lock held: rarely. */
+static noinline int send_signal_locked(int sig, const ksiginfo_t *info, struct task *p, bool group)
+{
+	return send_in_place(sig, info, p, group);
 }
 
 bool send_timer_signal(struct sigqueue *q, struct task *p, bool group)
@@ -296,9 +332,7 @@ bool send_timer_signal(struct sigqueue *q, struct task *p, bool group)
 	if (is_ignored(p, sig, handler) || p->signal->group_exit)
 		return false;
 	list_add_tail(&q->link, &pending->queue);
-	pending->set |= sigmask(sig);
-	trace_signal_generate(sig, p);
-	complete_signal(p, sig, handler, group);
+	make_pending(pending, sig, p, handler, group);
 	return true;
 }
 
@@ -311,7 +345,7 @@ int send_signal(int sig, const ksiginfo_t *info, struct task *p, bool group)
 	if (!sighand)
 		return -ESRCH;
 	flags = spin_lock_irqsave(&sighand->lock);
-	err = send_signal_locked(sig, info, p, group);
+	err = send_in_place(sig, info, p, group);
 	spin_unlock_irqrestore(&sighand->lock, flags);
 	return err;
 }
@@ -421,8 +455,9 @@ bool do_notify_parent(struct task *p, int sig)
 	bool autoreap = false;
 
 	if (sig == SIGCHLD) {
-		struct k_sigaction chld = signal_action(parent->sighand, SIGCHLD);
+		struct k_sigaction chld;
 
+		signal_action(parent->sighand, SIGCHLD, &chld);
 		/* POSIX: who ignores SIGCHLD, or says SA_NOCLDWAIT, has no zombies. */
 		autoreap = chld.handler == (u64)SIG_IGN || (chld.flags & SA_NOCLDWAIT);
 		if (chld.handler == (u64)SIG_IGN || is_ignored(parent, SIGCHLD, chld.handler))
@@ -445,7 +480,7 @@ void notify_parent_stop(struct task *p, int why)
 	spin_lock(&tasklist_lock);
 	parent = leader->parent;
 	flags = spin_lock_irqsave(&parent->sighand->lock);
-	chld = signal_action(parent->sighand, SIGCHLD);
+	signal_action(parent->sighand, SIGCHLD, &chld);
 	if (chld.handler != (u64)SIG_IGN && !(chld.flags & SA_NOCLDSTOP)) {
 		fill_child_info(&info, leader, SIGCHLD, why,
 				why == CLD_CONTINUED ? SIGCONT : leader->signal->stop_code);

@@ -126,7 +126,7 @@ struct task {
 	int policy, rt_priority;  /* rq */
 	bool reset_on_fork;       /* rq: SCHED_RESET_ON_FORK */
 	u64 cpus_mask;            /* rq: CPUs it may run on */
-	sigset_t64 blocked;       /* sh */
+	sigset_t64 blocked;       /* me; others look under sh */
 	u32 personality;          /* me: personality(2) */
 	u64 timer_slack;          /* me: ns, PR_SET_TIMERSLACK */
 	bool no_new_privs;        /* me: exec grants nothing; never cleared */

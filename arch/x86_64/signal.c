@@ -37,7 +37,9 @@ struct rt_frame {
 
 static bool on_alt_stack(u64 sp)
 {
-	return sp > current->sas_sp && sp - current->sas_sp <= current->sas_size;
+	const struct task *p = current;
+
+	return sp > p->sas_sp && sp - p->sas_sp <= p->sas_size;
 }
 
 static size_t fpu_frame_size(void)
@@ -145,19 +147,19 @@ fault:
 
 static bool put_context(struct ucontext *uc, const struct pt_regs *regs, u64 fpu, u64 oldset)
 {
-	const struct thread *t = &current->thread;
+	const struct task *p = current;
+	const struct thread *t = &p->thread;
 	struct sigcontext *sc = &uc->uc_mcontext;
 	u64 flags = UC_SIGCONTEXT_SS | UC_STRICT_RESTORE_SS | (fpu_method.xsave ? UC_FP_XSTATE : 0);
+	u64 size = p->sas_size, alt = SS_DISABLE; /* with the padding behind the flags */
 
+	if (size)
+		alt = on_alt_stack(regs->rsp) ? SS_ONSTACK : 0;
 	user_put(flags, &uc->uc_flags, fault);
 	user_put(NULL, &uc->uc_link, fault);
-	user_put((void *)current->sas_sp, &uc->uc_stack.ss_sp, fault);
-	user_put(!current->sas_size        ? SS_DISABLE
-		 : on_alt_stack(regs->rsp) ? SS_ONSTACK
-					   : 0,
-		 &uc->uc_stack.ss_flags, fault);
-	user_put(0, (u32 *)&uc->uc_stack.ss_flags + 1, fault); /* padding */
-	user_put(current->sas_size, &uc->uc_stack.ss_size, fault);
+	user_put((void *)p->sas_sp, &uc->uc_stack.ss_sp, fault);
+	user_put(alt, (u64 *)&uc->uc_stack.ss_flags, fault);
+	user_put(size, &uc->uc_stack.ss_size, fault);
 	user_put(oldset, (u64 *)&uc->uc_sigmask, fault);
 	user_put(t->error_code, &sc->err, fault);
 	user_put(t->trap_nr, &sc->trapno, fault);

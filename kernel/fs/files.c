@@ -6,23 +6,8 @@
  * set. Past that the arrays are allocated and double. A descriptor whose bit is set while its
  * pointer is NULL is reserved: open(2) is under way.
  */
-#include "kernel/fs/vfs.h"
-#include "kernel/lib/bitmap.h"
-#include "kernel/task.h"
+#include "kernel/fs/files.h"
 #include "mm/slab.h"
-
-#define FEW_FDS 32
-
-struct files {
-	refcount_t count;
-	spinlock_t lock; /* LOCK_FILES: all below */
-	u32 size;        /* FEW_FDS, or a multiple of 64 */
-	u32 next;        /* no free descriptor below it */
-	struct file **fd;
-	u64 *open, *cloexec; /* bitmaps of `size` bits */
-	struct file *few[FEW_FDS];
-	u64 few_open, few_cloexec;
-};
 
 static struct kmem_cache *files_cache;
 
@@ -46,12 +31,6 @@ struct files *files_create(void)
 	f->open = &f->few_open;
 	f->cloexec = &f->few_cloexec;
 	return f;
-}
-
-/* few[] is not cleared when the table is made: a slot means something only while its bit is set. */
-static struct file *slot(const struct files *f, u32 fd)
-{
-	return fd < f->size && bitmap_test(f->open, fd) ? f->fd[fd] : NULL;
 }
 
 /* A process closes one of its descriptors: that ends all its record locks on the file. */
@@ -217,24 +196,11 @@ struct file *file_get_fd(int fd)
 	if (fd < 0 || !f)
 		return NULL;
 	spin_lock(&f->lock);
-	file = slot(f, (u32)fd);
+	file = files_slot(f, (u32)fd);
 	if (file)
 		file_get(file);
 	spin_unlock(&f->lock);
 	return file;
-}
-
-struct fd fd_borrow(int fd)
-{
-	struct files *f = current->files;
-	struct fd got = {0};
-
-	if (unlikely(!f || refcount_read(&f->count) != 1))
-		return (struct fd){.file = file_get_io(fd), .owned = true};
-	got.file = slot(f, (u32)fd);
-	if (got.file && unlikely(got.file->mode & FMODE_PATH))
-		got.file = NULL;
-	return got;
 }
 
 u64 fd_limit(void)
@@ -349,7 +315,7 @@ int fd_close(u32 fd)
 	struct file *file;
 
 	spin_lock(&f->lock);
-	file = slot(f, fd);
+	file = files_slot(f, fd);
 	if (file)
 		release_slot(f, fd);
 	spin_unlock(&f->lock);
@@ -376,7 +342,7 @@ int fd_replace(u32 fd, struct file *file, bool cloexec)
 		spin_unlock(&f->lock);
 		return err;
 	}
-	old = slot(f, fd);
+	old = files_slot(f, fd);
 	file_get(file);
 	f->fd[fd] = file;
 	bitmap_set(f->open, fd);
@@ -396,7 +362,7 @@ int fd_cloexec(u32 fd, int set)
 	int old = -EBADF;
 
 	spin_lock(&f->lock);
-	if (slot(f, fd)) {
+	if (files_slot(f, fd)) {
 		old = bitmap_test(f->cloexec, fd);
 		if (set > 0)
 			bitmap_set(f->cloexec, fd);
@@ -448,7 +414,7 @@ struct file *files_get_file(struct files *f, u32 fd)
 	struct file *file;
 
 	spin_lock(&f->lock);
-	file = slot(f, fd);
+	file = files_slot(f, fd);
 	if (file)
 		file_get(file);
 	spin_unlock(&f->lock);

@@ -1,13 +1,6 @@
 /* Moving bytes between the kernel and whoever called it: see io.h. */
 #include "kernel/fs/vfs.h"
 
-void io_init_kernel(struct io *io, struct iovec *one, void *buf, size_t n)
-{
-	one->iov_base = buf;
-	one->iov_len = n;
-	*io = (struct io){.iov = one, .left = n, .kernel = true};
-}
-
 enum io_op {
 	IO_FETCH,
 	IO_STORE,
@@ -16,8 +9,10 @@ enum io_op {
 };
 
 /* Bytes not moved. */
-static inline size_t io_segment(const struct io *io, enum io_op op, char *mem, void *buf, size_t n)
+static inline size_t io_segment(const struct io *io, enum io_op op, void *buf, size_t n)
 {
+	void *mem = (void *)io->at;
+
 	switch (op) {
 	case IO_FETCH:
 		if (!io->kernel)
@@ -39,28 +34,14 @@ static inline size_t io_segment(const struct io *io, enum io_op op, char *mem, v
 	}
 }
 
-static inline void io_advance(struct io *io, size_t n)
-{
-	io->skip += n;
-	io->left -= n;
-	if (io->skip == io->iov->iov_len) {
-		io->iov++;
-		io->skip = 0;
-	}
-}
-
-/* Numbers: either may be NULL, from which a pointer must not move. */
-static inline void *at(void *base, size_t n)
-{
-	return (void *)((u64)base + n);
-}
-
-/* One piece of one segment; how much of it was moved. */
+/* A piece of the current segment; how much of it was moved. */
 static inline size_t io_piece(struct io *io, enum io_op op, void *buf, size_t n)
 {
-	size_t moved = n - io_segment(io, op, at(io->iov->iov_base, io->skip), buf, n);
+	size_t moved = n - io_segment(io, op, buf, n);
 
-	io_advance(io, moved);
+	io->at += moved;
+	io->segment -= moved;
+	io->left -= moved;
 	return moved;
 }
 
@@ -69,9 +50,16 @@ static noinline size_t io_pieces(struct io *io, enum io_op op, void *buf, size_t
 	size_t done = 0;
 
 	while (done < n) {
-		size_t part = MIN(n - done, io->iov->iov_len - io->skip);
-		size_t moved = io_piece(io, op, at(buf, done), part);
+		size_t part = MIN(n - done, io->segment), moved;
 
+		if (!part) {
+			io->at = (u64)io->next->iov_base;
+			io->segment = io->next->iov_len;
+			io->next++;
+			continue;
+		}
+		/* A number: it may be NULL, from which a pointer must not move. */
+		moved = io_piece(io, op, (void *)((u64)buf + done), part);
 		done += moved;
 		if (unlikely(moved < part))
 			break;
@@ -83,7 +71,7 @@ static noinline size_t io_pieces(struct io *io, enum io_op op, void *buf, size_t
 static inline size_t io_move(struct io *io, enum io_op op, void *buf, size_t n)
 {
 	n = MIN(n, io->left);
-	if (likely(n && n <= io->iov->iov_len - io->skip))
+	if (likely(n <= io->segment))
 		return io_piece(io, op, buf, n);
 	return io_pieces(io, op, buf, n);
 }

@@ -13,18 +13,20 @@
 #endif
 
 struct io {
-	const struct iovec *iov; /* the current segment */
-	size_t skip;             /* bytes of it already used */
-	size_t left;             /* bytes in all */
-	bool kernel;             /* iov_base are kernel addresses */
+	u64 at;                   /* what is left of the current segment */
+	size_t segment;           /* its bytes */
+	size_t left;              /* bytes in all */
+	const struct iovec *next; /* the segments after it */
+	bool kernel;              /* their addresses are the kernel's */
 };
 
-void io_init_kernel(struct io *io, struct iovec *one, void *buf, size_t n);
-static inline void io_init_user(struct io *io, struct iovec *one, void __user *buf, size_t n)
+static inline void io_init_kernel(struct io *io, void *buf, size_t n)
 {
-	one->iov_base = buf;
-	one->iov_len = n;
-	*io = (struct io){.iov = one, .left = n};
+	*io = (struct io){.at = (u64)buf, .segment = n, .left = n, .kernel = true};
+}
+static inline void io_init_user(struct io *io, void __user *buf, size_t n)
+{
+	*io = (struct io){.at = (u64)buf, .segment = n, .left = n};
 }
 /* Each returns how many bytes it moved: fewer than n (or what is left) means a bad address. */
 size_t io_fetch(struct io *io, void *dst, size_t n);       /* from the caller */

@@ -6,11 +6,10 @@ int kernel_write_all(struct file *f, const void *data, size_t n)
 {
 	while (n) {
 		size_t part = MIN(n, MAX_RW_COUNT);
-		struct iovec one;
 		struct io io;
 		ssize_t got;
 
-		io_init_kernel(&io, &one, (void *)data, part);
+		io_init_kernel(&io, (void *)data, part);
 		got = file_write(f, &io, NULL);
 		if (got < 0)
 			return (int)got;

@@ -2,7 +2,8 @@
  * Pipes and FIFOs: pipe(7), fifo(7). The buffer itself is in pipe_ring.c; here are the ends, and
  * who waits for whom.
  *
- * Fields are changed under pipe->lock; poll reads them without it.
+ * Fields are changed under pipe->lock; poll reads them without it. Who reads or writes waits for a
+ * condition of that lock, who polls in a wait queue.
  */
 #include "kernel/fs/pipe_ring.h"
 #include "kernel/fs/vfs.h"
@@ -21,7 +22,8 @@ struct pipe {
 	u32 readers, writers;
 	u64 reader_opens, writer_opens; /* ever: a FIFO's open() waits for the other side to have
 					   been there */
-	struct wait_queue read_wait, write_wait;
+	struct condition readable, writable;
+	struct wait_queue read_polls, write_polls;
 };
 
 static struct kmem_cache *pipe_cache;
@@ -47,8 +49,10 @@ static struct pipe *pipe_create(void)
 	if (!p)
 		return NULL;
 	mutex_init(&p->lock, LOCK_PIPE);
-	wait_queue_init(&p->read_wait);
-	wait_queue_init(&p->write_wait);
+	condition_init(&p->readable);
+	condition_init(&p->writable);
+	wait_queue_init(&p->read_polls);
+	wait_queue_init(&p->write_polls);
 	ring_init(&p->ring);
 	return p;
 }
@@ -59,26 +63,18 @@ void pipe_free(struct pipe *p)
 	kmem_cache_free(pipe_cache, p);
 }
 
-/* ---- sleeping ---- */
+/* ---- waking ---- Lock held. */
 
-/* Lock held, and let go of to sleep on `q`. What the caller waits for cannot have happened before
- * we are in the queue, since it happens under the lock; afterwards he looks again. 0 or
- * -ERESTARTSYS. */
-static __sched int pipe_wait(struct pipe *p, struct wait_queue *q)
+static void wake_readers(struct pipe *p)
 {
-	struct waiter w;
-	int err = 0;
+	condition_wake(&p->readable);
+	wake_up_all(&p->read_polls);
+}
 
-	waiter_init(&w);
-	prepare_to_wait(q, &w, TASK_INTERRUPTIBLE);
-	mutex_unlock(&p->lock);
-	if (unlikely(signal_pending(current)))
-		err = -ERESTARTSYS;
-	else
-		schedule();
-	finish_wait(q, &w);
-	mutex_lock(&p->lock);
-	return err;
+static void wake_writers(struct pipe *p)
+{
+	condition_wake(&p->writable);
+	wake_up_all(&p->write_polls);
 }
 
 /* ---- read, write ---- */
@@ -92,22 +88,22 @@ static ssize_t pipe_read(struct file *f, struct io *io, u64 *pos __maybe_unused)
 	if (!io->left)
 		return 0;
 	mutex_lock(&p->lock);
-	while (!ring_used(&p->ring)) {
+	while (!ring_bytes(&p->ring)) {
 		ret = 0;
 		if (!p->writers)
 			goto out;
 		ret = -EAGAIN;
 		if (f->flags & O_NONBLOCK)
 			goto out;
-		ret = pipe_wait(p, &p->read_wait);
+		ret = condition_wait(&p->readable, &p->lock);
 		if (ret)
 			goto out;
 	}
 	/* a writer sleeps only while there is less room than this */
-	was_full = ring_room(&p->ring) < PIPE_BUF;
+	was_full = ring_free_bytes(&p->ring) < PIPE_BUF;
 	ret = ring_take(&p->ring, io);
-	if (was_full && ring_room(&p->ring) >= PIPE_BUF)
-		wake_up_all(&p->write_wait);
+	if (unlikely(was_full) && ring_free_bytes(&p->ring) >= PIPE_BUF)
+		wake_writers(p);
 out:
 	mutex_unlock(&p->lock);
 	return ret;
@@ -129,13 +125,15 @@ static ssize_t wait_for_room(struct pipe *p, struct file *f, size_t n)
 	for (;;) {
 		if (!p->readers)
 			return -EPIPE;
-		room = ring_room(&p->ring);
-		if (room >= MIN(n, (size_t)PIPE_BUF) ||
-		    (n > PIPE_BUF && room && (f->flags & O_NONBLOCK)))
-			return (ssize_t)MIN(room, n);
+		room = ring_free_bytes(&p->ring);
+		if (likely(room >= n))
+			return (ssize_t)n;
+		/* A part of it, unless it is so little that it has to stay together. */
+		if (room >= PIPE_BUF || (n > PIPE_BUF && room && (f->flags & O_NONBLOCK)))
+			return (ssize_t)room;
 		if (f->flags & O_NONBLOCK)
 			return -EAGAIN;
-		err = pipe_wait(p, &p->write_wait);
+		err = condition_wait(&p->writable, &p->lock);
 		if (err)
 			return err;
 	}
@@ -147,20 +145,18 @@ static ssize_t pipe_write(struct file *f, struct io *io, u64 *pos __maybe_unused
 	ssize_t done = 0, n = 0;
 	bool was_empty;
 
-	if (!io->left)
-		return 0;
 	mutex_lock(&p->lock);
 	while (io->left) {
 		n = wait_for_room(p, f, io->left);
 		if (n < 0)
 			break;
-		was_empty = !ring_used(&p->ring);
+		was_empty = !ring_bytes(&p->ring);
 		n = ring_put(&p->ring, io, (size_t)n);
-		if (n > 0 && was_empty)
-			wake_up_all(&p->read_wait);
 		if (n < 0)
 			break;
 		done += n;
+		if (was_empty)
+			wake_readers(p);
 	}
 	mutex_unlock(&p->lock);
 	if (n == -EPIPE)
@@ -174,7 +170,7 @@ static u32 pipe_poll(struct file *f, struct poll_table *pt)
 	u32 events = 0;
 
 	if (f->mode & FMODE_READ) {
-		poll_wait(pt, &p->read_wait);
+		poll_wait(pt, &p->read_polls);
 		if (ring_used(&p->ring))
 			events |= POLLIN | POLLRDNORM;
 		/* a FIFO that no writer has had open yet is not hung up */
@@ -182,7 +178,7 @@ static u32 pipe_poll(struct file *f, struct poll_table *pt)
 			events |= POLLHUP;
 	}
 	if (f->mode & FMODE_WRITE) {
-		poll_wait(pt, &p->write_wait);
+		poll_wait(pt, &p->write_polls);
 		if (ring_room(&p->ring) >= PIPE_BUF)
 			events |= POLLOUT | POLLWRNORM;
 		if (!READ_ONCE(p->readers))
@@ -226,9 +222,9 @@ long pipe_set_size(struct file *f, unsigned long size)
 	mutex_lock(&p->lock);
 	if (nr != p->ring.nr_slots)
 		err = ring_resize(&p->ring, nr);
-	mutex_unlock(&p->lock);
 	if (!err)
-		wake_up_all(&p->write_wait);
+		wake_writers(p);
+	mutex_unlock(&p->lock);
 	return err ? err : (long)(nr * PAGE_SIZE);
 }
 
@@ -256,9 +252,9 @@ static void pipe_drop_end(struct pipe *p, u32 mode)
 	if (mode & FMODE_WRITE)
 		WRITE_ONCE(p->writers, p->writers - 1);
 	if (!p->readers)
-		wake_up_all(&p->write_wait);
+		wake_writers(p);
 	if (!p->writers)
-		wake_up_all(&p->read_wait);
+		wake_readers(p);
 	if (!p->readers && !p->writers) /* a FIFO forgets what nobody read */
 		ring_clear(&p->ring);
 	mutex_unlock(&p->lock);
@@ -375,7 +371,7 @@ static int fifo_wait_partner(struct pipe *p, struct file *f)
 	if (f->flags & O_NONBLOCK)
 		return reads ? 0 : -ENXIO;
 	while (!err && *opens == seen)
-		err = pipe_wait(p, reads ? &p->read_wait : &p->write_wait);
+		err = condition_wait(reads ? &p->readable : &p->writable, &p->lock);
 	return err;
 }
 
@@ -395,8 +391,8 @@ static int fifo_open(struct inode *i, struct file *f)
 		return -ENXIO;
 	}
 	pipe_add_end(p, f->mode);
-	wake_up_all(&p->read_wait);
-	wake_up_all(&p->write_wait);
+	wake_readers(p);
+	wake_writers(p);
 	if (fifo && f->mode != (FMODE_READ | FMODE_WRITE))
 		err = fifo_wait_partner(p, f);
 	mutex_unlock(&p->lock);

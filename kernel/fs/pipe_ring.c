@@ -17,11 +17,18 @@ void ring_init(struct ring *r)
 	r->slots = r->few;
 }
 
-static void drop_pages(struct page **slots, u32 n)
+static char *new_page(void)
+{
+	struct page *page = alloc_page(0);
+
+	return page ? page_to_virt(page) : NULL;
+}
+
+static void drop_pages(char **slots, u32 n)
 {
 	for (u32 i = 0; i < n; i++) {
 		if (slots[i])
-			put_page(slots[i]);
+			put_page(virt_to_page(slots[i]));
 		slots[i] = NULL;
 	}
 }
@@ -39,43 +46,64 @@ void ring_free(struct ring *r)
 		kfree(r->slots);
 }
 
-static struct page **slot_of(const struct ring *r, u64 pos)
+static inline char **slot_of(const struct ring *r, u64 pos)
 {
 	return &r->slots[(pos >> PAGE_SHIFT) & (r->nr_slots - 1)];
 }
 
-static char *byte_at(const struct ring *r, u64 pos)
+static inline size_t offset_of(u64 pos)
 {
-	return (char *)page_to_virt(*slot_of(r, pos)) + (pos & ~PAGE_MASK);
+	return pos & ~PAGE_MASK;
+}
+
+static inline char *byte_at(const struct ring *r, u64 pos)
+{
+	return *slot_of(r, pos) + offset_of(pos);
 }
 
 /* The page of `pos` was read to its end. In a ring that is nearly full it is the page being written
  * too; else, if all has been read, the next to be written may have it. */
 static void drop_front(struct ring *r, u64 pos)
 {
-	struct page **slot = slot_of(r, pos), **next = slot_of(r, r->head);
+	char **slot = slot_of(r, pos), **next = slot_of(r, r->head);
 
 	if (next == slot)
 		return;
 	if (r->head == r->tail && !*next)
 		*next = *slot;
 	else
-		put_page(*slot);
+		put_page(virt_to_page(*slot));
 	*slot = NULL;
 }
 
-ssize_t ring_take(struct ring *r, struct io *io)
+/* Up to n bytes from the tail's page, or into the head's; how many. */
+static inline size_t take_piece(struct ring *r, struct io *io, size_t n)
+{
+	u64 pos = r->tail;
+	size_t got = io_store(io, byte_at(r, pos), n);
+
+	WRITE_ONCE(r->tail, pos + got);
+	if (unlikely(!offset_of(pos + got) && got))
+		drop_front(r, pos);
+	return got;
+}
+
+static inline size_t put_piece(struct ring *r, struct io *io, size_t n)
+{
+	size_t got = io_fetch(io, byte_at(r, r->head), n);
+
+	WRITE_ONCE(r->head, r->head + got);
+	return got;
+}
+
+static noinline ssize_t take_pieces(struct ring *r, struct io *io)
 {
 	ssize_t done = 0;
 
 	while (io->left && r->head != r->tail) {
-		u64 pos = r->tail;
-		size_t n = MIN(MIN(io->left, r->head - pos), PAGE_SIZE - (pos & ~PAGE_MASK));
-		size_t got = io_store(io, byte_at(r, pos), n);
+		size_t n = MIN(MIN(io->left, r->head - r->tail), PAGE_SIZE - offset_of(r->tail));
+		size_t got = take_piece(r, io, n);
 
-		WRITE_ONCE(r->tail, pos + got);
-		if (got && !(r->tail & ~PAGE_MASK))
-			drop_front(r, pos);
 		done += (ssize_t)got;
 		if (got < n)
 			return done ? done : -EFAULT;
@@ -83,18 +111,17 @@ ssize_t ring_take(struct ring *r, struct io *io)
 	return done;
 }
 
-ssize_t ring_put(struct ring *r, struct io *io, size_t n)
+static noinline ssize_t put_pieces(struct ring *r, struct io *io, size_t n)
 {
 	ssize_t done = 0;
 
 	while (n) {
-		struct page **slot = slot_of(r, r->head);
-		size_t part = MIN(n, PAGE_SIZE - (r->head & ~PAGE_MASK)), got;
+		size_t part = MIN(n, PAGE_SIZE - offset_of(r->head)), got;
+		char **slot = slot_of(r, r->head);
 
-		if (!*slot && !(*slot = alloc_page(0)))
+		if (!*slot && !(*slot = new_page()))
 			return done ? done : -ENOMEM;
-		got = io_fetch(io, byte_at(r, r->head), part);
-		WRITE_ONCE(r->head, r->head + got);
+		got = put_piece(r, io, part);
 		n -= got;
 		done += (ssize_t)got;
 		if (got < part)
@@ -103,15 +130,36 @@ ssize_t ring_put(struct ring *r, struct io *io, size_t n)
 	return done;
 }
 
+/* Most often it is little, and one page has it all. */
+ssize_t ring_take(struct ring *r, struct io *io)
+{
+	size_t n = MIN(io->left, r->head - r->tail), got;
+
+	if (unlikely(!n || offset_of(r->tail) + n > PAGE_SIZE))
+		return take_pieces(r, io);
+	got = take_piece(r, io, n);
+	return got ? (ssize_t)got : -EFAULT;
+}
+
+ssize_t ring_put(struct ring *r, struct io *io, size_t n)
+{
+	size_t got;
+
+	if (unlikely(offset_of(r->head) + n > PAGE_SIZE || !*slot_of(r, r->head)))
+		return put_pieces(r, io, n);
+	got = put_piece(r, io, n);
+	return got ? (ssize_t)got : -EFAULT;
+}
+
 /* Copy what is inside, byte for byte at the same positions: in the old ring the first and the last
  * bytes may share a page. */
 static bool copy_contents(struct ring *to, const struct ring *from)
 {
 	for (u64 pos = from->tail; pos < from->head;) {
-		size_t n = MIN(from->head - pos, PAGE_SIZE - (pos & ~PAGE_MASK));
-		struct page **slot = slot_of(to, pos);
+		size_t n = MIN(from->head - pos, PAGE_SIZE - offset_of(pos));
+		char **slot = slot_of(to, pos);
 
-		if (!*slot && !(*slot = alloc_page(0)))
+		if (!*slot && !(*slot = new_page()))
 			return false;
 		memcpy(byte_at(to, pos), byte_at(from, pos), n);
 		pos += n;

@@ -16,10 +16,10 @@
 #define RING_SLOTS 16 /* 64 KiB: pipe(7) */
 
 struct ring {
-	u64 head, tail;      /* bytes written and read: head - tail are inside */
-	u32 nr_slots;        /* a power of two */
-	struct page **slots; /* few[], or allocated */
-	struct page *few[RING_SLOTS];
+	u64 head, tail; /* bytes written and read: head - tail are inside */
+	u32 nr_slots;   /* a power of two */
+	char **slots;   /* the pages' addresses: few[], or allocated */
+	char *few[RING_SLOTS];
 };
 
 void ring_init(struct ring *r);
@@ -35,8 +35,18 @@ ssize_t ring_put(struct ring *r, struct io *io, size_t n);
 /* A power of two. 0, -EBUSY when more is inside, -ENOMEM. */
 int ring_resize(struct ring *r, u32 nr_slots);
 
-/* The tail is read first: without a lock, data that comes in between must not look like less than
- * nothing. */
+/* For who serialises: bytes inside, and how many more would go in. */
+static inline u64 ring_bytes(const struct ring *r)
+{
+	return r->head - r->tail;
+}
+static inline u64 ring_free_bytes(const struct ring *r)
+{
+	return (u64)r->nr_slots * PAGE_SIZE - ring_bytes(r);
+}
+
+/* For who only looks. The tail is read first: without a lock, data that comes in between must not
+ * look like less than nothing. */
 static inline u64 ring_used(const struct ring *r)
 {
 	u64 tail = READ_ONCE(r->tail);

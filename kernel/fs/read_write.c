@@ -1,5 +1,5 @@
 /* Reading, writing and seeking: plain, at a position, vectored, and from file to file. */
-#include "kernel/fs/vfs.h"
+#include "kernel/fs/files.h"
 #include "kernel/sys/syscall.h"
 #include "mm/slab.h"
 
@@ -21,19 +21,22 @@ ssize_t file_write(struct file *f, struct io *io, u64 *pos)
 	return f->ops->write(f, io, pos);
 }
 
+/* No address space is that big. */
+static inline bool absurd(size_t count)
+{
+	return unlikely((ssize_t)count < 0);
+}
+
 long sys_read(int fd, void __user *buf, size_t count)
 {
 	struct fd f = fd_borrow(fd);
-	struct iovec one;
+	ssize_t ret = -EFAULT;
 	struct io io;
-	ssize_t ret;
 
-	if (!f.file)
+	if (unlikely(!f.file))
 		return -EBADF;
-	if ((ssize_t)count < 0) { /* no address space is that big */
-		ret = -EFAULT;
-	} else {
-		io_init_user(&io, &one, buf, MIN(count, MAX_RW_COUNT));
+	if (!absurd(count)) {
+		io_init_user(&io, buf, MIN(count, MAX_RW_COUNT));
 		ret = file_read(f.file, &io, NULL);
 	}
 	fd_return(f);
@@ -43,16 +46,13 @@ long sys_read(int fd, void __user *buf, size_t count)
 long sys_write(int fd, const void __user *buf, size_t count)
 {
 	struct fd f = fd_borrow(fd);
-	struct iovec one;
+	ssize_t ret = -EFAULT;
 	struct io io;
-	ssize_t ret;
 
-	if (!f.file)
+	if (unlikely(!f.file))
 		return -EBADF;
-	if ((ssize_t)count < 0) {
-		ret = -EFAULT;
-	} else {
-		io_init_user(&io, &one, (void __user *)buf, MIN(count, MAX_RW_COUNT));
+	if (!absurd(count)) {
+		io_init_user(&io, (void __user *)buf, MIN(count, MAX_RW_COUNT));
 		ret = file_write(f.file, &io, NULL);
 	}
 	fd_return(f);
@@ -86,14 +86,13 @@ static ssize_t read_or_write_at(int fd, struct io *io, long pos, bool write)
 
 static ssize_t one_at(int fd, void __user *buf, size_t count, long pos, bool write)
 {
-	struct iovec one;
 	struct io io;
 
 	if (pos < 0)
 		return -EINVAL;
 	if ((ssize_t)count < 0)
 		return -EFAULT;
-	io_init_user(&io, &one, buf, MIN(count, MAX_RW_COUNT));
+	io_init_user(&io, buf, MIN(count, MAX_RW_COUNT));
 	return read_or_write_at(fd, &io, pos, write);
 }
 
@@ -131,7 +130,7 @@ int import_iovec(const struct iovec __user *uiov, int n, struct iovec *fast, str
 		iov[i].iov_len = MIN(iov[i].iov_len, MAX_RW_COUNT - total);
 		total += iov[i].iov_len;
 	}
-	*io = (struct io){.iov = iov, .left = total};
+	*io = (struct io){.next = iov, .left = total};
 	return 0;
 }
 
@@ -184,10 +183,9 @@ long sys_pwritev(int fd, const struct iovec __user *iov, int iovcnt, long pos,
 
 ssize_t kernel_read(struct file *f, void *buf, size_t n, u64 pos)
 {
-	struct iovec one;
 	struct io io;
 
-	io_init_kernel(&io, &one, buf, MIN(n, MAX_RW_COUNT));
+	io_init_kernel(&io, buf, MIN(n, MAX_RW_COUNT));
 	return file_read(f, &io, &pos);
 }
 
@@ -198,12 +196,11 @@ ssize_t kernel_read(struct file *f, void *buf, size_t n, u64 pos)
 static ssize_t send_some(struct file *out, struct file *in, u64 *pos, void *page, size_t n)
 {
 	ssize_t got = kernel_read(in, page, MIN(n, PAGE_SIZE), *pos), put;
-	struct iovec one;
 	struct io io;
 
 	if (got <= 0)
 		return got;
-	io_init_kernel(&io, &one, page, (size_t)got);
+	io_init_kernel(&io, page, (size_t)got);
 	put = file_write(out, &io, NULL);
 	if (put > 0)
 		*pos += (u64)put;

@@ -204,13 +204,12 @@ static ssize_t copy_some(struct file *in, u64 *from, struct file *out, u64 *to, 
 			 size_t n)
 {
 	ssize_t got = kernel_read(in, page, MIN(n, PAGE_SIZE), *from), put;
-	struct iovec one;
 	struct io io;
 	u64 at = *to;
 
 	if (got <= 0)
 		return got;
-	io_init_kernel(&io, &one, page, (size_t)got);
+	io_init_kernel(&io, page, (size_t)got);
 	put = file_write(out, &io, &at);
 	if (put > 0) {
 		*from += (u64)put;

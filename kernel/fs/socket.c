@@ -374,7 +374,6 @@ long sys_sendto(int fd, const void __user *buf, size_t n, unsigned int flags,
 		const void __user *uaddr, int len)
 {
 	struct msghdr msg = {.msg_name = (void __user *)uaddr, .msg_namelen = len};
-	struct iovec one;
 	struct io io;
 	struct usock *s;
 	struct file *f;
@@ -382,7 +381,7 @@ long sys_sendto(int fd, const void __user *buf, size_t n, unsigned int flags,
 
 	if (ret)
 		return ret;
-	io_init_user(&io, &one, (void __user *)buf, MIN(n, MAX_RW_COUNT));
+	io_init_user(&io, (void __user *)buf, MIN(n, MAX_RW_COUNT));
 	ret = send_from(f, s, &io, &msg, flags);
 	file_put(f);
 	return ret;
@@ -392,7 +391,6 @@ long sys_recvfrom(int fd, void __user *buf, size_t n, unsigned int flags, void _
 		  int __user *ulen)
 {
 	struct received r = {0};
-	struct iovec one;
 	struct io io;
 	struct usock *s;
 	struct file *f;
@@ -401,7 +399,7 @@ long sys_recvfrom(int fd, void __user *buf, size_t n, unsigned int flags, void _
 
 	if (ret)
 		return ret;
-	io_init_user(&io, &one, buf, MIN(n, MAX_RW_COUNT));
+	io_init_user(&io, buf, MIN(n, MAX_RW_COUNT));
 	ret = unix_receive(s, &io, effective_flags(f, flags), &r);
 	if (ret >= 0 && uaddr) {
 		/* a stream has no sender to tell: nothing at all, not even an empty name */

@@ -430,18 +430,6 @@ static inline void file_get(struct file *f)
 void file_free(struct file *f); /* the last reference is gone */
 /* As file_get_fd(), but not for O_PATH descriptors. */
 struct file *file_get_io(int fd);
-/* The same for the time of one call. Whose table of descriptors nobody shares needs no reference:
- * he himself is the only one who could close it. */
-struct fd {
-	struct file *file;
-	bool owned;
-};
-struct fd fd_borrow(int fd);
-static inline void fd_return(struct fd f)
-{
-	if (unlikely(f.owned))
-		file_put(f.file);
-}
 const char *file_describe(struct file *f, char *buf, size_t n);
 
 /* ---- read_write.c ---- */

@@ -49,10 +49,15 @@ static inline void list_add_tail(struct list_head *n, struct list_head *h)
 #define LIST_POISON_NEXT ((struct list_head *)0xdead000000000100)
 #define LIST_POISON_PREV ((struct list_head *)0xdead000000000122)
 
+static inline void __list_remove(struct list_head *prev, struct list_head *next)
+{
+	next->prev = prev;
+	prev->next = next;
+}
+
 static inline void list_del(struct list_head *n)
 {
-	n->next->prev = n->prev;
-	n->prev->next = n->next;
+	__list_remove(n->prev, n->next);
 	n->next = LIST_POISON_NEXT;
 	n->prev = LIST_POISON_PREV;
 }
@@ -60,8 +65,7 @@ static inline void list_del(struct list_head *n)
 /* Remove and leave the node as an empty list, so that list_empty() can ask whether it is queued. */
 static inline void list_del_init(struct list_head *n)
 {
-	n->next->prev = n->prev;
-	n->prev->next = n->next;
+	__list_remove(n->prev, n->next);
 	list_init(n);
 }
 

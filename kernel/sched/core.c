@@ -182,8 +182,7 @@ static void task_tick(struct rq *rq, struct task *p)
 		if (p->policy == SCHED_RR && --p->time_slice == 0) {
 			p->time_slice = task_timeslice(p);
 			p->first_timeslice = false;
-			dequeue_task(p);
-			enqueue_task(p, rq->active);
+			requeue_task(p, rq->active);
 			resched_curr(rq);
 		}
 		return;

@@ -40,9 +40,10 @@ static inline void prio_array_add_before(struct prio_array *a, struct list_head 
 	a->nr++;
 }
 
+/* Nobody asks the node whether it is queued. */
 static inline void prio_array_del(struct prio_array *a, struct list_head *node, int prio)
 {
-	list_del_init(node);
+	__list_remove(node->prev, node->next);
 	a->nr--;
 	if (list_empty(&a->queue[prio]))
 		bitmap_clear(a->bitmap, prio);

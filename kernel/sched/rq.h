@@ -34,6 +34,16 @@ static inline void enqueue_task(struct task *p, struct prio_array *array)
 	p->array = array;
 }
 
+/* To the end of its list, there or in the same array. */
+static inline void requeue_task(struct task *p, struct prio_array *array)
+{
+	int prio = p->prio;
+
+	prio_array_del(p->array, &p->run_list, prio);
+	prio_array_add(array, &p->run_list, prio);
+	p->array = array;
+}
+
 static inline void dequeue_task(struct task *p)
 {
 	prio_array_del(p->array, &p->run_list, p->prio);

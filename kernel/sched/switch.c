@@ -135,8 +135,7 @@ static void yield_task(struct rq *rq, struct task *p)
 {
 	if (rq->nr_running <= 1)
 		return;
-	dequeue_task(p);
-	enqueue_task(p, rt_task(p) ? rq->active : rq->expired);
+	requeue_task(p, rt_task(p) ? rq->active : rq->expired);
 }
 
 static void leave_queue(struct rq *rq, struct task *prev)
@@ -150,17 +149,16 @@ static void leave_queue(struct rq *rq, struct task *prev)
 	prev->rt_ns = 0;
 }
 
+/* Interrupts are off, also when it returns: whoever came by an interrupt must not be interrupted
+ * here again, and again. */
 static __sched void __schedule(enum schedule_why why)
 {
 	struct task *prev = current, *next;
-	struct cpu *cpu;
-	struct rq *rq;
-	u64 flags;
+	struct cpu *cpu = this_cpu();
+	struct rq *rq = cpu->rq;
 
 	preempt_disable();
-	cpu = this_cpu();
-	rq = cpu->rq;
-	flags = spin_lock_irqsave(&rq->lock);
+	spin_lock(&rq->lock);
 	if (DEBUG_CHECKS && *(u64 *)prev->stack != STACK_END_MAGIC)
 		panic("kernel stack of pid %d was overrun\n", prev->pid_nr);
 	if (prev->state != TASK_RUNNING) {
@@ -177,7 +175,7 @@ static __sched void __schedule(enum schedule_why why)
 	next = pick_next_task(rq);
 	cpu->need_resched = 0;
 	if (prev == next) {
-		spin_unlock_irqrestore(&rq->lock, flags);
+		spin_unlock_no_resched(&rq->lock);
 		preempt_enable_no_resched();
 		return;
 	}
@@ -195,7 +193,6 @@ static __sched void __schedule(enum schedule_why why)
 		lock_order_release(&rq->lock);
 	prev = switch_to(prev, next);
 	finish_task_switch(prev);
-	local_irq_restore(flags);
 	preempt_enable_no_resched();
 }
 
@@ -204,27 +201,36 @@ __sched void schedule(void)
 	if (DEBUG_CHECKS && preempt_count() != 0)
 		panic("schedule() with preempt_count %u by pid %d\n", preempt_count(),
 		      current->pid_nr);
-	do
+	if (DEBUG_CHECKS && !irqs_enabled() && current->state != TASK_DEAD) /* which is its end */
+		panic("schedule() with interrupts off by pid %d\n", current->pid_nr);
+	do {
+		local_irq_disable();
 		__schedule(SLEEP_OR_GO_ON);
-	while (need_resched());
+		local_irq_enable();
+	} while (need_resched());
 }
 
 __sched void sched_yield(void)
 {
+	local_irq_disable();
 	__schedule(YIELD);
+	local_irq_enable();
 }
 
 long sys_sched_yield(void)
 {
-	__schedule(YIELD);
+	sched_yield();
 	return 0;
 }
 
 void preempt_schedule(void)
 {
 	/* With interrupts off the caller is not to be preempted either. */
-	while (need_resched() && preempt_count() == 0 && irqs_enabled())
+	while (need_resched() && preempt_count() == 0 && irqs_enabled()) {
+		local_irq_disable();
 		__schedule(PREEMPTED);
+		local_irq_enable();
+	}
 }
 
 void preempt_schedule_irq(void)

@@ -1,4 +1,5 @@
-/* Wait queues and completions. A queue's lock guards its list; a waiter is on one queue at most. */
+/* Wait queues, conditions and completions. A queue's lock guards its list; a waiter is on one queue
+ * at most. */
 #include "kernel/sched/wait.h"
 
 #include "kernel/task.h"
@@ -24,17 +25,20 @@ void prepare_to_wait(struct wait_queue *q, struct waiter *w, u32 state)
 	spin_unlock_irqrestore(&q->lock, flags);
 }
 
-void finish_wait(struct wait_queue *q, struct waiter *w)
+static noinline void leave_queue(struct wait_queue *q, struct waiter *w)
 {
-	u64 flags;
+	u64 flags = spin_lock_irqsave(&q->lock);
 
-	WRITE_ONCE(current->state, TASK_RUNNING);
-	/* Whoever woke us took us out: the last thing that he does to `w`. */
-	if (READ_ONCE(w->link.next) == &w->link && READ_ONCE(w->link.prev) == &w->link)
-		return;
-	flags = spin_lock_irqsave(&q->lock);
 	list_del_init(&w->link);
 	spin_unlock_irqrestore(&q->lock, flags);
+}
+
+void finish_wait(struct wait_queue *q, struct waiter *w)
+{
+	WRITE_ONCE(current->state, TASK_RUNNING);
+	/* Whoever woke us took us out: the last thing that he does to `w`. */
+	if (READ_ONCE(w->link.next) != &w->link || READ_ONCE(w->link.prev) != &w->link)
+		leave_queue(q, w);
 }
 
 /* Who is woken is taken out: he has no work with that when he runs, and comes back in if he finds
@@ -53,6 +57,39 @@ void wake_waiters(struct wait_queue *q, bool all)
 			break;
 	}
 	spin_unlock_irqrestore(&q->lock, flags);
+}
+
+void condition_init(struct condition *c)
+{
+	list_init(&c->waiters);
+}
+
+__sched int condition_wait(struct condition *c, struct mutex *m)
+{
+	struct waiter w = {.task = current};
+
+	list_add_tail(&w.link, &c->waiters);
+	/* Who wakes us has the mutex, and so finds us asleep, or running again by a signal. */
+	WRITE_ONCE(current->state, TASK_INTERRUPTIBLE);
+	mutex_unlock(m);
+	schedule(); /* does not sleep if a signal is pending */
+	mutex_lock(m);
+	if (!w.task)
+		return 0;
+	list_del(&w.link);
+	return signal_pending(current) ? -ERESTARTSYS : 0;
+}
+
+void condition_wake_waiters(struct condition *c)
+{
+	while (!list_empty(&c->waiters)) {
+		struct waiter *w = list_first_entry(&c->waiters, struct waiter, link);
+		struct task *p = w->task;
+
+		list_del(&w->link);
+		w->task = NULL;
+		wake_up_process(p);
+	}
 }
 
 void completion_init(struct completion *c)

@@ -1,4 +1,4 @@
-/* Wait queues and completions: how a task sleeps until something happens. */
+/* Wait queues, conditions and completions: how a task sleeps until something happens. */
 #pragma once
 
 #include "kernel/lib/list.h"
@@ -118,6 +118,24 @@ static inline void wake_up_all(struct wait_queue *q)
 		finish_wait(q, &__w);                                   \
 		__ok;                                                   \
 	})
+
+/* Something that a mutex guards, and that who holds it may have to wait for. Cheaper than a wait
+ * queue, which needs a lock of its own. */
+struct condition {
+	struct list_head waiters; /* the mutex */
+};
+
+void condition_init(struct condition *c);
+/* Sleep without the mutex until somebody calls condition_wake() (0) or a signal is pending
+ * (-ERESTARTSYS). With it the caller looks again whether it is as he wants it. */
+int condition_wait(struct condition *c, struct mutex *m);
+void condition_wake_waiters(struct condition *c);
+/* Wake all who wait. Caller holds the mutex. */
+static inline void condition_wake(struct condition *c)
+{
+	if (!list_empty(&c->waiters))
+		condition_wake_waiters(c);
+}
 
 /* Done once, seen by everybody who waits for it. */
 struct completion {

@@ -236,6 +236,14 @@ static long kill_one(struct task *p, int sig, const ksiginfo_t *info, bool group
 	return sig ? send_signal(sig, info, p, group) : 0;
 }
 
+/* Who needs no permission, and does not go away meanwhile. */
+static long signal_self(int sig, const ksiginfo_t *info, bool group)
+{
+	if (!valid_signal(sig))
+		return sig ? -EINVAL : 0;
+	return send_signal(sig, info, current, group);
+}
+
 /* Success if one could be signalled; else the last error, or -ESRCH for nobody. */
 struct kill_tally {
 	bool any, success;
@@ -311,6 +319,8 @@ long sys_kill(pid_t pid, int sig)
 	if (pid == (pid_t)0x80000000)
 		return -ESRCH;
 	fill_kill_info(&info, sig, SI_USER);
+	if (pid == current->pid_nr)
+		return signal_self(sig, &info, true);
 	spin_lock(&tasklist_lock);
 	ret = do_kill(pid, sig, &info);
 	spin_unlock(&tasklist_lock);
@@ -327,6 +337,8 @@ static long do_tkill(pid_t tgid, pid_t tid, int sig)
 	if (tid <= 0)
 		return -EINVAL;
 	fill_kill_info(&info, sig, SI_TKILL);
+	if (tid == current->pid_nr && (tgid == -1 || tgid == current->tgid_nr))
+		return signal_self(sig, &info, false);
 	spin_lock(&tasklist_lock);
 	p = find_task(tid);
 	if (p && (tgid == -1 || p->tgid_nr == tgid))

@@ -25,8 +25,8 @@ size_t io_store(struct io *io, const void *src, size_t n)
 {
 	n = MIN(n, MIN(io->left, bad_address_after));
 	bad_address_after -= n;
-	memcpy(user + io->skip, src, n);
-	io->skip += n;
+	memcpy(user + io->at, src, n);
+	io->at += n;
 	io->left -= n;
 	return n;
 }
@@ -34,8 +34,8 @@ size_t io_fetch(struct io *io, void *dst, size_t n)
 {
 	n = MIN(n, MIN(io->left, bad_address_after));
 	bad_address_after -= n;
-	memcpy(dst, user + io->skip, n);
-	io->skip += n;
+	memcpy(dst, user + io->at, n);
+	io->at += n;
 	io->left -= n;
 	return n;
 }

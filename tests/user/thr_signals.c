@@ -484,6 +484,56 @@ static void storm(void)
 	say("received %d", received);
 }
 
+static int handled, turn; /* __atomic: how often; whose turn it is */
+static void counts_all(int sig)
+{
+	(void)sig;
+	__atomic_add_fetch(&handled, 1, __ATOMIC_SEQ_CST);
+}
+
+static void await(const int *counter, int n)
+{
+	while (__atomic_load_n(counter, __ATOMIC_SEQ_CST) < n)
+		sched_yield();
+}
+
+#define ROUNDS 300
+static void *sends_meanwhile(void *arg)
+{
+	for (int i = 0; i < ROUNDS; i++) {
+		block(*(int *)arg, SIGUSR2);
+		await(&turn, 2 * i + 1);
+		__atomic_store_n(&turn, 2 * i + 2, __ATOMIC_SEQ_CST);
+		kill(getpid(), SIGUSR2);
+		await(&handled, i + 1);
+	}
+	return NULL;
+}
+
+/* A signal comes while the first to be asked changes its mask: whoever may handle it then does. */
+static void race_for_the_mask(int change, int other)
+{
+	pthread_t thread;
+
+	handled = turn = 0;
+	signal(SIGUSR2, counts_all);
+	thread = start(sends_meanwhile, &other);
+	for (int i = 0; i < ROUNDS; i++) {
+		block(other, SIGUSR2);
+		__atomic_store_n(&turn, 2 * i + 1, __ATOMIC_SEQ_CST);
+		await(&turn, 2 * i + 2);
+		block(change, SIGUSR2);
+		await(&handled, i + 1);
+	}
+	join(thread);
+	say("handled %d", handled);
+}
+static void masks_that_change(void)
+{
+	race_for_the_mask(SIG_UNBLOCK, SIG_BLOCK);
+	race_for_the_mask(SIG_BLOCK, SIG_UNBLOCK);
+}
+
 int main(void)
 {
 	CASE(to_the_right_thread);
@@ -504,5 +554,6 @@ int main(void)
 	CASE(stop_and_continue);
 	CASE(alarm_for_the_unblocked);
 	CASE(storm);
+	CASE(masks_that_change);
 	return 0;
 }

@@ -12,15 +12,22 @@ void user_rip_fault(struct pt_regs *regs);
  * interrupt user mode. */
 void exit_to_user_work(struct pt_regs *regs)
 {
-	while (need_resched() || READ_ONCE(current->work) & WORK_ON_EXIT) {
-		local_irq_enable();
-		if (need_resched())
+	struct task *p = current;
+
+	for (;;) {
+		if (unlikely(need_resched())) {
+			local_irq_enable();
 			schedule();
-		if (READ_ONCE(current->work) & WORK_ON_EXIT)
+		} else if (READ_ONCE(p->work) & WORK_ON_EXIT) {
+			local_irq_enable();
 			do_signal(regs);
+		} else {
+			break;
+		}
 		local_irq_disable();
 	}
-	task_clear_work(current, WORK_FRAME); /* it is used whole from here */
+	if (p->work & WORK_FRAME)
+		task_clear_work(p, WORK_FRAME); /* it is used whole from here */
 }
 
 /* A signal handler, a sigreturn or an ELF entry point beyond the user's half. */
