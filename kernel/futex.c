@@ -480,9 +480,14 @@ static long futex_wait_restart(struct task *p)
 
 static long futex_wait(u64 addr, bool private, u32 val, u64 until, u32 bitset)
 {
-	struct futex_waiter w = {.task = current, .bitset = bitset};
-	long ret = queue_waiter(&w, addr, private, val);
+	struct futex_waiter w;
+	long ret;
 
+	w.task = current;
+	w.kind = WAITS_FOR_WAKE;
+	w.bitset = bitset;
+	w.woken = false;
+	ret = queue_waiter(&w, addr, private, val);
 	if (ret)
 		return ret;
 	ret = sleep_queued(&w, until);
