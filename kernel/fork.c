@@ -526,7 +526,9 @@ pid_t do_fork(struct kernel_clone_args *args)
 		return PTR_ERR(pid);
 	p = copy_process(args, pid);
 	if (IS_ERR(p)) {
+		spin_lock(&tasklist_lock);
 		free_pid(pid);
+		spin_unlock(&tasklist_lock);
 		return PTR_ERR(p);
 	}
 

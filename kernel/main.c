@@ -160,7 +160,7 @@ static void run_init(char *path)
 	if (pid < 0)
 		panic("init=%s: cannot fork\n", path);
 	do
-		do_wait(PIDTYPE_MAX, NULL, WEXITED | __WALL, &r);
+		do_wait(PIDTYPE_MAX, 0, WEXITED | __WALL, &r);
 	while (r.pid != pid);
 	status = r.status & 0x7f ? 128 + (r.status & 0x7f) : r.status >> 8;
 	pr_info("init=%s ended with status %d\n", path, status);

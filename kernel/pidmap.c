@@ -18,11 +18,6 @@ static u64 *pidmap_page(struct pidmap *m, int nr)
 /* The first free number in [from, to), `to` when there is none, -ENOMEM. */
 static int find_free(struct pidmap *m, int from, int to)
 {
-	const u64 *here = m->page[from / PIDMAP_PAGE_BITS];
-
-	/* Mostly it is the very first. */
-	if (here && from < to && !bitmap_test(here, from % PIDMAP_PAGE_BITS))
-		return from;
 	while (from < to) {
 		int base = from / PIDMAP_PAGE_BITS * PIDMAP_PAGE_BITS;
 		int end = MIN(base + PIDMAP_PAGE_BITS, to);
@@ -39,7 +34,8 @@ static int find_free(struct pidmap *m, int from, int to)
 	return to;
 }
 
-int pidmap_alloc(struct pidmap *m)
+/* The first free number behind the last one that was handed out, -EAGAIN or -ENOMEM. */
+static noinline int find_next_free(struct pidmap *m)
 {
 	/* The first lap hands out every number from 1 up; later laps leave the low ones, which
 	 * belong to what was started at boot, alone. */
@@ -55,8 +51,19 @@ int pidmap_alloc(struct pidmap *m)
 		if (nr == start)
 			return -EAGAIN;
 	}
-	if (nr < 0)
-		return nr;
+	return nr;
+}
+
+int pidmap_alloc(struct pidmap *m)
+{
+	int nr = m->last_pid + 1;
+	const u64 *page = nr < m->pid_max ? m->page[nr / PIDMAP_PAGE_BITS] : NULL;
+
+	if (unlikely(!page || bitmap_test(page, nr % PIDMAP_PAGE_BITS))) {
+		nr = find_next_free(m);
+		if (nr < 0)
+			return nr;
+	}
 	bitmap_set(m->page[nr / PIDMAP_PAGE_BITS], nr % PIDMAP_PAGE_BITS);
 	m->nr_used++;
 	m->last_pid = nr;

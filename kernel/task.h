@@ -207,7 +207,8 @@ void release_task(struct task *p);
 void release_task_locked(struct task *p);
 /* p waits to be reaped by its parent. Caller holds tasklist_lock. */
 void become_zombie(struct task *p);
-/* wait4(2)/waitid(2) for kernel callers too. Returns pid, 0 (WNOHANG) or -errno. */
+/* wait4(2)/waitid(2) for kernel callers too: for the child `nr` (PIDTYPE_PID), for one of the group
+ * `nr` (PIDTYPE_PGID) or for any (PIDTYPE_MAX). Returns pid, 0 (WNOHANG) or -errno. */
 struct wait_result {
 	pid_t pid;
 	int status; /* wait4's word */
@@ -216,7 +217,7 @@ struct wait_result {
 	u64 utime, stime; /* ns, of the child and its reaped children */
 	u64 min_flt;
 };
-long do_wait(enum pid_type type, struct pid *pid, int options, struct wait_result *out);
+long do_wait(enum pid_type type, pid_t nr, int options, struct wait_result *out);
 /* Would `pgrp` be orphaned if `ignored` were gone? Caller holds tasklist_lock. */
 bool will_become_orphaned_pgrp(struct pid *pgrp, struct task *ignored);
 bool is_current_pgrp_orphaned(void);
