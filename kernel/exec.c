@@ -398,6 +398,7 @@ void exec_adopt_mm(struct mm *mm)
 	u64 flags;
 
 	spin_lock(&tasklist_lock); /* others look at our mm under it */
+	complete_vfork_done(current);
 	flags = local_irq_save();
 	borrowed = old ? NULL : current->active_mm; /* a switch would change it */
 	current->mm = current->active_mm = mm;

@@ -195,6 +195,7 @@ static void exit_resources(struct task *p)
 		mm_grab(mm);
 	}
 	spin_lock(&tasklist_lock);
+	complete_vfork_done(p);
 	p->files = NULL;
 	p->fs = NULL;
 	if (mm) {
@@ -374,9 +375,11 @@ static void __noreturn exit_task(int code, bool group)
 	if (p->flags & PF_KTHREAD)
 		kthread_exited();
 	local_irq_disable();
-	set_special_state(TASK_DEAD);
 	preempt_enable_no_resched();
-	schedule();
+	do { /* again, if somebody who was just about to wake us has undone it */
+		WRITE_ONCE(p->state, TASK_DEAD);
+		schedule();
+	} while (p->state != TASK_DEAD);
 	panic("a dead task was scheduled\n");
 }
 
