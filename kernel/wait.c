@@ -88,10 +88,13 @@ static enum wait_verdict look_at_zombie(struct wait_query *q, struct task *p)
 static enum wait_verdict look_at_stop(struct wait_query *q, struct task *p)
 {
 	struct signal *sig = p->signal;
-	u64 flags = spin_lock_irqsave(&p->sighand->lock);
 	enum wait_verdict v = WAIT_LATER;
 	bool keep = q->options & WNOWAIT;
+	u64 flags;
 
+	if (!(q->options & (WSTOPPED | WCONTINUED)))
+		return WAIT_LATER;
+	flags = spin_lock_irqsave(&p->sighand->lock);
 	if ((q->options & WSTOPPED) && sig->stopped && !sig->stop_reported) {
 		fill_result(q->out, p, CLD_STOPPED, sig->stop_code << 8 | 0x7f);
 		sig->stop_reported = !keep;
