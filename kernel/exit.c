@@ -110,7 +110,6 @@ static void unhash_task(struct task *p)
 
 	detach_pid(p, PIDTYPE_PID);
 	if (thread_group_leader(p)) {
-		detach_pid(p, PIDTYPE_TGID);
 		detach_pid(p, PIDTYPE_PGID);
 		detach_pid(p, PIDTYPE_SID);
 		sig->tty = NULL;

@@ -346,7 +346,6 @@ static int publish_child(struct task *p, u64 flags, struct pid *pid)
 		list_add_tail(&p->sibling, &p->real_parent->children);
 		list_add_tail(&p->all, &all_tasks);
 		p->signal->tty = current->signal->tty;
-		attach_pid(p, PIDTYPE_TGID, pid);
 		attach_pid(p, PIDTYPE_PGID, current->group_leader->pids[PIDTYPE_PGID]);
 		attach_pid(p, PIDTYPE_SID, current->group_leader->pids[PIDTYPE_SID]);
 	}

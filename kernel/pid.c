@@ -1,10 +1,10 @@
 /*
  * Pids: from a number to its tasks.
  *
- * A number belongs to a struct pid, and that to the tasks which use it: as their own id, as the id
- * of their thread group, of their process group or of their session. The number goes back to the
- * bitmap when the last of them lets go; the struct stays for whoever still holds a reference, and
- * names nobody.
+ * A number belongs to a struct pid, and that to the tasks which use it: as their own id (a leader's
+ * is its thread group's, too), as the id of their process group or of their session. The number
+ * goes back to the bitmap when the last of them lets go; the struct stays for whoever still holds a
+ * reference, and names nobody.
  *
  * pid_lock guards the bitmap, the hash is changed under it; tasklist_lock guards the lists of
  * tasks, and who holds it need not take the other one to look for a number: a struct leaves the
@@ -225,15 +225,14 @@ struct task *find_get_task(pid_t nr)
 bool next_process(pid_t *nr)
 {
 	bool found = false;
-	struct pid *pid;
+	struct task *p;
 	int n = *nr;
 
 	while (!found && (n = pidmap_next(&init_pidmap, n)) >= 0) {
 		spin_lock(&tasklist_lock);
-		pid = find_get_pid(n);
-		found = pid_task(pid, PIDTYPE_TGID) != NULL;
+		p = find_task(n);
+		found = p && thread_group_leader(p);
 		spin_unlock(&tasklist_lock);
-		put_pid(pid);
 		*nr = n++;
 	}
 	return found;

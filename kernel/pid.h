@@ -10,7 +10,6 @@ struct task;
 
 enum pid_type {
 	PIDTYPE_PID,  /* one task */
-	PIDTYPE_TGID, /* the leader of a thread group */
 	PIDTYPE_PGID, /* process group: its leaders of thread groups */
 	PIDTYPE_SID,  /* session: likewise */
 	PIDTYPE_MAX,

@@ -61,7 +61,7 @@ struct task {
 	struct sighand *sighand;   /* tl */
 	struct sigpending pending; /* sh */
 	u64 default_slack;         /* ro: the parent's timer_slack */
-	/* tl: its own number; the other three only for leaders */
+	/* tl: its own number; the other two only for leaders */
 	struct pid *pids[PIDTYPE_MAX];
 	struct list_head pid_links[PIDTYPE_MAX];
 	struct task *real_parent;     /* tl: who forked us, or the reaper */
