@@ -201,8 +201,7 @@ static struct task *dup_task_struct(const struct task *parent)
 	refcount_set(&p->usage, 2);
 	list_init(&p->children);
 	list_init(&p->zombies);
-	list_init(&p->pending.queue);
-	p->pending.set = 0;
+	sigpending_init(&p->pending);
 	p->start_time = ktime_get();
 	p->default_slack = parent->timer_slack;
 	atomic_inc(&nr_task_structs);

@@ -51,8 +51,7 @@ int copy_signal(u64 flags, struct task *p)
 	sig->nr_threads = sig->live = 1;
 	list_init(&sig->threads);
 	wait_queue_init(&sig->wait_chld);
-	list_init(&sig->shared.queue);
-	sig->shared.set = 0;
+	sigpending_init(&sig->shared);
 	sig->real_timer.expires = 0;
 	list_init(&sig->cpu_timers);
 	list_init(&sig->posix_timers);

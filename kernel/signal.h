@@ -49,6 +49,12 @@ struct sigpending {
 	sigset_t64 set;         /* sighand->lock */
 };
 
+static inline void sigpending_init(struct sigpending *pending)
+{
+	pending->set = 0;
+	list_init(&pending->queue);
+}
+
 struct sigactions; /* what sigaction(2) has set */
 
 /* Shared by CLONE_SIGHAND. Fork's copy shares the table until one of the two sets an action. */
