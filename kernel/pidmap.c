@@ -5,10 +5,20 @@
 #include <asm/errno.h>
 #include "mm/slab.h"
 
+static u32 page_of(int nr)
+{
+	return (u32)nr / PIDMAP_PAGE_BITS;
+}
+
+static u32 bit_of(int nr)
+{
+	return (u32)nr % PIDMAP_PAGE_BITS;
+}
+
 /* The words that hold number `nr`, allocated when first needed. */
 static u64 *pidmap_page(struct pidmap *m, int nr)
 {
-	u64 **page = &m->page[nr / PIDMAP_PAGE_BITS];
+	u64 **page = &m->page[page_of(nr)];
 
 	if (!*page)
 		*page = kzalloc(PIDMAP_PAGE_BITS / 8);
@@ -57,14 +67,14 @@ static noinline int find_next_free(struct pidmap *m)
 int pidmap_alloc(struct pidmap *m)
 {
 	int nr = m->last_pid + 1;
-	const u64 *page = nr < m->pid_max ? m->page[nr / PIDMAP_PAGE_BITS] : NULL;
+	const u64 *page = nr < m->pid_max ? m->page[page_of(nr)] : NULL;
 
-	if (unlikely(!page || bitmap_test(page, nr % PIDMAP_PAGE_BITS))) {
+	if (unlikely(!page || bitmap_test(page, bit_of(nr)))) {
 		nr = find_next_free(m);
 		if (nr < 0)
 			return nr;
 	}
-	bitmap_set(m->page[nr / PIDMAP_PAGE_BITS], nr % PIDMAP_PAGE_BITS);
+	bitmap_set(m->page[page_of(nr)], bit_of(nr));
 	m->nr_used++;
 	m->last_pid = nr;
 	return nr;
@@ -72,15 +82,15 @@ int pidmap_alloc(struct pidmap *m)
 
 void pidmap_free(struct pidmap *m, int nr)
 {
-	bitmap_clear(m->page[nr / PIDMAP_PAGE_BITS], nr % PIDMAP_PAGE_BITS);
+	bitmap_clear(m->page[page_of(nr)], bit_of(nr));
 	m->nr_used--;
 }
 
 bool pidmap_test(const struct pidmap *m, int nr)
 {
-	const u64 *page = m->page[nr / PIDMAP_PAGE_BITS];
+	const u64 *page = m->page[page_of(nr)];
 
-	return page && bitmap_test(page, nr % PIDMAP_PAGE_BITS);
+	return page && bitmap_test(page, bit_of(nr));
 }
 
 int pidmap_next(const struct pidmap *m, int from)

@@ -65,7 +65,7 @@ u32 task_timeslice(const struct task *p)
 {
 	u32 ms = (MAX_PRIO - p->static_prio) * (p->static_prio < NICE_TO_PRIO(0) ? 20 : 5);
 
-	return MAX(ms * HZ / 1000, 1u);
+	return MAX(ms / (1000 / HZ), 1u);
 }
 
 static bool rt_policy(int policy)
