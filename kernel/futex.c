@@ -2,9 +2,9 @@
  * Futexes: sleeping on a word of user memory. futex(2), get_robust_list(2).
  *
  * A futex is known by what it stands for: private memory by (mm, address), shared memory by
- * (object, offset), so that it is the same word wherever it is mapped. Nothing else can come to live
- * where it is while somebody sleeps on it: a key holds a reference on its object, and an mm is kept
- * by the sleeper, who lives in it.
+ * (object, offset), so that it is the same word wherever it is mapped. Nothing else can come to
+ * live where it is while somebody sleeps on it: a key holds a reference on its object, and an mm is
+ * kept by the sleeper, who lives in it.
  *
  * Who has to look at the word, or to change it, holds mm->lock from the look-up on: the page is
  * there and stays, so the word can be reached through the direct map, also under a bucket's lock.
