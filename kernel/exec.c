@@ -398,6 +398,7 @@ void exec_adopt_mm(struct mm *mm)
 	u64 flags;
 
 	spin_lock(&tasklist_lock); /* others look at our mm under it */
+	complete_vfork_done(current);
 	flags = local_irq_save();
 	borrowed = old ? NULL : current->active_mm; /* a switch would change it */
 	current->mm = current->active_mm = mm;
@@ -564,36 +565,17 @@ long kernel_execve(const char *path, const char *const *argv, const char *const 
 	return err ? err : exec_path(path, &args, 0);
 }
 
-/* The user's name for a program, to be freed with kfree(). Empty only if `may_be_empty`. */
-static char *get_name(const char __user *upath, bool may_be_empty)
-{
-	char *path = kmalloc(PATH_MAX);
-	long n;
-
-	if (!path)
-		return ERR_PTR(-ENOMEM);
-	n = strncpy_from_user(path, upath, PATH_MAX);
-	if (n >= PATH_MAX)
-		n = -ENAMETOOLONG;
-	else if (n == 0 && !may_be_empty)
-		n = -ENOENT;
-	if (n >= 0)
-		return path;
-	kfree(path);
-	return ERR_PTR(n);
-}
-
 long sys_execve(const char __user *upath, const char __user *const __user *argv,
 		const char __user *const __user *envp)
 {
-	char *path = get_name(upath, false);
+	char *path = getname(upath);
 	struct exec_args args = {.path = path, .argv = argv, .envp = envp};
 	long err;
 
 	if (IS_ERR(path))
 		return PTR_ERR(path);
 	err = exec_path(path, &args, 0);
-	kfree(path);
+	putname(path);
 	return err;
 }
 
@@ -640,10 +622,10 @@ long sys_execveat(int dirfd, const char __user *upath, const char __user *const 
 
 	if (flags & ~(AT_EMPTY_PATH | AT_SYMLINK_NOFOLLOW))
 		return -EINVAL;
-	path = get_name(upath, flags & AT_EMPTY_PATH);
+	path = flags & AT_EMPTY_PATH ? getname_empty(upath) : getname(upath);
 	if (IS_ERR(path))
 		return PTR_ERR(path);
 	err = exec_from(dirfd, path, walk_flags(flags), &args);
-	kfree(path);
+	putname(path);
 	return err;
 }

@@ -110,7 +110,6 @@ static void unhash_task(struct task *p)
 
 	detach_pid(p, PIDTYPE_PID);
 	if (thread_group_leader(p)) {
-		detach_pid(p, PIDTYPE_TGID);
 		detach_pid(p, PIDTYPE_PGID);
 		detach_pid(p, PIDTYPE_SID);
 		sig->tty = NULL;
@@ -195,6 +194,7 @@ static void exit_resources(struct task *p)
 		mm_grab(mm);
 	}
 	spin_lock(&tasklist_lock);
+	complete_vfork_done(p);
 	p->files = NULL;
 	p->fs = NULL;
 	if (mm) {
@@ -374,9 +374,11 @@ static void __noreturn exit_task(int code, bool group)
 	if (p->flags & PF_KTHREAD)
 		kthread_exited();
 	local_irq_disable();
-	set_special_state(TASK_DEAD);
 	preempt_enable_no_resched();
-	schedule();
+	do { /* again, if somebody who was just about to wake us has undone it */
+		WRITE_ONCE(p->state, TASK_DEAD);
+		schedule();
+	} while (p->state != TASK_DEAD);
 	panic("a dead task was scheduled\n");
 }
 

@@ -1,8 +1,9 @@
 /*
  * The birth of a task.
  *
- *   do_fork()             refuses, takes a number, has the child made, lets it run, waits for a
- * vfork check_clone_flags() alloc_pid()         kernel/pid.c: the next number off the pidmap
+ *   do_fork()             refuses, takes a number, has the child made, lets it run
+ *     check_clone_flags()
+ *     alloc_pid()         kernel/pid.c: the next number off the pidmap
  *     copy_process()      all that the child needs, step by step; invisible until the last
  *       dup_task_struct()
  *       copy_creds()      kernel/cred.c: who it acts for; counted for RLIMIT_NPROC
@@ -10,14 +11,15 @@
  *       copy_semundo()    kernel/ipc/sem.c: what exit undoes of semaphores
  *       copy_files()      descriptors
  *       copy_fs()         root, working directory, umask
- *       copy_sighand()    kernel/signal.c: handlers
  *       copy_signal()     kernel/signal.c: what a thread group has in common
+ *       copy_sighand()    kernel/sigaction.c: handlers
  *       copy_mm()         memory: mm/mm.c, mm/tree.c
  *       copy_puppet()     kernel/shell/puppet.c: the shell's hold on it
  *       copy_thread()     arch/x86_64/process.c: registers, FPU, TLS
  *       publish_child()   into the process tree: the last thing that can be refused, by a signal
  *     wake_up_new_task()  kernel/sched/core.c: just ahead of the parent, so that the child runs
  *                         first, unless they share memory or sched.child_first=0
+ *     wait_for_vfork_done()
  *
  * What fork does to memory is in mm/tree.c, and finished by mm/fault.c when somebody writes.
  * The system calls, at the end, only translate their arguments. clone(2), fork(2), vfork(2).
@@ -181,24 +183,19 @@ void drain_task_cache(void)
 	}
 }
 
-/* The room for registers may be one that another task had, or none yet: copy_thread() sees to it.
- */
+/* What is neither zeroed nor copied, the steps of copy_process() fill in. Kernel stack and room for
+ * registers are there already: those of the last owner, or new ones. */
 static struct task *dup_task_struct(const struct task *parent)
 {
 	struct task *p = alloc_task();
-	void *stack, *fpu;
 
 	if (!p)
 		return NULL;
-	stack = p->stack;
-	fpu = p->thread.fpu;
-	memset(p, 0, TASK_ZERO_END);
-	memcpy((char *)p + TASK_ZERO_END, (const char *)parent + TASK_ZERO_END,
-	       sizeof(*p) - TASK_ZERO_END);
-	p->stack = stack;
-	p->thread.fpu = fpu;
+	memset((char *)p + TASK_ZERO_START, 0, TASK_COPY_START - TASK_ZERO_START);
+	memcpy((char *)p + TASK_COPY_START, (const char *)parent + TASK_COPY_START,
+	       sizeof(*p) - TASK_COPY_START);
 	if (DEBUG_CHECKS)
-		stack_poison(stack);
+		stack_poison(p->stack);
 	/* One for whoever reaps it, one for the CPU, dropped by the switch that leaves it for good.
 	 */
 	refcount_set(&p->usage, 2);
@@ -286,6 +283,15 @@ static void undo_mm(struct task *p)
 	p->mm = p->active_mm = NULL;
 }
 
+/* sigaltstack(2): a thread would share it. */
+static void inherit_sigaltstack(u64 flags, struct task *p)
+{
+	bool thread = (flags & (CLONE_VM | CLONE_VFORK)) == CLONE_VM;
+
+	p->sas_sp = thread ? 0 : current->sas_sp;
+	p->sas_size = thread ? 0 : current->sas_size;
+}
+
 /* ---- making the child visible ---- */
 
 static void set_child_identity(struct task *p, const struct kernel_clone_args *args,
@@ -339,7 +345,6 @@ static int publish_child(struct task *p, u64 flags, struct pid *pid)
 		list_add_tail(&p->sibling, &p->real_parent->children);
 		list_add_tail(&p->all, &all_tasks);
 		p->signal->tty = current->signal->tty;
-		attach_pid(p, PIDTYPE_TGID, pid);
 		attach_pid(p, PIDTYPE_PGID, current->group_leader->pids[PIDTYPE_PGID]);
 		attach_pid(p, PIDTYPE_SID, current->group_leader->pids[PIDTYPE_SID]);
 	}
@@ -383,11 +388,7 @@ static struct task *copy_process(struct kernel_clone_args *args, struct pid *pid
 	p->flags |= PF_FORKNOEXEC | (args->fn ? PF_KTHREAD : 0);
 	if (args->name)
 		strlcpy(p->comm, args->name, sizeof(p->comm));
-	if ((flags & (CLONE_VM | CLONE_VFORK)) != CLONE_VM) {
-		/* sigaltstack(2): inherited, but by a thread, which would share it. */
-		p->sas_sp = current->sas_sp;
-		p->sas_size = current->sas_size;
-	}
+	inherit_sigaltstack(flags, p);
 
 	sched_fork(p);
 	err = copy_semundo(flags, p);
@@ -399,15 +400,13 @@ static struct task *copy_process(struct kernel_clone_args *args, struct pid *pid
 	err = copy_fs(flags, p);
 	if (err)
 		goto bad_fork_cleanup_files;
-	err = copy_sighand(flags, p);
-	if (err)
-		goto bad_fork_cleanup_fs;
 	err = copy_signal(flags, p);
 	if (err)
-		goto bad_fork_cleanup_sighand;
+		goto bad_fork_cleanup_fs;
+	copy_sighand(flags, p);
 	err = copy_mm(flags, p);
 	if (err)
-		goto bad_fork_cleanup_signal;
+		goto bad_fork_cleanup_sighand;
 	err = current->puppet && !args->fn ? copy_puppet(p) : 0;
 	if (err)
 		goto bad_fork_cleanup_mm;
@@ -425,10 +424,9 @@ bad_fork_cleanup_puppet:
 	exit_puppet(p); /* free_task() undoes copy_thread(), however far it got */
 bad_fork_cleanup_mm:
 	undo_mm(p);
-bad_fork_cleanup_signal:
-	put_signal(p->signal);
 bad_fork_cleanup_sighand:
 	put_sighand(p->sighand);
+	put_signal(p->signal);
 bad_fork_cleanup_fs:
 	undo_fs(p);
 bad_fork_cleanup_files:
@@ -443,15 +441,16 @@ bad_fork_cleanup_creds:
 
 /* ---- vfork: the parent sleeps until the child has let go of its memory ---- */
 
-/* On the parent's stack. */
+/* On the parent's stack. Once `done` is set neither side knows of the other any more; until then
+ * the child lives. */
 struct vfork_wait {
 	struct task *parent;
 	bool done; /* tl */
 };
 
-static void wait_for_vfork_done(struct task *child, struct vfork_wait *vfork)
+static void wait_for_vfork_done(struct task *child, pid_t nr, struct vfork_wait *vfork)
 {
-	trace_vfork_wait(current, child->pid_nr);
+	trace_vfork_wait(current, nr);
 	for (;;) {
 		/* A full barrier: either we see that it is done, or the child sees us asleep. */
 		__atomic_exchange_n(&current->state, TASK_KILLABLE, __ATOMIC_SEQ_CST);
@@ -460,25 +459,26 @@ static void wait_for_vfork_done(struct task *child, struct vfork_wait *vfork)
 		schedule();
 	}
 	WRITE_ONCE(current->state, TASK_RUNNING);
-	/* It may be about to wake us; or we are killed, and it must not touch our stack later. */
-	spin_lock(&tasklist_lock);
-	child->vfork_done = NULL;
-	spin_unlock(&tasklist_lock);
-	trace_vfork_done(current, child->pid_nr);
+	if (!READ_ONCE(vfork->done)) { /* we are killed: it must not touch our stack later */
+		spin_lock(&tasklist_lock);
+		if (!vfork->done)
+			child->vfork_done = NULL;
+		spin_unlock(&tasklist_lock);
+	}
+	trace_vfork_done(current, nr);
 }
 
-/* The child's side, at exec and at exit. */
-static void complete_vfork_done(struct task *p)
+void complete_vfork_done(struct task *p)
 {
-	if (!READ_ONCE(p->vfork_done)) /* set before p ran for the first time */
+	struct vfork_wait *vfork = p->vfork_done;
+	struct task *parent;
+
+	if (!vfork)
 		return;
-	spin_lock(&tasklist_lock);
-	if (p->vfork_done) {
-		WRITE_ONCE(p->vfork_done->done, true);
-		wake_up_process(p->vfork_done->parent);
-		p->vfork_done = NULL;
-	}
-	spin_unlock(&tasklist_lock);
+	p->vfork_done = NULL;
+	parent = vfork->parent; /* it stays until tasklist_lock is released, its stack does not */
+	WRITE_ONCE(vfork->done, true);
+	wake_up_process(parent);
 }
 
 void mm_release(struct task *p, bool exec)
@@ -490,7 +490,6 @@ void mm_release(struct task *p, bool exec)
 			futex_wake((u64)p->clear_child_tid, false, 1, FUTEX_BITSET_MATCH_ANY);
 		p->clear_child_tid = NULL;
 	}
-	complete_vfork_done(p);
 }
 
 /* ---- the main entry ---- */
@@ -526,7 +525,9 @@ pid_t do_fork(struct kernel_clone_args *args)
 		return PTR_ERR(pid);
 	p = copy_process(args, pid);
 	if (IS_ERR(p)) {
+		spin_lock(&tasklist_lock);
 		free_pid(pid);
+		spin_unlock(&tasklist_lock);
 		return PTR_ERR(p);
 	}
 
@@ -536,18 +537,14 @@ pid_t do_fork(struct kernel_clone_args *args)
 	trace_sched_process_fork(current, p);
 	if (args->flags & CLONE_PARENT_SETTID)
 		(void)put_user(nr, args->parent_tid); /* as Linux: the child exists all the same */
-	if (args->flags & CLONE_VFORK) {
+	if (args->flags & CLONE_VFORK)
 		p->vfork_done = &vfork;
-		get_task(p);
-	}
 
 	current->fork_cycles = cpu_cycles() - start;
 	start_child(p, args);
 
-	if (args->flags & CLONE_VFORK) {
-		wait_for_vfork_done(p, &vfork);
-		put_task(p);
-	}
+	if (args->flags & CLONE_VFORK)
+		wait_for_vfork_done(p, nr, &vfork);
 	return nr;
 }
 
@@ -571,6 +568,9 @@ struct task *fork_idle(u32 cpu)
 		return NULL;
 	atomic_dec(&nr_task_structs); /* nr_threads does not know it either */
 	arch_free_thread(p);          /* it never goes to user mode */
+	p->thread = (struct thread){0};
+	p->state = TASK_RUNNING;
+	p->pid_nr = p->tgid_nr = p->ppid_nr = 0;
 	p->cred = init_task.cred;
 	p->signal = init_task.signal;
 	p->sighand = init_task.sighand;

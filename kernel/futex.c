@@ -2,8 +2,9 @@
  * Futexes: sleeping on a word of user memory. futex(2), get_robust_list(2).
  *
  * A futex is known by what it stands for: private memory by (mm, address), shared memory by
- * (object, offset), so that it is the same word wherever it is mapped. A key holds a reference on
- * what it names: nothing else can come to live there while somebody sleeps on it.
+ * (object, offset), so that it is the same word wherever it is mapped. Nothing else can come to
+ * live where it is while somebody sleeps on it: a key holds a reference on its object, and an mm is
+ * kept by the sleeper, who lives in it.
  *
  * Who has to look at the word, or to change it, holds mm->lock from the look-up on: the page is
  * there and stays, so the word can be reached through the direct map, also under a bucket's lock.
@@ -41,16 +42,12 @@ static void key_get(const struct futex_key *key)
 {
 	if (key->obj)
 		object_get(key->obj);
-	else
-		mm_grab(key->mm);
 }
 
 void key_put(const struct futex_key *key)
 {
 	if (key->obj)
 		object_put(key->obj);
-	else
-		mm_drop(key->mm);
 }
 
 bool same_key(const struct futex_key *a, const struct futex_key *b)
@@ -82,7 +79,7 @@ void bucket_add(struct futex_bucket *b, struct futex_waiter *w)
 static int get_futex_key_locked(u64 addr, bool private, struct futex_key *key)
 {
 	struct mm *mm = current->mm;
-	struct area area;
+	const struct area *area;
 
 	if (addr % sizeof(u32))
 		return -EINVAL;
@@ -90,15 +87,16 @@ static int get_futex_key_locked(u64 addr, bool private, struct futex_key *key)
 		return -EFAULT;
 	*key = (struct futex_key){.mm = mm, .offset = addr};
 	if (!private) {
-		if (!mm_find_area_locked(mm, addr, &area) || area.start > addr)
+		area = mm_area_at(mm, addr);
+		if (!area)
 			return -EFAULT;
 		/* Nobody can ever change such a word: as on Linux, a mistake. */
-		if (!(area.flags & (AREA_WRITE | AREA_SHARED)) && !area.obj)
+		if (!(area->flags & (AREA_WRITE | AREA_SHARED)) && !area->obj)
 			return -EFAULT;
-		if ((area.flags & AREA_SHARED) && area.obj)
+		if ((area->flags & AREA_SHARED) && area->obj)
 			*key = (struct futex_key){
-				.obj = area.obj,
-				.offset = addr - area.start + area.pgoff * PAGE_SIZE,
+				.obj = area->obj,
+				.offset = addr - area->start + area->pgoff * PAGE_SIZE,
 			};
 		else
 			key->offset |= KEY_WITHOUT_FLAG;
@@ -480,9 +478,14 @@ static long futex_wait_restart(struct task *p)
 
 static long futex_wait(u64 addr, bool private, u32 val, u64 until, u32 bitset)
 {
-	struct futex_waiter w = {.task = current, .bitset = bitset};
-	long ret = queue_waiter(&w, addr, private, val);
+	struct futex_waiter w;
+	long ret;
 
+	w.task = current;
+	w.kind = WAITS_FOR_WAKE;
+	w.bitset = bitset;
+	w.woken = false;
+	ret = queue_waiter(&w, addr, private, val);
 	if (ret)
 		return ret;
 	ret = sleep_queued(&w, until);

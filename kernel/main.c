@@ -26,8 +26,6 @@
 #include "mm/slab.h"
 #include "mm/vmalloc.h"
 
-static struct sighand init_sighand = {
-	.count = REFCOUNT_INIT(1), .lock = SPINLOCK_INIT(LOCK_SIGHAND), .defaulted = ~0UL};
 static struct signal init_signal = {
 	.count = REFCOUNT_INIT(1),
 	.nr_threads = 1,
@@ -38,6 +36,9 @@ static struct signal init_signal = {
 	.shared = {.queue = LIST_HEAD_INIT(init_signal.shared.queue)},
 	.cpu_timers = LIST_HEAD_INIT(init_signal.cpu_timers),
 	.posix_timers = LIST_HEAD_INIT(init_signal.posix_timers),
+	.handlers = {.count = REFCOUNT_INIT(1),
+		     .lock = SPINLOCK_INIT(LOCK_SIGHAND),
+		     .defaulted = ~0UL},
 };
 /* The group and session of the kernel itself: number 0, never in the pidmap. */
 static struct pid init_pid = {.count = REFCOUNT_INIT(1)};
@@ -51,7 +52,7 @@ struct task init_task = {
 	.active_mm = &init_mm,
 	.cred = &init_cred,
 	.signal = &init_signal,
-	.sighand = &init_sighand,
+	.sighand = &init_signal.handlers,
 	.pending = {.queue = LIST_HEAD_INIT(init_task.pending.queue)},
 	.real_parent = &init_task,
 	.parent = &init_task,
@@ -160,7 +161,7 @@ static void run_init(char *path)
 	if (pid < 0)
 		panic("init=%s: cannot fork\n", path);
 	do
-		do_wait(PIDTYPE_MAX, NULL, WEXITED | __WALL, &r);
+		do_wait(PIDTYPE_MAX, 0, WEXITED | __WALL, &r);
 	while (r.pid != pid);
 	status = r.status & 0x7f ? 128 + (r.status & 0x7f) : r.status >> 8;
 	pr_info("init=%s ended with status %d\n", path, status);

@@ -1,13 +1,14 @@
 /*
  * Pids: from a number to its tasks.
  *
- * A number belongs to a struct pid, and that to the tasks which use it: as their own id, as the id
- * of their thread group, of their process group or of their session. The number goes back to the
- * bitmap when the last of them lets go; the struct stays for whoever still holds a reference, and
- * names nobody.
+ * A number belongs to a struct pid, and that to the tasks which use it: as their own id (a leader's
+ * is its thread group's, too), as the id of their process group or of their session. The number
+ * goes back to the bitmap when the last of them lets go; the struct stays for whoever still holds a
+ * reference, and names nobody.
  *
- * pid_lock guards the bitmap and the hash; tasklist_lock the lists of tasks. See also
- * kernel/pidmap.c.
+ * pid_lock guards the bitmap, the hash is changed under it; tasklist_lock guards the lists of
+ * tasks, and who holds it need not take the other one to look for a number: a struct leaves the
+ * hash under both. See also kernel/pidmap.c.
  */
 #include "kernel/pid.h"
 
@@ -52,7 +53,7 @@ static void hash_add(struct pid *pid)
 	struct pid **bucket = hash_bucket(pid->nr);
 
 	pid->next = *bucket;
-	*bucket = pid;
+	__atomic_store_n(bucket, pid, __ATOMIC_RELEASE); /* somebody may be looking */
 }
 
 static void hash_del(const struct pid *pid)
@@ -140,10 +141,10 @@ void put_pid(struct pid *pid)
 		kmem_cache_free(pid_cache, pid);
 }
 
-/* Caller holds pid_lock. */
+/* Caller holds pid_lock or tasklist_lock. */
 static struct pid *find_pid(pid_t nr)
 {
-	struct pid *pid = *hash_bucket(nr);
+	struct pid *pid = __atomic_load_n(hash_bucket(nr), __ATOMIC_ACQUIRE);
 
 	while (pid && pid->nr != nr)
 		pid = pid->next;
@@ -162,14 +163,14 @@ struct pid *find_get_pid(pid_t nr)
 	return pid;
 }
 
-struct pid *get_current_pgrp(void)
+pid_t current_pgrp(void)
 {
-	struct pid *pid;
+	pid_t nr;
 
 	spin_lock(&tasklist_lock); /* a parent may move us to another group */
-	pid = get_pid(current->group_leader->pids[PIDTYPE_PGID]);
+	nr = current->group_leader->pids[PIDTYPE_PGID]->nr;
 	spin_unlock(&tasklist_lock);
-	return pid;
+	return nr;
 }
 
 void attach_pid(struct task *p, enum pid_type type, struct pid *pid)
@@ -206,12 +207,7 @@ struct task *pid_task(struct pid *pid, enum pid_type type)
 
 struct task *find_task(pid_t nr)
 {
-	struct task *p;
-
-	spin_lock(&pid_lock);
-	p = pid_task(find_pid(nr), PIDTYPE_PID);
-	spin_unlock(&pid_lock);
-	return p;
+	return pid_task(find_pid(nr), PIDTYPE_PID);
 }
 
 struct task *find_get_task(pid_t nr)
@@ -229,15 +225,14 @@ struct task *find_get_task(pid_t nr)
 bool next_process(pid_t *nr)
 {
 	bool found = false;
-	struct pid *pid;
+	struct task *p;
 	int n = *nr;
 
 	while (!found && (n = pidmap_next(&init_pidmap, n)) >= 0) {
 		spin_lock(&tasklist_lock);
-		pid = find_get_pid(n);
-		found = pid_task(pid, PIDTYPE_TGID) != NULL;
+		p = find_task(n);
+		found = p && thread_group_leader(p);
 		spin_unlock(&tasklist_lock);
-		put_pid(pid);
 		*nr = n++;
 	}
 	return found;

@@ -10,7 +10,6 @@ struct task;
 
 enum pid_type {
 	PIDTYPE_PID,  /* one task */
-	PIDTYPE_TGID, /* the leader of a thread group */
 	PIDTYPE_PGID, /* process group: its leaders of thread groups */
 	PIDTYPE_SID,  /* session: likewise */
 	PIDTYPE_MAX,
@@ -32,7 +31,7 @@ extern struct pidmap init_pidmap;
 void pid_init(void);
 /* A fresh number and its struct; ERR_PTR(-EAGAIN) when all are taken, ERR_PTR(-ENOMEM). */
 struct pid *alloc_pid(struct pidmap *map);
-/* Nobody ever attached to it: the undo of alloc_pid(). */
+/* Nobody ever attached to it: the undo of alloc_pid(). Caller holds tasklist_lock. */
 void free_pid(struct pid *pid);
 void put_pid(struct pid *pid); /* NULL is allowed */
 static inline struct pid *get_pid(struct pid *pid)
@@ -47,8 +46,7 @@ int pid_last(void);
 int pid_set_last(int nr); /* 0; -EINVAL: not below pid_max() */
 /* With a reference, or NULL. */
 struct pid *find_get_pid(pid_t nr);
-/* Current's own process group, with a reference. Takes tasklist_lock. */
-struct pid *get_current_pgrp(void);
+pid_t current_pgrp(void); /* the number of current's process group; takes tasklist_lock */
 /* Caller holds tasklist_lock for all five. */
 void attach_pid(struct task *p, enum pid_type type, struct pid *pid);
 void detach_pid(struct task *p, enum pid_type type); /* the number is freed with its last task */

@@ -5,10 +5,20 @@
 #include <asm/errno.h>
 #include "mm/slab.h"
 
+static u32 page_of(int nr)
+{
+	return (u32)nr / PIDMAP_PAGE_BITS;
+}
+
+static u32 bit_of(int nr)
+{
+	return (u32)nr % PIDMAP_PAGE_BITS;
+}
+
 /* The words that hold number `nr`, allocated when first needed. */
 static u64 *pidmap_page(struct pidmap *m, int nr)
 {
-	u64 **page = &m->page[nr / PIDMAP_PAGE_BITS];
+	u64 **page = &m->page[page_of(nr)];
 
 	if (!*page)
 		*page = kzalloc(PIDMAP_PAGE_BITS / 8);
@@ -18,11 +28,6 @@ static u64 *pidmap_page(struct pidmap *m, int nr)
 /* The first free number in [from, to), `to` when there is none, -ENOMEM. */
 static int find_free(struct pidmap *m, int from, int to)
 {
-	const u64 *here = m->page[from / PIDMAP_PAGE_BITS];
-
-	/* Mostly it is the very first. */
-	if (here && from < to && !bitmap_test(here, from % PIDMAP_PAGE_BITS))
-		return from;
 	while (from < to) {
 		int base = from / PIDMAP_PAGE_BITS * PIDMAP_PAGE_BITS;
 		int end = MIN(base + PIDMAP_PAGE_BITS, to);
@@ -39,7 +44,8 @@ static int find_free(struct pidmap *m, int from, int to)
 	return to;
 }
 
-int pidmap_alloc(struct pidmap *m)
+/* The first free number behind the last one that was handed out, -EAGAIN or -ENOMEM. */
+static noinline int find_next_free(struct pidmap *m)
 {
 	/* The first lap hands out every number from 1 up; later laps leave the low ones, which
 	 * belong to what was started at boot, alone. */
@@ -55,9 +61,20 @@ int pidmap_alloc(struct pidmap *m)
 		if (nr == start)
 			return -EAGAIN;
 	}
-	if (nr < 0)
-		return nr;
-	bitmap_set(m->page[nr / PIDMAP_PAGE_BITS], nr % PIDMAP_PAGE_BITS);
+	return nr;
+}
+
+int pidmap_alloc(struct pidmap *m)
+{
+	int nr = m->last_pid + 1;
+	const u64 *page = nr < m->pid_max ? m->page[page_of(nr)] : NULL;
+
+	if (unlikely(!page || bitmap_test(page, bit_of(nr)))) {
+		nr = find_next_free(m);
+		if (nr < 0)
+			return nr;
+	}
+	bitmap_set(m->page[page_of(nr)], bit_of(nr));
 	m->nr_used++;
 	m->last_pid = nr;
 	return nr;
@@ -65,15 +82,15 @@ int pidmap_alloc(struct pidmap *m)
 
 void pidmap_free(struct pidmap *m, int nr)
 {
-	bitmap_clear(m->page[nr / PIDMAP_PAGE_BITS], nr % PIDMAP_PAGE_BITS);
+	bitmap_clear(m->page[page_of(nr)], bit_of(nr));
 	m->nr_used--;
 }
 
 bool pidmap_test(const struct pidmap *m, int nr)
 {
-	const u64 *page = m->page[nr / PIDMAP_PAGE_BITS];
+	const u64 *page = m->page[page_of(nr)];
 
-	return page && bitmap_test(page, nr % PIDMAP_PAGE_BITS);
+	return page && bitmap_test(page, bit_of(nr));
 }
 
 int pidmap_next(const struct pidmap *m, int from)

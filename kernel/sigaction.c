@@ -18,11 +18,10 @@ struct sigactions {
 	struct k_sigaction action[_NSIG];
 };
 
-static struct kmem_cache *sighand_cache, *sigactions_cache;
+static struct kmem_cache *sigactions_cache;
 
 void sigaction_init(void)
 {
-	sighand_cache = kmem_cache_create("sighand", sizeof(struct sighand), 0);
 	sigactions_cache = kmem_cache_create("sigactions", sizeof(struct sigactions), 0);
 }
 
@@ -146,13 +145,13 @@ int do_sigaction(int sig, const struct k_sigaction *act, struct k_sigaction *old
 
 /* ---- fork and exec ---- */
 
-struct sighand *clone_sighand(struct sighand *from)
+/* What `from` says, for the handlers inside `home`, which they keep alive. */
+static struct sighand *inherit_handlers(struct signal *home, struct sighand *from)
 {
-	struct sighand *sh = kmem_cache_alloc(sighand_cache);
+	struct sighand *sh = &home->handlers;
 	u64 flags;
 
-	if (!sh)
-		return NULL;
+	refcount_inc(&home->count);
 	refcount_set(&sh->count, 1);
 	spin_lock_init(&sh->lock, LOCK_SIGHAND);
 	flags = spin_lock_irqsave(&from->lock);
@@ -165,18 +164,30 @@ struct sighand *clone_sighand(struct sighand *from)
 	return sh;
 }
 
-int copy_sighand(u64 flags, struct task *p)
+void copy_sighand(u64 flags, struct task *p)
 {
-	struct sighand *sh = current->sighand;
-
-	if (flags & CLONE_SIGHAND)
-		refcount_inc(&sh->count);
-	else if (!(sh = clone_sighand(sh)))
-		return -ENOMEM;
-	p->sighand = sh;
+	if (flags & CLONE_SIGHAND) {
+		p->sighand = current->sighand;
+		refcount_inc(&p->sighand->count);
+		return;
+	}
+	p->sighand = inherit_handlers(p->signal, current->sighand);
 	if (flags & CLONE_CLEAR_SIGHAND)
 		flush_signal_handlers(p);
-	return 0;
+}
+
+/* The process's own may still be in use by those it was shared with: the copy has a home to itself.
+ */
+struct sighand *clone_sighand(struct sighand *from)
+{
+	struct signal *home = alloc_signal();
+	struct sighand *sh;
+
+	if (!home)
+		return NULL;
+	sh = inherit_handlers(home, from);
+	put_signal(home);
+	return sh;
 }
 
 void replace_sighand(struct task *p, struct sighand *own)
@@ -198,5 +209,5 @@ void put_sighand(struct sighand *sh)
 	if (!refcount_dec_and_test(&sh->count))
 		return;
 	put_actions(sh->set);
-	kmem_cache_free(sighand_cache, sh);
+	put_signal(container_of(sh, struct signal, handlers));
 }

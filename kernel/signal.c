@@ -25,6 +25,15 @@ void signal_init(void)
 
 /* ---- fork ---- */
 
+struct signal *alloc_signal(void)
+{
+	struct signal *sig = kmem_cache_alloc(signal_cache);
+
+	if (sig)
+		refcount_set(&sig->count, 1);
+	return sig;
+}
+
 int copy_signal(u64 flags, struct task *p)
 {
 	struct signal *sig = current->signal;
@@ -35,16 +44,15 @@ int copy_signal(u64 flags, struct task *p)
 		p->signal = sig;
 		return 0;
 	}
-	sig = kmem_cache_alloc(signal_cache);
+	sig = alloc_signal();
 	if (!sig)
 		return -ENOMEM;
-	memset(sig, 0, SIGNAL_ZERO_END);
-	refcount_set(&sig->count, 1);
+	memset((char *)sig + SIGNAL_ZERO_START, 0, sizeof(*sig) - SIGNAL_ZERO_START);
 	sig->nr_threads = sig->live = 1;
 	list_init(&sig->threads);
-	sigpending_init(&sig->shared);
 	wait_queue_init(&sig->wait_chld);
-	itimer_init(&sig->real_timer);
+	sigpending_init(&sig->shared);
+	sig->real_timer.expires = 0;
 	list_init(&sig->cpu_timers);
 	list_init(&sig->posix_timers);
 	irq = spin_lock_irqsave(&current->sighand->lock);

@@ -71,40 +71,45 @@ struct sighand {
 
 /* Shared by a thread group. "tl": tasklist_lock; "sh": sighand->lock. */
 struct signal {
-	refcount_t count;            /* tasks that point here */
-	int nr_threads;              /* tl: tasks not yet released */
-	int live;                    /* sh: threads that have not begun to exit */
-	struct list_head threads;    /* tl and sh to change, either to read: task.thread_node */
-	struct task *leader;         /* tl */
-	struct wait_queue wait_chld; /* parents in wait4() */
-	bool group_exit;             /* sh: exit_group or a fatal signal is on its way */
-	int group_exit_code;         /* sh: wait status all threads die with */
+	/* --- given one by one, by copy_signal() and on the way to being seen --- */
+	refcount_t count;              /* tasks that point here, and `handlers` if it is in use */
+	int nr_threads;                /* tl: tasks not yet released */
+	int live;                      /* sh: threads that have not begun to exit */
+	struct list_head threads;      /* tl and sh to change, either to read: task.thread_node */
+	struct task *leader;           /* tl */
+	struct wait_queue wait_chld;   /* parents in wait4() */
+	struct sigpending shared;      /* sh: process-wide pending signals */
+	struct tty *tty;               /* tl: controlling terminal */
+	struct itimer real_timer;      /* tl: setitimer(2), alarm(2) */
+	struct list_head cpu_timers;   /* cpu_timers_lock (cputime.c): armed on our CPU clocks */
+	struct list_head posix_timers; /* sh: timer_create(2) */
+	struct rlimit64 rlim[RLIM_NLIMITS]; /* sh */
+	/* Where its tasks' sighand mostly is, which begins and ends with the process: but it may be
+	 * in use by other processes, or the tasks use one that lies elsewhere. */
+	struct sighand handlers;
+
+	/* --- zeroed by copy_signal() --- */
 	struct task *exec_task; /* sh: the thread in execve() that waits for the others to go */
+	bool group_exit;        /* sh: exit_group or a fatal signal is on its way */
 	bool stopped;           /* sh: the whole group is stopped */
 	bool continued;         /* sh: SIGCONT arrived, not yet waited for */
 	bool notify_continued;  /* sh: the parent is still to be told */
 	bool stop_reported;     /* sh: the stop was waited for */
+	bool session_leader;    /* tl */
+	bool child_subreaper;   /* tl: adopts the orphans among its descendants */
+	int group_exit_code;    /* sh: wait status all threads die with */
 	int stop_code;          /* sh: the stopping signal */
 	u32 continues;          /* sh: how often SIGCONT came */
 	int stop_count;         /* sh: threads that still have to stop */
-	struct tty *tty;        /* tl: controlling terminal */
-	bool session_leader;    /* tl */
-	bool child_subreaper;   /* tl: adopts the orphans among its descendants */
+	int next_timer_id;      /* sh */
 	u64 cutime, cstime;     /* tl: ns of reaped children */
 	u64 utime, stime;       /* sh: ns of threads already gone */
 	u64 runtime;            /* sh: the same, exact */
 	u64 min_flt, cmin_flt;  /* sh, tl: likewise */
 	struct cpu_itimer virtual_timer, prof_timer; /* sh */
-	struct list_head cpu_timers;   /* cpu_timers_lock (cputime.c): armed on our CPU clocks */
-	struct list_head posix_timers; /* sh: timer_create(2) */
-	int next_timer_id;             /* sh */
-	/* --- up to here copy_signal() zeroes --- */
-	struct sigpending shared;           /* sh: process-wide pending signals */
-	struct itimer real_timer;           /* tl: setitimer(2), alarm(2) */
-	struct rlimit64 rlim[RLIM_NLIMITS]; /* sh */
 };
 
-#define SIGNAL_ZERO_END offsetof(struct signal, shared)
+#define SIGNAL_ZERO_START offsetof(struct signal, exec_task)
 
 /* A signal on its way to a handler. */
 struct ksignal {
@@ -165,7 +170,7 @@ void signal_action(const struct sighand *sh, int sig, struct k_sigaction *ka);
 /* The handler alone becomes SIG_DFL or SIG_IGN: cannot fail. */
 void set_handler(struct sighand *sh, int sig, u64 handler);
 int do_sigaction(int sig, const struct k_sigaction *act, struct k_sigaction *old);
-int copy_sighand(u64 flags, struct task *p); /* 0 or -ENOMEM */
+void copy_sighand(u64 flags, struct task *p); /* after copy_signal() */
 void put_sighand(struct sighand *sh);
 struct sighand *clone_sighand(struct sighand *from); /* NULL without memory */
 /* exec: p leaves a table of handlers that it shared for its own. */
@@ -193,4 +198,5 @@ bool leave_group_stop(struct task *p);
 /* ---- fork ---- */
 
 int copy_signal(u64 flags, struct task *p); /* 0 or -ENOMEM */
+struct signal *alloc_signal(void);          /* nothing but its count, 1, is set; or NULL */
 void put_signal(struct signal *sig);

@@ -40,83 +40,90 @@ enum task_work {
  * Marks: "tl" tasklist_lock, "sh" sighand->lock, "rq" the run queue's lock, "pi" pi_lock, "me" only
  * the task itself writes, "ro" set while the task is being made and constant from then on.
  *
- * The struct is in two ranges: what fork zeroes, and what it copies. No pointer in the copied range
- * owns anything, so a half-made child owns nothing that it was not given.
+ * The struct is in three ranges: what fork gives each child by name (before that, what the last
+ * owner of the memory left stands there), what fork zeroes, and what it copies. No pointer in the
+ * zeroed and the copied range is the parent's to give, so a half-made child owns nothing that it
+ * was not given.
  */
 struct task {
-	/* --- zeroed by dup_task_struct() --- */
-	struct thread thread;  /* must stay first: switch.asm */
-	refcount_t usage;      /* the task itself and its parent's wait; then whoever looks */
-	u32 state;             /* me, rq; enum task_state */
-	u32 work;              /* atomic bits, enum task_work */
-	u32 exit_state;        /* tl: 0, TASK_ZOMBIE (waits to be reaped) or TASK_DEAD (reaped) */
-	int exit_code;         /* tl: wait status */
-	int exit_signal;       /* tl: sent to the parent at exit; -1: not a leader */
-	void *stack;           /* ro: lowest address of the kernel stack */
-	struct mm *mm;         /* me, under tl: NULL for kernel threads */
-	struct mm *active_mm;  /* rq: whose tables are loaded while this runs */
-	struct files *files;   /* me, under tl */
-	struct fs_context *fs; /* me, under tl */
-	struct sem_undo_list *sem_undo; /* me: NULL until an operation with SEM_UNDO */
-	struct cred *cred;              /* me */
-	struct signal *signal;          /* ro */
-	struct sighand *sighand;        /* tl */
-	struct sigpending pending;      /* sh */
-	int pdeath_signal;     /* tl: sent to this thread's process when its parent ends; 0: none */
-	u64 default_slack;     /* ro: the parent's timer_slack */
-	u64 oom_killed;        /* tl: when it was chosen to die for lack of memory; 0: never */
-	bool stop_pending;     /* sh: the group is stopping, and this thread has not stopped yet */
-	struct puppet *puppet; /* the shell's mailbox; NULL for ordinary programs */
-	struct pid *pids[PIDTYPE_MAX];           /* tl */
-	struct list_head pid_links[PIDTYPE_MAX]; /* tl */
-	pid_t pid_nr;  /* ro, but for exec from a non-leader: number in the first namespace */
-	pid_t tgid_nr; /* ro, same */
-	struct task *real_parent;  /* tl: who forked us, or the reaper */
-	pid_t ppid_nr;             /* tl: its process; getppid() reads no more than this */
-	struct task *parent;       /* tl: who is told (real_parent until ptrace exists) */
-	struct list_head children; /* tl: but for those in the next list */
-	struct list_head zombies;  /* tl: children to be reaped, in the order of their birth */
-	struct list_head sibling;  /* tl: in one of its parent's two lists */
+	/* --- given one by one, on the way through copy_process() --- */
+	struct thread
+		thread;    /* must stay first: switch.asm. thread.fpu: kept from owner to owner */
+	void *stack;       /* kept, too: lowest address of the kernel stack */
+	refcount_t usage;  /* the task itself and its parent's wait; then whoever looks */
+	u32 state;         /* me, rq; enum task_state */
+	int exit_signal;   /* tl: sent to the parent at exit; -1: not a leader */
+	pid_t pid_nr;      /* ro, but for exec from a non-leader: number in the first namespace */
+	pid_t tgid_nr;     /* ro, same */
+	pid_t ppid_nr;     /* tl: of real_parent's process; getppid() reads no more than this */
+	struct cred *cred; /* me */
+	struct signal *signal;     /* ro */
+	struct sighand *sighand;   /* tl */
+	struct sigpending pending; /* sh */
+	u64 default_slack;         /* ro: the parent's timer_slack */
+	/* tl: its own number; the other two only for leaders */
+	struct pid *pids[PIDTYPE_MAX];
+	struct list_head pid_links[PIDTYPE_MAX];
+	struct task *real_parent;     /* tl: who forked us, or the reaper */
+	struct task *parent;          /* tl: who is told (real_parent until ptrace exists) */
+	struct list_head children;    /* tl: but for those in the next list */
+	struct list_head zombies;     /* tl: children to be reaped, in the order of their birth */
+	struct list_head sibling;     /* tl: leaders: in one of its parent's two lists */
+	struct list_head all;         /* tl: leaders: every one of them */
+	struct list_head thread_node; /* tl: in signal->threads */
+	struct task *group_leader;    /* tl */
 	u64 birth;                 /* tl: how many were forked before; the process's, after exec */
-	struct list_head all;      /* tl: every thread group leader */
-	struct list_head thread_node;  /* tl: in signal->threads */
-	struct task *group_leader;     /* tl */
-	struct vfork_wait *vfork_done; /* tl: our parent waits for our exec or exit */
-	bool kthread_done;             /* me: a kernel thread that has left every list */
-	int __user *set_child_tid;     /* me: where schedule_tail() stores the tid */
-	int __user *clear_child_tid;   /* me: where exit stores 0 and wakes a futex */
-	void __user *robust_list;      /* me: struct robust_list_head: locks to release at exit */
-	struct list_head run_list;     /* rq */
-	struct prio_array *array;      /* rq: NULL when not queued */
-	u32 cpu;                       /* rq */
-	bool on_cpu;                   /* rq: it is running, or its registers are not saved yet */
-	bool first_timeslice;          /* rq: the slice came from the parent and may go back */
-	u32 time_slice;                /* rq: ticks left */
-	int boost;                     /* pi, rq: lent by those who wait; MAX_PRIO: nothing */
-	struct list_head pi_waiters;   /* pi: who waits for a lock of this task, the best first */
-	struct pi_waiter *pi_blocked;  /* pi: as what it waits itself */
-	u32 pi_exit;                   /* pi: enum pi_exit, kernel/futex_pi.c */
-	u64 start_time;                /* ro: monotonic ns */
-	u64 utime, stime;              /* me: ns, by the tick */
-	u64 rt_ns; /* me: ticks as a real-time task since it last slept, for RLIMIT_RTTIME */
-	u64 exec_start, runtime; /* rq: since when it runs, how long it did until then; run clock */
-	u64 min_flt;             /* me */
-	u64 nvcsw, nivcsw;       /* rq: voluntary and forced switches */
-	sigset_t64 saved_sigmask; /* me: WORK_RESTORE_SIGMASK */
-	sigset_t64 waited;        /* sh: rt_sigtimedwait() sleeps for them, blocked or not */
-	u64 sas_sp, sas_size;     /* me: sigaltstack */
-	long (*restart_fn)(struct task *); /* me: restart_syscall(2) */
-	u64 restart_arg[4];                /* me */
-	u64 fork_cycles; /* me: spent in the last do_fork() until the child was made runnable */
-	const struct mutex *waits_for; /* its wait_lock: a mutex that another task holds */
-	u32 nr_held; /* me: debug builds, kernel/debug/lockdep.c */
-	struct held_lock {
+	int __user *set_child_tid; /* me: where schedule_tail() stores the tid */
+	int __user *clear_child_tid; /* me: where exit stores 0 and wakes a futex */
+	u64 sas_sp, sas_size;        /* me: sigaltstack */
+	struct list_head run_list;   /* rq */
+	u32 cpu;                     /* rq */
+	u32 time_slice;              /* rq: ticks left */
+	bool first_timeslice;        /* rq: the slice came from the parent and may go back */
+	int boost;                   /* pi, rq: lent by those who wait; MAX_PRIO: nothing */
+	struct list_head pi_waiters; /* pi: who waits for a lock of this task, the best first */
+	u64 start_time;              /* ro: monotonic ns */
+	u64 exec_start;              /* rq: since when it runs; run clock */
+	sigset_t64 saved_sigmask;    /* me: WORK_RESTORE_SIGMASK */
+	u64 restart_arg[4];          /* me: of restart_fn */
+	struct held_lock {           /* me: debug builds, kernel/debug/lockdep.c */
 		const void *lock;
 		u16 class;
 		u16 irq_level;  /* nesting of interrupts it was taken at */
 		const void *pc; /* where it was taken */
 		u64 since;      /* cycles; 0: we wait for it */
 	} held[MAX_HELD_LOCKS];
+
+	/* --- zeroed by dup_task_struct() --- */
+	u32 work;              /* atomic bits, enum task_work */
+	u32 exit_state;        /* tl: 0, TASK_ZOMBIE (waits to be reaped) or TASK_DEAD (reaped) */
+	int exit_code;         /* tl: wait status */
+	int pdeath_signal;     /* tl: sent to this thread's process when its parent ends; 0: none */
+	bool stop_pending;     /* sh: the group is stopping, and this thread has not stopped yet */
+	bool kthread_done;     /* me: a kernel thread that has left every list */
+	bool on_cpu;           /* rq: it is running, or its registers are not saved yet */
+	u32 pi_exit;           /* pi: enum pi_exit, kernel/futex_pi.c */
+	u32 nr_held;           /* me: of held[] */
+	struct mm *mm;         /* me, under tl: NULL for kernel threads */
+	struct mm *active_mm;  /* rq: whose tables are loaded while this runs */
+	struct files *files;   /* me, under tl */
+	struct fs_context *fs; /* me, under tl */
+	struct sem_undo_list *sem_undo; /* me: NULL until an operation with SEM_UNDO */
+	struct puppet *puppet;          /* the shell's mailbox; NULL for ordinary programs */
+	struct vfork_wait *vfork_done;  /* tl: our parent waits for our exec or exit */
+	void __user *robust_list;       /* me: struct robust_list_head: locks to release at exit */
+	struct prio_array *array;       /* rq: NULL when not queued */
+	struct pi_waiter *pi_blocked;   /* pi: as what it waits itself */
+	u64 oom_killed;   /* tl: when it was chosen to die for lack of memory; 0: never */
+	u64 utime, stime; /* me: ns, by the tick */
+	u64 rt_ns;        /* me: ticks as a real-time task since it last slept, for RLIMIT_RTTIME */
+	u64 runtime;      /* rq: how long it ran until exec_start; run clock */
+	u64 min_flt;      /* me */
+	u64 nvcsw, nivcsw; /* rq: voluntary and forced switches */
+	sigset_t64 waited; /* sh: rt_sigtimedwait() sleeps for them, blocked or not */
+	long (*restart_fn)(struct task *); /* me: restart_syscall(2) */
+	u64 fork_cycles; /* me: spent in the last do_fork() until the child was made runnable */
+	const struct mutex *waits_for; /* its wait_lock: a mutex that another task holds */
 
 	/* --- copied by dup_task_struct() --- */
 	u32 flags;                /* me; enum task_flags */
@@ -133,7 +140,8 @@ struct task {
 	char comm[TASK_COMM_LEN]; /* me */
 };
 
-#define TASK_ZERO_END offsetof(struct task, flags)
+#define TASK_ZERO_START offsetof(struct task, work)
+#define TASK_COPY_START offsetof(struct task, flags)
 
 /* What clone3(2) takes, plus what only the kernel asks for. */
 struct kernel_clone_args {
@@ -188,8 +196,10 @@ pid_t do_fork(struct kernel_clone_args *args);
 pid_t kernel_thread(int (*fn)(void *), void *arg, const char *name);
 void drain_task_cache(void);     /* give back what CPUs keep for the next fork; may sleep */
 struct task *fork_idle(u32 cpu); /* the idle task of another CPU; NULL without memory */
-/* exec, exit: locks, vfork completion and clear_child_tid */
+/* exec, exit: what other tasks wait for that our memory tells them: locks and clear_child_tid. Then
+ * the memory itself, for the parent in vfork(2): caller holds tasklist_lock. */
 void mm_release(struct task *p, bool exec);
+void complete_vfork_done(struct task *p);
 
 /* ---- hold.c: what another task owns, with a reference; NULL: it has none, or none any more ----
  */
@@ -205,7 +215,8 @@ void release_task(struct task *p);
 void release_task_locked(struct task *p);
 /* p waits to be reaped by its parent. Caller holds tasklist_lock. */
 void become_zombie(struct task *p);
-/* wait4(2)/waitid(2) for kernel callers too. Returns pid, 0 (WNOHANG) or -errno. */
+/* wait4(2)/waitid(2) for kernel callers too: for the child `nr` (PIDTYPE_PID), for one of the group
+ * `nr` (PIDTYPE_PGID) or for any (PIDTYPE_MAX). Returns pid, 0 (WNOHANG) or -errno. */
 struct wait_result {
 	pid_t pid;
 	int status; /* wait4's word */
@@ -214,7 +225,7 @@ struct wait_result {
 	u64 utime, stime; /* ns, of the child and its reaped children */
 	u64 min_flt;
 };
-long do_wait(enum pid_type type, struct pid *pid, int options, struct wait_result *out);
+long do_wait(enum pid_type type, pid_t nr, int options, struct wait_result *out);
 /* Would `pgrp` be orphaned if `ignored` were gone? Caller holds tasklist_lock. */
 bool will_become_orphaned_pgrp(struct pid *pgrp, struct task *ignored);
 bool is_current_pgrp_orphaned(void);

@@ -22,7 +22,7 @@ enum wait_verdict {
 
 struct wait_query {
 	enum pid_type type; /* PIDTYPE_MAX: any child */
-	struct pid *pid;
+	pid_t nr;
 	int options;
 	struct wait_result *out;
 	struct task *reap; /* set with WAIT_REAP */
@@ -30,7 +30,7 @@ struct wait_query {
 
 static bool matches(const struct wait_query *q, const struct task *p)
 {
-	if (q->type != PIDTYPE_MAX && p->pids[q->type] != q->pid)
+	if (q->type == PIDTYPE_PGID && p->pids[PIDTYPE_PGID]->nr != q->nr)
 		return false;
 	/* A "clone" child is one whose end is not announced by SIGCHLD. */
 	if (q->options & __WALL)
@@ -88,10 +88,13 @@ static enum wait_verdict look_at_zombie(struct wait_query *q, struct task *p)
 static enum wait_verdict look_at_stop(struct wait_query *q, struct task *p)
 {
 	struct signal *sig = p->signal;
-	u64 flags = spin_lock_irqsave(&p->sighand->lock);
 	enum wait_verdict v = WAIT_LATER;
 	bool keep = q->options & WNOWAIT;
+	u64 flags;
 
+	if (!(q->options & (WSTOPPED | WCONTINUED)))
+		return WAIT_LATER;
+	flags = spin_lock_irqsave(&p->sighand->lock);
 	if ((q->options & WSTOPPED) && sig->stopped && !sig->stop_reported) {
 		fill_result(q->out, p, CLD_STOPPED, sig->stop_code << 8 | 0x7f);
 		sig->stop_reported = !keep;
@@ -143,7 +146,7 @@ static bool is_child(const struct wait_query *q, const struct task *p)
 /* The one child with this number. */
 static enum wait_verdict look_at_pid(struct wait_query *q)
 {
-	struct task *p = pid_task(q->pid, PIDTYPE_PID);
+	struct task *p = find_task(q->nr);
 
 	if (!is_child(q, p) || p->exit_state == TASK_DEAD || !matches(q, p))
 		return WAIT_NOT_OURS;
@@ -194,9 +197,9 @@ static int poll_children(struct wait_query *q)
 	return 1;
 }
 
-long do_wait(enum pid_type type, struct pid *pid, int options, struct wait_result *out)
+long do_wait(enum pid_type type, pid_t nr, int options, struct wait_result *out)
 {
-	struct wait_query q = {.type = type, .pid = pid, .options = options, .out = out};
+	struct wait_query q = {.type = type, .nr = nr, .options = options, .out = out};
 	struct wait_queue *wq = &current->signal->wait_chld;
 	struct waiter w;
 	int ret = poll_children(&q); /* mostly the child has ended before anybody waits for it */
@@ -230,7 +233,7 @@ long sys_wait4(pid_t upid, int __user *status, int options, struct rusage __user
 {
 	enum pid_type type = PIDTYPE_MAX;
 	struct wait_result r;
-	struct pid *pid = NULL;
+	pid_t nr = 0;
 	long ret;
 
 	if (options & ~(WNOHANG | WUNTRACED | WCONTINUED | __WNOTHREAD | __WCLONE | __WALL))
@@ -239,18 +242,15 @@ long sys_wait4(pid_t upid, int __user *status, int options, struct rusage __user
 		return -ESRCH; /* -INT_MIN is no pid */
 	if (upid < -1) {
 		type = PIDTYPE_PGID;
-		pid = find_get_pid(-upid);
+		nr = -upid;
 	} else if (upid == 0) {
 		type = PIDTYPE_PGID;
-		pid = get_current_pgrp();
+		nr = current_pgrp();
 	} else if (upid > 0) {
 		type = PIDTYPE_PID;
-		pid = find_get_pid(upid);
+		nr = upid;
 	}
-	if (type != PIDTYPE_MAX && !pid)
-		return -ECHILD;
-	ret = do_wait(type, pid, options | WEXITED, &r);
-	put_pid(pid);
+	ret = do_wait(type, nr, options | WEXITED, &r);
 	if (ret > 0 && ((status && put_user(r.status, status)) || put_rusage(ru, &r)))
 		return -EFAULT;
 	return ret;
@@ -289,7 +289,7 @@ long sys_waitid(int which, pid_t id, siginfo_t __user *uinfo, int options, struc
 {
 	enum pid_type type = PIDTYPE_MAX;
 	struct wait_result r;
-	struct pid *pid = NULL;
+	pid_t nr = 0;
 	long ret;
 
 	if (options & ~(WNOHANG | WNOWAIT | WEXITED | WSTOPPED | WCONTINUED | __WNOTHREAD |
@@ -304,21 +304,18 @@ long sys_waitid(int which, pid_t id, siginfo_t __user *uinfo, int options, struc
 		if (id <= 0)
 			return -EINVAL;
 		type = PIDTYPE_PID;
-		pid = find_get_pid(id);
+		nr = id;
 		break;
 	case P_PGID:
 		if (id < 0)
 			return -EINVAL;
 		type = PIDTYPE_PGID;
-		pid = id ? find_get_pid(id) : get_current_pgrp();
+		nr = id ? id : current_pgrp();
 		break;
 	default:
 		return -EINVAL; /* P_PIDFD: there are no pidfds yet */
 	}
-	if (type != PIDTYPE_MAX && !pid)
-		return -ECHILD;
-	ret = do_wait(type, pid, options, &r);
-	put_pid(pid);
+	ret = do_wait(type, nr, options, &r);
 	if (ret > 0 && put_rusage(ru, &r))
 		return -EFAULT;
 	/* With nothing to tell, for whatever reason, the structure is zeroed: as Linux does it. */

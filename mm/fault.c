@@ -272,13 +272,18 @@ enum fault_result mm_fault(struct mm *mm, u64 addr, enum fault_access access)
 
 enum fault_result mm_fault_locked(struct mm *mm, u64 addr, enum fault_access access, void **kaddr)
 {
-	enum fault_result result = FAULT_MAPERR;
+	pte_t need = PTE_PRESENT | (access == ACCESS_WRITE ? PTE_WRITE : 0);
+	pte_t leaf = addr < TASK_SIZE ? tree_walk(mm, addr) : 0;
+	enum fault_result result;
 
-	if (addr < TASK_SIZE)
-		result = fault_locked(mm, addr, access);
-	if (result == FAULT_OK)
-		*kaddr = phys_to_virt(pte_addr(tree_walk(mm, addr))) + (addr & ~PAGE_MASK);
-	return result;
+	if ((leaf & need) != need) { /* else there is nothing to fault in */
+		result = addr < TASK_SIZE ? fault_locked(mm, addr, access) : FAULT_MAPERR;
+		if (result != FAULT_OK)
+			return result;
+		leaf = tree_walk(mm, addr);
+	}
+	*kaddr = phys_to_virt(pte_addr(leaf)) + (addr & ~PAGE_MASK);
+	return FAULT_OK;
 }
 
 /* The caller holds mm->lock. */

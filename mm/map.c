@@ -601,6 +601,13 @@ bool mm_find_area_locked(struct mm *mm, u64 addr, struct area *out)
 	return a != NULL;
 }
 
+const struct area *mm_area_at(struct mm *mm, u64 addr)
+{
+	const struct area *a = area_find(mm->areas, addr);
+
+	return a && a->start <= addr ? a : NULL;
+}
+
 bool mm_find_area(struct mm *mm, u64 addr, struct area *out)
 {
 	bool found;

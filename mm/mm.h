@@ -173,6 +173,8 @@ const struct area *mm_grow_stack(struct mm *mm, u64 addr, int *err);
 /* The area that holds addr, or the first one above it; copied to *out. False when there is none. */
 bool mm_find_area(struct mm *mm, u64 addr, struct area *out);
 bool mm_find_area_locked(struct mm *mm, u64 addr, struct area *out); /* caller holds mm->lock */
+/* The area that holds addr, or NULL. Caller holds mm->lock, until when it is there. */
+const struct area *mm_area_at(struct mm *mm, u64 addr);
 /* Calls fn for each area, lowest first, with mm->lock held. */
 void mm_foreach_area(struct mm *mm, void (*fn)(const struct area *, void *), void *arg);
 u64 mm_area_count(struct mm *mm);

@@ -247,15 +247,18 @@ static int map_stack(u64 start)
 
 static void unmap_stack(u64 start)
 {
-	struct page *first = phys_to_page(arch_kernel_page(start));
+	phys_addr_t pa[STACK_PAGES];
+	struct page *first;
 
-	if (first->order == 0) {
-		unmap_pages(start, KERNEL_STACK_SIZE);
+	arch_unmap_kernel_pages(start, STACK_PAGES, pa);
+	flush_tlb_kernel_range(start, start + KERNEL_STACK_SIZE);
+	first = phys_to_page(pa[0]);
+	if (first->order == STACK_ORDER) {
+		free_pages(first, STACK_ORDER);
 		return;
 	}
-	arch_unmap_kernel_pages(start, STACK_PAGES);
-	flush_tlb_kernel_range(start, start + KERNEL_STACK_SIZE);
-	free_pages(first, STACK_ORDER);
+	for (u64 i = 0; i < STACK_PAGES; i++)
+		put_page(phys_to_page(pa[i]));
 }
 
 void *alloc_kernel_stack(void)

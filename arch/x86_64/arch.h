@@ -144,10 +144,10 @@ void copy_page(void *dst, const void *src);
  * frame. */
 int arch_map_kernel_page(u64 va, phys_addr_t pa, pte_t flags);
 phys_addr_t arch_unmap_kernel_page(u64 va);
-/* The same for pages that follow each other also in memory; all of them, or none. */
+/* The same for several pages in one go: mapped to frames that follow each other, all of them or
+ * none; what was unmapped is written to pa[], if that is not NULL. */
 int arch_map_kernel_pages(u64 va, phys_addr_t pa, u64 pages, pte_t flags);
-phys_addr_t arch_unmap_kernel_pages(u64 va, u64 pages);
-phys_addr_t arch_kernel_page(u64 va); /* what is mapped there */
+void arch_unmap_kernel_pages(u64 va, u64 pages, phys_addr_t *pa);
 int arch_prepare_kernel_page(u64 va); /* mapping this one will need no memory: 0 or -ENOMEM */
 
 /* ---- time (arch/x86_64/dev/) ---- */

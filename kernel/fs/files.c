@@ -174,16 +174,20 @@ u32 files_users(const struct files *f)
 	return refcount_read(&f->count);
 }
 
-void files_put(struct files *f)
+static noinline void files_free(struct files *f)
 {
-	if (!refcount_dec_and_test(&f->count))
-		return;
 	for (u32 w = 0; w < BITS_TO_WORDS(f->size); w++)
 		for (u64 bits = f->open[w]; bits; bits &= bits - 1)
 			close_file(f, f->fd[w * 64 + (u32)__builtin_ctzl(bits)]);
 	if (f->fd != f->few)
 		kfree(f->fd);
 	kmem_cache_free(files_cache, f);
+}
+
+void files_put(struct files *f)
+{
+	if (refcount_dec_and_test(&f->count))
+		files_free(f);
 }
 
 /* ---- one descriptor ---- */

@@ -71,13 +71,17 @@ void fs_context_get(struct fs_context *fs)
 	refcount_inc(&fs->count);
 }
 
-void fs_context_put(struct fs_context *fs)
+static noinline void fs_context_free(struct fs_context *fs)
 {
-	if (!refcount_dec_and_test(&fs->count))
-		return;
 	dentry_unpin(fs->root);
 	dentry_unpin(fs->pwd);
 	kmem_cache_free(fs_cache, fs);
+}
+
+void fs_context_put(struct fs_context *fs)
+{
+	if (refcount_dec_and_test(&fs->count))
+		fs_context_free(fs);
 }
 
 u32 fs_context_users(const struct fs_context *fs)

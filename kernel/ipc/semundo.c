@@ -104,14 +104,10 @@ static void apply(struct sem_undo *u)
 	sem_wake(set);
 }
 
-void exit_sem(struct task *p)
+static noinline void undo_all(struct sem_undo_list *l)
 {
-	struct sem_undo_list *l = p->sem_undo;
 	struct sem_undo *u, *n;
 
-	p->sem_undo = NULL;
-	if (!l || !refcount_dec_and_test(&l->count))
-		return;
 	mutex_lock(&sem_table.lock);
 	list_for_each_entry_safe (u, n, &l->undo, of_process) {
 		apply(u);
@@ -119,4 +115,13 @@ void exit_sem(struct task *p)
 	}
 	mutex_unlock(&sem_table.lock);
 	kfree(l);
+}
+
+void exit_sem(struct task *p)
+{
+	struct sem_undo_list *l = p->sem_undo;
+
+	p->sem_undo = NULL;
+	if (l && refcount_dec_and_test(&l->count))
+		undo_all(l);
 }

@@ -65,7 +65,7 @@ u32 task_timeslice(const struct task *p)
 {
 	u32 ms = (MAX_PRIO - p->static_prio) * (p->static_prio < NICE_TO_PRIO(0) ? 20 : 5);
 
-	return MAX(ms * HZ / 1000, 1u);
+	return MAX(ms / (1000 / HZ), 1u);
 }
 
 static bool rt_policy(int policy)
@@ -193,18 +193,29 @@ static void task_tick(struct rq *rq, struct task *p)
 		resched_curr(rq); /* somebody woke up and went ahead */
 }
 
+/* p runs, and goes on running while we look. */
+static u64 ran_until_now(const struct task *p)
+{
+	u64 now = arch_run_clock();
+
+	return p->runtime + (now > p->exec_start ? now - p->exec_start : 0);
+}
+
 u64 task_runtime(struct task *p)
 {
-	u64 flags, ran, now;
+	u64 flags, ran;
 	struct rq *rq;
 
 	if (!READ_ONCE(p->on_cpu))
 		return arch_run_ns(READ_ONCE(p->runtime));
+	if (p == current) { /* no switch, and nobody else touches them */
+		preempt_disable();
+		ran = ran_until_now(p);
+		preempt_enable();
+		return arch_run_ns(ran);
+	}
 	rq = task_rq_lock(p, &flags);
-	ran = p->runtime;
-	now = arch_run_clock();
-	if (rq->curr == p && now > p->exec_start)
-		ran += now - p->exec_start;
+	ran = rq->curr == p ? ran_until_now(p) : p->runtime;
 	spin_unlock_irqrestore(&rq->lock, flags);
 	return arch_run_ns(ran);
 }
@@ -294,6 +305,8 @@ static u32 fork_cpu(const struct task *p, u64 clone_flags)
 {
 	u32 here = this_cpu()->id;
 
+	if (nr_cpus == 1)
+		return here;
 	if ((clone_flags & (CLONE_VM | CLONE_VFORK)) == CLONE_VM || !cpu_allowed(p, here))
 		return least_loaded_cpu(p, here);
 	return here;

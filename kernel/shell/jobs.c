@@ -98,14 +98,7 @@ struct wait_result last_program;
 /* Ask for the end or stop of a child. As do_wait(). */
 static long wait_child(pid_t pid, int options, struct wait_result *r)
 {
-	struct pid *id = find_get_pid(pid);
-	long got;
-
-	if (id == NULL)
-		return -ECHILD;
-	got = do_wait(PIDTYPE_PID, id, options | WEXITED | WSTOPPED | __WALL, r);
-	put_pid(id);
-	return got;
+	return do_wait(PIDTYPE_PID, pid, options | WEXITED | WSTOPPED | __WALL, r);
 }
 
 static bool is_stop(const struct wait_result *r)

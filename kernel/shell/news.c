@@ -26,15 +26,9 @@ static void tell_result(struct puppet *p)
 /* A puppet that the shell started is the shell's child: nobody else will ask for its end. */
 static bool reap(pid_t pid)
 {
-	struct pid *id = find_get_pid(pid);
 	struct wait_result r;
-	long got;
 
-	if (!id)
-		return false;
-	got = do_wait(PIDTYPE_PID, id, WEXITED | WNOHANG | __WALL, &r);
-	put_pid(id);
-	return got > 0;
+	return do_wait(PIDTYPE_PID, pid, WEXITED | WNOHANG | __WALL, &r) > 0;
 }
 
 /* It became another program, which may have ended since. */

@@ -314,7 +314,7 @@ int puppet_start(struct puppet **out)
 		return -ENOMEM;
 	*out = wait_for_start(t);
 	if (!*out)
-		do_wait(PIDTYPE_PID, t->pids[PIDTYPE_PID], WEXITED | WNOHANG | __WALL, &ended);
+		do_wait(PIDTYPE_PID, t->pid_nr, WEXITED | WNOHANG | __WALL, &ended);
 	put_task(t);
 	return *out ? 0 : -ENOMEM;
 }

@@ -43,19 +43,23 @@ static void fire(struct due *d)
 	send_signal(SIGALRM, NULL, sig->leader, true);
 }
 
-void itimer_init(struct itimer *it)
+/* Caller holds tasklist_lock, for both. */
+static void arm(struct itimer *it, u64 expires, u64 interval)
 {
-	*it = (struct itimer){0};
 	timer_init(&it->timer, itimer_expired);
 	due_init(&it->due, fire);
+	it->expires = expires;
+	it->interval = interval;
+	timer_start(&it->timer, expires);
 }
 
-/* Caller holds tasklist_lock. */
 static void disarm(struct itimer *it)
 {
+	if (!it->expires)
+		return;
 	timer_cancel(&it->timer);
 	due_cancel(&it->due);
-	it->expires = it->interval = 0;
+	it->expires = 0;
 }
 
 void itimer_stop(struct itimer *it)
@@ -73,10 +77,11 @@ static void read_timer(const struct itimer *it, u64 *left, u64 *interval)
 {
 	u64 now = ktime_get();
 
+	*left = *interval = 0;
+	if (!it->expires)
+		return;
+	*left = it->expires > now + NSEC_PER_USEC ? it->expires - now : NSEC_PER_USEC;
 	*interval = it->interval;
-	*left = 0;
-	if (it->expires)
-		*left = it->expires > now + NSEC_PER_USEC ? it->expires - now : NSEC_PER_USEC;
 }
 
 static void swap_timer(u64 value, u64 interval, u64 *old_left, u64 *old_interval)
@@ -86,11 +91,8 @@ static void swap_timer(u64 value, u64 interval, u64 *old_left, u64 *old_interval
 	spin_lock(&tasklist_lock);
 	read_timer(it, old_left, old_interval);
 	disarm(it);
-	if (value) {
-		it->expires = time_add(ktime_get(), value);
-		it->interval = interval;
-		timer_start(&it->timer, it->expires);
-	}
+	if (value)
+		arm(it, time_add(ktime_get(), value), interval);
 	spin_unlock(&tasklist_lock);
 }
 

@@ -6,13 +6,10 @@
 
 /* One in every struct signal. Guarded by tasklist_lock. */
 struct itimer {
-	struct timer timer;
-	u64 expires;  /* monotonic; 0: not armed */
+	u64 expires;  /* monotonic; 0: not armed, and the rest means nothing */
 	u64 interval; /* ns; 0: once */
+	struct timer timer;
 	struct due due;
 };
 
-struct signal;
-
-void itimer_init(struct itimer *it);
 void itimer_stop(struct itimer *it); /* the last thread of the process exits */

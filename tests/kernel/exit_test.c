@@ -27,20 +27,14 @@ static void signal_pid(pid_t pid, int sig)
 /* One wait with these options; the result in *r. */
 static long wait_once(pid_t nr, int options, struct wait_result *r)
 {
-	struct pid *pid = find_get_pid(nr);
-	long ret = -ESRCH;
-
-	if (pid)
-		ret = do_wait(PIDTYPE_PID, pid, options | __WALL, r);
-	put_pid(pid);
-	return ret;
+	return do_wait(PIDTYPE_PID, nr, options | __WALL, r);
 }
 
 KTEST(exit, no_children)
 {
 	struct wait_result r;
 
-	EXPECT_EQ(do_wait(PIDTYPE_MAX, NULL, WEXITED | WNOHANG, &r), -ECHILD);
+	EXPECT_EQ(do_wait(PIDTYPE_MAX, 0, WEXITED | WNOHANG, &r), -ECHILD);
 }
 
 KTEST(exit, zombie_stays_until_waited)
@@ -72,7 +66,7 @@ KTEST(exit, ignored_sigchld_reaps)
 	set_handler(current->sighand, SIGCHLD, (u64)SIG_IGN);
 	pid = user_fork(0);
 	EXPECT(number_is_freed(pid));
-	EXPECT_EQ(user_wait(pid), -ESRCH);
+	EXPECT_EQ(user_wait(pid), -ECHILD);
 	set_handler(current->sighand, SIGCHLD, (u64)SIG_DFL);
 	user_context_leave();
 }

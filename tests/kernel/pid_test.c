@@ -3,6 +3,13 @@
 #include "kernel/debug/ktest.h"
 #include "tests/kernel/user_task.h"
 
+static void give_back(struct pid *pid)
+{
+	spin_lock(&tasklist_lock);
+	free_pid(pid);
+	spin_unlock(&tasklist_lock);
+}
+
 KTEST(pid, number_is_freed_with_last_user)
 {
 	struct pid *pid = alloc_pid(&init_pidmap);
@@ -13,7 +20,7 @@ KTEST(pid, number_is_freed_with_last_user)
 	nr = pid->nr;
 	get_pid(pid);
 	EXPECT(pidmap_test(&init_pidmap, nr));
-	free_pid(pid);
+	give_back(pid);
 	EXPECT(!pidmap_test(&init_pidmap, nr)); /* the struct outlives its number */
 	EXPECT(find_get_pid(nr) == NULL);
 	put_pid(pid);
@@ -30,8 +37,8 @@ KTEST(pid, roll_over)
 	if (EXPECT(!IS_ERR(a)) && EXPECT(!IS_ERR(b))) {
 		EXPECT_EQ(a->nr, init_pidmap.pid_max - 1);
 		EXPECT_EQ(b->nr, RESERVED_PIDS); /* the low ones are not used again */
-		free_pid(a);
-		free_pid(b);
+		give_back(a);
+		give_back(b);
 	}
 	init_pidmap.last_pid = saved_last;
 }

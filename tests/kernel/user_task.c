@@ -95,14 +95,9 @@ pid_t user_fork(u64 flags)
 
 int user_wait(pid_t nr)
 {
-	struct pid *pid = find_get_pid(nr);
 	struct wait_result r;
-	long ret;
+	long ret = do_wait(PIDTYPE_PID, nr, WEXITED | __WALL, &r);
 
-	if (!pid)
-		return -ESRCH;
-	ret = do_wait(PIDTYPE_PID, pid, WEXITED | __WALL, &r);
-	put_pid(pid);
 	return ret < 0 ? (int)ret : r.status;
 }
 

@@ -38,10 +38,11 @@ static u32 mxcsr_mask = 0xffbf; /* of CPUs that do not tell */
 
 struct fpu_method fpu_method;
 
-/* As after FNINIT: all exceptions masked, every register empty. */
+/* As after FNINIT: all exceptions masked, every register empty. With XSAVE the header says so of
+ * all that lies behind it. */
 static void init_image(struct fpu_image *image)
 {
-	memset(image, 0, image_size);
+	memset(image, 0, cpu_features.xsave ? sizeof(*image) : FXSAVE_SIZE);
 	image->control = 0x37f;
 	image->mxcsr = 0x1f80;
 	image->mxcsr_mask = mxcsr_mask;
@@ -112,26 +113,16 @@ void *fpu_alloc(void)
 	return image;
 }
 
-/* What saving may leave alone must not be what another task had there: reserved bytes of the legacy
- * area, the header, and what lies between the parts behind them. */
-static size_t legacy_size(void)
-{
-	if (!cpu_features.xsave)
-		return FXSAVE_SIZE;
-	return xcr0 & XSTATE_AVX512 ? image_size : sizeof(struct fpu_image);
-}
-
+/* An image that another task had needs no cleaning: its header is as loading wants it, XSAVE writes
+ * every part that is loaded again, and nothing but registers ever comes out of an image. */
 void *fpu_clone_current(void *image)
 {
-	if (!image)
-		image = kmem_cache_alloc(fpu_cache);
-	if (!image)
+	if (!image && !(image = fpu_alloc()))
 		return NULL;
 	if (!current->thread.fpu) {
 		init_image(image);
 		return image;
 	}
-	memset(image, 0, legacy_size());
 	/* The registers are live: they, and not what is in current's image, are its state. */
 	preempt_disable();
 	/* Not XSAVEOPT: that omits what is in its initial state. */

@@ -29,14 +29,11 @@ phys_addr_t new_kernel_table(void)
 	return page ? page_to_phys(page) : 0;
 }
 
-static pte_t *child_table(pte_t *entry, bool create)
+static noinline pte_t *add_table(pte_t *entry)
 {
-	pte_t e = __atomic_load_n(entry, __ATOMIC_ACQUIRE), expected = 0;
-	phys_addr_t pa;
+	phys_addr_t pa = new_kernel_table();
+	pte_t expected = 0;
 
-	if (e & PTE_PRESENT)
-		return phys_to_virt(pte_addr(e));
-	pa = create ? new_kernel_table() : 0;
 	if (!pa)
 		return NULL;
 	if (!__atomic_compare_exchange_n(entry, &expected, pa | TABLE_ENTRY, false,
@@ -45,6 +42,15 @@ static pte_t *child_table(pte_t *entry, bool create)
 		pa = pte_addr(expected);
 	}
 	return phys_to_virt(pa);
+}
+
+static pte_t *child_table(pte_t *entry, bool create)
+{
+	pte_t e = __atomic_load_n(entry, __ATOMIC_ACQUIRE);
+
+	if (likely(e & PTE_PRESENT))
+		return phys_to_virt(pte_addr(e));
+	return create ? add_table(entry) : NULL;
 }
 
 /* May an entry of this level map [va, va + len) to pa in one page? */

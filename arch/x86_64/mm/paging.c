@@ -111,7 +111,7 @@ int arch_map_kernel_pages(u64 va, phys_addr_t pa, u64 pages, pte_t flags)
 		leaf = next_leaf(leaf, va + i * PAGE_SIZE, true);
 		if (!leaf) {
 			if (i)
-				arch_unmap_kernel_pages(va, i);
+				arch_unmap_kernel_pages(va, i, NULL);
 			return -ENOMEM;
 		}
 		BUG_ON(*leaf & PTE_PRESENT);
@@ -120,24 +120,17 @@ int arch_map_kernel_pages(u64 va, phys_addr_t pa, u64 pages, pte_t flags)
 	return 0;
 }
 
-phys_addr_t arch_unmap_kernel_pages(u64 va, u64 pages)
+void arch_unmap_kernel_pages(u64 va, u64 pages, phys_addr_t *pa)
 {
 	pte_t *leaf = NULL;
-	phys_addr_t pa = 0;
 
 	for (u64 i = 0; i < pages; i++) {
 		leaf = next_leaf(leaf, va + i * PAGE_SIZE, false);
 		BUG_ON(!leaf || !(*leaf & PTE_PRESENT));
-		if (i == 0)
-			pa = pte_addr(*leaf);
+		if (pa)
+			pa[i] = pte_addr(*leaf);
 		*leaf = 0;
 	}
-	return pa;
-}
-
-phys_addr_t arch_kernel_page(u64 va)
-{
-	return pte_addr(*kernel_leaf(kernel_root, va, false));
 }
 
 int arch_prepare_kernel_page(u64 va)
@@ -147,11 +140,8 @@ int arch_prepare_kernel_page(u64 va)
 
 phys_addr_t arch_unmap_kernel_page(u64 va)
 {
-	pte_t *leaf = kernel_leaf(kernel_root, va, false);
 	phys_addr_t pa;
 
-	BUG_ON(!leaf || !(*leaf & PTE_PRESENT));
-	pa = pte_addr(*leaf);
-	*leaf = 0;
+	arch_unmap_kernel_pages(va, 1, &pa);
 	return pa;
 }
