@@ -137,7 +137,7 @@ static struct sigqueue *next_queued(struct sigpending *pending, struct list_head
 }
 
 /* Fill `info` from the first queued entry of `sig`; the bit stays while another one is queued. */
-static void collect(struct sigpending *pending, int sig, ksiginfo_t *info)
+static always_inline void collect(struct sigpending *pending, int sig, ksiginfo_t *info)
 {
 	struct sigqueue *q = next_queued(pending, &pending->queue, sig);
 	bool is_timer;
@@ -158,7 +158,7 @@ static void collect(struct sigpending *pending, int sig, ksiginfo_t *info)
 		info->si_overrun = overrun;
 }
 
-static inline int take_signal(struct task *p, sigset_t64 blocked, ksiginfo_t *info)
+static always_inline int take_signal(struct task *p, sigset_t64 blocked, ksiginfo_t *info)
 {
 	struct sigpending *pending = &p->pending;
 	int sig = next_signal(pending->set & ~blocked);

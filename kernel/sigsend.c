@@ -270,8 +270,8 @@ static void complete_signal(struct task *p, int sig, u64 handler, bool group)
 
 /* Into the set: a full barrier, as set_current_blocked() has the other one. Then somebody is to
  * handle it. */
-static inline void make_pending(struct sigpending *pending, int sig, struct task *p, u64 handler,
-				bool group)
+static always_inline void make_pending(struct sigpending *pending, int sig, struct task *p,
+				       u64 handler, bool group)
 {
 	__atomic_or_fetch(&pending->set, sigmask(sig), __ATOMIC_SEQ_CST);
 	trace_signal_generate(sig, p);
@@ -295,7 +295,8 @@ static inline bool queue_info(struct sigpending *pending, int sig, const ksiginf
 	return true;
 }
 
-static int send_signal_locked(int sig, const ksiginfo_t *info, struct task *p, bool group)
+/* All of it in one function, without a call on the common way. Caller holds sighand->lock. */
+static always_inline int send_in_place(int sig, const ksiginfo_t *info, struct task *p, bool group)
 {
 	struct sigpending *pending = group ? &p->signal->shared : &p->pending;
 	u64 handler;
@@ -313,6 +314,12 @@ static int send_signal_locked(int sig, const ksiginfo_t *info, struct task *p, b
 		return -EAGAIN;
 	make_pending(pending, sig, p, handler, group);
 	return 0;
+}
+
+/* The same once more, for who sends with the lock held: rarely. */
+static noinline int send_signal_locked(int sig, const ksiginfo_t *info, struct task *p, bool group)
+{
+	return send_in_place(sig, info, p, group);
 }
 
 bool send_timer_signal(struct sigqueue *q, struct task *p, bool group)
@@ -338,7 +345,7 @@ int send_signal(int sig, const ksiginfo_t *info, struct task *p, bool group)
 	if (!sighand)
 		return -ESRCH;
 	flags = spin_lock_irqsave(&sighand->lock);
-	err = send_signal_locked(sig, info, p, group);
+	err = send_in_place(sig, info, p, group);
 	spin_unlock_irqrestore(&sighand->lock, flags);
 	return err;
 }
