@@ -126,9 +126,11 @@ static ssize_t wait_for_room(struct pipe *p, struct file *f, size_t n)
 		if (!p->readers)
 			return -EPIPE;
 		room = ring_free_bytes(&p->ring);
-		if (room >= MIN(n, (size_t)PIPE_BUF) ||
-		    (n > PIPE_BUF && room && (f->flags & O_NONBLOCK)))
-			return (ssize_t)MIN(room, n);
+		if (likely(room >= n))
+			return (ssize_t)n;
+		/* A part of it, unless it is so little that it has to stay together. */
+		if (room >= PIPE_BUF || (n > PIPE_BUF && room && (f->flags & O_NONBLOCK)))
+			return (ssize_t)room;
 		if (f->flags & O_NONBLOCK)
 			return -EAGAIN;
 		err = condition_wait(&p->writable, &p->lock);
