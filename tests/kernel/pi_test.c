@@ -266,8 +266,10 @@ static bool middle_gives_up(bool lend)
 		if (lend)
 			EXPECT_EQ(pi_block(&high, owner), 0);
 		spin_unlock(&pi_lock);
-		/* Both on our CPU: from then on neither runs until we sleep. */
-		while (READ_ONCE(owner->cpu) != 0 || READ_ONCE(mid->cpu) != 0)
+		/* Both on our CPU, and not only on the way there: from then on neither runs until
+		 * we sleep. */
+		while (READ_ONCE(owner->cpu) != 0 || READ_ONCE(mid->cpu) != 0 ||
+		       !READ_ONCE(owner->array) || !READ_ONCE(mid->array))
 			sleep_ns(NSEC_PER_MSEC);
 		WRITE_ONCE(let_go, true);
 		while (!READ_ONCE(released) && !READ_ONCE(gave_up))
