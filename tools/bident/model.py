@@ -16,6 +16,7 @@ CHECKS = [
     ("the drop before the flush, looking only at writes", ["DROP_BEFORE_FLUSH", "ONLY_WRITES"], "tlb.rw"),
     ("a flush of one CPU alone", ["FLUSH_ONLY_HERE"], ""),
     ("a fork without flush", ["FORK_WITHOUT_FLUSH"], "tlb.rw"),
+    ("a copy that is writable before the flush", ["WRITABLE_BEFORE_FLUSH"], "leaf==tlb.to"),
 ]
 
 
