@@ -96,7 +96,8 @@ static void drop_table(struct page *table)
 	for (u64 used = table->used; used; used &= used - 1) {
 		pte_t *run = entries_of(table) + 8 * __builtin_ctzl(used);
 
-		for (unsigned int i = 0; i < 8; i++) {
+		for_each_in_run(i)
+		{
 			struct page *p = target_of(run[i]);
 
 			if (!run[i])
@@ -139,7 +140,8 @@ static void share_entries(struct page *to, struct page *from)
 		unsigned int first = 8 * __builtin_ctzl(used);
 		pte_t *src = entries_of(from) + first, *dst = entries_of(to) + first;
 
-		for (unsigned int i = 0; i < 8; i++) {
+		for_each_in_run(i)
+		{
 			pte_t e = src[i];
 
 			if (!e)
@@ -331,16 +333,16 @@ void tree_destroy(struct mm *mm)
 
 	gather_init(&g, mm);
 	for (u64 used = root->used; used; used &= used - 1) {
-		unsigned int first = 8 * __builtin_ctzl(used);
+		pte_t *run = entries_of(root) + 8 * __builtin_ctzl(used);
 
-		for (unsigned int i = first; i < first + 8; i++) {
-			pte_t e = entries_of(root)[i];
+		for_each_in_run(i)
+		{
+			pte_t e = run[i];
 
 			if (!e)
 				continue;
-			entries_of(root)[i] = 0;
-			gather_drop(&g, target_of(e), entry_start(0, PT_LEVELS, i),
-				    entry_start(0, PT_LEVELS, i + 1));
+			run[i] = 0;
+			gather_drop(&g, target_of(e), 0, TASK_SIZE);
 		}
 	}
 	root->nr_present = 0;
