@@ -149,6 +149,7 @@ void mm_put(struct mm *mm)
 	spin_lock(&mm_list_lock);
 	list_del_init(&mm->all);
 	spin_unlock(&mm_list_lock);
+	arch_leave_mm(mm);
 	tree_destroy(mm);
 	area_set_put(mm->areas);
 	mm->areas = NULL;

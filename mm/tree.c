@@ -20,7 +20,7 @@
  * tree is dropped only after the TLBs were flushed (struct gather), so no CPU can still walk
  * through a table or use a page that has come to belong to somebody else. INVLPG of any address
  * also empties the caches of upper-level entries (SDM vol. 3A, 4.10.4.1), so flushing the addresses
- * concerned is enough.
+ * concerned is enough. A whole tree goes when no CPU has it loaded any more.
  *
  * The file goes: tables; dropping; owning; fork; the end. What changes ranges of addresses is in
  * tree_range.c, what only looks in tree_look.c.
@@ -79,8 +79,7 @@ static void free_table(struct page *t)
 
 static void drop_table(struct page *table);
 
-/* Drop one reference to a page or table; the last one to a table drops all that it refers to, and
- * leaves it as empty as it was made. */
+/* Drop one reference to a page or table; the last one to a table drops all that it refers to. */
 static void drop(struct page *p)
 {
 	if (!refcount_dec_and_test(&p->count))
@@ -91,7 +90,8 @@ static void drop(struct page *p)
 		free_pages(p, 0);
 }
 
-static void drop_table(struct page *table)
+/* Drop all that a table refers to: it is then as empty as it was made. */
+static void drop_entries(struct page *table)
 {
 	for (u64 used = table->used; used; used &= used - 1) {
 		pte_t *run = entries_of(table) + 8 * __builtin_ctzl(used);
@@ -111,6 +111,11 @@ static void drop_table(struct page *table)
 				free_pages(p, 0);
 		}
 	}
+}
+
+static void drop_table(struct page *table)
+{
+	drop_entries(table);
 	free_table(table);
 }
 
@@ -324,30 +329,13 @@ int tree_clone(struct mm *dst, struct mm *src, enum fork_share share)
 
 /* ---- the end ---- */
 
-/* Another CPU may still have this mm loaded, in a kernel thread that borrowed it: hence the flush.
- */
 void tree_destroy(struct mm *mm)
 {
 	struct page *root = root_of(mm);
-	struct gather g;
 
-	gather_init(&g, mm);
-	for (u64 used = root->used; used; used &= used - 1) {
-		pte_t *run = entries_of(root) + 8 * __builtin_ctzl(used);
-
-		for_each_in_run(i)
-		{
-			pte_t e = run[i];
-
-			if (!e)
-				continue;
-			run[i] = 0;
-			gather_drop(&g, target_of(e), 0, TASK_SIZE);
-		}
-	}
+	drop_entries(root);
 	root->nr_present = 0;
 	root->used = 0;
-	gather_finish(&g);
 }
 
 void tree_free_root(struct mm *mm)

@@ -77,7 +77,7 @@ int tree_unmap(struct mm *mm, u64 start, u64 end);
 /* The part of tree_unmap() that can fail. After it, and until mm->lock is released, tree_unmap() of
  * the same range cannot: callers that have more to do acquire first, then commit. */
 int tree_prepare_unmap(struct mm *mm, u64 start, u64 end);
-/* Empty the tree of a dying mm; cannot fail. */
+/* Empty the tree of an mm that no CPU has loaded; cannot fail. */
 void tree_destroy(struct mm *mm);
 /* Give the leaves in [start, end) the permissions of area_flags: takes R/W away, or gives it to
  * shared pages; private pages get it back by the next write fault. Flushes. 0 or -ENOMEM with

@@ -17,7 +17,7 @@
  * protocol allows, and run out.
  *
  * Variants that must be found wrong: -DDROP_BEFORE_FLUSH, -DFLUSH_ONLY_HERE, -DFORK_WITHOUT_FLUSH,
- * -DWRITABLE_BEFORE_FLUSH.
+ * -DWRITABLE_BEFORE_FLUSH, -DDROP_WHILE_LOADED.
  * -DONLY_WRITES leaves out what is asserted of reads, to show that writes alone go wrong too.
  */
 
@@ -51,7 +51,7 @@ entry tlb;		/* what it thinks is mapped, and whether it may write to it */
 inline fill_psc(m)
 {
 	atomic {
-		psc.to == NONE && root[m].to != NONE ->
+		alive[m] && psc.to == NONE && root[m].to != NONE ->
 		psc.to = root[m].to;
 		psc.rw = root[m].rw
 	}
@@ -269,7 +269,7 @@ inline unmap_page(cpu, m)
 	fi
 }
 
-/* A range that covers the whole table, and exit: its entry goes, owned or not. */
+/* A range that covers the whole table: its entry goes, owned or not. */
 inline unmap_table(cpu, m)
 {
 	old = root[m].to;
@@ -279,6 +279,24 @@ inline unmap_table(cpu, m)
 		finish(cpu)
 	:: else
 	fi
+}
+
+/* mm_put(): its CPU loads the kernel's tables, which empties the caches; then there is nothing to
+ * flush. */
+inline exit_b()
+{
+#ifndef DROP_WHILE_LOADED
+	atomic { alive[B] = 0; forget(2) };
+#endif
+	old = root[B].to;
+	d_step { root[B].to = NONE; root[B].rw = 0 };
+	if
+	:: old != NONE -> drop_table(old)
+	:: else
+	fi;
+#ifdef DROP_WHILE_LOADED
+	atomic { alive[B] = 0; forget(2) }
+#endif
 }
 
 /* tree_clone(): B shares what A's root refers to, and A's CPUs forget that they could write. */
@@ -324,9 +342,7 @@ end:	do
 		:: unmap_page(cpu, mm_of(cpu))
 		:: unmap_table(cpu, mm_of(cpu))
 		:: mm_of(cpu) == A && !alive[B] && !mm_lock[B] -> fork_b(cpu)
-		:: mm_of(cpu) == B ->
-			unmap_table(cpu, B); /* tree_destroy() */
-			alive[B] = 0
+		:: mm_of(cpu) == B -> exit_b()
 		fi;
 		leave(mm_of(cpu))
 	od

@@ -184,6 +184,20 @@ static void flush(const struct mm *mm, u64 start, u64 end)
 	local_irq_restore(flags);
 }
 
+/* Who still has it loaded only borrows it, and goes over to the kernel's when asked to flush. */
+void arch_leave_mm(struct mm *mm)
+{
+	u64 flags = local_irq_save(), mask;
+
+	if (this_cpu()->loaded_mm == mm)
+		arch_load_mm(&init_mm);
+	mask = __atomic_load_n(&mm->cpu_mask, __ATOMIC_SEQ_CST);
+	if (unlikely(mask))
+		flush_others(mask, mm, 0, TASK_SIZE);
+	local_irq_restore(flags);
+	DEBUG_ON(mm->cpu_mask);
+}
+
 void flush_tlb_mm(struct mm *mm)
 {
 	flush(mm, 0, TASK_SIZE);
