@@ -110,7 +110,7 @@ static void map_around(struct mm *mm, const struct area *a, pte_t *slot, u64 add
 		return;
 	object_peek_pages(a->obj, a->pgoff + ((start - a->start) >> PAGE_SHIFT), n, pages);
 	slot -= (addr - start) >> PAGE_SHIFT;
-	mm->stats.file_pages += tree_set_absent(slot, pages, n, tree_leaf_bits(a->flags));
+	mm->stats.file_pages += tree_fill_slots(slot, pages, n, tree_leaf_bits(a->flags));
 }
 
 /* The way to `slot` is ours. */
@@ -120,7 +120,7 @@ static enum fault_result map_missing(struct mm *mm, const struct area *a, pte_t 
 	bool private = !(a->flags & AREA_SHARED);
 	enum fault_result why;
 	struct page *p;
-	pte_t leaf;
+	pte_t bits = tree_leaf_bits(a->flags);
 
 	p = a->obj ? object_page(mm, a, addr, private && write, &why)
 		   : anonymous_page(mm, write, &why);
@@ -129,10 +129,9 @@ static enum fault_result map_missing(struct mm *mm, const struct area *a, pte_t 
 		return why;
 	}
 	sched_fuzz_point();
-	leaf = page_to_phys(p) | tree_leaf_bits(a->flags);
 	if (write)
-		leaf |= PTE_WRITE | PTE_DIRTY;
-	tree_set_leaf(mm, slot, addr, leaf);
+		bits |= PTE_WRITE | PTE_DIRTY;
+	tree_fill_slot(slot, page_to_phys(p) | bits);
 	if (a->obj && !write)
 		map_around(mm, a, slot, addr);
 	return FAULT_OK;
@@ -173,9 +172,10 @@ static void reuse_around(struct mm *mm, const struct area *a, pte_t *slot, u64 a
 	}
 }
 
-/* Replace the shared page at `slot` by a copy. False without memory. */
-static bool copy_leaf(struct mm *mm, pte_t *slot, u64 addr)
+/* Replace the shared page at `slot` by a copy, read-only still. False without memory. */
+static bool copy_leaf(struct gather *g, pte_t *slot, u64 addr)
 {
+	struct mm *mm = g->mm;
 	pte_t leaf = *slot;
 	struct page *p = phys_to_page(pte_addr(leaf)), *copy = copy_of(p);
 
@@ -188,31 +188,50 @@ static bool copy_leaf(struct mm *mm, pte_t *slot, u64 addr)
 		trace_cow_page(addr, 1);
 	}
 	sched_fuzz_point();
-	leaf = (leaf & ~PTE_ADDR_MASK) | page_to_phys(copy) | PTE_WRITE | PTE_DIRTY;
-	tree_set_leaf(mm, slot, addr, leaf);
+	tree_replace_leaf(g, slot, addr, (leaf & ~PTE_ADDR_MASK) | page_to_phys(copy));
 	return true;
 }
 
 /* Somebody who writes to one shared page after the other, upwards, will write to the next: from his
- * third fault on he gets some more with each, twice as many as with the last. */
-static void copy_ahead(struct mm *mm, const struct area *a, pte_t *slot, u64 addr)
+ * third fault on he gets some more with each, twice as many as with the last. How many. */
+static u32 copy_ahead(struct gather *g, const struct area *a, pte_t *slot, u64 addr)
 {
-	u64 end = MIN(a->end, ALIGN_DOWN(addr, pt_span(2)) + pt_span(2));
+	struct mm *mm = g->mm;
+	u64 end = MIN(a->end, ALIGN_DOWN(addr, pt_span(2)) + pt_span(2)), at = addr + PAGE_SIZE;
 
 	mm->cow_faults = addr == mm->cow_next ? mm->cow_faults + 1 : 0;
 	if (mm->cow_faults > 1)
 		end = MIN(end, addr + (PAGE_SIZE << MIN(mm->cow_faults - 1, COPY_AHEAD_ORDER)));
 	else
 		end = addr;
-	for (addr += PAGE_SIZE, slot++; addr < end; addr += PAGE_SIZE, slot++)
+	for (slot++; at < end; at += PAGE_SIZE, slot++)
 		if (!*slot || (*slot & (PTE_WRITE | PTE_SHARED)) || is_special(*slot) ||
-		    is_ours(*slot) || !copy_leaf(mm, slot, addr))
+		    is_ours(*slot) || !copy_leaf(g, slot, at))
 			break;
-	mm->cow_next = addr;
+	mm->cow_next = at;
+	return (at - addr) / PAGE_SIZE - 1;
+}
+
+/* A copy may be written to only when no CPU can still read the page that it replaces: another
+ * thread would miss what is written. */
+static enum fault_result copy_on_write(struct gather *g, const struct area *a, pte_t *slot,
+				       u64 addr)
+{
+	u32 n;
+
+	if (!copy_leaf(g, slot, addr))
+		return FAULT_OOM;
+	n = 1 + copy_ahead(g, a, slot, addr);
+	gather_finish(g);
+	sched_fuzz_point();
+	for (u32 i = 0; i < n; i++)
+		WRITE_ONCE(slot[i], slot[i] | PTE_WRITE | PTE_DIRTY);
+	return FAULT_OK;
 }
 
 /* The way to `slot` is ours. */
-static enum fault_result write_protected(struct mm *mm, const struct area *a, pte_t *slot, u64 addr)
+static enum fault_result write_protected(struct gather *g, const struct area *a, pte_t *slot,
+					 u64 addr)
 {
 	sched_fuzz_point();
 	if (*slot & PTE_SHARED) {
@@ -220,16 +239,32 @@ static enum fault_result write_protected(struct mm *mm, const struct area *a, pt
 		return FAULT_OK;
 	}
 	if (is_ours(*slot)) {
-		reuse_around(mm, a, slot, addr);
+		reuse_around(g->mm, a, slot, addr);
 		return FAULT_OK;
 	}
-	if (!copy_leaf(mm, slot, addr))
-		return FAULT_OOM;
-	copy_ahead(mm, a, slot, addr);
-	return FAULT_OK;
+	return copy_on_write(g, a, slot, addr);
 }
 
 /* ---- the fault ---- */
+
+/* The way has to become ours first, or there is something that is not. */
+static enum fault_result own_and_mend(struct mm *mm, const struct area *a, u64 addr, bool write)
+{
+	enum fault_result result = FAULT_OK;
+	struct gather g;
+	pte_t *slot;
+
+	gather_init(&g, mm);
+	slot = tree_own_path(&g, addr);
+	if (!slot)
+		result = FAULT_OOM;
+	else if (!*slot)
+		result = map_missing(mm, a, slot, addr, write);
+	else if (!(*slot & PTE_WRITE))
+		result = write_protected(&g, a, slot, addr);
+	gather_finish(&g);
+	return result;
+}
 
 /* The caller holds mm->lock. After FAULT_OK the leaf is there and allows the access. Without
  * memory, tables may have become ours or been made in vain: nobody sees a difference. */
@@ -247,14 +282,10 @@ static enum fault_result fault_locked(struct mm *mm, u64 addr, enum fault_access
 	addr &= PAGE_MASK;
 	if (!write && tree_walk(mm, addr))
 		return FAULT_OK; /* another thread was here first */
-	slot = tree_own_path(mm, addr);
-	if (!slot)
-		return FAULT_OOM;
-	if (!*slot)
+	slot = tree_owned_slot(mm, addr);
+	if (slot && !*slot)
 		return map_missing(mm, a, slot, addr, write);
-	if (!(*slot & PTE_WRITE))
-		return write_protected(mm, a, slot, addr);
-	return FAULT_OK;
+	return own_and_mend(mm, a, addr, write);
 }
 
 enum fault_result mm_fault(struct mm *mm, u64 addr, enum fault_access access)
@@ -287,10 +318,11 @@ enum fault_result mm_fault_locked(struct mm *mm, u64 addr, enum fault_access acc
 }
 
 /* The caller holds mm->lock. */
-static enum fault_result own_first_part(struct mm *mm, u64 addr)
+static enum fault_result own_first_part(struct gather *g, u64 addr)
 {
+	struct mm *mm = g->mm;
 	const struct area *a = area_find(mm->areas, addr);
-	pte_t *slot = tree_own_path(mm, addr);
+	pte_t *slot = tree_own_path(g, addr);
 	struct page *p, *from;
 	enum fault_result why = FAULT_OOM;
 
@@ -307,17 +339,19 @@ static enum fault_result own_first_part(struct mm *mm, u64 addr)
 	memcpy(page_to_virt(p), page_to_virt(from), addr % PAGE_SIZE);
 	put_page(from);
 	mm->stats.cow_pages++;
-	tree_set_leaf(mm, slot, addr & PAGE_MASK,
-		      page_to_phys(p) | tree_leaf_bits(a->flags) | PTE_WRITE | PTE_DIRTY);
+	tree_fill_slot(slot, page_to_phys(p) | tree_leaf_bits(a->flags) | PTE_WRITE | PTE_DIRTY);
 	return FAULT_OK;
 }
 
 enum fault_result mm_own_first_part(struct mm *mm, u64 addr)
 {
 	enum fault_result result;
+	struct gather g;
 
 	mutex_lock(&mm->lock);
-	result = own_first_part(mm, addr);
+	gather_init(&g, mm);
+	result = own_first_part(&g, addr);
+	gather_finish(&g);
 	mutex_unlock(&mm->lock);
 	return result;
 }

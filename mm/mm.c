@@ -65,12 +65,31 @@ struct mm *mm_next(struct mm *prev)
 	return found;
 }
 
-struct mm *mm_create(void)
+#define INHERITED offsetof(struct mm, mmap_base)
+
+static void copy_inherited(struct mm *mm, const struct mm *parent)
 {
-	struct mm *mm = kmem_cache_zalloc(mm_cache);
+	memcpy((char *)mm + INHERITED, (const char *)parent + INHERITED, sizeof(*mm) - INHERITED);
+	mm->peak_mapped = mm->nr_mapped;
+}
+
+static void nothing_inherited(struct mm *mm)
+{
+	memset((char *)mm + INHERITED, 0, sizeof(*mm) - INHERITED);
+	mm->mmap_base = TASK_SIZE - MMAP_TOP_ROOM;
+	mm->limit_stack = DEFAULT_STACK;
+	mm->dumpable = 1;
+	mm->limit_data = mm->limit_as = NO_LIMIT;
+}
+
+/* An empty one; parent: NULL, or locked by the caller. */
+static struct mm *new_mm(const struct mm *parent)
+{
+	struct mm *mm = kmem_cache_alloc(mm_cache);
 
 	if (!mm)
 		return NULL;
+	memset(mm, 0, INHERITED);
 	if (!tree_create(mm)) {
 		kmem_cache_free(mm_cache, mm);
 		return NULL;
@@ -78,61 +97,39 @@ struct mm *mm_create(void)
 	mutex_init(&mm->lock, LOCK_MM);
 	refcount_set(&mm->users, 1);
 	refcount_set(&mm->count, 1);
-	mm->mmap_base = TASK_SIZE - MMAP_TOP_ROOM;
-	mm->limit_stack = DEFAULT_STACK;
-	mm->dumpable = 1;
-	mm->limit_data = mm->limit_as = mm->limit_lock = NO_LIMIT;
+	mm->limit_lock = NO_LIMIT;
+	if (parent)
+		copy_inherited(mm, parent);
+	else
+		nothing_inherited(mm);
 	spin_lock(&mm_list_lock);
 	list_add_tail(&mm->all, &all_mms);
 	spin_unlock(&mm_list_lock);
 	return mm;
 }
 
-/* Plain numbers only: what is reference-counted, mm_clone() takes one by one. */
-static void copy_layout(struct mm *dst, const struct mm *src)
+struct mm *mm_create(void)
 {
-	dst->mmap_base = src->mmap_base;
-	dst->gap_from = src->gap_from;
-	dst->gap_hole = src->gap_hole;
-	dst->start_code = src->start_code;
-	dst->end_code = src->end_code;
-	dst->start_data = src->start_data;
-	dst->end_data = src->end_data;
-	dst->start_brk = src->start_brk;
-	dst->brk = src->brk;
-	dst->start_stack = src->start_stack;
-	dst->arg_start = src->arg_start;
-	dst->arg_end = src->arg_end;
-	dst->env_start = src->env_start;
-	dst->env_end = src->env_end;
-	memcpy(dst->auxv, src->auxv, sizeof(dst->auxv));
-	dst->dumpable = src->dumpable;
-	dst->nr_mapped = src->nr_mapped;
-	dst->nr_data = src->nr_data;
-	dst->peak_mapped = src->nr_mapped;
-	dst->limit_stack = src->limit_stack;
-	dst->limit_data = src->limit_data;
-	dst->limit_as = src->limit_as;
-	dst->fork_flags = src->fork_flags;
-	dst->nr_locked = src->nr_locked; /* until mm_fork_advice() */
-	dst->membarrier = src->membarrier;
+	return new_mm(NULL);
 }
 
 struct mm *mm_clone(struct mm *src)
 {
-	struct mm *mm = mm_create();
+	struct mm *mm;
 	int err;
 
-	if (!mm)
-		return NULL;
 	mutex_lock(&src->lock);
+	mm = new_mm(src);
+	if (!mm) {
+		mutex_unlock(&src->lock);
+		return NULL;
+	}
 	err = tree_clone(mm, src, (enum fork_share)READ_ONCE(fork_share));
 	if (!err) {
 		area_set_get(src->areas);
 		mm->areas = src->areas;
 		file_hold(src->exe);
 		mm->exe = src->exe;
-		copy_layout(mm, src);
 	}
 	mutex_unlock(&src->lock);
 	if (!err && mm->fork_flags)
@@ -152,6 +149,7 @@ void mm_put(struct mm *mm)
 	spin_lock(&mm_list_lock);
 	list_del_init(&mm->all);
 	spin_unlock(&mm_list_lock);
+	arch_leave_mm(mm);
 	tree_destroy(mm);
 	area_set_put(mm->areas);
 	mm->areas = NULL;

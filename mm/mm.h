@@ -78,7 +78,14 @@ struct mm {
 	refcount_t count;  /* users as one, plus every CPU that merely has it loaded (mm_drop) */
 	u64 cpu_mask;      /* CPUs that have it loaded: they are flushed */
 	struct file
-		*exe;  /* the program, for its name: set by exec, constant. A reference, or NULL */
+		*exe;   /* the program, for its name: set by exec, constant. A reference, or NULL */
+	u64 cow_next;   /* where the next write to a shared page goes, if they go on so */
+	u32 cow_faults; /* that have gone on so, each where the one before ended */
+	u32 lock_future; /* mlockall(2): AREA_LOCK flags of every new area */
+	u64 limit_lock;  /* bytes; set by each call that locks, for it depends on who calls */
+	struct mm_stats stats;
+
+	/* From here on a child's are its parent's: plain numbers. */
 	u64 mmap_base; /* highest address for mmap to choose from, downwards */
 	/* Every gap that reaches above gap_from, and lies below mmap_base, is of gap_hole bytes at
 	 * most. 0: nobody has looked yet. */
@@ -86,21 +93,16 @@ struct mm {
 	u64 start_code, end_code, start_data, end_data;
 	u64 start_brk, brk, start_stack;
 	u64 arg_start, arg_end, env_start, env_end;
-	u64 nr_mapped;  /* pages of all areas, for RLIMIT_AS */
-	u64 nr_data;    /* those of them that are private, writable and no stack, for RLIMIT_DATA */
-	u32 membarrier; /* atomic: what it has registered for, kernel/sys/membarrier.c */
+	u64 nr_mapped;        /* pages of all areas, for RLIMIT_AS */
+	u64 nr_data;          /* private, writable and no stack, for RLIMIT_DATA */
+	u64 nr_locked;        /* those that are AREA_LOCKED; a child's until mm_fork_advice() */
 	u64 peak_mapped;      /* the most that nr_mapped had been when something was unmapped */
 	long dumpable;        /* PR_SET_DUMPABLE: 0: /proc/PID is root's */
 	u64 auxv[AUXV_WORDS]; /* what exec told the program, for /proc */
-	u64 nr_locked;        /* those that are AREA_LOCKED */
-	u32 lock_future;      /* mlockall(2): AREA_LOCK flags of every new area */
-	u64 cow_next;         /* where the next write to a shared page goes, if they go on so */
-	u32 cow_faults;       /* that have gone on so, each where the one before ended */
+	u32 membarrier;       /* atomic: what it has registered for, kernel/sys/membarrier.c */
 	bool fork_flags;      /* some area has had flags of AREA_FORK: fork must look */
-	struct mm_stats stats;
 	u64 limit_stack, limit_data,
 		limit_as; /* bytes; copied from the rlimits by exec and setrlimit */
-	u64 limit_lock;   /* bytes; set by each call that locks, for it depends on who calls */
 };
 
 /* How far down fork shares instead of copying: tunable fork.share. */

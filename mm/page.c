@@ -1,5 +1,5 @@
 /*
- * The buddy allocator, and stocks of single pages for each CPU.
+ * The buddy allocator, stocks of single pages for each CPU, and the depot between them.
  *
  * Free memory is kept in blocks of 2^order pages, each aligned to its size. A block that is freed
  * looks at its buddy, the other half of the block of the next order: when that is free too, the two
@@ -8,7 +8,12 @@
  * A page table is all zeroes again by the time its last entry is gone, and a root table is as it
  * was made: they wait in stocks of their own for the next who needs just such a page.
  *
- * Locks: zone.lock guards the blocks; a CPU's stocks belong to that CPU with interrupts off.
+ * What a CPU has too much of it leaves in the depot, a chain of pages at a time, for whoever runs
+ * out: that takes as long for a whole chain as the blocks take for one page. Whoever wants a block
+ * and finds none has the chains grow together again, one by one, until there is one.
+ *
+ * Locks: zone.lock guards the blocks, depot.lock the chains; a CPU's stocks belong to that CPU with
+ * interrupts off.
  */
 #include "mm/page.h"
 
@@ -33,16 +38,21 @@ struct zone {
 };
 static struct zone zones[NR_ZONES];
 
-/* Single pages are most of the traffic: page tables, user pages. They come and go in batches. */
-#define CPU_PAGES_ORDER 3
-#define CPU_PAGES_BATCH (1 << CPU_PAGES_ORDER)
-#define CPU_PAGES_GIVE  32
+/* Single pages are most of the traffic: page tables, user pages. They come and go in chains. */
+#define CHAIN_ORDER 5
+#define CHAIN_PAGES (1 << CHAIN_ORDER)
 struct cpu_pages {
 	struct list_head *first; /* page.link.next chains them, ends with NULL */
-	u32 nr;
+	struct list_head *spare; /* one more chain, whole, or NULL */
+	u32 nr;                  /* in the first chain; never a whole one */
 };
 static struct cpu_pages cpu_pages[MAX_CPUS][NR_STOCKS];
-static const u32 stock_max[NR_STOCKS] = {[STOCK_ANY] = 64, [STOCK_ZEROED] = 64, [STOCK_ROOT] = 8};
+
+static struct depot {
+	spinlock_t lock; /* LOCK_ZONE (irq): the rest; whether there is a chain, anybody may look */
+	struct list_head *chains[NR_STOCKS]; /* page.link.prev of its first page: the next chain */
+	u64 nr_free;                         /* pages */
+} depot = {.lock = SPINLOCK_INIT(LOCK_ZONE)};
 
 static u64 end_pfn;     /* the page array ends here */
 static u64 total_pages; /* ever given to the allocator */
@@ -136,8 +146,11 @@ static struct page *take_block(unsigned int order, unsigned int flags)
 	if (!may_take(order))
 		return NULL;
 	for (int id = flags & ALLOC_DMA32 ? ZONE_DMA32 : ZONE_NORMAL; !p && id >= 0; id--) {
-		u64 irq = spin_lock_irqsave(&zones[id].lock);
+		u64 irq;
 
+		if (!(READ_ONCE(zones[id].nonempty) >> order))
+			continue;
+		irq = spin_lock_irqsave(&zones[id].lock);
 		p = zone_take(&zones[id], order);
 		spin_unlock_irqrestore(&zones[id].lock, irq);
 	}
@@ -151,6 +164,72 @@ static void give_block(struct page *p, unsigned int order)
 
 	zone_give(z, p, order);
 	spin_unlock_irqrestore(&z->lock, irq);
+}
+
+/* ---- chains ---- */
+
+/* Interrupts are off. */
+static void depot_give(struct list_head *chain, enum page_stock as)
+{
+	spin_lock(&depot.lock);
+	chain->prev = depot.chains[as];
+	depot.chains[as] = chain;
+	depot.nr_free += CHAIN_PAGES;
+	spin_unlock(&depot.lock);
+}
+
+/* A chain, or NULL. */
+static struct list_head *depot_take(enum page_stock stock)
+{
+	struct list_head *chain;
+	u64 irq;
+
+	if (!READ_ONCE(depot.chains[stock]))
+		return NULL;
+	irq = spin_lock_irqsave(&depot.lock);
+	chain = depot.chains[stock];
+	if (chain) {
+		depot.chains[stock] = chain->prev;
+		depot.nr_free -= CHAIN_PAGES;
+	}
+	spin_unlock_irqrestore(&depot.lock, irq);
+	return chain;
+}
+
+/* The pages of a chain go back to the blocks. */
+static void take_apart(struct list_head *chain)
+{
+	struct zone *held = NULL;
+	u64 irq = local_irq_save();
+
+	while (chain) {
+		struct page *p = list_entry(chain, struct page, link);
+		struct zone *z = zone_of(p);
+
+		chain = chain->next;
+		p->flags &= ~PG_CPU_FREE;
+		if (z != held) {
+			if (held)
+				spin_unlock(&held->lock);
+			spin_lock(&z->lock);
+			held = z;
+		}
+		zone_give(z, p, 0);
+	}
+	if (held)
+		spin_unlock(&held->lock);
+	local_irq_restore(irq);
+}
+
+/* False: the depot is empty. */
+static bool shrink_depot(void)
+{
+	struct list_head *chain = NULL;
+
+	for (int stock = 0; !chain && stock < NR_STOCKS; stock++)
+		chain = depot_take(stock);
+	take_apart(chain);
+	return chain;
 }
 
 /* ---- single pages: interrupts are off ---- */
@@ -172,25 +251,48 @@ static void push_page(struct cpu_pages *c, struct page *p)
 	c->nr++;
 }
 
-/* One block for the whole batch when there is one, else what can be had. */
-static void refill(struct cpu_pages *c)
+/* One block for the whole chain when there is one, else what can be had. */
+static void cut_blocks(struct cpu_pages *c)
 {
-	struct page *p = take_block(CPU_PAGES_ORDER, 0);
+	struct page *p = take_block(CHAIN_ORDER, 0);
 
 	if (p)
-		for (int i = CPU_PAGES_BATCH; i-- > 0;)
+		for (int i = CHAIN_PAGES; i-- > 0;)
 			push_page(c, p + i);
-	while (c->nr < CPU_PAGES_BATCH && (p = take_block(0, 0)))
+	while (c->nr < CHAIN_PAGES / 2 && (p = take_block(0, 0)))
 		push_page(c, p);
 }
 
-/* A stock that has something, if any has. */
-static noinline enum page_stock refilled(struct cpu_pages *mine)
+/* Does this CPU's stock have something, if need be out of the depot? */
+static bool stocked(struct cpu_pages *mine, enum page_stock stock)
 {
-	refill(&mine[STOCK_ANY]);
-	if (mine[STOCK_ANY].nr)
-		return STOCK_ANY;
-	return mine[STOCK_ZEROED].nr ? STOCK_ZEROED : STOCK_ROOT;
+	struct cpu_pages *c = &mine[stock];
+
+	if (c->nr)
+		return true;
+	c->first = c->spare ? c->spare : depot_take(stock);
+	c->spare = NULL;
+	c->nr = c->first ? CHAIN_PAGES : 0;
+	return c->first;
+}
+
+/* Not for long: another CPU may give it a chain at any time. */
+static bool out_of_stock(const struct cpu_pages *mine, enum page_stock stock)
+{
+	return !mine[stock].nr && !mine[stock].spare && !READ_ONCE(depot.chains[stock]);
+}
+
+/* A stock that has something, if any has: first the one that is wanted. */
+static noinline enum page_stock refilled(struct cpu_pages *mine, enum page_stock want)
+{
+	if (stocked(mine, want))
+		return want;
+	if (!stocked(mine, STOCK_ANY))
+		cut_blocks(&mine[STOCK_ANY]);
+	for (int stock = 0; stock < NR_STOCKS; stock++)
+		if (stocked(mine, stock))
+			return stock;
+	return want;
 }
 
 /* From the stock that is wanted, or from another. */
@@ -200,36 +302,24 @@ static struct page *take_page(enum page_stock want, enum page_stock *from)
 	struct cpu_pages *mine = cpu_pages[this_cpu()->id];
 	struct page *p;
 
-	if (!mine[want].nr)
+	if (out_of_stock(mine, want))
 		want = STOCK_ANY;
 	if (unlikely(!mine[want].nr))
-		want = refilled(mine);
-	p = mine[want].nr ? pop_page(&mine[want]) : NULL;
+		want = refilled(mine, want);
+	p = likely(mine[want].nr) ? pop_page(&mine[want]) : NULL;
 	local_irq_restore(irq);
 	*from = want;
 	return p;
 }
 
-/* Up to n pages back to the blocks. */
-static void return_pages(struct cpu_pages *c, u32 n)
+/* The first chain is whole. */
+static noinline void set_aside(struct cpu_pages *c, enum page_stock as)
 {
-	struct zone *held = NULL;
-
-	while (n-- > 0 && c->nr) {
-		struct page *p = pop_page(c);
-		struct zone *z = zone_of(p);
-
-		p->flags &= ~PG_CPU_FREE;
-		if (z != held) {
-			if (held)
-				spin_unlock(&held->lock);
-			spin_lock(&z->lock);
-			held = z;
-		}
-		zone_give(z, p, 0);
-	}
-	if (held)
-		spin_unlock(&held->lock);
+	if (c->spare)
+		depot_give(c->spare, as);
+	c->spare = c->first;
+	c->first = NULL;
+	c->nr = 0;
 }
 
 static void give_page(struct page *p, enum page_stock as)
@@ -238,8 +328,8 @@ static void give_page(struct page *p, enum page_stock as)
 	struct cpu_pages *c = &cpu_pages[this_cpu()->id][as];
 
 	push_page(c, p);
-	if (unlikely(c->nr > stock_max[as]))
-		return_pages(c, CPU_PAGES_GIVE);
+	if (unlikely(c->nr == CHAIN_PAGES))
+		set_aside(c, as);
 	local_irq_restore(irq);
 }
 
@@ -247,8 +337,11 @@ void drain_cpu_pages(void)
 {
 	struct cpu_pages *mine = cpu_pages[this_cpu()->id];
 
-	for (int i = 0; i < NR_STOCKS; i++)
-		return_pages(&mine[i], mine[i].nr);
+	for (int i = 0; i < NR_STOCKS; i++) {
+		take_apart(mine[i].first);
+		take_apart(mine[i].spare);
+		mine[i] = (struct cpu_pages){};
+	}
 }
 
 /* ---- debug builds: what is free keeps its poison until it is handed out ---- */
@@ -326,7 +419,9 @@ struct page *alloc_pages(unsigned int order, unsigned int flags)
 		return alloc_page(flags);
 	if (order > MAX_ORDER || should_fail(&page_site))
 		return NULL;
-	p = take_block(order, flags);
+	do {
+		p = take_block(order, flags);
+	} while (!p && shrink_depot());
 	if (!p)
 		return NULL;
 	if (DEBUG_CHECKS)
@@ -375,11 +470,12 @@ void put_page(struct page *p)
 
 u64 nr_free_pages(void)
 {
-	u64 n = zones[ZONE_DMA32].nr_free + zones[ZONE_NORMAL].nr_free;
+	u64 n = zones[ZONE_DMA32].nr_free + zones[ZONE_NORMAL].nr_free + depot.nr_free;
 
 	for (u32 i = 0; i < MAX_CPUS; i++)
 		for (int stock = 0; stock < NR_STOCKS; stock++)
-			n += READ_ONCE(cpu_pages[i][stock].nr);
+			n += READ_ONCE(cpu_pages[i][stock].nr) +
+			     (READ_ONCE(cpu_pages[i][stock].spare) ? CHAIN_PAGES : 0);
 	return n;
 }
 

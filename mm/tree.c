@@ -20,7 +20,7 @@
  * tree is dropped only after the TLBs were flushed (struct gather), so no CPU can still walk
  * through a table or use a page that has come to belong to somebody else. INVLPG of any address
  * also empties the caches of upper-level entries (SDM vol. 3A, 4.10.4.1), so flushing the addresses
- * concerned is enough.
+ * concerned is enough. A whole tree goes when no CPU has it loaded any more.
  *
  * The file goes: tables; dropping; owning; fork; the end. What changes ranges of addresses is in
  * tree_range.c, what only looks in tree_look.c.
@@ -61,8 +61,8 @@ bool tree_create(struct mm *mm)
 		return false;
 	mm->root = entries_of(root);
 	if (!(root->flags & PG_ROOT)) {
-		memset(mm->root, 0, USER_ROOT_ENTRIES * sizeof(pte_t));
-		arch_init_root(mm->root); /* fills the other half */
+		clear_page(mm->root);
+		arch_init_root(mm->root);
 	}
 	init_table(root, PT_LEVELS);
 	return true;
@@ -79,8 +79,7 @@ static void free_table(struct page *t)
 
 static void drop_table(struct page *table);
 
-/* Drop one reference to a page or table; the last one to a table drops all that it refers to, and
- * leaves it as empty as it was made. */
+/* Drop one reference to a page or table; the last one to a table drops all that it refers to. */
 static void drop(struct page *p)
 {
 	if (!refcount_dec_and_test(&p->count))
@@ -91,12 +90,14 @@ static void drop(struct page *p)
 		free_pages(p, 0);
 }
 
-static void drop_table(struct page *table)
+/* Drop all that a table refers to: it is then as empty as it was made. */
+static void drop_entries(struct page *table)
 {
 	for (u64 used = table->used; used; used &= used - 1) {
 		pte_t *run = entries_of(table) + 8 * __builtin_ctzl(used);
 
-		for (unsigned int i = 0; i < 8; i++) {
+		for_each_in_run(i)
+		{
 			struct page *p = target_of(run[i]);
 
 			if (!run[i])
@@ -110,13 +111,17 @@ static void drop_table(struct page *table)
 				free_pages(p, 0);
 		}
 	}
+}
+
+static void drop_table(struct page *table)
+{
+	drop_entries(table);
 	free_table(table);
 }
 
-void gather_finish(struct gather *g)
+void gather_flush_and_drop(struct gather *g)
 {
-	if (g->start < g->end)
-		flush_tlb_range(g->mm, g->start, g->end);
+	flush_tlb_range(g->mm, g->start, g->end);
 	for (unsigned int i = 0; i < g->nr; i++)
 		drop(g->pages[i]);
 	gather_init(g, g->mm);
@@ -140,7 +145,8 @@ static void share_entries(struct page *to, struct page *from)
 		unsigned int first = 8 * __builtin_ctzl(used);
 		pte_t *src = entries_of(from) + first, *dst = entries_of(to) + first;
 
-		for (unsigned int i = 0; i < 8; i++) {
+		for_each_in_run(i)
+		{
 			pte_t e = src[i];
 
 			if (!e)
@@ -168,12 +174,12 @@ static struct page *unshare(struct gather *g, struct page *parent, unsigned int 
 	if (refcount_read(&old->count) == 1) { /* whoever shared it copied it just now */
 		spin_unlock(&old->lock);
 		drop(copy);
-		set_entry(parent, i, table_entry(old));
+		WRITE_ONCE(entries_of(parent)[i], table_entry(old));
 		return old;
 	}
 	share_entries(copy, old);
 	spin_unlock(&old->lock);
-	set_entry(parent, i, table_entry(copy));
+	WRITE_ONCE(entries_of(parent)[i], table_entry(copy));
 	g->mm->stats.cow_tables++;
 	trace_cow_table(addr, copy->level, copy->nr_present);
 	gather_drop(g, old, addr, addr + PAGE_SIZE);
@@ -194,7 +200,7 @@ static struct page *new_branch(int level, u64 addr)
 			return NULL;
 		}
 		if (below)
-			set_entry(t, pt_index(addr, l), table_entry(below));
+			fill_entry(t, pt_index(addr, l), table_entry(below));
 		below = t;
 	}
 	return below;
@@ -211,58 +217,55 @@ struct page *tree_own_child(struct gather *g, struct page *parent, int level, un
 	if (!e) {
 		child = new_branch(level - 1, addr);
 		if (child)
-			set_entry(parent, i, table_entry(child));
+			fill_entry(parent, i, table_entry(child));
 		return child;
 	}
 	child = target_of(e);
 	if (refcount_read(&child->count) > 1)
 		return unshare(g, parent, i, addr);
-	set_entry(parent, i, table_entry(child));
+	WRITE_ONCE(entries_of(parent)[i], table_entry(child));
 	return child;
 }
 
-static pte_t *own_path(struct mm *mm, u64 addr)
+pte_t *tree_own_path(struct gather *g, u64 addr)
 {
-	struct page *table = root_of(mm);
-	struct gather g;
+	struct page *table = root_of(g->mm);
 
-	gather_init(&g, mm);
 	for (int level = PT_LEVELS; level > 1 && table; level--)
-		table = tree_own_child(&g, table, level, pt_index(addr, level), addr);
-	gather_finish(&g);
+		table = tree_own_child(g, table, level, pt_index(addr, level), addr);
 	return table ? &entries_of(table)[pt_index(addr, 1)] : NULL;
 }
 
-/* Most often all of it is ours already. */
-pte_t *tree_own_path(struct mm *mm, u64 addr)
+pte_t *tree_owned_slot(struct mm *mm, u64 addr)
 {
 	pte_t *table = mm->root;
 
 	for (int level = PT_LEVELS; level > 1; level--) {
 		pte_t e = table[pt_index(addr, level)];
 
-		if (unlikely(!(e & PTE_WRITE)))
-			return own_path(mm, addr);
+		if (!(e & PTE_WRITE))
+			return NULL;
 		table = phys_to_virt(pte_addr(e));
 	}
 	return &table[pt_index(addr, 1)];
 }
 
-void tree_set_leaf(struct mm *mm, pte_t *slot, u64 addr, pte_t leaf)
+void tree_fill_slot(pte_t *slot, pte_t leaf)
 {
-	pte_t old = *slot;
-
-	set_entry(virt_to_page(slot), pt_index(addr, 1), leaf);
-	if (!old)
-		return;
-	flush_tlb_range(mm, addr, addr + PAGE_SIZE);
-	drop(target_of(old));
+	fill_entry(virt_to_page(slot), ((u64)slot & ~PAGE_MASK) / sizeof(*slot), leaf);
 }
 
-u32 tree_set_absent(pte_t *slot, struct page **pages, u32 n, pte_t bits)
+void tree_replace_leaf(struct gather *g, pte_t *slot, u64 addr, pte_t leaf)
 {
-	struct page *table = virt_to_page(slot);
-	u32 first = ((u64)slot & ~PAGE_MASK) / sizeof(*slot), set = 0;
+	struct page *old = target_of(*slot);
+
+	WRITE_ONCE(*slot, leaf);
+	gather_drop(g, old, addr, addr + PAGE_SIZE);
+}
+
+u32 tree_fill_slots(pte_t *slot, struct page **pages, u32 n, pte_t bits)
+{
+	u32 filled = 0;
 
 	for (u32 i = 0; i < n; i++) {
 		if (!pages[i])
@@ -271,12 +274,10 @@ u32 tree_set_absent(pte_t *slot, struct page **pages, u32 n, pte_t bits)
 			put_page(pages[i]);
 			continue;
 		}
-		WRITE_ONCE(slot[i], page_to_phys(pages[i]) | bits);
-		table->used |= 1UL << ((first + i) / 8);
-		set++;
+		tree_fill_slot(&slot[i], page_to_phys(pages[i]) | bits);
+		filled++;
 	}
-	table->nr_present += set;
-	return set;
+	return filled;
 }
 
 /* ---- fork ---- */
@@ -304,7 +305,7 @@ static int clone_table(struct mm *dst, struct page *to, struct page *from, int s
 		copy = new_table(child->level);
 		if (!copy)
 			return -ENOMEM;
-		set_entry(to, i, table_entry(copy));
+		fill_entry(to, i, table_entry(copy));
 		dst->stats.tables_copied++;
 		if (clone_table(dst, copy, child, shared_level))
 			return -ENOMEM;
@@ -328,30 +329,13 @@ int tree_clone(struct mm *dst, struct mm *src, enum fork_share share)
 
 /* ---- the end ---- */
 
-/* Another CPU may still have this mm loaded, in a kernel thread that borrowed it: hence the flush.
- */
 void tree_destroy(struct mm *mm)
 {
 	struct page *root = root_of(mm);
-	struct gather g;
 
-	gather_init(&g, mm);
-	for (u64 used = root->used; used; used &= used - 1) {
-		unsigned int first = 8 * __builtin_ctzl(used);
-
-		for (unsigned int i = first; i < first + 8; i++) {
-			pte_t e = entries_of(root)[i];
-
-			if (!e)
-				continue;
-			entries_of(root)[i] = 0;
-			gather_drop(&g, target_of(e), entry_start(0, PT_LEVELS, i),
-				    entry_start(0, PT_LEVELS, i + 1));
-		}
-	}
+	drop_entries(root);
 	root->nr_present = 0;
 	root->used = 0;
-	gather_finish(&g);
 }
 
 void tree_free_root(struct mm *mm)

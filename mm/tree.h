@@ -17,6 +17,34 @@ extern atomic_t nr_table_pages; /* of all trees */
 /* An entry that is 0 is absent; any other refers to a table or page. The leaf of a page whose area
  * forbids all access keeps its address, but not PTE_PRESENT. */
 
+/* What leaves a tree waits here until no TLB knows it any more. Several changes may share one: they
+ * are flushed once. */
+#define GATHER_MAX 56
+
+struct gather {
+	struct mm *mm;
+	u64 start, end; /* addresses to flush */
+	unsigned int nr;
+	struct page *pages[GATHER_MAX]; /* one reference each */
+};
+
+static inline void gather_init(struct gather *g, struct mm *mm)
+{
+	g->mm = mm;
+	g->start = ~0UL;
+	g->end = 0;
+	g->nr = 0;
+}
+
+void gather_flush_and_drop(struct gather *g); /* in this order, never the other way round */
+
+/* The gather may then be used again. */
+static inline void gather_finish(struct gather *g)
+{
+	if (g->start < g->end)
+		gather_flush_and_drop(g);
+}
+
 /* Give a new mm its empty root. False without memory. */
 bool tree_create(struct mm *mm);
 void tree_free_root(struct mm *mm); /* after tree_destroy() */
@@ -29,24 +57,27 @@ pte_t tree_leaf_bits(u32 area_flags);
  * Flushes src's TLB. */
 int tree_clone(struct mm *dst, struct mm *src, enum fork_share share);
 /* Own every table on the way to addr, creating absent ones; returns the leaf entry's slot, or NULL
- * without memory. */
-pte_t *tree_own_path(struct mm *mm, u64 addr);
+ * without memory. The tables that others keep are gathered. */
+pte_t *tree_own_path(struct gather *g, u64 addr);
+/* The same slot if the way to it is our own already, else NULL. */
+pte_t *tree_owned_slot(struct mm *mm, u64 addr);
 /* The leaf entry of addr with R/W as the hardware would AND it along the walk, or 0. Owns nothing.
  */
 pte_t tree_walk(struct mm *mm, u64 addr);
-/* Set a leaf in an owned table. The entry takes over the caller's reference to the page it points
- * to. */
-void tree_set_leaf(struct mm *mm, pte_t *slot, u64 addr, pte_t leaf);
-/* The same for n slots in a row, but where pages[i] is NULL; where something is already, the page's
- * reference is dropped. How many were set. */
-u32 tree_set_absent(pte_t *slot, struct page **pages, u32 n, pte_t bits);
+/* Both take over the caller's reference to the page that the leaf points to. Put it into an empty
+ * slot of an owned table; or in the place of another, which is gathered. */
+void tree_fill_slot(pte_t *slot, pte_t leaf);
+void tree_replace_leaf(struct gather *g, pte_t *slot, u64 addr, pte_t leaf);
+/* Fill n slots in a row, but where pages[i] is NULL; where something is already, the page's
+ * reference is dropped. How many were filled. */
+u32 tree_fill_slots(pte_t *slot, struct page **pages, u32 n, pte_t bits);
 /* Clear [start, end): whole subtrees lose a reference without being unshared. 0 or -ENOMEM (a table
  * at the edge had to be copied; then nothing of that edge was cleared). Flushes before it drops. */
 int tree_unmap(struct mm *mm, u64 start, u64 end);
 /* The part of tree_unmap() that can fail. After it, and until mm->lock is released, tree_unmap() of
  * the same range cannot: callers that have more to do acquire first, then commit. */
 int tree_prepare_unmap(struct mm *mm, u64 start, u64 end);
-/* Empty the tree of a dying mm; cannot fail. */
+/* Empty the tree of an mm that no CPU has loaded; cannot fail. */
 void tree_destroy(struct mm *mm);
 /* Give the leaves in [start, end) the permissions of area_flags: takes R/W away, or gives it to
  * shared pages; private pages get it back by the next write fault. Flushes. 0 or -ENOMEM with

@@ -43,21 +43,27 @@ static inline u64 entry_start(u64 addr, int level, unsigned int i)
 	return ALIGN_DOWN(addr, pt_span(level + 1)) + i * pt_span(level);
 }
 
-/* Change one entry of an owned table, and keep its occupancy true. */
-static inline void set_entry(struct page *table, unsigned int i, pte_t e)
+/* What one bit of page.used stands for. Most of the eight are empty: told one by one, without a
+ * loop around them, they cost half. */
+#define for_each_in_run(i) _Pragma("GCC unroll 8") for (unsigned int i = 0; i < 8; i++)
+
+/* A used entry of an owned table is to be empty, an empty one used. Both keep its occupancy true.
+ */
+static inline void clear_entry(struct page *table, unsigned int i)
 {
 	pte_t *entries = entries_of(table), *run = &entries[i & ~7u];
-	bool was_used = entries[i] != 0;
 
-	WRITE_ONCE(entries[i], e);
-	if (e) {
-		table->nr_present += !was_used;
-		table->used |= 1UL << (i / 8);
-		return;
-	}
-	table->nr_present -= was_used;
+	WRITE_ONCE(entries[i], 0);
+	table->nr_present--;
 	if (!(run[0] | run[1] | run[2] | run[3] | run[4] | run[5] | run[6] | run[7]))
 		table->used &= ~(1UL << (i / 8));
+}
+
+static inline void fill_entry(struct page *table, unsigned int i, pte_t e)
+{
+	WRITE_ONCE(entries_of(table)[i], e);
+	table->nr_present++;
+	table->used |= 1UL << (i / 8);
 }
 
 /* The first used entry in [from, end), or end. Runs of eight that are empty cost nothing. */
@@ -87,24 +93,7 @@ static inline unsigned int next_used(const struct page *table, unsigned int from
 			  i = next_used(table, pt_index(start, level), i##_end); \
 	     i < i##_end; i = next_used(table, i + 1, i##_end))
 
-/* ---- dropping: what leaves a tree waits here until no TLB knows it any more ---- */
-
-#define GATHER_MAX 56
-
-struct gather {
-	struct mm *mm;
-	u64 start, end; /* addresses to flush */
-	unsigned int nr;
-	struct page *pages[GATHER_MAX]; /* one reference each */
-};
-
-static inline void gather_init(struct gather *g, struct mm *mm)
-{
-	g->mm = mm;
-	g->start = ~0UL;
-	g->end = 0;
-	g->nr = 0;
-}
+/* ---- dropping ---- */
 
 static inline void gather_flush(struct gather *g, u64 start, u64 end)
 {
@@ -114,8 +103,6 @@ static inline void gather_flush(struct gather *g, u64 start, u64 end)
 
 /* `p` was taken out of the tree, where [start, end) led to it. */
 void gather_drop(struct gather *g, struct page *p, u64 start, u64 end);
-/* Flush, then drop: never the other way round. */
-void gather_finish(struct gather *g);
 
 /* ---- owning ---- */
 

@@ -84,6 +84,17 @@ static bool in_one_table(u64 start, u64 end)
 	return start >> pt_shift(2) == (end - 1) >> pt_shift(2) && end - start < pt_span(2);
 }
 
+static int own_leaf_table(struct mm *mm, u64 addr)
+{
+	struct gather g;
+	pte_t *slot;
+
+	gather_init(&g, mm);
+	slot = tree_own_path(&g, addr);
+	gather_finish(&g);
+	return slot ? 0 : -ENOMEM;
+}
+
 int tree_prepare_unmap(struct mm *mm, u64 start, u64 end)
 {
 	struct page *table;
@@ -95,7 +106,7 @@ int tree_prepare_unmap(struct mm *mm, u64 start, u64 end)
 		table = leaf_table(mm, start, &owned);
 		if (!table || owned || find_leaf(table, 1, start, end, ANY_LEAF) == end)
 			return 0;
-		return tree_own_path(mm, start) ? 0 : -ENOMEM;
+		return own_leaf_table(mm, start);
 	}
 	if (own_edge(mm, start, start, end))
 		return -ENOMEM;
@@ -119,7 +130,7 @@ static void unmap_table(struct gather *g, struct page *table, int level, u64 sta
 			if (target_of(e)->nr_present)
 				continue;
 		}
-		set_entry(table, i, 0);
+		clear_entry(table, i);
 		gather_drop(g, target_of(e), lo, hi);
 	}
 }
@@ -132,7 +143,7 @@ static void unmap_leaves(struct gather *g, struct page *table, u64 start, u64 en
 		pte_t e = entries_of(table)[i];
 		u64 addr = entry_start(start, 1, i);
 
-		set_entry(table, i, 0);
+		clear_entry(table, i);
 		gather_drop(g, target_of(e), addr, addr + PAGE_SIZE);
 	}
 	if (!table->nr_present)
@@ -194,7 +205,7 @@ int tree_prepare_protect(struct mm *mm, u64 start, u64 end, u32 area_flags)
 	 * replaced any table on the way. */
 	while (start < end) {
 		start = find_leaf(root_of(mm), PT_LEVELS, start, end, area_flags);
-		if (start < end && !tree_own_path(mm, start))
+		if (start < end && own_leaf_table(mm, start))
 			return -ENOMEM;
 		start = ALIGN_DOWN(start, pt_span(2)) + pt_span(2);
 	}
@@ -249,7 +260,7 @@ static int prepare_move(struct mm *mm, u64 from, u64 to, u64 len)
 	u64 end = from + len;
 
 	for (u64 a = from; (a = next_leaf(mm, a, end)) < end; a += PAGE_SIZE) {
-		if (!tree_own_path(mm, a) || !tree_own_path(mm, a - from + to))
+		if (own_leaf_table(mm, a) || own_leaf_table(mm, a - from + to))
 			return -ENOMEM;
 	}
 	return 0;
@@ -263,11 +274,11 @@ int tree_move(struct mm *mm, u64 from, u64 to, u64 len)
 
 	gather_init(&g, mm);
 	for (u64 a = from; !err && (a = next_leaf(mm, a, end)) < end; a += PAGE_SIZE) {
-		pte_t *src = tree_own_path(mm, a), *dst = tree_own_path(mm, a - from + to);
+		pte_t *src = tree_own_path(&g, a), *dst = tree_own_path(&g, a - from + to);
 		pte_t e = *src;
 
-		set_entry(virt_to_page(dst), pt_index(a - from + to, 1), e);
-		set_entry(virt_to_page(src), pt_index(a, 1), 0);
+		tree_fill_slot(dst, e);
+		clear_entry(virt_to_page(src), pt_index(a, 1));
 		gather_flush(&g, a, a + PAGE_SIZE);
 	}
 	gather_finish(&g);

@@ -130,8 +130,10 @@ int setup_rt_frame(struct ksignal *ksig, u64 oldset, struct pt_regs *regs);
 
 /* ---- address spaces (arch/x86_64/mm/) ---- */
 extern struct mm init_mm;         /* the kernel's own: mm/mm.c */
-void arch_init_root(pte_t *root); /* fill the kernel half of a fresh PML4 */
+void arch_init_root(pte_t *root); /* give a PML4 that is all zeroes its kernel half */
 void arch_load_mm(struct mm *mm); /* write CR3; interrupts are off */
+/* Nobody lives in `mm` any more: no CPU has it loaded when this returns, or will. */
+void arch_leave_mm(struct mm *mm);
 /* Forget every user translation of `mm`, on each CPU that runs it. */
 void flush_tlb_mm(struct mm *mm);
 /* The same for [start, end); invalidates single pages when few. Also empties paging-structure

@@ -16,7 +16,8 @@
  * A reference that is never dropped also shows: the pools of tables and pages are as small as the
  * protocol allows, and run out.
  *
- * Variants that must be found wrong: -DDROP_BEFORE_FLUSH, -DFLUSH_ONLY_HERE, -DFORK_WITHOUT_FLUSH.
+ * Variants that must be found wrong: -DDROP_BEFORE_FLUSH, -DFLUSH_ONLY_HERE, -DFORK_WITHOUT_FLUSH,
+ * -DWRITABLE_BEFORE_FLUSH, -DDROP_WHILE_LOADED.
  * -DONLY_WRITES leaves out what is asserted of reads, to show that writes alone go wrong too.
  */
 
@@ -50,7 +51,7 @@ entry tlb;		/* what it thinks is mapped, and whether it may write to it */
 inline fill_psc(m)
 {
 	atomic {
-		psc.to == NONE && root[m].to != NONE ->
+		alive[m] && psc.to == NONE && root[m].to != NONE ->
 		psc.to = root[m].to;
 		psc.rw = root[m].rw
 	}
@@ -78,6 +79,8 @@ inline use_tlb(m)
 		/* A page that is read is nobody else's to write, and not free. */
 		assert(page_count[tlb.to] > 0);
 		assert(!may_write(1 - m, tlb.to));
+		/* Nor has it been replaced by one that our other thread may write already. */
+		assert(!(root[m].rw && tables[root[m].to].leaf_rw) || reaches(m, tlb.to));
 #endif
 		/* A page that is written is ours alone. */
 		assert(!tlb.rw || page_count[tlb.to] == 1);
@@ -159,12 +162,34 @@ inline drop_page(p)
 	d_step { assert(page_count[p] > 0); page_count[p]-- }
 }
 
-/* gather_finish() of mm/tree.c */
+/* gather_flush_and_drop() of mm/tree.c: what was gathered is a table, a page, both or nothing. */
+inline drop_gathered()
+{
+	if
+	:: gone_table != NONE -> drop_table(gone_table)
+	:: else
+	fi;
+	if
+	:: gone_page != NONE -> drop_page(gone_page)
+	:: else
+	fi
+}
+
+inline finish(cpu)
+{
+	if
+	:: gone_table != NONE || gone_page != NONE ->
 #ifdef DROP_BEFORE_FLUSH
-#define finish(cpu, drop_it, what) drop_it(what); flush(cpu)
+		drop_gathered();
+		flush(cpu);
 #else
-#define finish(cpu, drop_it, what) flush(cpu); drop_it(what)
+		flush(cpu);
+		drop_gathered();
 #endif
+		d_step { gone_table = NONE; gone_page = NONE }
+	:: else
+	fi
+}
 
 /* ---- the kernel, with mm_lock[m] held ---- */
 
@@ -189,8 +214,7 @@ inline unshare(cpu, m)
 		};
 		tables[old].leaf_rw = 0;
 		tables[old].lock = 0;
-		d_step { root[m].to = t; root[m].rw = 1 };
-		finish(cpu, drop_table, old)
+		d_step { root[m].to = t; root[m].rw = 1; gone_table = old }
 	fi
 }
 
@@ -220,9 +244,14 @@ inline write_fault(cpu, m)
 	:: old != NONE && (tables[t].leaf_rw || page_count[old] == 1) -> tables[t].leaf_rw = 1
 	:: else ->
 		new_page(p);
-		d_step { tables[t].leaf = p; tables[t].leaf_rw = 1 };
-		finish(cpu, drop_page, old)
-	fi
+		d_step { tables[t].leaf = p; gone_page = old };
+#ifdef WRITABLE_BEFORE_FLUSH
+		tables[t].leaf_rw = 1;
+#endif
+		finish(cpu);
+		tables[t].leaf_rw = 1
+	fi;
+	finish(cpu)
 }
 
 /* A range that covers part of the table: own it, and clear the leaf. */
@@ -231,23 +260,43 @@ inline unmap_page(cpu, m)
 	if
 	:: root[m].to != NONE && tables[root[m].to].leaf != NONE ->
 		own_path(cpu, m);
-		old = tables[t].leaf;
-		d_step { tables[t].leaf = NONE; tables[t].leaf_rw = 0 };
-		finish(cpu, drop_page, old)
+		d_step {
+			gone_page = tables[t].leaf;
+			tables[t].leaf = NONE; tables[t].leaf_rw = 0
+		};
+		finish(cpu)
 	:: else
 	fi
 }
 
-/* A range that covers the whole table, and exit: its entry goes, owned or not. */
+/* A range that covers the whole table: its entry goes, owned or not. */
 inline unmap_table(cpu, m)
 {
 	old = root[m].to;
 	if
 	:: old != NONE ->
-		d_step { root[m].to = NONE; root[m].rw = 0 };
-		finish(cpu, drop_table, old)
+		d_step { root[m].to = NONE; root[m].rw = 0; gone_table = old };
+		finish(cpu)
 	:: else
 	fi
+}
+
+/* mm_put(): its CPU loads the kernel's tables, which empties the caches; then there is nothing to
+ * flush. */
+inline exit_b()
+{
+#ifndef DROP_WHILE_LOADED
+	atomic { alive[B] = 0; forget(2) };
+#endif
+	old = root[B].to;
+	d_step { root[B].to = NONE; root[B].rw = 0 };
+	if
+	:: old != NONE -> drop_table(old)
+	:: else
+	fi;
+#ifdef DROP_WHILE_LOADED
+	atomic { alive[B] = 0; forget(2) }
+#endif
 }
 
 /* tree_clone(): B shares what A's root refers to, and A's CPUs forget that they could write. */
@@ -284,6 +333,7 @@ end:	do
 proctype kernel(byte cpu)
 {
 	byte t, p, old; /* old: the table or page that is replaced */
+	byte gone_table, gone_page; /* the gather */
 
 end:	do
 	:: atomic { alive[mm_of(cpu)] && !mm_lock[mm_of(cpu)] -> mm_lock[mm_of(cpu)] = 1 };
@@ -292,9 +342,7 @@ end:	do
 		:: unmap_page(cpu, mm_of(cpu))
 		:: unmap_table(cpu, mm_of(cpu))
 		:: mm_of(cpu) == A && !alive[B] && !mm_lock[B] -> fork_b(cpu)
-		:: mm_of(cpu) == B ->
-			unmap_table(cpu, B); /* tree_destroy() */
-			alive[B] = 0
+		:: mm_of(cpu) == B -> exit_b()
 		fi;
 		leave(mm_of(cpu))
 	od

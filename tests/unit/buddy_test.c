@@ -52,6 +52,7 @@ static void forget_machine(void)
 	memset(arena_pages, 0, sizeof(arena_pages));
 	memset(cpu_pages, 0, sizeof(cpu_pages));
 	memset(zones, 0, sizeof(zones));
+	depot = (struct depot){};
 }
 
 /* A map with everything that maps are known to do wrong, and the truth of it in `owner`. */
@@ -94,16 +95,51 @@ static void boot_machine(void)
 	mark(12 * MIB, 12 * MIB + PAGE_SIZE, 0);
 }
 
+static u64 chain_pages(const struct list_head *chain, enum page_stock stock)
+{
+	u64 n = 0;
+
+	for (; chain; chain = chain->next, n++) {
+		struct page *p = list_entry(chain, struct page, link);
+
+		CHECK(p->flags & PG_CPU_FREE);
+		CHECK_EQ(owner[p - arena_pages], 1);
+		if (stock == STOCK_ZEROED)
+			CHECK_EQ(*(u64 *)page_to_virt(p), 0);
+	}
+	return n;
+}
+
+static u64 depot_pages(void)
+{
+	u64 n = 0;
+
+	for (int stock = 0; stock < NR_STOCKS; stock++)
+		for (struct list_head *c = depot.chains[stock]; c; c = c->prev)
+			n += chain_pages(c, stock);
+	CHECK_EQ(depot.nr_free, n);
+	return n;
+}
+
+static u64 stock_pages(const struct cpu_pages *c, enum page_stock stock)
+{
+	u64 first = chain_pages(c->first, stock), spare = chain_pages(c->spare, stock);
+
+	CHECK(first == c->nr && first < CHAIN_PAGES);
+	CHECK(spare == 0 || spare == CHAIN_PAGES);
+	return first + spare;
+}
+
 static void check_blocks(void)
 {
-	u64 blocks[MAX_ORDER + 1], pages = 0;
+	u64 blocks[MAX_ORDER + 1], pages = depot_pages();
 
 	free_blocks(blocks);
 	for (int order = 0; order <= MAX_ORDER; order++)
 		pages += blocks[order] << order;
 	for (int i = 0; i < MAX_CPUS; i++)
 		for (int stock = 0; stock < NR_STOCKS; stock++)
-			pages += cpu_pages[i][stock].nr;
+			pages += stock_pages(&cpu_pages[i][stock], stock);
 	CHECK_EQ(pages, count(1));
 	CHECK_EQ(nr_free_pages(), count(1));
 }
@@ -197,6 +233,9 @@ TEST(random_allocations)
 		}
 	check_blocks();
 	drain_cpu_pages();
+	while (shrink_depot())
+		;
+	check_blocks();
 	free_blocks(after);
 	for (int order = 0; order <= MAX_ORDER; order++)
 		CHECK_EQ(after[order], before[order]);
@@ -261,20 +300,35 @@ TEST(prepared_pages)
 	CHECK_EQ(all, 3);
 }
 
-/* More of them than a CPU keeps go back to the blocks. */
-TEST(prepared_pages_go_back)
+/* More of them than a CPU keeps wait in the depot, as what they are, and are a large block again
+ * for whoever wants one. */
+TEST(what_is_too_much_waits_in_the_depot)
 {
-	struct page *held[4 * 64];
+	static struct page *held[8 * CHAIN_PAGES];
+	struct page *p;
 
 	boot_machine();
 	page_alloc_init();
-	for (u32 i = 0; i < ARRAY_SIZE(held); i++)
+	while (alloc_pages(CHAIN_ORDER + 2, 0))
+		;
+	for (u32 i = 0; i < ARRAY_SIZE(held); i++) {
 		held[i] = alloc_page(ALLOC_ZERO);
+		if (!CHECK(held[i]))
+			return;
+	}
 	for (u32 i = 0; i < ARRAY_SIZE(held); i++)
 		free_prepared(held[i], i % 2 ? STOCK_ZEROED : STOCK_ROOT);
-	check_blocks();
-	for (int stock = 0; stock < NR_STOCKS; stock++)
-		CHECK(cpu_pages[0][stock].nr <= stock_max[stock]);
+	for (int stock = STOCK_ZEROED; stock < NR_STOCKS; stock++)
+		CHECK(cpu_pages[0][stock].spare);
+	CHECK(depot_pages() >= ARRAY_SIZE(held) - 4 * CHAIN_PAGES);
+	for (u32 i = 0; i < 3 * CHAIN_PAGES; i++) {
+		p = alloc_page(ALLOC_ROOT);
+		CHECK(p && (p->flags & PG_ROOT));
+	}
+	CHECK(depot_pages() > 0);
+	while ((p = alloc_pages(1, 0)))
+		;
+	CHECK_EQ(depot_pages(), 0);
 }
 
 /* Whoever is not entitled finds the last pages gone, and the entitled find them there. */

@@ -15,6 +15,10 @@ void flush_tlb_range(struct mm *mm, u64 start, u64 end)
 	(void)start;
 	(void)end;
 }
+void arch_leave_mm(struct mm *mm)
+{
+	(void)mm;
+}
 void flush_tlb_mm(struct mm *mm)
 {
 	(void)mm;

@@ -89,6 +89,15 @@ void flush_tlb_mm(struct mm *mm)
 	flush_tlb_range(mm, 0, TASK_SIZE);
 }
 
+/* As if every CPU loaded other tables. */
+void arch_leave_mm(struct mm *mm)
+{
+	struct space *s = space_of(mm);
+
+	if (s)
+		memset(s->tlb, 0, sizeof(s->tlb));
+}
+
 /* Nobody may free what a CPU can still reach. */
 static void check_freed(struct page *p)
 {

@@ -16,6 +16,8 @@ CHECKS = [
     ("the drop before the flush, looking only at writes", ["DROP_BEFORE_FLUSH", "ONLY_WRITES"], "tlb.rw"),
     ("a flush of one CPU alone", ["FLUSH_ONLY_HERE"], ""),
     ("a fork without flush", ["FORK_WITHOUT_FLUSH"], "tlb.rw"),
+    ("an exit that drops what is loaded", ["DROP_WHILE_LOADED"], ""),
+    ("a copy that is writable before the flush", ["WRITABLE_BEFORE_FLUSH"], "leaf==tlb.to"),
 ]
 
 
@@ -34,7 +36,7 @@ def _search(defines):
         status, text = _output(command, folder)
         if status:
             return text
-    return _output(["./pan", "-m400000", "-w22"], folder)[1]
+    return _output(["./pan", "-m800000", "-w22"], folder)[1]
 
 
 def _judge(text, violated):

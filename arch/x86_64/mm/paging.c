@@ -60,6 +60,25 @@ static void map_page_array(pte_t *root, phys_addr_t start, phys_addr_t end)
 	}
 }
 
+/* Where the upper half of the root has something: a few slots of 256. */
+static struct slot_run {
+	u32 first, nr;
+} kernel_slots[8];
+static u32 nr_kernel_slots;
+
+static void note_kernel_slots(const pte_t *root)
+{
+	for (u32 i = PTRS_PER_TABLE / 2; i < PTRS_PER_TABLE; i++) {
+		if (!root[i])
+			continue;
+		if (!root[i - 1]) {
+			BUG_ON(nr_kernel_slots == ARRAY_SIZE(kernel_slots));
+			kernel_slots[nr_kernel_slots++].first = i;
+		}
+		kernel_slots[nr_kernel_slots - 1].nr++;
+	}
+}
+
 void arch_paging_init(const struct boot_info *boot)
 {
 	pte_t *root = phys_to_virt(new_kernel_table());
@@ -74,6 +93,7 @@ void arch_paging_init(const struct boot_info *boot)
 		if (boot->ranges[i].type == BOOT_RAM)
 			map_page_array(root, boot->ranges[i].start, boot->ranges[i].end);
 
+	note_kernel_slots(root);
 	kernel_root = root;
 	final_tables = true;
 	init_mm.root = root;
@@ -83,7 +103,8 @@ void arch_paging_init(const struct boot_info *boot)
 
 void arch_init_root(pte_t *root)
 {
-	memcpy(root + PTRS_PER_TABLE / 2, kernel_root + PTRS_PER_TABLE / 2, PAGE_SIZE / 2);
+	for (const struct slot_run *run = kernel_slots; run < kernel_slots + nr_kernel_slots; run++)
+		memcpy(root + run->first, kernel_root + run->first, run->nr * sizeof(*root));
 }
 
 int arch_map_kernel_page(u64 va, phys_addr_t pa, pte_t flags)

@@ -84,10 +84,8 @@ static void flush_here(const struct mm *mm, u64 start, u64 end)
 static struct shootdown {
 	const struct mm *mm;
 	u64 start, end;
-	u64 waiting; /* atomic: CPUs that have not flushed yet */
-	/* This CPU only: flushes, CPUs it asked for one, and those that run but had nothing to
-	 * flush. */
-	u64 flushes, asked, spared;
+	u64 waiting;        /* atomic: CPUs that have not flushed yet */
+	u64 flushes, asked; /* this CPU only: its flushes, and the CPUs it asked for one */
 } __aligned(64) shootdowns[MAX_CPUS];
 
 /* A kernel thread only borrows the tables and has no use for their translations: it goes over to
@@ -150,7 +148,7 @@ static void wait_for_flush(const struct shootdown *s)
 }
 
 /* Interrupts are off; `mask` is of other CPUs. */
-static void flush_others(u64 mask, const struct mm *mm, u64 start, u64 end)
+static noinline void flush_others(u64 mask, const struct mm *mm, u64 start, u64 end)
 {
 	u32 me = this_cpu()->id;
 	struct shootdown *s = &shootdowns[me];
@@ -159,7 +157,7 @@ static void flush_others(u64 mask, const struct mm *mm, u64 start, u64 end)
 	s->start = start;
 	s->end = end;
 	__atomic_store_n(&s->waiting, mask, __ATOMIC_SEQ_CST);
-	for (; mask; mask &= mask - 1) {
+	for (; mask; mask &= mask - 1, s->asked++) {
 		struct cpu *cpu = &cpus[__builtin_ctzl(mask)];
 
 		/* Whoever finds others' bits there relies on their interrupt: all bits are served
@@ -168,18 +166,6 @@ static void flush_others(u64 mask, const struct mm *mm, u64 start, u64 end)
 			apic_send_ipi(cpu->apic_id, FLUSH_VECTOR);
 	}
 	wait_for_flush(s);
-}
-
-static void count(u64 asked)
-{
-	struct shootdown *s = &shootdowns[this_cpu()->id];
-	u32 n = 0;
-
-	for (; asked; asked &= asked - 1)
-		n++;
-	s->flushes++;
-	s->asked += n;
-	s->spared += nr_cpus - 1 - n;
 }
 
 static void flush(const struct mm *mm, u64 start, u64 end)
@@ -192,10 +178,24 @@ static void flush(const struct mm *mm, u64 start, u64 end)
 	mask = __atomic_load_n(mm ? &mm->cpu_mask : &cpu_online_mask, __ATOMIC_SEQ_CST);
 	if (mask & here)
 		flush_here(mm, start, end);
-	count(mask & ~here);
+	shootdowns[this_cpu()->id].flushes++;
 	if (mask & ~here)
 		flush_others(mask & ~here, mm, start, end);
 	local_irq_restore(flags);
+}
+
+/* Who still has it loaded only borrows it, and goes over to the kernel's when asked to flush. */
+void arch_leave_mm(struct mm *mm)
+{
+	u64 flags = local_irq_save(), mask;
+
+	if (this_cpu()->loaded_mm == mm)
+		arch_load_mm(&init_mm);
+	mask = __atomic_load_n(&mm->cpu_mask, __ATOMIC_SEQ_CST);
+	if (unlikely(mask))
+		flush_others(mask, mm, 0, TASK_SIZE);
+	local_irq_restore(flags);
+	DEBUG_ON(mm->cpu_mask);
 }
 
 void flush_tlb_mm(struct mm *mm)
@@ -221,6 +221,7 @@ SHELL_COMMAND(tlb, "look", "tlb",
 	console_printf("%-6s %10s %12s %12s\n", "CPU", "FLUSHES", "CPUS ASKED", "SPARED");
 	for (u32 i = 0; i < nr_cpus; i++)
 		console_printf("%-6u %10lu %12lu %12lu\n", i, shootdowns[i].flushes,
-			       shootdowns[i].asked, shootdowns[i].spared);
+			       shootdowns[i].asked,
+			       shootdowns[i].flushes * (nr_cpus - 1) - shootdowns[i].asked);
 	return 0;
 }
