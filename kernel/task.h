@@ -40,19 +40,18 @@ enum task_work {
  * Marks: "tl" tasklist_lock, "sh" sighand->lock, "rq" the run queue's lock, "pi" pi_lock, "me" only
  * the task itself writes, "ro" set while the task is being made and constant from then on.
  *
- * The struct is in three ranges: what fork gives each child by name (before that, what the last
- * owner of the memory left stands there), what fork zeroes, and what it copies. No pointer in the
- * zeroed and the copied range is the parent's to give, so a half-made child owns nothing that it
- * was not given.
+ * The struct is in three ranges. What fork gives each child by name comes first: until then the
+ * last owner of the memory is still to be seen there, or a debug build's poison, so nobody may
+ * look. What fork zeroes is what an undo looks at, and what begins with nothing. What it copies
+ * holds no pointer: a half-made child owns nothing that it was not given.
  */
 struct task {
 	/* --- given one by one, on the way through copy_process() --- */
-	struct thread
-		thread;    /* must stay first: switch.asm. thread.fpu: kept from owner to owner */
-	void *stack;       /* kept, too: lowest address of the kernel stack */
-	refcount_t usage;  /* the task itself and its parent's wait; then whoever looks */
-	u32 state;         /* me, rq; enum task_state */
-	int exit_signal;   /* tl: sent to the parent at exit; -1: not a leader */
+	struct thread thread; /* must stay first: switch.asm. Its fpu goes from owner to owner */
+	void *stack;          /* so does this: lowest address of the kernel stack */
+	refcount_t usage;     /* the task itself and its parent's wait; then whoever looks */
+	u32 state;            /* me, rq; enum task_state */
+	int exit_signal;      /* tl: sent to the parent at exit; -1: not a leader */
 	pid_t pid_nr;      /* ro, but for exec from a non-leader: number in the first namespace */
 	pid_t tgid_nr;     /* ro, same */
 	pid_t ppid_nr;     /* tl: of real_parent's process; getppid() reads no more than this */
