@@ -181,6 +181,7 @@ void drain_task_cache(void)
 		chain = p->parent;
 		free_task_struct(p);
 	}
+	drain_kernel_stacks();
 }
 
 /* What is neither zeroed nor copied, the steps of copy_process() fill in. Kernel stack and room for

@@ -19,6 +19,7 @@
 #include "kernel/lib/list.h"
 #include "kernel/lib/lock.h"
 #include "kernel/lib/log.h"
+#include "kernel/lib/string.h"
 #include "mm/page.h"
 #include "mm/slab.h"
 
@@ -245,14 +246,10 @@ static int map_stack(u64 start)
 	return block ? 0 : map_pages(start, KERNEL_STACK_SIZE);
 }
 
-static void unmap_stack(u64 start)
+static void free_stack_pages(const phys_addr_t pa[STACK_PAGES])
 {
-	phys_addr_t pa[STACK_PAGES];
-	struct page *first;
+	struct page *first = phys_to_page(pa[0]);
 
-	arch_unmap_kernel_pages(start, STACK_PAGES, pa);
-	flush_tlb_kernel_range(start, start + KERNEL_STACK_SIZE);
-	first = phys_to_page(pa[0]);
 	if (first->order == STACK_ORDER) {
 		free_pages(first, STACK_ORDER);
 		return;
@@ -261,26 +258,104 @@ static void unmap_stack(u64 start)
 		put_page(phys_to_page(pa[i]));
 }
 
+/* To unmap a stack, every CPU has to flush. So those that nobody uses stay mapped, for whoever
+ * wants one next, until there are so many that they are unmapped by one flush. A debug build unmaps
+ * each at once: who still uses it shall fault. */
+#define SPARE_STACKS 16
+static u64 spare_stacks[SPARE_STACKS]; /* vmalloc_lock */
+static u32 nr_spare_stacks;            /* vmalloc_lock */
+
+static void unmap_stacks(const u64 *start, u32 n)
+{
+	phys_addr_t pa[SPARE_STACKS][STACK_PAGES];
+	u64 low = VMALLOC_END, high = 0;
+
+	for (u32 i = 0; i < n; i++) {
+		arch_unmap_kernel_pages(start[i], STACK_PAGES, pa[i]);
+		low = MIN(low, start[i]);
+		high = MAX(high, start[i] + KERNEL_STACK_SIZE);
+	}
+	flush_tlb_kernel_range(low, high);
+	for (u32 i = 0; i < n; i++) {
+		free_stack_pages(pa[i]);
+		give_slot((start[i] - STACKS_START) / STACK_STRIDE);
+	}
+}
+
+static u64 take_spare_stack(void)
+{
+	u64 stack;
+
+	spin_lock(&vmalloc_lock);
+	stack = nr_spare_stacks ? spare_stacks[--nr_spare_stacks] : 0;
+	spin_unlock(&vmalloc_lock);
+	return stack;
+}
+
+/* All of them; vmalloc_lock is held. How many. */
+static u32 take_spare_stacks(u64 *stacks)
+{
+	u32 n = nr_spare_stacks;
+
+	memcpy(stacks, spare_stacks, n * sizeof(*stacks));
+	nr_spare_stacks = 0;
+	return n;
+}
+
+static u64 new_stack(void)
+{
+	u64 slot, stack;
+
+	if (!take_slot(&slot))
+		return 0;
+	stack = slot_stack(slot);
+	if (map_stack(stack)) {
+		give_slot(slot);
+		return 0;
+	}
+	*(u64 *)stack = STACK_END_MAGIC;
+	return stack;
+}
+
 void *alloc_kernel_stack(void)
 {
-	u64 slot, *stack;
+	u64 stack;
 
-	if (should_fail(&stack_site) || !take_slot(&slot))
+	if (should_fail(&stack_site))
 		return NULL;
-	stack = (u64 *)slot_stack(slot);
-	if (map_stack((u64)stack)) {
-		give_slot(slot);
-		return NULL;
-	}
-	*stack = STACK_END_MAGIC;
-	return stack;
+	stack = take_spare_stack();
+	return (void *)(stack ? stack : new_stack());
 }
 
 void free_kernel_stack(void *stack)
 {
+	u64 start = (u64)stack, old[SPARE_STACKS];
+	u32 n = 0;
+
 	DEBUG_ON(*(u64 *)stack != STACK_END_MAGIC);
-	unmap_stack((u64)stack);
-	give_slot(((u64)stack - STACKS_START) / STACK_STRIDE);
+	if (DEBUG_CHECKS) {
+		unmap_stacks(&start, 1);
+		return;
+	}
+	spin_lock(&vmalloc_lock);
+	if (nr_spare_stacks == SPARE_STACKS)
+		n = take_spare_stacks(old);
+	spare_stacks[nr_spare_stacks++] = start;
+	spin_unlock(&vmalloc_lock);
+	if (n)
+		unmap_stacks(old, n);
+}
+
+void drain_kernel_stacks(void)
+{
+	u64 old[SPARE_STACKS];
+	u32 n;
+
+	spin_lock(&vmalloc_lock);
+	n = take_spare_stacks(old);
+	spin_unlock(&vmalloc_lock);
+	if (n)
+		unmap_stacks(old, n);
 }
 
 bool is_stack_guard(u64 addr)

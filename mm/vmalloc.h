@@ -11,6 +11,8 @@ void vfree(void *p);
  * below; uninitialised but for the magic. NULL without memory. */
 void *alloc_kernel_stack(void);
 void free_kernel_stack(void *stack);
+/* Unmap those that are kept for the next who wants one. */
+void drain_kernel_stacks(void);
 /* So many stacks are to be had without other memory than their own. 0 or -ENOMEM. */
 int reserve_kernel_stacks(u64 stacks);
 /* True when `addr` is in the guard page below some kernel stack. */
