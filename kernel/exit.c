@@ -378,6 +378,7 @@ static void __noreturn exit_task(int code, bool group)
 	do { /* again, if somebody who was just about to wake us has undone it */
 		WRITE_ONCE(p->state, TASK_DEAD);
 		schedule();
+		local_irq_disable(); /* dead and preempted, we would be freed in the run queue */
 	} while (p->state != TASK_DEAD);
 	panic("a dead task was scheduled\n");
 }

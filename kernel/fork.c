@@ -579,7 +579,6 @@ struct task *fork_idle(u32 cpu)
 	p->real_parent = p->parent = p->group_leader = &init_task;
 	p->active_mm = &init_mm;
 	mm_grab(&init_mm);
-	list_init(&p->run_list);
 	list_init(&p->thread_node);
 	p->time_slice = 1;
 	p->cpus_mask = 1UL << cpu;

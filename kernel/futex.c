@@ -3,8 +3,9 @@
  *
  * A futex is known by what it stands for: private memory by (mm, address), shared memory by
  * (object, offset), so that it is the same word wherever it is mapped. Nothing else can come to
- * live where it is while somebody sleeps on it: a key holds a reference on its object, and an mm is
- * kept by the sleeper, who lives in it.
+ * live where it is while somebody sleeps on it: a key holds a reference on its object or mm. With
+ * FUTEX_PRIVATE_FLAG it needs none, for who sleeps lives in that mm; without, he may have been
+ * requeued from shared memory by another process.
  *
  * Who has to look at the word, or to change it, holds mm->lock from the look-up on: the page is
  * there and stays, so the word can be reached through the direct map, also under a bucket's lock.
@@ -42,12 +43,16 @@ static void key_get(const struct futex_key *key)
 {
 	if (key->obj)
 		object_get(key->obj);
+	else if (key->offset & KEY_WITHOUT_FLAG)
+		mm_grab(key->mm);
 }
 
 void key_put(const struct futex_key *key)
 {
 	if (key->obj)
 		object_put(key->obj);
+	else if (key->offset & KEY_WITHOUT_FLAG)
+		mm_drop(key->mm);
 }
 
 bool same_key(const struct futex_key *a, const struct futex_key *b)

@@ -7,7 +7,7 @@
 #include "mm/mm.h"
 
 struct futex_key {
-	struct mm *mm;         /* private; only compared, never looked into */
+	struct mm *mm;         /* private; without FUTEX_PRIVATE_FLAG a reference (mm_grab) */
 	struct vm_object *obj; /* shared; a reference */
 	u64 offset;
 };

@@ -106,7 +106,6 @@ static void init_task_links(void)
 		list_init(&init_pid.tasks[type]);
 		attach_pid(&init_task, type, &init_pid);
 	}
-	list_init(&init_task.run_list);
 	list_add_tail(&init_task.all, &all_tasks);
 }
 

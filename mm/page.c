@@ -130,13 +130,16 @@ static void zone_give(struct zone *z, struct page *p, unsigned int order)
 	insert_block(z, phys_to_page(pfn << PAGE_SHIFT), order);
 }
 
+static u64 in_blocks(void)
+{
+	return READ_ONCE(zones[ZONE_DMA32].nr_free) + READ_ONCE(zones[ZONE_NORMAL].nr_free);
+}
+
 /* The last pages are for those whose work gives memory back, or gives the machine's owner his say.
- */
+ * It is the blocks that keep them: what is in a stock or in the depot, anybody may take. */
 static bool may_take(unsigned int order)
 {
-	u64 left = READ_ONCE(zones[ZONE_DMA32].nr_free) + READ_ONCE(zones[ZONE_NORMAL].nr_free);
-
-	return left >= PAGE_RESERVE + (1UL << order) || may_use_reserve();
+	return in_blocks() >= PAGE_RESERVE + (1UL << order) || may_use_reserve();
 }
 
 static struct page *take_block(unsigned int order, unsigned int flags)
@@ -312,10 +315,13 @@ static struct page *take_page(enum page_stock want, enum page_stock *from)
 	return p;
 }
 
-/* The first chain is whole. */
+/* The first chain is whole. The one before it goes to the depot, or makes the reserve whole again.
+ */
 static noinline void set_aside(struct cpu_pages *c, enum page_stock as)
 {
-	if (c->spare)
+	if (unlikely(in_blocks() < PAGE_RESERVE))
+		take_apart(c->spare);
+	else if (c->spare)
 		depot_give(c->spare, as);
 	c->spare = c->first;
 	c->first = NULL;

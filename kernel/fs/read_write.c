@@ -27,15 +27,23 @@ static inline bool absurd(size_t count)
 	return unlikely((ssize_t)count < 0);
 }
 
+/* The error of such a call: what the descriptor is for is asked first. */
+static ssize_t absurd_error(const struct file *f, u32 mode)
+{
+	return f->mode & mode ? -EFAULT : -EBADF;
+}
+
 long sys_read(int fd, void __user *buf, size_t count)
 {
 	struct fd f = fd_borrow(fd);
-	ssize_t ret = -EFAULT;
 	struct io io;
+	ssize_t ret;
 
 	if (unlikely(!f.file))
 		return -EBADF;
-	if (!absurd(count)) {
+	if (absurd(count)) {
+		ret = absurd_error(f.file, FMODE_READ);
+	} else {
 		io_init_user(&io, buf, MIN(count, MAX_RW_COUNT));
 		ret = file_read(f.file, &io, NULL);
 	}
@@ -46,12 +54,14 @@ long sys_read(int fd, void __user *buf, size_t count)
 long sys_write(int fd, const void __user *buf, size_t count)
 {
 	struct fd f = fd_borrow(fd);
-	ssize_t ret = -EFAULT;
 	struct io io;
+	ssize_t ret;
 
 	if (unlikely(!f.file))
 		return -EBADF;
-	if (!absurd(count)) {
+	if (absurd(count)) {
+		ret = absurd_error(f.file, FMODE_WRITE);
+	} else {
 		io_init_user(&io, (void __user *)buf, MIN(count, MAX_RW_COUNT));
 		ret = file_write(f.file, &io, NULL);
 	}

@@ -279,7 +279,6 @@ void sched_fork(struct task *p)
 	struct rq *rq;
 	u64 flags = local_irq_save();
 
-	list_init(&p->run_list);
 	pi_init_task(p);
 	if (p->reset_on_fork)
 		reset_sched(p);

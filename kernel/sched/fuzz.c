@@ -60,8 +60,7 @@ static bool step_back(struct rq *rq, bool to_expired)
 	spin_lock(&rq->lock);
 	others = rq->nr_running > 1 && t->array && t->prio >= MAX_RT_PRIO;
 	if (others) {
-		dequeue_task(t);
-		enqueue_task(t, to_expired ? rq->expired : rq->active);
+		requeue_task(t, to_expired ? rq->expired : rq->active);
 		WRITE_ONCE(rq->cpu->need_resched, 1);
 	}
 	/* Interrupts are off, so this does not switch yet. */

@@ -132,7 +132,7 @@ static void print_shared(const struct task *a, const struct task *b)
 	list_part("files", files, files ? files_users(a->files) : 0);
 	list_part("fs", fs, fs ? fs_context_users(a->fs) : 0);
 	list_part("handlers", hand, hand ? refcount_read(&a->sighand->count) : 0);
-	list_part("thread-group", group, group ? refcount_read(&a->signal->count) : 0);
+	list_part("thread-group", group, group ? (u32)READ_ONCE(a->signal->nr_threads) : 0);
 	console_printf("%s; own:%s%s%s%s%s\n", vm || files || fs || hand || group ? "" : " nothing",
 		       vm ? "" : " memory", files ? "" : " files", fs ? "" : " fs",
 		       hand ? "" : " handlers", group ? "" : " thread-group");

@@ -103,7 +103,6 @@ def test_many_children_cost_no_more_each(tmp_path):
         assert column[f"{part} 10000"] < 1.2 * column[f"{part} 1000"], (part, column)
 
 
-
 def test_profile(tmp_path):
     """Where the instructions of a getppid go: they add up to what the benchmark itself says."""
     folded, svg = tmp_path / "folded", tmp_path / "flame.svg"

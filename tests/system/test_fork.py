@@ -127,6 +127,11 @@ def test_clone_shows_what_is_shared(guest):
     assert "fs" in match[1] and "memory" in match[2] and "files" in match[2]
 
 
+def test_clone_counts_the_threads(guest):
+    _, text = guest.fork("clone CLONE_VM,CLONE_SIGHAND,CLONE_THREAD")
+    assert "thread-group (2 users)" in text
+
+
 def test_poke_is_private_after_fork(guest):
     parent = guest.selected()
     guest.ok("poke 100")

@@ -76,6 +76,10 @@ def test_many_mappings(guest):
     assert "in all" in guest.ok("/tests/alone/many_maps", timeout=120)
 
 
+def test_requeued_to_one_that_is_gone(guest):
+    assert guest.ok("/tests/alone/requeue") == "0 sleepers found by strangers\n"
+
+
 def test_out_of_memory_kills_one(boot):
     guest = boot(memory="128M")
     text, status = guest.command("/tests/alone/hog", timeout=200)

@@ -350,4 +350,31 @@ TEST(reserve)
 	CHECK_EQ(n, PAGE_RESERVE);
 }
 
+/* Those who may use the reserve give it back: the others do not find it in the depot. */
+TEST(reserve_is_made_whole_again)
+{
+	struct list_head *held = NULL;
+	struct page *p;
+
+	boot_machine();
+	page_alloc_init();
+	while ((p = alloc_page(0))) {
+		p->link.next = held;
+		held = &p->link;
+	}
+	CHECK_EQ(nr_free_pages(), 0);
+	while (held) {
+		p = list_entry(held, struct page, link);
+		held = held->next;
+		put_page(p);
+	}
+	check_blocks();
+	CHECK(depot_pages() > 0);
+	reserve_is_ours = false;
+	while (alloc_page(0))
+		;
+	reserve_is_ours = true;
+	CHECK(in_blocks() >= PAGE_RESERVE);
+}
+
 TEST_MAIN

@@ -72,6 +72,24 @@ static void check_open(void)
 	RESULT(openat(12345, "a", O_RDONLY));
 }
 
+/* A count that no address space has room for: what the descriptor is for is asked first. */
+static void check_absurd_counts(void)
+{
+	static const int how[] = {O_RDONLY, O_WRONLY, O_RDWR, O_PATH};
+	volatile size_t absurd = (size_t)-1;
+	char c = 'x';
+
+	put("a", "hello");
+	for (unsigned int i = 0; i < sizeof(how) / sizeof(how[0]); i++) {
+		int fd = open("a", how[i]);
+
+		RESULT(syscall(SYS_read, fd, &c, absurd));
+		RESULT(syscall(SYS_write, fd, &c, absurd));
+		close(fd);
+	}
+	show("a");
+}
+
 static void check_seek(void)
 {
 	char buf[32];
@@ -520,6 +538,7 @@ int main(void)
 	if (chdir("/tmp/files-test") != 0)
 		return 1;
 	check_open();
+	check_absurd_counts();
 	check_seek();
 	check_big();
 	check_links();

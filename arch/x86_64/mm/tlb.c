@@ -192,8 +192,10 @@ void arch_leave_mm(struct mm *mm)
 	if (this_cpu()->loaded_mm == mm)
 		arch_load_mm(&init_mm);
 	mask = __atomic_load_n(&mm->cpu_mask, __ATOMIC_SEQ_CST);
-	if (unlikely(mask))
+	if (unlikely(mask)) {
+		shootdowns[this_cpu()->id].flushes++;
 		flush_others(mask, mm, 0, TASK_SIZE);
+	}
 	local_irq_restore(flags);
 	DEBUG_ON(mm->cpu_mask);
 }
