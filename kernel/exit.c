@@ -1,10 +1,11 @@
 /*
  * The end of a task.
  *
- *   do_exit()         gives back what the task holds: memory, files, directory, terminal
+ *   exit_task()       gives back what the task holds: memory, files, directory, terminal
  *     exit_notify()   children go to a new parent; the own parent is told, or need not be
  *     schedule()      for the last time: the next task drops the last reference (sched/switch.c)
- *   release_task()    what is left of a zombie, when its parent has waited for it (wait.c)
+ *   release_task()    what is left of a zombie, when its parent has waited for it (wait.c); at once
+ *                     when nobody is to wait
  *
  * A thread group ends as one: do_group_exit() and fatal signals make every other thread exit with
  * the same code.
@@ -123,8 +124,9 @@ static void unhash_task(struct task *p)
 
 /* ---- zombies ---- */
 
-/* How far behind the zombies that were born later a new one is put in its place: their order is
- * wait()'s when it may take any, and there can be very many. */
+/* wait() for any child takes the eldest zombie first, so the list is in the order of their birth. A
+ * new zombie passes so many younger ones on the way to its place, and no more: there can be very
+ * many. */
 #define ZOMBIES_PASSED_MAX 64
 
 void become_zombie(struct task *p)

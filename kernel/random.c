@@ -29,8 +29,8 @@
 #define POOL      4
 
 static long fixed_seed = -1;
-TUNABLE(random_seed, "random.seed", fixed_seed, -1, 0x7fffffff, NULL,
-	"random numbers are a function of this; -1: of what nobody knows");
+TUNABLE_AT_BOOT(random_seed, "random.seed", fixed_seed, -1, 0x7fffffff, NULL,
+		"random numbers are a function of this; -1: of what nobody knows");
 
 static spinlock_t random_lock = SPINLOCK_INIT(LOCK_RANDOM);
 static u32 key[CHACHA_KEY_WORDS]; /* random_lock */

@@ -29,17 +29,23 @@ static int parse_value(const struct tunable *t, const char *text, s64 *out)
 	return parse_s64(text, out);
 }
 
-int tunable_set(const char *name, const char *value)
+static int set_value(const struct tunable *t, const char *value)
 {
-	const struct tunable *t = find(name);
 	s64 v;
 
-	if (t == NULL)
-		return -ENOENT;
 	if (parse_value(t, value, &v) != 0 || v < t->min || v > t->max)
 		return -EINVAL;
 	__atomic_store_n(t->value, v, __ATOMIC_RELAXED);
 	return 0;
+}
+
+int tunable_set(const char *name, const char *value)
+{
+	const struct tunable *t = find(name);
+
+	if (t == NULL)
+		return -ENOENT;
+	return t->at_boot ? -EPERM : set_value(t, value);
 }
 
 static void show_one(const struct tunable *t, void (*print)(const char *fmt, ...))
@@ -78,14 +84,15 @@ int tunables_show(const char *name, void (*print)(const char *fmt, ...))
 static void take_word(char *word)
 {
 	char *eq = strchr(word, '=');
+	const struct tunable *t;
 	int err;
 
 	if (eq)
 		*eq = '\0';
 	if (eq && strcmp(word, "fail") == 0)
 		err = fault_parse(eq + 1);
-	else if (find(word))
-		err = tunable_set(word, eq ? eq + 1 : "1");
+	else if ((t = find(word)) != NULL)
+		err = set_value(t, eq ? eq + 1 : "1");
 	else
 		return;
 	if (err)

@@ -10,22 +10,31 @@ struct tunable {
 	long min, max;
 	const char *const
 		*words; /* names of the values from 0 up, NULL-terminated; NULL: a plain number */
+	bool at_boot;   /* looked at only while the system comes up */
 };
 
 LINKER_SET_DECLARE(tunables, const struct tunable);
 
 /* `var` is a `long`. */
-#define TUNABLE(id, text, var, lo, hi, names, about)                   \
-	static const struct tunable tunable_##id = {.name = (text),    \
-						    .help = (about),   \
-						    .value = &(var),   \
-						    .min = (lo),       \
-						    .max = (hi),       \
-						    .words = (names)}; \
-	static const struct tunable *const __set_tunables_##id         \
+#define TUNABLE(id, text, var, lo, hi, names, about) \
+	TUNABLE_WHEN(id, text, var, lo, hi, names, about, false)
+/* The shell cannot set it. */
+#define TUNABLE_AT_BOOT(id, text, var, lo, hi, names, about) \
+	TUNABLE_WHEN(id, text, var, lo, hi, names, about, true)
+
+#define TUNABLE_WHEN(id, text, var, lo, hi, names, about, boot)         \
+	static const struct tunable tunable_##id = {.name = (text),     \
+						    .help = (about),    \
+						    .value = &(var),    \
+						    .min = (lo),        \
+						    .max = (hi),        \
+						    .words = (names),   \
+						    .at_boot = (boot)}; \
+	static const struct tunable *const __set_tunables_##id          \
 		__attribute__((used, section("set_tunables"))) = &tunable_##id
 
-/* 0, -ENOENT (no such name), -EINVAL (bad value). kernel/debug/tunable.c */
+/* While the system runs. 0, -ENOENT (no such name), -EINVAL (bad value), -EPERM (only at boot).
+ * kernel/debug/tunable.c */
 int tunable_set(const char *name, const char *value);
 struct boot_info;
 void tunables_from_cmdline(const struct boot_info *boot);

@@ -325,8 +325,7 @@ void wake_up_new_task(struct task *p, u64 clone_flags)
 		 * The child will most likely exec at once. Running it first saves the copies of
 		 * pages that the parent would otherwise write to in between. It goes into the
 		 * parent's own list, just ahead of the parent: the scheduler takes the first of a
-		 * list, and everything ahead of the parent has already had its turn, or the parent
-		 * would not be running.
+		 * list, and whoever else is ahead of the parent has just been woken up by it.
 		 */
 		p->prio = parent->prio;
 		prio_array_add_before(parent->array, &p->run_list, &parent->run_list);

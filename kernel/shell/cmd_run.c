@@ -29,7 +29,7 @@ static int become_program(void *arg)
 	prog->error = err;
 	complete(&prog->loaded);
 	if (err)
-		do_exit((err == -ENOENT ? STATUS_UNKNOWN : 126) << 8);
+		do_exit((err == -ENOENT ? STATUS_UNKNOWN : STATUS_CANNOT_RUN) << 8);
 	return 0;
 }
 
@@ -56,10 +56,6 @@ static struct task *start_program(struct program *prog, char **argv)
 	struct task *t;
 	pid_t pid;
 
-	if (!find_program(prog->path, sizeof(prog->path), argv[0])) {
-		console_printf("%s: there is no such program\n", argv[0]);
-		return NULL;
-	}
 	prog->argv = argv;
 	prog->error = 0;
 	completion_init(&prog->has_group);
@@ -87,11 +83,16 @@ static void say_why(const struct program *prog)
 static int run_program(char **argv)
 {
 	struct program prog;
-	struct task *t = start_program(&prog, argv);
+	struct task *t;
 	int status = 0;
 
-	if (t == NULL)
+	if (!find_program(prog.path, sizeof(prog.path), argv[0])) {
+		console_printf("%s: there is no such program\n", argv[0]);
 		return STATUS_UNKNOWN;
+	}
+	t = start_program(&prog, argv);
+	if (t == NULL)
+		return STATUS_CANNOT_RUN;
 	if (shell_background()) {
 		complete(&prog.may_start);
 		wait_for_completion(&prog.loaded);

@@ -110,12 +110,12 @@ static const struct stall {
 	int (*culprit)(void *); /* on another CPU */
 	void (*victim)(void);
 } stalls[] = {
-	{"lock", "a spinlock held for long, and waited for", hold_lock, wait_for_lock},
-	{"hold", "a spinlock held for long, and nobody waits", hold_lock, do_nothing},
-	{"mutex", "a mutex held for long", hold_mutex, wait_for_mutex},
+	{"lock", "a spinlock held for long, and waited for *", hold_lock, wait_for_lock},
+	{"hold", "a spinlock held for long, and nobody waits *", hold_lock, do_nothing},
+	{"mutex", "a mutex held for long *", hold_mutex, wait_for_mutex},
 	{"queue", "a mutex that many hold, each for a while: nothing is wrong", hold_in_turn,
 	 wait_behind_queue},
-	{"cpu", "a CPU that takes no interrupts", stop_interrupts, be_busy},
+	{"cpu", "a CPU that takes no interrupts *", stop_interrupts, be_busy},
 	{"flush", "a CPU that does not flush its TLB", stop_interrupts, want_flush},
 };
 
@@ -163,5 +163,7 @@ SHELL_COMMAND(stall, "system", "stall [KIND]",
 		console_printf("stall: there is no '%s'; `stall` lists them\n", argv[1]);
 		return STATUS_USAGE;
 	}
+	console_printf("  * reported by a kernel built with -Ddebug_checks=true%s\n",
+		       DEBUG_CHECKS ? ", as this one is" : "; this one is not");
 	return 0;
 }

@@ -89,6 +89,9 @@ static int set_tunable(const char *name, const char *value)
 
 	if (err == -ENOENT)
 		return shell_fail("set: there is no switch '%s'; `set` lists them\n", name);
+	if (err == -EPERM)
+		return shell_fail("set: %s is looked at only at boot: put it on the command line\n",
+				  name);
 	if (err == 0)
 		return 0;
 	console_printf("set: %s cannot be '%s':\n", name, value);

@@ -10,9 +10,10 @@ struct wait_result;
 struct mm;
 struct pid;
 
-#define STATUS_FAILED  1
-#define STATUS_USAGE   2
-#define STATUS_UNKNOWN 127
+#define STATUS_FAILED     1
+#define STATUS_USAGE      2
+#define STATUS_CANNOT_RUN 126
+#define STATUS_UNKNOWN    127
 
 /* ---- shell.c ---- */
 /* Run one command of words; `background` when it ended in &. Returns its status. */

@@ -36,6 +36,7 @@ WRONG = {
     "tree 31000": 2,
     "set fork.share sideways": 2,
     "set no.such.switch 1": 1,
+    "set smp.max 1": 1,
     "set fail nowhere:1": 1,
     "set fail page": 2,
     "trace sideways": 2,

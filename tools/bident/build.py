@@ -6,6 +6,7 @@ import hashlib
 import os
 import shutil
 import subprocess
+import sys
 
 from bident import ROOT, Failure
 
@@ -92,6 +93,8 @@ def build(variant, targets=(), verbose=False, copy_to=None):
     `copy_to`: a folder that gets copies of the targets, before anybody else can build them anew."""
     name = VARIANTS[variant][0]
     with checkout_lock():
+        if not (ROOT / name / KERNEL).exists() and sys.stderr.isatty():
+            print(f"building {name}/, which takes a while the first time …", file=sys.stderr, flush=True)
         _configure(variant)
         _run([NINJA, "-C", name, *targets], f"building {name}/", verbose)
         if copy_to:

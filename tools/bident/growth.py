@@ -80,7 +80,8 @@ def main(argv, parser_class):
     program = yardstick.compile_program("growth")
     kernels = [kind(program) for kind in (yardstick.Linux, yardstick.Bident) if arguments.only in (None, kind.name.lower())]
     found = {kernel.name: measure(kernel, kinds, arguments.limit) for kernel in kernels}
-    print(f"instructions for fork, exit and wait ({' '.join(machine.icount_options(machine.Options(icount=True)))}, {MEMORY})\n")
+    print("instructions for fork, exit and wait of a child that writes to its stack "
+          f"({' '.join(machine.icount_options(machine.Options(icount=True)))}, {MEMORY})\n")
     for kind in kinds:
         print_kind(found, KINDS[kind][0], kind, KINDS[kind][1])
         if kind == "tasks":

@@ -31,7 +31,7 @@ class Options:
 
     machine: str = "q35"
     cpu: str = "max"
-    memory: str = "256M"
+    memory: str = "256M"  # "": that, or more for what the initramfs holds
     smp: int = 1
     uefi: bool = False
     icount: bool = False
@@ -75,6 +75,7 @@ class Medium:
         """`tree`: the initramfs; without it the standard one and options.add."""
         variant = build.variant_name(options.compiler, options.debug_checks)
         self.options = options
+        self.memory = options.memory or "256M"
         self.path = Path(tempfile.mkdtemp(prefix="bident-"))
         try:
             build.build(variant, [build.KERNEL], verbose, copy_to=self.path)
@@ -99,6 +100,8 @@ class Medium:
                     initramfs.add_argument(tree, argument)
             archive = self.path / "initramfs.cpio"
             archive.write_bytes(tree.archive())
+            if not self.options.memory:  # the archive, and the files that come out of it
+                self.memory = f"{max(256, 128 + 2 * archive.stat().st_size // 2**20)}M"
             command += ["--initrd", str(archive)]
         words = self.options.append
         if self.options.icount and "random.seed=" not in words:
@@ -128,7 +131,7 @@ class Medium:
         """The whole QEMU command; the serial port is QEMU's standard input and output."""
         options = self.options
         command = [
-            QEMU, "-machine", options.machine, "-cpu", options.cpu, "-m", options.memory,
+            QEMU, "-machine", options.machine, "-cpu", options.cpu, "-m", self.memory,
             "-smp", str(options.smp), "-accel", "tcg", "-nic", "none", "-cdrom", str(self.iso),
             "-boot", "d", "-device", "isa-debug-exit,iobase=0xf4,iosize=0x04",
             "-qmp", f"unix:{self.qmp_socket},server=on,wait=off",

@@ -90,5 +90,7 @@ def draw_growth(kinds, path):
         for name, points in lines.items():
             if points:
                 axes.plot(*zip(*points), **STYLES.get(name, {}), marker="o", label=name)
+        low, high = axes.get_ylim()
+        axes.set_ylim(low / 2, high * 2)  # or what does not change at all looks as if it did
         axes.legend()
     _save(figure, path)

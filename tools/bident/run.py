@@ -41,7 +41,8 @@ def parse_arguments(argv):
                         help="put these Debian packages and their dependencies in the initramfs")
     parser.add_argument("--uefi", action="store_true", help="start with UEFI firmware (OVMF), not BIOS")
     parser.add_argument("--smp", type=int, default=1, metavar="N", help="number of CPUs (1)")
-    parser.add_argument("--mem", default="256M", metavar="M", help="memory, as 64M or 4G (256M)")
+    parser.add_argument("--mem", default="", metavar="M",
+                        help="memory, as 64M or 4G (256M, or what the files in the initramfs want)")
     parser.add_argument("--cpu", default="max", metavar="MODEL", help="QEMU's CPU model (max)")
     parser.add_argument("--machine", default="q35", metavar="TYPE", help="QEMU's machine type (q35)")
     parser.add_argument("--append", action="append", default=[], metavar="WORDS",
@@ -65,7 +66,7 @@ def parse_arguments(argv):
 
 
 def check(parser, arguments):
-    if not re.fullmatch(r"[1-9]\d*[MG]?", arguments.mem):
+    if arguments.mem and not re.fullmatch(r"[1-9]\d*[MG]?", arguments.mem):
         parser.error(f"--mem: '{arguments.mem}' is not a size such as 256M or 4G")
     if not 1 <= arguments.smp <= 255:
         parser.error("--smp: from 1 to 255")

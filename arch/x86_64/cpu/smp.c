@@ -50,8 +50,8 @@ struct cpu *ap_cpu;
 extern const u8 trampoline_start[], trampoline_end[];
 
 static long max_cpus = MAX_CPUS;
-TUNABLE(max_cpus, "smp.max", max_cpus, 1, MAX_CPUS, NULL,
-	"CPUs to start at boot, the first one included");
+TUNABLE_AT_BOOT(max_cpus, "smp.max", max_cpus, 1, MAX_CPUS, NULL,
+		"CPUs to start at boot, the first one included");
 
 static struct cpu_tables *ap_tables;
 static u64 boot_cr0, boot_cr4;

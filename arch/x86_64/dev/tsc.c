@@ -21,11 +21,13 @@ enum {
 };
 static long tsc_use = TSC_AUTO;
 static const char *const tsc_uses[] = {"auto", "never", "always", NULL};
-TUNABLE(tsc_use, "clock.tsc", tsc_use, TSC_AUTO, TSC_ALWAYS, tsc_uses,
+TUNABLE_AT_BOOT(
+	tsc_use, "clock.tsc", tsc_use, TSC_AUTO, TSC_ALWAYS, tsc_uses,
 	"the time-stamp counter as clock (at boot): where the CPU calls it invariant, never, always");
 
 long tsc_skew;
-TUNABLE(tsc_skew, "clock.tsc_skew", tsc_skew, 0, 1000000000, NULL,
+TUNABLE_AT_BOOT(
+	tsc_skew, "clock.tsc_skew", tsc_skew, 0, 1000000000, NULL,
 	"cycles that the other CPUs' counters are taken to be ahead, to see it noticed (at boot)");
 
 /* Ordered: no earlier load may be delayed past it, nor the reading itself be done ahead of time. */
