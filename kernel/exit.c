@@ -338,6 +338,8 @@ static bool exit_signals(struct task *p, int code, bool group)
 	p->flags |= PF_EXITING;
 	p->exit_code = sig->group_exit ? sig->group_exit_code : code;
 	last = --sig->live == 0;
+	if (last) /* the process ends as the last of its threads does */
+		p->group_leader->exit_code = p->exit_code;
 	/* What was sent to the process and would have been ours is for another thread now, and a
 	 * group stop does not wait for a thread that will never stop. */
 	retarget_shared_pending(p, ~p->blocked);
