@@ -112,7 +112,7 @@ out:
 /* The signal comes even when a part was written; the error only when nothing was. */
 static ssize_t broken_pipe(ssize_t done)
 {
-	send_signal(SIGPIPE, NULL, current, false);
+	send_sig_self(SIGPIPE);
 	return done ? done : -EPIPE;
 }
 
