@@ -15,6 +15,7 @@
 #include "kernel/ipc/ipc.h"
 #include "kernel/lib/log.h"
 #include "kernel/shell/puppet.h"
+#include "kernel/sigqueue.h"
 #include "kernel/sys/syscall.h"
 #include "kernel/task.h"
 #include "kernel/time/posix_timer.h"
@@ -242,11 +243,15 @@ static struct task *find_new_reaper(struct task *p)
 /* prctl(2), PR_SET_PDEATHSIG: the parent that ends may be a mere thread. */
 static void send_death_signals(struct task *child)
 {
+	ksiginfo_t info;
 	struct task *t;
 
-	list_for_each_entry (t, &child->signal->threads, thread_node)
-		if (t->pdeath_signal && t->sighand)
-			send_signal(t->pdeath_signal, NULL, t, true);
+	list_for_each_entry (t, &child->signal->threads, thread_node) {
+		if (!t->pdeath_signal || !t->sighand)
+			continue;
+		sigqueue_user_info(&info, t->pdeath_signal);
+		send_signal(t->pdeath_signal, &info, t, true);
+	}
 }
 
 static void set_parent(struct task *child, struct task *parent)
@@ -340,6 +345,8 @@ static bool exit_signals(struct task *p, int code, bool group)
 	p->flags |= PF_EXITING;
 	p->exit_code = sig->group_exit ? sig->group_exit_code : code;
 	last = --sig->live == 0;
+	if (last) /* the process ends as the last of its threads does */
+		p->group_leader->exit_code = p->exit_code;
 	/* What was sent to the process and would have been ours is for another thread now, and a
 	 * group stop does not wait for a thread that will never stop. */
 	retarget_shared_pending(p, ~p->blocked);

@@ -127,7 +127,7 @@ static struct task *owner_of_waiters(struct futex_bucket *b, struct futex_waiter
 		return owner;
 	/* The owner's death is not yet in the word. */
 	list_for_each_entry (w, &b->waiters, link)
-		if (w->task == owner && w->died)
+		if (w->kind == WAITS_FOR_PI_LOCK && w->task == owner && w->died)
 			return owner;
 	return ERR_PTR(-EINVAL);
 }

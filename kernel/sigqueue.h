@@ -17,3 +17,5 @@ void sigqueue_uncharge(struct user *user);
  * sighand->lock. */
 void sigqueue_cancel(struct sigqueue *q, struct signal *sig);
 void sigqueue_kernel_info(ksiginfo_t *info, int sig);
+/* Sent by current, as by kill(2). */
+void sigqueue_user_info(ksiginfo_t *info, int sig);

@@ -392,6 +392,23 @@ void force_sig(int sig)
 	force_signal(&info);
 }
 
+void sigqueue_user_info(ksiginfo_t *info, int sig)
+{
+	*info = (ksiginfo_t){.words = {0}};
+	info->si_signo = sig;
+	info->si_code = SI_USER;
+	info->si_pid = current->tgid_nr;
+	info->si_uid = current->cred->uid;
+}
+
+void send_sig_self(int sig)
+{
+	ksiginfo_t info;
+
+	sigqueue_user_info(&info, sig);
+	send_signal(sig, &info, current, false);
+}
+
 int kill_pgrp_locked(struct pid *pgrp, int sig, const ksiginfo_t *info)
 {
 	int found = -ESRCH;

@@ -112,7 +112,7 @@ out:
 /* The signal comes even when a part was written; the error only when nothing was. */
 static ssize_t broken_pipe(ssize_t done)
 {
-	send_signal(SIGPIPE, NULL, current, false);
+	send_sig_self(SIGPIPE);
 	return done ? done : -EPIPE;
 }
 
@@ -142,21 +142,23 @@ static ssize_t wait_for_room(struct pipe *p, struct file *f, size_t n)
 static ssize_t pipe_write(struct file *f, struct io *io, u64 *pos __maybe_unused)
 {
 	struct pipe *p = f->inode->pipe;
-	ssize_t done = 0, n = 0;
+	ssize_t done = 0, n = 0, room;
 	bool was_empty;
 
 	mutex_lock(&p->lock);
 	while (io->left) {
-		n = wait_for_room(p, f, io->left);
+		n = room = wait_for_room(p, f, io->left);
 		if (n < 0)
 			break;
 		was_empty = !ring_bytes(&p->ring);
-		n = ring_put(&p->ring, io, (size_t)n);
+		n = ring_put(&p->ring, io, (size_t)room);
 		if (n < 0)
 			break;
 		done += n;
 		if (was_empty)
 			wake_readers(p);
+		if (unlikely(n < room)) /* what could not be copied is not tried again */
+			break;
 	}
 	mutex_unlock(&p->lock);
 	if (n == -EPIPE)

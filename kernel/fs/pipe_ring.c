@@ -9,6 +9,7 @@
 #else
 #include "kernel/uapi.h"
 #endif
+#include <linux/limits.h>
 
 void ring_init(struct ring *r)
 {
@@ -88,14 +89,6 @@ static inline size_t take_piece(struct ring *r, struct io *io, size_t n)
 	return got;
 }
 
-static inline size_t put_piece(struct ring *r, struct io *io, size_t n)
-{
-	size_t got = io_fetch(io, byte_at(r, r->head), n);
-
-	WRITE_ONCE(r->head, r->head + got);
-	return got;
-}
-
 static noinline ssize_t take_pieces(struct ring *r, struct io *io)
 {
 	ssize_t done = 0;
@@ -111,23 +104,30 @@ static noinline ssize_t take_pieces(struct ring *r, struct io *io)
 	return done;
 }
 
+/* What is so little that it has to stay together comes whole or not at all. */
 static noinline ssize_t put_pieces(struct ring *r, struct io *io, size_t n)
 {
-	ssize_t done = 0;
+	u64 pos = r->head, end = pos + n;
+	ssize_t err = 0;
 
-	while (n) {
-		size_t part = MIN(n, PAGE_SIZE - offset_of(r->head)), got;
-		char **slot = slot_of(r, r->head);
+	while (pos < end && !err) {
+		size_t part = MIN(end - pos, PAGE_SIZE - offset_of(pos)), got;
+		char **slot = slot_of(r, pos);
 
-		if (!*slot && !(*slot = new_page()))
-			return done ? done : -ENOMEM;
-		got = put_piece(r, io, part);
-		n -= got;
-		done += (ssize_t)got;
+		if (!*slot && !(*slot = new_page())) {
+			err = -ENOMEM;
+			break;
+		}
+		got = io_fetch(io, byte_at(r, pos), part);
+		pos += got;
 		if (got < part)
-			return done ? done : -EFAULT;
+			err = -EFAULT;
 	}
-	return done;
+	if (err && (n <= PIPE_BUF || pos == r->head))
+		return err;
+	n = pos - r->head;
+	WRITE_ONCE(r->head, pos);
+	return (ssize_t)n;
 }
 
 /* Most often it is little, and one page has it all. */
@@ -143,12 +143,12 @@ ssize_t ring_take(struct ring *r, struct io *io)
 
 ssize_t ring_put(struct ring *r, struct io *io, size_t n)
 {
-	size_t got;
-
 	if (unlikely(offset_of(r->head) + n > PAGE_SIZE || !*slot_of(r, r->head)))
 		return put_pieces(r, io, n);
-	got = put_piece(r, io, n);
-	return got ? (ssize_t)got : -EFAULT;
+	if (unlikely(io_fetch(io, byte_at(r, r->head), n) < n))
+		return -EFAULT;
+	WRITE_ONCE(r->head, r->head + n);
+	return (ssize_t)n;
 }
 
 /* Copy what is inside, byte for byte at the same positions: in the old ring the first and the last

@@ -30,7 +30,7 @@ void ring_clear(struct ring *r);
  */
 ssize_t ring_take(struct ring *r, struct io *io);
 /* Move n bytes from `io`, for which there is room. Bytes; -EFAULT or -ENOMEM when not even one got
- * in. */
+ * in, or not all of PIPE_BUF bytes or fewer. */
 ssize_t ring_put(struct ring *r, struct io *io, size_t n);
 /* A power of two. 0, -EBUSY when more is inside, -ENOMEM. */
 int ring_resize(struct ring *r, u32 nr_slots);

@@ -39,7 +39,7 @@ static int reserve(struct inode *i, u64 start, u64 end)
 	int err;
 
 	if (end > old && end > READ_ONCE(current->signal->rlim[RLIMIT_FSIZE].rlim_cur)) {
-		send_signal(SIGXFSZ, NULL, current, false);
+		send_sig_self(SIGXFSZ);
 		return -EFBIG;
 	}
 	if (end > old)

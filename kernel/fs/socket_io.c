@@ -90,7 +90,7 @@ static ssize_t send_stream(struct usock *s, struct usock *to, struct io *io, str
 			done += n;
 	}
 	if (n == -EPIPE && !done && !(flags & MSG_NOSIGNAL))
-		send_signal(SIGPIPE, NULL, current, false);
+		send_sig_self(SIGPIPE);
 	return done ? done : n;
 }
 

@@ -319,7 +319,7 @@ const struct fs_type devtmpfs_type = {.name = "devtmpfs",
 
 static int over_limit(void)
 {
-	send_signal(SIGXFSZ, NULL, current, false);
+	send_sig_self(SIGXFSZ);
 	return -EFBIG;
 }
 

@@ -54,6 +54,7 @@ static void do_write(size_t n)
 		next_byte = (u8)(next_byte + got);
 	}
 	CHECK(got <= (ssize_t)n && got != 0);
+	CHECK(got == (ssize_t)n || got < 0 || n > PIPE_BUF); /* whole or not at all */
 }
 
 static void do_read(size_t n)

@@ -65,6 +65,15 @@ static void check_info(void)
 	say("SIGCHLD: code %d, status %d, of the child %d", last.si_code, last.si_status,
 	    last.si_pid == pid);
 	signal(SIGCHLD, SIG_DFL);
+	handle_info(SIGPIPE, note_info, 0);
+	int fds[2];
+	RESULT(pipe(fds));
+	close(fds[0]);
+	RESULT(write(fds[1], "x", 1));
+	say("SIGPIPE: code %d, from us %d, uid %d", last.si_code, last.si_pid == getpid(),
+	    (int)last.si_uid);
+	close(fds[1]);
+	signal(SIGPIPE, SIG_DFL);
 }
 
 /* While a handler runs its own signal waits, and those of sa_mask. */

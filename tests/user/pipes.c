@@ -275,6 +275,26 @@ static void check_reopen(void)
 	close(in);
 }
 
+/* What has to stay together is not torn by a bad address in the middle either. */
+static void check_bad_address(void)
+{
+	int fd[2], inside;
+	char *mem = mmap(NULL, 8192, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	if (mem == MAP_FAILED || munmap(mem + 4096, 4096) != 0 || pipe(fd) != 0)
+		return;
+	memset(mem, 'x', 4096);
+	RESULT(write(fd[1], mem + 4096 - 50, 100));
+	RESULT(write(fd[1], mem, 4090));
+	RESULT(write(fd[1], mem + 4096 - 50, 100));
+	struct iovec v[] = {{mem, 10}, {mem + 4096, 10}, {mem, 10}};
+	RESULT(writev(fd[1], v, 3));
+	RESULT(ioctl(fd[0], FIONREAD, &inside));
+	say("inside: %d", inside);
+	close(fd[0]);
+	close(fd[1]);
+}
+
 int main(void)
 {
 	check_basics();
@@ -287,5 +307,6 @@ int main(void)
 	check_vectors();
 	check_blocked_writer_killed();
 	check_reopen();
+	check_bad_address();
 	return 0;
 }

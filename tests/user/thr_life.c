@@ -481,6 +481,17 @@ static void last_status(void)
 	sleep_ms(20);
 	syscall(SYS_exit, 6);
 }
+static void *exits_alone_later(void *arg)
+{
+	sleep_ms(20);
+	syscall(SYS_exit, 5);
+	return arg;
+}
+static void last_status_of_another(void)
+{
+	start(exits_alone_later, NULL);
+	syscall(SYS_exit, 6);
+}
 
 #ifdef __GLIBC__
 static int at_exit_runs;
@@ -522,6 +533,7 @@ int main(void)
 	CASE(main_exits_first);
 	CASE(exit_while_others_block);
 	CASE(last_status);
+	CASE(last_status_of_another);
 #ifdef __GLIBC__
 	CASE(exit_handlers_of_the_last);
 #endif
