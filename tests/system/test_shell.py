@@ -191,3 +191,11 @@ def test_prof_passes_the_status_on(guest):
     assert status == 1 and "prof: " in output
     output, status = guest.command("prof prof help")
     assert status == 1 and "prof: one at a time" in output
+
+
+def test_no_task_for_a_program(guest):
+    limit = re.search(r"^kernel.threads-max +(\d+) ", guest.ok("set kernel.threads-max"), re.M)[1]
+    guest.ok("set kernel.threads-max 1")
+    text, status = guest.command("/bin/busybox true")
+    guest.ok(f"set kernel.threads-max {limit}")
+    assert status == 126 and "EAGAIN" in text

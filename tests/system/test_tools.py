@@ -55,6 +55,14 @@ def test_run_on_a_machine_that_qemu_does_not_know(arguments):
     assert "qemu-system-x86_64: " in result.stdout
 
 
+def test_memory_for_what_is_added(tmp_path):
+    """Unless told, the machine has room for the archive and for what comes out of it."""
+    big = tmp_path / "big"
+    big.write_bytes(bytes(150 << 20))
+    result = tool("run", "--add", f"{big}:/big", "--cmd", "/bin/busybox wc -c /big")
+    assert result.returncode == 0 and f"{150 << 20} /big" in result.stdout, result.stdout + result.stderr
+
+
 def test_two_at_once():
     runs = [subprocess.Popen([str(ROOT / "tools" / "run"), "--cmd", f"/bin/busybox echo number {n}", "--cmd",
                               f"poweroff {n}"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)

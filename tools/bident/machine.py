@@ -100,8 +100,8 @@ class Medium:
                     initramfs.add_argument(tree, argument)
             archive = self.path / "initramfs.cpio"
             archive.write_bytes(tree.archive())
-            if not self.options.memory:  # the archive, and the files that come out of it
-                self.memory = f"{max(256, 128 + 2 * archive.stat().st_size // 2**20)}M"
+            if not self.options.memory:  # beside the archive, twice the files: they may fill half of a file system in memory
+                self.memory = f"{max(256, 128 + 3 * archive.stat().st_size // 2**20)}M"
             command += ["--initrd", str(archive)]
         words = self.options.append
         if self.options.icount and "random.seed=" not in words:
