@@ -80,47 +80,57 @@ void bucket_add(struct futex_bucket *b, struct futex_waiter *w)
 	list_add_tail(&w->link, &at->link);
 }
 
-/* The key of a user address, with its reference. Caller holds the lock of current->mm. */
-static int get_futex_key_locked(u64 addr, bool private, struct futex_key *key)
+/*
+ * What the word at `addr` stands for when it may be shared: that depends on the page that is there,
+ * so the page is faulted in, to be written if it may be. A page of an object is known by the
+ * object, also in a private mapping that has not copied it. Caller holds the lock of current->mm.
+ */
+static enum fault_result shared_key(u64 addr, enum fault_access access, struct futex_key *key,
+				    void **word)
 {
 	struct mm *mm = current->mm;
 	const struct area *area;
+	bool read_only = false;
+	enum fault_result r = mm_fault_locked(mm, addr, ACCESS_WRITE, word);
 
-	if (addr % sizeof(u32))
-		return -EINVAL;
-	if (addr >= TASK_SIZE)
-		return -EFAULT;
-	*key = (struct futex_key){.mm = mm, .offset = addr};
-	if (!private) {
-		area = mm_area_at(mm, addr);
-		if (!area)
-			return -EFAULT;
-		/* Nobody can ever change such a word: as on Linux, a mistake. */
-		if (!(area->flags & (AREA_WRITE | AREA_SHARED)) && !area->obj)
-			return -EFAULT;
-		if ((area->flags & AREA_SHARED) && area->obj)
-			*key = (struct futex_key){
-				.obj = area->obj,
-				.offset = addr - area->start + area->pgoff * PAGE_SIZE,
-			};
-		else
-			key->offset |= KEY_WITHOUT_FLAG;
+	if (r == FAULT_ACCERR && access == ACCESS_READ) {
+		r = mm_fault_locked(mm, addr, ACCESS_READ, word);
+		read_only = true;
 	}
-	key_get(key);
-	return 0;
+	if (r != FAULT_OK)
+		return r;
+	area = mm_area_at(mm, addr);
+	if (virt_to_page(*word)->flags & PG_CACHE)
+		*key = (struct futex_key){
+			.obj = area->obj,
+			.offset = addr - area->start + area->pgoff * PAGE_SIZE,
+		};
+	else if (read_only) /* such a word can never change: as on Linux, a mistake */
+		return FAULT_ACCERR;
+	else
+		key->offset |= KEY_WITHOUT_FLAG;
+	return FAULT_OK;
 }
 
-int get_futex_key(u64 addr, bool private, struct futex_key *key)
+/* One try at pin_word_and_key(); the caller holds the lock of current->mm. */
+static enum fault_result try_pin(u64 addr, bool private, enum fault_access access,
+				 struct futex_key *key, void **word)
 {
-	int err;
+	enum fault_result r = FAULT_OK;
 
-	mutex_lock(&current->mm->lock);
-	err = get_futex_key_locked(addr, private, key);
-	mutex_unlock(&current->mm->lock);
-	return err;
+	if (key) {
+		*key = (struct futex_key){.mm = current->mm, .offset = addr};
+		if (!private)
+			r = shared_key(addr, access, key, word);
+	}
+	if (r == FAULT_OK && (!key || private))
+		r = mm_fault_locked(current->mm, addr, access, word);
+	if (r == FAULT_OK && key)
+		key_get(key);
+	return r;
 }
 
-u32 *pin_word(u64 addr, enum fault_access access)
+static u32 *pin(u64 addr, bool private, enum fault_access access, struct futex_key *key)
 {
 	struct mm *mm = current->mm;
 
@@ -131,7 +141,7 @@ u32 *pin_word(u64 addr, enum fault_access access)
 		void *word;
 
 		mutex_lock(&mm->lock);
-		result = mm_fault_locked(mm, addr, access, &word);
+		result = try_pin(addr, private, access, key, &word);
 		if (result == FAULT_OK)
 			return word;
 		mutex_unlock(&mm->lock);
@@ -140,19 +150,34 @@ u32 *pin_word(u64 addr, enum fault_access access)
 	}
 }
 
+u32 *pin_word(u64 addr, enum fault_access access)
+{
+	return pin(addr, true, access, NULL);
+}
+
 u32 *pin_word_and_key(u64 addr, bool private, enum fault_access access, struct futex_key *key)
 {
-	u32 *word = pin_word(addr, access);
-	int err;
+	return pin(addr, private, access, key);
+}
 
-	if (IS_ERR(word))
-		return word;
-	err = get_futex_key_locked(addr, private, key);
-	if (err) {
-		mutex_unlock(&current->mm->lock);
-		return ERR_PTR(err);
+/* A private word is known by its address, whatever is there. */
+int get_futex_key(u64 addr, bool private, enum fault_access access, struct futex_key *key)
+{
+	u32 *word;
+
+	if (addr % sizeof(u32))
+		return -EINVAL;
+	if (addr >= TASK_SIZE)
+		return -EFAULT;
+	if (private) {
+		*key = (struct futex_key){.mm = current->mm, .offset = addr};
+		return 0;
 	}
-	return word;
+	word = pin_word_and_key(addr, false, access, key);
+	if (IS_ERR(word))
+		return (int)PTR_ERR(word);
+	unpin_word();
+	return 0;
 }
 
 void unpin_word(void)
@@ -210,7 +235,7 @@ long futex_wake(u64 addr, bool private, u32 max, u32 bitset)
 {
 	struct futex_bucket *b;
 	struct futex_key key;
-	long ret = get_futex_key(addr, private, &key);
+	long ret = get_futex_key(addr, private, ACCESS_READ, &key);
 
 	if (ret)
 		return ret;
@@ -300,7 +325,7 @@ static long futex_wake_op(u64 addr1, u64 addr2, bool private, u32 max1, u32 max2
 	ret = decode_wake_op(encoded, &op);
 	if (ret)
 		return ret;
-	ret = get_futex_key(addr1, private, &key1);
+	ret = get_futex_key(addr1, private, ACCESS_READ, &key1);
 	if (ret)
 		return ret;
 	word = pin_word_and_key(addr2, private, ACCESS_WRITE, &key2);
@@ -374,14 +399,14 @@ static long futex_requeue(u64 addr1, u64 addr2, bool private, int max_wake, int 
 
 	if (max_wake < 0 || max_move < 0)
 		return -EINVAL;
-	ret = get_futex_key(addr2, private, &key2);
+	ret = get_futex_key(addr2, private, ACCESS_READ, &key2);
 	if (ret)
 		return ret;
 	if (expected) {
 		word = pin_word_and_key(addr1, private, ACCESS_READ, &key1);
 		ret = IS_ERR(word) ? PTR_ERR(word) : 0;
 	} else {
-		ret = get_futex_key(addr1, private, &key1);
+		ret = get_futex_key(addr1, private, ACCESS_READ, &key1);
 	}
 	if (ret)
 		goto out_key2;

@@ -46,7 +46,9 @@ struct futex_bucket *bucket_of(const struct futex_key *key);
 /* Real-time tasks are woken first, the best of them before the others; the rest in the order they
  * came. Caller holds the bucket's lock. */
 void bucket_add(struct futex_bucket *b, struct futex_waiter *w);
-int get_futex_key(u64 addr, bool private, struct futex_key *key);
+/* The key of a user address, with its reference. `access`: ACCESS_READ when a word that cannot be
+ * written will do. -EINVAL, -EFAULT: also when the word may be shared and is not there. */
+int get_futex_key(u64 addr, bool private, enum fault_access access, struct futex_key *key);
 /* Two buckets, in the order of their addresses; they may be one. */
 void lock_two(struct futex_bucket *a, struct futex_bucket *b);
 void unlock_two(struct futex_bucket *a, struct futex_bucket *b);

@@ -346,7 +346,7 @@ long futex_wait_requeue_pi(u64 addr, u64 addr2, bool private, u32 val, u64 until
 
 	if (addr == addr2)
 		return -EINVAL;
-	ret = get_futex_key(addr2, private, &w.target);
+	ret = get_futex_key(addr2, private, ACCESS_WRITE, &w.target);
 	if (ret)
 		return ret;
 	ret = queue_waiter(&w, addr, private, val);
@@ -418,7 +418,7 @@ static int pin_two(u64 addr1, u64 addr2, bool private, u32 **word1, u32 **word2,
 	for (;;) {
 		void *at;
 
-		err = get_futex_key(addr1, private, key1);
+		err = get_futex_key(addr1, private, ACCESS_READ, key1);
 		if (err)
 			return err;
 		*word2 = pin_word_and_key(addr2, private, ACCESS_WRITE, key2);

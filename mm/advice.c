@@ -64,16 +64,17 @@ int mm_fork_advice(struct mm *mm)
 	return (int)err;
 }
 
+/* What is in memory of a file is told only to callers that could find out by writing to it. */
+static bool may_tell(const struct area *a)
+{
+	return !a->file || file_may_tell(a->file);
+}
+
 static bool page_incore(struct mm *mm, const struct area *a, u64 addr)
 {
-	struct page *p = NULL;
-
 	if (tree_walk(mm, addr))
 		return true;
-	if (a->obj &&
-	    !object_get_page(a->obj, a->pgoff + ((addr - a->start) >> PAGE_SHIFT), false, &p) && p)
-		put_page(p);
-	return p != NULL;
+	return a->obj && object_has_page(a->obj, a->pgoff + ((addr - a->start) >> PAGE_SHIFT));
 }
 
 u64 mm_incore(struct mm *mm, u64 start, u64 n, u8 *out)
@@ -86,7 +87,7 @@ u64 mm_incore(struct mm *mm, u64 start, u64 n, u8 *out)
 
 		if (!a || a->start > start + done * PAGE_SIZE)
 			break;
-		out[done] = page_incore(mm, a, start + done * PAGE_SIZE);
+		out[done] = !may_tell(a) || page_incore(mm, a, start + done * PAGE_SIZE);
 	}
 	mutex_unlock(&mm->lock);
 	return done;

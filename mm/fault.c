@@ -132,8 +132,12 @@ static enum fault_result map_missing(struct mm *mm, const struct area *a, pte_t 
 	if (write)
 		bits |= PTE_WRITE | PTE_DIRTY;
 	tree_fill_slot(slot, page_to_phys(p) | bits);
-	if (a->obj && !write)
+	if (!a->obj)
+		return FAULT_OK;
+	if (!write)
 		map_around(mm, a, slot, addr);
+	else if (!private && a->file)
+		file_note_write(a->file);
 	return FAULT_OK;
 }
 

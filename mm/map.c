@@ -8,6 +8,7 @@
 #include <asm/errno.h>
 #include <linux/mman.h>
 
+#include "kernel/lib/overflow.h"
 #include "kernel/lib/tunable.h"
 #include "mm/area.h"
 #include "mm/tree.h"
@@ -105,6 +106,7 @@ static void insert_area(struct mm *mm, const struct area *a, u32 i)
 		mm->nr_data += pages;
 	if (a->flags & AREA_LOCKED)
 		mm->nr_locked += pages;
+	mm->fork_flags |= (a->flags & AREA_FORK) != 0;
 }
 
 /* Map `a` in place of whatever is there. */
@@ -188,10 +190,10 @@ static u64 choose_address(struct mm *mm, u64 hint, u64 len, u32 how)
 
 static long check_fixed(const struct mm *mm, u64 addr, u64 len, u32 how)
 {
-	if (addr & ~PAGE_MASK)
-		return -EINVAL;
 	if (addr > TASK_SIZE - len)
 		return -ENOMEM;
+	if (addr & ~PAGE_MASK)
+		return -EINVAL;
 	if (addr < MMAP_MIN_ADDR)
 		return -EPERM;
 	if ((how & MM_FIXED_NOREPLACE) && !areas_free(mm->areas, addr, addr + len))
@@ -221,7 +223,7 @@ long mm_map_area(struct mm *mm, const struct area *what, u64 addr, u64 len, u32 
 	if (len > TASK_SIZE)
 		return -ENOMEM;
 	len = ALIGN_UP(len, PAGE_SIZE);
-	if (a.pgoff + (len >> PAGE_SHIFT) < a.pgoff)
+	if (add_saturating(a.pgoff, len >> PAGE_SHIFT) == ~0UL)
 		return -EOVERFLOW;
 
 	mutex_lock(&mm->lock);
@@ -299,10 +301,10 @@ long mm_unmap(struct mm *mm, u64 addr, u64 len)
 
 long mm_discard(struct mm *mm, u64 addr, u64 len)
 {
-	u64 end = addr + ALIGN_UP(len, PAGE_SIZE);
 	long ret = 0;
+	u64 end;
 
-	if ((addr & ~PAGE_MASK) || end < addr || len > end - addr)
+	if ((addr & ~PAGE_MASK) || !page_range_end(addr, len, PAGE_SIZE, &end))
 		return -EINVAL;
 	if (end > TASK_SIZE)
 		return -ENOMEM;
@@ -352,8 +354,6 @@ static int prepare_protect(struct mm *mm, u64 start, u64 end, u32 prot)
 		u64 to = MIN(a->end, end);
 		u32 flags = (a->flags & ~AREA_PROT) | prot;
 
-		if ((prot & AREA_WRITE) && (a->flags & AREA_NOWRITE))
-			return -EACCES;
 		if (area_is_data(flags))
 			data_after += (to - at) >> PAGE_SHIFT;
 		err = tree_prepare_protect(mm, at, to, flags);
@@ -382,26 +382,52 @@ static void commit_protect(struct mm *mm, u64 start, u64 end, u32 prot)
 	}
 }
 
-/* Over a hole it fails as on Linux: what lies in front of the hole has been changed. */
+/* May areas with these flags be given these rights? */
+static bool may_protect(u32 flags, u32 prot)
+{
+	return !((prot & AREA_WRITE) && (flags & AREA_NOWRITE)) &&
+	       !((prot & AREA_EXEC) && (flags & AREA_NOEXEC));
+}
+
+/* How far the change can go from `addr`: to the first hole, or the first area that must not have
+ * such rights. The reason in *err. */
+static u64 protect_end(const struct mm *mm, u64 addr, u64 end, u32 prot, long *err)
+{
+	u64 covered = areas_cover_end(mm->areas, addr, end), at = addr;
+
+	while (at < covered) {
+		const struct area *a = area_find(mm->areas, at);
+
+		if (!may_protect(a->flags, prot)) {
+			*err = -EACCES;
+			return at;
+		}
+		at = MIN(a->end, covered);
+	}
+	*err = covered < end ? -ENOMEM : 0;
+	return covered;
+}
+
+/* Fails as on Linux: what lies in front of the hole, or of what may not be changed, has changed. */
 long mm_protect(struct mm *mm, u64 addr, u64 len, u32 prot)
 {
-	u64 end = addr + ALIGN_UP(len, PAGE_SIZE), covered;
-	long ret = 0;
+	u64 end, covered;
+	long ret = 0, why;
 
 	if (addr & ~PAGE_MASK)
 		return -EINVAL;
 	if (len == 0)
 		return 0;
-	if (end <= addr || end > TASK_SIZE)
+	if (!page_range_end(addr, len, PAGE_SIZE, &end) || end > TASK_SIZE)
 		return -ENOMEM;
 	mutex_lock(&mm->lock);
-	covered = areas_cover_end(mm->areas, addr, end);
+	covered = protect_end(mm, addr, end, prot, &why);
 	if (covered > addr)
 		ret = prepare_protect(mm, addr, covered, prot & AREA_PROT);
 	if (!ret && covered > addr)
 		commit_protect(mm, addr, covered, prot & AREA_PROT);
 	mutex_unlock(&mm->lock);
-	return ret ? ret : covered < end ? -ENOMEM : 0;
+	return ret ? ret : why;
 }
 
 /* ---- mremap: the caller holds mm->lock, lengths are whole pages ---- */
@@ -510,7 +536,7 @@ long mm_remap(struct mm *mm, u64 old, u64 old_len, u64 new_len, u32 flags, u64 n
 	if ((old & ~PAGE_MASK) || new_len == 0 || old_len > TASK_SIZE || old > TASK_SIZE - old_len)
 		return -EINVAL;
 	if (new_len > TASK_SIZE)
-		return flags & MREMAP_FIXED ? -EINVAL : -ENOMEM;
+		return -EINVAL;
 	old_len = ALIGN_UP(old_len, PAGE_SIZE);
 	new_len = ALIGN_UP(new_len, PAGE_SIZE);
 	if (flags & MREMAP_FIXED) {

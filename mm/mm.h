@@ -27,6 +27,8 @@ enum area_flags {
 	AREA_WIPEONFORK = 1 << 9, /* a child gets it empty */
 	AREA_LOCKED = 1 << 10,  /* mlock(2): nothing leaves memory here, so this is only counted */
 	AREA_ONFAULT = 1 << 11, /* locked, but faulted in only when touched */
+	AREA_NOEXEC = 1 << 12,  /* of a file system mounted noexec: mprotect() must not make it
+				   executable */
 };
 #define AREA_PROT (AREA_READ | AREA_WRITE | AREA_EXEC)
 #define AREA_LOCK (AREA_LOCKED | AREA_ONFAULT)
@@ -38,6 +40,10 @@ enum area_flags {
 struct file;
 void file_hold(struct file *f);
 void file_put(struct file *f);
+/* A page of f is about to be written through a shared mapping; f is not NULL. */
+void file_note_write(struct file *f);
+/* May current learn which pages of it are in memory? mincore(2). */
+bool file_may_tell(struct file *f);
 
 /* [start, end), page-aligned. Anonymous private when obj is NULL. */
 struct area {

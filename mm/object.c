@@ -243,22 +243,66 @@ static int find_or_insert(struct vm_object *o, u64 index, struct page *fresh, st
 	return ret;
 }
 
+/* A page that is absent is made, with these flags. */
+static int make_page(struct vm_object *o, u64 index, u32 flags, struct page **out)
+{
+	struct page *fresh = alloc_page(ALLOC_ZERO);
+	int ret;
+
+	if (!fresh)
+		return -ENOMEM;
+	fresh->flags |= flags;
+	ret = find_or_insert(o, index, fresh, out);
+	if (ret)
+		put_page(fresh); /* it failed, or another caller was faster */
+	return ret < 0 ? ret : 0;
+}
+
 int object_get_page(struct vm_object *o, u64 index, bool create, struct page **out)
 {
 	int ret = find_or_insert(o, index, NULL, out);
-	struct page *fresh;
 
-	if (ret)
-		return ret < 0 ? ret : 0;
+	if (ret < 0)
+		return ret;
 	if (!create)
 		return 0;
-	fresh = alloc_page(ALLOC_ZERO);
-	if (!fresh)
-		return -ENOMEM;
-	ret = find_or_insert(o, index, fresh, out);
-	if (ret)
-		put_page(fresh); /* it failed, or somebody else was faster */
-	return ret < 0 ? ret : 0;
+	if (!ret)
+		ret = make_page(o, index, 0, out);
+	if (ret < 0)
+		return ret;
+	if ((*out)->flags & PG_UNUSED)
+		(*out)->flags &= ~PG_UNUSED;
+	return 0;
+}
+
+int object_reserve_page(struct vm_object *o, u64 index)
+{
+	struct page *p;
+	int ret = find_or_insert(o, index, NULL, &p);
+
+	if (ret > 0 && (p->flags & PG_UNUSED))
+		p->flags &= ~PG_UNUSED; /* as on Linux: the second time it is zeroed, and used */
+	if (!ret)
+		ret = make_page(o, index, PG_UNUSED, &p);
+	if (ret < 0)
+		return ret;
+	put_page(p);
+	return 0;
+}
+
+static struct page *used_page(struct page *p)
+{
+	return p && !(p->flags & PG_UNUSED) ? p : NULL;
+}
+
+bool object_has_page(struct vm_object *o, u64 index)
+{
+	bool has;
+
+	spin_lock(&o->lock);
+	has = used_page(radix_find(o, index)) != NULL;
+	spin_unlock(&o->lock);
+	return has;
 }
 
 void object_peek_pages(struct vm_object *o, u64 index, u32 n, struct page **out)
@@ -269,7 +313,7 @@ void object_peek_pages(struct vm_object *o, u64 index, u32 n, struct page **out)
 		u32 first = slot_index(index, 1), run = MIN(n, RADIX_SLOTS - first);
 
 		for (u32 i = 0; i < run; i++) {
-			out[i] = leaf ? leaf->slot[first + i] : NULL;
+			out[i] = leaf ? used_page(leaf->slot[first + i]) : NULL;
 			if (out[i])
 				get_page(out[i]);
 		}
@@ -336,7 +380,7 @@ static u64 absent_from(const struct vm_object *o, u64 index)
 		if (!node)
 			return span - (index & (span - 1));
 	}
-	return 0;
+	return used_page((struct page *)node) ? 0 : 1;
 }
 
 u64 object_seek(struct vm_object *o, u64 index, bool present)

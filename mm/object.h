@@ -48,11 +48,16 @@ void object_put(struct vm_object *o); /* NULL is allowed; the last reference dro
  * NULL is stored in *out. 0; -ENOMEM; -ENOSPC when the quota is used up, -EFBIG when past the size
  * (both SIGBUS). */
 int object_get_page(struct vm_object *o, u64 index, bool create, struct page **out);
-/* Those of the n pages from `index` on that are there, each with a reference for the caller, NULL
- * for the others. */
+/* Have the page `index` there. One that is made now is only reserved: until it is asked for by
+ * object_get_page(.., create, ..) it counts as a hole. Errors as there. */
+int object_reserve_page(struct vm_object *o, u64 index);
+/* Is the page `index` there, and more than reserved? */
+bool object_has_page(struct vm_object *o, u64 index);
+/* Those of the n pages from `index` on that object_has_page(), each with a reference for the
+ * caller, NULL for the others. */
 void object_peek_pages(struct vm_object *o, u64 index, u32 n, struct page **out);
-/* The first page from `index` on that is there (`present`), or that is not. A very large number
- * when there is none. */
+/* The first page from `index` on that object_has_page() (`present`), or that is not. A very large
+ * number when there is none. */
 u64 object_seek(struct vm_object *o, u64 index, bool present);
 /* Bytes [start, end) become zeroes, and whole pages of them are dropped: as object_resize() does.
  */

@@ -18,6 +18,7 @@ enum page_flags {
 	PG_CPU_FREE = 1 << 7, /* free, in the cache of a CPU */
 	PG_POISONED = 1 << 8, /* debug builds: free, and filled with the poison */
 	PG_ROOT = 1 << 9,     /* came out of STOCK_ROOT: is an empty root table already */
+	PG_UNUSED = 1 << 10,  /* PG_CACHE: only reserved by fallocate(2), never asked for since */
 };
 
 /*

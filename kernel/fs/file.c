@@ -101,6 +101,22 @@ mode_t file_set_ids(struct file *f, uid_t *uid, gid_t *gid)
 	return mode & (S_ISUID | (mode & S_IXGRP ? S_ISGID : 0));
 }
 
+void file_note_write(struct file *f)
+{
+	inode_modified(f->inode);
+}
+
+void file_note_map(struct file *f)
+{
+	if (!(f->flags & O_NOATIME))
+		inode_accessed(f->inode);
+}
+
+bool file_may_tell(struct file *f)
+{
+	return inode_owner_or_root(f->inode) || !inode_permission(f->inode, MAY_WRITE);
+}
+
 int file_may_map(struct file *f, bool shared, bool write, bool exec)
 {
 	if (!(f->mode & FMODE_READ))

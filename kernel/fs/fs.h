@@ -66,6 +66,7 @@ mode_t file_set_ids(struct file *f, uid_t *uid, gid_t *gid);
 /* /dev/zero: mapping it is as mapping anonymous memory. */
 bool file_is_zero(const struct file *f);
 /* Whether mmap() may use it so: 0, -EACCES, -ENODEV, -EPERM (of a file system mounted noexec). */
+void file_note_map(struct file *f); /* it was mapped: that counts as reading it */
 int file_may_map(struct file *f, bool shared, bool write, bool exec);
 
 /* Unpack a cpio "newc" archive into the root. 0, or -EINVAL with the reason in `why`: what came

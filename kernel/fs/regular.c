@@ -20,12 +20,10 @@
 static int make_pages(struct vm_object *o, u64 start, u64 end)
 {
 	for (u64 i = start >> PAGE_SHIFT; i < DIV_ROUND_UP(end, PAGE_SIZE); i++) {
-		struct page *p;
-		int err = object_get_page(o, i, true, &p);
+		int err = object_reserve_page(o, i);
 
 		if (err)
 			return err == -ENOMEM ? -ENOSPC : err;
-		put_page(p);
 		if (signal_pending(current))
 			return -EINTR;
 	}

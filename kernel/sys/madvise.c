@@ -4,6 +4,7 @@
  * Advice that only asks for speed is taken by doing nothing. Advice with a meaning that is not
  * there is refused: programs ask, and believe the answer.
  */
+#include "kernel/lib/overflow.h"
 #include "kernel/sys/mlock.h"
 #include "kernel/sys/syscall.h"
 #include "kernel/task.h"
@@ -14,8 +15,7 @@
 /* Whole pages from addr on. 0, or -EINVAL as madvise() has it. */
 static long advised_range(u64 addr, u64 len, u64 *end)
 {
-	*end = addr + ALIGN_UP(len, PAGE_SIZE);
-	return (addr & ~PAGE_MASK) || *end < addr || *end - addr < len ? -EINVAL : 0;
+	return (addr & ~PAGE_MASK) || !page_range_end(addr, len, PAGE_SIZE, end) ? -EINVAL : 0;
 }
 
 static bool is_known(int advice)

@@ -7,11 +7,15 @@
 #include <linux/mman.h>
 
 #include "kernel/fs/fs.h"
+#include "kernel/lib/overflow.h"
 #include "kernel/sys/mlock.h"
 #include "kernel/sys/syscall.h"
 #include "kernel/task.h"
 #include "kernel/uapi.h"
 #include "mm/mm.h"
+
+/* Files are measured by a signed 64-bit number. */
+#define MAX_FILE_OFFSET 0x7fffffffffffffffUL
 
 #define PROT_ALL (PROT_READ | PROT_WRITE | PROT_EXEC | PROT_SEM)
 
@@ -58,16 +62,28 @@ static long check_map_type(int flags, bool file, u32 *area)
 	return 0;
 }
 
-/* The pages of the file, and whether it may be mapped so. */
-static long check_map_file(struct file *f, int prot, struct area *what)
+/* May the file be mapped so? Notes in *area what mprotect() must not make of it later. */
+static long check_map_rights(struct file *f, int prot, u32 *area)
 {
-	bool shared = what->flags & AREA_SHARED;
+	bool shared = *area & AREA_SHARED;
 	long err = file_may_map(f, shared, prot & PROT_WRITE, prot & PROT_EXEC);
 
 	if (err)
 		return err;
 	if (shared && file_may_map(f, true, true, false))
-		what->flags |= AREA_NOWRITE;
+		*area |= AREA_NOWRITE;
+	if (file_may_map(f, false, false, true))
+		*area |= AREA_NOEXEC;
+	return 0;
+}
+
+/* The pages of the file, and whether it may be mapped so. */
+static long check_map_file(struct file *f, int prot, struct area *what)
+{
+	long err = check_map_rights(f, prot, &what->flags);
+
+	if (err)
+		return err;
 	what->file = f;
 	what->obj = file_object(f);
 	return what->obj ? 0 : -ENODEV;
@@ -109,10 +125,11 @@ static long map_pages(u64 addr, u64 len, const struct area *what, int flags)
 	return ret;
 }
 
-static long map_anonymous(u64 addr, u64 len, int prot, int flags)
+/* `zero`: /dev/zero, opened so; NULL for MAP_ANONYMOUS. */
+static long map_anonymous(u64 addr, u64 len, int prot, int flags, struct file *zero)
 {
 	struct area what = {.flags = area_prot(prot)};
-	long ret = check_map_type(flags, false, &what.flags);
+	long ret = check_map_type(flags, zero != NULL, &what.flags);
 
 	if (ret)
 		return ret;
@@ -121,6 +138,8 @@ static long map_anonymous(u64 addr, u64 len, int prot, int flags)
 	if (len > TASK_SIZE)
 		return -ENOMEM;
 	ret = check_locked(flags, &what);
+	if (!ret && zero)
+		ret = check_map_rights(zero, prot, &what.flags);
 	if (ret)
 		return ret;
 	if (what.flags & AREA_SHARED) {
@@ -133,6 +152,15 @@ static long map_anonymous(u64 addr, u64 len, int prot, int flags)
 	return ret;
 }
 
+/* Can a file of this kind have a byte at the end of such a mapping? As Linux's largest offsets. */
+static bool file_has_room(struct file *f, u64 pgoff, u64 len)
+{
+	u64 max = file_object(f) ? MAX_FILE_OFFSET : ~0UL;
+
+	len = ALIGN_UP(len, PAGE_SIZE);
+	return len <= max && pgoff <= (max - len) >> PAGE_SHIFT;
+}
+
 static long map_file(u64 addr, u64 len, int prot, int flags, int fd, u64 pgoff)
 {
 	struct file *f = file_get_fd(fd);
@@ -141,20 +169,29 @@ static long map_file(u64 addr, u64 len, int prot, int flags, int fd, u64 pgoff)
 
 	if (!f)
 		return -EBADF;
-	if (file_is_zero(f)) {
-		bool shared = (flags & MAP_TYPE) != MAP_PRIVATE;
-
-		ret = file_may_map(f, shared, prot & PROT_WRITE, prot & PROT_EXEC);
+	if ((flags & MAP_HUGETLB) || len == 0)
+		ret = -EINVAL;
+	else if (len > TASK_SIZE)
+		ret = -ENOMEM;
+	else if (!file_has_room(f, pgoff, len))
+		ret = -EOVERFLOW;
+	else
+		ret = 0;
+	if (!ret && file_is_zero(f)) {
+		ret = map_anonymous(addr, len, prot, flags, f);
 		file_put(f);
-		return ret ? ret : map_anonymous(addr, len, prot, flags);
+		return ret;
 	}
-	ret = flags & MAP_HUGETLB || len == 0 ? -EINVAL : check_map_type(flags, true, &what.flags);
+	if (!ret)
+		ret = check_map_type(flags, true, &what.flags);
 	if (!ret)
 		ret = check_locked(flags, &what);
 	if (!ret)
 		ret = check_map_file(f, prot, &what);
 	if (!ret)
 		ret = map_pages(addr, len, &what, flags);
+	if (ret > 0)
+		file_note_map(f);
 	file_put(f);
 	return ret;
 }
@@ -165,7 +202,7 @@ long sys_mmap(unsigned long addr, unsigned long len, int prot, int flags, int fd
 	if (offset & ~PAGE_MASK)
 		return -EINVAL;
 	if (flags & MAP_ANONYMOUS)
-		return map_anonymous(addr, len, prot, flags);
+		return map_anonymous(addr, len, prot, flags, NULL);
 	return map_file(addr, len, prot, flags, fd, offset >> PAGE_SHIFT);
 }
 
@@ -193,13 +230,14 @@ static long grows_down_start(unsigned long *addr, unsigned long *len)
 long sys_mprotect(unsigned long addr, unsigned long len, int prot)
 {
 	int grows = prot & (PROT_GROWSDOWN | PROT_GROWSUP);
+	u64 end;
 
 	prot &= ~grows;
 	if (grows == (PROT_GROWSDOWN | PROT_GROWSUP) || (addr & ~PAGE_MASK))
 		return -EINVAL;
 	if (len == 0)
 		return 0;
-	if (addr + ALIGN_UP(len, PAGE_SIZE) <= addr)
+	if (!page_range_end(addr, len, PAGE_SIZE, &end))
 		return -ENOMEM;
 	if ((prot & ~PROT_ALL) || (grows & PROT_GROWSUP)) /* no area here grows up */
 		return -EINVAL;

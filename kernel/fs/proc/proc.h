@@ -23,6 +23,8 @@ struct seq {
 void seq_printf(struct seq *s, const char *fmt, ...) __printf(2, 3);
 void seq_puts(struct seq *s, const char *text);
 void seq_write(struct seq *s, const void *data, size_t n);
+/* With each character of `special` as a backslash and three octal digits. */
+void seq_escape(struct seq *s, const char *text, const char *special);
 
 struct proc_entry;
 

@@ -25,3 +25,12 @@ void seq_puts(struct seq *s, const char *text)
 {
 	seq_write(s, text, strlen(text));
 }
+
+void seq_escape(struct seq *s, const char *text, const char *special)
+{
+	for (; *text; text++)
+		if (strchr(special, *text))
+			seq_printf(s, "\\%03o", (unsigned char)*text);
+		else
+			seq_write(s, text, 1);
+}

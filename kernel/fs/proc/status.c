@@ -82,6 +82,8 @@ static void show_memory(struct seq *s, const struct look *l)
 	measure(l->mm, &z);
 	memory_line(s, "VmPeak", MAX(l->mm->peak_mapped, l->mm->nr_mapped));
 	memory_line(s, "VmSize", l->mm->nr_mapped);
+	memory_line(s, "VmLck", l->mm->nr_locked);
+	memory_line(s, "VmPin", 0);
 	memory_line(s, "VmRSS", l->rss.anon + l->rss.shared);
 	memory_line(s, "RssAnon", l->rss.anon);
 	memory_line(s, "RssFile", 0);
@@ -92,6 +94,8 @@ static void show_memory(struct seq *s, const struct look *l)
 	memory_line(s, "VmLib", z.lib);
 	memory_line(s, "VmPTE", l->rss.tables);
 	memory_line(s, "VmSwap", 0);
+	memory_line(s, "HugetlbPages", 0);
+	seq_puts(s, "CoreDumping:\t0\nTHP_enabled:\t0\n");
 }
 
 static const char *state_word(char state)
@@ -141,8 +145,10 @@ static void show_privileges(struct seq *s, const struct look *l)
 {
 	seq_printf(s, "CapInh:\t%016lx\nCapPrm:\t%016lx\nCapEff:\t%016lx\n", 0UL,
 		   cred_permitted(l->cred), cred_effective(l->cred));
-	seq_printf(s, "CapBnd:\t%016lx\nCapAmb:\t%016lx\nNoNewPrivs:\t%d\nSeccomp:\t0\n", CAP_ALL,
-		   0UL, l->no_new_privs);
+	seq_printf(s,
+		   "CapBnd:\t%016lx\nCapAmb:\t%016lx\nNoNewPrivs:\t%d\nSeccomp:\t0\n"
+		   "Seccomp_filters:\t0\n",
+		   CAP_ALL, 0UL, l->no_new_privs);
 }
 
 /* "0-2,5" */
@@ -176,6 +182,7 @@ static void show_cpus(struct seq *s, const struct look *l)
 		seq_printf(s, "Cpus_allowed:\t%0*lx\n", digits, mask);
 	seq_puts(s, "Cpus_allowed_list:\t");
 	show_list(s, mask);
+	seq_puts(s, "Mems_allowed:\t1\nMems_allowed_list:\t0\n"); /* one node */
 }
 
 /* Told line by line, so that a name has no line ends of its own. */
@@ -202,6 +209,7 @@ int proc_show_status(struct seq *s, const struct proc_node *node)
 	seq_printf(s, "State:\t%c (%s)\nTgid:\t%d\nNgid:\t0\nPid:\t%d\nPPid:\t%d\nTracerPid:\t0\n",
 		   l.state, state_word(l.state), l.tgid, l.pid, l.ppid);
 	show_ids(s, &l);
+	seq_printf(s, "Kthread:\t%d\n", l.kthread);
 	if (l.mm)
 		show_memory(s, &l);
 	show_signals(s, &l);

@@ -50,9 +50,10 @@ static void show_area(const struct area *a, void *arg)
 		   a->flags & AREA_READ ? 'r' : '-', a->flags & AREA_WRITE ? 'w' : '-',
 		   a->flags & AREA_EXEC ? 'x' : '-', a->flags & AREA_SHARED ? 's' : 'p',
 		   a->obj ? a->pgoff << PAGE_SHIFT : 0, dev >> 8, dev & 0xff, ino);
-	if (*name)
-		seq_printf(s, "%*s%s", s->len - from < 73 ? (int)(73 - (s->len - from)) : 0, "",
-			   name);
+	if (*name) {
+		seq_printf(s, "%*s", s->len - from < 73 ? (int)(73 - (s->len - from)) : 0, "");
+		seq_escape(s, name, "\n");
+	}
 	seq_puts(s, "\n");
 }
 
@@ -87,27 +88,56 @@ static int show_memory(struct seq *s, struct mm *mm, u64 start, u64 end)
 	return 0;
 }
 
-static int show_strings(struct seq *s, const struct proc_node *node, bool environ)
+/* A title that a program has written over its arguments, and perhaps on over its environment: one
+ * string, cut off at a page. */
+static int show_title(struct seq *s, struct mm *mm)
 {
-	struct mm *mm;
-	int err = node_mm(node, environ, &mm);
+	u64 end = mm->env_start == mm->arg_end ? MAX(mm->env_end, mm->arg_end) : mm->arg_end;
+	size_t room = MIN(end - mm->arg_start, PAGE_SIZE), got;
+	char *page = kmalloc(PAGE_SIZE);
 
-	if (err || !mm)
-		return err;
-	err = environ ? show_memory(s, mm, mm->env_start, mm->env_end)
-		      : show_memory(s, mm, mm->arg_start, mm->arg_end);
-	mm_put(mm);
-	return err;
+	if (!page)
+		return -ENOMEM;
+	got = mm_access(mm, mm->arg_start, page, room, false);
+	seq_write(s, page, MIN(strnlen(page, got) + 1, got));
+	kfree(page);
+	return 0;
+}
+
+/* The arguments; a byte other than 0 at their end says that a title has been written over them. */
+static int show_arguments(struct seq *s, struct mm *mm)
+{
+	char last = 0;
+
+	if (mm->arg_start >= mm->arg_end)
+		return 0;
+	if (mm_access(mm, mm->arg_end - 1, &last, 1, false) == 1 && last)
+		return show_title(s, mm);
+	return show_memory(s, mm, mm->arg_start, mm->arg_end);
 }
 
 static int show_cmdline(struct seq *s, const struct proc_node *node)
 {
-	return show_strings(s, node, false);
+	struct mm *mm;
+	int err = node_mm(node, false, &mm);
+
+	if (err || !mm)
+		return err;
+	err = show_arguments(s, mm);
+	mm_put(mm);
+	return err;
 }
 
 static int show_environ(struct seq *s, const struct proc_node *node)
 {
-	return show_strings(s, node, true);
+	struct mm *mm;
+	int err = node_mm(node, true, &mm);
+
+	if (err || !mm)
+		return err;
+	err = show_memory(s, mm, mm->env_start, mm->env_end);
+	mm_put(mm);
+	return err;
 }
 
 /* As it was handed to the program, with the AT_NULL at its end. */

@@ -1,0 +1,32 @@
+/*
+ * Sums of sizes and addresses that a program chose: they say when they overflow, or saturate.
+ * Compiles on the host.
+ */
+#pragma once
+
+#include "kernel/lib/types.h"
+
+/* The sum, or the largest number. */
+static inline u64 add_saturating(u64 a, u64 b)
+{
+	u64 sum;
+
+	return __builtin_add_overflow(a, b, &sum) ? ~0UL : sum;
+}
+
+/* *end becomes start + len. False when that is past the last number. */
+static inline bool range_end(u64 start, u64 len, u64 *end)
+{
+	return !__builtin_add_overflow(start, len, end);
+}
+
+/*
+ * *end becomes start + len, len counted in whole pages of `page` bytes. False when the rounding or
+ * the sum overflows.
+ */
+static inline bool page_range_end(u64 start, u64 len, u64 page, u64 *end)
+{
+	u64 rounded = (len + page - 1) & ~(page - 1);
+
+	return rounded >= len && range_end(start, rounded, end);
+}
