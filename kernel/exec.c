@@ -463,7 +463,8 @@ static void commit_exec(struct task *p, const char *path, struct exec_image *img
 	exec_adopt_mm(img->mm);
 	exec_creds_commit(creds);
 	p->flags &= ~(PF_FORKNOEXEC | PF_KTHREAD);
-	p->exit_signal = SIGCHLD;
+	p->exit_signal = SIGCHLD; /* clone(2): what was asked for held for the old program */
+	p->self_exec_id++;
 	p->sas_sp = p->sas_size = 0;
 	strlcpy(p->comm, base_name(path), sizeof(p->comm));
 	flush_signal_handlers(p);

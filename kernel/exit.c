@@ -265,54 +265,91 @@ static void set_parent(struct task *child, struct task *parent)
 	list_move_tail(&child->sibling, &parent->children);
 }
 
-/* A zombie among the children of `p` goes to `reaper`, or to `dead` when that does not want to wait
- * for it. */
+/* A zombie among the children of `p` goes to `reaper`, or is released when `reaper` does not want
+ * to wait for it: in the same hold of tasklist_lock, since only while it is in the list of its
+ * parent does it follow when that one ends too. What is left of it is a reference, dropped by the
+ * caller from `dead`. */
 static void move_zombie(struct task *child, struct task *p, struct task *reaper,
 			struct list_head *dead)
 {
-	if (reaper->signal != p->signal && do_notify_parent(child, SIGCHLD)) {
-		child->exit_state = TASK_DEAD;
-		list_move_tail(&child->sibling, dead);
-	} else {
+	if (reaper->signal == p->signal || !do_notify_parent(child, SIGCHLD)) {
 		become_zombie(child);
+		return;
 	}
+	child->exit_state = TASK_DEAD;
+	release_task_locked(child);
+	list_add(&child->sibling, dead);
 }
 
-/* Caller holds tasklist_lock. Children that the new parent does not want to wait for are added to
- * `dead`. */
-static void move_children(struct task *p, struct list_head *children, struct list_head *dead)
+static void move_child(struct task *child, struct task *p, struct task *reaper,
+		       struct list_head *dead)
 {
-	struct task *reaper = find_new_reaper(p), *child, *n;
+	bool zombie = child->exit_state == TASK_ZOMBIE && child->signal->nr_threads == 1;
 
-	list_for_each_entry_safe (child, n, children, sibling) {
-		set_parent(child, reaper);
-		send_death_signals(child);
-		if (reaper->signal != p->signal)
-			child->exit_signal = SIGCHLD; /* init knows no other way */
-		if (children == &p->zombies)
-			move_zombie(child, p, reaper, dead);
-		if (reaper->signal != p->signal && child->exit_state != TASK_DEAD)
-			kill_orphaned_pgrp(child, p);
-	}
+	set_parent(child, reaper);
+	send_death_signals(child);
+	if (reaper->signal != p->signal)
+		child->exit_signal = SIGCHLD; /* init knows no other way */
+	if (reaper->signal != p->signal && child->exit_state != TASK_DEAD)
+		kill_orphaned_pgrp(child, p);
+	if (zombie)
+		move_zombie(child, p, reaper, dead);
 }
 
-static void forget_original_parent(struct task *p, struct list_head *dead)
+static struct task *first_child(const struct task *p)
 {
-	if (!list_empty(&p->children))
-		move_children(p, &p->children, dead);
-	if (!list_empty(&p->zombies))
-		move_children(p, &p->zombies, dead);
+	const struct list_head *list = list_empty(&p->children) ? &p->zombies : &p->children;
+
+	return list_empty(list) ? NULL : list_entry(list->next, struct task, sibling);
+}
+
+/* Children handed over in one hold of tasklist_lock: there may be very many. */
+#define CHILDREN_MOVED_MAX 32
+
+/* Caller holds tasklist_lock. False when some of the children are still to be handed over. */
+static bool forget_original_parent(struct task *p, struct list_head *dead)
+{
+	struct task *reaper, *child = first_child(p);
+
+	if (!child)
+		return true;
+	reaper = find_new_reaper(p);
+	for (int i = 0; child && i < CHILDREN_MOVED_MAX; i++, child = first_child(p))
+		move_child(child, p, reaper, dead);
+	return !child;
+}
+
+/* Drop the references of tasks that were released: nothing points to them any more. */
+static void put_dead(struct list_head *dead)
+{
+	struct task *p, *n;
+
+	list_for_each_entry_safe (p, n, dead, sibling)
+		put_task(p);
+	list_init(dead);
+}
+
+/* Hand all children over. Returns with tasklist_lock held. While it is not, `p` is kept alive by
+ * its own CPU, and its children stay in its lists: they follow whatever becomes of it. */
+static void disown_children(struct task *p)
+{
+	struct list_head dead = LIST_HEAD_INIT(dead);
+
+	for (;;) {
+		spin_lock(&tasklist_lock);
+		if (forget_original_parent(p, &dead) && list_empty(&dead))
+			return;
+		spin_unlock(&tasklist_lock);
+		put_dead(&dead);
+	}
 }
 
 /* Tell the relatives. On return `p` may be reaped at any moment; preemption is off. */
 static void exit_notify(struct task *p, bool group_dead)
 {
-	struct list_head dead = LIST_HEAD_INIT(dead);
-	struct task *child, *n;
 	bool autoreap = true;
 
-	spin_lock(&tasklist_lock);
-	forget_original_parent(p, &dead);
+	disown_children(p);
 	if (group_dead) /* the process is gone, not only its first thread */
 		kill_orphaned_pgrp(p->group_leader, NULL);
 	if (thread_group_leader(p)) {
@@ -326,8 +363,8 @@ static void exit_notify(struct task *p, bool group_dead)
 		wake_up_process(p->signal->exec_task);
 	spin_unlock(&tasklist_lock);
 
-	list_for_each_entry_safe (child, n, &dead, sibling)
-		release_task(child);
+	/* It is still in its group and in the list of its parent, and only this CPU may release
+	 * it: a parent or a leader that ends meanwhile leaves it another one. */
 	if (autoreap)
 		release_task(p);
 }

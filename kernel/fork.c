@@ -334,6 +334,8 @@ static int publish_child(struct task *p, u64 flags, struct pid *pid)
 	/* --- cannot fail from here --- */
 	p->real_parent = flags & (CLONE_PARENT | CLONE_THREAD) ? current->real_parent : current;
 	p->parent = p->real_parent;
+	p->parent_exec_id =
+		p->real_parent == current ? current->self_exec_id : current->parent_exec_id;
 	p->ppid_nr = p->real_parent->tgid_nr;
 	attach_pid(p, PIDTYPE_PID, pid);
 	if (flags & CLONE_THREAD) {

@@ -471,6 +471,9 @@ bool do_notify_parent(struct task *p, int sig)
 	u64 flags = spin_lock_irqsave(&parent->sighand->lock);
 	bool autoreap = false;
 
+	/* The signal was chosen by the program that forked, and must not hit the one it became. */
+	if (p->parent_exec_id != parent->self_exec_id)
+		sig = SIGCHLD;
 	if (sig == SIGCHLD) {
 		struct k_sigaction chld;
 

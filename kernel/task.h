@@ -71,6 +71,7 @@ struct task {
 	struct list_head all;         /* tl: leaders: every one of them */
 	struct list_head thread_node; /* tl: in signal->threads */
 	struct task *group_leader;    /* tl */
+	u64 parent_exec_id;           /* tl: self_exec_id of the parent when it forked */
 	u64 birth;                 /* tl: how many were forked before; the process's, after exec */
 	int __user *set_child_tid; /* me: where schedule_tail() stores the tid */
 	int __user *clear_child_tid; /* me: where exit stores 0 and wakes a futex */
@@ -126,6 +127,7 @@ struct task {
 
 	/* --- copied by dup_task_struct() --- */
 	u32 flags;                /* me; enum task_flags */
+	u64 self_exec_id;         /* me: counts the programs this task and its ancestors became */
 	int prio;                 /* rq: what it runs at: normal_prio or the boost */
 	int normal_prio;          /* pi, rq: by its policy */
 	int static_prio;          /* rq: by its nice value */

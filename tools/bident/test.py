@@ -152,12 +152,23 @@ def run_suite(report, what, suite, debug_checks, cpus):
 # ---- user programs, and the system from outside ----
 
 def test_user(report, cpus):
-    results = usertest.run(lambda name: report.selected(f"user: {name}"),
-                           lambda ok, name, details: show_user(ok, name, details),
-                           machine.Options(append="quiet=1", smp=cpus or 1))
+    def selected(name):
+        return report.selected(f"user: {name}")
+
+    results = usertest.run(selected, show_user, machine.Options(append="quiet=1", smp=cpus or 1))
     if results.total:
         say(f"{'FAILED' if results.failed else 'ok'}: user: {results.passed} of {results.total} as on Linux")
     report.add(results)
+    attacks = usertest.run_attacks(selected, show_user, attack_machines(cpus))
+    if attacks.total:
+        say(f"{'FAILED' if attacks.failed else 'ok'}: user: {attacks.passed} of {attacks.total} attacks end as on Linux")
+    report.add(attacks)
+
+
+def attack_machines(cpus):
+    machines = [(False, cpus)] if cpus else [(False, 1), (False, 2), (False, 4), (True, 2)]
+    return {f"{'debug build, ' if debug else ''}{n} CPU{'s' if n > 1 else ''}":
+            machine.Options(append="quiet=1", smp=n, debug_checks=debug) for debug, n in machines}
 
 
 def show_user(ok, name, details):

@@ -28,12 +28,18 @@ def names():
     return sorted(path.stem for path in SOURCES.glob("*.c"))
 
 
+def attacks():
+    """Programs of an unprivileged user, each against a set of root's: also compared with Linux."""
+    return sorted(path.stem for path in (SOURCES / "attack").glob("*.c"))
+
+
 def _jobs():
     for library in LIBRARIES:
         for path in sorted(SOURCES.glob("*.c")):
             yield library, path, OUTPUT / library / path.stem, []
-    for path in sorted((SOURCES / "alone").glob("*.c")):
-        yield "glibc", path, OUTPUT / "alone" / path.stem, []
+    for folder in ("alone", "attack"):
+        for path in sorted((SOURCES / folder).glob("*.c")):
+            yield "glibc", path, OUTPUT / folder / path.stem, []
     for name in DYNAMIC:
         yield "glibc", SOURCES / f"{name}.c", OUTPUT / "dynamic" / name, ["-fPIE", "-pie"]
     yield "glibc", SOURCES / "exec.c", OUTPUT / "static-pie" / "exec", ["-static-pie", "-fPIE"]
@@ -41,12 +47,12 @@ def _jobs():
 
 def _compile(job):
     library, source, target, extra = job
-    newest = max(os.path.getmtime(path) for path in (source, *SOURCES.glob("*.h"), __file__))
+    newest = max(os.path.getmtime(path) for path in (source, *SOURCES.glob("*.h"), *source.parent.glob("*.h"), __file__))
     if target.exists() and target.stat().st_mtime > newest:
         return None
     target.parent.mkdir(parents=True, exist_ok=True)
     temporary = target.with_suffix(f".{os.getpid()}.tmp")
-    flags = [flag for flag in FLAGS if not (extra and flag == "-static")]
+    flags = [f"-I{SOURCES}", *(flag for flag in FLAGS if not (extra and flag == "-static"))]
     result = subprocess.run([*LIBRARIES[library], *flags, *extra, "-o", str(temporary), str(source)],
                             stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
     if result.returncode != 0:

@@ -46,6 +46,11 @@ def all_cases():
         yield from _cases_of(path)
 
 
+def attack_cases():
+    for name in userprogs.attacks():
+        yield Case(f"attack/{name}", [f"/tests/attack/{name}"])
+
+
 def _cases_of(path):
     """A line each; `#! RUN` names what they are given to, `# packages: NAME,…` what that needs."""
     interpreter, needed = ["/bin/busybox", "sh", "-c"], ()
@@ -95,7 +100,7 @@ def _difference(expected, got):
     return "\n".join("    " + line for line in lines[:30])
 
 
-def run(select, report, options=None):
+def run(select, report, options):
     """`select(name)` chooses cases; `report(ok, name, details)` hears of each."""
     results = tap.Results()
     cases = [case for case in all_cases() if select(case.name)]
@@ -103,8 +108,18 @@ def run(select, report, options=None):
         return results
     userprogs.compile_all()
     for needed in sorted({case.packages for case in cases}):
-        _run_group([case for case in cases if case.packages == needed], needed, results, report,
-                   options or machine.Options(append="quiet=1"))
+        _run_group([case for case in cases if case.packages == needed], needed, results, report, {"": options})
+    return results
+
+
+def run_attacks(select, report, machines):
+    """The same for tests/user/attack, on several machines: their names and options."""
+    results = tap.Results()
+    cases = [case for case in attack_cases() if select(case.name)]
+    if not cases:
+        return results
+    userprogs.compile_all()
+    _run_group(cases, (), results, report, machines)
     return results
 
 
@@ -118,25 +133,30 @@ def _ahead(function, cases):
         worker.shutdown(cancel_futures=True)
 
 
-def _run_group(cases, needed, results, report, options):
+def _run_group(cases, needed, results, report, machines):
     tree = initramfs.standard_tree()
     if needed:
         packages.add_to(tree, needed)
-        options = dataclasses.replace(options, memory="512M")
+        machines = {name: dataclasses.replace(options, memory="512M") for name, options in machines.items()}
     userprogs.add_to(tree)
-    bident = Bident(options, tree)
+    with oracle.Oracle(tree) as linux, _ahead(lambda case: linux.run(case.argv, TIMEOUT), cases) as answers:
+        for where, options in machines.items():
+            _compare(Bident(options, tree), where, cases, answers, results, report)
+
+
+def _compare(bident, where, cases, answers, results, report):
     try:
-        with oracle.Oracle(tree) as linux, _ahead(lambda case: linux.run(case.argv, TIMEOUT), cases) as answers:
-            for case, answer in zip(cases, answers):
-                got = bident.run(case)
-                expected = answer.result()
-                same = _same(expected, got)
-                if same:
-                    results.passed += 1
-                else:
-                    results.fail(f"user: {case.name}")
-                details = "" if same else f"{_difference(expected[0], got[0])}\n    status: Linux {expected[1]}, Bident {got[1]}"
-                report(same, case.name, details)
+        for case, answer in zip(cases, answers):
+            name = f"{case.name}, {where}" if where else case.name
+            got = bident.run(case)
+            expected = answer.result()
+            same = _same(expected, got)
+            if same:
+                results.passed += 1
+            else:
+                results.fail(f"user: {name}")
+            details = "" if same else f"{_difference(expected[0], got[0])}\n    status: Linux {expected[1]}, Bident {got[1]}"
+            report(same, name, details)
     finally:
         bident.close()
 
