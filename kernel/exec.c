@@ -3,8 +3,8 @@
  *
  * Two phases. First everything that can fail: the strings are copied out of the old address space,
  * a new one is built beside it, and the program is mapped into that. Then the other threads are
- * made to exit, and the task moves over: from commit_exec() on there is no way back, and nothing
- * that could fail.
+ * made to exit, what the process shares with others is replaced by copies, and the task moves over:
+ * from commit_exec() on there is no way back, and nothing that could fail.
  */
 #include "kernel/elf.h"
 #include "kernel/exec_args.h"
@@ -227,6 +227,8 @@ static long map_interpreter(struct mm *mm, struct file *program, const struct el
 		err = find_room(mm, &interp, &l->interp);
 	if (!err)
 		err = map_segments(mm, &interp, l->interp, f);
+	if (!err && !file_is_readable(f))
+		mm->dumpable = 0;
 	*entry = l->interp + interp.entry;
 	file_put(f);
 	return err;
@@ -257,11 +259,11 @@ static long map_vdso(struct mm *mm, struct exec_layout *l)
 	return 0;
 }
 
-static void set_limits(struct mm *mm)
+static void set_limits(struct mm *mm, const struct exec_creds *creds)
 {
 	const struct rlimit64 *rlim = current->signal->rlim;
 
-	mm->limit_stack = rlim[RLIMIT_STACK].rlim_cur;
+	mm->limit_stack = exec_creds_stack_limit(creds);
 	mm->limit_data = rlim[RLIMIT_DATA].rlim_cur;
 	mm->limit_as = rlim[RLIMIT_AS].rlim_cur;
 }
@@ -288,9 +290,9 @@ static long build_image(struct file *f, const struct exec_head *head, const stru
 	mm = mm_create();
 	if (!mm)
 		return -ENOMEM;
-	set_limits(mm);
+	set_limits(mm, creds);
 	layout_choose(&l, mm, img.pie, creds->personality);
-	mm->dumpable = !creds->secure; /* before anybody can find it */
+	mm->dumpable = creds->dumpable; /* before any task can find it */
 	file_hold(f);
 	mm->exe = f;
 	entry = img.entry + l.bias;
@@ -419,7 +421,7 @@ static const char *base_name(const char *path)
 }
 
 /* What exec leaves private of what clone shared: descriptors and handlers. Everything is allocated
- * before anything changes. */
+ * before anything changes, and no task can join: current is the only thread left to clone one. */
 struct exec_private {
 	struct files *files;     /* NULL: was not shared */
 	struct sighand *sighand; /* likewise */
@@ -473,16 +475,21 @@ static void commit_exec(struct task *p, const char *path, struct exec_image *img
 	trace_sched_process_exec(p, path);
 }
 
+/* 0, or -errno: the old program goes on, or is killed when its other threads are gone already. */
 static long start_image(const struct exec_args *args, struct exec_image *img,
 			struct exec_creds *creds)
 {
+	bool threads = READ_ONCE(current->signal->nr_threads) > 1;
 	struct exec_private own;
-	long err = make_private(current, &own);
+	long err = de_thread(current);
 
-	if (!err)
-		err = de_thread(current);
+	if (err)
+		return err;
+	err = make_private(current, &own);
 	if (err) {
 		drop_private(&own);
+		if (threads)
+			force_sig(SIGKILL); /* execve(2): past the point of no return */
 		return err;
 	}
 	commit_exec(current, args->path, img, &own, creds);
@@ -505,11 +512,10 @@ static long exec_elf(struct file *f, const struct exec_head *head, const struct 
 	if (err)
 		goto out_creds;
 	err = start_image(args, &img, &creds);
-	if (!err)
-		goto out_strings;
-	mm_put(img.mm);
+	if (err)
+		mm_put(img.mm);
 out_creds:
-	put_cred(creds.cred);
+	exec_creds_finish(&creds);
 out_strings:
 	exec_strings_free(strings);
 	return err;

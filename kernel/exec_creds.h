@@ -5,13 +5,20 @@
 
 struct cred;
 struct file;
+struct fs_context;
 
 struct exec_creds {
-	struct cred *cred; /* a reference */
+	struct cred *cred;     /* a reference, until it is committed */
+	struct fs_context *fs; /* current's, if no task may join it meanwhile; else NULL */
 	u32 personality;
-	bool secure; /* more or other rights than its caller's: AT_SECURE */
+	bool secure;   /* AT_SECURE: its file asked for other rights, also if it did not get them */
+	bool dumpable; /* proc(5): what its caller may not read, not from the process either */
 };
 
-/* By the program's file. 0 or -ENOMEM. */
+/* By the program's file. 0 or -ENOMEM; exec_creds_finish() is called however the exec ends. */
 int exec_creds_prepare(struct exec_creds *c, struct file *f);
-void exec_creds_commit(struct exec_creds *c); /* takes over the reference */
+/* Bytes, for the new program. */
+u64 exec_creds_stack_limit(const struct exec_creds *c);
+/* current is the only thread of its process, and has its own handlers and the new memory. */
+void exec_creds_commit(struct exec_creds *c);
+void exec_creds_finish(struct exec_creds *c);

@@ -248,10 +248,12 @@ static int copy_fs(u64 flags, struct task *p)
 
 	if (!fs)
 		return 0;
-	if (flags & CLONE_FS)
-		fs_context_get(fs);
-	else if (!(fs = fs_context_clone(fs)))
+	if (flags & CLONE_FS) {
+		if (!fs_context_share(fs))
+			return -EAGAIN; /* another thread is in an exec that may give it rights */
+	} else if (!(fs = fs_context_clone(fs))) {
 		return -ENOMEM;
+	}
 	p->fs = fs;
 	return 0;
 }

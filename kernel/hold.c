@@ -32,14 +32,18 @@ struct files *task_get_files(struct task *t)
 	return files;
 }
 
-struct fs_context *task_get_fs(struct task *t)
+/* No reference to the struct itself: exec counts those who use it. */
+bool task_read_fs(struct task *t, struct dentry **root, struct dentry **pwd, mode_t *umask)
 {
 	struct fs_context *fs;
 
 	spin_lock(&tasklist_lock);
 	fs = t->fs;
-	if (fs)
-		fs_context_get(fs);
+	if (fs) {
+		fs_context_read(fs, root, pwd);
+		if (umask)
+			*umask = fs_context_umask(fs);
+	}
 	spin_unlock(&tasklist_lock);
-	return fs;
+	return fs != NULL;
 }

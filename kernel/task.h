@@ -18,6 +18,7 @@
 struct mm;
 struct files;
 struct fs_context;
+struct dentry;
 struct puppet;
 struct pi_waiter;
 struct vfork_wait;
@@ -206,7 +207,9 @@ void complete_vfork_done(struct task *p);
  */
 struct mm *task_get_mm(struct task *t); /* a user reference */
 struct files *task_get_files(struct task *t);
-struct fs_context *task_get_fs(struct task *t);
+/* Root and working directory, with references, and umask; NULL for what is not asked for. False: it
+ * has none. */
+bool task_read_fs(struct task *t, struct dentry **root, struct dentry **pwd, mode_t *umask);
 
 /* ---- exit.c ---- */
 void do_exit(int code) __noreturn; /* code: a wait status */

@@ -89,14 +89,23 @@ void file_identity(struct file *f, u64 *dev, u64 *ino)
 	*ino = f->inode->ino;
 }
 
+bool file_is_readable(struct file *f)
+{
+	return inode_permission(f->inode, MAY_READ) == 0;
+}
+
 mode_t file_set_ids(struct file *f, uid_t *uid, gid_t *gid)
 {
-	mode_t mode = f->inode->mode;
+	struct inode *i = f->inode;
+	mode_t mode = READ_ONCE(i->mode);
 
-	*uid = f->inode->uid;
-	*gid = f->inode->gid;
-	if (f->inode->sb->flags & MS_NOSUID)
+	if (!(mode & (S_ISUID | S_ISGID)) || (READ_ONCE(i->sb->flags) & MS_NOSUID))
 		return 0;
+	mutex_lock(&i->lock); /* mode and owner belong together: chown(2) changes both */
+	mode = i->mode;
+	*uid = i->uid;
+	*gid = i->gid;
+	mutex_unlock(&i->lock);
 	/* Without the group's execute bit, S_ISGID has meant a kind of lock. */
 	return mode & (S_ISUID | (mode & S_IXGRP ? S_ISGID : 0));
 }

@@ -42,10 +42,16 @@ void files_foreach(struct files *f,
 struct fs_context;
 struct fs_context *fs_context_create(void); /* at the root */
 struct fs_context *fs_context_clone(struct fs_context *src);
-void fs_context_get(struct fs_context *fs);
 void fs_context_put(struct fs_context *fs);
 mode_t fs_context_umask(const struct fs_context *fs);
 u32 fs_context_users(const struct fs_context *fs);
+/* With references; NULL for what is not asked for. */
+void fs_context_read(struct fs_context *fs, struct dentry **root, struct dentry **pwd);
+/* clone(2): one user more. False while an exec counts on none joining. */
+bool fs_context_share(struct fs_context *fs);
+/* Until the end, nothing joins the users. True when there are no more of them than `own`. */
+bool fs_context_exec_begin(struct fs_context *fs, u32 own);
+void fs_context_exec_end(struct fs_context *fs);
 
 /* Open for execution: a regular file with an execute bit. `path` is a kernel string, resolved from
  * `dirfd` as `walk` (WALK_*) says. ERR_PTR: -ENOENT, -EACCES (also of a directory), -ENOTDIR,
@@ -60,8 +66,10 @@ void file_hold(struct file *f); /* one more reference; NULL is allowed */
 void file_identity(struct file *f, u64 *dev, u64 *ino);
 /* The absolute path of an open file, in buf. */
 const char *file_path(struct file *f, char *buf, size_t n);
-/* Which of S_ISUID and S_ISGID hold for a program started from this file, and whose ids they are.
- */
+/* Whether the caller could read the file by its name too. */
+bool file_is_readable(struct file *f);
+/* Which of S_ISUID and S_ISGID hold for a program started from this file, and whose ids they are:
+ * all as of one moment. May sleep. */
 mode_t file_set_ids(struct file *f, uid_t *uid, gid_t *gid);
 /* /dev/zero: mapping it is as mapping anonymous memory. */
 bool file_is_zero(const struct file *f);

@@ -6,7 +6,8 @@
 
 struct fs_context {
 	refcount_t count;
-	spinlock_t lock; /* LOCK_FS: the fields below */
+	spinlock_t lock; /* LOCK_FS: the fields below, and what joins the users */
+	u32 execs;       /* exec(2)s that count on nobody else joining */
 	mode_t umask;
 	struct dentry *root, *pwd; /* pinned */
 };
@@ -29,6 +30,7 @@ static struct fs_context *context_new(struct dentry *root, struct dentry *pwd, m
 	fs->root = root;
 	fs->pwd = pwd;
 	fs->umask = umask;
+	fs->execs = 0;
 	return fs;
 }
 
@@ -66,11 +68,6 @@ struct fs_context *fs_context_clone(struct fs_context *src)
 	return fs;
 }
 
-void fs_context_get(struct fs_context *fs)
-{
-	refcount_inc(&fs->count);
-}
-
 static noinline void fs_context_free(struct fs_context *fs)
 {
 	dentry_unpin(fs->root);
@@ -87,6 +84,36 @@ void fs_context_put(struct fs_context *fs)
 u32 fs_context_users(const struct fs_context *fs)
 {
 	return refcount_read(&fs->count);
+}
+
+bool fs_context_share(struct fs_context *fs)
+{
+	bool may;
+
+	spin_lock(&fs->lock);
+	may = !fs->execs;
+	if (may)
+		refcount_inc(&fs->count);
+	spin_unlock(&fs->lock);
+	return may;
+}
+
+bool fs_context_exec_begin(struct fs_context *fs, u32 own)
+{
+	bool alone;
+
+	spin_lock(&fs->lock);
+	alone = refcount_read(&fs->count) == own;
+	fs->execs++;
+	spin_unlock(&fs->lock);
+	return alone;
+}
+
+void fs_context_exec_end(struct fs_context *fs)
+{
+	spin_lock(&fs->lock);
+	fs->execs--;
+	spin_unlock(&fs->lock);
 }
 
 /* A kernel thread without a context of its own stands at the root. */

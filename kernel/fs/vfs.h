@@ -460,7 +460,6 @@ void files_init(void);
 void fs_context_init(void);
 void fs_get_root_pwd(struct dentry **root,
 		     struct dentry **pwd); /* with references; either may be NULL */
-void fs_context_read(struct fs_context *fs, struct dentry **root, struct dentry **pwd);
 mode_t fs_umask(void);
 
 /* ---- epoll.c ---- */

@@ -81,18 +81,14 @@ static ssize_t write_path(struct dentry *d, char *buf)
 static struct dentry *task_place(struct dentry *link, bool root)
 {
 	struct task *p = task_to_look_into(link);
-	struct fs_context *fs;
 	struct dentry *d;
+	bool found;
 
 	if (IS_ERR(p))
 		return (struct dentry *)p;
-	fs = task_get_fs(p);
+	found = task_read_fs(p, root ? &d : NULL, root ? NULL : &d, NULL);
 	put_task(p);
-	if (!fs)
-		return ERR_PTR(-ENOENT);
-	fs_context_read(fs, root ? &d : NULL, root ? NULL : &d);
-	fs_context_put(fs);
-	return d;
+	return found ? d : ERR_PTR(-ENOENT);
 }
 
 static ssize_t place_readlink(struct dentry *link, char *buf, bool root)

@@ -97,7 +97,6 @@ static bool look_at_task(struct look *l, struct task *p, bool thread)
 
 int look_begin(struct look *l, const struct proc_node *node)
 {
-	struct fs_context *fs;
 	struct files *files;
 
 	memset(l, 0, sizeof(*l));
@@ -116,12 +115,7 @@ int look_begin(struct look *l, const struct proc_node *node)
 		l->fd_room = files_room(files);
 		files_put(files);
 	}
-	fs = task_get_fs(l->task);
-	if (fs) {
-		l->has_umask = true;
-		l->umask = fs_context_umask(fs);
-		fs_context_put(fs);
-	}
+	l->has_umask = task_read_fs(l->task, NULL, NULL, &l->umask);
 	return 0;
 }
 
