@@ -42,13 +42,23 @@ __attribute__((unused)) static void as_user(const char *what, void (*fn)(void))
 	reap(what, pid);
 }
 
-/* Bind this thread to one CPU, counted round those that exist. */
-__attribute__((unused)) static void pin(int cpu)
+static cpu_set_t cpus_at_start;
+__attribute__((constructor)) static void note_cpus(void)
+{
+	sched_getaffinity(0, sizeof(cpus_at_start), &cpus_at_start);
+}
+
+/* Bind this thread to one CPU, counted round those that the program may use. */
+__attribute__((unused)) static void pin(int nth)
 {
 	cpu_set_t set;
+	int cpu = -1;
 
+	for (nth %= CPU_COUNT(&cpus_at_start); nth >= 0; nth--)
+		while (!CPU_ISSET(++cpu, &cpus_at_start))
+			;
 	CPU_ZERO(&set);
-	CPU_SET(cpu % (int)sysconf(_SC_NPROCESSORS_ONLN), &set);
+	CPU_SET(cpu, &set);
 	(void)sched_setaffinity(0, sizeof(set), &set);
 }
 

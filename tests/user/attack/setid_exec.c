@@ -142,34 +142,42 @@ static void states(const char *what, mode_t mode)
 
 /* ---- races ---- */
 
-static int shared;
-static void *clones(void *unused)
+static long now_us(void)
 {
-	for (;;) {
-		pid_t pid = syscall(SYS_clone, shared | SIGCHLD, 0, 0, 0, 0);
+	struct timespec ts;
 
-		if (pid == 0) {
-			for (int i = 0; i < 300; i++) {
-				(void)!chdir("/tmp");
-				if (fcntl(100, F_GETFD) >= 0)
-					_exit(kill(getppid(), SIGUSR2));
-				sched_yield();
-			}
-			_exit(0);
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return ts.tv_sec * 1000000 + ts.tv_nsec / 1000;
+}
+
+static int shared;
+static long join_at;
+static void *join_late(void *unused)
+{
+	pin(1);
+	while (now_us() < join_at)
+		;
+	if (syscall(SYS_clone, shared | SIGCHLD, 0, 0, 0, 0) == 0) {
+		for (int i = 0; i < 300; i++) {
+			(void)!chdir("/tmp");
+			if (fcntl(100, F_GETFD) >= 0)
+				_exit(kill(getppid(), SIGUSR2));
+			sched_yield();
 		}
-		while (waitpid(-1, NULL, WNOHANG) > 0)
-			;
+		_exit(0);
 	}
+	pause();
 	return unused;
 }
 
-/* Execs while another thread makes processes that share what exec looked at. */
+/* Execs while another thread makes a process that shares what exec looked at: a little later each
+ * time. */
 static void join_meanwhile(const char *what)
 {
 	int moved = 0, stolen = 0, status, p[2];
 	char fd[8];
 
-	for (int i = 0; i < 40; i++) {
+	for (int i = 0; i < 150; i++) {
 		MUST(pipe(p));
 		pid_t pid = must_fork();
 
@@ -177,11 +185,13 @@ static void join_meanwhile(const char *what)
 			pthread_t t;
 
 			snprintf(fd, sizeof(fd), "%d", p[1]);
-			pthread_create(&t, NULL, clones, NULL);
-			if (i & 1)
-				sched_yield();
+			join_at = now_us() + 2000 + i * 8;
+			pthread_create(&t, NULL, join_late, NULL);
+			pin(0);
+			while (now_us() < join_at - i * 8)
+				;
 			execl(HELPER, HELPER, what, fd, NULL);
-			_exit(0); /* another thread's exec came first, or none could join */
+			_exit(1);
 		}
 		waitpid(pid, &status, 0);
 		moved += WIFEXITED(status) && WEXITSTATUS(status) == 77;
@@ -219,7 +229,7 @@ static void exec_own_program(void)
 	volatile int won = 0;
 
 	pin(0);
-	for (volatile int i = 0; i < 1500; i++) {
+	for (volatile int i = 0; i < 4000; i++) {
 		pid_t pid = vfork();
 		int status;
 
