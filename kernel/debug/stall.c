@@ -10,6 +10,7 @@
 #include "arch/x86_64/arch.h"
 #include "kernel/lib/atomic.h"
 #include "kernel/lib/log.h"
+#include "kernel/sched/sched.h"
 #include "kernel/task.h"
 
 static void begin(const char *fmt, va_list ap)
@@ -50,6 +51,25 @@ void stall_report_task(const struct task *culprit, const char *fmt, ...)
 	else
 		arch_backtrace_task(culprit, pr_warn);
 	pr_warn("end of stall\n");
+}
+
+static bool is_idle(const struct cpu *c)
+{
+	return READ_ONCE(c->running) == c->rq->idle && !READ_ONCE(c->irq_depth);
+}
+
+u64 stall_suspects(const void *lock)
+{
+	u64 mask = 0;
+
+	for (u32 i = 0; i < nr_cpus; i++) {
+		const struct cpu *c = &cpus[i];
+
+		if (c != this_cpu() && READ_ONCE(c->preempt_count) &&
+		    READ_ONCE(c->spins_for) != lock && !is_idle(c))
+			mask |= 1UL << i;
+	}
+	return mask;
 }
 
 /* ---- do they answer? ---- */

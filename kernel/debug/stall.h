@@ -4,7 +4,7 @@
 #include "kernel/lib/types.h"
 
 #define STALL_NS      1000000000UL  /* reported */
-#define STALL_DEAD_NS 10000000000UL /* nothing that is alive takes so long: panic */
+#define STALL_DEAD_NS 10000000000UL /* debug builds panic, so that a test ends */
 
 struct task;
 
@@ -13,5 +13,8 @@ struct task;
 void stall_report(u32 culprit, const char *fmt, ...) __printf(2, 3);
 /* The same, of a task that may run or sleep; the caller keeps it from going away. */
 void stall_report_task(const struct task *culprit, const char *fmt, ...) __printf(2, 3);
+/* CPUs that may hold this spinlock now, seen from one that waits for it: whose preemption is off,
+ * and that neither wait for it themselves nor idle. */
+u64 stall_suspects(const void *lock);
 /* Debug builds, from the tick: look whether the other CPUs still take interrupts. */
 void stall_tick(u64 now);

@@ -23,26 +23,70 @@ static u32 my_cpu(void)
 	return this_cpu()->id;
 }
 
-/* Waiting too long: which two places stand in each other's way. It is said once, when the lock is
- * not one that saying it takes; and after a much longer time it is the end. */
-static void check_wait(const spinlock_t *l, const void *pc, u64 *since)
+/* One wait for a lock, if it lasts. */
+struct long_wait {
+	u64 since;    /* 0: not looked at yet */
+	u64 suspects; /* CPUs that may have held the lock at every look */
+	bool said;
+};
+
+static const void *told_of; /* atomic: the lock that a report is out for */
+
+static bool first_to_tell(const spinlock_t *l)
 {
-	u64 now = arch_clock_ns(), waited = now - (*since & ~1UL);
-	int owner = (int)READ_ONCE(l->owner_cpu) - 1;
+	const void *none = NULL;
+
+	return __atomic_compare_exchange_n(&told_of, &none, l, false, __ATOMIC_RELAXED,
+					   __ATOMIC_RELAXED);
+}
+
+/* CPUs that may hold the lock: a debug build knows the one, another can only exclude the others. */
+static u64 suspects_of(const spinlock_t *l)
+{
+	u32 owner = READ_ONCE(l->owner_cpu);
+
+	if (DEBUG_CHECKS)
+		return owner ? 1UL << (owner - 1) : 0;
+	return stall_suspects(l);
+}
+
+/* Which places stand in each other's way. A lock that goes from hand to hand is nobody's fault: no
+ * CPU has had it all the time. */
+static void tell(const spinlock_t *l, const void *pc, struct long_wait *w)
+{
+	u32 holder = (u32)__builtin_ctzl(w->suspects);
 	const char *name = lock_class_name(l->class);
 
-	if (*since == 0) {
-		*since = now & ~1UL;
-	} else if (waited > STALL_DEAD_NS) {
-		panic("spinlock %p (%s): CPU %u waits at %pS, held by CPU %d since %pS\n",
-		      (const void *)l, name, my_cpu(), pc, owner, READ_ONCE(l->owner_pc));
-	} else if (waited > STALL_NS && !(*since & 1) && owner >= 0 && l->class < LOCK_LOG) {
-		*since |= 1; /* said */
-		lock_stall_reported(l);
-		stall_report((u32)owner,
-			     "spinlock %p (%s): CPU %u waits at %pS, CPU %d holds it, from %pS",
-			     (const void *)l, name, my_cpu(), pc, owner, READ_ONCE(l->owner_pc));
-	}
+	w->said = true;
+	if (!first_to_tell(l))
+		return;
+	lock_stall_reported(l);
+	if (DEBUG_CHECKS)
+		stall_report(holder,
+			     "spinlock %p (%s): CPU %u waits at %pS, CPU %u holds it, from %pS",
+			     (const void *)l, name, my_cpu(), pc, holder, READ_ONCE(l->owner_pc));
+	else if (w->suspects & (w->suspects - 1))
+		stall_report(holder,
+			     "spinlock %p (%s): CPU %u waits at %pS, one of the CPUs %#lx holds it",
+			     (const void *)l, name, my_cpu(), pc, w->suspects);
+	else
+		stall_report(holder, "spinlock %p (%s): CPU %u waits at %pS, CPU %u holds it",
+			     (const void *)l, name, my_cpu(), pc, holder);
+}
+
+/* Looks at a wait from time to time. It is told once, unless telling it takes the lock. */
+static void check_wait(const spinlock_t *l, const void *pc, struct long_wait *w)
+{
+	u64 now = arch_clock_ns();
+
+	w->suspects = w->since ? w->suspects & suspects_of(l) : suspects_of(l);
+	if (!w->since || !w->suspects)
+		w->since = now;
+	else if (DEBUG_CHECKS && now - w->since > STALL_DEAD_NS)
+		panic("spinlock %p (%s): CPU %u waits at %pS, held since %pS\n", (const void *)l,
+		      lock_class_name(l->class), my_cpu(), pc, READ_ONCE(l->owner_pc));
+	else if (!w->said && now - w->since > STALL_NS && l->class < LOCK_LOG)
+		tell(l, pc, w);
 }
 
 /* Preemption is off and interrupts leave no lock taken: on a machine with one CPU who waits has it
@@ -51,7 +95,10 @@ static void check_wait(const spinlock_t *l, const void *pc, u64 *since)
 
 static void wait_for_turn(spinlock_t *l, u8 ticket, const void *pc)
 {
-	u64 since = 0;
+	const void *outer = this_cpu()->spins_for; /* not NULL: in an interrupt during a wait */
+	struct long_wait w = {0};
+
+	WRITE_ONCE(this_cpu()->spins_for, l);
 
 	for (u64 spins = 1; __atomic_load_n(now_serving(l), __ATOMIC_ACQUIRE) != ticket; spins++) {
 		if (locks_off)
@@ -62,11 +109,15 @@ static void wait_for_turn(spinlock_t *l, u8 ticket, const void *pc)
 			      (void *)l, lock_class_name(l->class), pc, l->owner_pc);
 		cpu_wait();
 		if (spins % 65536 == 0)
-			check_wait(l, pc, &since);
+			check_wait(l, pc, &w);
 	}
+	WRITE_ONCE(this_cpu()->spins_for, outer);
+	if (w.said && READ_ONCE(told_of) == l)
+		WRITE_ONCE(told_of, NULL);
 }
 
-void spin_wait(spinlock_t *l, u8 ticket)
+/* Not inlined: its return address is where the lock is taken. */
+noinline void spin_wait(spinlock_t *l, u8 ticket)
 {
 	wait_for_turn(l, ticket, __builtin_return_address(0));
 }

@@ -8,7 +8,7 @@
 #include "kernel/task.h"
 #include "kernel/time/timer.h"
 
-#define STALLED_NS (2500 * NSEC_PER_MSEC)
+static u64 stalled_ns; /* how long the culprit is one */
 
 static spinlock_t stalled_lock = SPINLOCK_INIT(LOCK_FS);
 static struct mutex stalled_mutex = MUTEX_INIT(stalled_mutex, LOCK_PIPE);
@@ -26,7 +26,7 @@ static int hold_lock(void *unused __maybe_unused)
 {
 	spin_lock(&stalled_lock);
 	WRITE_ONCE(begun, true);
-	spin_for(STALLED_NS);
+	spin_for(stalled_ns);
 	spin_unlock(&stalled_lock);
 	return 0;
 }
@@ -41,7 +41,7 @@ static int hold_mutex(void *unused __maybe_unused)
 {
 	mutex_lock(&stalled_mutex);
 	WRITE_ONCE(begun, true);
-	sleep_ns(STALLED_NS);
+	sleep_ns(stalled_ns);
 	mutex_unlock(&stalled_mutex);
 	return 0;
 }
@@ -58,7 +58,7 @@ static int hold_briefly(void *unused __maybe_unused)
 {
 	mutex_lock(&stalled_mutex);
 	WRITE_ONCE(begun, true);
-	sleep_ns(STALLED_NS / QUEUE);
+	sleep_ns(stalled_ns / QUEUE);
 	mutex_unlock(&stalled_mutex);
 	return 0;
 }
@@ -86,14 +86,14 @@ static int stop_interrupts(void *unused __maybe_unused)
 	u64 flags = local_irq_save();
 
 	WRITE_ONCE(begun, true);
-	spin_for(2 * STALLED_NS);
+	spin_for(2 * stalled_ns);
 	local_irq_restore(flags);
 	return 0;
 }
 
 static void be_busy(void)
 {
-	spin_for(2 * STALLED_NS);
+	spin_for(2 * stalled_ns);
 }
 
 static void want_flush(void)
@@ -110,7 +110,7 @@ static const struct stall {
 	int (*culprit)(void *); /* on another CPU */
 	void (*victim)(void);
 } stalls[] = {
-	{"lock", "a spinlock held for long, and waited for *", hold_lock, wait_for_lock},
+	{"lock", "a spinlock held for long, and waited for", hold_lock, wait_for_lock},
 	{"hold", "a spinlock held for long, and nobody waits *", hold_lock, do_nothing},
 	{"mutex", "a mutex held for long *", hold_mutex, wait_for_mutex},
 	{"queue", "a mutex that many hold, each for a while: nothing is wrong", hold_in_turn,
@@ -148,10 +148,24 @@ static int run(const struct stall *s)
 	return 0;
 }
 
-SHELL_COMMAND(stall, "system", "stall [KIND]",
+/* For how long: 2.5 seconds unless said otherwise. */
+static bool set_duration(int argc, char **argv)
+{
+	u64 seconds;
+
+	stalled_ns = 2500 * NSEC_PER_MSEC;
+	if (argc < 3)
+		return true;
+	if (parse_u64(argv[2], &seconds) || seconds < 1 || seconds > 60)
+		return false;
+	stalled_ns = seconds * NSEC_PER_SEC;
+	return true;
+}
+
+SHELL_COMMAND(stall, "system", "stall [KIND [SECONDS]]",
 	      "hold something up for seconds, to see it reported; without KIND the list")
 {
-	if (argc > 2)
+	if (argc > 3 || !set_duration(argc, argv))
 		return shell_usage("stall");
 	for (size_t i = 0; i < ARRAY_SIZE(stalls); i++) {
 		if (argc == 1)
@@ -159,7 +173,7 @@ SHELL_COMMAND(stall, "system", "stall [KIND]",
 		else if (strcmp(argv[1], stalls[i].name) == 0)
 			return run(&stalls[i]);
 	}
-	if (argc == 2) {
+	if (argc > 1) {
 		console_printf("stall: there is no '%s'; `stall` lists them\n", argv[1]);
 		return STATUS_USAGE;
 	}

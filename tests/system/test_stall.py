@@ -43,6 +43,17 @@ def test_longest_hold(boot):
     assert line and int(line[1]) >= 1 and 2_000_000 < int(line[2]) < 10_000_000
 
 
+def test_lock_without_checks(boot):
+    """Any kernel reports a lock that is held for long, names the CPU that holds it, and goes on."""
+    guest = boot(smp=3, initrd=False)
+    for seconds in ("", " 12"):  # longer than anything is allowed to take in a debug build
+        report = guest.ok(f"stall lock{seconds}", timeout=120)
+        mine = re.findall(r"stall: spinlock .*?end of stall", report, re.S)
+        assert len(mine) == 1, report
+        assert re.search(r"\(FS\): CPU 0 waits at wait_for_lock.* CPU 1 holds it", mine[0]), report
+        assert "hold_lock" in mine[0].partition("to blame, CPU 1")[2], report
+
+
 def test_flush_without_checks(boot):
     """A CPU that does not answer is reported by any kernel."""
     guest = boot(smp=2, initrd=False)

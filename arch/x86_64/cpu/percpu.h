@@ -22,6 +22,7 @@ struct cpu {
 	u32 id;
 	u32 apic_id;
 	bool online;
+	const void *spins_for; /* the spinlock this CPU waits for; read by any */
 	struct rq *rq;
 	struct mm *loaded_mm; /* whose tables CR3 points at */
 	struct tss *tss;
