@@ -1,4 +1,5 @@
 /* eventfd(2): a counter that can be waited for. */
+#include "kernel/fs/poll.h"
 #include "kernel/fs/vfs.h"
 #include "kernel/sys/syscall.h"
 #include "kernel/task.h"

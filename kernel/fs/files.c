@@ -41,7 +41,6 @@ static void close_file(struct files *f, struct file *file)
 	locks_drop(file->inode, f);
 	if (refcount_dec_and_test(&file->count))
 		file_free(file);
-	epoll_closed(file);
 }
 
 /* ---- growing ---- */

@@ -13,6 +13,7 @@ void fs_init(void)
 	fs_context_init();
 	mount_init();
 	pipe_init();
+	epoll_init();
 	socket_init();
 	memfd_init();
 	anon_file_init();

@@ -5,6 +5,7 @@
  * Fields are changed under pipe->lock; poll reads them without it. Who reads or writes waits for a
  * condition of that lock, who polls in a wait queue.
  */
+#include "kernel/fs/poll.h"
 #include "kernel/fs/pipe_ring.h"
 #include "kernel/fs/vfs.h"
 #include "kernel/signal.h"

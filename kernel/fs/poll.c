@@ -20,8 +20,8 @@ struct poll_entry {
 };
 
 /* Queues the caller waits in; poll_wait() adds to it during the first round only. */
-struct poll_table {
-	bool registering;
+struct poll_queues {
+	struct poll_table pt;
 	int error; /* -ENOMEM */
 	u32 nr, room;
 	struct poll_entry *more; /* past the first few */
@@ -30,59 +30,58 @@ struct poll_table {
 	struct waiter idle_waiter;
 };
 
-static struct poll_entry *entry_of(struct poll_table *pt, u32 i)
+static struct poll_entry *entry_of(struct poll_queues *pq, u32 i)
 {
-	return i < FEW_POLLS ? &pt->few[i] : &pt->more[i - FEW_POLLS];
+	return i < FEW_POLLS ? &pq->few[i] : &pq->more[i - FEW_POLLS];
 }
 
-static void poll_table_init(struct poll_table *pt)
+static void join_queue(struct poll_table *pt, struct wait_queue *q)
 {
-	memset(pt, 0, sizeof(*pt));
-	wait_queue_init(&pt->idle);
-	waiter_init(&pt->idle_waiter);
-	pt->registering = true;
-}
-
-void poll_wait(struct poll_table *pt, struct wait_queue *q)
-{
+	struct poll_queues *pq = container_of(pt, struct poll_queues, pt);
 	struct poll_entry *e;
 
-	if (!pt || !pt->registering)
-		return;
-	if (pt->nr >= FEW_POLLS + pt->room) {
-		pt->error = -ENOMEM;
+	if (pq->nr >= FEW_POLLS + pq->room) {
+		pq->error = -ENOMEM;
 		return;
 	}
-	e = entry_of(pt, pt->nr++);
+	e = entry_of(pq, pq->nr++);
 	e->q = q;
 	waiter_init(&e->w);
 	prepare_to_wait(q, &e->w, TASK_INTERRUPTIBLE);
 }
 
+static void poll_queues_init(struct poll_queues *pq)
+{
+	memset(pq, 0, sizeof(*pq));
+	wait_queue_init(&pq->idle);
+	waiter_init(&pq->idle_waiter);
+	pq->pt.join = join_queue;
+}
+
 /* Every file may use two queues. Allocated before the first is joined, since entries must not move.
  */
-static int poll_table_reserve(struct poll_table *pt, u32 files)
+static int poll_queues_reserve(struct poll_queues *pq, u32 files)
 {
 	if (files * 2 <= FEW_POLLS)
 		return 0;
-	pt->room = files * 2 - FEW_POLLS;
-	pt->more = kmalloc(pt->room * sizeof(*pt->more));
-	return pt->more ? 0 : -ENOMEM;
+	pq->room = files * 2 - FEW_POLLS;
+	pq->more = kmalloc(pq->room * sizeof(*pq->more));
+	return pq->more ? 0 : -ENOMEM;
 }
 
-static void poll_table_leave(struct poll_table *pt)
+static void poll_queues_leave(struct poll_queues *pq)
 {
-	for (u32 i = 0; i < pt->nr; i++)
-		finish_wait(entry_of(pt, i)->q, &entry_of(pt, i)->w);
-	finish_wait(&pt->idle, &pt->idle_waiter);
-	kfree(pt->more);
+	for (u32 i = 0; i < pq->nr; i++)
+		finish_wait(entry_of(pq, i)->q, &entry_of(pq, i)->w);
+	finish_wait(&pq->idle, &pq->idle_waiter);
+	kfree(pq->more);
 }
 
-static void poll_table_sleep_state(struct poll_table *pt)
+static void poll_queues_sleep_state(struct poll_queues *pq)
 {
-	for (u32 i = 0; i < pt->nr; i++)
-		prepare_to_wait(entry_of(pt, i)->q, &entry_of(pt, i)->w, TASK_INTERRUPTIBLE);
-	prepare_to_wait(&pt->idle, &pt->idle_waiter, TASK_INTERRUPTIBLE);
+	for (u32 i = 0; i < pq->nr; i++)
+		prepare_to_wait(entry_of(pq, i)->q, &entry_of(pq, i)->w, TASK_INTERRUPTIBLE);
+	prepare_to_wait(&pq->idle, &pq->idle_waiter, TASK_INTERRUPTIBLE);
 }
 
 /* ---- the loop both families share ---- */
@@ -101,12 +100,6 @@ static long ask_all(struct poll_item *items, u32 n, struct poll_table *pt)
 	for (u32 i = 0; i < n; i++) {
 		struct poll_item *it = &items[i];
 
-		if (it->queue) {
-			poll_wait(pt, it->queue);
-			it->got = READ_ONCE(*it->word) != it->seen ? POLLMSG : 0;
-			ready += it->got != 0;
-			continue;
-		}
 		if (it->fd < 0)
 			continue;
 		if (it->file)
@@ -120,21 +113,20 @@ static long ask_all(struct poll_item *items, u32 n, struct poll_table *pt)
 
 long poll_items(struct poll_item *items, u32 n, u64 until)
 {
-	struct poll_table pt;
+	struct poll_queues pq;
 	long ready;
 
 	if (until == 0)
 		return ask_all(items, n, NULL);
-	poll_table_init(&pt);
-	ready = poll_table_reserve(&pt, n);
+	poll_queues_init(&pq);
+	ready = poll_queues_reserve(&pq, n);
 	if (ready)
 		return ready;
-	ready = ask_all(items, n, &pt);
-	pt.registering = false;
+	ready = ask_all(items, n, &pq.pt);
 	while (!ready) {
-		poll_table_sleep_state(&pt);
+		poll_queues_sleep_state(&pq);
 		ready = ask_all(items, n, NULL);
-		if (ready || pt.error)
+		if (ready || pq.error)
 			break;
 		if (signal_pending(current)) {
 			ready = -EINTR;
@@ -144,8 +136,8 @@ long poll_items(struct poll_item *items, u32 n, u64 until)
 			break;
 		schedule_until(until);
 	}
-	poll_table_leave(&pt);
-	return ready ? ready : pt.error;
+	poll_queues_leave(&pq);
+	return ready ? ready : pq.error;
 }
 
 void poll_items_free(struct poll_item *items, u32 n)

@@ -1,19 +1,28 @@
-/* The loop behind poll, select and epoll_wait: poll.c. */
+/* What poll and select are made of, and epoll in part: poll.c. */
 #pragma once
 
 #include "kernel/fs/vfs.h"
 #include "kernel/signal.h"
 
-/* One file of the set, or a word whose change is waited for as well. */
+/* What a file's poll operation hands its wait queues to. */
+struct poll_table {
+	void (*join)(struct poll_table *pt, struct wait_queue *q); /* NULL: it has them already */
+};
+
+/* One file of the set. */
 struct poll_item {
 	struct file *file; /* with a reference; NULL: bad or ignored descriptor */
 	int fd;
 	u32 wanted, got;
-	struct wait_queue
-		*queue; /* not NULL: instead of a file, *word becoming another than seen */
-	const u32 *word;
-	u32 seen;
 };
+
+/* What wakes those that wait for the file wakes them in `q`. For the file's poll operation: at most
+ * two queues. */
+static inline void poll_wait(struct poll_table *pt, struct wait_queue *q)
+{
+	if (pt && pt->join)
+		pt->join(pt, q);
+}
 
 /* `until` monotonic; 0: only look. The number of items with events, or -errno: -EINTR is the
  * caller's to translate. */

@@ -6,6 +6,7 @@
  * what the slave writes, and the echo, waits in a ring for the master to read. Both under the tty's
  * lock.
  */
+#include "kernel/fs/poll.h"
 #include "kernel/fs/pty.h"
 #include "kernel/fs/tty_internal.h"
 #include "kernel/sys/syscall.h"

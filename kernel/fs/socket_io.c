@@ -1,4 +1,5 @@
 /* AF_UNIX sockets: the bytes and messages that go through them. unix(7) */
+#include "kernel/fs/poll.h"
 #include "kernel/fs/socket.h"
 #include "kernel/signal.h"
 #include "kernel/task.h"

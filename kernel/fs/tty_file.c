@@ -1,4 +1,5 @@
 /* Terminals as files: open, read, write, poll. */
+#include "kernel/fs/poll.h"
 #include "kernel/fs/tty_internal.h"
 #include "kernel/task.h"
 #include "kernel/time/timer.h"

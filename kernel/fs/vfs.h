@@ -71,6 +71,7 @@ struct file;
 struct inode;
 struct pipe;
 struct poll_table;
+struct watched;
 struct super;
 
 /* A name on its way to a look-up; not NUL-terminated. */
@@ -193,6 +194,7 @@ struct file {
 	struct dentry *dentry;      /* a reference; NULL for pipes */
 	u64 pos;                    /* inode->lock */
 	void *private;              /* tty; directories: the dentry read last (inode->lock) */
+	struct watched *watched;    /* epoll.c: set once; NULL: no set has had this file */
 };
 
 /* ---- dentry.c: names, directories ---- */
@@ -463,15 +465,15 @@ void fs_get_root_pwd(struct dentry **root,
 mode_t fs_umask(void);
 
 /* ---- epoll.c ---- */
-void epoll_forget(struct file *f); /* it is being closed for good */
-/* A descriptor of it was closed; it may be gone already. Who waits lets go of it. */
-void epoll_item_closed(const struct file *f);
-extern u32 epoll_nr_items; /* of all sets */
-static inline void epoll_closed(const struct file *f)
+void epoll_init(void);
+/* Take a file that is being closed for good out of all epoll sets. */
+void epoll_forget_all(struct file *f);
+static inline void epoll_forget(struct file *f)
 {
-	if (unlikely(READ_ONCE(epoll_nr_items)))
-		epoll_item_closed(f);
+	if (unlikely(f->watched))
+		epoll_forget_all(f);
 }
+extern u64 epoll_max_watches; /* of one user: plain word */
 
 /* ---- locks.c ---- */
 void locks_drop_all(struct inode *i, const void *owner);
@@ -482,9 +484,6 @@ static inline void locks_drop(struct inode *i, const void *owner)
 		locks_drop_all(i, owner);
 }
 long fcntl_lock(int fd, struct file *f, unsigned int cmd, unsigned long arg);
-
-/* ---- poll.c ---- */
-void poll_wait(struct poll_table *pt, struct wait_queue *q);
 
 /* ---- tmpfs.c, pipe.c, devices.c ---- */
 extern const struct inode_ops tmpfs_dir_ops, tmpfs_file_inode_ops;

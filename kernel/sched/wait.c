@@ -41,21 +41,99 @@ void finish_wait(struct wait_queue *q, struct waiter *w)
 		leave_queue(q, w);
 }
 
-/* Who is woken is taken out: he has no work with that when he runs, and comes back in if he finds
- * that he has to go on waiting. A waiter whom somebody else has woken in between does not use up
+#define WAKE_BATCH 64 /* waiters that are woken without a pause */
+
+/* Lock held. Wake a batch of the waiters from `at` on, up to `end`: where to go on, or `end`. A
+ * task that is woken leaves the queue, so that it need not do that itself when it runs; it comes
+ * back if it has to go on waiting. A task that something else has woken meanwhile does not use up
  * the wake-up. */
+static struct list_head *wake_batch(struct list_head *at, struct list_head *end, bool all)
+{
+	for (u32 n = 0; at != end && n < WAKE_BATCH; n++) {
+		struct waiter *w = list_entry(at, struct waiter, link);
+
+		at = at->next;
+		if (unlikely(!w->task)) {
+			struct wait_hook *h = container_of(w, struct wait_hook, w);
+
+			h->wake(h);
+		} else if (wake_up_process(w->task)) {
+			list_del_init(&w->link);
+			if (!all)
+				return end;
+		}
+	}
+	return at;
+}
+
+static void do_nothing(struct wait_hook *h __maybe_unused)
+{
+}
+
+/* Just ahead of `at`. Not inlined, since gcc 12 takes a mark on the stack for one that stays. */
+static noinline void place_mark(struct wait_hook *mark, struct list_head *at)
+{
+	mark->w.task = NULL;
+	mark->wake = do_nothing;
+	list_add_tail(&mark->w.link, at);
+}
+
+/* Lock held, and again on return. Go on batch by batch, without the lock in between: hooks that do
+ * nothing mark the place, and the end of what waited at the beginning. */
+static noinline u64 wake_the_rest(struct wait_queue *q, struct list_head *at, bool all, u64 flags)
+{
+	struct wait_hook here, end;
+
+	place_mark(&end, &q->waiters);
+	while (at != &end.w.link) {
+		place_mark(&here, at);
+		spin_unlock_irqrestore(&q->lock, flags);
+		flags = spin_lock_irqsave(&q->lock);
+		at = here.w.link.next;
+		list_del(&here.w.link);
+		at = wake_batch(at, &end.w.link, all);
+	}
+	list_del(&end.w.link);
+	return flags;
+}
+
 void wake_waiters(struct wait_queue *q, bool all)
 {
 	u64 flags = spin_lock_irqsave(&q->lock);
+	struct list_head *at = wake_batch(q->waiters.next, &q->waiters, all);
+
+	if (unlikely(at != &q->waiters))
+		flags = wake_the_rest(q, at, all, flags);
+	spin_unlock_irqrestore(&q->lock, flags);
+}
+
+void wake_up_locked(struct wait_queue *q)
+{
 	struct waiter *w, *n;
 
 	list_for_each_entry_safe (w, n, &q->waiters, link) {
-		if (!wake_up_process(w->task))
-			continue;
-		list_del_init(&w->link);
-		if (!all)
-			break;
+		if (wake_up_process(w->task)) {
+			list_del_init(&w->link);
+			return;
+		}
 	}
+}
+
+void wait_hook_add(struct wait_queue *q, struct wait_hook *h, void (*wake)(struct wait_hook *h))
+{
+	u64 flags = spin_lock_irqsave(&q->lock);
+
+	h->w.task = NULL;
+	h->wake = wake;
+	list_add_tail(&h->w.link, &q->waiters);
+	spin_unlock_irqrestore(&q->lock, flags);
+}
+
+void wait_hook_remove(struct wait_queue *q, struct wait_hook *h)
+{
+	u64 flags = spin_lock_irqsave(&q->lock);
+
+	list_del(&h->w.link);
 	spin_unlock_irqrestore(&q->lock, flags);
 }
 

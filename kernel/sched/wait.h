@@ -13,8 +13,15 @@ struct wait_queue {
 };
 
 struct waiter {
-	struct task *task;
+	struct task *task;     /* NULL: the waiter is that of a wait_hook */
 	struct list_head link; /* wait_queue.lock */
+};
+
+/* What waits in a queue without being a task. A wake-up calls `wake` with the queue's lock held,
+ * and leaves the hook in the queue. */
+struct wait_hook {
+	struct waiter w;
+	void (*wake)(struct wait_hook *h);
 };
 
 #define WAIT_QUEUE_INIT(name)                                                               \
@@ -29,7 +36,14 @@ void prepare_to_wait(struct wait_queue *q, struct waiter *w, u32 state);
 /* Back to running, and out of the queue. A waker may still hold the queue's lock: something else
  * has to keep the queue in place until he lets go of it (completions do that themselves). */
 void finish_wait(struct wait_queue *q, struct waiter *w);
+/* Wake the first waiter that sleeps, or all. The lock is dropped every few waiters, so the caller
+ * keeps the queue in place. */
 void wake_waiters(struct wait_queue *q, bool all);
+/* Wake the first waiter that sleeps. The caller holds the queue's lock. */
+void wake_up_locked(struct wait_queue *q);
+void wait_hook_add(struct wait_queue *q, struct wait_hook *h, void (*wake)(struct wait_hook *h));
+/* On return `wake` is not running and is not called any more. */
+void wait_hook_remove(struct wait_queue *q, struct wait_hook *h);
 
 #ifndef HOST_TEST
 static inline void waiter_init(struct waiter *w)

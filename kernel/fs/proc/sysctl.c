@@ -109,6 +109,17 @@ static s64 get_file_max(void)
 	return INT64_MAX;
 }
 
+static s64 get_max_watches(void)
+{
+	return (s64)READ_ONCE(epoll_max_watches);
+}
+
+static int set_max_watches(s64 n)
+{
+	WRITE_ONCE(epoll_max_watches, (u64)n);
+	return 0;
+}
+
 static s64 get_nr_open(void)
 {
 	return NOFILE_MAX;
@@ -167,7 +178,14 @@ static const struct proc_entry vm_entries[] = {
 	       .max = 65530),
 	NUMBER("overcommit_memory", 0444, .get = get_overcommit),
 };
+static const struct proc_entry epoll_entries[] = {
+	NUMBER("max_user_watches", 0644, .get = get_max_watches, .set = set_max_watches,
+	       .max = INT32_MAX),
+};
+static const struct proc_dir epoll_dir = {.entries = epoll_entries,
+					  .nr = ARRAY_SIZE(epoll_entries)};
 static const struct proc_entry fs_entries[] = {
+	PROC_DIR("epoll", 0555, epoll_dir),
 	NUMBER("file-max", 0444, .get = get_file_max),
 	NUMBER("nr_open", 0444, .get = get_nr_open),
 	NUMBER("pipe-max-size", 0444, .get = get_pipe_max),
