@@ -181,13 +181,17 @@ void arch_timer_stop(void);
 const char *arch_timer_name(void);
 
 /* ---- power ---- */
-/* Stop the machine: QEMU's debug-exit device with `status` when present, else ACPI S5, else halt.
+/*
+ * QEMU's debug-exit device takes a code of seven bits: a status as it is, but for two. Code 0 is
+ * never sent, since QEMU would end with status 1, which is also how it ends on an error of its own.
  */
+#define POWEROFF_MAX_STATUS 125
+#define SUCCESS_EXIT_CODE   126
+#define PANIC_EXIT_CODE     127
+/* Stop the machine: by QEMU's debug-exit device where there is one, else ACPI S5, else halt. */
 void arch_poweroff(int status) __noreturn;
 void arch_reboot(void) __noreturn;
-/* The end of a panic: tells QEMU to exit with PANIC_EXIT_STATUS where it can, else halts for good.
- */
-#define PANIC_EXIT_STATUS 127
+/* The end of a panic: ends QEMU with PANIC_EXIT_CODE where it can, else halts for good. */
 void arch_panic_halt(void) __noreturn;
 
 /* ---- console devices; output must work from any context, with interrupts on or off ---- */

@@ -140,12 +140,12 @@ SHELL_COMMAND(test, "system", "test [SUITE[.NAME]]", "run the suites that live i
 }
 
 SHELL_COMMAND(poweroff, "system", "poweroff [STATUS]",
-	      "switch off; tools/run exits with STATUS (0 ... 126)")
+	      "switch off; tools/run exits with STATUS (0 ... 125)")
 {
 	u64 status = 0;
 
 	if (argc > 2 ||
-	    (argc == 2 && (parse_u64(argv[1], &status) != 0 || status >= PANIC_EXIT_STATUS)))
+	    (argc == 2 && (parse_u64(argv[1], &status) != 0 || status > POWEROFF_MAX_STATUS)))
 		return shell_usage("poweroff");
 	arch_console_flush();
 	arch_poweroff((int)status);

@@ -41,7 +41,7 @@ WRONG = {
     "set fail page": 2,
     "trace sideways": 2,
     "test nosuchsuite": 1,
-    "poweroff 127": 2,
+    "poweroff 126": 2,
     "poweroff x": 2,
     "repeat x fork": 2,
     "exec": 2,

@@ -144,7 +144,9 @@ def test_every_character_has_a_key():
 
 
 def test_exit_status_of_qemu():
-    assert machine.guest_status(1) == (0, False)
+    assert machine.guest_status(1) == (None, False) and machine.qemu_refused(1)
+    assert machine.guest_status(253) == (0, False)
+    assert machine.guest_status(3) == (1, False)
     assert machine.guest_status(15) == (7, False)
     assert machine.guest_status(255) == (machine.EXIT_PANIC, True)
     assert machine.guest_status(0) == (None, False)

@@ -10,6 +10,8 @@ from bident import Failure, machine
 # At the beginning of a line, or the last thing printed, after a program that left its line unfinished.
 # The number is the last command's status unless that was 0.
 PROMPT = re.compile(r"(?:(?:^|[\r\n])bident(?: \[(\d+)\])?> |bident(?: \[(\d+)\])?> \Z)")
+# What the kernel says before it stops, on a processor that cannot run it.
+CANNOT = re.compile(r"^Bident needs [^\r\n]*", re.M)
 _ESCAPE = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]|\x1b[()][A-Z0-9]")
 
 
@@ -84,8 +86,8 @@ class Console:
         self._process.wait() if self._process.isalive() else None
         self._process.close()
         qemu_status = self._process.exitstatus
-        if machine.qemu_refused(qemu_status, readable(self.log)):
-            return Ended(output, machine.EXIT_MACHINE_DIED, "QEMU does not start")
+        if machine.qemu_refused(qemu_status):
+            return Ended(output, machine.EXIT_MACHINE_DIED, "QEMU ended by an error of its own")
         status, panicked = machine.guest_status(qemu_status)
         if panicked:
             return Ended(output, status, "the kernel panicked")
@@ -99,6 +101,12 @@ class Console:
         """Until the shell waits for a line: (what was printed before, status shown in the prompt)."""
         self.expect(PROMPT, timeout)
         return self.before, int(self.match.group(1) or self.match.group(2) or 0)
+
+    def wait_start(self, timeout):
+        """wait_prompt() for the first prompt; Ended too on a processor that the kernel cannot run on."""
+        if self.expect([PROMPT, CANNOT], timeout) == 1:
+            raise Ended(readable(self.match.group()), machine.EXIT_MACHINE_DIED, "the kernel cannot run on this processor")
+        return self.before
 
     def wait_end(self, timeout=30):
         """Until the machine is off: the Ended it came to."""
@@ -170,7 +178,7 @@ def boot(options, tree=None, timeout=120, extra=()):
     medium = machine.Medium(options, tree)
     console = Console(medium, extra)
     try:
-        console.boot_log, _ = console.wait_prompt(timeout)
+        console.boot_log = console.wait_start(timeout)
     except BaseException:
         console.close()
         medium.close()

@@ -128,7 +128,7 @@ def run_lines(medium, lines, timeout, screenshot, chosen_timeout):
         status, typed = 0, []
         try:
             try:
-                guest.wait_prompt(timeout)
+                guest.wait_start(timeout)
             except TimeoutError as late:
                 show(tail(str(late)))
                 note(f"no prompt within {timeout:g} s")
@@ -236,6 +236,9 @@ def wait_screen_prompt(connection, medium, timeout):
     """Until the last line on the screen is the shell's prompt."""
     def at_prompt(picture):
         rows = [row for row in picture.text() if row]
+        for row in rows:
+            if console.CANNOT.match(row):
+                raise Failure(row)
         return bool(rows) and re.fullmatch(r"bident( \[.+\])?>", rows[-1]) is not None
     return wait_still(connection, medium, timeout, at_prompt)
 
@@ -246,7 +249,6 @@ def run_interactive(medium, timeout):
     if medium.options.serial:
         note("the shell comes up on this terminal; `poweroff` ends it, Ctrl-] x kills the machine")
     process = subprocess.Popen(medium.qemu_command(interactive=True, allow_reboot=True))
-    began = time.monotonic()
     try:
         qemu_status = process.wait(timeout)
     except subprocess.TimeoutExpired:
@@ -256,7 +258,7 @@ def run_interactive(medium, timeout):
         if process.poll() is None:
             process.terminate()
             process.wait()
-    if qemu_status == 1 and time.monotonic() - began < 0.5:  # sooner than anybody can type `poweroff`
+    if machine.qemu_refused(qemu_status):
         return machine.EXIT_MACHINE_DIED
     status, panicked = machine.guest_status(qemu_status)
     if panicked:

@@ -6,7 +6,6 @@
 #include "kernel/lib/log.h"
 
 #define QEMU_EXIT_PORT 0xf4
-#define MAX_STATUS     (PANIC_EXIT_STATUS - 1)
 
 static void halt_forever(void) __noreturn;
 
@@ -17,22 +16,24 @@ static void halt_forever(void)
 }
 
 /*
- * QEMU's isa-debug-exit makes QEMU exit with (status << 1) | 1. The device reads as 0, an empty
+ * Makes QEMU's isa-debug-exit end QEMU with (code << 1) | 1. The device reads as 0, an empty
  * port as all ones; and real hardware, where something else might live at that port, is never
  * asked.
  */
-static void qemu_exit(u32 status)
+static void qemu_exit(u32 code)
 {
 	if (cpu_features.hypervisor && inl(QEMU_EXIT_PORT) == 0)
-		outl(QEMU_EXIT_PORT, status);
+		outl(QEMU_EXIT_PORT, code);
 }
 
 void arch_poweroff(int status)
 {
 	arch_console_flush();
 	local_irq_disable();
-	/* Seven bits, the highest of them for panics. What does not fit stays a failure. */
-	qemu_exit(status >= 0 && status <= MAX_STATUS ? status : MAX_STATUS);
+	/* What does not fit stays a failure. */
+	if (status < 0 || status > POWEROFF_MAX_STATUS)
+		status = POWEROFF_MAX_STATUS;
+	qemu_exit(status == 0 ? SUCCESS_EXIT_CODE : status);
 	acpi_poweroff();
 	pr_info("power: it is now safe to switch off this computer\n");
 	arch_console_flush();
@@ -74,6 +75,6 @@ void arch_panic_halt(void)
 {
 	local_irq_disable();
 	arch_console_flush();
-	qemu_exit(PANIC_EXIT_STATUS);
+	qemu_exit(PANIC_EXIT_CODE);
 	halt_forever();
 }
