@@ -97,11 +97,8 @@ static void unhash_task(struct task *p)
 	struct sighand *sighand = p->sighand;
 	u64 flags = spin_lock_irqsave(&sighand->lock);
 
-	sig->utime += p->utime;
-	sig->stime += p->stime;
-	sig->runtime += task_runtime(p);
-	sig->min_flt += p->min_flt;
-	sig->nr_threads--;
+	if (--sig->nr_threads > 0) /* else nothing asks any more */
+		add_charged_usage(p, &sig->gone);
 	list_del(&p->thread_node);
 	flush_pending(&p->pending);
 	if (sig->nr_threads == 0)
@@ -154,6 +151,7 @@ static bool last_thread_gone(struct task *p)
 		return false;
 	}
 	leader->exit_state = TASK_DEAD;
+	task_charge(leader);
 	return true;
 }
 
@@ -277,6 +275,7 @@ static void move_zombie(struct task *child, struct task *p, struct task *reaper,
 		return;
 	}
 	child->exit_state = TASK_DEAD;
+	task_charge(child);
 	release_task_locked(child);
 	list_add(&child->sibling, dead);
 }
@@ -365,8 +364,10 @@ static void exit_notify(struct task *p, bool group_dead)
 
 	/* It is still in its group and in the list of its parent, and only this CPU may release
 	 * it: a parent or a leader that ends meanwhile leaves it another one. */
-	if (autoreap)
+	if (autoreap) {
+		task_charge(p);
 		release_task(p);
+	}
 }
 
 /* `code` as wait4(2) will show it; a group that is being killed has its own. `group`: all of it is

@@ -584,7 +584,7 @@ struct task *fork_idle(u32 cpu)
 	p->active_mm = &init_mm;
 	mm_grab(&init_mm);
 	list_init(&p->thread_node);
-	p->time_slice = 1;
+	p->time_slice = TICK_NS;
 	p->cpus_mask = 1UL << cpu;
 	scnprintf(p->comm, sizeof(p->comm), "idle/%u", cpu);
 	return p;

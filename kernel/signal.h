@@ -9,6 +9,7 @@
 #include "kernel/time/cputime.h"
 #include "kernel/time/itimer.h"
 #include "kernel/uapi.h"
+#include "kernel/usage.h"
 
 struct task;
 struct pid;
@@ -102,10 +103,8 @@ struct signal {
 	u32 continues;          /* sh: how often SIGCONT came */
 	int stop_count;         /* sh: threads that still have to stop */
 	int next_timer_id;      /* sh */
-	u64 cutime, cstime;     /* tl: ns of reaped children */
-	u64 utime, stime;       /* sh: ns of threads already gone */
-	u64 runtime;            /* sh: the same, exact */
-	u64 min_flt, cmin_flt;  /* sh, tl: likewise */
+	struct usage gone;      /* sh: of threads that were released */
+	struct usage children;  /* tl: of reaped children */
 	struct cpu_itimer virtual_timer, prof_timer; /* sh */
 };
 

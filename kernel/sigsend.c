@@ -435,14 +435,17 @@ int kill_pgrp(struct pid *pgrp, int sig, const ksiginfo_t *info)
 
 static void fill_child_info(ksiginfo_t *info, const struct task *p, int sig, int code, int status)
 {
+	struct usage used;
+
 	*info = (ksiginfo_t){.words = {0}};
 	info->si_signo = sig;
 	info->si_code = code;
 	info->si_pid = p->tgid_nr;
 	info->si_uid = p->cred->uid;
 	info->si_status = status;
-	info->si_utime = (p->utime + p->signal->utime) / (NSEC_PER_SEC / USER_HZ);
-	info->si_stime = (p->stime + p->signal->stime) / (NSEC_PER_SEC / USER_HZ);
+	process_usage(p->signal, &used);
+	info->si_utime = used.utime / (NSEC_PER_SEC / USER_HZ);
+	info->si_stime = used.stime / (NSEC_PER_SEC / USER_HZ);
 }
 
 /* Caller holds the parent's sighand->lock. */

@@ -79,7 +79,7 @@ struct task {
 	u64 sas_sp, sas_size;        /* me: sigaltstack */
 	struct list_head run_list;   /* rq */
 	u32 cpu;                     /* rq */
-	u32 time_slice;              /* rq: ticks left */
+	s64 time_slice;              /* rq: ns left when it was last charged */
 	bool first_timeslice;        /* rq: the slice came from the parent and may go back */
 	int boost;                   /* pi, rq: lent by those who wait; MAX_PRIO: nothing */
 	struct list_head pi_waiters; /* pi: who waits for a lock of this task, the best first */
@@ -116,7 +116,7 @@ struct task {
 	struct prio_array *array;       /* rq: NULL when not queued */
 	struct pi_waiter *pi_blocked;   /* pi: as what it waits itself */
 	u64 oom_killed;   /* tl: when it was chosen to die for lack of memory; 0: never */
-	u64 utime, stime; /* me: ns, by the tick */
+	u64 utime, stime; /* rq: ns charged of the run time: kernel/sched/account.c */
 	u64 rt_ns;        /* me: ticks as a real-time task since it last slept, for RLIMIT_RTTIME */
 	u64 runtime;      /* rq: how long it ran until exec_start; run clock */
 	u64 min_flt;      /* me */
@@ -226,8 +226,7 @@ struct wait_result {
 	int status; /* wait4's word */
 	int code;   /* CLD_* */
 	uid_t uid;
-	u64 utime, stime; /* ns, of the child and its reaped children */
-	u64 min_flt;
+	struct usage usage; /* of the child and its reaped children */
 };
 long do_wait(enum pid_type type, pid_t nr, int options, struct wait_result *out);
 /* Would `pgrp` be orphaned if `ignored` were gone? Caller holds tasklist_lock. */

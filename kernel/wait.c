@@ -38,27 +38,14 @@ static bool matches(const struct wait_query *q, const struct task *p)
 	return (p->exit_signal != SIGCHLD) == !!(q->options & __WCLONE);
 }
 
-static void fill_result(struct wait_result *out, const struct task *p, int code, int status)
+static void fill_result(struct wait_result *out, struct task *p, int code, int status)
 {
-	const struct signal *sig = p->signal;
-
 	out->pid = p->pid_nr;
 	out->code = code;
 	out->status = status;
 	out->uid = p->cred->uid;
-	out->utime = p->utime + sig->utime + sig->cutime;
-	out->stime = p->stime + sig->stime + sig->cstime;
-	out->min_flt = p->min_flt + sig->min_flt + sig->cmin_flt;
-}
-
-/* The times of a reaped child become its parent's "children" times. Caller holds tasklist_lock. */
-static void account_child(const struct wait_result *r)
-{
-	struct signal *sig = current->signal;
-
-	sig->cutime += r->utime;
-	sig->cstime += r->stime;
-	sig->cmin_flt += r->min_flt;
+	process_usage(p->signal, &out->usage);
+	usage_add(&out->usage, &p->signal->children);
 }
 
 static int exit_cld_code(int status)
@@ -183,7 +170,7 @@ static int poll_children(struct wait_query *q)
 	spin_lock(&tasklist_lock);
 	v = look_at_children(q);
 	if (q->reap) {
-		account_child(q->out);
+		usage_add(&current->signal->children, &q->out->usage);
 		release_task_locked(q->reap);
 	}
 	spin_unlock(&tasklist_lock);
@@ -224,11 +211,6 @@ long do_wait(enum pid_type type, pid_t nr, int options, struct wait_result *out)
 
 /* ---- the system calls ---- */
 
-static int put_rusage(struct rusage __user *ru, const struct wait_result *r)
-{
-	return ru ? put_rusage_times(ru, r->utime, r->stime, r->min_flt) : 0;
-}
-
 long sys_wait4(pid_t upid, int __user *status, int options, struct rusage __user *ru)
 {
 	enum pid_type type = PIDTYPE_MAX;
@@ -251,7 +233,7 @@ long sys_wait4(pid_t upid, int __user *status, int options, struct rusage __user
 		nr = upid;
 	}
 	ret = do_wait(type, nr, options | WEXITED, &r);
-	if (ret > 0 && ((status && put_user(r.status, status)) || put_rusage(ru, &r)))
+	if (ret > 0 && ((status && put_user(r.status, status)) || (ru && put_rusage(ru, &r.usage))))
 		return -EFAULT;
 	return ret;
 }
@@ -316,7 +298,7 @@ long sys_waitid(int which, pid_t id, siginfo_t __user *uinfo, int options, struc
 		return -EINVAL; /* P_PIDFD: there are no pidfds yet */
 	}
 	ret = do_wait(type, nr, options, &r);
-	if (ret > 0 && put_rusage(ru, &r))
+	if (ret > 0 && ru && put_rusage(ru, &r.usage))
 		return -EFAULT;
 	/* With nothing to tell, for whatever reason, the structure is zeroed: as Linux does it. */
 	if (uinfo && put_wait_info(uinfo, ret > 0 ? &r : NULL))

@@ -61,11 +61,11 @@ void init_idle(struct task *idle, struct cpu *cpu)
 }
 
 /* 5 ms for nice 19, 100 ms for nice 0, 800 ms for nice -20, as Linux 2.6 gave them. */
-u32 task_timeslice(const struct task *p)
+s64 task_timeslice(const struct task *p)
 {
-	u32 ms = (MAX_PRIO - p->static_prio) * (p->static_prio < NICE_TO_PRIO(0) ? 20 : 5);
+	s64 ms = (MAX_PRIO - p->static_prio) * (p->static_prio < NICE_TO_PRIO(0) ? 20 : 5);
 
-	return MAX(ms / (1000 / HZ), 1u);
+	return ms * (s64)NSEC_PER_MSEC;
 }
 
 static bool rt_policy(int policy)
@@ -113,9 +113,20 @@ void set_special_state(u32 state)
 	spin_unlock_irqrestore(&rq->lock, flags);
 }
 
-/* Who slept goes ahead of an equal that runs, and has the CPU at its next tick (task_tick()) or
- * before: what a person types at is answered soon, whoever else computes. Nobody starves, for the
- * timeslice of a task that wakes up often is used up like any other. */
+/* A task woke up ahead of an equal that runs. One that was woken by the running task itself does
+ * not preempt it, since most often that one is about to sleep: but it does not wait for the tick
+ * either. */
+static noinline void preempt_soon(struct rq *rq)
+{
+	if (rq->cpu != this_cpu() || irq_depth())
+		resched_curr(rq);
+	else
+		tick_soon();
+}
+
+/* A woken task is queued just ahead of an equal that runs, and has the CPU soon: what a person
+ * types at is answered, whatever else computes. Nothing starves, for the timeslice of a task that
+ * wakes up often is used up like any other. */
 static void activate_woken(struct rq *rq, struct task *p)
 {
 	struct task *curr = rq->curr;
@@ -128,6 +139,8 @@ static void activate_woken(struct rq *rq, struct task *p)
 	prio_array_add_before(rq->active, &p->run_list, &curr->run_list);
 	p->array = rq->active;
 	rq->nr_running++;
+	if (!READ_ONCE(rq->cpu->tick_soon))
+		preempt_soon(rq);
 }
 
 bool try_to_wake_up(struct task *p, u32 mask)
@@ -161,15 +174,36 @@ bool wake_up_process(struct task *p)
 	return try_to_wake_up(p, TASK_INTERRUPTIBLE | TASK_UNINTERRUPTIBLE | TASK_KILLABLE);
 }
 
+/* Slices end at ticks: at the nearest. */
+static bool slice_used_up(const struct task *p)
+{
+	return p->time_slice < (s64)TICK_NS / 2;
+}
+
+/* The next slice is shorter by what the last one was too long, within limits. */
+static void renew_slice(struct task *p)
+{
+	s64 slice = task_timeslice(p);
+
+	p->time_slice = MAX(p->time_slice, -slice / 2) + slice;
+	p->first_timeslice = false;
+}
+
 /* What happens when the slice of the running task is used up. */
 static void task_slice_expired(struct rq *rq, struct task *p)
 {
 	dequeue_task(p);
 	resched_curr(rq);
 	p->prio = effective_prio(p);
-	p->time_slice = task_timeslice(p);
-	p->first_timeslice = false;
+	renew_slice(p);
 	enqueue_task(p, rq->expired);
+}
+
+/* A task that woke up went ahead of the one that runs. */
+static void look_ahead(struct rq *rq, const struct task *p)
+{
+	if (p->array && p->array->queue[p->prio].next != &p->run_list)
+		resched_curr(rq);
 }
 
 /* The tick's part that fork needs too, when halving leaves the parent nothing. */
@@ -179,59 +213,17 @@ static void task_tick(struct rq *rq, struct task *p)
 		return;
 	if (rt_task(p)) {
 		/* SCHED_FIFO runs until it sleeps; SCHED_RR goes to the end of its list. */
-		if (p->policy == SCHED_RR && --p->time_slice == 0) {
-			p->time_slice = task_timeslice(p);
-			p->first_timeslice = false;
+		if (p->policy == SCHED_RR && slice_used_up(p)) {
+			renew_slice(p);
 			requeue_task(p, rq->active);
 			resched_curr(rq);
 		}
 		return;
 	}
-	if (--p->time_slice == 0)
+	if (slice_used_up(p))
 		task_slice_expired(rq, p);
-	else if (p->array->queue[p->prio].next != &p->run_list)
-		resched_curr(rq); /* somebody woke up and went ahead */
-}
-
-/* p runs, and goes on running while we look. */
-static u64 ran_until_now(const struct task *p)
-{
-	u64 now = arch_run_clock();
-
-	return p->runtime + (now > p->exec_start ? now - p->exec_start : 0);
-}
-
-u64 task_runtime(struct task *p)
-{
-	u64 flags, ran;
-	struct rq *rq;
-
-	if (!READ_ONCE(p->on_cpu))
-		return arch_run_ns(READ_ONCE(p->runtime));
-	if (p == current) { /* no switch, and nobody else touches them */
-		preempt_disable();
-		ran = ran_until_now(p);
-		preempt_enable();
-		return arch_run_ns(ran);
-	}
-	rq = task_rq_lock(p, &flags);
-	ran = rq->curr == p ? ran_until_now(p) : p->runtime;
-	spin_unlock_irqrestore(&rq->lock, flags);
-	return arch_run_ns(ran);
-}
-
-/* The whole tick is charged to whom it interrupted. */
-static void account_tick(struct rq *rq, struct task *p, bool user)
-{
-	if (p->policy == SCHED_FIFO || p->policy == SCHED_RR)
-		p->rt_ns += TICK_NS;
-	if (!user) {
-		p->stime += TICK_NS;
-		rq->system_ns += TICK_NS;
-		return;
-	}
-	p->utime += TICK_NS;
-	*(p->static_prio > NICE_TO_PRIO(0) ? &rq->nice_ns : &rq->user_ns) += TICK_NS;
+	else
+		look_ahead(rq, p);
 }
 
 u64 task_wchan(struct task *p)
@@ -245,7 +237,7 @@ u64 task_wchan(struct task *p)
 	return addr;
 }
 
-void scheduler_tick(void)
+void scheduler_tick(u64 now)
 {
 	struct cpu *cpu = this_cpu();
 	struct rq *rq = cpu->rq;
@@ -257,12 +249,23 @@ void scheduler_tick(void)
 	flags = spin_lock_irqsave(&rq->lock);
 	account_tick(rq, p, cpu->irq_regs && user_mode(cpu->irq_regs));
 	task_tick(rq, p);
+	throttle_tick(rq, now);
 	balance_tick(rq);
 	spin_unlock_irqrestore(&rq->lock, flags);
 	cpu_time_tick(p);
 }
 
-/* SCHED_RESET_ON_FORK: the child begins as everybody does. */
+void scheduler_look_ahead(void)
+{
+	struct rq *rq = this_cpu()->rq;
+	u64 flags = spin_lock_irqsave(&rq->lock);
+
+	if (!rt_task(rq->curr))
+		look_ahead(rq, rq->curr);
+	spin_unlock_irqrestore(&rq->lock, flags);
+}
+
+/* SCHED_RESET_ON_FORK: the child begins without privileges. */
 static void reset_sched(struct task *p)
 {
 	if (rt_policy(p->policy) || p->static_prio < NICE_TO_PRIO(0))
@@ -288,13 +291,11 @@ void sched_fork(struct task *p)
 	rq = this_cpu()->rq;
 	spin_lock(&rq->lock);
 	/* Forking must not create processor time: the child's slice is taken from the parent's. */
-	p->time_slice = (current->time_slice + 1) / 2;
+	p->time_slice = current->time_slice / 2;
 	p->first_timeslice = true;
-	current->time_slice /= 2;
-	if (current->time_slice == 0) {
-		current->time_slice = 1;
+	current->time_slice -= p->time_slice;
+	if (slice_used_up(current))
 		task_tick(rq, current);
-	}
 	spin_unlock_irqrestore(&rq->lock, flags);
 }
 
@@ -320,14 +321,13 @@ void wake_up_new_task(struct task *p, u64 clone_flags)
 	WRITE_ONCE(p->cpu, fork_cpu(p, clone_flags)); /* on its way, and ours alone */
 	rq = task_rq_lock(p, &unused);
 	if (!(clone_flags & CLONE_VM) && sched_child_first && rq == this_cpu()->rq &&
-	    parent->array && !rt_task(p) && parent->boost == MAX_PRIO) {
+	    parent->array && !rt_task(p) && p->prio == parent->prio) {
 		/*
 		 * The child will most likely exec at once. Running it first saves the copies of
 		 * pages that the parent would otherwise write to in between. It goes into the
 		 * parent's own list, just ahead of the parent: the scheduler takes the first of a
 		 * list, and whoever else is ahead of the parent has just been woken up by it.
 		 */
-		p->prio = parent->prio;
 		prio_array_add_before(parent->array, &p->run_list, &parent->run_list);
 		p->array = parent->array;
 		rq->nr_running++;
@@ -344,8 +344,8 @@ void wake_up_new_task(struct task *p, u64 clone_flags)
 void sched_exit(struct task *p)
 {
 	struct task *parent = p->group_leader == p ? p->parent : p->group_leader;
-	u64 flags;
 	struct rq *rq;
+	u64 flags;
 
 	if (!p->first_timeslice)
 		return;

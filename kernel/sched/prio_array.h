@@ -49,6 +49,16 @@ static inline void prio_array_del(struct prio_array *a, struct list_head *node, 
 		bitmap_clear(a->bitmap, prio);
 }
 
+/* The best priority that has a task and is no better than `from`, or PRIO_LISTS. */
+static inline int prio_array_best_from(const struct prio_array *a, int from)
+{
+	int prio = from;
+
+	while (prio < PRIO_LISTS && list_empty(&a->queue[prio]))
+		prio++;
+	return prio;
+}
+
 /* The best priority that has a task, or PRIO_LISTS. */
 static inline int prio_array_best(const struct prio_array *a)
 {

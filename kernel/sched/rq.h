@@ -73,6 +73,11 @@ int effective_prio(const struct task *p);
 /* What is lent to `p`, or MAX_PRIO. Caller holds pi_lock. */
 void sched_set_boost(struct task *p, int boost);
 
+/* ---- account.c ---- */
+/* The tick interrupted `p`, in user mode or not. */
+void account_tick(struct rq *rq, struct task *p, bool user);
+void throttle_tick(struct rq *rq, u64 now);
+
 /* ---- load.c ---- */
 /* Kernel threads sleep uninterruptibly when they have nothing to do. */
 static inline bool is_load(const struct task *p)

@@ -69,13 +69,12 @@ SHELL_COMMAND(runq, "look", "runq", "the run queue of each CPU, in the order it 
 
 		console_printf("cpu %u: %u runnable, %lu switches, child_first=%ld\n", i,
 			       rq->nr_running, rq->nr_switches, sched_child_first);
-		console_printf("  %-8s %4s %6s %5s %s\n", "ARRAY", "PRIO", "PID", "SLICE",
-			       "COMMAND");
+		console_printf("  %-8s %4s %6s %5s %s\n", "ARRAY", "PRIO", "PID", "MS", "COMMAND");
 		for (size_t k = 0; k < n; k++)
-			console_printf("  %-8s %4d %6d %5u %s%s\n",
+			console_printf("  %-8s %4d %6d %5ld %s%s\n",
 				       entries[k].active ? "active" : "expired", entries[k].prio,
-				       entries[k].pid, entries[k].timeslice, entries[k].comm,
-				       entries[k].running ? "  <- running" : "");
+				       entries[k].pid, entries[k].timeslice / (s64)NSEC_PER_MSEC,
+				       entries[k].comm, entries[k].running ? "  <- running" : "");
 		if (rq->nr_running > n)
 			console_printf("  … and %lu more\n", rq->nr_running - n);
 	}

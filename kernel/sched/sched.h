@@ -34,6 +34,8 @@ struct rq {
 	u64 nr_switches;
 	s64 nr_uninterruptible;          /* load.c */
 	u64 user_ns, nice_ns, system_ns; /* by the tick */
+	u64 rt_period_start, rt_ns;      /* account.c: the real-time tasks' time in this period */
+	bool rt_throttled;               /* they have had their part of it */
 	struct task *curr, *idle;
 	struct prio_array *active, *expired;
 	struct prio_array arrays[2];
@@ -46,6 +48,9 @@ struct rq {
 };
 
 extern long sched_child_first; /* tunable sched.child_first */
+/* /proc/sys/kernel: how long real-time tasks may run in each period, if others want to; -1: all the
+ * time. */
+extern long sched_rt_period_us, sched_rt_runtime_us;
 
 void sched_init(void);
 void schedule(void);
@@ -54,7 +59,11 @@ void schedule(void);
 void preempt_schedule_irq(void);
 /* ns that `p` has had a CPU, until now. Any context. */
 u64 task_runtime(struct task *p);
-void scheduler_tick(void); /* each TICK_NS, in interrupt context */
+/* Charge `p` for all of it: p->utime and p->stime then add up to it, and neither ever goes back.
+ * Any context but under a run queue's lock. */
+void task_charge(struct task *p);
+void scheduler_tick(u64 now);    /* each TICK_NS, in interrupt context */
+void scheduler_look_ahead(void); /* sooner, when an equal of the running task woke up */
 /* Make `p` runnable if its state is in `mask`. True when it was asleep. Any context. */
 bool try_to_wake_up(struct task *p, u32 mask);
 bool wake_up_process(struct task *p); /* from any sleep but stopped */
@@ -67,7 +76,8 @@ void sched_fork(struct task *p);
 /* fork: the child's first time in a run queue: just ahead of its parent, so that it runs first,
  * unless CLONE_VM. */
 void wake_up_new_task(struct task *p, u64 clone_flags);
-/* exit: what is left of the child's first timeslice goes back to the parent. */
+/* exit: what is left of the child's first timeslice goes back to the parent. It has been charged.
+ */
 void sched_exit(struct task *p);
 void set_user_nice(struct task *p, int nice);
 int sched_set_policy(struct task *p, int policy, int rt_priority); /* 0 or -EINVAL */
@@ -75,7 +85,7 @@ int sched_set_policy(struct task *p, int policy, int rt_priority); /* 0 or -EINV
  * children begin without privileges. */
 int sched_set_attr(struct task *p, int policy, int rt_priority, int nice, bool reset_on_fork);
 bool sched_policy_valid(int policy, int rt_priority);
-u32 task_timeslice(const struct task *p); /* ticks, from the static priority */
+s64 task_timeslice(const struct task *p); /* ns, from the static priority */
 void sched_yield(void);
 /* The CPUs that `p` may run on, one bit each. -EINVAL when none of them is there. */
 int sched_set_affinity(struct task *p, u64 mask);
@@ -95,7 +105,7 @@ struct runq_entry {
 	pid_t pid;
 	int prio;
 	bool active, running;
-	u32 timeslice;
+	s64 timeslice; /* ns */
 	char comm[16];
 };
 size_t sched_snapshot(struct cpu *cpu, struct runq_entry *out, size_t max);

@@ -14,8 +14,29 @@
 #include "kernel/trace/trace.h"
 #include "mm/mm.h"
 
+static struct task *first_task(const struct prio_array *array, int prio)
+{
+	return list_first_entry(&array->queue[prio], struct task, run_list);
+}
+
+/* The real-time tasks have had their share: the best of the others, or NULL. */
+static noinline struct task *pick_other_task(const struct rq *rq)
+{
+	const struct prio_array *array = rq->active;
+	int prio = prio_array_best_from(array, MAX_RT_PRIO);
+
+	if (prio == PRIO_LISTS) {
+		array = rq->expired;
+		prio = prio_array_best_from(array, MAX_RT_PRIO);
+	}
+	return prio == PRIO_LISTS ? NULL : first_task(array, prio);
+}
+
 static struct task *pick_next_task(struct rq *rq)
 {
+	struct task *next;
+	int prio;
+
 	if (rq->nr_running == 0)
 		return rq->idle;
 	if (rq->active->nr == 0) {
@@ -24,8 +45,11 @@ static struct task *pick_next_task(struct rq *rq)
 		rq->active = rq->expired;
 		rq->expired = array;
 	}
-	return list_first_entry(&rq->active->queue[prio_array_best(rq->active)], struct task,
-				run_list);
+	prio = prio_array_best(rq->active);
+	next = first_task(rq->active, prio);
+	if (unlikely(prio < MAX_RT_PRIO) && rq->rt_throttled)
+		next = pick_other_task(rq) ?: next;
+	return next;
 }
 
 /* A kernel thread has no user addresses of its own and goes on with the tables of whoever ran

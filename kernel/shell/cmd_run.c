@@ -137,8 +137,8 @@ SHELL_COMMAND(time, "run", "time COMMAND...",
 	status = shell_run_words(argc - 1, argv + 1, shell_background());
 	print_time("real", ktime_get() - start);
 	if (last_program.pid) {
-		print_time("user", last_program.utime);
-		print_time("sys ", last_program.stime);
+		print_time("user", last_program.usage.utime);
+		print_time("sys ", last_program.usage.stime);
 	}
 	return status;
 }

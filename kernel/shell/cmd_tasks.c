@@ -24,7 +24,7 @@ static const char *mark(const struct task *t)
 static void ps_line(struct task *t)
 {
 	struct mm *mm = task_get_mm(t);
-	u64 pages = mm ? mm_resident(mm) : 0, ms = (t->utime + t->stime) / NSEC_PER_MSEC;
+	u64 pages = mm ? mm_resident(mm) : 0, ms = task_runtime(t) / NSEC_PER_MSEC;
 	char name[TASK_COMM_LEN + 2];
 
 	if (mm)

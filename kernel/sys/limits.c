@@ -128,50 +128,49 @@ long sys_prlimit64(pid_t pid, unsigned int resource, const struct rlimit64 __use
 	return err;
 }
 
-int put_rusage_times(struct rusage __user *uru, u64 utime, u64 stime, u64 min_flt)
+static struct __kernel_old_timeval timeval_of(u64 ns)
+{
+	return (struct __kernel_old_timeval){.tv_sec = ns / NSEC_PER_SEC,
+					     .tv_usec = ns % NSEC_PER_SEC / NSEC_PER_USEC};
+}
+
+int put_rusage(struct rusage __user *uru, const struct usage *used)
 {
 	struct rusage ru;
 
 	memset(&ru, 0, sizeof(ru));
-	ru.ru_utime.tv_sec = utime / NSEC_PER_SEC;
-	ru.ru_utime.tv_usec = utime % NSEC_PER_SEC / NSEC_PER_USEC;
-	ru.ru_stime.tv_sec = stime / NSEC_PER_SEC;
-	ru.ru_stime.tv_usec = stime % NSEC_PER_SEC / NSEC_PER_USEC;
-	ru.ru_minflt = min_flt;
+	ru.ru_utime = timeval_of(used->utime);
+	ru.ru_stime = timeval_of(used->stime);
+	ru.ru_minflt = used->min_flt;
+	ru.ru_nvcsw = used->nvcsw;
+	ru.ru_nivcsw = used->nivcsw;
 	return copy_to_user(uru, &ru, sizeof(ru)) ? -EFAULT : 0;
 }
 
-/* Of all threads of current's group, the living and the gone. */
-static void group_times(u64 *utime, u64 *stime, u64 *min_flt)
+/* Of current's process, and of its reaped children. */
+static void own_usage(struct usage *self, struct usage *children)
 {
 	struct signal *sig = current->signal;
-	struct task *t;
 
 	spin_lock(&tasklist_lock);
-	*utime = sig->utime;
-	*stime = sig->stime;
-	*min_flt = sig->min_flt;
-	list_for_each_entry (t, &sig->threads, thread_node) {
-		*utime += t->utime;
-		*stime += t->stime;
-		*min_flt += t->min_flt;
-	}
+	process_usage(sig, self);
+	*children = sig->children;
 	spin_unlock(&tasklist_lock);
 }
 
 long sys_getrusage(int who, struct rusage __user *ru)
 {
-	struct signal *sig = current->signal;
-	u64 utime, stime, min_flt;
+	struct usage self, children;
 
+	own_usage(&self, &children);
 	switch (who) {
 	case RUSAGE_SELF:
-		group_times(&utime, &stime, &min_flt);
-		return put_rusage_times(ru, utime, stime, min_flt);
+		return put_rusage(ru, &self);
 	case RUSAGE_CHILDREN:
-		return put_rusage_times(ru, sig->cutime, sig->cstime, sig->cmin_flt);
+		return put_rusage(ru, &children);
 	case RUSAGE_THREAD:
-		return put_rusage_times(ru, current->utime, current->stime, current->min_flt);
+		task_usage(current, &self);
+		return put_rusage(ru, &self);
 	default:
 		return -EINVAL;
 	}
@@ -180,15 +179,14 @@ long sys_getrusage(int who, struct rusage __user *ru)
 long sys_times(struct tms __user *buf)
 {
 	const u64 tick = NSEC_PER_SEC / USER_HZ;
-	struct signal *sig = current->signal;
-	u64 utime, stime, min_flt;
+	struct usage self, children;
 	struct tms t;
 
-	group_times(&utime, &stime, &min_flt);
-	t = (struct tms){.tms_utime = utime / tick,
-			 .tms_stime = stime / tick,
-			 .tms_cutime = sig->cutime / tick,
-			 .tms_cstime = sig->cstime / tick};
+	own_usage(&self, &children);
+	t = (struct tms){.tms_utime = self.utime / tick,
+			 .tms_stime = self.stime / tick,
+			 .tms_cutime = children.utime / tick,
+			 .tms_cstime = children.stime / tick};
 	if (buf && copy_to_user(buf, &t, sizeof(t)))
 		return -EFAULT;
 	return ktime_get() / tick;

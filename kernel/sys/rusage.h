@@ -3,5 +3,7 @@
 
 #include "kernel/uapi.h"
 
-/* Times in ns. 0 or -EFAULT. */
-int put_rusage_times(struct rusage __user *ru, u64 utime, u64 stime, u64 min_flt);
+struct usage;
+
+/* 0 or -EFAULT. */
+int put_rusage(struct rusage __user *ru, const struct usage *used);

@@ -252,7 +252,7 @@ long sys_sched_rr_get_interval(pid_t pid, struct timespec __user *interval)
 
 	if (IS_ERR(p))
 		return PTR_ERR(p);
-	ns = p->policy == SCHED_FIFO ? 0 : task_timeslice(p) * TICK_NS;
+	ns = p->policy == SCHED_FIFO ? 0 : (u64)task_timeslice(p);
 	put_task(p);
 	ts.tv_sec = ns / NSEC_PER_SEC;
 	ts.tv_nsec = ns % NSEC_PER_SEC;

@@ -1,9 +1,10 @@
 /*
  * CPU-time clocks and what hangs on them: timers, ITIMER_VIRTUAL and ITIMER_PROF, RLIMIT_CPU.
  *
- * User and system time are counted by the tick, the time of CPU_SCHED from switch to switch. All of
- * it is looked at by the tick of whoever uses the time: nothing here costs a system call or a
- * switch anything, and a process that uses no time cannot reach a limit of it.
+ * All of them are exact; how they split into user and system time, the tick decides
+ * (kernel/sched/account.c). They are looked at by the tick of the task that uses the time: nothing
+ * here costs a system call or a switch anything, and a process that uses no time cannot reach a
+ * limit of it.
  */
 #include "kernel/time/cputime.h"
 
@@ -18,20 +19,15 @@ static spinlock_t cpu_timers_lock = SPINLOCK_INIT(LOCK_CPUTIME); /* (irq) */
 
 u64 task_cputime(struct task *p, enum cpu_clock which)
 {
-	switch (which) {
-	case CPU_PROF:
-		return READ_ONCE(p->utime) + READ_ONCE(p->stime);
-	case CPU_VIRT:
-		return READ_ONCE(p->utime);
-	default:
+	if (which != CPU_VIRT)
 		return task_runtime(p);
-	}
+	task_charge(p);
+	return READ_ONCE(p->utime);
 }
 
 u64 process_cputime(struct signal *sig, enum cpu_clock which)
 {
-	u64 gone[CPU_CLOCKS] = {sig->utime + sig->stime, sig->utime, sig->runtime};
-	u64 sum = gone[which];
+	u64 sum = which == CPU_VIRT ? sig->gone.utime : sig->gone.utime + sig->gone.stime;
 	struct task *t;
 
 	list_for_each_entry (t, &sig->threads, thread_node)

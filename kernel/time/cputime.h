@@ -11,9 +11,9 @@ struct rlimit64;
 
 /* The three ways to count; the numbers are those in a dynamic clock id (clock_getcpuclockid(3)). */
 enum cpu_clock {
-	CPU_PROF,  /* user and system time, by the tick */
-	CPU_VIRT,  /* user time, by the tick */
-	CPU_SCHED, /* exact: from switch to switch */
+	CPU_PROF,  /* user and system time */
+	CPU_VIRT,  /* user time */
+	CPU_SCHED, /* all of it: the same as CPU_PROF, and its timers too go by the tick */
 	CPU_CLOCKS
 };
 

@@ -34,8 +34,7 @@ static void fire(struct due *d)
 	}
 	if (it->interval) {
 		/* A period too short for anybody to follow must not keep kthreadd busy. */
-		now += SHORTEST_PERIOD;
-		it->expires += ((now - it->expires) / it->interval + 1) * it->interval;
+		it->expires = time_after(it->expires, it->interval, time_add(now, SHORTEST_PERIOD));
 		timer_start(&it->timer, it->expires);
 	} else {
 		it->expires = 0;

@@ -69,8 +69,8 @@ static u64 next_expiry(const struct posix_timer *t, u64 now, u64 *passed)
 	*passed = 0;
 	if (t->expires > now)
 		return t->expires;
-	*passed = (now - t->expires) / t->interval + 1;
-	return time_add(t->expires + (*passed - 1) * t->interval, t->interval);
+	*passed = time_periods(t->expires, now, t->interval) + 1;
+	return time_after(t->expires, t->interval, now);
 }
 
 static struct task *signal_target(const struct posix_timer *t)

@@ -12,12 +12,14 @@
 #include "kernel/time/internal.h"
 #include "kernel/time/timer.h"
 
+#define TICK_SOON_NS (NSEC_PER_MSEC / 4)
 #define SCREEN_TICKS 2 /* between two looks at the screen */
 
 static struct tick {
 	bool on;
 	u32 count;
 	u64 next; /* monotonic */
+	u64 soon; /* likewise: valid while the CPU's tick_soon is set */
 } ticks[MAX_CPUS];
 
 void tick_start(void)
@@ -39,8 +41,20 @@ void tick_stop(void)
 	u64 flags = local_irq_save();
 
 	ticks[this_cpu()->id].on = false;
+	this_cpu()->tick_soon = false;
 	local_irq_restore(flags);
 	arch_console_refresh();
+}
+
+void tick_soon(void)
+{
+	struct tick *t = &ticks[this_cpu()->id];
+
+	if (!t->on)
+		return;
+	t->soon = ktime_get() + TICK_SOON_NS;
+	this_cpu()->tick_soon = true;
+	timer_program_before(t->soon);
 }
 
 u64 tick_interrupt(u64 now)
@@ -49,8 +63,12 @@ u64 tick_interrupt(u64 now)
 
 	if (!t->on)
 		return TIME_FOREVER;
+	if (this_cpu()->tick_soon && t->soon <= now) {
+		this_cpu()->tick_soon = false;
+		scheduler_look_ahead();
+	}
 	if (t->next <= now) {
-		scheduler_tick();
+		scheduler_tick(now);
 		load_tick(now);
 		if (DEBUG_CHECKS)
 			stall_tick(now);
@@ -61,5 +79,5 @@ u64 tick_interrupt(u64 now)
 		if (t->next <= now)
 			t->next = now + TICK_NS;
 	}
-	return t->next;
+	return this_cpu()->tick_soon ? MIN(t->next, t->soon) : t->next;
 }

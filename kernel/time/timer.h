@@ -35,6 +35,8 @@ void time_init(void);
 #define TICK_NS (NSEC_PER_SEC / HZ)
 void tick_start(void);
 void tick_stop(void);
+/* Interrupts are off. Have scheduler_look_ahead() called before the next tick. */
+void tick_soon(void);
 
 /* Sleep until `expires` in the state the caller set, or until woken. Returns the time left, 0 when
  * it passed. */

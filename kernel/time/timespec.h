@@ -12,6 +12,28 @@ static inline u64 time_add(u64 a, u64 b)
 	return a > TIME_FOREVER - b ? TIME_FOREVER : a + b;
 }
 
+static inline u64 time_mul(u64 a, u64 b)
+{
+	u64 product;
+
+	return __builtin_mul_overflow(a, b, &product) ? TIME_FOREVER : product;
+}
+
+/* How many times `interval`, which is not 0, fits between `from` and `now`; 0 when `now` is before.
+ */
+static inline u64 time_periods(u64 from, u64 now, u64 interval)
+{
+	return now > from ? (now - from) / interval : 0;
+}
+
+/* The first of `from`, `from` + `interval`, … that lies behind `now`. Saturates. */
+static inline u64 time_after(u64 from, u64 interval, u64 now)
+{
+	if (from > now)
+		return from;
+	return time_add(from, time_mul(time_add(time_periods(from, now, interval), 1), interval));
+}
+
 /* -EINVAL for what no clock shows: negative, or a billion nanoseconds and more. Saturates. */
 static inline int timespec_to_ns(u64 *ns, const struct timespec *ts)
 {

@@ -257,6 +257,7 @@ static bool middle_gives_up(bool lend)
 	struct pi_waiter high = {.task = current};
 
 	let_go = released = gave_up = false;
+	sched_rt_runtime_us = -1; /* nor does the low one get the share that is kept for it */
 	sched_set_affinity(current, 1);
 	sched_set_policy(current, SCHED_FIFO, 50);
 	owner = start_pinned(low, 0);
@@ -280,6 +281,7 @@ static bool middle_gives_up(bool lend)
 		spin_unlock(&pi_lock);
 	}
 	sched_set_policy(current, SCHED_NORMAL, 0);
+	sched_rt_runtime_us = 950000;
 	if (!IS_ERR(mid))
 		kthread_join(mid);
 	if (!IS_ERR(owner))

@@ -105,9 +105,9 @@ KTEST(sched, timeslices)
 {
 	struct task t = {.static_prio = NICE_TO_PRIO(0)};
 
-	EXPECT_EQ(task_timeslice(&t) * 1000 / HZ, 100);
+	EXPECT_EQ(task_timeslice(&t), 100 * (s64)NSEC_PER_MSEC);
 	t.static_prio = NICE_TO_PRIO(-20);
-	EXPECT_EQ(task_timeslice(&t) * 1000 / HZ, 800);
+	EXPECT_EQ(task_timeslice(&t), 800 * (s64)NSEC_PER_MSEC);
 	t.static_prio = NICE_TO_PRIO(19);
 	EXPECT(task_timeslice(&t) >= 1);
 }

@@ -13,6 +13,7 @@ STRESSORS = [
     "--futex 2 --futex-ops 500", "--yield 2 --yield-ops 1000 --timeout 3", "--brk 1 --brk-ops 2000",
     "--mmapfork 1 --mmapfork-ops 1", "--session 1 --session-ops 30", "--sem-sysv 2 --sem-sysv-ops 500",
     "--set 1 --set-ops 30", "--exec 1 --exec-ops 15 --timeout 5",
+    "--mutex 1 --timeout 5",  # real-time threads, which leave the others a share
 ]
 
 

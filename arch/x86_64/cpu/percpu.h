@@ -17,8 +17,9 @@ struct cpu {
 	u64 kernel_sp;        /* top of current's kernel stack: the syscall entry switches to it */
 	u64 user_sp;          /* scratch of the syscall entry */
 	u32 preempt_count;    /* 0: current may be preempted */
-	u32 need_resched;     /* somebody better is waiting: look at the run queue on the way out */
-	u32 irq_depth;        /* nesting of hardware interrupts */
+	bool tick_soon;   /* kernel/time/tick.c: the run queue is looked at before the next tick */
+	u32 need_resched; /* somebody better is waiting: look at the run queue on the way out */
+	u32 irq_depth;    /* nesting of hardware interrupts */
 	u32 id;
 	u32 apic_id;
 	bool online;

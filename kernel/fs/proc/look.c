@@ -24,28 +24,14 @@ static void look_at_signals(struct look *l, struct task *p)
 }
 
 /* One thread, or all of its group, the living and the gone; tasklist_lock is held. */
-static void look_at_times(struct look *l, struct task *p, bool thread)
+static void look_at_usage(struct look *l, struct task *p, bool thread)
 {
-	struct signal *sig = p->signal;
-	struct task *t;
-
 	if (thread) {
-		l->utime = p->utime;
-		l->stime = p->stime;
-		l->min_flt = p->min_flt;
+		task_usage(p, &l->used);
 		return;
 	}
-	l->utime = sig->utime;
-	l->stime = sig->stime;
-	l->min_flt = sig->min_flt;
-	list_for_each_entry (t, &sig->threads, thread_node) {
-		l->utime += t->utime;
-		l->stime += t->stime;
-		l->min_flt += t->min_flt;
-	}
-	l->cutime = sig->cutime;
-	l->cstime = sig->cstime;
-	l->cmin_flt = sig->cmin_flt;
+	process_usage(p->signal, &l->used);
+	l->children = p->signal->children;
 }
 
 static pid_t number_of(struct task *p, enum pid_type type)
@@ -89,7 +75,7 @@ static bool look_at_task(struct look *l, struct task *p, bool thread)
 	l->no_new_privs = p->no_new_privs;
 	l->cred = p->cred;
 	refcount_inc(&l->cred->count);
-	look_at_times(l, p, thread);
+	look_at_usage(l, p, thread);
 	look_at_signals(l, p);
 	spin_unlock(&tasklist_lock);
 	return true;

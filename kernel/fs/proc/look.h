@@ -16,8 +16,10 @@ struct look {
 	u32 tty;
 	int threads, prio, nice, policy, rt_priority, exit_signal, exit_code;
 	u32 cpu;
-	u64 utime, stime, cutime, cstime, min_flt, cmin_flt, start;
-	u64 voluntary, forced;
+	struct usage used,
+		children;      /* the thread's or the process's own, and its reaped children's */
+	u64 voluntary, forced; /* switches of the thread that was asked for */
+	u64 start;
 	sigset_t64 pending, shared, blocked, ignored, caught;
 	struct mm_rss rss;
 	u64 rss_limit;

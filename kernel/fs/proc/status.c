@@ -26,9 +26,9 @@ int proc_show_pid_stat(struct seq *s, const struct proc_node *node)
 	mine = l.mm && proc_may_look(l.task);
 	seq_printf(s, "%d (%s) %c %d %d %d %u %d %u %lu %lu 0 0 %lu %lu %ld %ld %d %d %d 0 %lu",
 		   l.pid, l.comm, l.state, l.ppid, l.pgrp, l.session, l.tty, l.tpgid,
-		   l.kthread ? 0x00200000 : 0x00400000, l.min_flt, l.cmin_flt, ticks(l.utime),
-		   ticks(l.stime), ticks(l.cutime), ticks(l.cstime), shown_priority(&l), l.nice,
-		   l.threads, ticks(l.start));
+		   l.kthread ? 0x00200000 : 0x00400000, l.used.min_flt, l.children.min_flt,
+		   ticks(l.used.utime), ticks(l.used.stime), ticks(l.children.utime),
+		   ticks(l.children.stime), shown_priority(&l), l.nice, l.threads, ticks(l.start));
 	seq_printf(s, " %lu %lu %lu %lu %lu %lu 0 0", mm->nr_mapped * PAGE_SIZE,
 		   l.rss.anon + l.rss.shared, l.rss_limit, mine ? mm->start_code : !!l.mm,
 		   mine ? mm->end_code : !!l.mm, mine ? mm->start_stack : 0);

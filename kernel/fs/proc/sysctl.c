@@ -77,6 +77,32 @@ static int set_map_count(s64 n)
 	return 0;
 }
 
+static s64 get_rt_period(void)
+{
+	return READ_ONCE(sched_rt_period_us);
+}
+
+static int set_rt_period(s64 us)
+{
+	if (us < READ_ONCE(sched_rt_runtime_us))
+		return -EINVAL;
+	WRITE_ONCE(sched_rt_period_us, us);
+	return 0;
+}
+
+static s64 get_rt_runtime(void)
+{
+	return READ_ONCE(sched_rt_runtime_us);
+}
+
+static int set_rt_runtime(s64 us)
+{
+	if (us > READ_ONCE(sched_rt_period_us))
+		return -EINVAL;
+	WRITE_ONCE(sched_rt_runtime_us, us);
+	return 0;
+}
+
 static s64 get_pid_max(void)
 {
 	return pid_max();
@@ -169,6 +195,10 @@ static const struct proc_entry kernel_entries[] = {
 	NAME("ostype", 0444, sysname),
 	NUMBER("pid_max", 0644, .get = get_pid_max, .set = set_pid_max, .min = RESERVED_PIDS + 1,
 	       .max = PID_MAX_LIMIT),
+	NUMBER("sched_rt_period_us", 0644, .get = get_rt_period, .set = set_rt_period, .min = 1,
+	       .max = INT32_MAX),
+	NUMBER("sched_rt_runtime_us", 0644, .get = get_rt_runtime, .set = set_rt_runtime, .min = -1,
+	       .max = INT32_MAX),
 	NUMBER("threads-max", 0644, .get = get_threads_max, .set = set_threads_max, .min = 20,
 	       .max = PID_MAX_LIMIT),
 	NAME("version", 0444, version),

@@ -1,0 +1,122 @@
+/*
+ * What running costs a task: CPU time, its timeslice, and the share of the real-time tasks.
+ *
+ * The run time is exact, from switch to switch. Now and then the part of it that is new is charged:
+ * to user or system mode by the tick, which sees what it interrupted; in the proportion so far when
+ * the times are asked for in between. So user and system time only grow, add up to the run time
+ * exactly, and a tick that is lost changes nothing but the proportion.
+ *
+ * All under the lock of the task's run queue.
+ */
+#include "kernel/lib/log.h"
+#include "kernel/sched/rq.h"
+#include "kernel/task.h"
+#include "kernel/time/timer.h"
+
+long sched_rt_period_us = 1000000, sched_rt_runtime_us = 950000;
+
+/* `p` runs, and goes on running meanwhile. */
+static u64 ran_until_now(const struct task *p)
+{
+	u64 now = arch_run_clock();
+
+	return p->runtime + (now > p->exec_start ? now - p->exec_start : 0);
+}
+
+static u64 ran_ns(const struct rq *rq, const struct task *p)
+{
+	return arch_run_ns(rq->curr == p ? ran_until_now(p) : p->runtime);
+}
+
+/* The nanoseconds since the last charge, which are now spent. */
+static u64 charge_slice(struct rq *rq, struct task *p)
+{
+	u64 ran = ran_ns(rq, p), charged = p->utime + p->stime;
+	u64 delta = ran > charged ? ran - charged : 0;
+
+	p->time_slice -= (s64)delta;
+	if (rt_task(p))
+		rq->rt_ns += delta;
+	return delta;
+}
+
+/* The part of `delta` that is system time, if it is as much of it as before. */
+static u64 system_part(const struct task *p, u64 delta)
+{
+	u64 system = p->stime, all = p->utime + p->stime;
+
+	for (; all >> 32; all >>= 1)
+		system >>= 1;
+	return all ? (u64)((unsigned __int128)delta * ((system << 32) / all) >> 32) : 0;
+}
+
+static void charge_times(struct rq *rq, struct task *p)
+{
+	u64 delta = charge_slice(rq, p), system = system_part(p, delta);
+
+	p->stime += system;
+	p->utime += delta - system;
+}
+
+void task_charge(struct task *p)
+{
+	u64 flags;
+	struct rq *rq = task_rq_lock(p, &flags);
+
+	charge_times(rq, p);
+	spin_unlock_irqrestore(&rq->lock, flags);
+}
+
+u64 task_runtime(struct task *p)
+{
+	u64 flags, ran;
+	struct rq *rq;
+
+	if (!READ_ONCE(p->on_cpu))
+		return arch_run_ns(READ_ONCE(p->runtime));
+	if (p == current) { /* no switch, and no other CPU changes it */
+		preempt_disable();
+		ran = ran_until_now(p);
+		preempt_enable();
+		return arch_run_ns(ran);
+	}
+	rq = task_rq_lock(p, &flags);
+	ran = ran_ns(rq, p);
+	spin_unlock_irqrestore(&rq->lock, flags);
+	return ran;
+}
+
+void account_tick(struct rq *rq, struct task *p, bool user)
+{
+	u64 delta = charge_slice(rq, p);
+
+	if (p->policy == SCHED_FIFO || p->policy == SCHED_RR)
+		p->rt_ns += TICK_NS;
+	if (!user) {
+		p->stime += delta;
+		rq->system_ns += TICK_NS;
+		return;
+	}
+	p->utime += delta;
+	*(p->static_prio > NICE_TO_PRIO(0) ? &rq->nice_ns : &rq->user_ns) += TICK_NS;
+}
+
+/* sched(7), "Limiting the CPU usage of real-time and deadline processes": of each period the
+ * real-time tasks of a CPU have a part, and the others, if there are any, have the rest. */
+void throttle_tick(struct rq *rq, u64 now)
+{
+	long runtime = READ_ONCE(sched_rt_runtime_us);
+	bool over = runtime >= 0 && rq->rt_ns > (u64)runtime * NSEC_PER_USEC;
+
+	/* A period begins when a real-time task begins to run. */
+	if (rq->rt_ns == 0 ||
+	    now - rq->rt_period_start >= (u64)READ_ONCE(sched_rt_period_us) * NSEC_PER_USEC) {
+		rq->rt_period_start = now;
+		rq->rt_ns = 0;
+		over = false;
+	}
+	if (over != rq->rt_throttled) {
+		rq->rt_throttled = over;
+		resched_curr(rq);
+	}
+}

@@ -1,0 +1,33 @@
+/* What tasks have used, as getrusage(2) and wait4(2) tell it. */
+#pragma once
+
+#include "kernel/lib/types.h"
+
+struct task;
+struct signal;
+
+struct usage {
+	u64 utime, stime;  /* ns */
+	u64 min_flt;       /* page faults: none of them ever waited for a disk */
+	u64 nvcsw, nivcsw; /* voluntary and forced switches */
+};
+
+static inline void usage_add(struct usage *sum, const struct usage *more)
+{
+	if (!(more->utime | more->stime))
+		return; /* mostly there were no other threads and no children, and what never ran
+			   used nothing */
+	sum->utime += more->utime;
+	sum->stime += more->stime;
+	sum->min_flt += more->min_flt;
+	sum->nvcsw += more->nvcsw;
+	sum->nivcsw += more->nivcsw;
+}
+/* What one thread has been charged until now: all of it, when it has ended and task_charge() was
+ * called since. */
+void add_charged_usage(const struct task *p, struct usage *sum);
+/* Of one thread. */
+void task_usage(struct task *p, struct usage *out);
+/* Of all threads of a process, the living and the gone, without its children. Caller holds
+ * tasklist_lock or the sighand->lock of its tasks. */
+void process_usage(struct signal *sig, struct usage *out);
