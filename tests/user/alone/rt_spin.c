@@ -27,6 +27,7 @@ int main(int argc, char **argv)
 	CPU_ZERO(&set);
 	CPU_SET(0, &set);
 	sched_setaffinity(0, sizeof(set), &set);
+	last = now_ms();
 	pid = fork();
 	if (pid == 0) {
 		long until = now_ms() + ms;
@@ -37,7 +38,6 @@ int main(int argc, char **argv)
 			;
 		_exit(0);
 	}
-	last = now_ms();
 	for (bool ended = false; !ended;) {
 		long now;
 
