@@ -14,6 +14,7 @@
 #include "arch/x86_64/arch.h"
 #include "arch/x86_64/cpu/fpu.h"
 #include "arch/x86_64/cpu/msr.h"
+#include "arch/x86_64/cpu/traps.h"
 #include "arch/x86_64/mm/user_access.h"
 #include "kernel/lib/string.h"
 #include "kernel/sys/syscall.h"
@@ -321,6 +322,8 @@ static void restore_alt_stack(const stack_t *ss, u64 sp)
 struct saved {
 	stack_t stack;
 	u64 blocked, fpu;
+	u64 flags;     /* UC_* */
+	u64 selectors; /* cs, gs, fs, ss: 16 bits each */
 };
 
 /* False: a part of it cannot be read. */
@@ -337,10 +340,36 @@ static bool read_frame(const struct rt_frame *frame, struct saved *saved, struct
 	user_get(saved->stack.ss_size, &uc->uc_stack.ss_size, bad);
 	user_get(saved->blocked, (const u64 *)&uc->uc_sigmask, bad);
 	user_get(saved->fpu, (const u64 *)&sc->fpstate, bad);
+	user_get(saved->flags, &uc->uc_flags, bad);
+	user_get(saved->selectors, (const u64 *)&sc->cs, bad);
 	/* Its first and last words could be read: so can the registers, which lie between. */
 	bad = bad || !restore_regs(regs, sc);
 	user_access_end();
 	return !bad;
+}
+
+/*
+ * CS and SS as the frame says, with the user's privilege. There is one segment of each kind that
+ * IRET can load: what else the frame has is the general protection fault that IRET would raise. The
+ * handler of that sees the selectors, and none returns to them. A program that does not ask for
+ * strictness (UC_STRICT_RESTORE_SS) gets a good SS.
+ */
+static void restore_selectors(struct pt_regs *regs, const struct saved *saved)
+{
+	u16 cs = (u16)saved->selectors | 3, ss = (u16)(saved->selectors >> 48) | 3, bad = 0;
+
+	if (cs == USER_CS && !(saved->flags & UC_STRICT_RESTORE_SS))
+		ss = USER_DS;
+	regs->cs = cs;
+	regs->ss = ss;
+	if (cs != USER_CS)
+		bad = cs;
+	else if (ss != USER_DS)
+		bad = ss;
+	if (!bad)
+		return;
+	trap_note(TRAP_PROTECTION, bad & ~3u, 0);
+	force_sig_fault(SIGSEGV, SI_KERNEL, 0);
 }
 
 long sys_rt_sigreturn(void)
@@ -355,11 +384,10 @@ long sys_rt_sigreturn(void)
 		force_sig(SIGSEGV);
 		return 0;
 	}
-	regs->cs = USER_CS;
-	regs->ss = USER_DS;
 	regs->orig_rax = ~0UL; /* not in a system call any more: nothing to restart */
 	task_set_work(p, WORK_FRAME);
 	set_current_blocked(saved.blocked);
 	restore_alt_stack(&saved.stack, regs->rsp);
+	restore_selectors(regs, &saved);
 	return (long)regs->rax;
 }

@@ -129,3 +129,13 @@ def test_time_stamp_counters(boot, skew):
     assert bool(re.search(r"tsc: differs by \d+ cycles on the CPU with APIC id 1", guest.ok("dmesg"))) == (skew != 0)
     before, after = (float(re.search(r"up (\d+\.\d+) s", guest.ok("cpu"))[1]) for _ in range(2))
     assert 0 < before < after < 60
+
+
+@pytest.mark.parametrize("cpu", ["max", "max,-smap", "qemu64"])
+def test_far_return(boot, cpu):
+    """Faults that the emulator raises with the kernel's rights for a user's instruction do not repeat for ever."""
+    guest = boot(cpu=cpu)
+    text = guest.ok("/tests/alone/far_return", timeout=100)
+    assert text.count(": ") == 3
+    if "-smap" in cpu or cpu == "qemu64":
+        assert text.count("came back") == 3

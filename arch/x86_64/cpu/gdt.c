@@ -59,6 +59,8 @@ void cpu_tables_load(struct cpu *cpu, struct cpu_tables *t)
 			 : "i"(KERNEL_CS), "r"(KERNEL_DS)
 			 : "rax", "memory");
 	__asm__ volatile("movl %0, %%ds; movl %0, %%es" ::"r"(0));
+	/* After reset there is a local table at address 0: a user's selector must not reach it. */
+	__asm__ volatile("lldt %w0" ::"r"(0));
 	__asm__ volatile("ltr %w0" ::"r"(TSS_INDEX * 8));
 	cpu->tss = &t->tss;
 }

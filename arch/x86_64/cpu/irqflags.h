@@ -4,6 +4,9 @@
 #include "kernel/lib/types.h"
 
 #define X86_EFLAGS_IF (1UL << 9)
+#ifndef X86_EFLAGS_AC
+#define X86_EFLAGS_AC (1UL << 18)
+#endif
 
 #ifndef HOST_TEST
 static inline u64 local_irq_save(void)

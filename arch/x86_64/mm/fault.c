@@ -63,12 +63,24 @@ static noinline void fault_signal(enum fault_result r, u64 error, u64 addr)
 		force_sig_fault(SIGSEGV, r == FAULT_ACCERR ? SEGV_ACCERR : SEGV_MAPERR, addr);
 }
 
+/*
+ * The CPU, or an emulator of one, touched memory with the rights of the kernel while it ran a
+ * user's instruction, such as a far return. SMAP refuses that for a page that is there: to resolve
+ * the fault would only bring it back, for ever.
+ */
+static inline bool refused_by_smap(const struct pt_regs *regs, u64 error)
+{
+	return !(error & ERROR_USER) && cpu_features.smap && !(regs->rflags & X86_EFLAGS_AC);
+}
+
 static inline void user_fault(struct pt_regs *regs, u64 error, u64 addr)
 {
 	enum fault_result r = FAULT_MAPERR;
 
 	trace_page_fault_user(addr, regs->rip, error);
-	if (addr < TASK_SIZE && current->mm)
+	if (unlikely(refused_by_smap(regs, error)))
+		r = FAULT_ACCERR;
+	else if (addr < TASK_SIZE && current->mm)
 		r = resolve(current->mm, addr, error);
 	if (likely(r == FAULT_OK))
 		return;
