@@ -85,22 +85,22 @@ void bucket_add(struct futex_bucket *b, struct futex_waiter *w)
  * so the page is faulted in, to be written if it may be. A page of an object is known by the
  * object, also in a private mapping that has not copied it. Caller holds the lock of current->mm.
  */
-static enum fault_result shared_key(u64 addr, enum fault_access access, struct futex_key *key,
-				    void **word)
+static enum fault_result key_by_page(u64 addr, enum fault_access access, struct futex_key *key)
 {
 	struct mm *mm = current->mm;
 	const struct area *area;
 	bool read_only = false;
-	enum fault_result r = mm_fault_locked(mm, addr, ACCESS_WRITE, word);
+	void *word;
+	enum fault_result r = mm_fault_locked(mm, addr, ACCESS_WRITE, &word);
 
 	if (r == FAULT_ACCERR && access == ACCESS_READ) {
-		r = mm_fault_locked(mm, addr, ACCESS_READ, word);
+		r = mm_fault_locked(mm, addr, ACCESS_READ, &word);
 		read_only = true;
 	}
 	if (r != FAULT_OK)
 		return r;
 	area = mm_area_at(mm, addr);
-	if (virt_to_page(*word)->flags & PG_CACHE)
+	if (virt_to_page(word)->flags & PG_CACHE)
 		*key = (struct futex_key){
 			.obj = area->obj,
 			.offset = addr - area->start + area->pgoff * PAGE_SIZE,
@@ -112,7 +112,18 @@ static enum fault_result shared_key(u64 addr, enum fault_access access, struct f
 	return FAULT_OK;
 }
 
-/* One try at pin_word_and_key(); the caller holds the lock of current->mm. */
+static enum fault_result shared_key(u64 addr, enum fault_access access, struct futex_key *key)
+{
+	const struct area *area = mm_area_at(current->mm, addr);
+
+	if (!area || area->obj || !(area->flags & AREA_WRITE))
+		return key_by_page(addr, access, key);
+	key->offset |= KEY_WITHOUT_FLAG; /* whatever page is there will be its own */
+	return FAULT_OK;
+}
+
+/* One try at pin_word_and_key(), or at the key alone when `word` is NULL; the caller holds the lock
+ * of current->mm. */
 static enum fault_result try_pin(u64 addr, bool private, enum fault_access access,
 				 struct futex_key *key, void **word)
 {
@@ -121,49 +132,52 @@ static enum fault_result try_pin(u64 addr, bool private, enum fault_access acces
 	if (key) {
 		*key = (struct futex_key){.mm = current->mm, .offset = addr};
 		if (!private)
-			r = shared_key(addr, access, key, word);
+			r = shared_key(addr, access, key);
 	}
-	if (r == FAULT_OK && (!key || private))
+	if (r == FAULT_OK && word)
 		r = mm_fault_locked(current->mm, addr, access, word);
 	if (r == FAULT_OK && key)
 		key_get(key);
 	return r;
 }
 
-static u32 *pin(u64 addr, bool private, enum fault_access access, struct futex_key *key)
+/* 0 with mm->lock held, or an error without it. */
+static int pin(u64 addr, bool private, enum fault_access access, struct futex_key *key, void **word)
 {
 	struct mm *mm = current->mm;
 
 	if (addr % sizeof(u32))
-		return ERR_PTR(-EINVAL);
+		return -EINVAL;
 	for (;;) {
 		enum fault_result result;
-		void *word;
 
 		mutex_lock(&mm->lock);
-		result = try_pin(addr, private, access, key, &word);
+		result = try_pin(addr, private, access, key, word);
 		if (result == FAULT_OK)
-			return word;
+			return 0;
 		mutex_unlock(&mm->lock);
 		if (result != FAULT_OOM || fatal_signal_pending(current) || !out_of_memory())
-			return ERR_PTR(-EFAULT);
+			return -EFAULT;
 	}
 }
 
 u32 *pin_word(u64 addr, enum fault_access access)
 {
-	return pin(addr, true, access, NULL);
+	return pin_word_and_key(addr, true, access, NULL);
 }
 
 u32 *pin_word_and_key(u64 addr, bool private, enum fault_access access, struct futex_key *key)
 {
-	return pin(addr, private, access, key);
+	void *word;
+	int err = pin(addr, private, access, key, &word);
+
+	return err ? ERR_PTR(err) : word;
 }
 
 /* A private word is known by its address, whatever is there. */
 int get_futex_key(u64 addr, bool private, enum fault_access access, struct futex_key *key)
 {
-	u32 *word;
+	int err;
 
 	if (addr % sizeof(u32))
 		return -EINVAL;
@@ -173,11 +187,10 @@ int get_futex_key(u64 addr, bool private, enum fault_access access, struct futex
 		*key = (struct futex_key){.mm = current->mm, .offset = addr};
 		return 0;
 	}
-	word = pin_word_and_key(addr, false, access, key);
-	if (IS_ERR(word))
-		return (int)PTR_ERR(word);
-	unpin_word();
-	return 0;
+	err = pin(addr, false, access, key, NULL);
+	if (!err)
+		unpin_word();
+	return err;
 }
 
 void unpin_word(void)

@@ -15,11 +15,11 @@ static long set_flags_locked(struct mm *mm, u64 start, u64 end, u32 mask, u32 fl
 
 	if (covered == start)
 		return -ENOMEM;
-	err = mm_reserve_areas(mm, areas_cuts(mm->areas, start, covered));
+	err = mm_prepare_change(mm, start, covered);
 	if (err)
 		return err;
 	before = areas_locked(mm->areas, start, covered);
-	areas_change(mm->areas, start, covered, mask, flags);
+	areas_change(&mm->areas, start, covered, mask, flags);
 	mm->nr_locked += areas_locked(mm->areas, start, covered) - before;
 	mm->fork_flags |= (flags & AREA_FORK) != 0;
 	return covered < end ? -ENOMEM : 0;

@@ -1,58 +1,27 @@
-/* The set of areas: see area.h. */
+/* The areas of an address space, above the tree that holds them: see area.h. */
 #include "mm/area.h"
 
 #include <asm/errno.h>
 
 #include "kernel/lib/log.h"
 #include "kernel/lib/string.h"
-#include "mm/slab.h"
 
-#define ROOM_MIN 8
-
-static size_t set_bytes(u32 room)
-{
-	return sizeof(struct area_set) + room * sizeof(struct area);
-}
-
-/* References, without a word to who watches. */
-static void hold_source(const struct area *a)
-{
-	if (a->obj)
-		object_get(a->obj);
-	file_hold(a->file);
-}
-
-static void drop_source(const struct area *a)
-{
-	object_put(a->obj);
-	file_put(a->file);
-}
-
-static bool watched(const struct area *a)
-{
-	return a->obj && a->obj->watch;
-}
+/* ---- who watches the objects ---- */
 
 static void tell_watch(const struct area *a, bool more)
 {
-	if (watched(a))
+	if (a->obj && a->obj->watch)
 		a->obj->watch->changed(a->obj->watch, more);
 }
 
 /* One address space more or less has all these areas. */
-static void tell_watches(const struct area_set *s, bool more)
+static void tell_watches(const struct area_set *n, bool more)
 {
-	for (u32 i = 0; s->watched && i < s->nr; i++)
-		tell_watch(&s->areas[i], more);
-}
-
-static void release_set(struct area_set *s)
-{
-	if (!refcount_dec_and_test(&s->count))
-		return;
-	for (u32 i = 0; i < s->nr; i++)
-		drop_source(&s->areas[i]);
-	kfree(s);
+	for (u32 i = 0; n->watched && i < n->nr; i++)
+		if (n->level)
+			tell_watches(n->child[i], more);
+		else
+			tell_watch(&n->areas[i], more);
 }
 
 void area_set_get(struct area_set *s)
@@ -68,38 +37,22 @@ void area_set_put(struct area_set *s)
 	if (!s)
 		return;
 	tell_watches(s, false);
-	release_set(s);
+	area_set_release(s);
 }
 
 void area_get_source(const struct area *a)
 {
-	hold_source(a);
+	area_hold_source(a);
 	tell_watch(a, true);
 }
 
 static void put_source(const struct area *a)
 {
 	tell_watch(a, false);
-	drop_source(a);
+	area_drop_source(a);
 }
 
 /* ---- looking ---- */
-
-u32 area_search(const struct area_set *s, u64 addr)
-{
-	u32 low = 0, high = s->nr;
-
-	while (low < high) {
-		u32 mid = (low + high) / 2;
-
-		if (s->areas[mid].end <= addr)
-			low = mid + 1;
-		else
-			high = mid;
-	}
-	WRITE_ONCE(((struct area_set *)s)->last, low);
-	return low;
-}
 
 bool areas_free(const struct area_set *s, u64 start, u64 end)
 {
@@ -110,10 +63,12 @@ bool areas_free(const struct area_set *s, u64 start, u64 end)
 
 u64 areas_cover_end(const struct area_set *s, u64 start, u64 end)
 {
-	for (u32 i = area_index(s, start); start < end; i++) {
-		if (i >= area_count(s) || s->areas[i].start > start)
+	while (start < end) {
+		const struct area *a = area_find(s, start);
+
+		if (!a || a->start > start)
 			return start;
-		start = s->areas[i].end;
+		start = a->end;
 	}
 	return end;
 }
@@ -123,12 +78,17 @@ bool area_is_data(u32 flags)
 	return (flags & (AREA_WRITE | AREA_SHARED | AREA_STACK | AREA_GROWSDOWN)) == AREA_WRITE;
 }
 
+static u64 pages_inside(const struct area *a, u64 start, u64 end)
+{
+	return (MIN(a->end, end) - MAX(a->start, start)) >> PAGE_SHIFT;
+}
+
 void areas_pages(const struct area_set *s, u64 start, u64 end, u64 *mapped, u64 *data)
 {
 	*mapped = *data = 0;
-	for (u32 i = area_index(s, start); i < area_count(s) && s->areas[i].start < end; i++) {
-		const struct area *a = &s->areas[i];
-		u64 pages = (MIN(a->end, end) - MAX(a->start, start)) >> PAGE_SHIFT;
+	for_each_area(a, s, start, end)
+	{
+		u64 pages = pages_inside(a, start, end);
 
 		*mapped += pages;
 		if (area_is_data(a->flags))
@@ -140,11 +100,10 @@ u64 areas_locked(const struct area_set *s, u64 start, u64 end)
 {
 	u64 pages = 0;
 
-	for (u32 i = area_index(s, start); i < area_count(s) && s->areas[i].start < end; i++) {
-		const struct area *a = &s->areas[i];
-
+	for_each_area(a, s, start, end)
+	{
 		if (a->flags & AREA_LOCKED)
-			pages += (MIN(a->end, end) - MAX(a->start, start)) >> PAGE_SHIFT;
+			pages += pages_inside(a, start, end);
 	}
 	return pages;
 }
@@ -170,75 +129,71 @@ u32 areas_hole(const struct area_set *s, u64 start, u64 end)
 
 /* ---- owning ---- */
 
-static u32 room_for(u32 nr)
+/* The ways to where the range begins and ends, and to the area below it: with them what is left
+ * after the change, and what may become one with its neighbours, is our own. */
+static int own_edges(struct area_set *root, u64 start, u64 end, u32 extra)
 {
-	u32 room = ROOM_MIN;
+	const struct area *below = area_below(root, start);
+	u64 at[] = {start, end, below ? below->start : start};
+	bool splits = false;
 
-	while (room < nr)
-		room += room / 2;
-	return room;
+	for (u32 i = 0; i < ARRAY_SIZE(at); i++) {
+		struct area_set *leaf;
+
+		if (area_tree_own_path(root, at[i], &leaf))
+			return -ENOMEM;
+		splits |= leaf->nr + extra > AREA_LEAF_MAX;
+	}
+	return area_tree_spares(root, splits);
 }
 
-int areas_reserve(struct area_set **set, u32 extra)
+int areas_prepare_slowly(struct area_set **set, u64 start, u64 end, u32 extra)
 {
-	struct area_set *old = *set, *s;
-	u32 nr = area_count(old);
+	struct area_set *root;
 
-	if (old && old->room - nr >= extra && refcount_read(&old->count) == 1)
-		return 0;
-	s = kmalloc(set_bytes(room_for(nr + extra)));
-	if (!s)
+	if (area_tree_own_root(set))
 		return -ENOMEM;
-	refcount_set(&s->count, 1);
-	s->nr = nr;
-	s->last = 0;
-	s->room = room_for(nr + extra);
-	s->watched = old && old->watched;
-	if (old) {
-		memcpy(s->areas, old->areas, nr * sizeof(struct area));
-		for (u32 i = 0; i < nr; i++)
-			hold_source(&s->areas[i]);
-		release_set(old); /* we have the copy instead */
+	root = *set;
+	if (root->level)
+		return own_edges(root, start, end, extra);
+	return root->nr + extra > AREA_LEAF_MAX ? area_tree_spares(root, true) : 0;
+}
+
+int areas_prepare_all(struct area_set **set, u64 start, u64 end, u32 extra)
+{
+	struct area_set *leaf;
+	int err = areas_prepare(set, start, end, extra);
+
+	while (!err && (*set)->level && start < end) {
+		err = area_tree_own_path(*set, start, &leaf);
+		if (!err && leaf->end <= start)
+			break; /* nothing is there */
+		start = err ? start : leaf->end;
 	}
-	*set = s;
-	return 0;
+	return err;
 }
 
 /* ---- changing ---- */
 
-/* Make room for one area at index i; its contents are the caller's to fill in. */
-static void open_slot(struct area_set *s, u32 i)
+/* The part of the set's area `a` below addr becomes an area of its own: it goes into the same leaf,
+ * in front. */
+static void cut_area(struct area_set **set, const struct area *a, u64 addr)
 {
-	DEBUG_ON(s->nr == s->room || refcount_read(&s->count) != 1);
-	memmove(&s->areas[i + 1], &s->areas[i], (s->nr - i) * sizeof(struct area));
-	s->nr++;
-}
+	struct area lower = *a;
 
-static void close_slots(struct area_set *s, u32 i, u32 n)
-{
-	memmove(&s->areas[i], &s->areas[i + n], (s->nr - i - n) * sizeof(struct area));
-	s->nr -= n;
-}
-
-static void move_start(struct area *a, u64 start)
-{
-	if (a->obj)
-		a->pgoff += (start - a->start) >> PAGE_SHIFT;
-	a->start = start;
+	area_get_source(&lower);
+	lower.end = addr;
+	area_resize(*set, addr, addr, a->end);
+	area_tree_insert(set, &lower);
 }
 
 /* Cut the area that addr lies inside of into two. */
-static void cut(struct area_set *s, u64 addr)
+static void cut(struct area_set **set, u64 addr)
 {
-	u32 i = area_index(s, addr);
+	const struct area *a = area_find(*set, addr);
 
-	if (i == s->nr || s->areas[i].start >= addr)
-		return;
-	open_slot(s, i);
-	s->areas[i] = s->areas[i + 1];
-	area_get_source(&s->areas[i]);
-	s->areas[i].end = addr;
-	move_start(&s->areas[i + 1], addr);
+	if (a && a->start < addr)
+		cut_area(set, a, addr);
 }
 
 /* Can b, which begins where a ends, become part of a? A stack that grows keeps to itself: its lower
@@ -251,68 +206,143 @@ static bool alike(const struct area *a, const struct area *b)
 	return !a->obj || a->pgoff + ((a->end - a->start) >> PAGE_SHIFT) == b->pgoff;
 }
 
-/* Merge area i with the one before it, if they are alike. */
-static bool merge_back(struct area_set *s, u32 i)
+/* Merge the area that begins at addr with the one below it, if they are alike. */
+static void merge_at(struct area_set **set, u64 addr)
 {
-	if (i == 0 || i >= s->nr || !alike(&s->areas[i - 1], &s->areas[i]))
-		return false;
-	s->areas[i - 1].end = s->areas[i].end;
-	put_source(&s->areas[i]);
-	close_slots(s, i, 1);
-	return true;
+	const struct area *b = area_find(*set, addr), *a = area_below(*set, addr);
+	u64 start, end;
+
+	if (!a || !b || !alike(a, b))
+		return;
+	start = a->start;
+	end = b->end;
+	tell_watch(b, false);
+	area_tree_remove(set, addr, end);
+	area_resize(*set, start, start, end);
 }
 
-void areas_remove(struct area_set *s, u64 start, u64 end)
+/* In a leaf that is the whole tree. */
+static void open_slot(struct area_set *s, u32 i)
 {
-	u32 first = area_index(s, start), last;
+	memmove(&s->areas[i + 1], &s->areas[i], (s->nr - i) * sizeof(struct area));
+	s->nr++;
+}
+
+static void close_slots(struct area_set *s, u32 i, u32 n)
+{
+	memmove(&s->areas[i], &s->areas[i + n], (s->nr - i - n) * sizeof(struct area));
+	s->nr -= (u16)n;
+}
+
+/* What areas_remove() does, where no area has to be cut in two. */
+static void remove_from_leaf(struct area_set *s, u64 start, u64 end)
+{
+	u32 first = leaf_index(s, start), last;
 	struct area *a = &s->areas[first];
 
-	if (areas_hole(s, start, end)) {
-		cut(s, end);
-		s->areas[first].end = start;
-		return;
-	}
 	if (first < s->nr && a->start < start) {
 		a->end = start;
 		first++;
 	}
 	for (last = first; last < s->nr && s->areas[last].end <= end; last++)
 		put_source(&s->areas[last]);
-	if (last < s->nr && s->areas[last].start < end)
-		move_start(&s->areas[last], end);
-	close_slots(s, first, last - first);
+	a = &s->areas[last];
+	if (last < s->nr && a->start < end) {
+		if (a->obj)
+			a->pgoff += (end - a->start) >> PAGE_SHIFT;
+		a->start = end;
+	}
+	if (last > first)
+		close_slots(s, first, last - first);
 }
 
-void areas_insert(struct area_set *s, const struct area *a, u32 i)
+void areas_remove(struct area_set **set, u64 start, u64 end)
 {
-	s->watched |= watched(a);
-	/* Grow a neighbour in place rather than move the array to and fro. */
+	const struct area *a = area_find(*set, start);
+
+	if (!a || a->start >= end)
+		return;
+	if (!(*set)->level && (a->start >= start || a->end <= end)) {
+		remove_from_leaf(*set, start, end);
+		return;
+	}
+	if (a->start < start && a->end > end)
+		cut_area(set, a, end);
+	a = area_find(*set, start);
+	if (a->start < start)
+		area_resize(*set, start, a->start, start);
+	a = area_find(*set, end);
+	if (a && a->start < end)
+		area_resize(*set, end, end, a->end);
+	if ((*set)->watched)
+		for_each_area(gone, *set, start, end) tell_watch(gone, false);
+	if (!areas_free(*set, start, end))
+		area_tree_remove(set, start, end);
+}
+
+/* What areas_insert() does. */
+static void insert_into_leaf(struct area_set *s, const struct area *a)
+{
+	u32 i = leaf_index(s, a->start);
+
+	s->watched |= a->obj && a->obj->watch;
 	if (i > 0 && alike(&s->areas[i - 1], a)) {
 		s->areas[i - 1].end = a->end;
 		put_source(a);
-		merge_back(s, i);
-		return;
-	}
-	if (i < s->nr && alike(a, &s->areas[i])) {
+		if (i == s->nr || !alike(&s->areas[i - 1], &s->areas[i]))
+			return;
+		s->areas[i - 1].end = s->areas[i].end;
+		put_source(&s->areas[i]);
+		close_slots(s, i, 1);
+	} else if (i < s->nr && alike(a, &s->areas[i])) {
 		s->areas[i].start = a->start;
 		s->areas[i].pgoff = a->pgoff;
 		put_source(a);
-		return;
+	} else {
+		open_slot(s, i);
+		s->areas[i] = *a;
 	}
-	open_slot(s, i);
-	s->areas[i] = *a;
 }
 
-void areas_change(struct area_set *s, u64 start, u64 end, u32 mask, u32 flags)
+static noinline void insert_into_tree(struct area_set **set, const struct area *a)
 {
-	u32 first, i;
+	const struct area *next = area_find(*set, a->start), *below = area_below(*set, a->start);
 
-	cut(s, start);
-	cut(s, end);
-	first = area_index(s, start);
-	for (i = first; i < s->nr && s->areas[i].start < end; i++)
-		s->areas[i].flags = (s->areas[i].flags & ~mask) | flags;
-	while (i > first) /* from the right: a merge moves only what was looked at */
-		merge_back(s, i--);
-	merge_back(s, first);
+	/* Grow a neighbour in place. */
+	if (below && alike(below, a)) {
+		area_resize(*set, below->start, below->start, a->end);
+		put_source(a);
+		merge_at(set, a->end);
+	} else if (next && alike(a, next)) {
+		area_resize(*set, next->start, a->start, next->end);
+		put_source(a);
+	} else {
+		area_tree_insert(set, a);
+	}
+}
+
+void areas_insert(struct area_set **set, const struct area *a)
+{
+	if ((*set)->level || (*set)->nr == AREA_LEAF_MAX)
+		insert_into_tree(set, a);
+	else
+		insert_into_leaf(*set, a);
+}
+
+void areas_change(struct area_set **set, u64 start, u64 end, u32 mask, u32 flags)
+{
+	u64 next;
+
+	cut(set, start);
+	cut(set, end);
+	for_each_area(a, *set, start, end)((struct area *)a)->flags = (a->flags & ~mask) | flags;
+	for (u64 at = start; at <= end; at = next) {
+		const struct area *a = area_find(*set, at);
+
+		if (!a)
+			break;
+		next = a->end;
+		if (a->start == at)
+			merge_at(set, at);
+	}
 }

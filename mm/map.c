@@ -14,17 +14,23 @@
 #include "mm/tree.h"
 
 long max_map_count = 65530;
-/* A set is one allocation, of at most 4 MiB. */
-TUNABLE(max_map_count, "vm.max_map_count", max_map_count, 16, 65530, NULL,
+TUNABLE(max_map_count, "vm.max_map_count", max_map_count, 0, 0x7fffffff, NULL,
 	"areas that one address space may have");
 
 /* ---- pieces that several calls share: the caller holds mm->lock ---- */
 
-int mm_reserve_areas(struct mm *mm, u32 extra)
+/* May that many areas be cut in two? The limit is asked as on Linux: a new mapping may be one more
+ * than it says. */
+static bool may_cut(const struct mm *mm, u32 cuts)
 {
-	if (extra && area_count(mm->areas) + extra > (u64)max_map_count)
-		return -ENOMEM;
-	return areas_reserve(&mm->areas, extra);
+	return !cuts || area_count(mm->areas) + cuts <= (u64)max_map_count;
+}
+
+int mm_prepare_change(struct mm *mm, u64 start, u64 end)
+{
+	u32 cuts = areas_cuts(mm->areas, start, end);
+
+	return may_cut(mm, cuts) ? areas_prepare_all(&mm->areas, start, end, cuts) : -ENOMEM;
 }
 
 static bool within_limits(const struct mm *mm, s64 more_mapped, s64 more_data)
@@ -39,20 +45,12 @@ static bool may_lock(const struct mm *mm, u32 flags, u64 more)
 	return !(flags & AREA_LOCKED) || mm->nr_locked + more <= mm->limit_lock >> PAGE_SHIFT;
 }
 
-/* The lowest address that new mappings leave alone on behalf of this area. */
-static u64 claimed_from(const struct area *a)
-{
-	if (!(a->flags & AREA_GROWSDOWN))
-		return a->start;
-	return a->start > STACK_GAP ? a->start - STACK_GAP : 0;
-}
-
 /* What lies above the free address `addr`: there the gap ends, or at mmap_base. */
 static u64 end_of_gap(const struct mm *mm, u64 addr)
 {
 	const struct area *a = area_find(mm->areas, addr);
 
-	return a ? MIN(mm->mmap_base, claimed_from(a)) : mm->mmap_base;
+	return a ? MIN(mm->mmap_base, area_claim(a)) : mm->mmap_base;
 }
 
 /* What was acquired by prepare_unmap() is removed. */
@@ -66,7 +64,7 @@ static void commit_unmap(struct mm *mm, u64 start, u64 end)
 	(void)tree_unmap(mm, start, end); /* was prepared: does not fail */
 	if (mm->nr_locked)
 		mm->nr_locked -= areas_locked(mm->areas, start, end);
-	areas_remove(mm->areas, start, end);
+	areas_remove(&mm->areas, start, end);
 	mm->peak_mapped = MAX(mm->peak_mapped, mm->nr_mapped);
 	if (mm->gap_from && end > mm->gap_from) /* a gap more, or a larger one, where none was */
 		mm->gap_from = MAX(mm->gap_from, end_of_gap(mm, start));
@@ -77,7 +75,8 @@ static void commit_unmap(struct mm *mm, u64 start, u64 end)
 /* ... with room for `extra` areas beside. */
 static int prepare_unmap(struct mm *mm, u64 start, u64 end, u32 extra)
 {
-	int err = mm_reserve_areas(mm, extra + areas_hole(mm->areas, start, end));
+	u32 hole = areas_hole(mm->areas, start, end);
+	int err = may_cut(mm, hole) ? areas_prepare(&mm->areas, start, end, extra + hole) : -ENOMEM;
 
 	return err ? err : tree_prepare_unmap(mm, start, end);
 }
@@ -94,13 +93,13 @@ static int unmap_locked(struct mm *mm, u64 start, u64 end)
 	return err;
 }
 
-/* Room for `a` was reserved; it comes in front of area i. */
-static void insert_area(struct mm *mm, const struct area *a, u32 i)
+/* Where it goes was prepared. */
+static void insert_area(struct mm *mm, const struct area *a)
 {
 	u64 pages = (a->end - a->start) >> PAGE_SHIFT;
 
 	area_get_source(a);
-	areas_insert(mm->areas, a, i);
+	areas_insert(&mm->areas, a);
 	mm->nr_mapped += pages;
 	if (area_is_data(a->flags))
 		mm->nr_data += pages;
@@ -121,12 +120,15 @@ static int map_area(struct mm *mm, const struct area *a)
 		areas_pages(mm->areas, a->start, a->end, &mapped, &data);
 	if (!within_limits(mm, pages - mapped, (area_is_data(a->flags) ? pages : 0) - data))
 		return -ENOMEM;
-	err = mapped ? prepare_unmap(mm, a->start, a->end, 1) : mm_reserve_areas(mm, 1);
+	if (area_count(mm->areas) > (u64)max_map_count)
+		return -ENOMEM;
+	err = mapped ? prepare_unmap(mm, a->start, a->end, 1)
+		     : areas_prepare(&mm->areas, a->start, a->end, 1);
 	if (err)
 		return err;
 	if (mapped)
 		commit_unmap(mm, a->start, a->end);
-	insert_area(mm, a, area_index(mm->areas, a->start));
+	insert_area(mm, a);
 	return 0;
 }
 
@@ -137,26 +139,7 @@ static bool range_usable(const struct mm *mm, u64 start, u64 end)
 {
 	const struct area *a = area_find(mm->areas, start);
 
-	return !a || claimed_from(a) >= end;
-}
-
-/* The highest place for len bytes in [low, high), or 0. *hole becomes the length of the longest gap
- * on the way, if that is longer. */
-static u64 find_gap(const struct mm *mm, u64 len, u64 low, u64 high, u64 *hole)
-{
-	const struct area_set *s = mm->areas;
-
-	for (u32 i = area_index(s, high);; i--) { /* the gap below area i */
-		u64 top = i < area_count(s) ? MIN(high, claimed_from(&s->areas[i])) : high;
-		u64 bottom = i > 0 ? MAX(low, s->areas[i - 1].end) : low;
-
-		if (top >= bottom && top - bottom >= len)
-			return top - len;
-		if (top > bottom)
-			*hole = MAX(*hole, top - bottom);
-		if (bottom == low)
-			return 0;
-	}
+	return !a || area_claim(a) >= end;
 }
 
 /* From mmap_base down, but from where the last search ended: all gaps above are too small. */
@@ -168,7 +151,7 @@ static u64 find_gap_from_base(struct mm *mm, u64 len)
 		mm->gap_from = mm->mmap_base;
 		mm->gap_hole = 0;
 	}
-	addr = find_gap(mm, len, MMAP_MIN_ADDR, mm->gap_from, &mm->gap_hole);
+	addr = areas_gap(mm->areas, len, MMAP_MIN_ADDR, mm->gap_from, &mm->gap_hole);
 	if (addr)
 		mm->gap_from = addr + len; /* whether it will be mapped or not */
 	return addr;
@@ -181,11 +164,11 @@ static u64 choose_address(struct mm *mm, u64 hint, u64 len, u32 how)
 
 	hint = hint <= TASK_SIZE ? ALIGN_UP(hint, PAGE_SIZE) : 0;
 	if (how & MM_32BIT)
-		return find_gap(mm, len, 1UL << 30, 1UL << 31, &hole);
+		return areas_gap(mm->areas, len, 1UL << 30, 1UL << 31, &hole);
 	if (hint >= MMAP_MIN_ADDR && hint <= TASK_SIZE - len && range_usable(mm, hint, hint + len))
 		return hint;
 	addr = find_gap_from_base(mm, len);
-	return addr ? addr : find_gap(mm, len, MMAP_MIN_ADDR, TASK_SIZE, &hole);
+	return addr ? addr : areas_gap(mm->areas, len, MMAP_MIN_ADDR, TASK_SIZE, &hole);
 }
 
 static long check_fixed(const struct mm *mm, u64 addr, u64 len, u32 how)
@@ -250,30 +233,29 @@ long mm_map_area(struct mm *mm, const struct area *what, u64 addr, u64 len, u32 
 	return ret;
 }
 
-/* Room for it was reserved. */
 static int place_area(struct mm *mm, const struct area *a)
 {
 	u64 pages = (a->end - a->start) >> PAGE_SHIFT;
-	u32 i = area_index(mm->areas, a->start);
 
 	if (a->end <= a->start || a->end > TASK_SIZE)
 		return -ENOMEM;
 	if (a->start < MMAP_MIN_ADDR)
 		return -EPERM;
-	if (i < area_count(mm->areas) && mm->areas->areas[i].start < a->end)
+	if (!areas_free(mm->areas, a->start, a->end))
 		return -EEXIST;
 	if (!within_limits(mm, pages, area_is_data(a->flags) ? pages : 0))
 		return -ENOMEM;
-	insert_area(mm, a, i);
+	if (areas_prepare(&mm->areas, a->start, a->end, 1))
+		return -ENOMEM;
+	insert_area(mm, a);
 	return 0;
 }
 
 int mm_place(struct mm *mm, const struct area *areas, u32 n)
 {
-	int err;
+	int err = 0;
 
 	mutex_lock(&mm->lock);
-	err = mm_reserve_areas(mm, n);
 	for (u32 i = 0; i < n && !err; i++)
 		err = place_area(mm, &areas[i]);
 	mutex_unlock(&mm->lock);
@@ -331,9 +313,8 @@ void mm_zap_object(const struct vm_object *o, u64 first, u64 end, bool copies)
 {
 	for (struct mm *mm = mm_next(NULL); mm; mm = mm_next(mm)) {
 		mutex_lock(&mm->lock);
-		for (u32 i = 0; i < area_count(mm->areas); i++) {
-			const struct area *a = &mm->areas->areas[i];
-
+		for_each_area(a, mm->areas, 0, TASK_SIZE)
+		{
 			if (a->obj == o && (copies || (a->flags & AREA_SHARED)))
 				zap_area(mm, a, first, end);
 		}
@@ -362,7 +343,7 @@ static int prepare_protect(struct mm *mm, u64 start, u64 end, u32 prot)
 	areas_pages(mm->areas, start, end, &mapped, &data);
 	if (!err && !within_limits(mm, 0, data_after - data))
 		err = -ENOMEM;
-	return err ? err : mm_reserve_areas(mm, areas_cuts(mm->areas, start, end));
+	return err ? err : mm_prepare_change(mm, start, end);
 }
 
 static void commit_protect(struct mm *mm, u64 start, u64 end, u32 prot)
@@ -370,7 +351,7 @@ static void commit_protect(struct mm *mm, u64 start, u64 end, u32 prot)
 	u64 mapped, before, after;
 
 	areas_pages(mm->areas, start, end, &mapped, &before);
-	areas_change(mm->areas, start, end, AREA_PROT, prot);
+	areas_change(&mm->areas, start, end, AREA_PROT, prot);
 	areas_pages(mm->areas, start, end, &mapped, &after);
 	mm->nr_data += after - before;
 	for (u64 at = start; at < end;) {
@@ -446,15 +427,14 @@ static struct area moved_area(const struct area *a, u64 start, u64 to, u64 len)
 
 static bool grow_in_place(struct mm *mm, u64 old, u64 old_len, u64 new_len)
 {
-	u32 i = area_index(mm->areas, old);
 	u64 end = old + old_len, pages = (new_len - old_len) >> PAGE_SHIFT;
-	struct area *a;
+	const struct area *a = area_find(mm->areas, old);
 
-	if (mm->areas->areas[i].end != end || new_len > TASK_SIZE - old ||
-	    !range_usable(mm, end, old + new_len) || areas_reserve(&mm->areas, 0))
+	if (a->end != end || new_len > TASK_SIZE - old || !range_usable(mm, end, old + new_len) ||
+	    areas_prepare(&mm->areas, old, old, 0))
 		return false;
-	a = &mm->areas->areas[i];
-	a->end = old + new_len;
+	area_resize(mm->areas, old, area_find(mm->areas, old)->start, old + new_len);
+	a = area_find(mm->areas, old);
 	mm->nr_mapped += pages;
 	if (a->flags & AREA_LOCKED)
 		mm->nr_locked += pages;
@@ -469,11 +449,13 @@ static long move_area(struct mm *mm, u64 old, u64 old_len, u64 to, u64 new_len)
 	int err = prepare_unmap(mm, old, old + old_len, 1);
 
 	if (!err)
+		err = areas_prepare(&mm->areas, to, to + new_len, 2); /* one, and a hole's */
+	if (!err)
 		err = tree_move(mm, old, to, MIN(old_len, new_len));
 	if (err)
 		return err;
 	/* Cannot fail from here. */
-	insert_area(mm, &moved, area_index(mm->areas, to));
+	insert_area(mm, &moved);
 	commit_unmap(mm, old, old + old_len);
 	return (long)to;
 }
@@ -513,6 +495,8 @@ static long remap_locked(struct mm *mm, u64 old, u64 old_len, u64 new_len, u32 f
 	} else {
 		if (old_len && grow_in_place(mm, old, old_len, new_len))
 			return (long)old;
+		if (area_count(mm->areas) + 3 >= (u64)max_map_count)
+			return -ENOMEM; /* as Linux: to move may cut one into three */
 		to = flags & MREMAP_MAYMOVE ? choose_address(mm, 0, new_len, 0) : 0;
 		if (!to)
 			return -ENOMEM;
@@ -589,27 +573,27 @@ u64 mm_brk(struct mm *mm, u64 brk)
 
 const struct area *mm_grow_stack(struct mm *mm, u64 addr, int *err)
 {
-	u32 i = area_index(mm->areas, addr);
-	u64 pages, start = addr & PAGE_MASK;
-	struct area *a;
+	const struct area *a = area_find(mm->areas, addr), *below;
+	u64 pages, start = addr & PAGE_MASK, old;
 
 	*err = 0;
-	if (i >= area_count(mm->areas) || start < MMAP_MIN_ADDR)
+	if (!a || start < MMAP_MIN_ADDR)
 		return NULL;
-	a = &mm->areas->areas[i];
 	if (!(a->flags & AREA_GROWSDOWN) || a->end - start > mm->limit_stack)
 		return NULL;
-	pages = (a->start - start) >> PAGE_SHIFT;
+	old = a->start;
+	pages = (old - start) >> PAGE_SHIFT;
 	if (!within_limits(mm, pages, 0) || !may_lock(mm, a->flags, pages))
 		return NULL;
-	if (i > 0 && !(a[-1].flags & AREA_GROWSDOWN) && (a[-1].flags & AREA_PROT) &&
-	    start - a[-1].end < STACK_GAP)
+	below = area_below(mm->areas, addr);
+	if (below && !(below->flags & AREA_GROWSDOWN) && (below->flags & AREA_PROT) &&
+	    start - below->end < STACK_GAP)
 		return NULL;
-	*err = areas_reserve(&mm->areas, 0);
+	*err = areas_prepare(&mm->areas, old, old, 0);
 	if (*err)
 		return NULL;
-	a = &mm->areas->areas[i];
-	a->start = start;
+	a = area_find(mm->areas, old);
+	area_resize(mm->areas, old, start, a->end);
 	mm->nr_mapped += pages;
 	if (a->flags & AREA_LOCKED)
 		mm->nr_locked += pages;
@@ -647,8 +631,7 @@ bool mm_find_area(struct mm *mm, u64 addr, struct area *out)
 void mm_foreach_area(struct mm *mm, void (*fn)(const struct area *, void *), void *arg)
 {
 	mutex_lock(&mm->lock);
-	for (u32 i = 0; i < area_count(mm->areas); i++)
-		fn(&mm->areas->areas[i], arg);
+	for_each_area(a, mm->areas, 0, TASK_SIZE) fn(a, arg);
 	mutex_unlock(&mm->lock);
 }
 

@@ -38,6 +38,7 @@ void mm_init(void)
 {
 	mm_cache = kmem_cache_create("mm", sizeof(struct mm), 0);
 	object_init();
+	area_tree_init();
 	zero_page = alloc_page(ALLOC_ZERO);
 	if (!zero_page)
 		panic("no memory for the zero page\n");

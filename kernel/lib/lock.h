@@ -172,7 +172,7 @@ void mutex_unlock_checked(struct mutex *m);
 void mutex_wait(struct mutex *m);      /* it was not free */
 void mutex_hand_over(struct mutex *m); /* somebody waits */
 
-static inline bool mutex_trylock_fast(struct mutex *m)
+static always_inline bool mutex_trylock_fast(struct mutex *m)
 {
 	u64 free = 0;
 
@@ -180,7 +180,7 @@ static inline bool mutex_trylock_fast(struct mutex *m)
 					   __ATOMIC_RELAXED);
 }
 
-static inline bool mutex_unlock_fast(struct mutex *m)
+static always_inline bool mutex_unlock_fast(struct mutex *m)
 {
 	u64 owner = (u64)current;
 
@@ -188,7 +188,7 @@ static inline bool mutex_unlock_fast(struct mutex *m)
 					   __ATOMIC_RELAXED);
 }
 
-static inline void mutex_lock(struct mutex *m)
+static always_inline void mutex_lock(struct mutex *m)
 {
 	sched_fuzz_point();
 	if (DEBUG_CHECKS)
@@ -205,7 +205,7 @@ static inline void mutex_lock_nested(struct mutex *m)
 		mutex_lock(m);
 }
 
-static inline void mutex_unlock(struct mutex *m)
+static always_inline void mutex_unlock(struct mutex *m)
 {
 	if (DEBUG_CHECKS)
 		mutex_unlock_checked(m);

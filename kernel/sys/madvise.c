@@ -85,7 +85,7 @@ static long advise(u64 addr, u64 end, int advice)
 		addr = MAX(addr, a.start);
 		err = advise_area(&a, addr, MIN(a.end, end), advice);
 		if (err)
-			return err;
+			return err == -ENOMEM ? -EAGAIN : err; /* as madvise(2) has it */
 		addr = a.end;
 	}
 	return hole;

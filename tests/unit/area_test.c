@@ -1,7 +1,11 @@
-/* The set of areas against a model with one entry for each page. */
+/* The set of areas against a model with one entry for each page. The nodes of its tree are small,
+ * so that it is deep. */
 #include "tests/unit/mm_host.h"
 
+#define AREA_LEAF_MAX 4
+#define AREA_NODE_MAX 4
 #include "mm/area.c"
+#include "mm/area_tree.c"
 
 /* ---- objects here are only counted ---- */
 static struct vm_object objects[3];
@@ -11,7 +15,7 @@ void object_put(struct vm_object *o)
 		CHECK(!"the test holds a reference of its own");
 }
 
-#define PAGES   96
+#define PAGES   192
 #define NR_SETS 4
 
 struct model {
@@ -30,25 +34,27 @@ static u64 at(u32 page)
 	return (page + 16UL) << PAGE_SHIFT;
 }
 
-static bool reserve(int n, u32 extra)
+/* An allocation of these fails now and then. */
+static bool prepare(int n, u32 from, u32 to, u32 extra, bool all)
 {
+	int err;
+
 	failed = false;
-	fail_countdown = host_random_below(6) == 0;
-	if (areas_reserve(&sets[n], extra)) {
-		CHECK(failed);
-		fail_countdown = 0;
-		return false;
-	}
+	fail_countdown = host_random_below(6) == 0 ? 1 + host_random_below(6) : 0;
+	err = all ? areas_prepare_all(&sets[n], at(from), at(to), extra)
+		  : areas_prepare(&sets[n], at(from), at(to), extra);
 	fail_countdown = 0;
-	CHECK_EQ(refcount_read(&sets[n]->count), 1);
-	return true;
+	CHECK(!err || failed);
+	if (!err)
+		CHECK_EQ(refcount_read(&sets[n]->count), 1);
+	return !err;
 }
 
 static void do_remove(int n, u32 from, u32 to)
 {
-	if (!reserve(n, areas_hole(sets[n], at(from), at(to))))
+	if (!prepare(n, from, to, areas_hole(sets[n], at(from), at(to)), false))
 		return;
-	areas_remove(sets[n], at(from), at(to));
+	areas_remove(&sets[n], at(from), at(to));
 	for (u32 i = from; i < to; i++)
 		models[n].page[i].mapped = false;
 }
@@ -72,11 +78,14 @@ static void do_insert(int n, u32 from, u32 to)
 			  .pgoff = obj < 0 ? 0
 					   : (host_random_below(4) ? from : host_random_below(9))};
 
-	if (!areas_free(sets[n], a.start, a.end) || !reserve(n, 1))
+	/* Now and then in place of what is there, prepared as one change. */
+	if (!areas_free(sets[n], a.start, a.end) && host_random_below(2))
 		return;
-	if (obj >= 0)
-		object_get(a.obj);
-	areas_insert(sets[n], &a, area_index(sets[n], a.start));
+	if (!prepare(n, from, to, 1 + areas_hole(sets[n], a.start, a.end), false))
+		return;
+	areas_remove(&sets[n], a.start, a.end);
+	area_get_source(&a);
+	areas_insert(&sets[n], &a);
 	for (u32 i = from; i < to; i++) {
 		models[n].page[i].mapped = true;
 		models[n].page[i].flags = a.flags;
@@ -90,11 +99,96 @@ static void do_protect(int n, u32 from, u32 to)
 	u32 prot = host_random_below(3);
 
 	if (areas_cover_end(sets[n], at(from), at(to)) != at(to) ||
-	    !reserve(n, areas_cuts(sets[n], at(from), at(to))))
+	    !prepare(n, from, to, areas_cuts(sets[n], at(from), at(to)), true))
 		return;
-	areas_change(sets[n], at(from), at(to), AREA_PROT, prot);
+	areas_change(&sets[n], at(from), at(to), AREA_PROT, prot);
 	for (u32 i = from; i < to; i++)
 		models[n].page[i].flags = (models[n].page[i].flags & ~AREA_PROT) | prot;
+}
+
+/* Bounds are moved without another change: a stack grows, mremap() makes longer. */
+static void do_resize(int n, u32 page)
+{
+	const struct area *a = area_find(sets[n], at(page)), *below;
+	u32 first;
+	u64 low;
+
+	if (!models[n].page[page].mapped || !prepare(n, page, page, 0, false))
+		return;
+	a = area_find(sets[n], at(page));
+	below = area_below(sets[n], a->start);
+	low = below ? below->end : at(0);
+	if (low >= a->start || (a->obj && a->pgoff < PAGES))
+		return;
+	first = (low >> PAGE_SHIFT) - 16;
+	for (u32 i = first; at(i) < a->start; i++) {
+		models[n].page[i] = models[n].page[(a->start >> PAGE_SHIFT) - 16];
+		models[n].page[i].pgoff -= (a->start - at(i)) >> PAGE_SHIFT;
+	}
+	area_resize(sets[n], at(page), low, a->end);
+}
+
+/* Each node knows what is below it. */
+static void check_node(const struct area_set *s, bool root)
+{
+	struct area_set copy;
+
+	CHECK(s->nr <= (s->level ? AREA_NODE_MAX : AREA_LEAF_MAX));
+	CHECK(root || s->nr > 0);
+	for (u32 i = 0; s->level && i < s->nr; i++) {
+		CHECK_EQ(s->child[i]->level, s->level - 1);
+		check_node(s->child[i], false);
+	}
+	if (root && !s->level)
+		return;
+	CHECK(!root || s->nr > 1);
+	memcpy(&copy, s, s->level ? node_cache->size : sizeof(copy));
+	refresh(&copy);
+	CHECK_EQ(copy.total, s->total);
+	CHECK_EQ(copy.start, s->start);
+	CHECK_EQ(copy.end, s->end);
+	CHECK_EQ(copy.low, s->low);
+	CHECK_EQ(copy.gap, s->gap);
+	CHECK(s->watched || !copy.watched);
+}
+
+/* The highest gap of n pages in [low, high), by looking at each page. */
+static u64 naive_gap(int n, u32 len, u32 low, u32 high)
+{
+	u32 free = 0;
+
+	for (u32 i = high; i-- > low;) {
+		free = models[n].page[i].mapped ? 0 : free + 1;
+		if (free == len)
+			return at(i);
+	}
+	return 0;
+}
+
+static void check_gaps(int n)
+{
+	u32 low = host_random_below(PAGES), high = low + host_random_below(PAGES - low + 1);
+	u32 len = 1 + host_random_below(host_random_below(4) ? 4 : 40);
+	u64 hole = 0;
+
+	CHECK_EQ(areas_gap(sets[n], (u64)len << PAGE_SHIFT, at(low), at(high), &hole),
+		 naive_gap(n, len, low, high));
+	CHECK(hole < (u64)len << PAGE_SHIFT);
+}
+
+static void check_below(int n)
+{
+	u32 page = host_random_below(PAGES), i = page;
+	const struct area *a = area_below(sets[n], at(page)),
+			  *inside = area_find(sets[n], at(page));
+
+	if (inside && inside->start < at(page))
+		i = (inside->start >> PAGE_SHIFT) - 16;
+	while (i > 0 && !models[n].page[i - 1].mapped)
+		i--;
+	CHECK_EQ(a != NULL, i > 0);
+	if (a)
+		CHECK_EQ(a->end, at(i));
 }
 
 static void check_set(int n)
@@ -120,37 +214,72 @@ static void check_set(int n)
 	}
 	areas_pages(s, 0, at(PAGES), &pages, &data);
 	CHECK_EQ(pages, mapped);
-	for (u32 i = 1; i < area_count(s); i++) {
-		const struct area *a = &s->areas[i];
+	u32 count = 0;
+	struct area last = {};
 
-		CHECK(a[-1].start < a[-1].end && a[-1].end <= a->start && a->start < a->end);
-		CHECK(!alike(&a[-1], a)); /* or they would be one */
+	for_each_area(a, s, 0, ~0UL)
+	{
+		CHECK(last.end <= a->start && a->start < a->end);
+		count++;
+		last = *a;
 	}
+	CHECK_EQ(area_count(s), count);
+	if (s)
+		check_node(s, true);
+	check_gaps(n);
+	check_below(n);
 }
 
-/* Each distinct set refers once to each object of each area. */
+/* Each node that can be reached, once, with the references to it that were found. */
+static struct {
+	const struct area_set *node;
+	u32 refs;
+} nodes[4 * PAGES * NR_SETS];
+static u32 nr_nodes;
+
+static void count_node(const struct area_set *s, u32 *objects_seen)
+{
+	for (u32 i = 0; i < nr_nodes; i++)
+		if (nodes[i].node == s) {
+			nodes[i].refs++;
+			return;
+		}
+	nodes[nr_nodes].node = s;
+	nodes[nr_nodes++].refs = 1;
+	for (u32 i = 0; i < s->nr; i++)
+		if (s->level)
+			count_node(s->child[i], objects_seen);
+		else if (s->areas[i].obj)
+			objects_seen[s->areas[i].obj - objects]++;
+}
+
+/* All of them by their counts, and the objects by theirs. The watched one knows how often each set
+ * shows it. */
+static long shown;
 static void check_counts(void)
 {
 	u32 want[3] = {1, 1, 1};
+	long seen = 0;
 
+	nr_nodes = 0;
 	for (int n = 0; n < NR_SETS; n++) {
-		bool first = true;
-		u32 users = 0;
-
-		for (int m = 0; m < NR_SETS; m++) {
-			users += sets[m] == sets[n];
-			first = first && !(m < n && sets[m] == sets[n]);
-		}
-		if (!sets[n])
-			continue;
-		CHECK_EQ(refcount_read(&sets[n]->count), users);
-		for (u32 i = 0; first && i < sets[n]->nr; i++)
-			if (sets[n]->areas[i].obj)
-				want[sets[n]->areas[i].obj - objects]++;
+		if (sets[n])
+			count_node(sets[n], want);
+		for_each_area(a, sets[n], 0, ~0UL) seen += a->obj == &objects[2];
 	}
+	for (u32 i = 0; i < nr_nodes; i++)
+		CHECK_EQ(refcount_read(&nodes[i].node->count), nodes[i].refs);
 	for (int i = 0; i < 3; i++)
 		CHECK_EQ(refcount_read(&objects[i].count), want[i]);
+	CHECK_EQ(shown, seen);
 }
+
+static void on_change(struct object_watch *w, bool more)
+{
+	(void)w;
+	shown += more ? 1 : -1;
+}
+static struct object_watch watch = {on_change};
 
 static void random_step(void)
 {
@@ -161,7 +290,11 @@ static void random_step(void)
 
 	if (host_random_below(2)) /* a short one */
 		to = MIN(to, from + len);
-	switch (host_random_below(16)) {
+	switch (host_random_below(18)) {
+	case 16:
+	case 17:
+		do_resize(n, from);
+		break;
 	case 0: /* fork */
 		if (n == other)
 			break;
@@ -189,8 +322,10 @@ static void random_step(void)
 
 TEST(random_changes)
 {
+	area_tree_init();
 	for (int i = 0; i < 3; i++)
 		refcount_set(&objects[i].count, 1);
+	objects[2].watch = &watch;
 	for (int step = 0; step < 20000 && !host_failures; step++) {
 		random_step();
 		for (int n = 0; n < NR_SETS; n++)
@@ -212,54 +347,87 @@ TEST(files_are_held)
 	struct area a = {.start = at(0), .end = at(10), .flags = 1, .obj = &objects[0], .file = &f};
 	struct area_set *s = NULL, *copy;
 
+	area_tree_init();
 	refcount_set(&objects[0].count, 1);
-	CHECK_EQ(areas_reserve(&s, 4), 0);
+	CHECK_EQ(areas_prepare(&s, at(0), at(20), 3), 0);
 	area_get_source(&a);
-	areas_insert(s, &a, area_index(s, a.start));
+	areas_insert(&s, &a);
 	a = (struct area){at(10), at(12), 1, 0, &objects[0], 10, &f};
 	area_get_source(&a);
-	areas_insert(
-		s, &a,
-		area_index(s, a.start)); /* goes on where the first one ends: becomes part of it */
+	areas_insert(&s, &a); /* goes on where the first one ends: becomes part of it */
 	CHECK_EQ(f.count, 1);
 	a = (struct area){at(12), at(13), 1, 0, &objects[0], 12, &other};
 	area_get_source(&a);
-	areas_insert(s, &a, area_index(s, a.start)); /* another opening of the same file does not */
+	areas_insert(&s, &a); /* another opening of the same file does not */
 	CHECK_EQ(area_count(s), 2);
-	areas_remove(s, at(4), at(5));
+	areas_remove(&s, at(4), at(5));
 	CHECK_EQ(f.count, 2);
 	copy = s;
 	area_set_get(copy);
-	CHECK_EQ(areas_reserve(&copy, 0), 0);
+	CHECK_EQ(areas_prepare(&copy, at(0), at(1), 0), 0);
 	CHECK_EQ(f.count, 4);
 	CHECK_EQ(other.count, 2);
 	area_set_put(copy);
-	areas_remove(s, at(0), at(20));
+	areas_remove(&s, at(0), at(20));
 	CHECK_EQ(f.count, 0);
 	CHECK_EQ(other.count, 0);
 	CHECK_EQ(refcount_read(&objects[0].count), 1);
 	area_set_put(s);
 }
 
-/* Ten thousand areas that cannot be merged, put in at the lower end as mmap() does: it must not
- * take long. */
+static void insert_one(struct area_set **s, u32 page)
+{
+	struct area a = {.start = at(page), .end = at(page + 1), .flags = AREA_READ};
+
+	CHECK_EQ(areas_prepare(s, a.start, a.end, 1), 0);
+	areas_insert(s, &a);
+}
+
+static void remove_range(struct area_set **s, u32 from, u32 to)
+{
+	CHECK_EQ(areas_prepare(s, at(from), at(to), 1), 0);
+	areas_remove(s, at(from), at(to));
+}
+
+static u32 count_nodes(const struct area_set *s)
+{
+	u32 n = 1;
+
+	for (u32 i = 0; s->level && i < s->nr; i++)
+		n += count_nodes(s->child[i]);
+	return n;
+}
+
+/* A hundred thousand areas that cannot be merged, put in at the lower end as mmap() does, and taken
+ * out in every order: it must not take long, and no tree of nearly empty nodes may be left. */
 TEST(many_areas)
 {
-	struct area_set *s = NULL;
+	struct area_set *s = NULL, *copy;
+	u32 n = 100000;
 
-	for (u32 i = 10000; i > 0; i--) {
-		struct area a = {.start = at(2 * i), .end = at(2 * i + 1), .flags = AREA_READ};
-
-		CHECK_EQ(areas_reserve(&s, 1), 0);
-		areas_insert(s, &a, area_index(s, a.start));
-	}
-	CHECK_EQ(area_count(s), 10000);
-	for (u32 i = 1; i <= 10000; i++)
+	area_tree_init();
+	for (u32 i = n; i > 0; i--)
+		insert_one(&s, 2 * i);
+	CHECK_EQ(area_count(s), n);
+	for (u32 i = 1; i <= n; i++)
 		CHECK_EQ(area_find(s, at(2 * i))->start, at(2 * i));
 	CHECK(areas_cover_end(s, at(2), at(5)) != at(5));
 	CHECK(areas_free(s, at(3), at(4)));
-	areas_remove(s, 0, ~0UL);
+	copy = s;
+	area_set_get(copy);
+	for (u32 i = 1; i <= n; i++) /* all but one of a hundred */
+		if (i % 100)
+			remove_range(&s, 2 * i, 2 * i + 1);
+	CHECK_EQ(area_count(s), n / 100);
+	CHECK(count_nodes(s) < n / 100 * 2);
+	CHECK_EQ(area_count(copy), n);
+	remove_range(&copy, 0, n); /* half of it, most of it shared with nobody */
+	CHECK_EQ(area_count(copy), n / 2 + 1);
+	area_set_put(copy);
+	remove_range(&s, 0, 3 * n);
 	CHECK_EQ(area_count(s), 0);
+	insert_one(&s, 7);
+	CHECK_EQ(area_count(s), 1);
 	area_set_put(s);
 	CHECK_EQ(objects_out, 0);
 }

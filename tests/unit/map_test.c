@@ -2,8 +2,9 @@
  * Mappings: where they go, what they refuse, what is counted against limits, stacks that grow.
  * Contents, and what fork shares, are tree_test.c's.
  */
-// sources: mm/tree.c mm/tree_look.c mm/tree_range.c mm/area.c mm/map.c mm/advice.c mm/fault.c
-// sources: mm/mm.c mm/object.c
+// sources: mm/tree.c mm/tree_look.c mm/tree_range.c mm/area.c mm/area_tree.c mm/map.c mm/advice.c
+// sources: mm/fault.c mm/mm.c mm/object.c
+// flags: -DAREA_LEAF_MAX=4 -DAREA_NODE_MAX=4
 #include "tests/unit/tree_host.h"
 
 #include "mm/area.h"
@@ -205,8 +206,14 @@ TEST(limits)
 	for (int i = 0; i < 16; i++)
 		CHECK_EQ(mm_map(mm, 0x200000 + i * 0x2000, PAGE_SIZE, AREA_READ, NULL, 0, MM_FIXED),
 			 0x200000 + i * 0x2000);
-	CHECK_EQ(mm_map(mm, 0x300000, PAGE_SIZE, AREA_READ, NULL, 0, MM_FIXED), -ENOMEM);
-	CHECK_EQ(area_count(mm->areas), 16);
+	/* A new mapping may be one more than the limit, a cut none. */
+	CHECK_EQ(mm_protect(mm, 0x200000, PAGE_SIZE, AREA_READ | AREA_WRITE), 0);
+	CHECK_EQ(mm_map(mm, 0x300000, 3 * PAGE_SIZE, AREA_READ, NULL, 0, MM_FIXED), 0x300000);
+	CHECK_EQ(mm_map(mm, 0x400000, PAGE_SIZE, AREA_READ, NULL, 0, MM_FIXED), -ENOMEM);
+	CHECK_EQ(mm_unmap(mm, 0x301000, PAGE_SIZE), -ENOMEM);
+	CHECK_EQ(mm_protect(mm, 0x301000, PAGE_SIZE, 0), -ENOMEM);
+	CHECK_EQ(mm_unmap(mm, 0x302000, PAGE_SIZE), 0);
+	CHECK_EQ(area_count(mm->areas), 17);
 	max_map_count = 65530;
 	tear_down(mm);
 }

@@ -8,8 +8,9 @@
  * keeps what it may keep until it is flushed, so a flush that is missing shows as wrong contents,
  * and a page or table that is freed while some TLB knows it is caught in the act.
  */
-// sources: mm/tree.c mm/tree_look.c mm/tree_range.c mm/area.c mm/map.c mm/advice.c mm/fault.c
-// sources: mm/mm.c mm/object.c
+// sources: mm/tree.c mm/tree_look.c mm/tree_range.c mm/area.c mm/area_tree.c mm/map.c mm/advice.c
+// sources: mm/fault.c mm/mm.c mm/object.c
+// flags: -DAREA_LEAF_MAX=4 -DAREA_NODE_MAX=4
 #include "tests/unit/tree_host.h"
 
 #include "mm/area.h"
@@ -508,12 +509,12 @@ static void check_page(const struct space *s, u32 i)
 static void check_space(const struct space *s)
 {
 	const struct area_set *set = s->mm->areas;
-	u64 mapped = 0, data = 0;
+	u64 mapped = 0, data = 0, below = 0;
 
-	for (u32 i = 0; i < area_count(set); i++) {
-		const struct area *a = &set->areas[i];
-
-		CHECK(a->start < a->end && (i == 0 || a[-1].end <= a->start));
+	for_each_area(a, set, 0, TASK_SIZE)
+	{
+		CHECK(a->start < a->end && below <= a->start);
+		below = a->end;
 		mapped += (a->end - a->start) / PAGE_SIZE;
 		if ((a->flags & AREA_WRITE) && !(a->flags & AREA_SHARED))
 			data += (a->end - a->start) / PAGE_SIZE;

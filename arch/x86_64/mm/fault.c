@@ -68,9 +68,9 @@ static noinline void fault_signal(enum fault_result r, u64 error, u64 addr)
  * user's instruction, such as a far return. SMAP refuses that for a page that is there: to resolve
  * the fault would only bring it back, for ever.
  */
-static inline bool refused_by_smap(const struct pt_regs *regs, u64 error)
+static noinline bool refused_by_smap(const struct pt_regs *regs)
 {
-	return !(error & ERROR_USER) && cpu_features.smap && !(regs->rflags & X86_EFLAGS_AC);
+	return cpu_features.smap && !(regs->rflags & X86_EFLAGS_AC);
 }
 
 static inline void user_fault(struct pt_regs *regs, u64 error, u64 addr)
@@ -78,7 +78,7 @@ static inline void user_fault(struct pt_regs *regs, u64 error, u64 addr)
 	enum fault_result r = FAULT_MAPERR;
 
 	trace_page_fault_user(addr, regs->rip, error);
-	if (unlikely(refused_by_smap(regs, error)))
+	if (unlikely(!(error & ERROR_USER)) && refused_by_smap(regs))
 		r = FAULT_ACCERR;
 	else if (addr < TASK_SIZE && current->mm)
 		r = resolve(current->mm, addr, error);

@@ -204,8 +204,8 @@ static const struct proc_entry kernel_entries[] = {
 	NAME("version", 0444, version),
 };
 static const struct proc_entry vm_entries[] = {
-	NUMBER("max_map_count", 0644, .get = get_map_count, .set = set_map_count, .min = 16,
-	       .max = 65530),
+	NUMBER("max_map_count", 0644, .get = get_map_count, .set = set_map_count, .min = 0,
+	       .max = 0x7fffffff),
 	NUMBER("overcommit_memory", 0444, .get = get_overcommit),
 };
 static const struct proc_entry epoll_entries[] = {

@@ -1,0 +1,624 @@
+/* The tree of areas: see area_tree.h. The lock of the mm whose tree it is is held. */
+#include "mm/area_tree.h"
+
+#include <asm/errno.h>
+
+#include "kernel/lib/log.h"
+#include "kernel/lib/string.h"
+#include "mm/slab.h"
+
+static struct kmem_cache *leaf_cache, *node_cache;
+
+void area_tree_init(void)
+{
+	leaf_cache = kmem_cache_create("area_leaf", sizeof(struct area_set), 0);
+	node_cache = kmem_cache_create(
+		"area_node",
+		offsetof(struct area_set, child) + AREA_NODE_MAX * sizeof(struct area_set *), 0);
+}
+
+/* ---- nodes ---- */
+
+static struct kmem_cache *cache_of(u8 level)
+{
+	return level ? node_cache : leaf_cache;
+}
+
+static struct area_set *new_node(u8 level)
+{
+	struct area_set *n = kmem_cache_alloc(cache_of(level));
+
+	if (!n)
+		return NULL;
+	memset(n, 0, offsetof(struct area_set, areas));
+	refcount_set(&n->count, 1);
+	n->level = level;
+	return n;
+}
+
+static void free_node(struct area_set *n)
+{
+	kmem_cache_free(cache_of(n->level), n);
+}
+
+static u32 room_of(const struct area_set *n)
+{
+	return n->level ? AREA_NODE_MAX : AREA_LEAF_MAX;
+}
+
+void area_hold_source(const struct area *a)
+{
+	if (a->obj)
+		object_get(a->obj);
+	file_hold(a->file);
+}
+
+void area_drop_source(const struct area *a)
+{
+	object_put(a->obj);
+	file_put(a->file);
+}
+
+static void free_spares(struct area_set *list)
+{
+	while (list) {
+		struct area_set *next = list->next_spare;
+
+		free_node(list);
+		list = next;
+	}
+}
+
+void area_set_release(struct area_set *n)
+{
+	if (!n || !refcount_dec_and_test(&n->count))
+		return;
+	for (u32 i = 0; i < n->nr; i++)
+		if (n->level)
+			area_set_release(n->child[i]);
+		else
+			area_drop_source(&n->areas[i]);
+	free_spares(n->spare_leaf);
+	free_spares(n->spare_node);
+	free_node(n);
+}
+
+/* ---- what a node knows of what is below it ---- */
+
+static void refresh_leaf(struct area_set *n)
+{
+	u64 gap = 0;
+
+	n->watched = false;
+	for (u32 i = 0; i < n->nr; i++) {
+		const struct area *a = &n->areas[i];
+
+		n->watched |= a->obj && a->obj->watch;
+		if (i > 0 && area_claim(a) > a[-1].end)
+			gap = MAX(gap, area_claim(a) - a[-1].end);
+	}
+	n->gap = gap;
+	n->start = n->areas[0].start;
+	n->low = area_claim(&n->areas[0]);
+	n->end = n->areas[n->nr - 1].end;
+}
+
+static u32 total_of(const struct area_set *n)
+{
+	return n->level ? n->total : n->nr;
+}
+
+static void refresh_inner(struct area_set *n)
+{
+	u64 gap = 0, below = ~0UL;
+
+	n->watched = false;
+	n->total = 0;
+	for (u32 i = 0; i < n->nr; i++) {
+		const struct area_set *c = n->child[i];
+
+		n->watched |= c->watched;
+		n->total += total_of(c);
+		gap = MAX(gap, c->gap);
+		if (c->low > below)
+			gap = MAX(gap, c->low - below);
+		below = c->end;
+	}
+	n->gap = gap;
+	n->start = n->child[0]->start;
+	n->low = n->child[0]->low;
+	n->end = below;
+}
+
+static void refresh(struct area_set *n)
+{
+	if (!n->nr)
+		return;
+	if (n->level)
+		refresh_inner(n);
+	else
+		refresh_leaf(n);
+}
+
+/* ---- finding ---- */
+
+u32 leaf_search(const struct area_set *leaf, u64 addr)
+{
+	u32 low = 0, high = leaf->nr;
+
+	while (low < high) {
+		u32 mid = (low + high) / 2;
+
+		if (leaf->areas[mid].end <= addr)
+			low = mid + 1;
+		else
+			high = mid;
+	}
+	WRITE_ONCE(((struct area_set *)leaf)->last, low);
+	return low;
+}
+
+/* The first child that ends above addr; nr when there is none. */
+static u32 child_index(const struct area_set *n, u64 addr)
+{
+	u32 low = 0, high = n->nr;
+
+	while (low < high) {
+		u32 mid = (low + high) / 2;
+
+		if (n->child[mid]->end <= addr)
+			low = mid + 1;
+		else
+			high = mid;
+	}
+	return low;
+}
+
+const struct area *area_tree_find(const struct area_set *n, u64 addr)
+{
+	u32 i;
+
+	while (n->level) {
+		i = child_index(n, addr);
+		if (i == n->nr)
+			return NULL;
+		n = n->child[i];
+	}
+	i = leaf_index(n, addr);
+	return i < n->nr ? &n->areas[i] : NULL;
+}
+
+const struct area *area_tree_below(const struct area_set *n, u64 addr)
+{
+	const struct area_set *left = NULL; /* the nearest subtree on the left of the way down */
+	u32 i;
+
+	if (!n)
+		return NULL;
+	while (n->level) {
+		i = child_index(n, addr);
+		if (i > 0)
+			left = n->child[i - 1];
+		if (i == n->nr)
+			break;
+		n = n->child[i];
+	}
+	if (!n->level) {
+		i = leaf_index(n, addr);
+		if (i > 0)
+			return &n->areas[i - 1];
+	}
+	for (; left && left->level; left = left->child[left->nr - 1])
+		;
+	return left ? &left->areas[left->nr - 1] : NULL;
+}
+
+/* ---- gaps ---- */
+
+/* A search for a gap, downwards. */
+struct gap_search {
+	u64 len, low;
+	u64 top;  /* everything at and above it has been looked at */
+	u64 hole; /* the longest that was too short, or more than that */
+};
+
+/* Does it fit between `bottom` and the top? */
+static bool gap_fits(struct gap_search *g, u64 bottom)
+{
+	bottom = MAX(bottom, g->low);
+	if (g->top <= bottom)
+		return false;
+	if (g->top - bottom >= g->len)
+		return true;
+	g->hole = MAX(g->hole, g->top - bottom);
+	return false;
+}
+
+static bool gap_in_leaf(struct gap_search *g, const struct area_set *n)
+{
+	u32 i = leaf_index(n, g->top);
+
+	if (i < n->nr)
+		g->top = MIN(g->top, area_claim(&n->areas[i]));
+	while (i-- > 0) {
+		if (gap_fits(g, n->areas[i].end))
+			return true;
+		g->top = MIN(g->top, area_claim(&n->areas[i]));
+		if (g->top <= g->low)
+			break;
+	}
+	return false;
+}
+
+/* True: at the top is one. */
+static bool gap_below(struct gap_search *g, const struct area_set *n)
+{
+	if (!n->level)
+		return gap_in_leaf(g, n);
+	for (u32 i = MIN(child_index(n, g->top) + 1, (u32)n->nr); i-- > 0 && g->top > g->low;) {
+		const struct area_set *c = n->child[i];
+
+		if (gap_fits(g, c->end))
+			return true;
+		if (c->gap >= g->len) {
+			if (gap_below(g, c))
+				return true;
+		} else {
+			g->hole = MAX(g->hole, c->gap);
+		}
+		g->top = MIN(g->top, c->low);
+	}
+	return false;
+}
+
+u64 area_tree_gap(const struct area_set *root, u64 len, u64 low, u64 high, u64 *hole)
+{
+	struct gap_search g = {.len = len, .low = low, .top = high, .hole = *hole};
+	bool found = (root && gap_below(&g, root)) || gap_fits(&g, low);
+
+	*hole = g.hole;
+	return found ? g.top - len : 0;
+}
+
+/* ---- slots ---- */
+
+static size_t slot_size(const struct area_set *n)
+{
+	return n->level ? sizeof(n->child[0]) : sizeof(n->areas[0]);
+}
+
+static char *slot_at(struct area_set *n, u32 i)
+{
+	return (char *)n->areas + i * slot_size(n);
+}
+
+/* One reference more to all that it refers to. */
+static void hold_slots(struct area_set *n)
+{
+	for (u32 i = 0; i < n->nr; i++)
+		if (n->level)
+			refcount_inc(&n->child[i]->count);
+		else
+			area_hold_source(&n->areas[i]);
+}
+
+/* ---- owning ---- */
+
+static struct area_set *copy_of(struct area_set *n)
+{
+	struct area_set *copy = new_node(n->level);
+
+	if (!copy)
+		return NULL;
+	copy->nr = n->nr;
+	copy->watched = n->watched;
+	copy->total = n->total;
+	copy->start = n->start;
+	copy->end = n->end;
+	copy->low = n->low;
+	copy->gap = n->gap;
+	memcpy(slot_at(copy, 0), slot_at(n, 0), n->nr * slot_size(n));
+	hold_slots(n);
+	return copy;
+}
+
+/* Make the node behind a reference ours alone. NULL without memory. */
+static struct area_set *own(struct area_set **at)
+{
+	struct area_set *copy;
+
+	if (refcount_read(&(*at)->count) == 1)
+		return *at;
+	copy = copy_of(*at);
+	if (!copy)
+		return NULL;
+	area_set_release(*at); /* there is the copy instead */
+	*at = copy;
+	return copy;
+}
+
+int area_tree_own_root(struct area_set **root)
+{
+	if (!*root)
+		*root = new_node(0);
+	return *root && own(root) ? 0 : -ENOMEM;
+}
+
+int area_tree_own_path(struct area_set *n, u64 addr, struct area_set **leaf)
+{
+	while (n->level) {
+		n = own(&n->child[MIN(child_index(n, addr), n->nr - 1u)]);
+		if (!n)
+			return -ENOMEM;
+	}
+	*leaf = n;
+	return 0;
+}
+
+static bool add_spares(struct area_set **list, u8 level, u32 wanted)
+{
+	struct area_set *s = *list;
+
+	while (s && wanted) {
+		s = s->next_spare;
+		wanted--;
+	}
+	for (; wanted; wanted--) {
+		s = new_node(level);
+		if (!s)
+			return false;
+		s->next_spare = *list;
+		*list = s;
+	}
+	return true;
+}
+
+/* A split makes one node on each level, and perhaps a root; the root that two splits make is one.
+ */
+int area_tree_spares(struct area_set *root, bool splits)
+{
+	if (!splits)
+		return add_spares(&root->spare_leaf, 0, 1) ? 0 : -ENOMEM;
+	return add_spares(&root->spare_leaf, 0, 2) &&
+			       add_spares(&root->spare_node, 1, 2U * root->level + 1)
+		       ? 0
+		       : -ENOMEM;
+}
+
+static struct area_set *take_spare(struct area_set *root, u8 level)
+{
+	struct area_set **list = level ? &root->spare_node : &root->spare_leaf, *s = *list;
+
+	BUG_ON(!s);
+	*list = s->next_spare;
+	s->next_spare = NULL;
+	s->level = level;
+	return s;
+}
+
+/* Another node is the root from now on. */
+static void move_spares(struct area_set *to, struct area_set *from)
+{
+	to->spare_leaf = from->spare_leaf;
+	to->spare_node = from->spare_node;
+	from->spare_leaf = from->spare_node = NULL;
+}
+
+/* ---- inserting ---- */
+
+/* Make room for `count` slots at index i; their contents are the caller's to fill in. */
+static void make_room(struct area_set *n, u32 i, u32 count)
+{
+	DEBUG_ON(n->nr + count > room_of(n) || refcount_read(&n->count) != 1);
+	memmove(slot_at(n, i + count), slot_at(n, i), (n->nr - i) * slot_size(n));
+	n->nr += (u16)count;
+}
+
+static void take_slots(struct area_set *n, u32 i, u32 count)
+{
+	DEBUG_ON(refcount_read(&n->count) != 1);
+	memmove(slot_at(n, i), slot_at(n, i + count), (n->nr - i - count) * slot_size(n));
+	n->nr -= (u16)count;
+}
+
+/* Move the upper half of a full node to a new one on its right. */
+static struct area_set *split(struct area_set *root, struct area_set *n)
+{
+	struct area_set *right = take_spare(root, n->level);
+	u32 keep = n->nr / 2;
+
+	memcpy(slot_at(right, 0), slot_at(n, keep), (n->nr - keep) * slot_size(n));
+	right->nr = (u16)(n->nr - keep);
+	n->nr = (u16)keep;
+	return right;
+}
+
+/* Put `slot` at index i. If that needs a split, returns the new node, which belongs on the right.
+ */
+static struct area_set *put_slot(struct area_set *root, struct area_set *n, u32 i, const void *slot)
+{
+	struct area_set *right = n->nr == room_of(n) ? split(root, n) : NULL, *to = n;
+
+	if (right && i > n->nr) {
+		to = right;
+		i -= n->nr;
+	}
+	make_room(to, i, 1);
+	memcpy(slot_at(to, i), slot, slot_size(to));
+	if (right)
+		refresh(right);
+	return right;
+}
+
+static struct area_set *insert_below(struct area_set *root, struct area_set *n,
+				     const struct area *a)
+{
+	struct area_set *right;
+	u32 i;
+
+	if (!n->level) {
+		right = put_slot(root, n, leaf_index(n, a->start), a);
+		n->watched |= a->obj && a->obj->watch;
+	} else {
+		i = MIN(child_index(n, a->start), n->nr - 1u);
+		right = insert_below(root, n->child[i], a);
+		if (right)
+			right = put_slot(root, n, i + 1, &right);
+	}
+	if (n != root || n->level || right)
+		refresh(n);
+	return right;
+}
+
+void area_tree_insert(struct area_set **root, const struct area *a)
+{
+	struct area_set *left = *root, *right = insert_below(left, left, a), *above;
+
+	if (!right)
+		return;
+	above = take_spare(left, left->level + 1);
+	above->nr = 2;
+	above->child[0] = left;
+	above->child[1] = right;
+	refresh(above);
+	move_spares(above, left);
+	*root = above;
+}
+
+/* ---- removing ---- */
+
+/* Move what the neighbour refers to into n, in front of what is there or behind it. Others may
+ * share the neighbour: they keep it. */
+static void take_in(struct area_set *n, struct area_set *neighbour, bool in_front)
+{
+	u32 at = in_front ? 0 : n->nr;
+	bool shared = refcount_read(&neighbour->count) > 1;
+
+	make_room(n, at, neighbour->nr);
+	memcpy(slot_at(n, at), slot_at(neighbour, 0), neighbour->nr * slot_size(n));
+	if (shared)
+		hold_slots(neighbour);
+	else
+		neighbour->nr = 0;
+	area_set_release(neighbour);
+	refresh(n);
+}
+
+static bool fits_into(const struct area_set *a, const struct area_set *b)
+{
+	return a->nr + b->nr <= room_of(a) * 3 / 4;
+}
+
+/* Child i has lost something. */
+static void mend_child(struct area_set *n, u32 i)
+{
+	struct area_set *c = n->child[i];
+
+	if (!c->nr) {
+		take_slots(n, i, 1);
+		area_set_release(c);
+		return;
+	}
+	refresh(c);
+	if (c->nr > room_of(c) / 4)
+		return;
+	if (i + 1 < n->nr && fits_into(c, n->child[i + 1])) {
+		take_in(c, n->child[i + 1], false);
+		take_slots(n, i + 1, 1);
+	} else if (i > 0 && fits_into(c, n->child[i - 1])) {
+		take_in(c, n->child[i - 1], true);
+		take_slots(n, i - 1, 1);
+	}
+}
+
+static void drop_from_leaf(struct area_set *n, u64 start, u64 end)
+{
+	u32 first = leaf_index(n, start), last = first;
+
+	for (; last < n->nr && n->areas[last].start < end; last++)
+		area_drop_source(&n->areas[last]);
+	take_slots(n, first, last - first);
+}
+
+static void remove_below(struct area_set *n, u64 start, u64 end)
+{
+	bool lower = false; /* of the child in front, something went */
+	u32 first, last;
+
+	if (!n->level) {
+		drop_from_leaf(n, start, end);
+		return;
+	}
+	first = child_index(n, start);
+	if (first < n->nr && n->child[first]->start < start) { /* only its upper part */
+		remove_below(n->child[first], start, end);
+		first++;
+		lower = true;
+	}
+	for (last = first; last < n->nr && n->child[last]->end <= end; last++)
+		area_set_release(n->child[last]);
+	take_slots(n, first, last - first);
+	if (first < n->nr && n->child[first]->start < end) { /* only its lower part */
+		remove_below(n->child[first], start, end);
+		mend_child(n, first);
+	}
+	if (lower)
+		mend_child(n, first - 1);
+	refresh(n);
+}
+
+/* A root with a single child is none. */
+static void lower_root(struct area_set **root)
+{
+	struct area_set *old = *root;
+
+	while (old->level && old->nr <= 1) {
+		if (old->nr) {
+			*root = old->child[0];
+			move_spares(*root, old);
+			old->nr = 0;
+			area_set_release(old);
+			old = *root;
+		} else { /* nothing is left: areas_prepare() has seen to it that there is one */
+			struct area_set *leaf = take_spare(old, 0);
+
+			move_spares(leaf, old);
+			*root = leaf;
+			area_set_release(old);
+			return;
+		}
+	}
+}
+
+void area_tree_remove(struct area_set **root, u64 start, u64 end)
+{
+	remove_below(*root, start, end);
+	lower_root(root);
+}
+
+/* ---- moving bounds ---- */
+
+static void resize_below(struct area_set *n, u64 addr, u64 start, u64 end)
+{
+	struct area *a;
+
+	if (n->level) {
+		struct area_set *c = n->child[child_index(n, addr)];
+
+		resize_below(c, addr, start, end);
+		refresh(c);
+		return;
+	}
+	a = &n->areas[leaf_index(n, addr)];
+	if (a->obj)
+		a->pgoff += (s64)(start - a->start) >> PAGE_SHIFT;
+	a->start = start;
+	a->end = end;
+}
+
+void area_tree_resize(struct area_set *root, u64 addr, u64 start, u64 end)
+{
+	resize_below(root, addr, start, end);
+	if (root->level)
+		refresh(root);
+}
