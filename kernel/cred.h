@@ -12,6 +12,7 @@ struct user {
 	atomic_t sigpending; /* RLIMIT_SIGPENDING */
 	atomic_t in_flight;  /* files in messages that nobody has read: unix(7), ETOOMANYREFS */
 	atomic_t watches;    /* items of epoll sets: fs.epoll.max_user_watches */
+	atomic_t file_locks; /* fcntl(2), flock(2) */
 	struct user *next;   /* hash chain; user_lock */
 };
 

@@ -16,25 +16,39 @@
  */
 #include "kernel/futex_internal.h"
 
+#include "kernel/random.h"
 #include "kernel/sys/syscall.h"
 #include "kernel/task.h"
 #include "kernel/time/timer.h"
 #include "mm/mm.h"
 
-#define FUTEX_BUCKETS 64
-
 /* Offsets are multiples of 4: the low bit tells apart what FUTEX_PRIVATE_FLAG names, and private
  * memory that was named without it. As on Linux the two do not meet. */
 #define KEY_WITHOUT_FLAG 1
 
-static struct futex_bucket buckets[FUTEX_BUCKETS];
+static struct futex_bucket *buckets;
+static u32 bucket_bits;   /* 1 << bucket_bits of them */
+static u64 bucket_key[2]; /* constant once random: a bucket cannot be aimed at */
 
+/* A bucket for every 64 pages of memory, within limits: 256 for each of Linux's CPUs is as much. */
 void futex_init(void)
 {
-	for (int i = 0; i < FUTEX_BUCKETS; i++) {
+	unsigned int order = 0;
+	struct page *p;
+
+	while (order < 5 && (PAGE_SIZE / sizeof(*buckets) << order) * 64 < nr_total_pages())
+		order++;
+	p = alloc_pages(order, ALLOC_ZERO);
+	if (!p)
+		panic("no memory for the futexes' buckets\n");
+	buckets = page_to_virt(p);
+	bucket_bits = (u32)__builtin_ctzl(PAGE_SIZE / sizeof(*buckets) << order);
+	for (u32 i = 0; i < 1U << bucket_bits; i++) {
 		spin_lock_init(&buckets[i].lock, LOCK_FUTEX);
 		list_init(&buckets[i].waiters);
 	}
+	bucket_key[0] = random_u64();
+	bucket_key[1] = random_u64() | 1;
 }
 
 /* ---- keys ---- */
@@ -63,9 +77,10 @@ bool same_key(const struct futex_key *a, const struct futex_key *b)
 struct futex_bucket *bucket_of(const struct futex_key *key)
 {
 	u64 space = key->obj ? (u64)key->obj : (u64)key->mm;
-	u64 h = (space >> 6 ^ key->offset >> 2) * 0x9e3779b97f4a7c15UL;
+	unsigned __int128 h = (unsigned __int128)(space ^ bucket_key[0]) * bucket_key[1];
 
-	return &buckets[h >> 58];
+	h = (unsigned __int128)((u64)h ^ (u64)(h >> 64) ^ key->offset) * bucket_key[1];
+	return &buckets[((u64)h ^ (u64)(h >> 64)) >> (64 - bucket_bits)];
 }
 
 void bucket_add(struct futex_bucket *b, struct futex_waiter *w)
@@ -74,10 +89,12 @@ void bucket_add(struct futex_bucket *b, struct futex_waiter *w)
 
 	w->bucket = b;
 	w->prio = MIN(w->task->normal_prio, MAX_RT_PRIO);
-	list_for_each_entry (at, &b->waiters, link)
-		if (at->prio > w->prio)
-			break;
-	list_add_tail(&w->link, &at->link);
+	/* from the end, where those that are not real-time find their place at once */
+	for (at = list_last_entry(&b->waiters, struct futex_waiter, link);
+	     &at->link != &b->waiters && at->prio > w->prio;
+	     at = list_last_entry(&at->link, struct futex_waiter, link))
+		;
+	list_add(&w->link, &at->link);
 }
 
 /*
@@ -244,20 +261,27 @@ static long wake_locked(struct futex_bucket *b, const struct futex_key *key, u32
 	return woken;
 }
 
+#define WAKE_BATCH 64u /* tasks that are woken in one hold of the bucket's lock */
+
 long futex_wake(u64 addr, bool private, u32 max, u32 bitset)
 {
 	struct futex_bucket *b;
 	struct futex_key key;
-	long ret = get_futex_key(addr, private, ACCESS_READ, &key);
+	long woken, ret = get_futex_key(addr, private, ACCESS_READ, &key);
 
 	if (ret)
 		return ret;
 	b = bucket_of(&key);
 	spin_lock(&b->lock);
-	ret = wake_locked(b, &key, max, bitset);
+	ret = wake_locked(b, &key, MIN(max, WAKE_BATCH), bitset);
 	spin_unlock(&b->lock);
+	for (woken = ret; ret == WAKE_BATCH && woken < max; woken += MAX(ret, 0L)) {
+		spin_lock(&b->lock);
+		ret = wake_locked(b, &key, MIN(max - (u32)woken, WAKE_BATCH), bitset);
+		spin_unlock(&b->lock);
+	}
 	key_put(&key);
-	return ret;
+	return woken ? woken : ret;
 }
 
 /* ---- wake after an operation on a second word ---- */

@@ -98,7 +98,7 @@ void lock_stall_reported(const void *lock)
 /* A mutex may be held for long by who sleeps; somebody who has to wait for it says so. */
 static bool is_mutex(unsigned int class)
 {
-	return class >= LOCK_SHELL && class <= LOCK_MM;
+	return class >= LOCK_SHELL && class <= LOCK_FILE_LOCKS;
 }
 
 static void check_hold(const struct held_lock *h, u64 cycles)

@@ -2,11 +2,13 @@
  * Names: dentries, and the directories that hold them.
  *
  * A directory is a hash table for look-ups and a list in order of creation for getdents64. The
- * table starts inside the struct and doubles as entries come; when there is no memory for a bigger
- * one the chains just get longer.
+ * table starts inside the struct and grows as entries come; when there is no memory for a bigger
+ * one the chains just get longer. Each entry that is added moves two chains of the smaller table to
+ * the bigger one, so that no addition has to move all of them.
  */
 #include "kernel/fs/vfs.h"
 #include "kernel/lib/log.h"
+#include "kernel/random.h"
 #include "mm/slab.h"
 
 #define FEW_BUCKETS 8
@@ -17,6 +19,8 @@ struct directory {
 	u32 nr_buckets;  /* a power of two */
 	bool dead;       /* removed: nothing may be made in it any more. inode->lock to write */
 	struct dentry **buckets;  /* few[], or allocated */
+	struct dentry **old;      /* the smaller table; NULL: all of it has been moved */
+	u32 nr_old, moved;        /* its size, and its chains that are in `buckets` now */
 	struct list_head entries; /* inode->lock: oldest first, so by rising cookie */
 	u64 next_cookie;          /* inode->lock */
 	struct dentry *few[FEW_BUCKETS];
@@ -26,21 +30,45 @@ struct dentry *fs_root;
 struct mutex rename_lock = MUTEX_INIT(rename_lock, LOCK_RENAME);
 static spinlock_t tree_lock = SPINLOCK_INIT(LOCK_DCACHE);
 static struct kmem_cache *dentry_cache, *directory_cache;
+static u64 hash_key[2]; /* constant once random */
 
 void dentry_init(void)
 {
+	hash_key[0] = random_u64();
+	hash_key[1] = random_u64() | 1;
 	dentry_cache = kmem_cache_create("dentry", sizeof(struct dentry), 0);
 	directory_cache = kmem_cache_create("directory", sizeof(struct directory), 0);
 }
 
-/* FNV-1a: short, and good enough for names that nobody chooses to collide. */
-u32 name_hash(const char *s, u32 len)
+/* Up to 7 bytes as a number. */
+static inline u64 load_rest(const char *s, u32 len)
 {
-	u32 h = 2166136261u;
+	u64 w = 0;
 
 	while (len--)
-		h = (h ^ (u8)*s++) * 16777619u;
-	return h;
+		w = w << 8 | (u8)s[len];
+	return w;
+}
+
+/* The two halves of a 128-bit product, one upon the other. */
+static inline u64 fold(u64 a, u64 b)
+{
+	unsigned __int128 product = (unsigned __int128)a * b;
+
+	return (u64)product ^ (u64)(product >> 64);
+}
+
+/* Keyed, so that names cannot be chosen to meet in one chain. */
+u32 name_hash(const char *s, u32 len)
+{
+	u64 h = hash_key[0] ^ len, w;
+
+	for (; len >= sizeof(w); s += sizeof(w), len -= sizeof(w)) {
+		memcpy(&w, s, sizeof(w));
+		h = fold(h ^ w, hash_key[1]);
+	}
+	h = fold(h ^ load_rest(s, len), hash_key[1]);
+	return (u32)(h ^ h >> 32);
 }
 
 /* ---- dentries ---- */
@@ -247,6 +275,8 @@ void directory_free(struct directory *dir)
 	BUG_ON(dir->nr != 0);
 	if (dir->buckets != dir->few)
 		kfree(dir->buckets);
+	if (dir->old != dir->few)
+		kfree(dir->old);
 	kmem_cache_free(directory_cache, dir);
 }
 
@@ -262,7 +292,9 @@ bool directory_dead(const struct directory *dir)
 
 static struct dentry **bucket_of(struct directory *dir, u32 hash)
 {
-	return &dir->buckets[(hash ^ hash >> 16) & (dir->nr_buckets - 1)];
+	if (unlikely(dir->old) && (hash & (dir->nr_old - 1)) >= dir->moved)
+		return &dir->old[hash & (dir->nr_old - 1)];
+	return &dir->buckets[hash & (dir->nr_buckets - 1)];
 }
 
 struct dentry *directory_lookup(struct dentry *dir, const struct qname *name)
@@ -304,26 +336,58 @@ void directory_kill(struct directory *dir)
 	dir->dead = true;
 }
 
-/* Double the table when chains get longer than two on average. */
-static void directory_grow(struct directory *dir)
+/* A bigger table when chains get longer than two on average. */
+static void begin_growing(struct directory *dir)
 {
 	u32 n = dir->nr_buckets * 4;
-	struct dentry **fresh, **old = dir->buckets;
-	struct dentry *d;
+	struct dentry **fresh;
 
-	if (dir->nr < dir->nr_buckets * 2 || n > 1u << 18)
+	if (dir->nr < dir->nr_buckets * 2 || n > 1u << 22)
 		return;
 	fresh = kzalloc(n * sizeof(*fresh));
 	if (!fresh)
 		return;
 	spin_lock(&dir->lock);
+	dir->old = dir->buckets;
+	dir->nr_old = dir->nr_buckets;
+	dir->moved = 0;
 	dir->buckets = fresh;
 	dir->nr_buckets = n;
-	list_for_each_entry (d, &dir->entries, sibling)
-		chain_add(dir, d);
 	spin_unlock(&dir->lock);
-	if (old != dir->few)
+}
+
+/* The directory's spinlock is held. */
+static void move_chain(struct directory *dir)
+{
+	struct dentry *d = dir->old[dir->moved++], *next;
+
+	for (; d; d = next) {
+		next = d->hash_next;
+		chain_add(dir, d);
+	}
+}
+
+static void go_on_growing(struct directory *dir)
+{
+	struct dentry **old = dir->old;
+
+	spin_lock(&dir->lock);
+	move_chain(dir);
+	move_chain(dir);
+	if (dir->moved == dir->nr_old)
+		dir->old = NULL;
+	spin_unlock(&dir->lock);
+	if (!dir->old && old != dir->few)
 		kfree(old);
+}
+
+/* Before an entry is added; the directory's inode->lock is held. */
+static void directory_grow(struct directory *dir)
+{
+	if (!dir->old)
+		begin_growing(dir);
+	if (unlikely(dir->old))
+		go_on_growing(dir);
 }
 
 /* Put an entry that is in no list under `dir`; dir's spinlock is held. */

@@ -14,6 +14,7 @@ void fs_init(void)
 	mount_init();
 	pipe_init();
 	epoll_init();
+	locks_init();
 	socket_init();
 	memfd_init();
 	anon_file_init();

@@ -36,6 +36,7 @@ static void inode_free_contents(struct inode *i)
 {
 	if (i->ops && i->ops->free)
 		i->ops->free(i);
+	kfree(i->locks);
 	switch (i->mode & S_IFMT) {
 	case S_IFREG:
 		object_put(i->object);

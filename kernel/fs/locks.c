@@ -1,130 +1,250 @@
 /*
  * Locks on files: record locks of processes and of openings (fcntl(2)), and flock(2).
  *
- * A lock belongs to an owner: the descriptor table of a process, or an open file. The list of a
- * file's locks, and that of owners who wait, are guarded by one lock; whoever waits is woken by any
- * lock that goes, and looks again.
+ * A lock belongs to an owner: the descriptor table of a process, or an open file. A file that was
+ * ever locked has a list of its locks, those of one owner side by side and by rising start, as on
+ * Linux. A task that waits is woken by any lock of the file that goes, and looks again.
+ *
+ * The list is guarded by a mutex of the file, so that a long one costs only those that lock this
+ * file. What every waiting owner waits for is in a hash table of its own, for the search for
+ * deadlocks; its chains are as long as many tasks wait for locks.
  */
 #include "kernel/fs/vfs.h"
+#include "kernel/random.h"
 #include "kernel/sys/syscall.h"
 #include "kernel/task.h"
+#include "mm/page.h"
 #include "mm/slab.h"
 
-#define MAX_CHAIN  10 /* of owners who wait for one another: as deep as Linux looks */
-#define TO_THE_END ((u64)MAX_FILE_SIZE)
+#define MAX_CHAIN    10 /* of owners who wait for one another: as deep as Linux looks */
+#define TO_THE_END   ((u64)MAX_FILE_SIZE)
+#define WAITER_LISTS 256
 
 struct file_lock {
 	struct file_lock *next;
 	const void *owner;
-	pid_t pid;      /* of who made it; -1: it belongs to an opening */
-	bool whole;     /* flock(2): knows nothing of records, nor they of it */
-	short type;     /* F_RDLCK, F_WRLCK; in a request also F_UNLCK */
-	u64 start, end; /* both included */
+	struct user *user; /* who is charged for it: a reference */
+	pid_t pid;         /* of who made it; -1: it belongs to an opening */
+	bool whole;        /* flock(2): knows nothing of records, nor they of it */
+	short type;        /* F_RDLCK, F_WRLCK; in a request also F_UNLCK */
+	u64 start, end;    /* both included */
 };
 
-/* Somebody who waits: on his stack. */
+struct lock_list {
+	struct mutex lock; /* LOCK_FILE_LOCKS */
+	struct file_lock *first;
+	u64 gone; /* grows when a lock goes or shrinks; read by anybody */
+	struct wait_queue wait;
+};
+
+/* A task that waits for a lock: on its stack. */
 struct lock_waiter {
 	struct list_head node;
 	const void *owner, *blocker;
 };
 
-static spinlock_t locks_lock = SPINLOCK_INIT(LOCK_DCACHE);
-static struct list_head lock_waiters = LIST_HEAD_INIT(lock_waiters);
-static struct wait_queue locks_wait = WAIT_QUEUE_INIT(locks_wait);
-static u64 locks_gone; /* grows when a lock goes or shrinks */
+static spinlock_t waiters_lock = SPINLOCK_INIT(LOCK_DCACHE);
+static struct list_head waiters[WAITER_LISTS]; /* waiters_lock; by the owner */
+static u64 waiters_key;                        /* constant once random */
+static struct kmem_cache *lock_cache;
+u64 max_user_locks;
 
-/* ---- the list of one file; locks_lock is held ---- */
-
-static struct file_lock *find_conflict(struct inode *i, const struct file_lock *want)
+/* A user may fill 4 % of memory with locks. */
+void locks_init(void)
 {
-	for (struct file_lock *l = i->locks; l; l = l->next)
+	for (u32 i = 0; i < WAITER_LISTS; i++)
+		list_init(&waiters[i]);
+	waiters_key = random_u64() | 1;
+	lock_cache = kmem_cache_create("file_lock", sizeof(struct file_lock), 0);
+	max_user_locks = nr_total_pages() / 25 * PAGE_SIZE / sizeof(struct file_lock);
+}
+
+/* ---- life ---- */
+
+static struct file_lock *lock_alloc(void)
+{
+	struct user *user = current->cred->user;
+	struct file_lock *l = NULL;
+
+	if ((u64)atomic_add_return(&user->file_locks, 1) <= max_user_locks)
+		l = kmem_cache_zalloc(lock_cache);
+	if (!l) {
+		atomic_dec(&user->file_locks);
+		return NULL;
+	}
+	refcount_inc(&user->count);
+	l->user = user;
+	return l;
+}
+
+static void lock_free(struct file_lock *l)
+{
+	if (!l)
+		return;
+	atomic_dec(&l->user->file_locks);
+	put_user_struct(l->user);
+	kmem_cache_free(lock_cache, l);
+}
+
+/* The file's list, made if need be; NULL without memory. */
+static struct lock_list *list_of(struct inode *i)
+{
+	struct lock_list *list = READ_ONCE(i->locks), *fresh;
+
+	if (list)
+		return list;
+	fresh = kzalloc(sizeof(*fresh));
+	if (!fresh)
+		return NULL;
+	mutex_init(&fresh->lock, LOCK_FILE_LOCKS);
+	wait_queue_init(&fresh->wait);
+	if (__atomic_compare_exchange_n(&i->locks, &list, fresh, false, __ATOMIC_ACQ_REL,
+					__ATOMIC_ACQUIRE))
+		return fresh;
+	kfree(fresh); /* another task was faster */
+	return list;
+}
+
+/* ---- the list of one file: its lock is held ---- */
+
+static bool same_owner(const struct file_lock *a, const struct file_lock *b)
+{
+	return a->owner == b->owner && a->whole == b->whole;
+}
+
+static struct file_lock *find_conflict(struct lock_list *list, const struct file_lock *want)
+{
+	for (struct file_lock *l = list->first; l; l = l->next)
 		if (l->whole == want->whole && l->owner != want->owner && l->start <= want->end &&
 		    want->start <= l->end && (l->type == F_WRLCK || want->type == F_WRLCK))
 			return l;
 	return NULL;
 }
 
-static void drop_lock(struct file_lock **where)
+static void drop_lock(struct lock_list *list, struct file_lock **where)
 {
 	struct file_lock *l = *where;
 
 	*where = l->next;
-	kfree(l);
-	locks_gone++;
+	lock_free(l);
+	WRITE_ONCE(list->gone, list->gone + 1);
 }
 
-/* What of the owner's locks lies in [start, end] goes: one that reaches out at both ends leaves
- * two, for which `spare` is used (and set to NULL). */
-static void cut_out(struct inode *i, const struct file_lock *range, struct file_lock **spare)
+/* A range that changes, of an owner's locks; the lock that is put there, or NULL; and a spare one.
+ */
+struct change {
+	const struct file_lock *range;
+	struct file_lock *new, *spare;
+};
+
+/* A lock that reaches out of the range at both ends leaves two: the second is the spare one. */
+static void leave_both_ends(struct change *c, struct file_lock *l)
 {
-	struct file_lock **where = &i->locks, *l;
+	struct file_lock *rest = c->spare, *before = c->new ? c->new : l, *next = before->next;
+	struct user *user = rest->user;
+
+	c->spare = NULL;
+	*rest = *l;
+	rest->user = user;
+	rest->start = c->range->end + 1;
+	l->end = c->range->start - 1;
+	before->next = rest;
+	rest->next = next;
+}
+
+/* What of the owner's other locks lies in the range goes. */
+static void cut_out(struct lock_list *list, struct change *c)
+{
+	const struct file_lock *range = c->range;
+	struct file_lock **where = &list->first, *l;
 
 	while ((l = *where) != NULL) {
-		if (l->owner != range->owner || l->whole != range->whole || l->end < range->start ||
+		bool before = l->start<range->start, behind = l->end> range->end;
+
+		if (l == c->new || !same_owner(l, range) || l->end < range->start ||
 		    l->start > range->end) {
 			where = &l->next;
-		} else if (l->start < range->start && l->end > range->end) {
-			struct file_lock *rest = *spare;
-
-			*spare = NULL;
-			*rest = *l;
-			rest->start = range->end + 1;
-			l->end = range->start - 1;
-			l->next = rest;
-			locks_gone++;
-			return;
-		} else if (l->start >= range->start && l->end <= range->end) {
-			drop_lock(where);
-		} else {
-			if (l->start < range->start)
-				l->end = range->start - 1;
-			else
-				l->start = range->end + 1;
-			locks_gone++;
-			where = &l->next;
+			continue;
 		}
+		if (!before && !behind) {
+			drop_lock(list, where);
+			continue;
+		}
+		if (before && behind)
+			leave_both_ends(c, l);
+		else if (before)
+			l->end = range->start - 1;
+		else
+			l->start = range->end + 1;
+		WRITE_ONCE(list->gone, list->gone + 1);
+		where = &l->next;
 	}
 }
 
 /* Neighbours of the same kind become one with it. */
-static void absorb_neighbours(struct inode *i, struct file_lock *new)
+static void absorb_neighbours(struct lock_list *list, struct file_lock *new)
 {
-	struct file_lock **where = &i->locks, *l;
+	struct file_lock **where = &list->first, *l;
 
 	while ((l = *where) != NULL) {
 		bool before = l->end + 1 == new->start, after = new->end + 1 == l->start;
 
-		if (l == new || l->owner != new->owner || l->whole != new->whole ||
-		    l->type != new->type || !(before || after)) {
+		if (l == new || !same_owner(l, new) || l->type != new->type || !(before || after)) {
 			where = &l->next;
 			continue;
 		}
 		new->start = MIN(new->start, l->start);
 		new->end = MAX(new->end, l->end);
-		drop_lock(where);
+		drop_lock(list, where);
 	}
 }
 
-/* Nobody objects. Uses up what it needs of the two spare ones. */
-static void apply(struct inode *i, const struct file_lock *want, struct file_lock *spare[2])
+/* Behind the owner's locks that start before it; a new owner's is the last of all. */
+static struct file_lock **place_of(struct lock_list *list, const struct file_lock *want)
 {
-	struct file_lock *new = spare[0];
+	struct file_lock **where = &list->first;
 
-	cut_out(i, want, &spare[1]);
-	if (want->type == F_UNLCK)
-		return;
-	spare[0] = NULL;
-	*new = *want;
-	new->next = i->locks;
-	i->locks = new;
-	absorb_neighbours(i, new);
+	while (*where && !same_owner(*where, want))
+		where = &(*where)->next;
+	while (*where && same_owner(*where, want) && (*where)->start < want->start)
+		where = &(*where)->next;
+	return where;
+}
+
+/* Nothing is in the way. Uses up what it needs of the two spare ones. */
+static void apply(struct lock_list *list, const struct file_lock *want, struct file_lock *spare[2])
+{
+	struct change c = {.range = want, .spare = spare[1]};
+	struct file_lock **where;
+	struct user *user = spare[0]->user;
+
+	if (want->type != F_UNLCK) {
+		where = place_of(list, want);
+		c.new = spare[0];
+		spare[0] = NULL;
+		*c.new = *want;
+		c.new->user = user;
+		c.new->next = *where;
+		*where = c.new;
+	}
+	cut_out(list, &c);
+	spare[1] = c.spare;
+	if (c.new)
+		absorb_neighbours(list, c.new);
+}
+
+/* ---- deadlocks: waiters_lock is held ---- */
+
+static struct list_head *waiters_of(const void *owner)
+{
+	return &waiters[(u64)owner * waiters_key >> 56];
 }
 
 static const struct lock_waiter *waiter_of(const void *owner)
 {
 	struct lock_waiter *w;
 
-	list_for_each_entry (w, &lock_waiters, node)
+	list_for_each_entry (w, waiters_of(owner), node)
 		if (w->owner == owner)
 			return w;
 	return NULL;
@@ -145,59 +265,72 @@ static bool would_deadlock(const void *owner, const void *blocker)
 	return false;
 }
 
-/* ---- setting ---- */
-
-static int wait_for_change(u64 seen)
+/* The file's list is locked. -EAGAIN: `w` stands among those that wait; -EDEADLK. Openings are in
+ * no process, so nothing is known of what else they wait for. */
+static int begin_waiting(const struct file_lock *want, const struct file_lock *in_the_way,
+			 struct lock_waiter *w)
 {
-	return wait_event_interruptible(&locks_wait, READ_ONCE(locks_gone) != seen);
-}
+	int err = -EAGAIN;
 
-/* One attempt. 0, -EAGAIN, -EDEADLK. On -EAGAIN `w` stands in the list if `wait`. */
-static int try_lock(struct inode *i, const struct file_lock *want, struct file_lock *spare[2],
-		    bool wait, struct lock_waiter *w, u64 *seen)
-{
-	struct file_lock *in_the_way;
-	u64 gone_before = locks_gone;
-	int err = 0;
-
-	/* a file's whole lock is given up before a new kind is asked for: flock(2) */
-	if (want->whole && want->type != F_UNLCK)
-		cut_out(i, want, &spare[1]);
-	in_the_way = want->type == F_UNLCK ? NULL : find_conflict(i, want);
-	if (!in_the_way) {
-		apply(i, want, spare);
-	} else if (wait && want->pid != -1 && would_deadlock(want->owner, in_the_way->owner)) {
+	w->blocker = in_the_way->owner;
+	spin_lock(&waiters_lock);
+	if (want->pid != -1 && would_deadlock(want->owner, w->blocker))
 		err = -EDEADLK;
-	} else {
-		err = -EAGAIN;
-		if (wait) {
-			w->blocker = in_the_way->owner;
-			list_add_tail(&w->node, &lock_waiters);
-		}
-	}
-	*seen = locks_gone;
-	if (locks_gone != gone_before)
-		wake_up_all(&locks_wait);
+	else
+		list_add_tail(&w->node, waiters_of(w->owner));
+	spin_unlock(&waiters_lock);
 	return err;
 }
 
-static int lock_loop(struct inode *i, const struct file_lock *want, struct file_lock *spare[2],
-		     bool wait)
+static void end_waiting(struct lock_waiter *w)
+{
+	spin_lock(&waiters_lock);
+	list_del(&w->node);
+	spin_unlock(&waiters_lock);
+}
+
+/* ---- setting ---- */
+
+static int wait_for_change(struct lock_list *list, u64 seen)
+{
+	return wait_event_interruptible(&list->wait, READ_ONCE(list->gone) != seen);
+}
+
+/* One attempt. 0, -EAGAIN, -EDEADLK. On -EAGAIN `w` stands among those that wait if `wait`. */
+static int try_lock(struct lock_list *list, const struct file_lock *want,
+		    struct file_lock *spare[2], bool wait, struct lock_waiter *w)
+{
+	struct file_lock *in_the_way;
+
+	/* a file's whole lock is given up before a new kind is asked for: flock(2) */
+	if (want->whole && want->type != F_UNLCK)
+		cut_out(list, &(struct change){.range = want});
+	in_the_way = want->type == F_UNLCK ? NULL : find_conflict(list, want);
+	if (in_the_way)
+		return wait ? begin_waiting(want, in_the_way, w) : -EAGAIN;
+	apply(list, want, spare);
+	return 0;
+}
+
+static int lock_loop(struct lock_list *list, const struct file_lock *want,
+		     struct file_lock *spare[2], bool wait)
 {
 	struct lock_waiter w = {.owner = want->owner};
-	u64 seen;
+	u64 before, seen;
 	int err;
 
 	for (;;) {
-		spin_lock(&locks_lock);
-		err = try_lock(i, want, spare, wait, &w, &seen);
-		spin_unlock(&locks_lock);
+		mutex_lock(&list->lock);
+		before = list->gone;
+		err = try_lock(list, want, spare, wait, &w);
+		seen = list->gone;
+		mutex_unlock(&list->lock);
+		if (seen != before)
+			wake_up_all(&list->wait);
 		if (err != -EAGAIN || !wait)
 			return err;
-		err = wait_for_change(seen);
-		spin_lock(&locks_lock);
-		list_del(&w.node);
-		spin_unlock(&locks_lock);
+		err = wait_for_change(list, seen);
+		end_waiting(&w);
 		if (err)
 			return err;
 	}
@@ -205,31 +338,33 @@ static int lock_loop(struct inode *i, const struct file_lock *want, struct file_
 
 static int set_lock(struct inode *i, const struct file_lock *want, bool wait)
 {
-	struct file_lock *spare[2] = {kmalloc(sizeof(*spare[0])), kmalloc(sizeof(*spare[0]))};
-	int err = spare[0] && spare[1] ? lock_loop(i, want, spare, wait) : -ENOLCK;
+	struct file_lock *spare[2] = {lock_alloc(), lock_alloc()};
+	struct lock_list *list = list_of(i);
+	int err = spare[0] && spare[1] && list ? lock_loop(list, want, spare, wait) : -ENOLCK;
 
-	kfree(spare[0]);
-	kfree(spare[1]);
+	lock_free(spare[0]);
+	lock_free(spare[1]);
 	return err;
 }
 
 void locks_drop_all(struct inode *i, const void *owner)
 {
-	struct file_lock **where = &i->locks;
+	struct lock_list *list = i->locks;
+	struct file_lock **where = &list->first;
 	bool gone = false;
 
-	spin_lock(&locks_lock);
+	mutex_lock(&list->lock);
 	while (*where) {
 		if ((*where)->owner == owner) {
-			drop_lock(where);
+			drop_lock(list, where);
 			gone = true;
 		} else {
 			where = &(*where)->next;
 		}
 	}
-	spin_unlock(&locks_lock);
+	mutex_unlock(&list->lock);
 	if (gone)
-		wake_up_all(&locks_wait);
+		wake_up_all(&list->wait);
 }
 
 /* ---- fcntl(2) ---- */
@@ -295,11 +430,14 @@ static int check_type(const struct file *f, short type, bool set)
 
 static void test_lock(struct inode *i, const struct file_lock *want, struct flock *out)
 {
+	struct lock_list *list = READ_ONCE(i->locks);
 	const struct file_lock *l;
 
-	spin_lock(&locks_lock);
-	l = find_conflict(i, want);
 	out->l_type = F_UNLCK;
+	if (!list)
+		return;
+	mutex_lock(&list->lock);
+	l = find_conflict(list, want);
 	if (l) {
 		out->l_type = l->type;
 		out->l_whence = SEEK_SET;
@@ -307,7 +445,7 @@ static void test_lock(struct inode *i, const struct file_lock *want, struct floc
 		out->l_len = l->end == TO_THE_END ? 0 : (s64)(l->end - l->start + 1);
 		out->l_pid = l->pid;
 	}
-	spin_unlock(&locks_lock);
+	mutex_unlock(&list->lock);
 }
 
 /* The process has closed the file in another thread just now: its lock must not stay. */
@@ -370,12 +508,15 @@ static int flock_type(int op, short *type)
 /* Already held in that kind: nothing is to be given up. */
 static bool holds_whole(struct inode *i, const struct file_lock *want)
 {
+	struct lock_list *list = READ_ONCE(i->locks);
 	bool found = false;
 
-	spin_lock(&locks_lock);
-	for (struct file_lock *l = i->locks; l && !found; l = l->next)
+	if (!list)
+		return false;
+	mutex_lock(&list->lock);
+	for (struct file_lock *l = list->first; l && !found; l = l->next)
 		found = l->whole && l->owner == want->owner && l->type == want->type;
-	spin_unlock(&locks_lock);
+	mutex_unlock(&list->lock);
 	return found;
 }
 

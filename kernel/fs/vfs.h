@@ -69,6 +69,7 @@ struct dentry;
 struct directory;
 struct file;
 struct inode;
+struct lock_list;
 struct pipe;
 struct poll_table;
 struct watched;
@@ -133,7 +134,7 @@ struct inode {
 	const struct file_ops *fops;
 	struct vm_object *object; /* S_IFREG: the contents; NULL: they are computed */
 	void *private;            /* the file system's own */
-	struct file_lock *locks;  /* locks.c */
+	struct lock_list *locks;  /* locks.c: set once; NULL: it never had any */
 	union {
 		struct directory *dir; /* S_IFDIR; NULL: its names are computed */
 		char *target;          /* S_IFLNK: constant; NULL: by ops->readlink */
@@ -483,6 +484,7 @@ static inline void locks_drop(struct inode *i, const void *owner)
 	if (unlikely(READ_ONCE(i->locks)))
 		locks_drop_all(i, owner);
 }
+void locks_init(void);
 long fcntl_lock(int fd, struct file *f, unsigned int cmd, unsigned long arg);
 
 /* ---- tmpfs.c, pipe.c, devices.c ---- */

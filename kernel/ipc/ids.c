@@ -68,16 +68,18 @@ void ipc_remove(struct ipc_table *t, struct ipc_object *o)
 
 struct ipc_object *ipc_at(struct ipc_table *t, int i)
 {
-	if (i < 0 || (u32)i >= t->room || !t->slot[i])
+	u32 slot = (u32)i % IPC_MAX;
+
+	if (i < 0 || slot >= t->room || !t->slot[slot])
 		return ERR_PTR(-EINVAL);
-	return t->slot[i];
+	return t->slot[slot];
 }
 
 struct ipc_object *ipc_find(struct ipc_table *t, int id)
 {
-	struct ipc_object *o = id < 0 ? ERR_PTR(-EINVAL) : ipc_at(t, id % IPC_MAX);
+	struct ipc_object *o = ipc_at(t, id);
 
-	return IS_ERR(o) || o->id == id ? o : ERR_PTR(-EIDRM);
+	return IS_ERR(o) || o->id == id ? o : ERR_PTR(-EINVAL);
 }
 
 struct ipc_object *ipc_find_key(struct ipc_table *t, int key)

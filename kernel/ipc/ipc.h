@@ -41,11 +41,12 @@ struct ipc_table {
 /* Give it an id, an owner (current) and what `flags` says. 0, -ENOSPC or -ENOMEM. */
 int ipc_add(struct ipc_table *t, struct ipc_object *o, int key, int flags);
 void ipc_remove(struct ipc_table *t, struct ipc_object *o);
-/* ERR_PTR: -EINVAL (no such id), -EIDRM (it is gone, and its slot used again). */
+/* ERR_PTR(-EINVAL): no such id, or none any more. As on Linux; -EIDRM is for those that wait. */
 struct ipc_object *ipc_find(struct ipc_table *t, int id);
 /* By a key that is not IPC_PRIVATE, or NULL. */
 struct ipc_object *ipc_find_key(struct ipc_table *t, int key);
-/* As the first argument of the *_STAT_ANY calls has it: in slot number i. ERR_PTR(-EINVAL). */
+/* As the first argument of the *_STAT calls has it: in slot number i. An id does as well, also one
+ * whose slot has been used again since. ERR_PTR(-EINVAL). */
 struct ipc_object *ipc_at(struct ipc_table *t, int i);
 int ipc_last_slot(const struct ipc_table *t); /* in use; 0 when there is none */
 

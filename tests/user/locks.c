@@ -225,6 +225,61 @@ static void check_flock(void)
 	close(b), close(c), close(path);
 }
 
+static void say_first(const char *what, short type, off_t start, off_t len)
+{
+	struct flock l = range(type, start, len);
+
+	if (fcntl(fd, F_GETLK, &l) != 0)
+		say("%s: %s", what, error_name(errno));
+	else
+		say("%s: type %d at %ld, %ld", what, l.l_type, (long)l.l_start, (long)l.l_len);
+}
+
+/* Child processes that hold locks, until the gate is closed. */
+static pid_t holder(struct gate *ready, struct gate *end, const struct flock *locks, int n)
+{
+	pid_t pid = must_fork();
+	char c;
+
+	if (pid)
+		return gate_wait(ready), pid;
+	close(end->fd[1]);
+	for (int i = 0; i < n; i++) {
+		struct flock l = locks[i];
+
+		if (fcntl(fd, F_SETLK, &l))
+			say("holder: %s", error_name(errno));
+	}
+	gate_open(ready);
+	read(end->fd[0], &c, 1);
+	_exit(0);
+}
+
+/* Which of several locks F_GETLK finds: an owner's by start, owners in the order they came. */
+static void check_first_conflict(void)
+{
+	struct gate ready = gate_make(), end = gate_make();
+	struct flock first[] = {range(F_WRLCK, 60, 5), range(F_RDLCK, 20, 5),
+				range(F_WRLCK, 40, 9), range(F_RDLCK, 44, 2),
+				range(F_UNLCK, 62, 1), range(F_WRLCK, 18, 4)};
+	struct flock second[] = {range(F_RDLCK, 30, 5), range(F_RDLCK, 10, 2),
+				 range(F_RDLCK, 22, 2), range(F_WRLCK, 80, 0)};
+
+	set(F_SETLK, F_UNLCK, 0, 0);
+	holder(&ready, &end, first, 6);
+	holder(&ready, &end, second, 4);
+	say_first("all", F_WRLCK, 0, 0);
+	say_first("to read", F_RDLCK, 0, 0);
+	for (int at = 0; at < 90; at += 3)
+		say_first("from there on", at % 2 ? F_WRLCK : F_RDLCK, at, 0);
+	for (int at = 0; at < 90; at += 3)
+		say_first("a piece", at % 2 ? F_RDLCK : F_WRLCK, at, 7);
+	close(end.fd[1]);
+	wait(NULL);
+	wait(NULL);
+	say_first("none", F_WRLCK, 0, 0);
+}
+
 int main(void)
 {
 	alarm(20);
@@ -237,5 +292,6 @@ int main(void)
 	check_deadlock();
 	check_openings();
 	check_flock();
+	check_first_conflict();
 	return 0;
 }

@@ -351,6 +351,32 @@ static void check_ring(void)
 	semctl(id, 0, IPC_RMID);
 }
 
+/* The *_STAT calls take an index: of an id, what its slot is. They give the id there now. */
+static void check_stat_by_index(void)
+{
+	struct semid_ds ds;
+	union semun arg = {.buf = &ds};
+	int ids[200], first = -1, id;
+
+	for (int i = 0; i < 200; i++) { /* until slots are used again */
+		ids[i] = semget(IPC_PRIVATE, 2, IPC_CREAT | 0600);
+		if (i < 199)
+			semctl(ids[i], 0, IPC_RMID);
+	}
+	id = ids[199];
+	for (int i = 0; i < 199; i++)
+		if (ids[i] % 32768 == id % 32768)
+			first = ids[i];
+	TRUTH(id != first && id % 32768 == first % 32768);
+	TRUTH(semctl(id % 32768, 0, SEM_STAT, arg) == id && ds.sem_nsems == 2);
+	TRUTH(semctl(id, 0, SEM_STAT, arg) == id);
+	TRUTH(semctl(first, 0, SEM_STAT, arg) == id);
+	TRUTH(semctl(id, 0, SEM_STAT_ANY, arg) == id);
+	RESULT(semctl(-1, 0, SEM_STAT, arg));
+	RESULT(semctl(first, 0, IPC_STAT, arg));
+	semctl(id, 0, IPC_RMID);
+}
+
 int main(void)
 {
 	check_get();
@@ -361,5 +387,6 @@ int main(void)
 	check_permissions();
 	check_info();
 	check_ring();
+	check_stat_by_index();
 	return 0;
 }

@@ -212,6 +212,32 @@ static void check_info(void)
 	shmctl(ids[2], IPC_RMID, NULL);
 }
 
+/* The *_STAT calls take an index: of an id, what its slot is. They give the id there now. */
+static void check_stat_by_index(void)
+{
+	struct shmid_ds ds;
+	int ids[200], first = -1, id;
+
+	for (int i = 0; i < 200; i++) { /* until slots are used again */
+		ids[i] = shmget(IPC_PRIVATE, 4096, IPC_CREAT | 0600);
+		if (i < 199)
+			shmctl(ids[i], IPC_RMID, NULL);
+	}
+	id = ids[199];
+	for (int i = 0; i < 199; i++)
+		if (ids[i] % 32768 == id % 32768)
+			first = ids[i];
+	TRUTH(id != first && id % 32768 == first % 32768);
+	TRUTH(shmctl(id % 32768, SHM_STAT, &ds) == id);
+	TRUTH(shmctl(id, SHM_STAT, &ds) == id);
+	TRUTH(shmctl(first, SHM_STAT, &ds) == id);
+	TRUTH(shmctl(id, SHM_STAT_ANY, &ds) == id);
+	RESULT(shmctl(-1, SHM_STAT, &ds));
+	RESULT(shmctl(first, IPC_STAT, &ds));
+	shmctl(id, IPC_RMID, NULL);
+	RESULT(shmctl(id, SHM_STAT, &ds));
+}
+
 int main(int argc, char **argv)
 {
 	if (argc > 1)
@@ -221,5 +247,6 @@ int main(int argc, char **argv)
 	check_processes(argv[0]);
 	check_permissions();
 	check_info();
+	check_stat_by_index();
 	return 0;
 }
