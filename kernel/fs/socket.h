@@ -35,6 +35,8 @@
 #define MSG_WAITALL      0x100
 #define MSG_NOSIGNAL     0x4000
 #define MSG_CMSG_CLOEXEC 0x40000000
+#define STREAM_LINE      (PAGE_SIZE - 320) /* bytes of a stream's message beside whole pages */
+#define STREAM_PAGES     32768             /* and in whole pages: both as Linux has them */
 #define SCM_RIGHTS       1
 #define SCM_CREDENTIALS  2
 #define SCM_MAX_FD       253
@@ -112,6 +114,7 @@ struct message {
 	struct list_head link; /* the receiver's lock */
 	struct usock *from;    /* a reference */
 	struct scm scm;
+	u32 charge;     /* in the sender's in_flight */
 	size_t len, at; /* bytes, and how many have been read */
 	char data[];
 };
@@ -167,7 +170,6 @@ size_t unix_waiting(struct usock *s); /* bytes: FIONREAD */
 /* ---- socket_msg.c ---- */
 struct message *message_create(struct usock *from, struct io *io, size_t n); /* ERR_PTR */
 void message_free(struct message *m); /* any lock may be held */
-size_t message_charge(size_t len);    /* what it counts for in `in_flight` */
 void scm_free(struct scm *scm);
 int scm_copy_files(struct scm *to, const struct scm *from); /* for MSG_PEEK */
 /* The control messages of a sendmsg(2). */

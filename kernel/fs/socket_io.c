@@ -4,7 +4,11 @@
 #include "kernel/signal.h"
 #include "kernel/task.h"
 
-#define STREAM_CHUNK 16384 /* of a stream, in one message */
+/* Bytes of a stream in one message: two of them fit the buffer, as on Linux. */
+static size_t stream_chunk(const struct usock *s)
+{
+	return MIN((size_t)READ_ONCE(s->sndbuf) / 2 - 64, STREAM_LINE + STREAM_PAGES);
+}
 
 /* ---- sending ---- */
 
@@ -85,8 +89,7 @@ static ssize_t send_stream(struct usock *s, struct usock *to, struct io *io, str
 	if (READ_ONCE(s->shut) & SHUT_SEND)
 		n = -EPIPE;
 	while (n >= 0 && io->left) {
-		n = send_one(s, to, io, MIN(io->left, (size_t)STREAM_CHUNK), scm,
-			     flags & MSG_DONTWAIT);
+		n = send_one(s, to, io, MIN(io->left, stream_chunk(s)), scm, flags & MSG_DONTWAIT);
 		if (n > 0)
 			done += n;
 	}

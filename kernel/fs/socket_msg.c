@@ -10,9 +10,23 @@
 
 /* ---- messages ---- */
 
-size_t message_charge(size_t len)
+/*
+ * What a message counts for in its sender's buffer. Programs meet the point at which a send blocks,
+ * so this is Linux's reckoning and not ours: a header, the bytes in one piece of a power of two of
+ * at least 512, and what is too much for that in pages.
+ */
+#define SKB_HEADER    256
+#define SKB_TRAILER   320                           /* behind the bytes, in the same piece */
+#define SKB_MOST_LINE (4 * PAGE_SIZE - SKB_TRAILER) /* of a datagram, in one piece */
+
+static u32 message_charge(size_t len, bool stream)
 {
-	return sizeof(struct message) + 256 + len; /* as if an empty one cost something */
+	size_t most = stream ? STREAM_LINE : SKB_MOST_LINE;
+	size_t paged = len > most ? MIN(len, ALIGN_UP(len - most, PAGE_SIZE)) : 0, piece = 512;
+
+	while (piece < len - paged + SKB_TRAILER)
+		piece *= 2;
+	return (u32)(SKB_HEADER + piece + ALIGN_UP(paged, PAGE_SIZE));
 }
 
 struct message *message_create(struct usock *from, struct io *io, size_t n)
@@ -30,7 +44,8 @@ struct message *message_create(struct usock *from, struct io *io, size_t n)
 	}
 	refcount_inc(&from->count);
 	m->from = from;
-	atomic_add_return(&from->in_flight, (int)message_charge(n));
+	m->charge = message_charge(n, from->type == SOCK_STREAM);
+	atomic_add_return(&from->in_flight, (int)m->charge);
 	return m;
 }
 
@@ -90,7 +105,7 @@ void message_free(struct message *m)
 {
 	struct usock *from = m->from;
 
-	atomic_add_return(&from->in_flight, -(int)message_charge(m->len));
+	atomic_add_return(&from->in_flight, -(int)m->charge);
 	wake_up_all(&from->write_wait);
 	usock_put(from);
 	if (m->scm.nr)
