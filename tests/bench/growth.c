@@ -4,22 +4,28 @@
  *   memory=MiB  written pages          areas=N  mappings, each unlike its neighbours
  *   tasks=N     live, idle children    files=N  open files
  *   threads=N   of this process        cpus=N   nothing: the machine has them
+ *   watches=N   descriptors in an epoll set
  *
  * `room` before them raises the limits of the whole machine to 400,000 tasks.
  *
  * For each it prints "growth KIND N MEDIAN LEAST", ticks of the time-stamp counter for fork, exit
  * in the child, and wait; for tasks also "growth create N EACH EACH", "growth reap N EACH EACH" and
- * "growth bytes N EACH EACH" (memory of a live one). What cannot be had is "missing KIND N ERRNO".
- * Runs as pid 1, and then switches the machine off at the end, or as an ordinary program.
+ * "growth bytes N EACH EACH" (memory of a live one), and "growth wait N MEDIAN LEAST" for the wait
+ * for one that has ended. For watches it prints "growth close N MEDIAN LEAST", and the same with
+ * "epoll_ctl" (an item goes and comes again) and "epoll_wait" (none is ready). What cannot be had
+ * is "missing KIND N ERRNO". Runs as pid 1, and then switches the machine off at the end, or as an
+ * ordinary program.
  */
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
+#include <signal.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/epoll.h>
 #include <sys/mman.h>
 #include <sys/mount.h>
 #include <sys/reboot.h>
@@ -57,6 +63,13 @@ static long raw_fork(void)
 	return syscall(SYS_fork);
 }
 
+static void print_median(const char *kind, long n, uint64_t *took)
+{
+	qsort(took, SAMPLES, sizeof(*took), by_size);
+	printf("growth %s %ld %llu %llu\n", kind, n, (unsigned long long)took[SAMPLES / 2],
+	       (unsigned long long)took[0]);
+}
+
 static int measure(const char *kind, long n)
 {
 	uint64_t took[SAMPLES];
@@ -73,9 +86,28 @@ static int measure(const char *kind, long n)
 		if (i >= 0)
 			took[i] = ticks() - begin;
 	}
-	qsort(took, SAMPLES, sizeof(*took), by_size);
-	printf("growth %s %ld %llu %llu\n", kind, n, (unsigned long long)took[SAMPLES / 2],
-	       (unsigned long long)took[0]);
+	print_median(kind, n, took);
+	return 0;
+}
+
+static int scratch; /* a descriptor for what is measured */
+
+/* The same of one call, each time after what prepares it. 0, or an errno of either. */
+static int measure_call(const char *kind, long n, long (*prepare)(void), long (*call)(void))
+{
+	uint64_t took[SAMPLES];
+
+	for (int i = -WARM; i < SAMPLES; i++) {
+		if (prepare && prepare() < 0)
+			return errno;
+		uint64_t begin = ticks();
+
+		if (call() < 0)
+			return errno;
+		if (i >= 0)
+			took[i] = ticks() - begin;
+	}
+	print_median(kind, n, took);
 	return 0;
 }
 
@@ -141,6 +173,77 @@ static int with_threads(long n)
 	return measure("threads", n);
 }
 
+/* ---- epoll ---- */
+
+static int set;
+
+static long open_scratch(void)
+{
+	return scratch = open("/", O_RDONLY | O_DIRECTORY);
+}
+
+static long close_scratch(void)
+{
+	return syscall(SYS_close, scratch);
+}
+
+static long change_item(void)
+{
+	struct epoll_event ev = {.events = EPOLLIN};
+
+	if (syscall(SYS_epoll_ctl, set, EPOLL_CTL_DEL, scratch, &ev) < 0)
+		return -1;
+	return syscall(SYS_epoll_ctl, set, EPOLL_CTL_ADD, scratch, &ev);
+}
+
+static long wait_for_none(void)
+{
+	struct epoll_event ev[8];
+
+	return syscall(SYS_epoll_wait, set, ev, 8, 0);
+}
+
+static int with_watches(long n)
+{
+	struct rlimit most = {n + 32, n + 32};
+	struct epoll_event ev = {.events = EPOLLIN};
+	int ends[2], err;
+
+	set = epoll_create1(0);
+	if (set < 0 || pipe(ends) < 0 || setrlimit(RLIMIT_NOFILE, &most) < 0)
+		return errno;
+	for (long i = 0; i < n; i++) {
+		int fd = dup(ends[0]);
+
+		if (fd < 0 || epoll_ctl(set, EPOLL_CTL_ADD, fd, &ev) < 0)
+			return errno;
+		if (i == n / 2)
+			scratch = fd;
+	}
+	err = measure_call("epoll_ctl", n, NULL, change_item);
+	if (!err)
+		err = measure_call("epoll_wait", n, NULL, wait_for_none);
+	return err ? err : measure_call("close", n, open_scratch, close_scratch);
+}
+
+/* ---- tasks ---- */
+
+/* A child that has ended by the time this returns. */
+static long end_a_child(void)
+{
+	siginfo_t info;
+	long pid = raw_fork();
+
+	if (pid == 0)
+		syscall(SYS_exit_group, 0);
+	return pid < 0 ? -1 : syscall(SYS_waitid, P_PID, pid, &info, WEXITED | WNOWAIT, NULL);
+}
+
+static long wait_for_any(void)
+{
+	return syscall(SYS_wait4, -1, NULL, 0, NULL);
+}
+
 static unsigned long free_memory(void)
 {
 	struct sysinfo info;
@@ -185,6 +288,8 @@ static int with_tasks(long n)
 		each("create", n, ticks() - begin);
 		each("bytes", n, before - free_memory());
 		err = measure("tasks", n);
+		if (!err)
+			err = measure_call("wait", n, end_a_child, wait_for_any);
 	}
 	begin = ticks();
 	close(gate[1]);
@@ -204,8 +309,9 @@ static const struct {
 	const char *name;
 	int (*run)(long n);
 } kinds[] = {
-	{"memory", with_memory}, {"areas", with_areas},     {"tasks", with_tasks},
-	{"files", with_files},   {"threads", with_threads}, {"cpus", with_cpus},
+	{"memory", with_memory},   {"areas", with_areas},     {"tasks", with_tasks},
+	{"files", with_files},     {"threads", with_threads}, {"cpus", with_cpus},
+	{"watches", with_watches},
 };
 
 /* In a process of its own, which leaves nothing to the next one. */

@@ -13,8 +13,13 @@ KINDS = {
     "files": ("open files", (3, 10, 100, 1000, 10_000)),
     "threads": ("threads of the process", (1, 10, 100, 1000)),
     "cpus": ("CPUs", (1, 2, 3, 4)),
+    "watches": ("descriptors in an epoll set", (10, 100, 1000, 10_000, 100_000)),
 }
-WITH_TASKS = {"create": "create, each", "reap": "reap, each", "bytes": "memory, each"}
+# What is measured beside fork, exit and wait, or instead of them.
+PARTS = {
+    "tasks": {"create": "create, each", "reap": "reap, each", "bytes": "memory, each", "wait": "wait for an ended one"},
+    "watches": {"close": "close of another file", "epoll_ctl": "epoll_ctl, del and add", "epoll_wait": "epoll_wait, none ready"},
+}
 MEMORY = "8G"  # 100,000 children that write take six
 # With more CPUs under -icount it takes hours to start.
 LINUX_MOST = {"cpus": 1}
@@ -83,15 +88,15 @@ def main(argv, parser_class):
     print("instructions for fork, exit and wait of a child that writes to its stack "
           f"({' '.join(machine.icount_options(machine.Options(icount=True)))}, {MEMORY})\n")
     for kind in kinds:
-        print_kind(found, KINDS[kind][0], kind, KINDS[kind][1])
-        if kind == "tasks":
-            for part, title in WITH_TASKS.items():
-                print_kind(found, title, part, KINDS[kind][1])
+        if kind != "watches":
+            print_kind(found, KINDS[kind][0], kind, KINDS[kind][1])
+        for part, title in PARTS.get(kind, {}).items():
+            print_kind(found, title, part, KINDS[kind][1])
     if arguments.huge:
         huge_memory(kernels, arguments.huge)
     if arguments.plot:
         lines = {KINDS[kind][0]: {name: [(n, column[kind, n]) for n in KINDS[kind][1] if (kind, n) in column]
-                                  for name, column in found.items()} for kind in kinds}
+                                  for name, column in found.items()} for kind in kinds if kind != "watches"}
         plot.draw_growth(lines, arguments.plot)
     if arguments.json:
         contents = {name: {f"{kind} {n}": value for (kind, n), value in column.items()} for name, column in found.items()}
