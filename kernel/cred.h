@@ -13,6 +13,7 @@ struct user {
 	atomic_t in_flight;  /* files in messages that nobody has read: unix(7), ETOOMANYREFS */
 	atomic_t watches;    /* items of epoll sets: fs.epoll.max_user_watches */
 	atomic_t file_locks; /* fcntl(2), flock(2) */
+	atomic_t pipe_pages; /* what its pipes may hold: fs.pipe-user-pages-* */
 	struct user *next;   /* hash chain; user_lock */
 };
 

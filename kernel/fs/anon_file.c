@@ -36,7 +36,7 @@ int anon_file_open(const char *what, const struct file_ops *ops, void *private, 
 		fd_install(fd, f, flags & O_CLOEXEC);
 	} else if (fd >= 0) {
 		fd_cancel(fd);
-		fd = -ENOMEM;
+		fd = file_alloc_error();
 	}
 	if (i)
 		inode_put(i);

@@ -7,7 +7,8 @@
 #include <linux/magic.h>
 #include <linux/major.h>
 
-#define MAX_PTYS 1024
+u64 pty_max = 4096; /* NR_UNIX98_PTY_DEFAULT */
+u64 nr_ptys;
 
 /* What slaves are to be: mount options. The root inode's private part. */
 struct devpts_options {
@@ -57,7 +58,7 @@ struct dentry *devpts_for(struct inode *ptmx, struct dentry *dentry)
 /* The root is locked. The lowest number that is free, as a name in buf; false: there is none. */
 static bool free_name(struct dentry *root, u32 *index, char *buf, size_t n)
 {
-	for (*index = 0; *index < MAX_PTYS; ++*index) {
+	for (*index = 0; *index < READ_ONCE(pty_max); ++*index) {
 		int len = scnprintf(buf, n, "%u", *index);
 		struct qname name = qname_of(buf, (u32)len);
 		struct dentry *d = directory_lookup(root, &name);
@@ -80,9 +81,10 @@ struct dentry *devpts_add(struct dentry *root, struct pty *p, u32 *index, u32 *d
 	char text[16];
 
 	mutex_lock(&root->inode->lock);
-	if (free_name(root, index, text, sizeof(text))) {
+	if (__atomic_add_fetch(&nr_ptys, 1, __ATOMIC_RELAXED) <= READ_ONCE(pty_max) &&
+	    free_name(root, index, text, sizeof(text))) {
 		name = qname_of(text, (u32)strlen(text));
-		spec.rdev = make_dev(UNIX98_PTY_SLAVE_MAJOR + *index / 256, *index % 256);
+		spec.rdev = make_dev(UNIX98_PTY_SLAVE_MAJOR, *index);
 		*dev = (u32)spec.rdev;
 		d = tmpfs_make(root, &name, &spec);
 	}
@@ -90,6 +92,8 @@ struct dentry *devpts_add(struct dentry *root, struct pty *p, u32 *index, u32 *d
 		d->inode->ops = &pts_inode_ops;
 		pty_get(p);
 		WRITE_ONCE(d->inode->private, p); /* now it can be opened */
+	} else {
+		__atomic_sub_fetch(&nr_ptys, 1, __ATOMIC_RELAXED);
 	}
 	mutex_unlock(&root->inode->lock);
 	return d;
@@ -100,8 +104,10 @@ void devpts_remove(struct dentry *node)
 	struct dentry *root = dentry_parent(node);
 
 	mutex_lock(&root->inode->lock);
-	if (!node->unlinked)
+	if (!node->unlinked) {
 		directory_remove(root, node);
+		__atomic_sub_fetch(&nr_ptys, 1, __ATOMIC_RELAXED);
+	}
 	mutex_unlock(&root->inode->lock);
 	WRITE_ONCE(node->inode->nlink, 0);
 	dentry_put(root);

@@ -1,14 +1,19 @@
 /* Open file descriptions: their life, and what exec, mmap and the shell ask of them. */
 #include "kernel/fs/vfs.h"
 #include "kernel/lib/log.h"
+#include "kernel/task.h"
+#include "mm/page.h"
 #include "mm/slab.h"
 
 static struct kmem_cache *file_cache;
 static u64 open_files; /* atomic */
+u64 file_max;
 
 void file_init(void)
 {
 	file_cache = kmem_cache_create("file", sizeof(struct file), 0);
+	/* as on Linux: a tenth of memory, for files that take a KiB each with what they need */
+	file_max = MAX(nr_total_pages() * (PAGE_SIZE / 1024) / 10, 8192UL);
 }
 
 u64 nr_open_files(void)
@@ -16,10 +21,20 @@ u64 nr_open_files(void)
 	return __atomic_load_n(&open_files, __ATOMIC_RELAXED);
 }
 
+static bool too_many_files(void)
+{
+	return unlikely(nr_open_files() >= READ_ONCE(file_max)) && !cred_is_root(current->cred);
+}
+
+int file_alloc_error(void)
+{
+	return too_many_files() ? -ENFILE : -ENOMEM;
+}
+
 struct file *file_alloc(struct inode *inode, struct dentry *dentry, const struct file_ops *ops,
 			u32 flags, u32 mode)
 {
-	struct file *f = kmem_cache_zalloc(file_cache);
+	struct file *f = too_many_files() ? NULL : kmem_cache_zalloc(file_cache);
 
 	if (!f)
 		return NULL;

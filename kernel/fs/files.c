@@ -10,6 +10,7 @@
 #include "mm/slab.h"
 
 static struct kmem_cache *files_cache;
+u64 nr_open = NOFILE_MAX;
 
 void files_init(void)
 {
@@ -208,8 +209,7 @@ struct file *file_get_fd(int fd)
 
 u64 fd_limit(void)
 {
-	return MIN(READ_ONCE(current->signal->rlim[RLIMIT_NOFILE].rlim_cur),
-		   (u64)MAX_DESCRIPTORS_EVER);
+	return MIN(READ_ONCE(current->signal->rlim[RLIMIT_NOFILE].rlim_cur), READ_ONCE(nr_open));
 }
 
 /* Lock held. */

@@ -27,6 +27,8 @@
 
 struct mutex mount_lock = MUTEX_INIT(mount_lock, LOCK_MOUNT);
 static struct list_head mounts = LIST_HEAD_INIT(mounts); /* mount_lock */
+static u64 nr_mounts;                                    /* mount_lock */
+u64 mount_max = 100000;
 static struct kmem_cache *super_cache;
 static u32 last_dev; /* atomic: minor numbers below the unnamed major 0 */
 
@@ -173,6 +175,8 @@ static int attach(struct super *s, struct dentry *at)
 		return -EINVAL; /* a computed name: the next one to look would get another dentry */
 	if (list_empty(&at->inode->sb->node))
 		return -ENOENT; /* nobody would find the way there to unmount it */
+	if (nr_mounts >= READ_ONCE(mount_max))
+		return -ENOSPC;
 	mutex_lock(&at->inode->lock);
 	err = dentry_cover(at, s->root);
 	mutex_unlock(&at->inode->lock);
@@ -180,6 +184,7 @@ static int attach(struct super *s, struct dentry *at)
 		return err;
 	atomic_inc(&at->inode->sb->active);
 	list_add_tail(&s->node, &mounts);
+	nr_mounts++;
 	return 0;
 }
 
@@ -189,6 +194,7 @@ static void detach(struct super *s)
 	struct super *below = s->root->covers->inode->sb;
 
 	list_del_init(&s->node);
+	nr_mounts--;
 	dentry_uncover(s->root);
 	super_release(below);
 	super_release(s);

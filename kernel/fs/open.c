@@ -53,11 +53,11 @@ struct file *file_open_dentry(struct dentry *d, int flags, bool created)
 		goto out;
 	if (writer && (err = inode_count_writer(i)))
 		goto out;
-	err = -ENOMEM;
 	f = file_alloc(i, dentry_is_anonymous(d) ? NULL : d, ops,
 		       (u32)flags & ~(u32)(O_CREAT | O_EXCL | O_TRUNC | O_NOCTTY | O_CLOEXEC),
 		       file_mode(flags) | (writer ? FMODE_WRITER : 0));
 	if (!f) {
+		err = file_alloc_error();
 		if (writer)
 			atomic_dec(&i->writers);
 		goto out;

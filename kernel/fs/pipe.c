@@ -15,11 +15,16 @@
 
 #include <linux/magic.h>
 
-#define PIPE_MAX_SLOTS (PIPE_SIZE_MAX / PAGE_SIZE)
+#define FEWEST_SLOTS 2 /* of a user who has too many pages in pipes already */
+#define MOST_SIZE    (1UL << 31)
+
+u64 pipe_max_size = 1UL << 20;
+u64 pipe_pages_soft = 16384, pipe_pages_hard;
 
 struct pipe {
 	struct mutex lock; /* LOCK_PIPE: all below */
 	struct ring ring;
+	struct user *user; /* who is charged for its slots: constant, a reference */
 	u32 readers, writers;
 	u64 reader_opens, writer_opens; /* ever: a FIFO's open() waits for the other side to have
 					   been there */
@@ -43,23 +48,96 @@ void pipe_init(void)
 	pipe_super = super_internal(&pipefs_type);
 }
 
+/* ---- what a user may have in pipes: pipe(7) ---- */
+
+static u64 charge_slots(struct user *user, int more)
+{
+	return (u64)atomic_add_return(&user->pipe_pages, more);
+}
+
+static bool exceeds(u64 pages, const u64 *limit)
+{
+	u64 most = READ_ONCE(*limit);
+
+	return unlikely(most && pages > most) && !cred_is_root(current->cred);
+}
+
+/* Charge a new pipe: its slots, or 0 when the user may have no more of them. */
+static u32 charge_pipe(struct user *user)
+{
+	u32 nr = RING_SLOTS;
+	u64 pages;
+
+	if (unlikely(nr * PAGE_SIZE > READ_ONCE(pipe_max_size)) && !cred_is_root(current->cred))
+		nr = (u32)(READ_ONCE(pipe_max_size) / PAGE_SIZE);
+	pages = charge_slots(user, (int)nr);
+	if (exceeds(pages, &pipe_pages_soft)) {
+		pages = charge_slots(user, FEWEST_SLOTS - (int)nr);
+		nr = FEWEST_SLOTS;
+	}
+	if (!exceeds(pages, &pipe_pages_hard))
+		return nr;
+	charge_slots(user, -(int)nr);
+	return 0;
+}
+
+/* Charge another size. -EPERM: more than the user may have. */
+static int charge_resize(struct pipe *p, u32 nr)
+{
+	bool more = nr > p->ring.nr_slots;
+	int change = (int)(nr - p->ring.nr_slots);
+	u64 pages;
+
+	if (more && nr * PAGE_SIZE > READ_ONCE(pipe_max_size) && !cred_is_root(current->cred))
+		return -EPERM;
+	pages = charge_slots(p->user, change);
+	if (!more || (!exceeds(pages, &pipe_pages_hard) && !exceeds(pages, &pipe_pages_soft)))
+		return 0;
+	charge_slots(p->user, -change);
+	return -EPERM;
+}
+
+static u64 round_size(u64 size)
+{
+	u64 rounded = PAGE_SIZE;
+
+	while (rounded < size)
+		rounded *= 2;
+	return rounded;
+}
+
+int pipe_set_max_size(s64 size)
+{
+	WRITE_ONCE(pipe_max_size, round_size((u64)size));
+	return 0;
+}
+
+/* NULL: no memory, or the user has too many. */
 static struct pipe *pipe_create(void)
 {
-	struct pipe *p = kmem_cache_zalloc(pipe_cache);
+	struct user *user = current->cred->user;
+	u32 nr = charge_pipe(user);
+	struct pipe *p = nr ? kmem_cache_zalloc(pipe_cache) : NULL;
 
-	if (!p)
+	if (!p) {
+		charge_slots(user, -(int)nr);
 		return NULL;
+	}
+	refcount_inc(&user->count);
+	p->user = user;
 	mutex_init(&p->lock, LOCK_PIPE);
 	condition_init(&p->readable);
 	condition_init(&p->writable);
 	wait_queue_init(&p->read_polls);
 	wait_queue_init(&p->write_polls);
-	ring_init(&p->ring);
+	ring_init(&p->ring, nr);
 	return p;
 }
 
 void pipe_free(struct pipe *p)
 {
+	charge_slots(p->user, -(int)p->ring.nr_slots);
+	put_user_struct(p->user);
 	ring_free(&p->ring);
 	kmem_cache_free(pipe_cache, p);
 }
@@ -211,20 +289,25 @@ long pipe_get_size(struct file *f)
 
 long pipe_set_size(struct file *f, unsigned long size)
 {
-	u32 nr = 1;
-	int err = 0;
 	struct pipe *p;
+	int err = 0;
+	u32 nr, old;
 
 	if (!is_pipe(f))
 		return -EBADF;
-	if (size > PIPE_MAX_SLOTS * PAGE_SIZE)
-		return size > 1UL << 31 ? -EINVAL : -EPERM;
-	while (nr * PAGE_SIZE < size)
-		nr *= 2;
+	if (size > MOST_SIZE)
+		return -EINVAL;
+	nr = (u32)(round_size(size) / PAGE_SIZE);
 	p = f->inode->pipe;
 	mutex_lock(&p->lock);
-	if (nr != p->ring.nr_slots)
+	old = p->ring.nr_slots;
+	if (nr != old)
+		err = charge_resize(p, nr);
+	if (!err && nr != old) {
 		err = ring_resize(&p->ring, nr);
+		if (err)
+			charge_slots(p->user, (int)(old - nr));
+	}
 	if (!err)
 		wake_writers(p);
 	mutex_unlock(&p->lock);
@@ -312,7 +395,7 @@ static int pipe_files(struct file *out[2], u32 flags)
 	struct inode *i = pipe_inode();
 
 	if (!i)
-		return -ENOMEM;
+		return -ENFILE; /* as Linux says whatever is missing */
 	out[0] = pipe_end(i, O_RDONLY | flags, FMODE_READ);
 	out[1] = out[0] ? pipe_end(i, O_WRONLY | flags, FMODE_WRITE) : NULL;
 	inode_put(i);

@@ -11,10 +11,10 @@
 #endif
 #include <linux/limits.h>
 
-void ring_init(struct ring *r)
+void ring_init(struct ring *r, u32 nr_slots)
 {
 	memset(r, 0, sizeof(*r));
-	r->nr_slots = RING_SLOTS;
+	r->nr_slots = nr_slots;
 	r->slots = r->few;
 }
 

@@ -22,7 +22,8 @@ struct ring {
 	char *few[RING_SLOTS];
 };
 
-void ring_init(struct ring *r);
+/* With so many slots: a power of two, RING_SLOTS at most. */
+void ring_init(struct ring *r, u32 nr_slots);
 void ring_free(struct ring *r);
 /* Forget what is inside, and give back the pages. */
 void ring_clear(struct ring *r);

@@ -188,7 +188,7 @@ long sys_memfd_create(const char __user *uname, unsigned int flags)
 	f = memfd_file(name);
 	if (!f) {
 		kfree(name);
-		return -ENOMEM;
+		return file_alloc_error();
 	}
 	fd = fd_open(f, 0, flags & MFD_CLOEXEC);
 	if (fd < 0)

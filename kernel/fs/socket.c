@@ -182,7 +182,7 @@ long sys_socket(int family, int type, int protocol)
 		return err;
 	f = new_socket(type, flags);
 	if (!f)
-		return -ENOMEM;
+		return file_alloc_error();
 	fd = fd_open(f, 0, flags & SOCK_CLOEXEC);
 	if (fd < 0)
 		file_put(f);
@@ -289,7 +289,8 @@ long sys_accept4(int fd, void __user *uaddr, int __user *ulen, int flags)
 	if (newfd < 0)
 		err = newfd;
 	else
-		err = new ? accept_into(new, s, f->flags & O_NONBLOCK, uaddr, ulen) : -ENFILE;
+		err = new ? accept_into(new, s, f->flags & O_NONBLOCK, uaddr, ulen)
+			  : file_alloc_error();
 	file_put(f);
 	if (!err) {
 		fd_install(newfd, new, flags & SOCK_CLOEXEC);

@@ -6,8 +6,10 @@
 #include "mm/slab.h"
 
 #define BUFFER_DEFAULT 212992 /* net.core.wmem_default */
-#define BACKLOG_MOST   4096   /* net.core.somaxconn */
 #define NAME_START     offsetof(struct sockaddr_un, sun_path)
+
+u64 socket_max_backlog = 4096;
+u64 unix_max_queue = 10;
 
 static struct kmem_cache *usock_cache;
 static spinlock_t bind_lock = SPINLOCK_INIT(LOCK_DCACHE); /* names, and the list of them */
@@ -334,7 +336,7 @@ int unix_listen(struct usock *s, int backlog)
 		err = -EINVAL;
 	} else {
 		s->state = SOCKET_LISTENS;
-		s->backlog_max = MIN((u32)backlog, (u32)BACKLOG_MOST);
+		s->backlog_max = (u32)MIN((u64)(u32)backlog, READ_ONCE(socket_max_backlog));
 		s->cred = current_ucred();
 	}
 	mutex_unlock(&s->lock);

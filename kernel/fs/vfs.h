@@ -19,6 +19,7 @@
 #include "kernel/cred.h"
 #include "kernel/fs/fs.h"
 #include "kernel/fs/io.h"
+#include "kernel/fs/limits.h"
 #include "kernel/lib/atomic.h"
 #include "kernel/lib/list.h"
 #include "kernel/lib/lock.h"
@@ -318,8 +319,6 @@ void fs_types_foreach(void (*fn)(const struct fs_type *type, void *arg), void *a
 void mounts_foreach(void (*fn)(const struct super *s, const char *path, void *arg), void *arg);
 extern const struct fs_type tmpfs_type, devtmpfs_type, proc_type, devpts_type;
 
-#define PIPE_SIZE_MAX (1UL << 20) /* F_SETPIPE_SZ goes no higher */
-
 /* ---- inode.c: life and attributes ---- */
 void inode_init(void);
 struct inode *inode_alloc(struct super *sb,
@@ -426,6 +425,8 @@ int kernel_write_all(struct file *f, const void *data, size_t n);
 void file_init(void);
 struct file *file_alloc(struct inode *inode, struct dentry *dentry, const struct file_ops *ops,
 			u32 flags, u32 mode); /* takes references of its own; NULL */
+/* Why it gave none: -ENFILE (fs.file-max, which root may exceed) or -ENOMEM. */
+int file_alloc_error(void);
 static inline void file_get(struct file *f)
 {
 	refcount_inc(&f->count);
@@ -474,7 +475,6 @@ static inline void epoll_forget(struct file *f)
 	if (unlikely(f->watched))
 		epoll_forget_all(f);
 }
-extern u64 epoll_max_watches; /* of one user: plain word */
 
 /* ---- locks.c ---- */
 void locks_drop_all(struct inode *i, const void *owner);

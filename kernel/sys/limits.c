@@ -1,5 +1,6 @@
 /* Limits and usage: getrlimit(2), prlimit(2), getrusage(2), times(2), sysinfo(2). */
 #include "kernel/fs/fs.h"
+#include "kernel/fs/limits.h"
 #include "kernel/lib/string.h"
 #include "kernel/sched/load.h"
 #include "kernel/sigqueue.h"
@@ -41,7 +42,7 @@ static long prlimit_locked(struct task *p, unsigned int resource, const struct r
 		return -EINVAL;
 	if (new &&new->rlim_cur > new->rlim_max)
 		return -EINVAL;
-	if (new &&resource == RLIMIT_NOFILE &&new->rlim_max > NOFILE_MAX)
+	if (new &&resource == RLIMIT_NOFILE &&new->rlim_max > READ_ONCE(nr_open))
 		return -EPERM;
 	rlim = &p->signal->rlim[resource];
 	flags = spin_lock_irqsave(&p->sighand->lock);

@@ -29,6 +29,47 @@ def test_a_crowd_is_made_listed_and_reaped(boot):
     assert_kept(before, settled(guest, before))
 
 
+# By pipe(7), epoll(7), listen(2), pty(7), fcntl(2), open(2), mount(2) and getrlimit(2): what the limits of /proc/sys mean.
+LIMITS = {
+    "file-max": ["few: ENFILE", "pipe(fd): ENFILE", "eventfd(0, 0): ENFILE", "epoll_create1(0): ENFILE",
+                 "socket(AF_UNIX, SOCK_STREAM, 0): ENFILE", 'memfd_create("x", 0): ENFILE', 'open("/", O_RDONLY): ok',
+                 "files: exited 0", 'open("/", O_RDONLY): ok'],
+    "locks": ["many locks, then ENOLCK: yes", "flock as well: yes", "fcntl(fd, F_SETLK, &l): 0"],
+    "mount-max": ['"tmpfs", 0, NULL): ENOSPC', '"tmpfs", 0, NULL): 0'],
+    # 16 pages each, and 2 beyond the soft limit of 48; resized only below it
+    "soft": ["first: 65536 bytes, resized: 131072", "second: 65536 bytes, resized: 0", "past the soft limit: 8192 bytes, resized: -1",
+             "may shrink: 8192 bytes, resized: 4096", "more: 8192 bytes", "F_SETPIPE_SZ, (1 << 20) + 1): EPERM",
+             "F_SETPIPE_SZ, 0x80000001U): EINVAL"],
+    # 3 pipes of 16 pages, 6 of 2: 60
+    "hard": ["9 pipes, the last of 8192, then ENFILE", "F_SETPIPE_SZ, 1 << 20): 1048576", "F_SETPIPE_SZ, 1 << 21): 2097152"],
+    "pipe-max-size": ["rounded: 8192", "first: 8192 bytes, resized: -1"],
+    "watches": ["10 watches, then ENOSPC", "epoll_ctl(other, EPOLL_CTL_ADD, e[0], &ev): ENOSPC", "epoll_ctl(set, EPOLL_CTL_ADD, e[0], &ev): EEXIST",
+                "epoll_ctl(other, EPOLL_CTL_ADD, e[0], &ev): 0", "epoll_ctl(other, EPOLL_CTL_ADD, e[2], &ev): ENOSPC",
+                "epoll_ctl(other, EPOLL_CTL_ADD, e[2], &ev): 0"],
+    "ptys": ["3 ptys, then ENOSPC", 'open("/dev/ptmx", O_RDWR | O_NOCTTY): ok'],
+    "somaxconn": ["6 connections wait, then EAGAIN"],  # unix(7): one more than the backlog
+    "nr_open": ["setrlimit(RLIMIT_NOFILE, &r): EPERM", "setrlimit(RLIMIT_NOFILE, &r): 0", "dup2(0, 199): 199", "dup2(0, 200): EBADF"],
+}
+
+
+def test_limits_of_users(boot):
+    """Each limit holds for a user, with its error, and gives back what is given up."""
+    guest = boot(append="quiet", memory="128M")
+    clean = "/bin/busybox sh -c 'rm -r /tmp/locked* /tmp/mounted'"
+    guest.ok("/tests/alone/limits", timeout=120)  # the table of /tmp grows, and stays
+    guest.ok(clean, timeout=60)
+    before = guest.account()
+    text = guest.ok("/tests/alone/limits", timeout=120)
+    assert ": NO" not in text, text
+    at = 0
+    for limit, lines in LIMITS.items():  # in this order
+        for line in lines:
+            assert line in text[at:], f"{limit}: {line}\n{text}"
+            at = text.index(line, at) + len(line)
+    guest.ok(clean, timeout=60)
+    assert_kept(before, settled(guest, before))
+
+
 def test_a_crowd_in_the_shells_ps(boot):
     guest = boot(append="quiet", memory="512M")
     guest.ok("/tests/alone/crowd 1000 /bin/busybox true")

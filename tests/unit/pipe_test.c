@@ -77,7 +77,7 @@ static void do_read(size_t n)
 
 static void start(void)
 {
-	ring_init(&r);
+	ring_init(&r, RING_SLOTS);
 	model_len = 0;
 	bad_address_after = ~0UL;
 }
