@@ -324,20 +324,58 @@ void object_peek_pages(struct vm_object *o, u64 index, u32 n, struct page **out)
 	spin_unlock(&o->lock);
 }
 
+/* How many numbers from `index` on certainly have no page; 0: it has one. Lock held. */
+static u64 absent_from(const struct vm_object *o, u64 index)
+{
+	const struct radix_node *node = o->pages;
+
+	if (!node || index >= radix_room(o->height))
+		return ~0UL - index;
+	for (unsigned int h = o->height; h >= 1; h--) {
+		u64 span = radix_room(h - 1);
+
+		node = node->slot[slot_index(index, h)];
+		if (!node)
+			return span - (index & (span - 1));
+	}
+	return used_page((struct page *)node) ? 0 : 1;
+}
+
+#define BATCH 1024 /* pages that are dropped or looked at in one hold of the lock */
+
+/* Drop the pages [first, end), in batches without the lock in between. */
+static void drop_range(struct vm_object *o, u64 first, u64 end)
+{
+	while (first < end) {
+		u64 step;
+
+		spin_lock(&o->lock);
+		step = absent_from(o, first);
+		if (!step) {
+			step = MIN(end - first, (u64)BATCH);
+			drop_pages(o, first, first + step);
+		}
+		spin_unlock(&o->lock);
+		first = step < end - first ? first + step : end;
+	}
+}
+
+/* The size shrinks first: beyond it no page is made any more. */
 void object_resize(struct vm_object *o, u64 size)
 {
 	u64 rest = size % PAGE_SIZE;
 	struct page *last;
+	bool shrinks;
 
 	spin_lock(&o->lock);
-	if (size < o->size) {
-		drop_pages(o, DIV_ROUND_UP(size, PAGE_SIZE), ~0UL);
-		last = rest ? radix_find(o, size / PAGE_SIZE) : NULL;
-		if (last)
-			memset((char *)page_to_virt(last) + rest, 0, PAGE_SIZE - rest);
-	}
+	shrinks = size < o->size;
+	last = shrinks && rest ? radix_find(o, size / PAGE_SIZE) : NULL;
+	if (last)
+		memset((char *)page_to_virt(last) + rest, 0, PAGE_SIZE - rest);
 	o->size = size;
 	spin_unlock(&o->lock);
+	if (shrinks)
+		drop_range(o, DIV_ROUND_UP(size, PAGE_SIZE), ~0UL);
 }
 
 /* Lock held. Zero [start, end), which lies in one page. */
@@ -360,36 +398,25 @@ void object_punch(struct vm_object *o, u64 start, u64 end)
 		zero_part(o, start, end);
 	} else {
 		zero_part(o, start, first);
-		drop_pages(o, first / PAGE_SIZE, last / PAGE_SIZE);
 		zero_part(o, last, end);
 	}
 	spin_unlock(&o->lock);
-}
-
-/* How many numbers from `index` on certainly have no page; 0: it has one. Lock held. */
-static u64 absent_from(const struct vm_object *o, u64 index)
-{
-	const struct radix_node *node = o->pages;
-
-	if (!node || index >= radix_room(o->height))
-		return ~0UL - index;
-	for (unsigned int h = o->height; h >= 1; h--) {
-		u64 span = radix_room(h - 1);
-
-		node = node->slot[slot_index(index, h)];
-		if (!node)
-			return span - (index & (span - 1));
-	}
-	return used_page((struct page *)node) ? 0 : 1;
+	drop_range(o, first / PAGE_SIZE, last / PAGE_SIZE);
 }
 
 u64 object_seek(struct vm_object *o, u64 index, bool present)
 {
 	u64 pages, skip;
+	u32 looks = 0;
 
 	spin_lock(&o->lock);
 	pages = DIV_ROUND_UP(o->size, PAGE_SIZE);
 	while (index < pages) {
+		if (++looks % BATCH == 0) {
+			spin_unlock(&o->lock);
+			spin_lock(&o->lock);
+			pages = DIV_ROUND_UP(o->size, PAGE_SIZE);
+		}
 		skip = absent_from(o, index);
 		if (present == (skip == 0))
 			break;

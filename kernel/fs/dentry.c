@@ -155,14 +155,11 @@ struct dentry *dentry_parent(struct dentry *d)
 
 bool dentry_is_below(struct dentry *d, struct dentry *top)
 {
-	bool below;
-
-	spin_lock(&tree_lock);
-	while (d != top && d->parent != d)
-		d = d->parent;
-	below = d == top;
-	spin_unlock(&tree_lock);
-	return below;
+	/* no spinlock, however deep the tree is: what is above a directory changes only under
+	 * rename_lock, and each dentry holds its parent */
+	while (d != top && !dentry_is_root(d))
+		d = READ_ONCE(d->parent);
+	return d == top;
 }
 
 char *dentry_path(struct dentry *d, struct dentry *root, char *buf, size_t n, bool *gone)

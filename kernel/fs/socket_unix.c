@@ -12,11 +12,15 @@ u64 socket_max_backlog = 4096;
 u64 unix_max_queue = 10;
 
 static struct kmem_cache *usock_cache;
-static spinlock_t bind_lock = SPINLOCK_INIT(LOCK_DCACHE); /* names, and the list of them */
-static struct list_head bound_sockets = LIST_HEAD_INIT(bound_sockets);
+#define BOUND_LISTS 1024
+
+static spinlock_t bind_lock = SPINLOCK_INIT(LOCK_DCACHE); /* names, and the lists of them */
+static struct list_head bound_sockets[BOUND_LISTS];       /* by a keyed hash */
 
 void unix_init(void)
 {
+	for (u32 i = 0; i < BOUND_LISTS; i++)
+		list_init(&bound_sockets[i]);
 	usock_cache = kmem_cache_create("socket", sizeof(struct usock), 0);
 }
 
@@ -189,12 +193,21 @@ static struct unix_name *name_create(const struct sockaddr_un *addr, u32 len)
 	return n;
 }
 
+/* Where what is bound to this inode is, or to this abstract name. */
+static struct list_head *bound_list(const struct unix_name *name, const struct inode *inode)
+{
+	u32 hash = inode ? name_hash((const char *)&inode, sizeof(inode))
+			 : name_hash((const char *)&name->addr, name->len);
+
+	return &bound_sockets[hash % BOUND_LISTS];
+}
+
 /* bind_lock is held. */
 static struct usock *find_bound(const struct unix_name *name, const struct inode *inode)
 {
 	struct usock *s;
 
-	list_for_each_entry (s, &bound_sockets, bound)
+	list_for_each_entry (s, bound_list(name, inode), bound)
 		if (inode ? s->place && s->place->inode == inode
 			  : !s->place && same_name(s->name, name))
 			return s;
@@ -210,7 +223,7 @@ static int bind_abstract(struct usock *s, struct unix_name *n)
 		err = -EADDRINUSE;
 	} else {
 		s->name = n;
-		list_add_tail(&s->bound, &bound_sockets);
+		list_add_tail(&s->bound, bound_list(n, NULL));
 	}
 	spin_unlock(&bind_lock);
 	return err;
@@ -229,7 +242,7 @@ static int bind_path(struct usock *s, struct unix_name *n)
 	spin_lock(&bind_lock);
 	s->name = n;
 	s->place = d;
-	list_add_tail(&s->bound, &bound_sockets);
+	list_add_tail(&s->bound, bound_list(NULL, d->inode));
 	spin_unlock(&bind_lock);
 	return 0;
 }
