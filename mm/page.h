@@ -37,8 +37,7 @@ struct page {
 	union {
 		struct list_head link; /* buddy: free list. slab: partial or full list */
 		struct {
-			u64 used; /* PG_TABLE: bit i set: one of the entries 8i … 8i+7 may be
-				     present */
+			u64 used; /* PG_TABLE: bit i: one of entries 8i … 8i+7 may be present */
 			spinlock_t lock; /* PG_TABLE: held while a shared table is copied */
 		};
 	};

@@ -31,7 +31,7 @@ static void limits_to_mm(struct task *p)
 }
 
 /* Either pointer may be NULL; both are kernel memory. Caller holds tasklist_lock. */
-static long prlimit_locked(struct task *p, unsigned int resource, const struct rlimit64 *new,
+static long prlimit_locked(struct task *p, unsigned int resource, const struct rlimit64 *set,
 			   struct rlimit64 *old)
 {
 	struct rlimit64 *rlim;
@@ -40,31 +40,31 @@ static long prlimit_locked(struct task *p, unsigned int resource, const struct r
 
 	if (resource >= RLIM_NLIMITS)
 		return -EINVAL;
-	if (new &&new->rlim_cur > new->rlim_max)
+	if (set && set->rlim_cur > set->rlim_max)
 		return -EINVAL;
-	if (new &&resource == RLIMIT_NOFILE &&new->rlim_max > READ_ONCE(nr_open))
+	if (set && resource == RLIMIT_NOFILE && set->rlim_max > READ_ONCE(nr_open))
 		return -EPERM;
 	rlim = &p->signal->rlim[resource];
 	flags = spin_lock_irqsave(&p->sighand->lock);
 	if (old)
 		*old = *rlim;
-	if (new &&new->rlim_max > rlim->rlim_max && !cred_is_root(current->cred))
+	if (set && set->rlim_max > rlim->rlim_max && !cred_is_root(current->cred))
 		err = -EPERM;
-	else if (new)
-		*rlim = *new;
+	else if (set)
+		*rlim = *set;
 	spin_unlock_irqrestore(&p->sighand->lock, flags);
-	if (new && !err)
+	if (set && !err)
 		limits_to_mm(p);
 	return err;
 }
 
-static long do_prlimit(struct task *p, unsigned int resource, const struct rlimit64 *new,
+static long do_prlimit(struct task *p, unsigned int resource, const struct rlimit64 *set,
 		       struct rlimit64 *old)
 {
 	long err;
 
 	spin_lock(&tasklist_lock);
-	err = p->sighand ? prlimit_locked(p, resource, new, old) : -ESRCH; /* reaped meanwhile */
+	err = p->sighand ? prlimit_locked(p, resource, set, old) : -ESRCH; /* reaped meanwhile */
 	spin_unlock(&tasklist_lock);
 	return err;
 }

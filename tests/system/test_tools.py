@@ -1,8 +1,11 @@
 """The tools themselves: what a person types must work, and say clearly when it cannot."""
 
+import os
 import re
 import shlex
+import shutil
 import subprocess
+from pathlib import Path
 
 import pexpect
 import pytest
@@ -26,6 +29,48 @@ def test_readme_shows_what_happens():
 def test_setup_is_quiet_when_nothing_is_missing():
     result = tool("setup")
     assert (result.returncode, result.stdout, result.stderr) == (0, "", "")
+
+
+@pytest.fixture
+def elsewhere(tmp_path):
+    """A PATH with all programs of this system but Debian's."""
+    for folder in ("/usr/sbin", "/usr/bin"):
+        for path in Path(folder).iterdir():
+            if not path.name.startswith(("apt", "dpkg")) and not (tmp_path / path.name).is_symlink():
+                (tmp_path / path.name).symlink_to(path)
+    return tmp_path
+
+
+def test_setup_without_apt_get(elsewhere):
+    """It goes on where all is there, and otherwise names the programs that are not."""
+    result = tool("setup", env={"PATH": str(elsewhere)})
+    assert (result.returncode, result.stdout, result.stderr) == (0, "", "")
+    for missing in ("nasm", "xorriso", "gcc"):
+        (elsewhere / missing).unlink()
+    result = tool("setup", "--run", env={"PATH": str(elsewhere)})
+    assert result.returncode == 1 and result.stdout == ""
+    assert result.stderr.splitlines()[0] == "tools/setup: missing: gcc nasm xorriso"
+    assert tool("run", "--no-initrd", "--cmd", "fork", env={"PATH": str(elsewhere)}).returncode == 1
+
+
+def test_run_needs_no_clang(elsewhere):
+    for path in elsewhere.iterdir():
+        if re.match("clang|gdb|spin|musl", path.name):
+            path.unlink()
+    assert "clang" not in os.listdir(elsewhere)
+    result = tool("run", "--no-initrd", "--cmd", "fork", env={"PATH": str(elsewhere)})
+    assert result.returncode == 0, result.stderr
+
+
+def test_first_build_says_so(tmp_path):
+    """On stderr, also when that is no terminal: a first build takes a while."""
+    copy = tmp_path / "copy"
+    shutil.copytree(ROOT, copy, symlinks=True, ignore=lambda at, names: [n for n in names if Path(at) == ROOT and re.match(r"build|\.git$", n)])
+    result = subprocess.run([copy / "tools" / "run", "--no-initrd", "--cmd", "fork"], capture_output=True, text=True, timeout=300,
+                            stdin=subprocess.DEVNULL)
+    assert result.returncode == 0, result.stderr
+    assert re.fullmatch(r"building build/ with gcc, which takes a while the first time …\n", result.stderr)
+    assert "the child ran first" in result.stdout
 
 
 def test_debug():

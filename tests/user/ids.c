@@ -61,7 +61,7 @@ static void signal_between_users(void)
 
 static void check_limits(void)
 {
-	struct rlimit64 limit, old;
+	struct rlimit limit, old;
 
 	for (int resource = 0; resource < 16; resource++)
 		if (syscall(SYS_getrlimit, resource, &limit) != 0)
@@ -97,7 +97,7 @@ static void check_limits(void)
 
 static void raise_limit_as_user(void)
 {
-	struct rlimit64 limit = {100, 200};
+	struct rlimit limit = {100, 200};
 
 	syscall(SYS_setrlimit, RLIMIT_NOFILE, &limit);
 	if (setuid(1000) != 0)
@@ -111,7 +111,7 @@ static void raise_limit_as_user(void)
 /* RLIMIT_NPROC counts the processes of a user; root may go beyond. */
 static void check_nproc(void)
 {
-	struct rlimit64 limit = {5, 5};
+	struct rlimit limit = {5, 5};
 	pid_t pid[10];
 	int n = 0;
 
@@ -143,7 +143,7 @@ static void check_nproc(void)
 
 static void nproc_does_not_bind_root(void)
 {
-	struct rlimit64 limit = {1, 1};
+	struct rlimit limit = {1, 1};
 
 	syscall(SYS_setrlimit, RLIMIT_NPROC, &limit);
 	pid_t pid = must_fork();
@@ -154,7 +154,7 @@ static void nproc_does_not_bind_root(void)
 
 static void check_address_space(void)
 {
-	struct rlimit64 limit = {64 << 20, 64 << 20};
+	struct rlimit limit = {64 << 20, 64 << 20};
 
 	RESULT(syscall(SYS_setrlimit, RLIMIT_AS, &limit));
 	WHETHER(mmap(NULL, 16 << 20, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0));

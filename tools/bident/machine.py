@@ -160,8 +160,14 @@ class Medium:
         return command + list(extra)
 
 
+def set_up(part):
+    """What only some machines need, by the option of tools/setup."""
+    if subprocess.run([str(ROOT / "tools" / "setup"), "--run", part]).returncode != 0:
+        raise Failure("something that this needs is missing")
+
+
 def check_display():
-    """QEMU's windows come in a package of their own, which only --gui needs."""
+    """QEMU's windows come in a package of their own."""
     listing = subprocess.run([QEMU, "-display", "help"], capture_output=True, text=True).stdout
     if "gtk" not in listing.split() and "sdl" not in listing.split():
-        subprocess.run([str(ROOT / "tools" / "setup"), "--gui"], check=True)
+        set_up("--gui")

@@ -17,7 +17,7 @@ def compile_plugin():
             return
         LIBRARY.parent.mkdir(exist_ok=True)
         temporary = LIBRARY.with_suffix(".tmp")
-        result = subprocess.run(["/usr/bin/gcc", "-O2", "-Wall", "-Wextra", "-Werror", "-shared", "-fPIC", "-o", str(temporary),
+        result = subprocess.run(["/usr/bin/gcc", "-O2", *build.warning_flags(), "-shared", "-fPIC", "-o", str(temporary),
                                  str(SOURCE)], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
         if result.returncode != 0:
             raise Failure(f"{result.stdout.rstrip()}\ncompiling {SOURCE.name} failed")

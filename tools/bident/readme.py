@@ -3,6 +3,8 @@
 `PYTHONPATH=tools python3 -m bident.readme` writes it; tools/test says when it is out of date."""
 
 import re
+import subprocess
+import tempfile
 import textwrap
 from pathlib import Path
 
@@ -10,9 +12,6 @@ from bident import ROOT
 
 BEGIN = "<!-- generated from kernel/sys/syscalls.def by tools/bident/readme.py -->\n"
 END = "<!-- end -->\n"
-
-
-UNISTD = [Path("/usr/include/x86_64-linux-gnu/asm/unistd_64.h"), Path("/usr/include/asm/unistd_64.h")]
 
 
 def system_calls():
@@ -24,9 +23,11 @@ def system_calls():
 
 
 def linux_calls():
-    """All that the UAPI headers know, in the order of their numbers."""
-    header = next(path for path in UNISTD if path.exists()).read_text(encoding="utf-8")
-    return re.findall(r"^#define __NR_(\w+) \d+$", header, re.M)
+    """Those that the kernel knows the names of, in the order of their numbers."""
+    with tempfile.TemporaryDirectory() as folder:
+        subprocess.run([str(ROOT / "tools" / "uapi-links"), folder], check=True)
+        names = (Path(folder) / "syscall_names.inc").read_text(encoding="ascii")
+    return re.findall(r'^\[\d+\] = "(\w+)",$', names, re.M)
 
 
 def _list(names):

@@ -291,6 +291,10 @@ def main():
     arguments = parse_arguments(sys.argv[1:])
     if arguments.gui:
         machine.check_display()
+    if arguments.compiler == "clang":
+        machine.set_up("--clang")
+    if arguments.add_tests:
+        machine.set_up("--programs")
     timeout = arguments.timeout or 120
     with machine.Medium(options_of(arguments), make_tree(arguments)) as medium:
         if not arguments.cmd and (arguments.gui or sys.stdin.isatty()):

@@ -9,11 +9,11 @@ import time
 import xml.etree.ElementTree as xml
 from pathlib import Path
 
-from bident import ROOT, Failure, build, console, end_with, machine, model, readme, soak, tap, usertest
+from bident import ROOT, Failure, build, compilers, console, end_with, machine, model, readme, releases, soak, tap, usertest
 
 KINDS = ("build", "unit", "model", "kernel", "user", "soak", "system")
+APART = ("compilers", "releases")  # not in all
 MACHINES = 4  # of the system tests at a time, at most
-CLANG_FORMAT = "/usr/bin/clang-format-14"
 
 
 def say(text=""):
@@ -47,29 +47,18 @@ class Report:
 
 def test_build(report):
     for variant, (name, compiler, options) in build.VARIANTS.items():
-        what = f"build: {name} ({' '.join([compiler, *options])})"
+        what = f"build: {name} ({' '.join([build.compiler_version(compiler), *options])})"
         if not report.selected(what):
             continue
         try:
-            build.build(variant, [build.KERNEL])
-            report.result(True, what)
+            warnings = build.build(variant, [build.KERNEL], warnings=True)
+            report.result(not warnings, what, warnings)
         except Failure as failure:
             report.result(False, what, str(failure))
-    if report.selected("build: clang-format"):
-        check_format(report)
+    compilers.check_accesses(report)
+    compilers.check_format(report)
     if report.selected("build: README.md"):
         report.result(readme.is_current(), "build: README.md lists the system calls there are")
-
-
-def check_format(report):
-    sources = []
-    for folder in ("arch", "boot", "kernel", "mm", "tests"):
-        sources += sorted(path for path in (ROOT / folder).rglob("*") if path.suffix in (".c", ".h"))
-    result = subprocess.run([CLANG_FORMAT, "--dry-run", "--Werror", *map(str, sources)], cwd=ROOT,
-                            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
-    bad = sorted(set(re.findall(r"^(\S+?):\d+:\d+: error", result.stdout, re.M)))
-    details = "".join(f"    {os.path.relpath(name, ROOT)}\n" for name in bad).rstrip()
-    report.result(result.returncode == 0, "build: clang-format", details)
 
 
 # ---- programs on the host that test the kernel's pure code ----
@@ -206,10 +195,11 @@ def parse_arguments():
     parser = argparse.ArgumentParser(prog="tools/test", allow_abbrev=False,
                                      description="Builds every variant of Bident and runs the tests.")
     parser.error = lambda message: parser.exit(2, f"tools/test: {message} (--help says more)\n")
-    parser.add_argument("kind", nargs="?", default="all", choices=[*KINDS, "all"],
-                        help="build: compilers and formatting; unit: on the host; model: the page-table protocol, by spin; kernel: suites inside the kernel; "
+    parser.add_argument("kind", nargs="?", default="all", choices=[*KINDS, *APART, "all"],
+                        help="build: both compilers and formatting; unit: on the host; model: the page-table protocol, by spin; kernel: suites inside the kernel; "
                              "user: programs compared with Linux; soak: 500 seeds of stress on four "
-                             "CPUs, for the night (in all: 20); system: the booted machine; all (default)")
+                             "CPUs, for the night (in all: 20); system: the booted machine; all (default); apart from that, compilers: every version of gcc and clang that is installed; "
+                             "releases: all of it on Debian 13, in a tree that debootstrap makes")
     parser.add_argument("-k", metavar="NAME", dest="only", help="only tests whose name contains NAME")
     parser.add_argument("--smp", type=int, metavar="N",
                         help="kernel and user tests on a machine of N CPUs (kernel: 1 and some; user: 1)")
@@ -225,6 +215,10 @@ def main():
         say(f"== {kind}")
         if kind == "build":
             test_build(report)
+        elif kind == "compilers":
+            compilers.check_others(report)
+        elif kind == "releases":
+            releases.run(report)
         elif kind == "unit":
             test_unit(report)
         elif kind == "model":

@@ -8,7 +8,7 @@ from bident import ROOT, Failure, build
 
 SOURCES = ROOT / "tests" / "user"
 OUTPUT = ROOT / "build" / "user"
-FLAGS = ["-static", "-O1", "-g0", "-s", "-pthread", "-Wall", "-Wextra", "-Werror",
+FLAGS = ["-static", "-O1", "-g0", "-s", "-pthread", *build.warning_flags(),
          # Wrong pointers and sizes are what some of them are about.
          "-Wno-stringop-overflow", "-Wno-stringop-overread", "-Wno-nonnull"]
 # musl does not bring the kernel's own headers.
