@@ -13,6 +13,5 @@ extern u64 pipe_pages_hard;    /* fs.pipe-user-pages-hard, likewise */
 extern u64 pty_max;            /* kernel.pty.max: devpts.c */
 extern u64 nr_ptys;            /* kernel.pty.nr: atomic */
 extern u64 socket_max_backlog; /* net.core.somaxconn: socket_unix.c */
-extern u64 unix_max_queue;     /* net.unix.max_dgram_qlen: socket_unix.c */
 
 int pipe_set_max_size(s64 size); /* rounds up to a power of two */

@@ -9,7 +9,6 @@
 #define NAME_START     offsetof(struct sockaddr_un, sun_path)
 
 u64 socket_max_backlog = 4096;
-u64 unix_max_queue = 10;
 
 static struct kmem_cache *usock_cache;
 #define BOUND_LISTS 1024
