@@ -402,6 +402,9 @@ void exec_adopt_mm(struct mm *mm)
 
 	spin_lock(&tasklist_lock); /* others look at our mm under it */
 	complete_vfork_done(current);
+	if (old)
+		current->signal->gone.max_pages =
+			MAX(current->signal->gone.max_pages, mm_peak_resident(old));
 	flags = local_irq_save();
 	borrowed = old ? NULL : current->active_mm; /* a switch would change it */
 	current->mm = current->active_mm = mm;

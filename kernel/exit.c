@@ -199,6 +199,7 @@ static void exit_resources(struct task *p)
 	p->files = NULL;
 	p->fs = NULL;
 	if (mm) {
+		p->signal->gone.max_pages = MAX(p->signal->gone.max_pages, mm_peak_resident(mm));
 		flags = local_irq_save();
 		p->mm = NULL;
 		p->active_mm = mm;

@@ -21,12 +21,27 @@ static struct mm *mm_of_process(const struct task *leader)
 	return NULL;
 }
 
-/* How much its death would free: its areas are an upper bound that costs no walk of its tables. */
-static u64 badness(const struct task *leader)
+/* What a process has in memory, in pages, moved by its oom_score_adj: a thousandth of all memory
+ * for each point. NOT_KILLED: never chosen. */
+#define NOT_KILLED INT64_MIN
+
+static s64 badness(const struct task *leader)
 {
 	const struct mm *mm = mm_of_process(leader);
+	s64 adj = leader->signal->oom_score_adj;
 
-	return mm ? mm->nr_mapped + 1 : 0;
+	if (!mm || adj == OOM_SCORE_ADJ_MIN || leader->pid_nr == 1)
+		return NOT_KILLED;
+	return (s64)(mm->rss.anon + mm->rss.shared + mm->rss.tables) +
+	       adj * (s64)nr_total_pages() / 1000;
+}
+
+/* As Linux scales it: 0 for the least, about 667 for what has all memory, twice that at most. */
+u64 oom_score(const struct task *leader)
+{
+	s64 points = badness(leader), total = (s64)nr_total_pages();
+
+	return points == NOT_KILLED ? 0 : (u64)((1000 + points * 1000 / total) * 2 / 3);
 }
 
 /* A victim may sleep on a lock that we ourselves hold, over a copy to user memory: who has not let
@@ -39,15 +54,16 @@ static u64 badness(const struct task *leader)
 static struct task *choose_victim(bool *dying)
 {
 	struct task *p, *victim = NULL;
-	u64 most = 0, now = ktime_get();
+	s64 most = NOT_KILLED;
+	u64 now = ktime_get();
 
 	*dying = false;
 	spin_lock(&tasklist_lock);
 	list_for_each_entry (p, &all_tasks, all) {
-		u64 points = badness(p);
+		s64 points = badness(p);
 
 		if (p->oom_killed) {
-			*dying |= points && now - p->oom_killed < TIME_TO_DIE;
+			*dying |= points != NOT_KILLED && now - p->oom_killed < TIME_TO_DIE;
 		} else if (points > most) {
 			most = points;
 			victim = p;
@@ -61,14 +77,16 @@ static struct task *choose_victim(bool *dying)
 
 static void kill_victim(struct task *victim)
 {
+	const struct mm *mm;
 	u64 pages;
 
 	spin_lock(&tasklist_lock);
-	pages = badness(victim);
+	mm = mm_of_process(victim);
+	pages = mm ? mm->rss.anon + mm->rss.shared : 0;
 	victim->oom_killed = ktime_get();
 	send_signal(SIGKILL, NULL, victim, true);
 	spin_unlock(&tasklist_lock);
-	pr_err("out of memory: killed pid %d (%s), which had mapped %lu pages; %lu pages are free\n",
+	pr_err("out of memory: killed pid %d (%s), which had %lu pages; %lu pages are free\n",
 	       victim->pid_nr, victim->comm, pages, nr_free_pages());
 	trace_oom_kill(victim);
 }

@@ -58,6 +58,8 @@ int copy_signal(u64 flags, struct task *p)
 	irq = spin_lock_irqsave(&current->sighand->lock);
 	memcpy(sig->rlim, current->signal->rlim, sizeof(sig->rlim));
 	spin_unlock_irqrestore(&current->sighand->lock, irq);
+	sig->oom_score_adj = current->signal->oom_score_adj;
+	sig->oom_score_adj_min = current->signal->oom_score_adj_min;
 	p->signal = sig;
 	return 0;
 }

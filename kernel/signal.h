@@ -84,7 +84,9 @@ struct signal {
 	struct itimer real_timer;      /* tl: setitimer(2), alarm(2) */
 	struct list_head cpu_timers;   /* cpu_timers_lock (cputime.c): armed on our CPU clocks */
 	struct list_head posix_timers; /* sh: timer_create(2) */
-	struct rlimit64 rlim[RLIM_NLIMITS]; /* sh */
+	struct rlimit64 rlim[RLIM_NLIMITS];   /* sh */
+	s16 oom_score_adj, oom_score_adj_min; /* tl: /proc/PID/oom_score_adj; how low it may be set
+						 without privilege */
 	/* Where its tasks' sighand mostly is, which begins and ends with the process: but it may be
 	 * in use by other processes, or the tasks use one that lies elsewhere. */
 	struct sighand handlers;

@@ -243,6 +243,10 @@ long kernel_execve(const char *path, const char *const *argv, const char *const 
 void exec_adopt_mm(struct mm *mm);
 
 /* ---- oom.c ---- */
+#define OOM_SCORE_ADJ_MIN (-1000)
+#define OOM_SCORE_ADJ_MAX 1000
+/* What /proc/PID/oom_score shows; caller holds tasklist_lock. */
+u64 oom_score(const struct task *leader);
 /* Kill the process whose death frees most; the caller then tries again. Sleeps a little. False when
  * there is nobody left to kill. */
 bool out_of_memory(void);

@@ -10,6 +10,7 @@ struct usage {
 	u64 utime, stime;  /* ns */
 	u64 min_flt;       /* page faults: none of them ever waited for a disk */
 	u64 nvcsw, nivcsw; /* voluntary and forced switches */
+	u64 max_pages;     /* the most that were resident; of a sum, in any one of them */
 };
 
 static inline void usage_add(struct usage *sum, const struct usage *more)
@@ -22,6 +23,7 @@ static inline void usage_add(struct usage *sum, const struct usage *more)
 	sum->min_flt += more->min_flt;
 	sum->nvcsw += more->nvcsw;
 	sum->nivcsw += more->nivcsw;
+	sum->max_pages = MAX(sum->max_pages, more->max_pages);
 }
 /* What one thread has been charged until now: all of it, when it has ended and task_charge() was
  * called since. */

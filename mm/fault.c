@@ -110,7 +110,9 @@ static void map_around(struct mm *mm, const struct area *a, pte_t *slot, u64 add
 		return;
 	object_peek_pages(a->obj, a->pgoff + ((start - a->start) >> PAGE_SHIFT), n, pages);
 	slot -= (addr - start) >> PAGE_SHIFT;
-	mm->stats.file_pages += tree_fill_slots(slot, pages, n, tree_leaf_bits(a->flags));
+	n = tree_fill_slots(slot, pages, n, tree_leaf_bits(a->flags));
+	mm->stats.file_pages += n;
+	mm->rss.shared += n;
 }
 
 /* The way to `slot` is ours. */
@@ -132,8 +134,11 @@ static enum fault_result map_missing(struct mm *mm, const struct area *a, pte_t 
 	if (write)
 		bits |= PTE_WRITE | PTE_DIRTY;
 	tree_fill_slot(slot, page_to_phys(p) | bits);
-	if (!a->obj)
+	if (!a->obj) {
+		mm->rss.anon += write;
 		return FAULT_OK;
+	}
+	tree_count_leaf(mm, p, 1);
 	if (!write)
 		map_around(mm, a, slot, addr);
 	else if (!private && a->file)
@@ -187,7 +192,12 @@ static bool copy_leaf(struct gather *g, pte_t *slot, u64 addr)
 		return false;
 	if (p->flags & PG_ZERO) {
 		mm->stats.zero_pages++;
+		mm->rss.anon++;
 	} else {
+		if (p->flags & PG_CACHE) {
+			mm->rss.shared--;
+			mm->rss.anon++;
+		}
 		mm->stats.cow_pages++;
 		trace_cow_page(addr, 1);
 	}
@@ -343,6 +353,7 @@ static enum fault_result own_first_part(struct gather *g, u64 addr)
 	memcpy(page_to_virt(p), page_to_virt(from), addr % PAGE_SIZE);
 	put_page(from);
 	mm->stats.cow_pages++;
+	tree_count_leaf(mm, p, 1);
 	tree_fill_slot(slot, page_to_phys(p) | tree_leaf_bits(a->flags) | PTE_WRITE | PTE_DIRTY);
 	return FAULT_OK;
 }

@@ -72,6 +72,7 @@ static void copy_inherited(struct mm *mm, const struct mm *parent)
 {
 	memcpy((char *)mm + INHERITED, (const char *)parent + INHERITED, sizeof(*mm) - INHERITED);
 	mm->peak_mapped = mm->nr_mapped;
+	mm->peak_resident = mm->rss.anon + mm->rss.shared;
 }
 
 static void nothing_inherited(struct mm *mm)
@@ -151,6 +152,8 @@ void mm_put(struct mm *mm)
 	list_del_init(&mm->all);
 	spin_unlock(&mm_list_lock);
 	arch_leave_mm(mm);
+	if (DEBUG_CHECKS)
+		tree_check_counts(mm);
 	tree_destroy(mm);
 	area_set_put(mm->areas);
 	mm->areas = NULL;
@@ -176,12 +179,4 @@ u64 mm_resident(struct mm *mm)
 	n = tree_resident(mm);
 	mutex_unlock(&mm->lock);
 	return n;
-}
-
-void mm_count_resident(struct mm *mm, struct mm_rss *rss)
-{
-	*rss = (struct mm_rss){};
-	mutex_lock(&mm->lock);
-	tree_count(mm, rss);
-	mutex_unlock(&mm->lock);
 }

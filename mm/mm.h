@@ -75,6 +75,12 @@ struct mm_stats {
 
 #define AUXV_WORDS 48
 
+/* Pages in use, by kind. */
+struct mm_rss {
+	u64 anon, shared; /* pages of its own, and of memory objects; the zero page is neither */
+	u64 tables;       /* page tables but the root, those shared with others as well */
+};
+
 struct mm {
 	pte_t *root;          /* PML4 */
 	struct list_head all; /* mm_list_lock: in the list of all that have users */
@@ -103,6 +109,8 @@ struct mm {
 	u64 nr_data;          /* private, writable and no stack, for RLIMIT_DATA */
 	u64 nr_locked;        /* those that are AREA_LOCKED; a child's until mm_fork_advice() */
 	u64 peak_mapped;      /* the most that nr_mapped had been when something was unmapped */
+	struct mm_rss rss;    /* what its tree has: counted where that changes */
+	u64 peak_resident;    /* the same for rss.anon + rss.shared */
 	long dumpable;        /* PR_SET_DUMPABLE: 0: /proc/PID is root's */
 	u64 auxv[AUXV_WORDS]; /* what exec told the program, for /proc */
 	u32 membarrier;       /* atomic: what it has registered for, kernel/sys/membarrier.c */
@@ -221,9 +229,9 @@ size_t mm_access(struct mm *mm, u64 addr, void *buf, size_t len, bool write);
 
 /* Resident pages: leaves present in the tables (walks, skipping what is not used). */
 u64 mm_resident(struct mm *mm);
-/* The same by kind; looks at every page. */
-struct mm_rss {
-	u64 anon, shared; /* pages of its own, and of memory objects; the zero page is neither */
-	u64 tables;       /* page tables in use, those shared with others as well */
-};
-void mm_count_resident(struct mm *mm, struct mm_rss *rss);
+/* The most pages that have been resident in it: VmHWM, ru_maxrss. Needs no lock. */
+static inline u64 mm_peak_resident(const struct mm *mm)
+{
+	return MAX(READ_ONCE(mm->peak_resident),
+		   READ_ONCE(mm->rss.anon) + READ_ONCE(mm->rss.shared));
+}

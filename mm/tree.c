@@ -216,8 +216,10 @@ struct page *tree_own_child(struct gather *g, struct page *parent, int level, un
 		return target_of(e);
 	if (!e) {
 		child = new_branch(level - 1, addr);
-		if (child)
+		if (child) {
 			fill_entry(parent, i, table_entry(child));
+			g->mm->rss.tables += level - 1;
+		}
 		return child;
 	}
 	child = target_of(e);

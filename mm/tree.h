@@ -91,6 +91,17 @@ int tree_move(struct mm *mm, u64 from, u64 to, u64 len);
 /* Leaves in the tree; counts tables, not pages. */
 u64 tree_resident(struct mm *mm);
 void tree_count(struct mm *mm, struct mm_rss *rss); /* looks at every page */
+/* Panic unless mm->rss says what tree_count() finds. Nobody lives in it any more, and it was whole.
+ */
+void tree_check_counts(struct mm *mm);
+/* n leaves more, or less, show this page. */
+static inline void tree_count_leaf(struct mm *mm, const struct page *p, s64 n)
+{
+	if (p->flags & PG_CACHE)
+		mm->rss.shared += n;
+	else if (!(p->flags & PG_ZERO))
+		mm->rss.anon += n;
+}
 
 /* What `pt PID` and the tests see: called for each present entry, tables before what is below them.
  * Return false to skip what is below. `writable` is the AND of R/W from the root to here. */

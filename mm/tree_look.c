@@ -1,6 +1,8 @@
 /* Looking at the page-table tree: nothing here owns or changes anything. */
 #include "mm/tree_inside.h"
 
+#include "kernel/lib/string.h"
+
 pte_t tree_walk(struct mm *mm, u64 addr)
 {
 	const pte_t *table = mm->root;
@@ -90,5 +92,15 @@ static void count_below(struct page *table, int level, struct mm_rss *rss)
 
 void tree_count(struct mm *mm, struct mm_rss *rss)
 {
+	*rss = (struct mm_rss){};
 	count_below(root_of(mm), PT_LEVELS, rss);
+}
+
+void tree_check_counts(struct mm *mm)
+{
+	struct mm_rss found;
+
+	tree_count(mm, &found);
+	if (root_of(mm)->nr_present) /* else a clone failed, and was emptied */
+		BUG_ON(memcmp(&found, &mm->rss, sizeof(found)));
 }

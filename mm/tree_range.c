@@ -113,6 +113,18 @@ int tree_prepare_unmap(struct mm *mm, u64 start, u64 end)
 	return own_edge(mm, end - 1, start, end);
 }
 
+/* What an entry of a table of this level refers to is no longer in use here. */
+static void uncount(struct mm *mm, struct page *p, int level)
+{
+	if (level == 1) {
+		tree_count_leaf(mm, p, -1);
+		return;
+	}
+	mm->rss.tables--;
+	for (unsigned int i = 0; (i = next_used(p, i, PTRS_PER_TABLE)) < PTRS_PER_TABLE; i++)
+		uncount(mm, target_of(entries_of(p)[i]), level - 1);
+}
+
 /* The edges are owned where there is something to clear: an entry that is only partly in the range
  * and read-only has nothing of it below. Owned tables that end up empty go too. */
 static void unmap_table(struct gather *g, struct page *table, int level, u64 start, u64 end)
@@ -131,6 +143,7 @@ static void unmap_table(struct gather *g, struct page *table, int level, u64 sta
 				continue;
 		}
 		clear_entry(table, i);
+		uncount(g->mm, target_of(e), level);
 		gather_drop(g, target_of(e), lo, hi);
 	}
 }
@@ -144,6 +157,7 @@ static void unmap_leaves(struct gather *g, struct page *table, u64 start, u64 en
 		u64 addr = entry_start(start, 1, i);
 
 		clear_entry(table, i);
+		tree_count_leaf(g->mm, target_of(e), -1);
 		gather_drop(g, target_of(e), addr, addr + PAGE_SIZE);
 	}
 	if (!table->nr_present)
@@ -158,6 +172,7 @@ int tree_unmap(struct mm *mm, u64 start, u64 end)
 
 	if (start >= end)
 		return 0;
+	mm->peak_resident = mm_peak_resident(mm);
 	gather_init(&g, mm);
 	if (in_one_table(start, end)) {
 		table = leaf_table(mm, start, &owned);

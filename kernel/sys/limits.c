@@ -145,6 +145,7 @@ int put_rusage(struct rusage __user *uru, const struct usage *used)
 	ru.ru_minflt = used->min_flt;
 	ru.ru_nvcsw = used->nvcsw;
 	ru.ru_nivcsw = used->nivcsw;
+	ru.ru_maxrss = used->max_pages * (PAGE_SIZE / 1024);
 	return copy_to_user(uru, &ru, sizeof(ru)) ? -EFAULT : 0;
 }
 
@@ -155,6 +156,7 @@ static void own_usage(struct usage *self, struct usage *children)
 
 	spin_lock(&tasklist_lock);
 	process_usage(sig, self);
+	self->max_pages = MAX(self->max_pages, mm_peak_resident(current->mm));
 	*children = sig->children;
 	spin_unlock(&tasklist_lock);
 }
@@ -170,7 +172,9 @@ long sys_getrusage(int who, struct rusage __user *ru)
 	case RUSAGE_CHILDREN:
 		return put_rusage(ru, &children);
 	case RUSAGE_THREAD:
+		children.max_pages = self.max_pages; /* memory is the process's */
 		task_usage(current, &self);
+		self.max_pages = children.max_pages;
 		return put_rusage(ru, &self);
 	default:
 		return -EINVAL;

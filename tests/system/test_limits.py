@@ -187,3 +187,9 @@ def test_limits_that_give(guest):
     assert nice == ["0", "0", "EACCES", "-5", "0", "0", "EACCES", "exited 0"]
     # the second RR asks for what it has, then for more; FIFO would be a change of policy
     assert rt == ["EPERM", "0", "0", "0", "EPERM", "EPERM", "0", "EPERM", "exited 0"]
+
+
+def test_out_of_memory_chooses_by_what_is_resident(boot):
+    guest = boot(memory="256M")
+    text = guest.ok("/tests/alone/oom_choice 200", timeout=400)
+    assert text.count("right") == 3, text

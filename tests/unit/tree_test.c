@@ -519,6 +519,12 @@ static void check_space(const struct space *s)
 		if ((a->flags & AREA_WRITE) && !(a->flags & AREA_SHARED))
 			data += (a->end - a->start) / PAGE_SIZE;
 	}
+	struct mm_rss rss;
+
+	tree_count(s->mm, &rss);
+	CHECK_EQ(s->mm->rss.anon, rss.anon);
+	CHECK_EQ(s->mm->rss.shared, rss.shared);
+	CHECK_EQ(s->mm->rss.tables, rss.tables);
 	CHECK_EQ(s->mm->nr_mapped, mapped);
 	CHECK_EQ(s->mm->nr_data, data);
 }

@@ -95,7 +95,7 @@ int look_begin(struct look *l, const struct proc_node *node)
 	}
 	l->mm = task_get_mm(l->task);
 	if (l->mm)
-		mm_count_resident(l->mm, &l->rss);
+		l->rss = l->mm->rss;
 	files = task_get_files(l->task);
 	if (files) {
 		l->fd_room = files_room(files);

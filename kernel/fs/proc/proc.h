@@ -118,6 +118,16 @@ struct dentry *proc_cwd_jump(struct dentry *link);
 ssize_t proc_root_readlink(struct dentry *link, char *buf);
 struct dentry *proc_root_jump(struct dentry *link);
 
+/* The line that was written, without blanks around it. */
+char *proc_trim(char *text);
+
+/* ---- oom.c ---- */
+int proc_show_oom_score(struct seq *s, const struct proc_node *node);
+int proc_show_oom_score_adj(struct seq *s, const struct proc_node *node);
+int proc_store_oom_score_adj(const struct proc_node *node, char *text);
+int proc_show_oom_adj(struct seq *s, const struct proc_node *node);
+int proc_store_oom_adj(const struct proc_node *node, char *text);
+
 /* ---- status.c ---- */
 int proc_show_pid_stat(struct seq *s, const struct proc_node *node);
 int proc_show_status(struct seq *s, const struct proc_node *node);

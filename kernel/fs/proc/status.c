@@ -84,6 +84,7 @@ static void show_memory(struct seq *s, const struct look *l)
 	memory_line(s, "VmSize", l->mm->nr_mapped);
 	memory_line(s, "VmLck", l->mm->nr_locked);
 	memory_line(s, "VmPin", 0);
+	memory_line(s, "VmHWM", mm_peak_resident(l->mm));
 	memory_line(s, "VmRSS", l->rss.anon + l->rss.shared);
 	memory_line(s, "RssAnon", l->rss.anon);
 	memory_line(s, "RssFile", 0);

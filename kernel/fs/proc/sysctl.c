@@ -32,26 +32,12 @@ static int show_number(struct seq *s, const struct proc_node *node)
 	return 0;
 }
 
-/* The line that was written, without blanks around it. */
-static char *trim(char *text)
-{
-	size_t n;
-
-	while (*text == ' ' || *text == '\t')
-		text++;
-	n = strlen(text);
-	while (n && (text[n - 1] == '\n' || text[n - 1] == ' ' || text[n - 1] == '\t'))
-		n--;
-	text[n] = '\0';
-	return text;
-}
-
 static int store_number(const struct proc_node *node, char *text)
 {
 	const struct sysctl *c = sysctl_of(node);
 	s64 value;
 
-	if (parse_s64(trim(text), &value) || value < c->min || value > c->max)
+	if (parse_s64(proc_trim(text), &value) || value < c->min || value > c->max)
 		return -EINVAL;
 	if (!c->word || c->set)
 		return c->set(value);
@@ -150,7 +136,7 @@ static int show_name(struct seq *s, const struct proc_node *node)
 
 static int store_name(const struct proc_node *node, char *text)
 {
-	text = trim(text);
+	text = proc_trim(text);
 	return utsname_set((size_t)node->entry->arg, text, strlen(text));
 }
 

@@ -265,10 +265,19 @@ static const struct proc_dir task_dir;
 		PROC_FILE("mountinfo", 0444, proc_show_mountinfo),                                \
 		PROC_FILE("maps", 0444, show_maps), PROC_FILE("cmdline", 0444, show_cmdline),     \
 		PROC_FILE("environ", 0400, show_environ), PROC_FILE("limits", 0444, show_limits), \
+		PROC_FILE("oom_score", 0444, proc_show_oom_score),                                \
 		PROC_FILE("mounts", 0444, proc_show_mounts), PROC_DIR("fd", 0500, proc_fd_dir),   \
 		PROC_LINK("exe", proc_exe_readlink, proc_exe_jump),                               \
 		PROC_LINK("cwd", proc_cwd_readlink, proc_cwd_jump),                               \
 		PROC_LINK("root", proc_root_readlink, proc_root_jump),                            \
+		{.name = "oom_score_adj",                                                         \
+		 .mode = S_IFREG | 0644,                                                          \
+		 .show = proc_show_oom_score_adj,                                                 \
+		 .store = proc_store_oom_score_adj},                                              \
+		{.name = "oom_adj",                                                               \
+		 .mode = S_IFREG | 0644,                                                          \
+		 .show = proc_show_oom_adj,                                                       \
+		 .store = proc_store_oom_adj},                                                    \
 	{                                                                                         \
 		.name = "comm", .mode = S_IFREG | 0644, .show = show_comm, .store = store_comm    \
 	}
