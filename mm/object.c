@@ -113,20 +113,18 @@ static int radix_insert(struct vm_object *o, u64 index, struct page *p)
 	return 0;
 }
 
-static bool charge(struct vm_object *o)
+bool page_quota_charge(struct page_quota *q)
 {
-	struct page_quota *q = o->quota;
-
 	if (!q || atomic_add_return(&q->used, 1) <= q->limit)
 		return true;
 	atomic_dec(&q->used);
 	return false;
 }
 
-static void uncharge(struct vm_object *o)
+void page_quota_uncharge(struct page_quota *q)
 {
-	if (o->quota)
-		atomic_dec(&o->quota->used);
+	if (q)
+		atomic_dec(&q->used);
 }
 
 /* Drop every page with a number in [first, end), below a node that covers numbers from `base`. True
@@ -145,7 +143,7 @@ static bool radix_prune(struct vm_object *o, struct radix_node *node, unsigned i
 			put_page(node->slot[i]);
 			o->nr_pages--;
 			atomic_dec(&nr_object_pages);
-			uncharge(o);
+			page_quota_uncharge(o->quota);
 		} else if (!radix_prune(o, node->slot[i], height - 1, start, first, end)) {
 			continue;
 		}
@@ -225,12 +223,12 @@ static int find_or_insert(struct vm_object *o, u64 index, struct page *fresh, st
 	} else if ((*out = radix_find(o, index))) {
 		get_page(*out);
 		ret = 1;
-	} else if (fresh && !charge(o)) {
+	} else if (fresh && !page_quota_charge(o->quota)) {
 		ret = -ENOSPC;
 	} else if (fresh) {
 		ret = radix_insert(o, index, fresh);
 		if (ret) {
-			uncharge(o);
+			page_quota_uncharge(o->quota);
 		} else {
 			fresh->flags |= PG_CACHE;
 			fresh->owner = o;

@@ -42,8 +42,10 @@ static inline void object_get(struct vm_object *o)
 }
 void object_set_quota(struct vm_object *o, struct page_quota *q); /* before the first page */
 struct page_quota *page_quota_create(int limit);                  /* NULL without memory */
-void page_quota_put(struct page_quota *q);                        /* NULL is allowed */
-void object_put(struct vm_object *o); /* NULL is allowed; the last reference drops the pages */
+bool page_quota_charge(struct page_quota *q); /* one page; false: no more. NULL: any number */
+void page_quota_uncharge(struct page_quota *q);
+void page_quota_put(struct page_quota *q); /* NULL is allowed */
+void object_put(struct vm_object *o);      /* NULL is allowed; the last reference drops the pages */
 /* The page `index`, with a reference for the caller. Absent: a zeroed one is made if `create`, else
  * NULL is stored in *out. 0; -ENOMEM; -ENOSPC when the quota is used up, -EFBIG when past the size
  * (both SIGBUS). */

@@ -20,12 +20,13 @@ void anon_file_init(void)
 
 int anon_file_open(const char *what, const struct file_ops *ops, void *private, int flags)
 {
-	struct node_spec spec = {
-		.mode = 0600, .uid = current->cred->fsuid, .gid = current->cred->fsgid};
-	struct inode *i = inode_alloc(anon_super, &spec);
+	struct node_spec spec = {.mode = 0600};
 	struct file *f = NULL;
 	int fd = fd_alloc(0);
+	struct inode *i;
 
+	node_set_owner(&spec, NULL);
+	i = inode_alloc(anon_super, &spec);
 	if (fd >= 0 && i)
 		f = file_alloc(i, NULL, ops, O_RDWR | ((u32)flags & O_NONBLOCK),
 			       FMODE_READ | FMODE_WRITE);

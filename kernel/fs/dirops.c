@@ -31,9 +31,9 @@ static int may_remove(struct dentry *dir, struct dentry *victim)
 
 /* ---- making ---- */
 
-/* The walk has come to a name that is to be made. Returns with the directory locked, or an error.
- */
-static int lock_for_new(struct walk *w, bool is_dir)
+/* The walk has come to a name that is to be made, of an inode of the file system `sb` (NULL: a new
+ * one). Returns with the directory locked, or an error. */
+static int lock_for_new(struct walk *w, bool is_dir, const struct super *sb)
 {
 	struct dentry *d;
 	int err;
@@ -49,6 +49,8 @@ static int lock_for_new(struct walk *w, bool is_dir)
 		err = (int)PTR_ERR(d);
 	} else if (w->slash && !is_dir) {
 		err = -ENOENT;
+	} else if (sb && w->at->inode->sb != sb) {
+		err = -EXDEV;
 	} else {
 		err = may_make(w->at);
 	}
@@ -57,8 +59,17 @@ static int lock_for_new(struct walk *w, bool is_dir)
 	return err;
 }
 
-/* `spec` has mode, rdev and target; owner and inherited group are filled in. `path` is a kernel
- * string. *out, if it is not NULL: what was made, with a reference. */
+/* mknod(2): devices are root's to make; a whiteout, which is none, is not. */
+static bool may_make_type(const struct node_spec *spec)
+{
+	mode_t type = spec->mode & S_IFMT;
+
+	return (type != S_IFCHR && type != S_IFBLK) || cred_is_root(current->cred) ||
+	       (type == S_IFCHR && spec->rdev == 0);
+}
+
+/* `spec` has mode, umask, rdev and target; owner and inherited group are filled in. `path` is a
+ * kernel string. *out, if it is not NULL: what was made, with a reference. */
 int fs_make_node(int dirfd, const char *path, struct node_spec *spec, struct dentry **out)
 {
 	bool is_dir = (spec->mode & S_IFMT) == S_IFDIR;
@@ -69,18 +80,15 @@ int fs_make_node(int dirfd, const char *path, struct node_spec *spec, struct den
 
 	if (err)
 		return err;
-	err = lock_for_new(&w, is_dir);
+	err = lock_for_new(&w, is_dir, NULL);
 	if (err)
 		goto out;
 	dir = w.at->inode;
-	spec->uid = current->cred->fsuid;
-	spec->gid = current->cred->fsgid;
-	if (dir->mode & S_ISGID) {
-		spec->gid = dir->gid;
-		if (is_dir)
-			spec->mode |= S_ISGID;
-	}
-	d = dir->ops->make ? dir->ops->make(w.at, &w.last, spec) : ERR_PTR(-EPERM);
+	node_set_owner(spec, dir);
+	if (!may_make_type(spec) || !dir->ops->make)
+		d = ERR_PTR(-EPERM);
+	else
+		d = dir->ops->make(w.at, &w.last, spec);
 	mutex_unlock(&dir->lock);
 	if (IS_ERR(d))
 		err = (int)PTR_ERR(d);
@@ -112,7 +120,8 @@ int kernel_mknod(const char *path, struct node_spec *spec)
 
 long sys_mkdirat(int dirfd, const char __user *path, mode_t mode)
 {
-	struct node_spec spec = {.mode = S_IFDIR | (mode & (S_IRWXUGO | S_ISVTX) & ~fs_umask())};
+	struct node_spec spec = {.mode = S_IFDIR | (mode & (S_IRWXUGO | S_ISVTX)),
+				 .umask = fs_umask()};
 
 	return user_make_node(dirfd, path, &spec);
 }
@@ -124,7 +133,7 @@ long sys_mkdir(const char __user *path, mode_t mode)
 
 long sys_mknodat(int dirfd, const char __user *path, mode_t mode, unsigned int dev)
 {
-	struct node_spec spec = {.mode = (mode & S_IFMT) | (mode & S_IALLUGO & ~fs_umask())};
+	struct node_spec spec = {.mode = mode & (S_IFMT | S_IALLUGO), .umask = fs_umask()};
 
 	switch (mode & S_IFMT) {
 	case 0:
@@ -136,8 +145,6 @@ long sys_mknodat(int dirfd, const char __user *path, mode_t mode, unsigned int d
 		break;
 	case S_IFCHR:
 	case S_IFBLK:
-		if (!cred_is_root(current->cred))
-			return -EPERM;
 		spec.rdev = dev;
 		break;
 	case S_IFDIR:
@@ -174,25 +181,29 @@ long sys_symlink(const char __user *target, const char __user *path)
 
 /* ---- hard links ---- */
 
+static int link_locked(struct walk *w, struct inode *inode)
+{
+	const struct inode_ops *ops = w->at->inode->ops;
+
+	if (inode_is(inode, S_IFDIR) || !ops->link)
+		return -EPERM;
+	/* a file whose last name went away in the meantime does not come back */
+	if (READ_ONCE(inode->nlink) == 0 && !inode->linkable)
+		return -ENOENT;
+	return ops->link(w->at, &w->last, inode);
+}
+
 static int link_to(struct inode *inode, int dirfd, const char *path)
 {
 	struct walk w;
 	int err;
 
-	if (inode_is(inode, S_IFDIR))
-		return -EPERM;
 	err = walk_parent(&w, dirfd, path);
 	if (err)
 		return err;
-	err = w.at->inode->sb == inode->sb ? lock_for_new(&w, false) : -EXDEV;
+	err = lock_for_new(&w, false, inode->sb);
 	if (!err) {
-		const struct inode_ops *ops = w.at->inode->ops;
-
-		/* a file whose last name went away in the meantime does not come back */
-		if (READ_ONCE(inode->nlink) == 0 && !inode->linkable)
-			err = -ENOENT;
-		else
-			err = ops->link ? ops->link(w.at, &w.last, inode) : -EPERM;
+		err = link_locked(&w, inode);
 		mutex_unlock(&w.at->inode->lock);
 	}
 	walk_end(&w);

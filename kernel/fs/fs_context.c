@@ -159,6 +159,8 @@ static int enter(struct dentry *d, struct dentry **which)
 	struct dentry *old;
 	int err = inode_is(d->inode, S_IFDIR) ? inode_permission(d->inode, MAY_EXEC) : -ENOTDIR;
 
+	if (!err && which == &fs->root && !cred_is_root(current->cred))
+		err = -EPERM; /* chroot(2) */
 	if (err)
 		return err;
 	dentry_pin(d);
@@ -202,8 +204,6 @@ long sys_fchdir(int fd)
 
 long sys_chroot(const char __user *path)
 {
-	if (!cred_is_root(current->cred))
-		return -EPERM;
 	return enter_path(path, &current->fs->root);
 }
 

@@ -60,6 +60,8 @@ void inode_put(struct inode *i)
 	if (!refcount_dec_and_test(&i->count))
 		return;
 	inode_free_contents(i);
+	if (i->charged)
+		super_uncharge_inode(i->sb);
 	super_put(i->sb);
 	kmem_cache_free(inode_cache, i);
 }
@@ -178,54 +180,6 @@ void inode_accessed(struct inode *i)
 
 /* ---- attributes ---- */
 
-int inode_chmod(struct inode *i, mode_t mode)
-{
-	if (inode_may_change(i))
-		return -EROFS;
-	if (!inode_owner_or_root(i))
-		return -EPERM;
-	mode &= S_IALLUGO;
-	mutex_lock(&i->lock);
-	/* who is not in the file's group may not make it run as that group */
-	if (!cred_is_fs_root(current->cred) && !in_group(i->gid))
-		mode &= ~(mode_t)S_ISGID;
-	WRITE_ONCE(i->mode, (i->mode & S_IFMT) | mode);
-	inode_changed(i);
-	mutex_unlock(&i->lock);
-	return 0;
-}
-
-/* (uid_t)-1 and (gid_t)-1 leave things as they are. chown(2). */
-int inode_chown(struct inode *i, uid_t uid, gid_t gid)
-{
-	uid_t me = current->cred->fsuid;
-	int err = 0;
-
-	if (inode_may_change(i))
-		return -EROFS;
-	mutex_lock(&i->lock);
-	if (!cred_is_fs_root(current->cred)) {
-		if (uid != (uid_t)-1 && (uid != i->uid || me != i->uid))
-			err = -EPERM;
-		if (gid != (gid_t)-1 && (me != i->uid || (gid != i->gid && !in_group(gid))))
-			err = -EPERM;
-	}
-	if (!err) {
-		if (uid != (uid_t)-1)
-			i->uid = uid;
-		if (gid != (gid_t)-1)
-			i->gid = gid;
-		if (!inode_is(i, S_IFDIR)) {
-			mode_t drop = S_ISUID | (i->mode & 0010 ? S_ISGID : 0);
-
-			WRITE_ONCE(i->mode, i->mode & ~drop);
-		}
-		inode_changed(i);
-	}
-	mutex_unlock(&i->lock);
-	return err;
-}
-
 int inode_truncate(struct inode *i, s64 size)
 {
 	int err;
@@ -238,8 +192,10 @@ int inode_truncate(struct inode *i, s64 size)
 		return -EINVAL;
 	mutex_lock(&i->lock);
 	err = i->ops->truncate(i, (u64)size);
-	if (!err)
+	if (!err) {
+		inode_strip_set_ids(i);
 		inode_modified(i);
+	}
 	mutex_unlock(&i->lock);
 	return err;
 }

@@ -85,13 +85,12 @@ out:
 static struct dentry *create_last(struct walk *w, mode_t mode)
 {
 	struct inode *dir = w->at->inode;
-	struct node_spec spec = {.mode = S_IFREG | (mode & S_IALLUGO & ~fs_umask()),
-				 .uid = current->cred->fsuid,
-				 .gid = dir->mode & S_ISGID ? dir->gid : current->cred->fsgid};
+	struct node_spec spec = {.mode = S_IFREG | (mode & S_IALLUGO), .umask = fs_umask()};
 	int err = directory_dead(dir->dir) ? -ENOENT : inode_permission(dir, MAY_WRITE | MAY_EXEC);
 
 	if (err)
 		return ERR_PTR(err);
+	node_set_owner(&spec, dir);
 	return dir->ops->make ? dir->ops->make(w->at, &w->last, &spec) : ERR_PTR(-EACCES);
 }
 
@@ -150,9 +149,7 @@ static struct dentry *open_last(struct walk *w, int flags, mode_t mode, bool *cr
 /* O_TMPFILE: a file that has no name in the directory, nor anywhere. */
 static struct file *open_nameless(int dirfd, const char *path, int flags, mode_t mode)
 {
-	struct node_spec spec = {.mode = S_IFREG | (mode & S_IALLUGO & ~fs_umask()),
-				 .uid = current->cred->fsuid,
-				 .gid = current->cred->fsgid};
+	struct node_spec spec = {.mode = S_IFREG | (mode & S_IALLUGO), .umask = fs_umask()};
 	struct inode *i = NULL;
 	struct dentry *dir;
 	int err;
@@ -169,8 +166,9 @@ static struct file *open_nameless(int dirfd, const char *path, int flags, mode_t
 	if (!err && !dir->inode->ops->nameless)
 		err = -EOPNOTSUPP;
 	if (!err) {
-		if (dir->inode->mode & S_ISGID)
-			spec.gid = dir->inode->gid;
+		mutex_lock(&dir->inode->lock);
+		node_set_owner(&spec, dir->inode);
+		mutex_unlock(&dir->inode->lock);
 		i = dir->inode->ops->nameless(dir->inode->sb, &spec);
 		err = IS_ERR(i) ? (int)PTR_ERR(i) : 0;
 	}

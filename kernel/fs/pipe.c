@@ -363,10 +363,11 @@ static const struct file_ops pipe_ops = {
 
 static struct inode *pipe_inode(void)
 {
-	struct node_spec spec = {
-		.mode = S_IFIFO | 0600, .uid = current->cred->fsuid, .gid = current->cred->fsgid};
-	struct inode *i = inode_alloc(pipe_super, &spec);
+	struct node_spec spec = {.mode = S_IFIFO | 0600};
+	struct inode *i;
 
+	node_set_owner(&spec, NULL);
+	i = inode_alloc(pipe_super, &spec);
 	if (!i)
 		return NULL;
 	i->fops = &fifo_ops; /* for who opens it again, by /proc/self/fd */

@@ -230,6 +230,8 @@ static ssize_t send_all(struct file *out, struct file *in, u64 *pos, size_t coun
 		if (n <= 0)
 			break;
 		done += (size_t)n;
+		if (fatal_signal_pending(current))
+			break;
 	}
 	kfree(page);
 	return done ? (ssize_t)done : n;

@@ -67,8 +67,10 @@ static int do_fallocate(struct inode *i, int mode, u64 start, u64 end)
 		err = -EOPNOTSUPP; /* room behind the end cannot be kept */
 	else
 		err = reserve(i, start, end);
-	if (!err)
+	if (!err) {
+		inode_strip_set_ids(i);
 		inode_modified(i);
+	}
 	mutex_unlock(&i->lock);
 	return err;
 }
@@ -136,12 +138,12 @@ static const struct inode_ops memfd_inode_ops = {.truncate = tmpfs_truncate, .fr
 
 static struct file *memfd_file(char *name)
 {
-	struct node_spec spec = {.mode = S_IFREG | S_IRWXUGO,
-				 .uid = current->cred->fsuid,
-				 .gid = current->cred->fsgid};
-	struct inode *i = tmpfs_new_inode(memfd_super, &spec);
+	struct node_spec spec = {.mode = S_IFREG | S_IRWXUGO};
+	struct inode *i;
 	struct file *f;
 
+	node_set_owner(&spec, NULL);
+	i = tmpfs_new_inode(memfd_super, &spec);
 	if (IS_ERR(i))
 		return NULL;
 	f = file_alloc(i, NULL, i->fops, O_RDWR | O_LARGEFILE, FMODE_READ | FMODE_WRITE);

@@ -82,12 +82,12 @@ static const struct file_ops socket_file_ops = {
 /* An open file for a socket; takes over the reference on success. NULL without memory. */
 static struct file *socket_file(struct usock *s, int flags)
 {
-	struct node_spec spec = {.mode = S_IFSOCK | S_IRWXUGO,
-				 .uid = current->cred->fsuid,
-				 .gid = current->cred->fsgid};
-	struct inode *i = inode_alloc(socket_super, &spec);
+	struct node_spec spec = {.mode = S_IFSOCK | S_IRWXUGO};
+	struct inode *i;
 	struct file *f;
 
+	node_set_owner(&spec, NULL);
+	i = inode_alloc(socket_super, &spec);
 	if (!i)
 		return NULL;
 	i->fops = &no_device_ops; /* for who opens it again, by /proc/self/fd */

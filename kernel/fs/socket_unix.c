@@ -230,7 +230,7 @@ static int bind_abstract(struct usock *s, struct unix_name *n)
 
 static int bind_path(struct usock *s, struct unix_name *n)
 {
-	struct node_spec spec = {.mode = S_IFSOCK | (S_IRWXUGO & ~fs_umask())};
+	struct node_spec spec = {.mode = S_IFSOCK | S_IRWXUGO, .umask = fs_umask()};
 	struct dentry *d;
 	int err = fs_make_node(AT_FDCWD, n->addr.sun_path, &spec, &d);
 

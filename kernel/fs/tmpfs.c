@@ -9,9 +9,28 @@
 #include "mm/mm.h"
 #include "mm/slab.h"
 
-#include <linux/magic.h>
+/* Longer targets of symbolic links count as a page of the file system. */
+#define SHORT_TARGET 128
 
 /* ---- inodes ---- */
+
+static void free_target(struct inode *i)
+{
+	page_quota_uncharge(i->sb->quota);
+}
+
+static const struct inode_ops long_link_ops = {.free = free_target};
+
+static int init_target(struct inode *i, const char *target)
+{
+	if (strlen(target) > SHORT_TARGET) {
+		if (!page_quota_charge(i->sb->quota))
+			return -ENOSPC;
+		i->ops = &long_link_ops;
+	}
+	i->target = kstrdup(target);
+	return i->target ? 0 : -ENOMEM;
+}
 
 static int init_contents(struct inode *i, const struct node_spec *spec)
 {
@@ -30,8 +49,7 @@ static int init_contents(struct inode *i, const struct node_spec *spec)
 		i->nlink = 2;
 		return i->dir ? 0 : -ENOMEM;
 	case S_IFLNK:
-		i->target = kstrdup(spec->target);
-		return i->target ? 0 : -ENOMEM;
+		return init_target(i, spec->target);
 	case S_IFCHR:
 		i->fops = &chrdev_ops;
 		return 0;
@@ -46,11 +64,17 @@ static int init_contents(struct inode *i, const struct node_spec *spec)
 
 struct inode *tmpfs_new_inode(struct super *sb, const struct node_spec *spec)
 {
-	struct inode *i = inode_alloc(sb, spec);
+	struct inode *i;
 	int err;
 
-	if (!i)
+	if (!super_charge_inode(sb))
+		return ERR_PTR(-ENOSPC);
+	i = inode_alloc(sb, spec);
+	if (!i) {
+		super_uncharge_inode(sb);
 		return ERR_PTR(-ENOMEM);
+	}
+	i->charged = true;
 	err = init_contents(i, spec);
 	if (err) {
 		inode_put(i);
@@ -61,9 +85,9 @@ struct inode *tmpfs_new_inode(struct super *sb, const struct node_spec *spec)
 
 /* ---- directories ---- */
 
-static void nlink_add(struct inode *i, int n)
+static u32 nlink_add(struct inode *i, int n)
 {
-	__atomic_add_fetch(&i->nlink, (u32)n, __ATOMIC_RELAXED);
+	return __atomic_add_fetch(&i->nlink, (u32)n, __ATOMIC_RELAXED);
 }
 
 struct dentry *tmpfs_make(struct dentry *dir, const struct qname *name,
@@ -90,10 +114,17 @@ struct dentry *tmpfs_make(struct dentry *dir, const struct qname *name,
 
 static int tmpfs_link(struct dentry *dir, const struct qname *name, struct inode *inode)
 {
-	struct dentry *d = dentry_alloc(name, inode);
+	struct dentry *d;
 
-	if (!d)
+	/* Each further name counts as an inode: it takes as much memory. */
+	if (READ_ONCE(inode->nlink) && !super_charge_inode(inode->sb))
+		return -ENOSPC;
+	d = dentry_alloc(name, inode);
+	if (!d) {
+		if (READ_ONCE(inode->nlink))
+			super_uncharge_inode(inode->sb);
 		return -ENOMEM;
+	}
 	inode_get(inode);
 	nlink_add(inode, 1);
 	inode_changed(inode);
@@ -109,8 +140,8 @@ static void lost_name(struct dentry *dir, struct inode *i)
 	if (inode_is(i, S_IFDIR)) {
 		nlink_add(i, -2);
 		nlink_add(dir->inode, -1);
-	} else {
-		nlink_add(i, -1);
+	} else if (nlink_add(i, -1) > 0) {
+		super_uncharge_inode(i->sb);
 	}
 	inode_changed(i);
 }
@@ -167,153 +198,6 @@ const struct inode_ops tmpfs_dir_ops = {
 	.exchange = tmpfs_exchange,
 	.nameless = tmpfs_new_inode,
 };
-
-/* ---- the file system ---- */
-
-/* "10m", "4096" or "50%" (of the memory) as pages; 0: not a size. */
-static u64 parse_size(const char *text)
-{
-	u32 shift = 0;
-	u64 n = 0;
-
-	while (*text >= '0' && *text <= '9' && n < 1UL << 48)
-		n = n * 10 + (u64)(*text++ - '0');
-	if (*text == '%' && !text[1])
-		return MIN(n, 100UL) * nr_total_pages() / 100;
-	switch (*text | 0x20) {
-	case 'g':
-		shift += 10;
-		/* fall through */
-	case 'm':
-		shift += 10;
-		/* fall through */
-	case 'k':
-		shift += 10;
-		text++;
-	}
-	/* more than any machine has, in pages, is not a size */
-	return *text || n > 1UL << (60 - shift) ? 0 : DIV_ROUND_UP(n << shift, PAGE_SIZE);
-}
-
-bool parse_number(const char *text, u32 base, u32 *out)
-{
-	u64 n = 0;
-
-	if (!*text)
-		return false;
-	for (; *text; text++) {
-		if (*text < '0' || (u32)(*text - '0') >= base || n > UINT32_MAX)
-			return false;
-		n = n * base + (u32)(*text - '0');
-	}
-	*out = (u32)n;
-	return n <= UINT32_MAX;
-}
-
-struct tmpfs_options {
-	u64 pages; /* 0: not given */
-	struct node_spec root;
-};
-
-/* tmpfs(5): size, mode, uid, gid. `text` is cut up. */
-static int parse_options(char *text, struct tmpfs_options *o)
-{
-	while (text && *text) {
-		char *next = strchr(text, ','), *value;
-		bool ok = false;
-		u32 n;
-
-		if (next)
-			*next++ = '\0';
-		value = strchr(text, '=');
-		if (!value)
-			return -EINVAL;
-		*value++ = '\0';
-		if (!strcmp(text, "size"))
-			ok = (o->pages = parse_size(value)) != 0;
-		else if (!strcmp(text, "mode") && (ok = parse_number(value, 8, &n)))
-			o->root.mode = S_IFDIR | (n & S_IALLUGO);
-		else if (!strcmp(text, "uid"))
-			ok = parse_number(value, 10, &o->root.uid);
-		else if (!strcmp(text, "gid"))
-			ok = parse_number(value, 10, &o->root.gid);
-		if (!ok)
-			return -EINVAL;
-		text = next;
-	}
-	return 0;
-}
-
-static void set_limit(struct super *s, u64 pages)
-{
-	s->quota->limit = (int)MIN(pages, (u64)INT32_MAX);
-	snprintf(s->options, sizeof(s->options), ",size=%luk",
-		 (u64)s->quota->limit * (PAGE_SIZE / 1024));
-}
-
-/* Half of the memory, unless the options say otherwise: as on Linux. */
-static int tmpfs_fill(struct super *s, char *options)
-{
-	struct tmpfs_options o = {.root.mode = S_IFDIR | 01777};
-	int err = parse_options(options, &o);
-	struct inode *i;
-
-	if (err)
-		return err;
-	s->quota = page_quota_create(0);
-	if (!s->quota)
-		return -ENOMEM;
-	set_limit(s, o.pages ? o.pages : nr_total_pages() / 2);
-	i = tmpfs_new_inode(s, &o.root);
-	if (IS_ERR(i))
-		return (int)PTR_ERR(i);
-	s->root = dentry_make_root(i);
-	if (!s->root)
-		inode_put(i);
-	return s->root ? 0 : -ENOMEM;
-}
-
-static int tmpfs_remount(struct super *s, char *options)
-{
-	struct tmpfs_options o = {};
-	int err = parse_options(options, &o);
-
-	if (err)
-		return err;
-	if (o.pages && o.pages < (u64)atomic_read(&s->quota->used))
-		return -EINVAL;
-	if (o.pages)
-		set_limit(s, o.pages);
-	return 0;
-}
-
-static void tmpfs_statfs(struct super *s, struct statfs *st)
-{
-	s64 limit = s->quota->limit, left = limit - atomic_read(&s->quota->used);
-
-	st->f_type = TMPFS_MAGIC;
-	st->f_blocks = limit;
-	st->f_bfree = st->f_bavail = MAX(left, 0L);
-}
-
-const struct fs_type tmpfs_type = {
-	.name = "tmpfs", .fill = tmpfs_fill, .remount = tmpfs_remount, .statfs = tmpfs_statfs};
-
-static int devtmpfs_fill(struct super *s, char *options)
-{
-	int err = tmpfs_fill(s, options);
-
-	if (err)
-		return err;
-	s->root->inode->mode = S_IFDIR | 0755;
-	return devices_make_nodes(s->root);
-}
-
-/* A tmpfs that is born with the nodes of all devices there are. */
-const struct fs_type devtmpfs_type = {.name = "devtmpfs",
-				      .fill = devtmpfs_fill,
-				      .remount = tmpfs_remount,
-				      .statfs = tmpfs_statfs};
 
 /* ---- regular files ---- */
 
@@ -460,9 +344,7 @@ static ssize_t tmpfs_write(struct file *f, struct io *io, u64 *pos)
 		*at = i->object->size;
 	ret = write_at(i->object, io, at);
 	if (ret > 0) {
-		/* what somebody else wrote must not run as its owner */
-		if ((i->mode & (S_ISUID | S_ISGID)) && !cred_is_fs_root(current->cred))
-			i->mode &= ~(mode_t)(S_ISUID | (i->mode & 0010 ? S_ISGID : 0));
+		inode_strip_set_ids(i);
 		inode_modified(i);
 	}
 	mutex_unlock(&i->lock);

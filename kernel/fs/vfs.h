@@ -84,7 +84,8 @@ struct qname {
 
 /* What a new inode is to be. */
 struct node_spec {
-	mode_t mode; /* type and permissions, umask already applied */
+	mode_t mode;  /* type and permissions */
+	mode_t umask; /* of the caller: bits that node_set_owner() takes from `mode` */
 	uid_t uid;
 	gid_t gid;
 	dev_t rdev;         /* S_IFCHR, S_IFBLK */
@@ -128,6 +129,7 @@ struct inode {
 	ino_t ino;               /* constant */
 	dev_t rdev;              /* constant */
 	atomic_t writers;        /* regular files: > 0 open for writing so often, < 0 executed */
+	bool charged;            /* constant: it counts in sb->nr_inodes */
 	bool linkable;           /* it has no name yet, but may get one: O_TMPFILE */
 	s64 atime, mtime, ctime; /* ns since the epoch; lock, read by anybody */
 	struct mutex lock;       /* LOCK_DIR or LOCK_INODE */
@@ -277,6 +279,8 @@ struct super {
 	unsigned long flags; /* MS_RDONLY, MS_NOSUID, MS_NODEV, MS_NOEXEC: mount_lock to write */
 	struct dentry *root; /* a reference until `active` is 0 */
 	struct page_quota *quota; /* tmpfs: a reference */
+	atomic_t nr_inodes;       /* tmpfs: and further names of files */
+	int max_inodes;           /* tmpfs: mount_lock to write; 0: any number */
 	struct list_head node;    /* mount_lock: in the list of what is mounted */
 	char source[32];          /* the first column of /proc/mounts */
 	char options[64];         /* of the type, behind "rw" there: ",size=…" */
@@ -286,6 +290,9 @@ void mount_init(void);
 /* A file system without a root of its own to mount: pipes. At boot. */
 struct super *super_internal(const struct fs_type *type);
 void super_put(struct super *s);
+/* tmpfs: one inode more, if there may be; one less. */
+bool super_charge_inode(struct super *s);
+void super_uncharge_inode(struct super *s);
 /* A name for an inode that has none, in no directory: what /proc/self/fd leads to. Takes over the
  * reference; ERR_PTR. */
 struct dentry *dentry_anonymous(struct inode *inode);
@@ -336,6 +343,13 @@ int inode_permission(const struct inode *i, int mask); /* by the fsuid: 0 or -EA
 int inode_permission_as(const struct inode *i, int mask, uid_t uid, gid_t gid);
 bool inode_owner_or_root(const struct inode *i);
 bool in_group(gid_t gid);
+/* ---- owner.c ---- */
+/* Owner and group of what the caller makes in the directory, which is locked (NULL: in none), and
+ * what becomes of its mode. */
+void node_set_owner(struct node_spec *spec, const struct inode *dir);
+/* The contents change by hand of the caller: they must not run as another. Caller holds i->lock. */
+void inode_strip_set_ids(struct inode *i);
+/* ---- inode.c ---- */
 int inode_may_change(const struct inode *i); /* -EROFS when its file system is read-only */
 /* ETXTBSY: a file is either written to or executed. 0 or -ETXTBSY; undone by inode_count_put(). */
 int inode_count_writer(struct inode *i);
