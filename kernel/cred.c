@@ -114,6 +114,16 @@ int cred_set_uid(struct cred *c, uid_t uid)
 	return 0;
 }
 
+struct cred *override_creds(struct cred *c)
+{
+	struct cred *old = current->cred;
+
+	spin_lock(&tasklist_lock); /* other tasks look at our credentials under it */
+	current->cred = c;
+	spin_unlock(&tasklist_lock);
+	return old;
+}
+
 void commit_creds(struct cred *c)
 {
 	struct cred *old = current->cred;

@@ -47,6 +47,9 @@ struct cred *prepare_creds(void); /* a private copy of current's, or NULL */
 /* Change the real user id of a private copy, and who is charged for the task. 0 or -ENOMEM. */
 int cred_set_uid(struct cred *c, uid_t uid);
 void commit_creds(struct cred *c);
+/* Act by others for a while, or go back: the credentials until now, whose reference the caller
+ * keeps. */
+struct cred *override_creds(struct cred *c);
 static inline bool cred_is_root(const struct cred *c)
 {
 	return c->euid == 0 && !c->no_caps;

@@ -49,6 +49,8 @@ static int lock_for_new(struct walk *w, bool is_dir, const struct super *sb)
 		err = (int)PTR_ERR(d);
 	} else if (w->slash && !is_dir) {
 		err = -ENOENT;
+	} else if (inode_may_change(w->at->inode)) {
+		err = -EROFS;
 	} else if (sb && w->at->inode->sb != sb) {
 		err = -EXDEV;
 	} else {
@@ -298,6 +300,9 @@ static int remove_name(int dirfd, const char *path, bool dir)
 		err = dir ? not_a_name[w.type] : -EISDIR;
 		goto out;
 	}
+	err = inode_may_change(w.at->inode);
+	if (err)
+		goto out;
 	mutex_lock(&w.at->inode->lock);
 	d = walk_lookup_last(&w);
 	if (IS_ERR(d)) {

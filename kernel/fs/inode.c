@@ -80,21 +80,7 @@ bool in_group(gid_t gid)
 	return false;
 }
 
-static bool in_group_as(gid_t wanted, gid_t gid)
-{
-	const struct cred *c = current->cred;
-
-	if (gid == c->fsgid)
-		return in_group(wanted);
-	if (gid == wanted)
-		return true;
-	for (int n = 0; n < c->ngroups; n++)
-		if (c->groups[n] == wanted)
-			return true;
-	return false;
-}
-
-int inode_permission_as(const struct inode *i, int mask, uid_t uid, gid_t gid)
+int inode_permission(const struct inode *i, int mask)
 {
 	mode_t mode = READ_ONCE(i->mode);
 	mode_t bits;
@@ -103,20 +89,15 @@ int inode_permission_as(const struct inode *i, int mask, uid_t uid, gid_t gid)
 	    !inode_is(i, S_IFIFO) && !inode_is(i, S_IFSOCK) && inode_may_change(i))
 		return -EROFS;
 	/* root may do anything, but execute only what somebody may execute */
-	if (uid == 0 && !current->cred->no_caps)
+	if (cred_is_fs_root(current->cred))
 		return (mask & MAY_EXEC) && !inode_is(i, S_IFDIR) && !(mode & 0111) ? -EACCES : 0;
-	if (uid == i->uid)
+	if (current->cred->fsuid == i->uid)
 		bits = mode >> 6;
-	else if (in_group_as(i->gid, gid))
+	else if (in_group(i->gid))
 		bits = mode >> 3;
 	else
 		bits = mode;
 	return (bits & (mode_t)mask) == (mode_t)mask ? 0 : -EACCES;
-}
-
-int inode_permission(const struct inode *i, int mask)
-{
-	return inode_permission_as(i, mask, current->cred->fsuid, current->cred->fsgid);
 }
 
 bool inode_owner_or_root(const struct inode *i)

@@ -57,8 +57,6 @@ static int may_rename(struct walk *from, struct dentry *d, struct walk *to, stru
 			      : inode_permission(to->at->inode, MAY_WRITE | MAY_EXEC);
 	if (err)
 		return err;
-	if (!is_dir && (from->slash || to->slash))
-		return -ENOTDIR;
 	/* a directory that changes its parent has its ".." rewritten */
 	if (is_dir && from->at != to->at && inode_permission(d->inode, MAY_WRITE))
 		return -EACCES;
@@ -129,6 +127,9 @@ static int rename_locked(struct walk *from, struct dentry *d, struct walk *to,
 		return -EEXIST;
 	if (!victim && (flags & RENAME_EXCHANGE))
 		return -ENOENT;
+	if (!inode_is(d->inode, S_IFDIR) &&
+	    (from->slash || (to->slash && !(flags & RENAME_EXCHANGE))))
+		return -ENOTDIR;
 	if (dentry_is_root(d) || (victim && dentry_is_root(victim)))
 		return -EBUSY;
 	if (flags & RENAME_EXCHANGE)
@@ -148,10 +149,14 @@ static int rename_walked(struct walk *from, struct walk *to, unsigned int flags)
 	struct dentry *d, *victim = NULL;
 	int err = 0;
 
-	if (from->type != LAST_NAME || to->type != LAST_NAME)
-		return -EBUSY;
 	if (from->at->inode->sb != to->at->inode->sb)
 		return -EXDEV;
+	if (from->type != LAST_NAME)
+		return -EBUSY;
+	if (to->type != LAST_NAME)
+		return flags & RENAME_NOREPLACE ? -EEXIST : -EBUSY;
+	if (inode_may_change(from->at->inode))
+		return -EROFS;
 	mutex_lock(&rename_lock);
 	lock_parents(from->at, to->at);
 	d = walk_lookup_last(from);
@@ -176,6 +181,8 @@ out:
 	return err;
 }
 
+/* What is wrong with the old name comes before what is with the new one, even if that is ERR_PTR.
+ */
 static long rename_paths(int fromfd, const char *from, int tofd, const char *to, unsigned int flags)
 {
 	struct walk a, b;
@@ -183,7 +190,7 @@ static long rename_paths(int fromfd, const char *from, int tofd, const char *to,
 
 	if (err)
 		return err;
-	err = walk_parent(&b, tofd, to);
+	err = IS_ERR(to) ? (int)PTR_ERR(to) : walk_parent(&b, tofd, to);
 	if (!err) {
 		err = rename_walked(&a, &b, flags);
 		walk_end(&b);
@@ -205,12 +212,9 @@ long sys_renameat2(int fromfd, const char __user *from, int tofd, const char __u
 	if (IS_ERR(old))
 		return PTR_ERR(old);
 	new = getname(to);
-	if (IS_ERR(new)) {
-		putname(old);
-		return PTR_ERR(new);
-	}
 	err = rename_paths(fromfd, old, tofd, new, flags);
-	putname(new);
+	if (!IS_ERR(new))
+		putname(new);
 	putname(old);
 	return err;
 }

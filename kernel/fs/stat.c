@@ -118,24 +118,50 @@ long sys_statx(int dirfd, const char __user *path, int flags, unsigned int mask,
 
 /* ---- access ---- */
 
+static long may_access(int dirfd, const char __user *path, int mode, int flags)
+{
+	struct dentry *d;
+	long err = user_path(dirfd, path, walk_flags(flags), &d);
+
+	if (err)
+		return err;
+	if ((mode & MAY_EXEC) && inode_is(d->inode, S_IFREG) &&
+	    (READ_ONCE(d->inode->sb->flags) & MS_NOEXEC))
+		err = -EACCES;
+	else if (mode)
+		err = inode_permission(d->inode, mode);
+	dentry_put(d);
+	return err;
+}
+
+/* The same for the real user, on the whole way to the file: access(2) is for set-user-id programs.
+ */
+static long may_access_really(int dirfd, const char __user *path, int mode, int flags)
+{
+	struct cred *real = prepare_creds(), *effective;
+	long err;
+
+	if (!real)
+		return -ENOMEM;
+	real->fsuid = real->uid;
+	real->fsgid = real->gid;
+	effective = override_creds(real);
+	err = may_access(dirfd, path, mode, flags);
+	override_creds(effective);
+	put_cred(real);
+	return err;
+}
+
 long sys_faccessat2(int dirfd, const char __user *path, int mode, int flags)
 {
 	const struct cred *c = current->cred;
-	struct dentry *d;
-	int err;
 
 	if ((mode & ~(MAY_READ | MAY_WRITE | MAY_EXEC)) ||
 	    (flags & ~(AT_EACCESS | AT_SYMLINK_NOFOLLOW | AT_EMPTY_PATH)))
 		return -EINVAL;
-	err = user_path(dirfd, path, walk_flags(flags), &d);
-	if (err)
-		return err;
-	/* the question is what the *real* user may do: access(2) is for set-user-id programs */
-	if (mode)
-		err = flags & AT_EACCESS ? inode_permission(d->inode, mode)
-					 : inode_permission_as(d->inode, mode, c->uid, c->gid);
-	dentry_put(d);
-	return err;
+	if ((flags & AT_EACCESS) || (c->uid == c->fsuid && c->gid == c->fsgid))
+		return may_access(dirfd, path, mode, flags);
+	return may_access_really(dirfd, path, mode, flags);
 }
 
 long sys_faccessat(int dirfd, const char __user *path, int mode)
@@ -176,6 +202,7 @@ static long put_link(struct dentry *link, char __user *buf, size_t size)
 long sys_readlinkat(int dirfd, const char __user *path, char __user *buf, size_t size)
 {
 	struct dentry *d;
+	char first;
 	long ret;
 	int err;
 
@@ -186,7 +213,8 @@ long sys_readlinkat(int dirfd, const char __user *path, char __user *buf, size_t
 		return err;
 	ret = inode_is(d->inode, S_IFLNK) ? put_link(d, buf, size) : -EINVAL;
 	dentry_put(d);
-	return ret;
+	/* an empty name names a link that is open, or nothing */
+	return ret == -EINVAL && get_user(first, path) == 0 && !first ? -ENOENT : ret;
 }
 
 long sys_readlink(const char __user *path, char __user *buf, size_t size)

@@ -340,7 +340,6 @@ void inode_put(struct inode *i);
 #define MAY_WRITE 2
 #define MAY_READ  4
 int inode_permission(const struct inode *i, int mask); /* by the fsuid: 0 or -EACCES */
-int inode_permission_as(const struct inode *i, int mask, uid_t uid, gid_t gid);
 bool inode_owner_or_root(const struct inode *i);
 bool in_group(gid_t gid);
 /* ---- owner.c ---- */
