@@ -147,15 +147,18 @@ static void one_name(const char *name)
 	TRY(syscall(SYS_unlink, name));
 	TRY(syscall(SYS_truncate, name, 0));
 	TRY(syscall(SYS_access, name, W_OK));
-	TRY(syscall(SYS_chmod, name, 0777));
-	TRY(syscall(SYS_chown, name, 1000, 1000));
+	if (name && *name != '/' && strcmp(name, "..") != 0) { /* those are others' */
+		TRY(syscall(SYS_chmod, name, 0777));
+		TRY(syscall(SYS_chown, name, 1000, 1000));
+	}
 	say("%s", line);
 }
 
 static void two_names(const char *from, const char *to)
 {
 	snprintf(line, sizeof(line), "%s, %s:", text(from), text(to));
-	TRY(syscall(SYS_link, from, to));
+	if (!from || strcmp(from, "..") != 0) /* which is not the user's: see above */
+		TRY(syscall(SYS_link, from, to));
 	TRY(syscall(SYS_rename, from, to));
 	say("%s", line);
 }

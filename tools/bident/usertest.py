@@ -137,8 +137,8 @@ def _run_group(cases, needed, results, report, machines):
     tree = initramfs.standard_tree()
     if needed:
         packages.add_to(tree, needed)
-        machines = {name: dataclasses.replace(options, memory="512M") for name, options in machines.items()}
     userprogs.add_to(tree)
+    machines = {name: dataclasses.replace(options, memory="") for name, options in machines.items()}  # what the files want
     with oracle.Oracle(tree) as linux, _ahead(lambda case: linux.run(case.argv, TIMEOUT), cases) as answers:
         for where, options in machines.items():
             _compare(Bident(options, tree), where, cases, answers, results, report)
