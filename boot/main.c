@@ -3,9 +3,10 @@
 #include "arch/x86_64/cpu/msr.h"
 #include "boot/boot_info.h"
 #include "boot/multiboot2.h"
+#include "kernel/lib/log.h"
+#include "kernel/lib/string.h"
 
-#define LOAD_ADDRESS 0x100000   /* boot/kernel.ld */
-#define CPUID_NX     (1u << 20) /* leaf 0x80000001, edx */
+#define LOAD_ADDRESS 0x100000 /* boot/kernel.ld */
 
 extern char __kernel_end[];
 extern u64 boot_cycles;                         /* start.asm */
@@ -14,18 +15,44 @@ void start_kernel(const struct boot_info *boot) __noreturn;
 
 static struct boot_info boot_info;
 
-/* Every table that we make later has NX bits in it, which a CPU without NX takes for an error. It
- * can run 64-bit code, though, and so gets its sentence on whatever screen the loader left. */
-static void refuse_without_nx(const struct boot_info *boot)
-{
-	static const char why[] = "Bident needs a processor with the no-execute bit (NX): it is "
-				  "absent or switched off in the firmware.\n";
+/* What this kernel and every program for x86-64 lean on: a leaf of CPUID and a bit of its edx. CMOV
+ * is looked at before the first C. */
+static const struct {
+	const char *name;
+	u32 leaf, bit;
+} needed[] = {
+	{"the FXSAVE instruction (FXSR)", 1, 24},
+	{"SSE", 1, 25},
+	{"SSE2", 1, 26},
+	{"the SYSCALL instruction", 0x80000001, 11},
+	{"the no-execute bit (NX)", 0x80000001, 20},
+};
 
-	if (cpuid_count(0x80000001, 0).edx & CPUID_NX)
+static const char *lacking(void)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(needed); i++)
+		if (!(cpuid_count(needed[i].leaf, 0).edx >> needed[i].bit & 1))
+			return needed[i].name;
+	return NULL;
+}
+
+/* Stop on a CPU that can run this 64-bit code and no more. It can say so on whatever screen the
+ * loader left. */
+static void refuse_without_features(const struct boot_info *boot)
+{
+	const char *name = lacking();
+	char why[160];
+	int n;
+
+	if (!name)
 		return;
 	arch_early_init(boot);
 	arch_console_early_init(boot);
-	arch_console_write(why, sizeof(why) - 1);
+	n = scnprintf(
+		why, sizeof(why),
+		"Bident needs a processor with %s: it is absent or switched off in the firmware.\n",
+		name);
+	arch_console_write(why, n);
 	arch_console_flush();
 	for (;;)
 		__asm__ volatile("cli; hlt");
@@ -40,6 +67,6 @@ void boot_main(u32 magic, u32 info)
 	boot->kernel_end = image_to_phys(__kernel_end);
 	if (magic == MULTIBOOT2_LOADER_MAGIC && info != 0 && (info & 7) == 0)
 		multiboot2_read(boot, info);
-	refuse_without_nx(boot);
+	refuse_without_features(boot);
 	start_kernel(boot);
 }

@@ -14,6 +14,8 @@ PAGE_2M		equ 1 << 7
 
 CPUID_LM	equ 1 << 29		; leaf 0x80000001, edx
 CPUID_NX	equ 1 << 20
+CPUID_SYSCALL	equ 1 << 11
+CPUID_CMOV	equ 1 << 15		; leaf 1, edx
 EFLAGS_ID	equ 1 << 21
 
 COM1		equ 0x3f8
@@ -44,8 +46,11 @@ boot_start:
 	mov	cr3, eax
 	mov	eax, 0x80000001
 	cpuid
-	mov	eax, EFER_SCE | EFER_LME
-	test	edx, CPUID_NX		; its absence is refused in C, which can write on any screen
+	mov	eax, EFER_LME		; what is absent of the rest is refused in C, which can write on any screen
+	test	edx, CPUID_SYSCALL
+	jz	.nx
+	or	eax, EFER_SCE
+.nx:	test	edx, CPUID_NX
 	jz	.efer
 	or	eax, EFER_NXE
 .efer:	mov	ecx, MSR_EFER
@@ -78,6 +83,11 @@ check_cpu:
 	mov	eax, 0x80000001
 	cpuid
 	test	edx, CPUID_LM
+	jz	refuse
+	mov	esi, message_cmov	; compilers use it everywhere
+	mov	eax, 1
+	cpuid
+	test	edx, CPUID_CMOV
 	jz	refuse
 	ret
 
@@ -180,6 +190,9 @@ gdt_pointer:
 
 message_long_mode:
 	db	"Bident needs a 64-bit processor: this one has no long mode.", 13, 10, 0
+
+message_cmov:
+	db	"Bident needs a processor with the CMOV instructions: this one has none.", 13, 10, 0
 
 section .bss.stack nobits alloc noexec write align=4096
 global init_stack, init_stack_guard

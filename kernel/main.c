@@ -111,14 +111,46 @@ static void init_task_links(void)
 
 /* ---- pid 1 ---- */
 
+/* What an archive was compressed by, from its first bytes; NULL: nothing known. */
+static const char *compression(const u8 *data, size_t size)
+{
+	static const struct {
+		const char *name;
+		u8 len, magic[6];
+	} kinds[] = {
+		{"gzip", 2, {0x1f, 0x8b}},
+		{"xz", 6, {0xfd, '7', 'z', 'X', 'Z', 0}},
+		{"zstd", 4, {0x28, 0xb5, 0x2f, 0xfd}},
+		{"bzip2", 3, {'B', 'Z', 'h'}},
+		{"lzma", 3, {0x5d, 0, 0}},
+		{"lzop", 4, {0x89, 'L', 'Z', 'O'}},
+		{"lz4", 4, {0x04, 0x22, 0x4d, 0x18}},
+		{"lz4", 4, {0x02, 0x21, 0x4c, 0x18}},
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(kinds); i++)
+		if (size >= kinds[i].len && memcmp(data, kinds[i].magic, kinds[i].len) == 0)
+			return kinds[i].name;
+	return NULL;
+}
+
 static void unpack_initramfs(void)
 {
+	if (boot_option(boot, "initramfs", NULL, 0)) /* grub.cfg adds it: see tools/mkiso */
+		pr_err("initramfs: the loader found no room for it in this machine's memory\n");
+	else if (boot->nr_modules == 0)
+		pr_info("initramfs: the loader brought none; there is the shell, and no other program\n");
 	for (u32 i = 0; i < boot->nr_modules; i++) {
 		const struct boot_module *m = &boot->modules[i];
 		const char *why = "";
-		int err = initramfs_unpack(phys_to_virt(m->start), m->end - m->start, &why);
+		const u8 *data = phys_to_virt(m->start);
+		const char *by = compression(data, m->end - m->start);
+		int err = by ? 0 : initramfs_unpack(data, m->end - m->start, &why);
 
-		if (err)
+		if (by)
+			pr_err("initramfs %s: compressed by %s, which this kernel does not unpack: bring it as it is\n",
+			       m->name, by);
+		else if (err)
 			pr_err("initramfs %s: %s; what came before it is there\n", m->name, why);
 		else
 			pr_info("initramfs %s: %lu KiB unpacked\n", m->name,
@@ -126,6 +158,8 @@ static void unpack_initramfs(void)
 		free_reserved_range(m->start, m->end);
 	}
 }
+
+static bool init_started; /* written by the task that becomes init=, read when it has ended */
 
 static int run_init_program(void *path)
 {
@@ -142,13 +176,17 @@ static int run_init_program(void *path)
 		err = kernel_execve(path, argv, envp);
 	}
 	if (err) {
-		pr_err("init=%s: cannot run it: error %ld\n", (char *)path, -err);
+		console_set_owner(true);
+		pr_err("init=%s: cannot run it: error %ld; here is the shell\n", (char *)path,
+		       -err);
 		do_exit(127 << 8);
 	}
+	init_started = true;
 	return 0; /* to user mode */
 }
 
-/* init=PATH: run it, and switch off with its status when it ends, so that a script learns of it. */
+/* init=PATH: run it, and switch off with its status when it ends, so that a script learns of it.
+ * Returns if it cannot be run. */
 static void run_init(char *path)
 {
 	struct wait_result r;
@@ -162,6 +200,9 @@ static void run_init(char *path)
 	do
 		do_wait(PIDTYPE_MAX, 0, WEXITED | __WALL, &r);
 	while (r.pid != pid);
+	set_handler(current->sighand, SIGCHLD, (u64)SIG_IGN);
+	if (!init_started)
+		return;
 	status = r.status & 0x7f ? 128 + (r.status & 0x7f) : r.status >> 8;
 	pr_info("init=%s ended with status %d\n", path, status);
 	arch_poweroff(status);

@@ -197,6 +197,7 @@ void arch_panic_halt(void) __noreturn;
 /* ---- console devices; output must work from any context, with interrupts on or off ---- */
 void arch_console_early_init(const struct boot_info *boot); /* serial port (polled) and screen */
 void arch_console_init(void); /* interrupt-driven serial and keyboard */
+bool arch_has_keyboard(void); /* after arch_console_init() */
 void arch_console_write(const char *s,
 			size_t n); /* to all of them, translating \n to \r\n where needed */
 void arch_console_write_raw(const char *s,

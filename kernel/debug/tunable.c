@@ -79,8 +79,43 @@ int tunables_show(const char *name, void (*print)(const char *fmt, ...))
 	return 0;
 }
 
-/* One word of the command line. A bare tunable's name means 1; words that name nothing of ours
- * belong to others. */
+/* Words of the command line that are no switches: kernel/main.c takes `init`, `initramfs` and
+ * `test`, the loader `video`. */
+static const char *const other_words[] = {"fail", "init", "initramfs", "test", "video"};
+
+const char *tunable_nearest(const char *name)
+{
+	const char *nearest = NULL;
+	u32 best = UINT32_MAX;
+
+	LINKER_SET_FOREACH(tunables, it)
+	{
+		if (is_nearer(name, (*it)->name, &best))
+			nearest = (*it)->name;
+	}
+	return nearest;
+}
+
+/* A word that nothing takes. */
+static void report_word(const char *name)
+{
+	const char *nearest = tunable_nearest(name);
+	u32 best = nearest ? edit_distance(name, nearest) : UINT32_MAX;
+
+	for (size_t i = 0; i < ARRAY_SIZE(other_words); i++) {
+		if (strcmp(name, other_words[i]) == 0)
+			return;
+		if (is_nearer(name, other_words[i], &best))
+			nearest = other_words[i];
+	}
+	if (nearest)
+		pr_warn("command line: %s: did you mean %s?\n", name, nearest);
+	else
+		pr_warn("command line: %s: nothing has this name; `set` lists the switches\n",
+			name);
+}
+
+/* One word of the command line. A bare tunable's name means 1. */
 static void take_word(char *word)
 {
 	char *eq = strchr(word, '=');
@@ -94,7 +129,7 @@ static void take_word(char *word)
 	else if ((t = find(word)) != NULL)
 		err = set_value(t, eq ? eq + 1 : "1");
 	else
-		return;
+		return report_word(word);
 	if (err)
 		pr_warn("command line: %s: bad value '%s'\n", word, eq ? eq + 1 : "");
 }
@@ -118,6 +153,7 @@ void tunables_from_cmdline(const struct boot_info *boot)
 				word[n++] = *s;
 		}
 		word[n] = '\0';
-		take_word(word);
+		if (n)
+			take_word(word);
 	}
 }

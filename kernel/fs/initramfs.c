@@ -191,7 +191,7 @@ static const char *reason(int err)
 	switch (err) {
 	case -ENOMEM:
 	case -ENOSPC:
-		return "out of memory";
+		return "it does not fit into this machine's memory";
 	case -EINVAL:
 		return "member of unknown type";
 	case -ENAMETOOLONG:

@@ -13,6 +13,10 @@ size_t strnlen(const char *s, size_t max);
 int strcmp(const char *a, const char *b);
 int strncmp(const char *a, const char *b, size_t n);
 char *strchr(const char *s, int c);
+u32 edit_distance(const char *a, const char *b); /* kernel/lib/nearest.c */
+/* Whether `name` is a better guess at what was typed than one at distance *best, which is then
+ * updated. */
+bool is_nearer(const char *typed, const char *name, u32 *best);
 char *strrchr(const char *s, int c);
 char *strstr(const char *hay, const char *needle);
 /* Copy with truncation, always ending in a NUL. Returns the length copied. */

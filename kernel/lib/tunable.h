@@ -36,5 +36,7 @@ LINKER_SET_DECLARE(tunables, const struct tunable);
 /* While the system runs. 0, -ENOENT (no such name), -EINVAL (bad value), -EPERM (only at boot).
  * kernel/debug/tunable.c */
 int tunable_set(const char *name, const char *value);
+/* The switch whose name is most like this one, or NULL. */
+const char *tunable_nearest(const char *name);
 struct boot_info;
 void tunables_from_cmdline(const struct boot_info *boot);

@@ -83,12 +83,22 @@ static int set_fail(const char *spec)
 	return 0;
 }
 
+static int no_switch(const char *name)
+{
+	const char *nearest = tunable_nearest(name);
+
+	if (nearest)
+		return shell_fail("set: there is no switch '%s': did you mean %s?\n", name,
+				  nearest);
+	return shell_fail("set: there is no switch '%s'; `set` lists them\n", name);
+}
+
 static int set_tunable(const char *name, const char *value)
 {
 	int err = tunable_set(name, value);
 
 	if (err == -ENOENT)
-		return shell_fail("set: there is no switch '%s'; `set` lists them\n", name);
+		return no_switch(name);
 	if (err == -EPERM)
 		return shell_fail("set: %s is looked at only at boot: put it on the command line\n",
 				  name);
@@ -115,8 +125,7 @@ SHELL_COMMAND(set, "system", "set [NAME [VALUE]]",
 						    : set_tunable(argv[1], argv[2]);
 	if (argc == 2 && strcmp(argv[1], "fail") != 0) {
 		if (tunables_show(argv[1], console_printf) != 0)
-			return shell_fail("set: there is no switch '%s'; `set` lists them\n",
-					  argv[1]);
+			return no_switch(argv[1]);
 		return 0;
 	}
 	if (argc == 1)

@@ -242,6 +242,9 @@ static void greet(void)
 	puppets_news(); /* makes the first puppet */
 	pr_info("shell: ready %lu cycles after the loader\n", cycles_since_entry());
 	console_printf("\nBident: a kernel about fork. Type `help`, or `fork` and then `tree`.\n");
+	if (!arch_has_keyboard())
+		console_printf(
+			"No keyboard was found: what is typed can come from the serial port only.\n");
 	if (selected)
 		console_printf("Puppet %d is yours: a user-mode program that does what you type.\n",
 			       selected->pid);

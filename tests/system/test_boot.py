@@ -1,5 +1,8 @@
 """What GRUB hands over: command line, modules, and modules that are broken."""
 
+import bz2
+import gzip
+import lzma
 import re
 
 import pytest
@@ -46,6 +49,41 @@ def test_corrupt_initramfs(boot, name):
     assert "the child ran first" in guest.fork()[1]
 
 
+COMPRESSED = {"gzip": gzip.compress(b"070701"), "xz": lzma.compress(b"070701"), "bzip2": bz2.compress(b"070701"), "zstd": b"\x28\xb5\x2f\xfd" + bytes(50)}
+
+
+@pytest.mark.parametrize("kind", COMPRESSED)
+def test_compressed_initramfs(boot, kind):
+    guest = boot(with_tree=Bytes(COMPRESSED[kind]))
+    assert f"initramfs initramfs: compressed by {kind}" in guest.boot_log
+    assert "the child ran first" in guest.fork()[1]
+
+
+def test_initramfs_that_does_not_fit(boot):
+    tree = initramfs.standard_tree()
+    tree.add_file("zz-big", bytes(40 << 20))
+    guest = boot(with_tree=tree, memory="96M")
+    assert re.search(r"initramfs initramfs: it does not fit into this machine's memory; what came before it is there$", guest.boot_log, re.M), guest.boot_log
+    assert guest.ok("/bin/busybox echo well") == "well\n"
+    guest = boot(with_tree=tree, memory="32M")  # GRUB finds no room
+    assert "initramfs: the loader found no room for it in this machine's memory" in guest.boot_log
+    assert "command line: " not in guest.boot_log and "the child ran first" in guest.fork()[1]
+
+
+def test_words_that_nothing_takes_are_named(boot):
+    guest = boot(initrd=False, append="fork.shar=pages schd.child_first=0 intt=/bin/sh no.such video=auto")
+    log = guest.boot_log
+    for word, meant in (("fork.shar", "fork.share"), ("schd.child_first", "sched.child_first"), ("intt", "init")):
+        assert f"command line: {word}: did you mean {meant}?" in log
+    assert "command line: no.such: nothing has this name" in log and log.count("command line: ") == 4
+    for word, meant in (("fork.shar", "fork.share"), ("quite", "quiet")):
+        for line in (f"set {word} 1", f"set {word}", f"set {word}=1"):
+            text, status = guest.command(line)
+            assert status != 0 and f"did you mean {meant}?" in text, text
+    text, status = guest.command("set no.such.thing 1")
+    assert status != 0 and "did you mean" not in text and "`set` lists them" in text
+
+
 def test_switches_on_the_command_line(boot):
     guest = boot(initrd=False, append="fork.share=pages sched.child_first=0")
     assert "pages" in guest.ok("set fork.share")
@@ -67,11 +105,12 @@ def test_init_program(tree):
     assert "42" in ended.output and ended.status == 9
 
 
-def test_init_that_is_not_there(tree):
-    options = machine.Options(append="init=/no/such/init")
-    with machine.Medium(options, tree) as medium, console.Console(medium) as guest:
-        ended = guest.wait_end(120)
-    assert "/no/such/init" in ended.output and ended.status not in (0, None)
+@pytest.mark.parametrize("path", ["/no/such/init", "/etc/passwd"])
+def test_init_that_cannot_run_leaves_a_shell(boot, path):
+    guest = boot(append=f"init={path}")
+    assert f"init={path}: cannot run it" in guest.boot_log
+    assert "the child ran first" in guest.fork()[1]
+    assert guest.ok("/bin/busybox echo well") == "well\n"
 
 
 def test_suite_on_the_command_line():

@@ -58,6 +58,8 @@ def test_clock_is_tsc(boot):
 
 def test_no_initramfs(boot):
     guest = boot(initrd=False)
+    assert "initramfs: the loader brought none" in guest.boot_log
+    assert "No keyboard" not in guest.boot_log
     parent = guest.selected()
     child, text = guest.fork()
     assert "the child ran first" in text
@@ -99,11 +101,44 @@ def test_no_serial_port(tree, append):
     assert status == 9
 
 
-@pytest.mark.parametrize("cpu", ["qemu32", "pentium3", "qemu64,-nx"])
+CANNOT = {"qemu32": "a 64-bit processor", "pentium3": "a 64-bit processor", "qemu64,-nx": "no-execute", "max,-fxsr": "FXSR", "max,-sse,-sse2": "SSE",
+          "max,-sse2": "SSE2", "max,-cmov": "CMOV", "max,-syscall": "SYSCALL"}
+
+
+@pytest.mark.parametrize("cpu", CANNOT)
 def test_cpu_that_cannot(cpu):
-    """One readable sentence on the serial port, not a triple fault."""
-    with machine.Medium(machine.Options(cpu=cpu, initrd=False)) as medium, console.Console(medium) as guest:
-        guest.expect(r"^Bident needs .*(64-bit|NX|no-execute).*\r?\n", 30)
+    """One readable sentence on the serial port, not a triple fault; and tools/run ends at once."""
+    result = tools_run(f"--no-initrd --cpu {cpu}", "fork", timeout=60)
+    assert result.returncode == machine.EXIT_MACHINE_DIED, result.stdout + result.stderr
+    assert re.fullmatch(rf"Bident needs [^\n]*{CANNOT[cpu]}[^\n]*\n", result.stdout), result.stdout
+    assert result.stderr.endswith("tools/run: the kernel cannot run on this processor\n")
+
+
+def test_graphics_card_without_true_colour_at_the_size_asked_for():
+    """GRUB is not to leave the screen in a mode with a palette."""
+    with machine.Medium(machine.Options(initrd=False)) as medium, console.Console(medium, ("-vga", "cirrus")) as guest:
+        guest.wait_start(120)
+        guest.ok("fork")
+        keyboard = qmp.Qmp(medium.qmp_socket)
+        rows = run.wait_screen_prompt(keyboard, medium, 60).text()
+    assert screen.shows(rows, "; the child ran first"), "\n".join(rows)
+
+
+def test_more_processors_than_can_run(boot):
+    guest = boot(smp=70, initrd=False)
+    assert "smp: 64 of 70 CPUs run; more cannot" in guest.ok("dmesg")
+    assert "the child ran first" in guest.fork()[1]
+
+
+def test_processors_left_out_by_a_switch(boot):
+    guest = boot(smp=3, initrd=False, append="smp.max=2")
+    assert "smp: 2 of 3 CPUs run; smp.max leaves out the others" in guest.ok("dmesg")
+
+
+def test_no_keyboard_is_said_beside_the_prompt(boot):
+    guest = boot(machine="q35,i8042=off", initrd=False)
+    assert re.search(r"^No keyboard was found: .*serial port", guest.boot_log, re.M)
+    assert "the child ran first" in guest.fork()[1]
 
 
 def test_cpu_that_cannot_is_told_on_the_screen():

@@ -23,7 +23,7 @@ def guest(request):
     packages.add_to(tree, ["stress-ng"])
     userprogs.compile_all()
     userprogs.add_to(tree, lambda folder, name: name == "as_user")
-    plain = console.boot(machine.Options(memory="512M", smp=request.param), tree)
+    plain = console.boot(machine.Options(memory="", smp=request.param), tree)
     guest = Guest(plain)
     # The first run of anything fills caches and makes files that stay.
     guest.ok("/usr/bin/stress-ng --fork 1 --fork-ops 10", 60)

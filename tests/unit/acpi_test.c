@@ -174,6 +174,7 @@ TEST(madt_with_too_many)
 	}
 	parse_exact(acpi_parse_madt, t, sizeof(t));
 	CHECK_EQ(info.nr_cpus, ACPI_MAX_CPUS);
+	CHECK_EQ(info.nr_cpus_beyond, 200 - ACPI_MAX_CPUS);
 	CHECK_EQ(info.nr_ioapics, ACPI_MAX_IOAPICS);
 }
 

@@ -11,7 +11,7 @@ from bident import Failure, machine
 # The number is the last command's status unless that was 0.
 PROMPT = re.compile(r"(?:(?:^|[\r\n])bident(?: \[(\d+)\])?> |bident(?: \[(\d+)\])?> \Z)")
 # What the kernel says before it stops, on a processor that cannot run it.
-CANNOT = re.compile(r"^Bident needs [^\r\n]*", re.M)
+CANNOT = re.compile(r"^Bident needs [^\r\n]*[.]", re.M)
 _ESCAPE = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]|\x1b[()][A-Z0-9]")
 
 

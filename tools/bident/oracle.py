@@ -4,11 +4,13 @@ It gets a mount and a pid namespace of its own with the initramfs unpacked into 
 namespaces are not allowed (in most containers) a plain chroot has to do.
 """
 
+import contextlib
 import fcntl
 import os
 import pty
 import re
 import select
+import signal
 import subprocess
 import tempfile
 import termios
@@ -64,6 +66,9 @@ exec env -i PATH=/bin:/sbin:/usr/bin:/usr/sbin HOME=/ TERM=linux USER=root \\
 def _as_a_person_would():
     if os.geteuid() == 0:
         os.setpriority(os.PRIO_PROCESS, 0, 0)  # whatever this test run was niced to
+    for number in signal.valid_signals() - {signal.SIGKILL, signal.SIGSTOP}:
+        with contextlib.suppress(OSError):
+            signal.signal(number, signal.SIG_DFL)  # and whatever it was told to ignore, as by nohup
     fcntl.ioctl(0, termios.TIOCSCTTY, 0)
 
 

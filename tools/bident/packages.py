@@ -69,3 +69,7 @@ def add_to(tree, names):
         with tarfile.open(fileobj=io.BytesIO(unpacked)) as archive:
             for member in archive:
                 _add_member(tree, archive, member)
+    # Since Debian 13 all libraries are below /usr, and a base system has links to them, as programs name ld.so.
+    for name in ("lib", "lib64"):
+        if f"usr/{name}" in tree.entries and name not in tree.entries:
+            tree.add_link(name, f"usr/{name}")

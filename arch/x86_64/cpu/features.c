@@ -48,6 +48,7 @@ static void read_features(struct cpu_features *f)
 
 	read_version(f, r.eax);
 	f->pge = r.edx >> 13 & 1;
+	f->fxsr = r.edx >> 24 & 1;
 	f->x2apic = r.ecx >> 21 & 1;
 	f->tsc_deadline = r.ecx >> 24 & 1;
 	f->xsave = r.ecx >> 26 & 1;

@@ -7,7 +7,7 @@ struct cpu_features {
 	char vendor[13];
 	char brand[49];
 	u32 family, model, stepping;
-	bool smep, smap, umip, pge;
+	bool smep, smap, umip, pge, fxsr;
 	bool gib_pages;
 	bool xsave, xsaveopt;
 	bool avx, avx512;

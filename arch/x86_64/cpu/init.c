@@ -43,7 +43,8 @@ void arch_early_init(const struct boot_info *boot)
 	idt_init();
 	idt_load();
 	features_init();
-	fpu_init();
+	if (cpu_features.fxsr) /* otherwise boot_main() is about to say why not */
+		fpu_init();
 	syscall_init();
 	write_cr0(read_cr0() | CR0_WP | CR0_AM);
 	pat_init();

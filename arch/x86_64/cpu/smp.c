@@ -195,12 +195,10 @@ static bool reachable(u32 apic, bool tell)
 	return apic_can_reach(apic);
 }
 
-void arch_smp_init(void)
+static void start_others(u32 n)
 {
-	u32 self = cpus[0].apic_id, n = acpi.nr_cpus;
+	u32 self = cpus[0].apic_id;
 
-	if (!irq_uses_apic() || n <= 1 || max_cpus == 1)
-		return;
 	if (!copy_trampoline()) {
 		pr_warn("smp: no page below 1 MiB to start the other CPUs from\n");
 		return;
@@ -215,5 +213,19 @@ void arch_smp_init(void)
 	for (u32 i = 0; i < n && nr_cpus < (u32)max_cpus; i++)
 		if (acpi.cpu_apic_id[i] != self && reachable(acpi.cpu_apic_id[i], true))
 			start_one(acpi.cpu_apic_id[i]);
-	pr_info("smp: %u of %u CPUs run\n", nr_cpus, n);
+}
+
+void arch_smp_init(void)
+{
+	u32 n = acpi.nr_cpus + acpi.nr_cpus_beyond;
+
+	if (n <= 1)
+		return;
+	if (irq_uses_apic() && max_cpus > 1)
+		start_others(acpi.nr_cpus);
+	pr_info("smp: %u of %u CPUs run%s\n", nr_cpus, n,
+		acpi.nr_cpus_beyond  ? "; more cannot"
+		: max_cpus < (long)n ? "; smp.max leaves out the others"
+		: !irq_uses_apic()   ? "; without an I/O APIC more cannot"
+				     : "");
 }

@@ -38,6 +38,7 @@ struct acpi_info {
 	/* MADT */
 	phys_addr_t lapic_base;
 	u32 nr_cpus, nr_ioapics;
+	u32 nr_cpus_beyond; /* enabled processors for which there is no room in cpu_apic_id[] */
 	u32 cpu_apic_id[ACPI_MAX_CPUS]; /* enabled processors */
 	struct acpi_ioapic ioapic[ACPI_MAX_IOAPICS];
 	struct acpi_isa_irq isa[ACPI_ISA_IRQS];

@@ -65,8 +65,12 @@ static void add_cpu(struct acpi_info *info, u32 id, u32 flags)
 	for (u32 i = 0; i < info->nr_cpus; i++)
 		if (info->cpu_apic_id[i] == id)
 			return;
-	if ((flags & 1) && info->nr_cpus < ACPI_MAX_CPUS)
+	if (!(flags & 1))
+		return;
+	if (info->nr_cpus < ACPI_MAX_CPUS)
 		info->cpu_apic_id[info->nr_cpus++] = id;
+	else
+		info->nr_cpus_beyond++;
 }
 
 static void add_ioapic(struct acpi_info *info, const u8 *e, size_t len)

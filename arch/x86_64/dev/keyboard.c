@@ -105,6 +105,13 @@ static void keyboard_interrupt(struct pt_regs *regs __maybe_unused)
 	arch_console_refresh();
 }
 
+static bool works;
+
+bool arch_has_keyboard(void)
+{
+	return works;
+}
+
 void keyboard_init(void)
 {
 	if (!setup_controller()) {
@@ -115,5 +122,6 @@ void keyboard_init(void)
 		pr_warn("keyboard: no interrupt\n");
 		return;
 	}
+	works = true;
 	flush(); /* an edge that came before the line was routed would be the last one */
 }
