@@ -33,7 +33,7 @@ def test_tools_run_timeout():
     began = time.monotonic()
     result = tools_run("--cmd", "/bin/busybox sleep 1000", "--timeout", "15")
     assert result.returncode == machine.EXIT_TIMEOUT
-    assert time.monotonic() - began < 60
+    assert time.monotonic() - began < 120
 
 
 def test_tools_run_panic():
@@ -72,7 +72,7 @@ def test_defence(boot, kind):
     guest.send(f"crash {kind}\r")
     ended = guest.wait_end(30)
     assert ended.status == machine.EXIT_PANIC, ended.output
-    assert time.monotonic() - began < (10 if kind == "lock" else 2)
+    assert time.monotonic() - began < 25  # a report and an end, not a hang (which wait_end would call at 30)
     report = ended.output
     what, where = DEFENCES[kind]
     assert "KERNEL PANIC" in report

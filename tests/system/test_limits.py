@@ -7,7 +7,7 @@ from conftest import assert_kept, settled
 
 def test_twenty_thousand_forks(boot):
     guest = boot(append="quiet")
-    guest.ok("/tests/alone/forks 200", timeout=60)
+    guest.ok("/tests/alone/forks 200", timeout=300)
     before = guest.account()
     text = guest.ok("/tests/alone/forks 20000", timeout=400)
     assert "20000 forks, 0 bad" in text
@@ -57,7 +57,7 @@ def test_limits_of_users(boot):
     guest = boot(append="quiet", memory="128M")
     clean = "/bin/busybox sh -c 'rm -r /tmp/locked* /tmp/mounted'"
     guest.ok("/tests/alone/limits", timeout=120)  # the table of /tmp grows, and stays
-    guest.ok(clean, timeout=60)
+    guest.ok(clean, timeout=300)
     before = guest.account()
     text = guest.ok("/tests/alone/limits", timeout=120)
     assert ": NO" not in text, text
@@ -66,7 +66,7 @@ def test_limits_of_users(boot):
         for line in lines:
             assert line in text[at:], f"{limit}: {line}\n{text}"
             at = text.index(line, at) + len(line)
-    guest.ok(clean, timeout=60)
+    guest.ok(clean, timeout=300)
     assert_kept(before, settled(guest, before))
 
 

@@ -6,7 +6,7 @@ from bident import initramfs, packages
 from conftest import assert_kept, settled
 
 
-def sh(guest, script, timeout=60):
+def sh(guest, script, timeout=300):
     return guest.ok(f"run /bin/busybox sh -c '{script}'", timeout=timeout)
 
 
@@ -40,15 +40,17 @@ def test_names_of_the_system(boot):
 
 
 def test_load_average(boot):
-    """One task that runs for some samples: the average of a minute moves towards one, and faster than that of five."""
-    guest = boot(smp=2)
+    """One task that runs for some samples: the average of a minute moves towards one, and faster than that of five.
+
+    By counted instructions, since a host that is busy would take the time away from the guest, and not the clock."""
+    guest = boot(smp=2, icount=True)
     guest.ok("/bin/busybox sleep 6")
     assert sh(guest, "cat /proc/loadavg").split()[:3] == ["0.00", "0.00", "0.00"]
-    text = sh(guest, "timeout 16 sh -c \"while :; do :; done\" 2>/dev/null; cat /proc/loadavg").replace("Terminated", "")
+    text = sh(guest, "timeout 11 sh -c \"while :; do :; done\" 2>/dev/null; cat /proc/loadavg").replace("Terminated", "")
     one, five = (float(word) for word in text.split()[:2])
-    assert 0.15 <= one <= 0.35 and 0.0 < five < one
+    assert 0.13 <= one <= 0.24 and 0.0 < five < one  # 1 - exp(-n * 5 s / 60 s) after n = 2 or 3 samples
     busy = sh(guest, "head -1 /proc/stat").split()
-    assert int(busy[1]) + int(busy[3]) > 1000  # hundredths of a second
+    assert int(busy[1]) + int(busy[3]) > 900  # hundredths of a second
     text = sh(guest, "sleep 11; cat /proc/loadavg")
     assert float(text.split()[0]) < one
 
@@ -56,9 +58,9 @@ def test_load_average(boot):
 def test_readers_under_fire(boot):
     """Every file is read and written to while the processes it tells of come and go."""
     guest = boot(smp=4, debug_checks=True)
-    guest.ok("/tests/alone/proc_stress 1", timeout=60)
+    guest.ok("/tests/alone/proc_stress 1", timeout=300)
     before = guest.account()
-    text = guest.ok("/tests/alone/proc_stress 8", timeout=180)
+    text = guest.ok("/tests/alone/proc_stress 8", timeout=600)
     assert text.count("read: much, refused some: yes") == 3 and "lives: many" in text, text
     assert "somebody" not in text
     assert_kept(before, settled(guest, before))

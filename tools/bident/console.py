@@ -97,7 +97,7 @@ class Console:
             return Ended(output, None, "powered off or reset")
         return Ended(output, machine.EXIT_MACHINE_DIED, f"QEMU ended with status {qemu_status}")
 
-    def wait_prompt(self, timeout=60):
+    def wait_prompt(self, timeout=180):
         """Until the shell waits for a line: (what was printed before, status shown in the prompt)."""
         self.expect(PROMPT, timeout)
         return self.before, int(self.match.group(1) or self.match.group(2) or 0)
@@ -121,7 +121,7 @@ class Console:
     def send(self, text):
         self._process.send(text)
 
-    def command(self, line, timeout=60):
+    def command(self, line, timeout=180):
         """Type a line at the prompt: (output, status). The line's own echo is not part of the output."""
         self.send(line + "\r")
         self.expect(re.compile(r"\r\n"), timeout)  # the end of the echo
@@ -150,7 +150,7 @@ class Console:
             show(self._process.before[shown:] + "\r\n")
             return int(self.match.group(1) or self.match.group(2) or 0)
 
-    def ok(self, line, timeout=60):
+    def ok(self, line, timeout=180):
         """The output of a command that must succeed."""
         output, status = self.command(line, timeout)
         if status != 0:
