@@ -412,7 +412,7 @@ static void __noreturn exit_task(int code, bool group)
 	}
 	exit_resources(p);
 	if (group_dead && p->signal->session_leader)
-		tty_disassociate(p);
+		tty_disassociate(p, true);
 
 	/* Whoever learns of our end finds us switched away for good: nothing else runs here in
 	 * between. */

@@ -20,11 +20,12 @@
 struct pty {
 	struct tty tty;
 	struct dentry
-		*node;   /* the slave's, while the master is open: constant until then. Pinned */
-	u32 index;       /* constant */
-	bool locked;     /* tty.lock: TIOCSPTLCK */
-	bool slave_gone; /* tty.lock, read by anybody: it was open, and is not any more */
-	u32 out_head, out_tail;      /* tty.lock; counters: head - tail bytes wait for the master */
+		*node; /* the slave's, while the master is open: constant until then. Pinned */
+	u32 index;     /* constant */
+	bool locked;   /* tty.lock: TIOCSPTLCK */
+	bool typing_stopped;    /* tty.lock, read by anybody: by tcflow(3) on the master */
+	bool slave_gone;        /* tty.lock, read by anybody: it was open, and is not any more */
+	u32 out_head, out_tail; /* tty.lock; counters: head - tail bytes wait for the master */
 	struct wait_queue out_wait;  /* the master, for output */
 	struct wait_queue room_wait; /* the master, for room in the line discipline */
 	u8 out[OUT_SIZE];
@@ -113,7 +114,7 @@ static int pts_open(struct inode *inode, struct file *f)
 		return -EIO;
 	tty_open_as(f, &p->tty);
 	if (!(f->flags & O_NOCTTY) && (f->mode & FMODE_READ))
-		tty_make_controlling(&p->tty, false); /* if it may be: ptmx(4) does not ask */
+		tty_make_controlling(&p->tty, false, true); /* if it may be: ptmx(4) does not ask */
 	return 0;
 }
 
@@ -227,13 +228,18 @@ static ssize_t ptmx_read(struct file *f, struct io *io, u64 *pos __maybe_unused)
 	return ret;
 }
 
+static bool may_type(struct pty *p)
+{
+	return !READ_ONCE(p->typing_stopped) && ldisc_room(&p->tty.ldisc);
+}
+
 /* Type these bytes, as many as there is room for. */
 static size_t type_bytes(struct pty *p, const char *s, size_t n)
 {
 	size_t done = 0;
 
 	mutex_lock(&p->tty.lock);
-	while (done < n && ldisc_room(&p->tty.ldisc))
+	while (done < n && may_type(p))
 		ldisc_input(&p->tty.ldisc, (u8)s[done++]);
 	mutex_unlock(&p->tty.lock);
 	if (ldisc_readable(&p->tty.ldisc, 1))
@@ -250,9 +256,8 @@ static ssize_t type_all(struct pty *p, struct file *f, const char *s, size_t n)
 		done += type_bytes(p, s + done, n - done);
 		if (done == n)
 			break;
-		err = f->flags & O_NONBLOCK
-			      ? -EAGAIN
-			      : wait_event_interruptible(&p->room_wait, ldisc_room(&p->tty.ldisc));
+		err = f->flags & O_NONBLOCK ? -EAGAIN
+					    : wait_event_interruptible(&p->room_wait, may_type(p));
 	}
 	return done ? (ssize_t)done : err;
 }
@@ -285,7 +290,7 @@ static u32 ptmx_poll(struct file *f, struct poll_table *pt)
 	poll_wait(pt, &p->room_wait);
 	if (out_used(p))
 		events |= POLLIN | POLLRDNORM;
-	if (ldisc_room(&p->tty.ldisc))
+	if (may_type(p))
 		events |= POLLOUT | POLLWRNORM;
 	if (READ_ONCE(p->slave_gone))
 		events |= POLLHUP;
@@ -345,6 +350,37 @@ static long flush_from_master(struct pty *p, unsigned long which)
 	return 0;
 }
 
+static void type_flow_char(struct pty *p, u8 c)
+{
+	mutex_lock(&p->tty.lock);
+	ldisc_input(&p->tty.ldisc, c);
+	mutex_unlock(&p->tty.lock);
+	if (ldisc_readable(&p->tty.ldisc, 1))
+		wake_up_all(&p->tty.read_wait);
+}
+
+/* tcflow(3): what the master types stops, or the master asks the slave to stop, by ^S and ^Q. */
+static long flow_from_master(struct pty *p, unsigned long action)
+{
+	switch (action) {
+	case TCOOFF:
+	case TCOON:
+		mutex_lock(&p->tty.lock);
+		WRITE_ONCE(p->typing_stopped, action == TCOOFF);
+		mutex_unlock(&p->tty.lock);
+		wake_up_all(&p->room_wait);
+		return 0;
+	case TCIOFF:
+		type_flow_char(p, 'S' & 0x1f);
+		return 0;
+	case TCION:
+		type_flow_char(p, 'Q' & 0x1f);
+		return 0;
+	default:
+		return -EINVAL;
+	}
+}
+
 static long ptmx_ioctl(struct file *f, unsigned int cmd, unsigned long arg)
 {
 	struct pty *p = master_of(f);
@@ -366,8 +402,12 @@ static long ptmx_ioctl(struct file *f, unsigned int cmd, unsigned long arg)
 		return tty_get_pgrp(&p->tty, (pid_t __user *)arg, true);
 	case TIOCGSID:
 		return tty_get_sid(&p->tty, (pid_t __user *)arg, true);
+	case TIOCSCTTY: /* the slave, which is the terminal */
+		return tty_make_controlling(&p->tty, arg == 1, f->mode & FMODE_READ);
 	case TCFLSH:
 		return flush_from_master(p, arg);
+	case TCXONC:
+		return flow_from_master(p, arg);
 	case FIONREAD:
 		return put_user((int)out_used(p), (int __user *)arg);
 	case TIOCOUTQ:

@@ -36,7 +36,7 @@ void tty_output_stopped(void *ctx, bool stop)
 {
 	struct tty *t = ctx;
 
-	WRITE_ONCE(t->output_stopped, stop);
+	WRITE_ONCE(t->output_stopped, stop || t->flow_stopped);
 	if (!stop)
 		wake_up_all(&t->write_wait);
 }

@@ -26,7 +26,8 @@ struct tty {
 	struct ldisc ldisc;
 	struct winsize winsize;
 	u32 openings;
-	bool output_stopped;          /* ^S; read by anybody */
+	bool output_stopped;          /* by ^S or tcflow(3); read by anybody */
+	bool flow_stopped;            /* by tcflow(3): ^Q does not help */
 	bool hung_up;                 /* the other end is gone, for good; read by anybody */
 	struct wait_queue read_wait;  /* for a line, or bytes */
 	struct wait_queue write_wait; /* for ^Q, or room */
@@ -64,7 +65,8 @@ void tty_hangup_session(struct tty *t);
 long tty_get_pgrp(struct tty *t, pid_t __user *out, bool any);
 long tty_set_pgrp(struct tty *t, const pid_t __user *in);
 long tty_get_sid(struct tty *t, pid_t __user *out, bool any);
-long tty_make_controlling(struct tty *t, bool steal);
+/* `readable`: the opening it is asked of can read; TIOCSCTTY then needs no more. */
+long tty_make_controlling(struct tty *t, bool steal, bool readable);
 long tty_give_up(struct tty *t);
 
 /* ---- tty_ioctl.c ---- */

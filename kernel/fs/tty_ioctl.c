@@ -72,23 +72,49 @@ static long flush_queues(struct tty *t, unsigned long which)
 	return 0;
 }
 
+static void stop_output(struct tty *t, bool stop)
+{
+	if (t->flow_stopped == stop)
+		return;
+	t->flow_stopped = t->ldisc.stopped = stop;
+	tty_output_stopped(t, stop);
+}
+
+/* Ask the other end to stop or go on, by the character that means that. */
+static void send_flow_char(struct tty *t, int which)
+{
+	char c = (char)t->ldisc.t.c_cc[which];
+
+	if (c)
+		t->ldisc.ops->write(t->ldisc.ctx, &c, 1);
+}
+
 static long flow(struct tty *t, unsigned long action)
 {
 	long err = tty_check_job(t, SIGTTOU);
 
 	if (err)
 		return err;
-	if (action != TCOOFF && action != TCOON)
-		return -EINVAL; /* nobody at the other end would understand TCIOFF */
 	mutex_lock(&t->lock);
-	t->ldisc.stopped = action == TCOOFF;
-	WRITE_ONCE(t->output_stopped, t->ldisc.stopped);
+	switch (action) {
+	case TCOOFF:
+	case TCOON:
+		stop_output(t, action == TCOOFF);
+		break;
+	case TCIOFF:
+		send_flow_char(t, VSTOP);
+		break;
+	case TCION:
+		send_flow_char(t, VSTART);
+		break;
+	default:
+		err = -EINVAL;
+	}
 	mutex_unlock(&t->lock);
-	wake_up_all(&t->write_wait);
-	return 0;
+	return err;
 }
 
-static long job_ioctl(struct tty *t, unsigned int cmd, unsigned long arg)
+static long job_ioctl(struct tty *t, const struct file *f, unsigned int cmd, unsigned long arg)
 {
 	switch (cmd) {
 	case TIOCGPGRP:
@@ -96,7 +122,7 @@ static long job_ioctl(struct tty *t, unsigned int cmd, unsigned long arg)
 	case TIOCGSID:
 		return tty_get_sid(t, (pid_t __user *)arg, false);
 	case TIOCSCTTY:
-		return tty_make_controlling(t, arg == 1);
+		return tty_make_controlling(t, arg == 1, f->mode & FMODE_READ);
 	case TIOCNOTTY:
 		return tty_give_up(t);
 	case TCFLSH:
@@ -152,5 +178,5 @@ long tty_ioctl(struct file *f, unsigned int cmd, unsigned long arg)
 	if (READ_ONCE(t->hung_up))
 		return cmd == TIOCSPGRP ? -ENOTTY : -EIO;
 	ret = tty_mode_ioctl(t, cmd, arg);
-	return ret == -ENOTTY ? job_ioctl(t, cmd, arg) : ret;
+	return ret == -ENOTTY ? job_ioctl(t, f, cmd, arg) : ret;
 }

@@ -137,7 +137,9 @@ struct pid *tty_get_foreground(struct tty *t)
 
 /* ---- end of a session ---- */
 
-void tty_disassociate(struct task *leader)
+/* As Linux: SIGCONT goes along when the leader gives the terminal up, or ends after it was hung up,
+ * but not when he just ends. */
+void tty_disassociate(struct task *leader, bool exits)
 {
 	struct former old = {0};
 	struct tty *t;
@@ -145,10 +147,10 @@ void tty_disassociate(struct task *leader)
 	spin_lock(&tasklist_lock);
 	t = leader->signal->tty;
 	if (t && t->session && t->session == leader->group_leader->pids[PIDTYPE_SID]) {
-		if (t->pgrp) {
+		if (t->pgrp)
 			kill_pgrp_locked(t->pgrp, SIGHUP, NULL);
+		if (t->pgrp && (!exits || t->hung_up))
 			kill_pgrp_locked(t->pgrp, SIGCONT, NULL);
-		}
 		tty_change_owner(t, NULL, NULL, &old);
 	}
 	leader->signal->tty = NULL;
@@ -184,7 +186,7 @@ long tty_give_up(struct tty *t)
 	if (!tty_is_controlling(t))
 		return -ENOTTY;
 	if (current->signal->session_leader) {
-		tty_disassociate(current);
+		tty_disassociate(current, false);
 	} else {
 		spin_lock(&tasklist_lock);
 		current->signal->tty = NULL;
@@ -197,7 +199,7 @@ long tty_give_up(struct tty *t)
 
 /* TIOCSCTTY: only a session leader without a terminal may; root may take one away from another
  * session. */
-long tty_make_controlling(struct tty *t, bool steal)
+long tty_make_controlling(struct tty *t, bool steal, bool readable)
 {
 	struct former old = {0}, older = {0};
 	struct tty *mine;
@@ -208,6 +210,10 @@ long tty_make_controlling(struct tty *t, bool steal)
 	if (mine == t && t->session == current_pid(PIDTYPE_SID))
 		goto out;
 	if (!current->signal->session_leader || (mine && !mine->hung_up)) {
+		err = -EPERM;
+		goto out;
+	}
+	if (!readable && !cred_is_root(current->cred)) {
 		err = -EPERM;
 		goto out;
 	}
@@ -250,17 +256,25 @@ long tty_get_sid(struct tty *t, pid_t __user *out, bool any)
 	return READ_ONCE(t->session) ? get_number(t, &t->session, out, any) : -ENOTTY;
 }
 
-/* The group must be one of the caller's session. Caller holds tasklist_lock. */
+/* The session that a number belongs to: of the group it names, or else of the process. NULL: none.
+ * Caller holds tasklist_lock. */
+static struct pid *session_of(struct pid *pid)
+{
+	struct task *p = pid_task(pid, PIDTYPE_PGID);
+
+	if (!p)
+		p = pid_task(pid, PIDTYPE_PID);
+	return p ? p->group_leader->pids[PIDTYPE_SID] : NULL;
+}
+
+/* Caller holds tasklist_lock. */
 static long may_be_foreground(struct tty *t, struct pid *pgrp)
 {
-	struct task *member;
-
 	if (current->signal->tty != t || t->session != current_pid(PIDTYPE_SID))
 		return -ENOTTY;
-	member = pid_task(pgrp, PIDTYPE_PGID);
-	if (!member)
+	if (!pgrp)
 		return -ESRCH;
-	return member->pids[PIDTYPE_SID] == t->session ? 0 : -EPERM;
+	return session_of(pgrp) == t->session ? 0 : -EPERM;
 }
 
 long tty_set_pgrp(struct tty *t, const pid_t __user *in)
@@ -269,18 +283,14 @@ long tty_set_pgrp(struct tty *t, const pid_t __user *in)
 	pid_t nr;
 	long err;
 
-	if (!tty_is_controlling(t))
-		return -ENOTTY;
 	err = tty_check_job(t, SIGTTOU);
 	if (err)
-		return err;
+		return err == -EIO ? -ENOTTY : err;
 	if (get_user(nr, in))
 		return -EFAULT;
 	if (nr < 0)
 		return -EINVAL;
 	pgrp = find_get_pid(nr);
-	if (!pgrp)
-		return -ESRCH;
 	spin_lock(&tasklist_lock);
 	err = may_be_foreground(t, pgrp);
 	if (!err)
