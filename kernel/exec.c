@@ -19,6 +19,7 @@
 #include "kernel/task.h"
 #include "kernel/time/posix_timer.h"
 #include "kernel/trace/trace.h"
+#include "kernel/unshare.h"
 #include "kernel/vdso/vdso.h"
 #include "mm/mm.h"
 #include "mm/slab.h"
@@ -453,14 +454,8 @@ static void commit_exec(struct task *p, const char *path, struct exec_image *img
 			struct exec_private *own, struct exec_creds *creds)
 {
 	/* --- cannot fail from here --- */
-	if (own->files) {
-		struct files *shared = p->files;
-
-		spin_lock(&tasklist_lock);
-		p->files = own->files;
-		spin_unlock(&tasklist_lock);
-		files_put(shared);
-	}
+	if (own->files)
+		replace_files(own->files);
 	posix_timers_exit(p); /* before the lock that guards them changes */
 	if (own->sighand)
 		replace_sighand(p, own->sighand);

@@ -1,6 +1,7 @@
 /* System calls on descriptors themselves: close, dup, fcntl, ioctl, close_range. */
 #include "kernel/fs/vfs.h"
 #include "kernel/sys/syscall.h"
+#include "kernel/unshare.h"
 
 #include <linux/close_range.h>
 
@@ -14,10 +15,13 @@ long sys_close(int fd)
 
 long sys_close_range(unsigned int first, unsigned int last, unsigned int flags)
 {
-	int fd;
+	int fd, err;
 
-	if ((flags & ~CLOSE_RANGE_CLOEXEC) || first > last)
-		return -EINVAL; /* CLOSE_RANGE_UNSHARE is not there */
+	if ((flags & ~(CLOSE_RANGE_CLOEXEC | CLOSE_RANGE_UNSHARE)) || first > last)
+		return -EINVAL;
+	err = flags & CLOSE_RANGE_UNSHARE ? unshare_files() : 0;
+	if (err)
+		return err;
 	while (first <= last && (fd = fd_next_open(first, last)) >= 0) {
 		/* a descriptor that another thread is just opening is not there yet: nothing to do
 		 */
