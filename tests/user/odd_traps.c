@@ -53,11 +53,11 @@ static void catch_all(void)
 	{                                                  \
 		__asm__ volatile("int $" #n ::: "memory"); \
 	}
-/* clang-format off: it never comes to rest here */
-VECTOR(0)
-VECTOR(1) VECTOR(2) VECTOR(3) VECTOR(4) VECTOR(8) VECTOR(9) VECTOR(10) VECTOR(11) VECTOR(12)
-	VECTOR(13) VECTOR(14) VECTOR(15) VECTOR(18) VECTOR(20) VECTOR(21) VECTOR(31) VECTOR(32)
-		VECTOR(129) VECTOR(239) VECTOR(253) VECTOR(255)
+/* It never comes to rest here. */
+/* clang-format off */
+VECTOR(0) VECTOR(1) VECTOR(2) VECTOR(3) VECTOR(4) VECTOR(8) VECTOR(9) VECTOR(10)
+VECTOR(11) VECTOR(12) VECTOR(13) VECTOR(14) VECTOR(15) VECTOR(18) VECTOR(20) VECTOR(21)
+VECTOR(31) VECTOR(32) VECTOR(129) VECTOR(239) VECTOR(253) VECTOR(255)
 	/* clang-format on */
 
 	static unsigned short selector;
