@@ -70,6 +70,10 @@ def add_to(tree, names):
             for member in archive:
                 _add_member(tree, archive, member)
     # Since Debian 13 all libraries are below /usr, and a base system has links to them, as programs name ld.so.
+    for folder, name in [path.rsplit("/", 1) for path in list(tree.entries) if path.startswith(("usr/bin/", "usr/sbin/"))]:
+        short = f"{folder.removeprefix('usr/')}/{name}"
+        if short not in tree.entries:
+            tree.add_link(short, f"/{folder}/{name}")
     for name in ("lib", "lib64"):
         if f"usr/{name}" in tree.entries and name not in tree.entries:
             tree.add_link(name, f"usr/{name}")
