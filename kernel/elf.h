@@ -4,8 +4,9 @@
 #include "kernel/lib/types.h"
 #include <linux/elf.h>
 
-#define ELF_MAX_SEGMENTS 16
-#define ELF_MAX_PHDRS    64
+#define ELF_FEW_SEGMENTS 8 /* as many as most programs have */
+/* Linux's limit: 64 KiB of program headers. */
+#define ELF_MAX_PHDRS (65536 / sizeof(Elf64_Phdr))
 
 struct elf_segment {
 	u64 vaddr, filesz, memsz, offset;
@@ -13,19 +14,26 @@ struct elf_segment {
 };
 
 struct elf_image {
+	bool program;    /* of a type that can be loaded at all */
 	bool pie;        /* ET_DYN: loaded where we like */
 	bool exec_stack; /* PT_GNU_STACK asks for it */
+	bool has_interp; /* PT_INTERP is there */
 	u64 entry;       /* before relocation */
 	u64 phdr_vaddr;  /* where the program headers are in memory; 0: not loaded */
 	u16 phnum;
 	u64 interp_at;  /* PT_INTERP: where in the file its path is */
-	u32 interp_len; /* with its NUL; 0: a static program */
+	u64 interp_len; /* with its NUL; whatever the file says */
+	u64 low, high;  /* the segments' addresses lie between, as far as they are true */
+	u64 align;      /* a power of two: the largest that a segment asks for, a page at least */
 	unsigned int nr;
-	struct elf_segment seg[ELF_MAX_SEGMENTS]; /* by rising address, page ranges disjoint */
+	struct elf_segment *seg; /* in the order of the file, unchecked: see elf_segment_fits() */
+	struct elf_segment few[ELF_FEW_SEGMENTS];
 };
 
-/* Is this the header of a program for us, and where are its program headers? 0 or -ENOEXEC. */
+/* Is this the header of a file for us, and where are its program headers? 0 or -ENOEXEC. */
 int elf_check_header(const Elf64_Ehdr *eh, u64 file_size);
-/* Digest the program headers (eh->e_phnum of them). 0, or -ENOEXEC for anything that could not be
- * mapped as it says. */
-int elf_parse(const Elf64_Ehdr *eh, const Elf64_Phdr *ph, u64 file_size, struct elf_image *out);
+/* Digest the program headers (eh->e_phnum of them). `seg` has room for as many segments. */
+void elf_parse(const Elf64_Ehdr *eh, const Elf64_Phdr *ph, struct elf_image *img,
+	       struct elf_segment *seg);
+/* Can it be mapped as it says, moved by `bias`? */
+bool elf_segment_fits(const struct elf_segment *s, u64 bias);

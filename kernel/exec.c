@@ -6,10 +6,10 @@
  * made to exit, what the process shares with others is replaced by copies, and the task moves over:
  * from commit_exec() on there is no way back, and nothing that could fail.
  */
-#include "kernel/elf.h"
 #include "kernel/exec_args.h"
 #include "kernel/exec_creds.h"
 #include "kernel/exec_layout.h"
+#include "kernel/exec_load.h"
 #include "kernel/exec_script.h"
 #include "kernel/fs/vfs.h"
 #include "kernel/lib/log.h"
@@ -24,216 +24,7 @@
 #include "mm/mm.h"
 #include "mm/slab.h"
 
-#define HEAD_BYTES  1008           /* with its length, one kmalloc() of 1 KiB */
 #define STACK_SLACK (128 * 1024UL) /* mapped at once below the strings */
-
-/* ---- mapping the program ---- */
-
-static u32 area_flags_of(const struct elf_segment *seg)
-{
-	return (seg->flags & PF_R ? AREA_READ : 0) | (seg->flags & PF_W ? AREA_WRITE : 0) |
-	       (seg->flags & PF_X ? AREA_EXEC : 0);
-}
-
-/* The areas of one segment: its part of the file, and anonymous pages for what is beyond. */
-static u32 segment_areas(const struct elf_segment *seg, u64 bias, struct file *f, struct area *out)
-{
-	u64 start = ALIGN_DOWN(seg->vaddr + bias, PAGE_SIZE);
-	u64 end = ALIGN_UP(seg->vaddr + bias + seg->memsz, PAGE_SIZE);
-	u64 file_end = seg->filesz ? ALIGN_UP(seg->vaddr + bias + seg->filesz, PAGE_SIZE) : start;
-	u32 n = 0;
-
-	if (file_end > start)
-		out[n++] = (struct area){.start = start,
-					 .end = file_end,
-					 .flags = area_flags_of(seg),
-					 .obj = file_object(f),
-					 .file = f,
-					 .pgoff = seg->offset >> PAGE_SHIFT};
-	if (end > file_end)
-		out[n++] =
-			(struct area){.start = file_end, .end = end, .flags = area_flags_of(seg)};
-	return n;
-}
-
-/* What lies behind a segment's part of the file, on its last page, is zeroes: to the end of the
- * page, since ld.so takes its first memory from behind its own data. */
-static long zero_behind(struct mm *mm, const struct elf_segment *seg, u64 bias)
-{
-	u64 file_end = seg->vaddr + bias + seg->filesz;
-
-	if (!(seg->flags & PF_W) || !seg->filesz || seg->memsz == seg->filesz ||
-	    file_end % PAGE_SIZE == 0)
-		return 0;
-	return mm_own_first_part(mm, file_end) == FAULT_OK ? 0 : -ENOMEM;
-}
-
-static long map_segments(struct mm *mm, const struct elf_image *img, u64 bias, struct file *f)
-{
-	struct area areas[2 * ELF_MAX_SEGMENTS];
-	u32 n = 0;
-	long err;
-
-	for (unsigned int i = 0; i < img->nr; i++)
-		n += segment_areas(&img->seg[i], bias, f, &areas[n]);
-	err = mm_place(mm, areas, n);
-	for (unsigned int i = 0; i < img->nr && !err; i++)
-		err = zero_behind(mm, &img->seg[i], bias);
-	return err == -EEXIST ? -ENOEXEC : err;
-}
-
-static long map_program(struct mm *mm, const struct elf_image *img, const struct exec_layout *l,
-			struct file *f)
-{
-	u64 bias = l->bias;
-	const struct elf_segment *last = &img->seg[img->nr - 1];
-	long err = map_segments(mm, img, bias, f);
-
-	if (err)
-		return err;
-	for (unsigned int i = 0; i < img->nr; i++) {
-		const struct elf_segment *seg = &img->seg[i];
-
-		if (seg->flags & PF_X && !mm->start_code) {
-			mm->start_code = seg->vaddr + bias;
-			mm->end_code = seg->vaddr + bias + seg->filesz;
-		}
-		mm->start_data = seg->vaddr + bias;
-		mm->end_data = seg->vaddr + bias + seg->filesz;
-	}
-	mm->start_brk = mm->brk =
-		ALIGN_UP(last->vaddr + bias + last->memsz, PAGE_SIZE) + l->heap_skip;
-	return 0;
-}
-
-static long read_exact(struct file *f, void *buf, size_t n, u64 pos)
-{
-	ssize_t got = kernel_read(f, buf, n, pos);
-
-	if (got < 0)
-		return got;
-	return (size_t)got == n ? 0 : -ENOEXEC;
-}
-
-/* The beginning of a file: most often it holds all of the headers. */
-struct exec_head {
-	size_t n;
-	union {
-		Elf64_Ehdr eh;
-		char bytes[HEAD_BYTES];
-	};
-};
-
-/* NULL without memory; -errno in *err if it cannot be read. */
-static struct exec_head *read_head(struct file *f, long *err)
-{
-	struct exec_head *head = kmalloc(sizeof(*head));
-	ssize_t n = head ? kernel_read(f, head->bytes, sizeof(head->bytes), 0) : -ENOMEM;
-
-	*err = n < 0 ? n : 0;
-	if (head)
-		head->n = n < 0 ? 0 : (size_t)n;
-	return head;
-}
-
-static long read_phdrs(struct file *f, const struct exec_head *head, struct elf_image *img)
-{
-	size_t n = head->eh.e_phnum * sizeof(Elf64_Phdr);
-	Elf64_Phdr *ph = kmalloc(n);
-	long err;
-
-	if (!ph)
-		return -ENOMEM;
-	err = read_exact(f, ph, n, head->eh.e_phoff);
-	if (!err)
-		err = elf_parse(&head->eh, ph, file_size(f), img);
-	kfree(ph);
-	return err;
-}
-
-static long parse_elf(struct file *f, const struct exec_head *head, struct elf_image *img)
-{
-	const Elf64_Ehdr *eh = &head->eh;
-	long err = head->n < sizeof(*eh) ? -ENOEXEC : elf_check_header(eh, file_size(f));
-
-	if (err)
-		return err;
-	if (eh->e_phoff % sizeof(u64) || eh->e_phoff > head->n ||
-	    eh->e_phnum * sizeof(Elf64_Phdr) > head->n - eh->e_phoff)
-		return read_phdrs(f, head, img);
-	return elf_parse(eh, (const Elf64_Phdr *)(head->bytes + eh->e_phoff), file_size(f), img);
-}
-
-static long read_elf(struct file *f, struct elf_image *img)
-{
-	long err;
-	struct exec_head *head = read_head(f, &err);
-
-	if (!err)
-		err = parse_elf(f, head, img);
-	kfree(head);
-	return err;
-}
-
-/* ---- the interpreter: ld.so(8), which loads the libraries of a dynamic program ---- */
-
-/* Open what PT_INTERP names. ERR_PTR. */
-static struct file *open_interpreter(struct file *program, const struct elf_image *img)
-{
-	char *path = kmalloc(img->interp_len);
-	struct file *f;
-	long err;
-
-	if (!path)
-		return ERR_PTR(-ENOMEM);
-	err = read_exact(program, path, img->interp_len, img->interp_at);
-	if (!err && path[img->interp_len - 1])
-		err = -ENOEXEC;
-	f = err ? ERR_PTR(err) : open_exec(AT_FDCWD, path, WALK_FOLLOW);
-	kfree(path);
-	return f;
-}
-
-/* Room for all of a relocatable image where mmap() would put it; *bias moves it there. */
-static long find_room(struct mm *mm, const struct elf_image *img, u64 *bias)
-{
-	const struct elf_segment *first = &img->seg[0], *last = &img->seg[img->nr - 1];
-	u64 start = ALIGN_DOWN(first->vaddr, PAGE_SIZE);
-	u64 len = ALIGN_UP(last->vaddr + last->memsz, PAGE_SIZE) - start;
-	long at = mm_find_room(mm, len);
-
-	if (at < 0)
-		return at;
-	*bias = (u64)at - start;
-	return 0;
-}
-
-/* 0, also for a static program, which needs none: then *entry stays as it is. */
-static long map_interpreter(struct mm *mm, struct file *program, const struct elf_image *img,
-			    struct exec_layout *l, u64 *entry)
-{
-	struct elf_image interp;
-	struct file *f;
-	long err;
-
-	if (!img->interp_len)
-		return 0;
-	f = open_interpreter(program, img);
-	if (IS_ERR(f))
-		return PTR_ERR(f);
-	err = file_object(f) ? read_elf(f, &interp) : -EACCES;
-	if (err == -ENOEXEC)
-		err = -ELIBBAD; /* execve(2): the interpreter is not in a recognized format */
-	if (!err && interp.pie)
-		err = find_room(mm, &interp, &l->interp);
-	if (!err)
-		err = map_segments(mm, &interp, l->interp, f);
-	if (!err && !file_is_readable(f))
-		mm->dumpable = 0;
-	*entry = l->interp + interp.entry;
-	file_put(f);
-	return err;
-}
 
 /* ---- a whole address space ---- */
 
@@ -274,44 +65,76 @@ struct exec_image {
 	u64 entry, sp;
 };
 
-/* Phase one: a whole new address space. 0 or -errno, and then nothing is left of it. */
-static long build_image(struct file *f, const struct exec_head *head, const struct exec_strings *s,
-			const struct exec_creds *creds, struct exec_image *out)
+/* Not an errno: the program's segments cannot be mapped as they say. */
+#define TOO_LATE (-4095L)
+
+/* Map all parts of it. The stack pointer; -ENOMEM; -EINVAL when the files are not as they say. */
+static long fill_image(struct mm *mm, struct file *f, const struct elf_image *img,
+		       const struct exec_interp *interp, const struct exec_strings *s,
+		       const struct exec_creds *creds, u64 *entry)
 {
 	struct exec_layout l;
-	struct elf_image img;
-	long ret = parse_elf(f, head, &img);
-	struct mm *mm;
-	u64 entry;
+	long ret;
 
-	if (ret)
-		return ret;
-	if (!file_object(f))
-		return -EACCES;
-	mm = mm_create();
+	layout_choose(&l, mm, img->pie, creds->personality);
+	ret = exec_map_program(mm, img, &l, f);
+	*entry = img->entry + l.bias;
+	if (!ret)
+		ret = map_stack(mm, s, l.stack_top, img->exec_stack);
+	if (!ret)
+		ret = exec_map_interp(mm, interp, &l, entry);
+	if (!ret && *entry >= TASK_SIZE)
+		ret = -EINVAL;
+	if (!ret)
+		ret = map_vdso(mm, &l);
+	return ret ? ret : exec_build_stack(mm, s, img, &l, creds);
+}
+
+static long build_parsed(struct file *f, const struct elf_image *img,
+			 const struct exec_interp *interp, const struct exec_strings *s,
+			 const struct exec_creds *creds, struct exec_image *out)
+{
+	struct mm *mm = mm_create();
+	u64 entry;
+	long ret;
+
 	if (!mm)
 		return -ENOMEM;
 	set_limits(mm, creds);
-	layout_choose(&l, mm, img.pie, creds->personality);
 	mm->dumpable = creds->dumpable; /* before any task can find it */
 	file_hold(f);
 	mm->exe = f;
-	entry = img.entry + l.bias;
-	ret = map_program(mm, &img, &l, f);
-	if (!ret)
-		ret = map_stack(mm, s, l.stack_top, img.exec_stack);
-	if (!ret)
-		ret = map_interpreter(mm, f, &img, &l, &entry);
-	if (!ret)
-		ret = map_vdso(mm, &l);
-	if (!ret)
-		ret = exec_build_stack(mm, s, &img, &l, creds);
-	if (ret < 0) {
-		mm_put(mm);
-		return ret;
+	ret = fill_image(mm, f, img, interp, s, creds, &entry);
+	if (ret >= 0) {
+		*out = (struct exec_image){.mm = mm, .entry = entry, .sp = ret};
+		return 0;
 	}
-	*out = (struct exec_image){.mm = mm, .entry = entry, .sp = ret};
-	return 0;
+	mm_put(mm);
+	return ret == -ENOMEM ? ret : TOO_LATE;
+}
+
+/* Phase one: a whole new address space. 0 or -errno, and then nothing is left of it; TOO_LATE. */
+static long build_image(struct file *f, const struct exec_head *head, const struct exec_strings *s,
+			const struct exec_creds *creds, struct exec_image *out)
+{
+	struct exec_interp interp;
+	struct elf_image img;
+	long ret = exec_parse(f, head, &img);
+
+	if (ret)
+		return ret;
+	if (!img.program)
+		ret = -ENOEXEC;
+	else if (!file_object(f))
+		ret = -EACCES;
+	else
+		ret = exec_open_interp(f, &img, &interp);
+	if (!ret) {
+		ret = build_parsed(f, &img, &interp, s, creds, out);
+		exec_drop_interp(&interp);
+	}
+	exec_drop_image(&img);
+	return ret;
 }
 
 /* ---- one thread remains ---- */
@@ -495,6 +318,14 @@ static long start_image(const struct exec_args *args, struct exec_image *img,
 	return 0;
 }
 
+/* On Linux this comes out when the old program is gone: nothing is left to return to. */
+static long die_of_image(const struct exec_args *args)
+{
+	if (!args->kernel)
+		force_fatal_sig(SIGSEGV);
+	return -ENOEXEC;
+}
+
 static long exec_elf(struct file *f, const struct exec_head *head, const struct exec_args *args)
 {
 	struct exec_strings *strings = exec_strings_gather(args);
@@ -508,6 +339,8 @@ static long exec_elf(struct file *f, const struct exec_head *head, const struct 
 	if (err)
 		goto out_strings;
 	err = build_image(f, head, strings, &creds, &img);
+	if (err == TOO_LATE)
+		err = die_of_image(args);
 	if (err)
 		goto out_creds;
 	err = start_image(args, &img, &creds);
@@ -528,7 +361,7 @@ static long exec_file(struct file *f, const char *path, struct exec_args *args, 
 {
 	char *interp, *arg;
 	long err;
-	struct exec_head *head = read_head(f, &err);
+	struct exec_head *head = exec_read_head(f, &err);
 
 	if (err) {
 		kfree(head);

@@ -141,6 +141,8 @@ bool send_timer_signal(struct sigqueue *q, struct task *p, bool group);
 /* From current's own fault: cannot be blocked or ignored. */
 void force_sig_fault(int sig, int code, u64 addr);
 void force_sig(int sig);
+/* The end of current's process by this signal, whatever it has done about it. */
+void force_fatal_sig(int sig);
 /* To current for what it did itself: as if it had sent it. */
 void send_sig_self(int sig);
 /* Every member of a process group; 0 or -ESRCH. Takes tasklist_lock; the _locked form wants it

@@ -392,6 +392,16 @@ void force_sig(int sig)
 	force_signal(&info);
 }
 
+void force_fatal_sig(int sig)
+{
+	struct task *p = current;
+	u64 flags = spin_lock_irqsave(&p->sighand->lock);
+
+	if (!p->signal->group_exit)
+		begin_death(p, sig);
+	spin_unlock_irqrestore(&p->sighand->lock, flags);
+}
+
 void sigqueue_user_info(ksiginfo_t *info, int sig)
 {
 	*info = (ksiginfo_t){.words = {0}};

@@ -116,8 +116,13 @@ KTEST(exec, refusals)
 	expect_error("#!", 2, 0755, -ENOEXEC);
 	expect_error("#!/nothing here\n", 16, 0755, -ENOENT);
 	expect_error("#!" PROGRAM "\n", sizeof(PROGRAM) + 2, 0755, -ELOOP);
-	program.eh.e_entry = 0x1000;
+	program.eh.e_type = ET_REL;
 	expect_error(&program, sizeof(program), 0755, -ENOEXEC);
+	make_program();
+	program.eh.e_entry = 0x1000; /* starts, where nothing is */
+	put_file(PROGRAM, &program, sizeof(program), 0755);
+	EXPECT_EQ(run(PROGRAM), SIGSEGV);
+	EXPECT_EQ(kernel_unlink(PROGRAM), 0);
 }
 
 /* A failure before the point of no return is -ENOMEM in the caller; one behind it, in the new
