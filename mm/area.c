@@ -133,16 +133,23 @@ u32 areas_hole(const struct area_set *s, u64 start, u64 end)
  * after the change, and what may become one with its neighbours, is our own. */
 static int own_edges(struct area_set *root, u64 start, u64 end, u32 extra)
 {
-	const struct area *below = area_below(root, start);
-	u64 at[] = {start, end, below ? below->start : start};
-	bool splits = false;
+	const struct area *below;
+	struct area_set *leaf, *other;
+	bool splits;
 
-	for (u32 i = 0; i < ARRAY_SIZE(at); i++) {
-		struct area_set *leaf;
-
-		if (area_tree_own_path(root, at[i], &leaf))
+	if (area_tree_own_path(root, start, &leaf))
+		return -ENOMEM;
+	splits = leaf->nr + extra > AREA_LEAF_MAX;
+	if (end < leaf->start || end >= leaf->end) {
+		if (area_tree_own_path(root, end, &other))
 			return -ENOMEM;
-		splits |= leaf->nr + extra > AREA_LEAF_MAX;
+		splits |= other->nr + extra > AREA_LEAF_MAX;
+	}
+	below = leaf_index(leaf, start) ? NULL : area_below(root, start);
+	if (below) {
+		if (area_tree_own_path(root, below->start, &other))
+			return -ENOMEM;
+		splits |= other->nr + extra > AREA_LEAF_MAX;
 	}
 	return area_tree_spares(root, splits);
 }

@@ -540,6 +540,7 @@ static void drop_from_leaf(struct area_set *n, u64 start, u64 end)
 	take_slots(n, first, last - first);
 }
 
+/* What n knows of what is below is left for the caller to refresh. */
 static void remove_below(struct area_set *n, u64 start, u64 end)
 {
 	bool lower = false; /* of the child in front, something went */
@@ -564,7 +565,6 @@ static void remove_below(struct area_set *n, u64 start, u64 end)
 	}
 	if (lower)
 		mend_child(n, first - 1);
-	refresh(n);
 }
 
 /* A root with a single child is none. */
@@ -593,6 +593,8 @@ static void lower_root(struct area_set **root)
 void area_tree_remove(struct area_set **root, u64 start, u64 end)
 {
 	remove_below(*root, start, end);
+	if ((*root)->level)
+		refresh(*root);
 	lower_root(root);
 }
 

@@ -5,16 +5,18 @@
  *   tasks=N     live, idle children    files=N  open files
  *   threads=N   of this process        cpus=N   nothing: the machine has them
  *   watches=N   descriptors in an epoll set
+ *   mappings=N  mappings with holes between them
  *
- * `room` before them raises the limits of the whole machine to 400,000 tasks.
+ * `room` before them raises the limits of the whole machine to 400,000 tasks and mappings.
  *
  * For each it prints "growth KIND N MEDIAN LEAST", ticks of the time-stamp counter for fork, exit
  * in the child, and wait; for tasks also "growth create N EACH EACH", "growth reap N EACH EACH" and
  * "growth bytes N EACH EACH" (memory of a live one), and "growth wait N MEDIAN LEAST" for the wait
  * for one that has ended. For watches it prints "growth close N MEDIAN LEAST", and the same with
- * "epoll_ctl" (an item goes and comes again) and "epoll_wait" (none is ready). What cannot be had
- * is "missing KIND N ERRNO". Runs as pid 1, and then switches the machine off at the end, or as an
- * ordinary program.
+ * "epoll_ctl" (an item goes and comes again) and "epoll_wait" (none is ready). For mappings it is
+ * "mmap" (where the kernel likes), "mmap_fixed" and "munmap" in the middle of them, and "mprotect"
+ * of one. What cannot be had is "missing KIND N ERRNO". Runs as pid 1, and then switches the
+ * machine off at the end, or as an ordinary program.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -135,6 +137,61 @@ static int with_areas(long n)
 			*p = 1;
 	}
 	return measure("areas", n);
+}
+
+static char *mapped; /* every other page, and the one in the middle */
+static char *in_middle;
+static char *anywhere; /* two pages, which fit into no hole */
+
+static long unmap_middle(void)
+{
+	return munmap(in_middle, PAGE);
+}
+
+static long map_middle(void)
+{
+	return mmap(in_middle, PAGE, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0) ==
+			       MAP_FAILED
+		       ? -1
+		       : 0;
+}
+
+static long unmap_anywhere(void)
+{
+	return anywhere ? munmap(anywhere, 2 * PAGE) : 0;
+}
+
+static long map_anywhere(void)
+{
+	anywhere = mmap(NULL, 2 * PAGE, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	return anywhere == MAP_FAILED ? -1 : 0;
+}
+
+static long protect_middle(void)
+{
+	static int turn;
+
+	return mprotect(in_middle, PAGE, turn++ & 1 ? PROT_READ : PROT_NONE);
+}
+
+static int with_mappings(long n)
+{
+	int err;
+
+	mapped = mmap(NULL, 2 * n * PAGE, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	if (mapped == MAP_FAILED || munmap(mapped, 2 * n * PAGE))
+		return errno;
+	for (long i = 0; i < n; i++)
+		if (mmap(mapped + 2 * i * PAGE, PAGE, PROT_READ,
+			 MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0) == MAP_FAILED)
+			return errno;
+	in_middle = mapped + n / 2 * 2 * PAGE;
+	err = measure_call("munmap", n, map_middle, unmap_middle);
+	if (!err)
+		err = measure_call("mmap_fixed", n, unmap_middle, map_middle);
+	if (!err)
+		err = measure_call("mprotect", n, NULL, protect_middle);
+	return err ? err : measure_call("mmap", n, unmap_anywhere, map_anywhere);
 }
 
 static int with_files(long n)
@@ -309,9 +366,9 @@ static const struct {
 	const char *name;
 	int (*run)(long n);
 } kinds[] = {
-	{"memory", with_memory},   {"areas", with_areas},     {"tasks", with_tasks},
-	{"files", with_files},     {"threads", with_threads}, {"cpus", with_cpus},
-	{"watches", with_watches},
+	{"memory", with_memory},   {"areas", with_areas},       {"tasks", with_tasks},
+	{"files", with_files},     {"threads", with_threads},   {"cpus", with_cpus},
+	{"watches", with_watches}, {"mappings", with_mappings},
 };
 
 /* In a process of its own, which leaves nothing to the next one. */
@@ -363,6 +420,7 @@ static void room_for_tasks(void)
 	mount("proc", "/proc", "proc", 0, NULL);
 	write_file("/proc/sys/kernel/pid_max", "400000");
 	write_file("/proc/sys/kernel/threads-max", "400000");
+	write_file("/proc/sys/vm/max_map_count", "400000");
 }
 
 static void run(int argc, char **argv)

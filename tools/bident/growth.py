@@ -14,12 +14,15 @@ KINDS = {
     "threads": ("threads of the process", (1, 10, 100, 1000)),
     "cpus": ("CPUs", (1, 2, 3, 4)),
     "watches": ("descriptors in an epoll set", (10, 100, 1000, 10_000, 100_000)),
+    "mappings": ("mappings", (10, 100, 1000, 10_000, 100_000)),
 }
 # What is measured beside fork, exit and wait, or instead of them.
 PARTS = {
     "tasks": {"create": "create, each", "reap": "reap, each", "bytes": "memory, each", "wait": "wait for an ended one"},
     "watches": {"close": "close of another file", "epoll_ctl": "epoll_ctl, del and add", "epoll_wait": "epoll_wait, none ready"},
+    "mappings": {"mmap": "mmap", "mmap_fixed": "mmap into a hole", "munmap": "munmap of one", "mprotect": "mprotect of one"},
 }
+NO_FORK = ("watches", "mappings")
 MEMORY = "8G"  # 100,000 children that write take six
 # With more CPUs under -icount it takes hours to start.
 LINUX_MOST = {"cpus": 1}
@@ -88,7 +91,7 @@ def main(argv, parser_class):
     print("instructions for fork, exit and wait of a child that writes to its stack "
           f"({' '.join(machine.icount_options(machine.Options(icount=True)))}, {MEMORY})\n")
     for kind in kinds:
-        if kind != "watches":
+        if kind not in NO_FORK:
             print_kind(found, KINDS[kind][0], kind, KINDS[kind][1])
         for part, title in PARTS.get(kind, {}).items():
             print_kind(found, title, part, KINDS[kind][1])
@@ -96,7 +99,7 @@ def main(argv, parser_class):
         huge_memory(kernels, arguments.huge)
     if arguments.plot:
         lines = {KINDS[kind][0]: {name: [(n, column[kind, n]) for n in KINDS[kind][1] if (kind, n) in column]
-                                  for name, column in found.items()} for kind in kinds if kind != "watches"}
+                                  for name, column in found.items()} for kind in kinds if kind not in NO_FORK}
         plot.draw_growth(lines, arguments.plot)
     if arguments.json:
         contents = {name: {f"{kind} {n}": value for (kind, n), value in column.items()} for name, column in found.items()}
