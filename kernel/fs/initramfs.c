@@ -74,6 +74,8 @@ static int make_parents(char *path)
 /* Owner, permissions and time as archived. */
 static void set_attributes(struct inode *i, const struct cpio_entry *e)
 {
+	if (inode_is(i, S_IFDIR) && !i->dir)
+		return; /* procfs is mounted there, and decides itself */
 	i->uid = e->uid;
 	i->gid = e->gid;
 	i->mode = (i->mode & S_IFMT) | (e->mode & S_IALLUGO);

@@ -42,8 +42,9 @@ static void set_owner(struct inode *i, struct pid *pid)
 
 	spin_lock(&tasklist_lock);
 	p = pid_task(pid, PIDTYPE_PID);
-	/* Who may not be looked at, as after a change of ids, belongs to root. */
-	if (p && p->cred && (!p->mm || READ_ONCE(p->mm->dumpable))) {
+	/* What may not be looked at, as after a change of ids, belongs to root; but for directories
+	 * that all may list. */
+	if (p && p->cred && (i->mode == (S_IFDIR | 0555) || !p->mm || READ_ONCE(p->mm->dumpable))) {
 		i->uid = p->cred->euid;
 		i->gid = p->cred->egid;
 	}
@@ -300,11 +301,23 @@ static int seq_fill(struct seq *s, const struct proc_node *node)
 	}
 }
 
+static bool may_look_at_node(const struct proc_node *node)
+{
+	struct task *p = proc_task(node);
+	bool may = p && proc_may_look(p);
+
+	if (p)
+		put_task(p);
+	return may;
+}
+
 static int proc_open(struct inode *inode, struct file *f)
 {
 	const struct proc_entry *e = proc_node_of(inode)->entry;
 
 	if (!e->show && (f->mode & FMODE_READ))
+		return -EACCES;
+	if (e->guarded && !may_look_at_node(proc_node_of(inode)))
 		return -EACCES;
 	f->private = kzalloc(sizeof(struct seq));
 	return f->private ? 0 : -ENOMEM;

@@ -50,7 +50,8 @@ struct proc_dir {
 
 struct proc_entry {
 	const char *name;
-	mode_t mode; /* type and permissions */
+	mode_t mode;  /* type and permissions */
+	bool guarded; /* whatever the mode: opened only by those who may look into the process */
 	/* S_IFREG: the contents; 0 or -errno. */
 	int (*show)(struct seq *s, const struct proc_node *node);
 	int (*store)(const struct proc_node *node, char *text); /* a write; 0 or -errno */
@@ -73,6 +74,10 @@ int proc_show_interrupts(struct seq *s, const struct proc_node *node);
 #define PROC_FILE(nm, md, fn)                                      \
 	{                                                          \
 		.name = (nm), .mode = S_IFREG | (md), .show = (fn) \
+	}
+#define PROC_GUARDED(nm, md, fn)                                                    \
+	{                                                                           \
+		.name = (nm), .mode = S_IFREG | (md), .guarded = true, .show = (fn) \
 	}
 #define PROC_DIR(nm, md, what)                                       \
 	{                                                            \

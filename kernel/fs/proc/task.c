@@ -261,10 +261,11 @@ static const struct proc_dir task_dir;
 #define PER_THREAD                                                                                \
 	PROC_FILE("stat", 0444, proc_show_pid_stat), PROC_FILE("status", 0444, proc_show_status), \
 		PROC_FILE("statm", 0444, proc_show_statm), PROC_FILE("wchan", 0444, show_wchan),  \
-		PROC_FILE("auxv", 0400, show_auxv),                                               \
+		PROC_GUARDED("auxv", 0400, show_auxv),                                            \
 		PROC_FILE("mountinfo", 0444, proc_show_mountinfo),                                \
-		PROC_FILE("maps", 0444, show_maps), PROC_FILE("cmdline", 0444, show_cmdline),     \
-		PROC_FILE("environ", 0400, show_environ), PROC_FILE("limits", 0444, show_limits), \
+		PROC_GUARDED("maps", 0444, show_maps), PROC_FILE("cmdline", 0444, show_cmdline),  \
+		PROC_GUARDED("environ", 0400, show_environ),                                      \
+		PROC_FILE("limits", 0444, show_limits),                                           \
 		PROC_FILE("oom_score", 0444, proc_show_oom_score),                                \
 		PROC_FILE("mounts", 0444, proc_show_mounts), PROC_DIR("fd", 0500, proc_fd_dir),   \
 		PROC_LINK("exe", proc_exe_readlink, proc_exe_jump),                               \
