@@ -153,9 +153,12 @@ void inode_modified(struct inode *i)
 
 void inode_accessed(struct inode *i)
 {
+	unsigned long flags = READ_ONCE(i->sb->flags);
 	s64 atime = READ_ONCE(i->atime);
 
-	if (atime <= READ_ONCE(i->mtime) || atime <= READ_ONCE(i->ctime))
+	if ((flags & MS_NOATIME) || ((flags & MS_NODIRATIME) && inode_is(i, S_IFDIR)))
+		return;
+	if (!(flags & MS_RELATIME) || atime <= READ_ONCE(i->mtime) || atime <= READ_ONCE(i->ctime))
 		WRITE_ONCE(i->atime, (s64)ktime_get_real());
 }
 

@@ -12,13 +12,12 @@
 #include "kernel/task.h"
 #include "mm/slab.h"
 
-#define MOUNT_FLAGS (MS_RDONLY | MS_NOSUID | MS_NODEV | MS_NOEXEC)
+#define ATIME_FLAGS (MS_NOATIME | MS_NODIRATIME | MS_RELATIME)
+#define MOUNT_FLAGS (MS_RDONLY | MS_NOSUID | MS_NODEV | MS_NOEXEC | MS_SYNCHRONOUS | ATIME_FLAGS)
 /* Flags that change nothing here, where times are kept in memory and nothing is ever written back:
  * what they promise holds anyway. */
-#define MOUNT_NO_MATTER                                                                       \
-	(MS_SYNCHRONOUS | MS_DIRSYNC | MS_NOATIME | MS_NODIRATIME | MS_RELATIME | MS_SILENT | \
-	 MS_STRICTATIME | MS_LAZYTIME)
-#define UMOUNT_KNOWN (MNT_FORCE | MNT_DETACH | UMOUNT_NOFOLLOW)
+#define MOUNT_NO_MATTER (MS_DIRSYNC | MS_SILENT | MS_LAZYTIME)
+#define UMOUNT_KNOWN    (MNT_FORCE | MNT_DETACH | UMOUNT_NOFOLLOW)
 /* umount(2) */
 #define MNT_FORCE       1
 #define MNT_DETACH      2
@@ -225,7 +224,7 @@ static void detach_tree(struct super *top)
 
 void kernel_mount(const char *name, const char *path, mode_t mode)
 {
-	struct super *s = super_create(find_type(name), name, 0, NULL);
+	struct super *s = super_create(find_type(name), name, MS_RELATIME, NULL);
 	struct node_spec spec = {.mode = S_IFDIR | 0755};
 	struct dentry *at;
 	int err = 0;
@@ -293,6 +292,16 @@ static int mount_new(struct dentry *at, const char *type_name, const char *sourc
 	return err;
 }
 
+/* What is kept of mount(2)'s flags. relatime is what is not said otherwise. */
+static unsigned long mount_flags(unsigned long flags)
+{
+	if (!(flags & MS_NOATIME))
+		flags |= MS_RELATIME;
+	if (flags & MS_STRICTATIME)
+		flags &= ~(unsigned long)(MS_RELATIME | MS_NOATIME);
+	return flags & MOUNT_FLAGS;
+}
+
 static int remount(struct dentry *at, unsigned long flags, char *options)
 {
 	struct super *s = at->inode->sb;
@@ -303,8 +312,12 @@ static int remount(struct dentry *at, unsigned long flags, char *options)
 	mutex_lock(&mount_lock);
 	if (options && *options)
 		err = s->type->remount ? s->type->remount(s, options) : -EINVAL;
+	if (!(flags & (ATIME_FLAGS | MS_STRICTATIME)))
+		flags |= s->flags & ATIME_FLAGS; /* not said: as they were */
+	else
+		flags = mount_flags(flags);
 	if (!err)
-		WRITE_ONCE(s->flags, flags);
+		WRITE_ONCE(s->flags, flags & MOUNT_FLAGS);
 	mutex_unlock(&mount_lock);
 	return err;
 }
@@ -312,7 +325,7 @@ static int remount(struct dentry *at, unsigned long flags, char *options)
 static int do_mount(const char *source, const char *target, const char *type, unsigned long flags,
 		    char *options)
 {
-	unsigned long how = flags & ~(MOUNT_FLAGS | MOUNT_NO_MATTER);
+	unsigned long how = flags & ~(MOUNT_FLAGS | MOUNT_NO_MATTER | MS_STRICTATIME);
 	struct dentry *at;
 	int err;
 
@@ -321,7 +334,6 @@ static int do_mount(const char *source, const char *target, const char *type, un
 	err = path_lookup(AT_FDCWD, target, WALK_FOLLOW, &at);
 	if (err)
 		return err;
-	flags &= MOUNT_FLAGS;
 	if (how & MS_PRIVATE) /* there is one namespace: every mount is private already */
 		err = dentry_is_root(at) ? 0 : -EINVAL;
 	else if (how & MS_REMOUNT)
@@ -329,7 +341,7 @@ static int do_mount(const char *source, const char *target, const char *type, un
 	else if (!inode_is(at->inode, S_IFDIR))
 		err = -ENOTDIR;
 	else
-		err = mount_new(at, type, source, flags, options);
+		err = mount_new(at, type, source, mount_flags(flags), options);
 	dentry_put(at);
 	return err;
 }

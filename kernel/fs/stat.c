@@ -4,7 +4,10 @@
 #include "kernel/task.h"
 
 /* statfs(2): f_flags is filled in at all. */
-#define ST_VALID 0x20
+#define ST_VALID    0x20
+#define ST_RELATIME 0x1000
+#define ST_AS_MOUNTED \
+	(MS_SYNCHRONOUS | MS_RDONLY | MS_NOSUID | MS_NODEV | MS_NOEXEC | MS_NOATIME | MS_NODIRATIME)
 
 /* ---- stat ---- */
 
@@ -230,8 +233,8 @@ static long put_statfs(const struct inode *i, struct statfs __user *ust)
 	struct statfs st = {.f_bsize = PAGE_SIZE,
 			    .f_frsize = PAGE_SIZE,
 			    .f_namelen = NAME_MAX,
-			    .f_flags = ST_VALID | (long)(s->flags & (MS_RDONLY | MS_NOSUID |
-								     MS_NODEV | MS_NOEXEC)),
+			    .f_flags = ST_VALID | (long)(s->flags & ST_AS_MOUNTED) |
+				       (s->flags & MS_RELATIME ? ST_RELATIME : 0),
 			    .f_fsid.val[0] = (int)s->dev};
 
 	s->type->statfs(s, &st);

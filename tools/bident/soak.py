@@ -15,6 +15,7 @@ SNAPSHOTS = "/tests/glibc/cow_threads"
 FULL_SIZE = SNAPSHOTS + " 64 2000 8"
 FULL_TIMEOUT = 1800
 SNAPSHOT_SEEDS = 10
+LIFETIMES = 60    # seeds of tasks that end while others look at them
 HOSTILE = 120     # seeds of random system calls with random arguments, a quarter of a minute each
 
 
@@ -23,6 +24,8 @@ def _cases(nightly):
         yield seed, f"/tests/alone/stress {seed} 4"
     for seed in range(1, (SNAPSHOT_SEEDS if nightly else 1) + 1):
         yield seed, FULL_SIZE if nightly else SNAPSHOTS
+    for seed in range(1, (LIFETIMES if nightly else 3) + 1):
+        yield seed, "/tests/attack/dead_reaper"
     for seed in range(1, (HOSTILE if nightly else 3) + 1):
         yield seed, f"/tests/alone/fuzz_syscalls {seed} 40 300"
 

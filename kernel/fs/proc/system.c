@@ -25,16 +25,32 @@ static int show_cmdline(struct seq *s, const struct proc_node *node __maybe_unus
 	return 0;
 }
 
+/* Written as three octal digits: fstab(5). A comment could begin in the first column only. */
+#define ODD_IN_PATHS   " \t\n\\"
+#define ODD_IN_SOURCES ODD_IN_PATHS "#"
+
 static void mount_options(struct seq *s, const struct super *sb)
 {
-	seq_printf(s, "%s%s%s%s", sb->flags & MS_RDONLY ? "ro" : "rw",
-		   sb->flags & MS_NOSUID ? ",nosuid" : "", sb->flags & MS_NODEV ? ",nodev" : "",
-		   sb->flags & MS_NOEXEC ? ",noexec" : "");
+	static const struct {
+		unsigned long flag;
+		const char *name;
+	} options[] = {{MS_SYNCHRONOUS, ",sync"}, {MS_NOSUID, ",nosuid"},
+		       {MS_NODEV, ",nodev"},      {MS_NOEXEC, ",noexec"},
+		       {MS_NOATIME, ",noatime"},  {MS_NODIRATIME, ",nodiratime"},
+		       {MS_RELATIME, ",relatime"}};
+
+	seq_puts(s, sb->flags & MS_RDONLY ? "ro" : "rw");
+	for (size_t i = 0; i < ARRAY_SIZE(options); i++)
+		if (sb->flags & options[i].flag)
+			seq_puts(s, options[i].name);
 }
 
 static void mount_line(const struct super *sb, const char *path, void *seq)
 {
-	seq_printf(seq, "%s %s %s ", sb->source, path, sb->type->name);
+	seq_escape(seq, sb->source, ODD_IN_SOURCES);
+	seq_puts(seq, " ");
+	seq_escape(seq, path, ODD_IN_PATHS);
+	seq_printf(seq, " %s ", sb->type->name);
 	mount_options(seq, sb);
 	seq_printf(seq, "%s 0 0\n", sb->options);
 }
@@ -44,10 +60,13 @@ static void mountinfo_line(const struct super *sb, const char *path, void *seq)
 	const struct dentry *place = sb->root->covers;
 	u32 id = (u32)(sb->dev & 0xff), parent = place ? (u32)(place->inode->sb->dev & 0xff) : 0;
 
-	seq_printf(seq, "%u %u 0:%u / %s ", id, parent, id, path);
+	seq_printf(seq, "%u %u 0:%u / ", id, parent, id);
+	seq_escape(seq, path, ODD_IN_PATHS);
+	seq_puts(seq, " ");
 	mount_options(seq, sb);
-	seq_printf(seq, " - %s %s %s%s\n", sb->type->name, sb->source,
-		   sb->flags & MS_RDONLY ? "ro" : "rw", sb->options);
+	seq_printf(seq, " - %s ", sb->type->name);
+	seq_escape(seq, sb->source, ODD_IN_SOURCES);
+	seq_printf(seq, " %s%s\n", sb->flags & MS_RDONLY ? "ro" : "rw", sb->options);
 }
 
 int proc_show_mountinfo(struct seq *s, const struct proc_node *node __maybe_unused)
