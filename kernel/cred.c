@@ -124,10 +124,28 @@ struct cred *override_creds(struct cred *c)
 	return old;
 }
 
+bool cred_over_limit(const struct cred *c)
+{
+	u64 limit = READ_ONCE(current->signal->rlim[RLIMIT_NPROC].rlim_cur);
+
+	return (u64)atomic_read(&c->user->processes) > limit && c->uid != 0;
+}
+
+/* setuid(2) does not fail for too many tasks, since programs do not expect it: execve(2) does. */
+static void note_limit(const struct cred *c)
+{
+	if (cred_over_limit(c))
+		current->flags |= PF_NPROC_EXCEEDED;
+	else
+		current->flags &= ~PF_NPROC_EXCEEDED;
+}
+
 void commit_creds(struct cred *c)
 {
 	struct cred *old = current->cred;
 
+	if (c->user != old->user)
+		note_limit(c); /* as Linux: before this one counts */
 	atomic_inc(&c->user->processes);
 	/* tasklist_lock: whoever looks at another task's credentials holds it. */
 	spin_lock(&tasklist_lock);

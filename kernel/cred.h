@@ -47,6 +47,9 @@ struct cred *prepare_creds(void); /* a private copy of current's, or NULL */
 /* Change the real user id of a private copy, and who is charged for the task. 0 or -ENOMEM. */
 int cred_set_uid(struct cred *c, uid_t uid);
 void commit_creds(struct cred *c);
+/* RLIMIT_NPROC of current: the user has more tasks. It counts those of a real user id, and does not
+ * bind root. */
+bool cred_over_limit(const struct cred *c);
 /* Act by others for a while, or go back: the credentials until now, whose reference the caller
  * keeps. */
 struct cred *override_creds(struct cred *c);

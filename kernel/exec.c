@@ -404,6 +404,18 @@ long kernel_execve(const char *path, const char *const *argv, const char *const 
 	return err ? err : exec_path(path, &args, 0);
 }
 
+/* execve(2): after a change of the real user id RLIMIT_NPROC holds for exec too, until it was met.
+ */
+static bool too_many_tasks(void)
+{
+	if (likely(!(current->flags & PF_NPROC_EXCEEDED)))
+		return false;
+	if (cred_over_limit(current->cred))
+		return true;
+	current->flags &= ~PF_NPROC_EXCEEDED;
+	return false;
+}
+
 long sys_execve(const char __user *upath, const char __user *const __user *argv,
 		const char __user *const __user *envp)
 {
@@ -413,7 +425,7 @@ long sys_execve(const char __user *upath, const char __user *const __user *argv,
 
 	if (IS_ERR(path))
 		return PTR_ERR(path);
-	err = exec_path(path, &args, 0);
+	err = too_many_tasks() ? -EAGAIN : exec_path(path, &args, 0);
 	putname(path);
 	return err;
 }
@@ -464,7 +476,7 @@ long sys_execveat(int dirfd, const char __user *upath, const char __user *const 
 	path = flags & AT_EMPTY_PATH ? getname_empty(upath) : getname(upath);
 	if (IS_ERR(path))
 		return PTR_ERR(path);
-	err = exec_from(dirfd, path, walk_flags(flags), &args);
+	err = too_many_tasks() ? -EAGAIN : exec_from(dirfd, path, walk_flags(flags), &args);
 	putname(path);
 	return err;
 }

@@ -89,15 +89,6 @@ static int check_clone_flags(const struct kernel_clone_args *args)
 	return 0;
 }
 
-/* RLIMIT_NPROC counts the tasks of a real user id, and does not bind root. copy_creds() has counted
- * the child. */
-static bool too_many_processes(const struct task *p)
-{
-	u64 limit = current->signal->rlim[RLIMIT_NPROC].rlim_cur;
-
-	return (u64)atomic_read(&p->cred->user->processes) > limit && p->cred->uid != 0;
-}
-
 /* ---- a bare task: the struct, its kernel stack, and room for its registers ---- */
 
 /* What the last tasks to end on a CPU leave for the next that are born there. They belong to that
@@ -386,10 +377,10 @@ static struct task *copy_process(struct kernel_clone_args *args, struct pid *pid
 		return ERR_PTR(err);
 	copy_creds(p);
 	err = -EAGAIN;
-	if (too_many_processes(p))
+	if (cred_over_limit(p->cred)) /* copy_creds() has counted the child */
 		goto bad_fork_cleanup_creds;
 
-	p->flags &= ~(PF_IDLE | PF_KTHREAD);
+	p->flags &= ~(PF_IDLE | PF_KTHREAD | PF_NPROC_EXCEEDED);
 	p->flags |= PF_FORKNOEXEC | (args->fn ? PF_KTHREAD : 0);
 	if (args->name)
 		strlcpy(p->comm, args->name, sizeof(p->comm));
