@@ -12,7 +12,7 @@ import re
 
 from bident import ROOT, console, initramfs, machine, oracle, packages, tap, userprogs
 
-TIMEOUT = 120
+TIMEOUT = 300
 CASES = ROOT / "tests" / "user" / "cases"
 
 

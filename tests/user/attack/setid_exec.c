@@ -175,9 +175,10 @@ static void *join_late(void *unused)
 static void join_meanwhile(const char *what)
 {
 	int moved = 0, stolen = 0, status, p[2];
+	long until = now_us() + 8000000;
 	char fd[8];
 
-	for (int i = 0; i < 150; i++) {
+	for (int i = 0; i < 150 && now_us() < until; i++) {
 		MUST(pipe(p));
 		pid_t pid = must_fork();
 
@@ -229,7 +230,8 @@ static void exec_own_program(void)
 	volatile int won = 0;
 
 	pin(0);
-	for (volatile int i = 0; i < 4000; i++) {
+	volatile long until = now_us() + 8000000;
+	for (volatile int i = 0; i < 4000 && now_us() < until; i++) {
 		pid_t pid = vfork();
 		int status;
 
