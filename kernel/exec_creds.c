@@ -4,7 +4,7 @@
  * Their owner's ids are given only where nothing else could make use of them: not after
  * PR_SET_NO_NEW_PRIVS, not from a file system mounted nosuid, and not while a task outside the
  * process shares its root and working directory and could move them under it. That is looked at
- * once, and from then until the new ids are in force no task can join (fs_context_share()).
+ * once, and from then until the new ids are in force no task can join (fs_context_fork()).
  */
 #include "kernel/exec_creds.h"
 

@@ -181,7 +181,7 @@ void release_task(struct task *p)
 
 /* Memory, what semaphores are owed, files, directory. Others look at these pointers under
  * tasklist_lock: all go in one hold of it. */
-static void exit_resources(struct task *p)
+static void exit_resources(struct task *p, bool group_dead)
 {
 	struct fs_context *fs = p->fs;
 	struct files *files = p->files;
@@ -199,7 +199,9 @@ static void exit_resources(struct task *p)
 	p->files = NULL;
 	p->fs = NULL;
 	if (mm) {
-		p->signal->gone.max_pages = MAX(p->signal->gone.max_pages, mm_peak_resident(mm));
+		if (group_dead) /* the threads all had the same */
+			p->signal->gone.max_pages =
+				MAX(p->signal->gone.max_pages, mm_peak_resident(mm));
 		flags = local_irq_save();
 		p->mm = NULL;
 		p->active_mm = mm;
@@ -410,7 +412,7 @@ static void __noreturn exit_task(int code, bool group)
 		itimer_stop(&p->signal->real_timer);
 		posix_timers_exit(p);
 	}
-	exit_resources(p);
+	exit_resources(p, group_dead);
 	if (group_dead && p->signal->session_leader)
 		tty_disassociate(p, true);
 

@@ -239,12 +239,10 @@ static int copy_fs(u64 flags, struct task *p)
 
 	if (!fs)
 		return 0;
-	if (flags & CLONE_FS) {
-		if (!fs_context_share(fs))
-			return -EAGAIN; /* another thread is in an exec that may give it rights */
-	} else if (!(fs = fs_context_clone(fs))) {
-		return -ENOMEM;
-	}
+	fs = fs_context_fork(fs, flags & CLONE_FS);
+	if (IS_ERR(fs))
+		return PTR_ERR(
+			fs); /* -EAGAIN: another thread is in an exec that may give it rights */
 	p->fs = fs;
 	return 0;
 }

@@ -129,14 +129,15 @@ static enum fault_result key_by_page(u64 addr, enum fault_access access, struct 
 	return FAULT_OK;
 }
 
-static enum fault_result shared_key(u64 addr, enum fault_access access, struct futex_key *key)
+/* True in private memory that can be written: whatever page is there will be its own. */
+static always_inline bool key_by_area(u64 addr, struct futex_key *key)
 {
 	const struct area *area = mm_area_at(current->mm, addr);
 
 	if (!area || area->obj || !(area->flags & AREA_WRITE))
-		return key_by_page(addr, access, key);
-	key->offset |= KEY_WITHOUT_FLAG; /* whatever page is there will be its own */
-	return FAULT_OK;
+		return false;
+	*key = (struct futex_key){.mm = current->mm, .offset = addr | KEY_WITHOUT_FLAG};
+	return true;
 }
 
 /* One try at pin_word_and_key(), or at the key alone when `word` is NULL; the caller holds the lock
@@ -148,8 +149,8 @@ static enum fault_result try_pin(u64 addr, bool private, enum fault_access acces
 
 	if (key) {
 		*key = (struct futex_key){.mm = current->mm, .offset = addr};
-		if (!private)
-			r = shared_key(addr, access, key);
+		if (!private && !key_by_area(addr, key))
+			r = key_by_page(addr, access, key);
 	}
 	if (r == FAULT_OK && word)
 		r = mm_fault_locked(current->mm, addr, access, word);
@@ -159,7 +160,8 @@ static enum fault_result try_pin(u64 addr, bool private, enum fault_access acces
 }
 
 /* 0 with mm->lock held, or an error without it. */
-static int pin(u64 addr, bool private, enum fault_access access, struct futex_key *key, void **word)
+static noinline int pin(u64 addr, bool private, enum fault_access access, struct futex_key *key,
+			void **word)
 {
 	struct mm *mm = current->mm;
 
@@ -178,12 +180,8 @@ static int pin(u64 addr, bool private, enum fault_access access, struct futex_ke
 	}
 }
 
-u32 *pin_word(u64 addr, enum fault_access access)
-{
-	return pin_word_and_key(addr, true, access, NULL);
-}
-
-u32 *pin_word_and_key(u64 addr, bool private, enum fault_access access, struct futex_key *key)
+static noinline u32 *pin_slowly(u64 addr, bool private, enum fault_access access,
+				struct futex_key *key)
 {
 	void *word;
 	int err = pin(addr, private, access, key, &word);
@@ -191,10 +189,46 @@ u32 *pin_word_and_key(u64 addr, bool private, enum fault_access access, struct f
 	return err ? ERR_PTR(err) : word;
 }
 
+u32 *pin_word(u64 addr, enum fault_access access)
+{
+	return pin_slowly(addr, true, access, NULL);
+}
+
+/* First what there is mostly: a word of memory that was written to before. */
+u32 *pin_word_and_key(u64 addr, bool private, enum fault_access access, struct futex_key *key)
+{
+	struct mm *mm = current->mm;
+	u32 *word = NULL;
+
+	if (addr % sizeof(u32))
+		return ERR_PTR(-EINVAL);
+	mutex_lock(&mm->lock);
+	if (private)
+		*key = (struct futex_key){.mm = mm, .offset = addr};
+	if (private || key_by_area(addr, key))
+		word = mm_look(mm, addr, access);
+	if (likely(word)) {
+		key_get(key);
+		return word;
+	}
+	mutex_unlock(&mm->lock);
+	return pin_slowly(addr, private, access, key);
+}
+
+static noinline int key_slowly(u64 addr, enum fault_access access, struct futex_key *key)
+{
+	int err = pin(addr, false, access, key, NULL);
+
+	if (!err)
+		unpin_word();
+	return err;
+}
+
 /* A private word is known by its address, whatever is there. */
 int get_futex_key(u64 addr, bool private, enum fault_access access, struct futex_key *key)
 {
-	int err;
+	struct mm *mm = current->mm;
+	bool known;
 
 	if (addr % sizeof(u32))
 		return -EINVAL;
@@ -204,10 +238,12 @@ int get_futex_key(u64 addr, bool private, enum fault_access access, struct futex
 		*key = (struct futex_key){.mm = current->mm, .offset = addr};
 		return 0;
 	}
-	err = pin(addr, false, access, key, NULL);
-	if (!err)
-		unpin_word();
-	return err;
+	mutex_lock(&mm->lock);
+	known = key_by_area(addr, key);
+	if (known)
+		mm_grab(mm);
+	mutex_unlock(&mm->lock);
+	return known ? 0 : key_slowly(addr, access, key);
 }
 
 void unpin_word(void)
@@ -263,11 +299,26 @@ static long wake_locked(struct futex_bucket *b, const struct futex_key *key, u32
 
 #define WAKE_BATCH 64u /* tasks that are woken in one hold of the bucket's lock */
 
+/* The next batches. */
+static noinline long wake_more(struct futex_bucket *b, const struct futex_key *key, u32 max,
+			       u32 bitset)
+{
+	long woken = 0, ret = WAKE_BATCH;
+
+	while (ret == WAKE_BATCH && woken < max) {
+		spin_lock(&b->lock);
+		ret = wake_locked(b, key, MIN(max - (u32)woken, WAKE_BATCH), bitset);
+		spin_unlock(&b->lock);
+		woken += MAX(ret, 0L);
+	}
+	return woken;
+}
+
 long futex_wake(u64 addr, bool private, u32 max, u32 bitset)
 {
 	struct futex_bucket *b;
 	struct futex_key key;
-	long woken, ret = get_futex_key(addr, private, ACCESS_READ, &key);
+	long ret = get_futex_key(addr, private, ACCESS_READ, &key);
 
 	if (ret)
 		return ret;
@@ -275,13 +326,10 @@ long futex_wake(u64 addr, bool private, u32 max, u32 bitset)
 	spin_lock(&b->lock);
 	ret = wake_locked(b, &key, MIN(max, WAKE_BATCH), bitset);
 	spin_unlock(&b->lock);
-	for (woken = ret; ret == WAKE_BATCH && woken < max; woken += MAX(ret, 0L)) {
-		spin_lock(&b->lock);
-		ret = wake_locked(b, &key, MIN(max - (u32)woken, WAKE_BATCH), bitset);
-		spin_unlock(&b->lock);
-	}
+	if (unlikely(ret == WAKE_BATCH))
+		ret += wake_more(b, &key, max - WAKE_BATCH, bitset);
 	key_put(&key);
-	return woken ? woken : ret;
+	return ret;
 }
 
 /* ---- wake after an operation on a second word ---- */

@@ -290,7 +290,8 @@ void areas_remove(struct area_set **set, u64 start, u64 end)
 /* What areas_insert() does. */
 static void insert_into_leaf(struct area_set *s, const struct area *a)
 {
-	u32 i = leaf_index(s, a->start);
+	bool last = !s->nr || s->areas[s->nr - 1].end <= a->start;
+	u32 i = last ? s->nr : leaf_index(s, a->start);
 
 	s->watched |= a->obj && a->obj->watch;
 	if (i > 0 && alike(&s->areas[i - 1], a)) {
@@ -306,7 +307,10 @@ static void insert_into_leaf(struct area_set *s, const struct area *a)
 		s->areas[i].pgoff = a->pgoff;
 		put_source(a);
 	} else {
-		open_slot(s, i);
+		if (last)
+			s->nr++;
+		else
+			open_slot(s, i);
 		s->areas[i] = *a;
 	}
 }

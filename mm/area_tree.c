@@ -73,11 +73,12 @@ void area_set_release(struct area_set *n)
 {
 	if (!n || !refcount_dec_and_test(&n->count))
 		return;
-	for (u32 i = 0; i < n->nr; i++)
-		if (n->level)
+	if (n->level)
+		for (u32 i = 0; i < n->nr; i++)
 			area_set_release(n->child[i]);
-		else
-			area_drop_source(&n->areas[i]);
+	else
+		for (const struct area *a = n->areas, *end = a + n->nr; a < end; a++)
+			area_drop_source(a);
 	free_spares(n->spare_leaf);
 	free_spares(n->spare_node);
 	free_node(n);

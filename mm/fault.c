@@ -315,20 +315,25 @@ enum fault_result mm_fault(struct mm *mm, u64 addr, enum fault_access access)
 	return result;
 }
 
-enum fault_result mm_fault_locked(struct mm *mm, u64 addr, enum fault_access access, void **kaddr)
+void *mm_look(struct mm *mm, u64 addr, enum fault_access access)
 {
 	pte_t need = PTE_PRESENT | (access == ACCESS_WRITE ? PTE_WRITE : 0);
 	pte_t leaf = addr < TASK_SIZE ? tree_walk(mm, addr) : 0;
+
+	return (leaf & need) == need ? phys_to_virt(pte_addr(leaf)) + (addr & ~PAGE_MASK) : NULL;
+}
+
+enum fault_result mm_fault_locked(struct mm *mm, u64 addr, enum fault_access access, void **kaddr)
+{
 	enum fault_result result;
 
-	if ((leaf & need) != need) { /* else there is nothing to fault in */
-		result = addr < TASK_SIZE ? fault_locked(mm, addr, access) : FAULT_MAPERR;
-		if (result != FAULT_OK)
-			return result;
-		leaf = tree_walk(mm, addr);
-	}
-	*kaddr = phys_to_virt(pte_addr(leaf)) + (addr & ~PAGE_MASK);
-	return FAULT_OK;
+	*kaddr = mm_look(mm, addr, access);
+	if (*kaddr) /* there is nothing to fault in */
+		return FAULT_OK;
+	result = addr < TASK_SIZE ? fault_locked(mm, addr, access) : FAULT_MAPERR;
+	if (result == FAULT_OK)
+		*kaddr = mm_look(mm, addr, ACCESS_READ);
+	return result;
 }
 
 /* The caller holds mm->lock. */

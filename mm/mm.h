@@ -216,6 +216,9 @@ enum fault_result {
 	FAULT_OOM,    /* no memory: the caller finds a victim and tries again */
 };
 enum fault_result mm_fault(struct mm *mm, u64 addr, enum fault_access access);
+/* Where the byte lies in the direct map if nothing has to be faulted in, or NULL. Caller holds
+ * mm->lock. */
+void *mm_look(struct mm *mm, u64 addr, enum fault_access access);
 /* The same for a caller who holds mm->lock. *kaddr is where the byte lies in the direct map: there
  * it stays until the lock is released. */
 enum fault_result mm_fault_locked(struct mm *mm, u64 addr, enum fault_access access, void **kaddr);

@@ -47,8 +47,9 @@ mode_t fs_context_umask(const struct fs_context *fs);
 u32 fs_context_users(const struct fs_context *fs);
 /* With references; NULL for what is not asked for. */
 void fs_context_read(struct fs_context *fs, struct dentry **root, struct dentry **pwd);
-/* clone(2): one user more. False while an exec counts on none joining. */
-bool fs_context_share(struct fs_context *fs);
+/* clone(2): the same with one user more, if it is to be shared, or a copy. ERR_PTR: -ENOMEM;
+ * -EAGAIN while an exec counts on none joining. */
+struct fs_context *fs_context_fork(struct fs_context *fs, bool share);
 /* Until the end, nothing joins the users. True when there are no more of them than `own`. */
 bool fs_context_exec_begin(struct fs_context *fs, u32 own);
 void fs_context_exec_end(struct fs_context *fs);

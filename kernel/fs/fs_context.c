@@ -6,8 +6,8 @@
 
 struct fs_context {
 	refcount_t count;
-	spinlock_t lock; /* LOCK_FS: the fields below, and what joins the users */
-	u32 execs;       /* exec(2)s that count on nobody else joining */
+	u32 execs; /* exec(2)s that count on nobody else joining: atomic, see fs_context_fork() */
+	spinlock_t lock; /* LOCK_FS: the fields below */
 	mode_t umask;
 	struct dentry *root, *pwd; /* pinned */
 };
@@ -55,7 +55,7 @@ void fs_context_read(struct fs_context *fs, struct dentry **root, struct dentry 
 	spin_unlock(&fs->lock);
 }
 
-struct fs_context *fs_context_clone(struct fs_context *src)
+static always_inline struct fs_context *clone_context(struct fs_context *src)
 {
 	struct fs_context *fs = context_new(NULL, NULL, READ_ONCE(src->umask));
 
@@ -86,34 +86,33 @@ u32 fs_context_users(const struct fs_context *fs)
 	return refcount_read(&fs->count);
 }
 
-bool fs_context_share(struct fs_context *fs)
+struct fs_context *fs_context_clone(struct fs_context *src)
 {
-	bool may;
+	return clone_context(src);
+}
 
-	spin_lock(&fs->lock);
-	may = !fs->execs;
-	if (may)
-		refcount_inc(&fs->count);
-	spin_unlock(&fs->lock);
-	return may;
+/* A task that joins counts itself first and then looks for execs; an exec announces itself first
+ * and then counts the users. Whichever comes second sees the other. */
+struct fs_context *fs_context_fork(struct fs_context *fs, bool share)
+{
+	if (!share)
+		return clone_context(fs) ?: ERR_PTR(-ENOMEM);
+	refcount_inc(&fs->count);
+	if (likely(!__atomic_load_n(&fs->execs, __ATOMIC_SEQ_CST)))
+		return fs;
+	fs_context_put(fs);
+	return ERR_PTR(-EAGAIN);
 }
 
 bool fs_context_exec_begin(struct fs_context *fs, u32 own)
 {
-	bool alone;
-
-	spin_lock(&fs->lock);
-	alone = refcount_read(&fs->count) == own;
-	fs->execs++;
-	spin_unlock(&fs->lock);
-	return alone;
+	__atomic_add_fetch(&fs->execs, 1, __ATOMIC_SEQ_CST);
+	return refcount_read(&fs->count) == own;
 }
 
 void fs_context_exec_end(struct fs_context *fs)
 {
-	spin_lock(&fs->lock);
-	fs->execs--;
-	spin_unlock(&fs->lock);
+	__atomic_sub_fetch(&fs->execs, 1, __ATOMIC_SEQ_CST);
 }
 
 /* A kernel thread without a context of its own stands at the root. */

@@ -117,7 +117,8 @@ static noinline void undo_all(struct sem_undo_list *l)
 	kfree(l);
 }
 
-void exit_sem(struct task *p)
+/* Inlined where a task exits. */
+inline void exit_sem(struct task *p)
 {
 	struct sem_undo_list *l = p->sem_undo;
 

@@ -40,22 +40,32 @@ static u64 charge_slice(struct rq *rq, struct task *p)
 	return delta;
 }
 
-/* The part of `delta` that is system time, if it is as much of it as before. */
+/* The part of `delta` that is system time, if it is as much of it as before: some. */
 static u64 system_part(const struct task *p, u64 delta)
 {
 	u64 system = p->stime, all = p->utime + p->stime;
 
 	for (; all >> 32; all >>= 1)
 		system >>= 1;
-	return all ? (u64)((unsigned __int128)delta * ((system << 32) / all) >> 32) : 0;
+	return (u64)((unsigned __int128)delta * ((system << 32) / all) >> 32);
+}
+
+static noinline void split_charge(struct task *p, u64 delta)
+{
+	u64 system = system_part(p, delta);
+
+	p->stime += system;
+	p->utime += delta - system;
 }
 
 static void charge_times(struct rq *rq, struct task *p)
 {
-	u64 delta = charge_slice(rq, p), system = system_part(p, delta);
+	u64 delta = charge_slice(rq, p);
 
-	p->stime += system;
-	p->utime += delta - system;
+	if (p->stime)
+		split_charge(p, delta);
+	else
+		p->utime += delta;
 }
 
 void task_charge(struct task *p)

@@ -142,7 +142,8 @@ void condition_init(struct condition *c)
 	list_init(&c->waiters);
 }
 
-__sched int condition_wait(struct condition *c, struct mutex *m)
+/* Inlined where a pipe is read. */
+inline __sched int condition_wait(struct condition *c, struct mutex *m)
 {
 	struct waiter w = {.task = current};
 

@@ -98,7 +98,7 @@ static struct {
 } run_rate;
 
 /* By what both counters advanced by since boot: nobody has to wait for that. */
-static u64 measure_run_rate(void)
+static noinline u64 measure_run_rate(void)
 {
 	u64 ns = arch_clock_ns() - run_rate.ns, cycles = tsc_read() - run_rate.cycles, mult;
 	bool long_enough = ns >= RATE_NS;
