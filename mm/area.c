@@ -129,32 +129,43 @@ u32 areas_hole(const struct area_set *s, u64 start, u64 end)
 
 /* ---- owning ---- */
 
-/* The ways to where the range begins and ends, and to the area below it: with them what is left
- * after the change, and what may become one with its neighbours, is our own. */
-static int own_edges(struct area_set *root, u64 start, u64 end, u32 extra)
+/* The way to the leaf of addr. *splits: it has no room for `extra` areas. */
+static int own_leaf(struct area_set *root, u64 addr, u32 extra, struct area_set **leaf,
+		    bool *splits)
 {
-	const struct area *below;
-	struct area_set *leaf, *other;
-	bool splits;
-
-	if (area_tree_own_path(root, start, &leaf))
+	if (area_tree_own_path(root, addr, leaf))
 		return -ENOMEM;
-	splits = leaf->nr + extra > AREA_LEAF_MAX;
-	if (end < leaf->start || end >= leaf->end) {
-		if (area_tree_own_path(root, end, &other))
-			return -ENOMEM;
-		splits |= other->nr + extra > AREA_LEAF_MAX;
-	}
-	below = leaf_index(leaf, start) ? NULL : area_below(root, start);
-	if (below) {
-		if (area_tree_own_path(root, below->start, &other))
-			return -ENOMEM;
-		splits |= other->nr + extra > AREA_LEAF_MAX;
-	}
+	*splits |= (*leaf)->nr + extra > AREA_LEAF_MAX;
+	return 0;
+}
+
+/* The area below `start` may become one with what is put or changed there. `leaf`: of start. */
+static int own_below(struct area_set *root, u64 start, u32 extra, struct area_set *leaf,
+		     bool *splits)
+{
+	const struct area *below = leaf_index(leaf, start) ? NULL : area_below(root, start);
+
+	return below ? own_leaf(root, below->start, extra, &leaf, splits) : 0;
+}
+
+/* The ways to where the range begins and ends, and to the area below it if `below`: with them what
+ * is left after the change, and what may become one with its neighbours, is our own. */
+static int own_edges(struct area_set *root, u64 start, u64 end, u32 extra, bool below)
+{
+	struct area_set *leaf, *other;
+	bool splits = false;
+
+	if (own_leaf(root, start, extra, &leaf, &splits))
+		return -ENOMEM;
+	if ((end < leaf->start || end >= leaf->end) && own_leaf(root, end, extra, &other, &splits))
+		return -ENOMEM;
+	/* If the whole leaf goes, the area below may be in what is the root then. */
+	if ((below || end >= leaf->end) && own_below(root, start, extra, leaf, &splits))
+		return -ENOMEM;
 	return area_tree_spares(root, splits);
 }
 
-int areas_prepare_slowly(struct area_set **set, u64 start, u64 end, u32 extra)
+static int prepare_change(struct area_set **set, u64 start, u64 end, u32 extra, bool below)
 {
 	struct area_set *root;
 
@@ -162,14 +173,19 @@ int areas_prepare_slowly(struct area_set **set, u64 start, u64 end, u32 extra)
 		return -ENOMEM;
 	root = *set;
 	if (root->level)
-		return own_edges(root, start, end, extra);
+		return own_edges(root, start, end, extra, below);
 	return root->nr + extra > AREA_LEAF_MAX ? area_tree_spares(root, true) : 0;
+}
+
+int areas_prepare_slowly(struct area_set **set, u64 start, u64 end, u32 extra)
+{
+	return prepare_change(set, start, end, extra, extra > 0);
 }
 
 int areas_prepare_all(struct area_set **set, u64 start, u64 end, u32 extra)
 {
 	struct area_set *leaf;
-	int err = areas_prepare(set, start, end, extra);
+	int err = prepare_change(set, start, end, extra, true);
 
 	while (!err && (*set)->level && start < end) {
 		err = area_tree_own_path(*set, start, &leaf);
@@ -216,7 +232,7 @@ static bool alike(const struct area *a, const struct area *b)
 /* Merge the area that begins at addr with the one below it, if they are alike. */
 static void merge_at(struct area_set **set, u64 addr)
 {
-	const struct area *b = area_find(*set, addr), *a = area_below(*set, addr);
+	const struct area *b, *a = area_tree_around(*set, addr, &b);
 	u64 start, end;
 
 	if (!a || !b || !alike(a, b))
@@ -263,6 +279,21 @@ static void remove_from_leaf(struct area_set *s, u64 start, u64 end)
 		close_slots(s, first, last - first);
 }
 
+/* Whatever reaches into [start, end) from outside ends there. */
+static void cut_edges(struct area_set **set, u64 start, u64 end)
+{
+	const struct area *a = area_find(*set, start);
+
+	if (a->start < start && a->end > end)
+		cut_area(set, a, end);
+	a = area_find(*set, start);
+	if (a->start < start)
+		area_resize(*set, start, a->start, start);
+	a = area_find(*set, end);
+	if (a && a->start < end)
+		area_resize(*set, end, end, a->end);
+}
+
 void areas_remove(struct area_set **set, u64 start, u64 end)
 {
 	const struct area *a = area_find(*set, start);
@@ -273,18 +304,12 @@ void areas_remove(struct area_set **set, u64 start, u64 end)
 		remove_from_leaf(*set, start, end);
 		return;
 	}
-	if (a->start < start && a->end > end)
-		cut_area(set, a, end);
-	a = area_find(*set, start);
-	if (a->start < start)
-		area_resize(*set, start, a->start, start);
-	a = area_find(*set, end);
-	if (a && a->start < end)
-		area_resize(*set, end, end, a->end);
+	/* Most often it is one area, and all of it. */
+	if (a->start < start || a->end != end)
+		cut_edges(set, start, end);
 	if ((*set)->watched)
 		for_each_area(gone, *set, start, end) tell_watch(gone, false);
-	if (!areas_free(*set, start, end))
-		area_tree_remove(set, start, end);
+	area_tree_remove(set, start, end);
 }
 
 /* What areas_insert() does. */
@@ -317,7 +342,7 @@ static void insert_into_leaf(struct area_set *s, const struct area *a)
 
 static noinline void insert_into_tree(struct area_set **set, const struct area *a)
 {
-	const struct area *next = area_find(*set, a->start), *below = area_below(*set, a->start);
+	const struct area *next, *below = area_tree_around(*set, a->start, &next);
 
 	/* Grow a neighbour in place. */
 	if (below && alike(below, a)) {

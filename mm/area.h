@@ -48,7 +48,9 @@ static inline const struct area *area_next(const struct area_set *s, const struc
 /* The last area that ends at or below addr, or NULL. */
 static inline const struct area *area_below(const struct area_set *s, u64 addr)
 {
-	return area_tree_below(s, addr);
+	const struct area *above;
+
+	return s ? area_tree_around(s, addr, &above) : NULL;
 }
 /* True when no area intersects [start, end). */
 bool areas_free(const struct area_set *s, u64 start, u64 end);
@@ -73,7 +75,7 @@ u32 areas_hole(const struct area_set *s, u64 start, u64 end);
 
 /*
  * Before a change of [start, end) that leaves at most `extra` areas more, 3 at most: make our own
- * what it touches. 0 or -ENOMEM.
+ * what it touches; without any more, what is below it is not touched. 0 or -ENOMEM.
  */
 int areas_prepare_slowly(struct area_set **set, u64 start, u64 end, u32 extra);
 static inline int areas_prepare(struct area_set **set, u64 start, u64 end, u32 extra)

@@ -86,22 +86,45 @@ void area_set_release(struct area_set *n)
 
 /* ---- what a node knows of what is below it ---- */
 
-static void refresh_leaf(struct area_set *n)
+/* Between slot i and the one in front of it. */
+static u64 gap_before(const struct area_set *n, u32 i)
+{
+	u64 low, below;
+
+	if (i == 0 || i >= n->nr)
+		return 0;
+	low = n->level ? n->child[i]->low : area_claim(&n->areas[i]);
+	below = n->level ? n->child[i - 1]->end : n->areas[i - 1].end;
+	return low > below ? low - below : 0;
+}
+
+static u64 gap_inside(const struct area_set *n, u32 i)
+{
+	return n->level ? READ_ONCE(n->child[i]->gap) : 0;
+}
+
+u64 longest_gap(const struct area_set *n)
 {
 	u64 gap = 0;
 
-	n->watched = false;
-	for (u32 i = 0; i < n->nr; i++) {
-		const struct area *a = &n->areas[i];
+	for (u32 i = 0; i < n->nr; i++)
+		gap = MAX(gap, MAX(gap_inside(n, i), gap_before(n, i)));
+	return gap;
+}
 
-		n->watched |= a->obj && a->obj->watch;
-		if (i > 0 && area_claim(a) > a[-1].end)
-			gap = MAX(gap, area_claim(a) - a[-1].end);
-	}
-	n->gap = gap;
-	n->start = n->areas[0].start;
-	n->low = area_claim(&n->areas[0]);
-	n->end = n->areas[n->nr - 1].end;
+static bool slot_watched(const struct area_set *n, u32 i)
+{
+	const struct area *a = &n->areas[i];
+
+	return n->level ? n->child[i]->watched : a->obj && a->obj->watch;
+}
+
+static bool any_watched(const struct area_set *n)
+{
+	for (u32 i = 0; i < n->nr; i++)
+		if (slot_watched(n, i))
+			return true;
+	return false;
 }
 
 static u32 total_of(const struct area_set *n)
@@ -109,176 +132,43 @@ static u32 total_of(const struct area_set *n)
 	return n->level ? n->total : n->nr;
 }
 
-static void refresh_inner(struct area_set *n)
+static void note_first(struct area_set *n)
 {
-	u64 gap = 0, below = ~0UL;
+	const struct area_set *c = n->child[0];
+	const struct area *a = &n->areas[0];
 
-	n->watched = false;
-	n->total = 0;
-	for (u32 i = 0; i < n->nr; i++) {
-		const struct area_set *c = n->child[i];
-
-		n->watched |= c->watched;
-		n->total += total_of(c);
-		gap = MAX(gap, c->gap);
-		if (c->low > below)
-			gap = MAX(gap, c->low - below);
-		below = c->end;
-	}
-	n->gap = gap;
-	n->start = n->child[0]->start;
-	n->low = n->child[0]->low;
-	n->end = below;
+	n->start = n->level ? c->start : a->start;
+	n->low = n->level ? c->low : area_claim(a);
 }
 
+static void note_last(struct area_set *n)
+{
+	n->end = n->level ? n->child[n->nr - 1]->end : n->areas[n->nr - 1].end;
+}
+
+/* Slot i is new, or not what it was, or what stood behind it is gone. Of its gaps only a longer one
+ * is noted: to find out that none is as long as the longest was would take a look at every slot. */
+static void note_slot(struct area_set *n, u32 i)
+{
+	u64 gap = MAX(gap_before(n, i), gap_before(n, i + 1));
+
+	n->gap = MAX(n->gap, MAX(gap, gap_inside(n, i)));
+	if (i == 0)
+		note_first(n);
+	if (i + 1 == n->nr)
+		note_last(n);
+}
+
+/* All of it anew. */
 static void refresh(struct area_set *n)
 {
-	if (!n->nr)
-		return;
-	if (n->level)
-		refresh_inner(n);
-	else
-		refresh_leaf(n);
-}
-
-/* ---- finding ---- */
-
-u32 leaf_search(const struct area_set *leaf, u64 addr)
-{
-	u32 low = 0, high = leaf->nr;
-
-	while (low < high) {
-		u32 mid = (low + high) / 2;
-
-		if (leaf->areas[mid].end <= addr)
-			low = mid + 1;
-		else
-			high = mid;
-	}
-	WRITE_ONCE(((struct area_set *)leaf)->last, low);
-	return low;
-}
-
-/* The first child that ends above addr; nr when there is none. */
-static u32 child_index(const struct area_set *n, u64 addr)
-{
-	u32 low = 0, high = n->nr;
-
-	while (low < high) {
-		u32 mid = (low + high) / 2;
-
-		if (n->child[mid]->end <= addr)
-			low = mid + 1;
-		else
-			high = mid;
-	}
-	return low;
-}
-
-const struct area *area_tree_find(const struct area_set *n, u64 addr)
-{
-	u32 i;
-
-	while (n->level) {
-		i = child_index(n, addr);
-		if (i == n->nr)
-			return NULL;
-		n = n->child[i];
-	}
-	i = leaf_index(n, addr);
-	return i < n->nr ? &n->areas[i] : NULL;
-}
-
-const struct area *area_tree_below(const struct area_set *n, u64 addr)
-{
-	const struct area_set *left = NULL; /* the nearest subtree on the left of the way down */
-	u32 i;
-
-	if (!n)
-		return NULL;
-	while (n->level) {
-		i = child_index(n, addr);
-		if (i > 0)
-			left = n->child[i - 1];
-		if (i == n->nr)
-			break;
-		n = n->child[i];
-	}
-	if (!n->level) {
-		i = leaf_index(n, addr);
-		if (i > 0)
-			return &n->areas[i - 1];
-	}
-	for (; left && left->level; left = left->child[left->nr - 1])
-		;
-	return left ? &left->areas[left->nr - 1] : NULL;
-}
-
-/* ---- gaps ---- */
-
-/* A search for a gap, downwards. */
-struct gap_search {
-	u64 len, low;
-	u64 top;  /* everything at and above it has been looked at */
-	u64 hole; /* the longest that was too short, or more than that */
-};
-
-/* Does it fit between `bottom` and the top? */
-static bool gap_fits(struct gap_search *g, u64 bottom)
-{
-	bottom = MAX(bottom, g->low);
-	if (g->top <= bottom)
-		return false;
-	if (g->top - bottom >= g->len)
-		return true;
-	g->hole = MAX(g->hole, g->top - bottom);
-	return false;
-}
-
-static bool gap_in_leaf(struct gap_search *g, const struct area_set *n)
-{
-	u32 i = leaf_index(n, g->top);
-
-	if (i < n->nr)
-		g->top = MIN(g->top, area_claim(&n->areas[i]));
-	while (i-- > 0) {
-		if (gap_fits(g, n->areas[i].end))
-			return true;
-		g->top = MIN(g->top, area_claim(&n->areas[i]));
-		if (g->top <= g->low)
-			break;
-	}
-	return false;
-}
-
-/* True: at the top is one. */
-static bool gap_below(struct gap_search *g, const struct area_set *n)
-{
-	if (!n->level)
-		return gap_in_leaf(g, n);
-	for (u32 i = MIN(child_index(n, g->top) + 1, (u32)n->nr); i-- > 0 && g->top > g->low;) {
-		const struct area_set *c = n->child[i];
-
-		if (gap_fits(g, c->end))
-			return true;
-		if (c->gap >= g->len) {
-			if (gap_below(g, c))
-				return true;
-		} else {
-			g->hole = MAX(g->hole, c->gap);
-		}
-		g->top = MIN(g->top, c->low);
-	}
-	return false;
-}
-
-u64 area_tree_gap(const struct area_set *root, u64 len, u64 low, u64 high, u64 *hole)
-{
-	struct gap_search g = {.len = len, .low = low, .top = high, .hole = *hole};
-	bool found = (root && gap_below(&g, root)) || gap_fits(&g, low);
-
-	*hole = g.hole;
-	return found ? g.top - len : 0;
+	n->watched = any_watched(n);
+	n->gap = longest_gap(n);
+	n->total = 0;
+	for (u32 i = 0; n->level && i < n->nr; i++)
+		n->total += total_of(n->child[i]);
+	note_first(n);
+	note_last(n);
 }
 
 /* ---- slots ---- */
@@ -317,7 +207,7 @@ static struct area_set *copy_of(struct area_set *n)
 	copy->start = n->start;
 	copy->end = n->end;
 	copy->low = n->low;
-	copy->gap = n->gap;
+	copy->gap = READ_ONCE(n->gap);
 	memcpy(slot_at(copy, 0), slot_at(n, 0), n->nr * slot_size(n));
 	hold_slots(n);
 	return copy;
@@ -348,7 +238,7 @@ int area_tree_own_root(struct area_set **root)
 int area_tree_own_path(struct area_set *n, u64 addr, struct area_set **leaf)
 {
 	while (n->level) {
-		n = own(&n->child[MIN(child_index(n, addr), n->nr - 1u)]);
+		n = own(&n->child[MIN(child_beside(n, addr), n->nr - 1u)]);
 		if (!n)
 			return -ENOMEM;
 	}
@@ -451,23 +341,39 @@ static struct area_set *put_slot(struct area_set *root, struct area_set *n, u32 
 	return right;
 }
 
+static struct area_set *insert_at_leaf(struct area_set *root, struct area_set *n,
+				       const struct area *a)
+{
+	u32 i = leaf_index(n, a->start);
+	struct area_set *right = put_slot(root, n, i, a);
+
+	n->watched |= a->obj && a->obj->watch;
+	if (right)
+		refresh(n);
+	else if (n != root)
+		note_slot(n, i);
+	return right;
+}
+
 static struct area_set *insert_below(struct area_set *root, struct area_set *n,
 				     const struct area *a)
 {
-	struct area_set *right;
+	struct area_set *c, *right;
 	u32 i;
 
-	if (!n->level) {
-		right = put_slot(root, n, leaf_index(n, a->start), a);
-		n->watched |= a->obj && a->obj->watch;
-	} else {
-		i = MIN(child_index(n, a->start), n->nr - 1u);
-		right = insert_below(root, n->child[i], a);
-		if (right)
-			right = put_slot(root, n, i + 1, &right);
-	}
-	if (n != root || n->level || right)
+	if (!n->level)
+		return insert_at_leaf(root, n, a);
+	i = MIN(child_index(n, a->start), n->nr - 1u);
+	c = n->child[i];
+	right = insert_below(root, c, a);
+	if (right) {
+		right = put_slot(root, n, i + 1, &right);
 		refresh(n);
+	} else {
+		n->total++;
+		n->watched |= c->watched;
+		note_slot(n, i);
+	}
 	return right;
 }
 
@@ -510,62 +416,75 @@ static bool fits_into(const struct area_set *a, const struct area_set *b)
 	return a->nr + b->nr <= room_of(a) * 3 / 4;
 }
 
-/* Child i has lost something. */
+/* Child i has lost something, but not all. If too little is left, it takes in a neighbour. */
 static void mend_child(struct area_set *n, u32 i)
 {
 	struct area_set *c = n->child[i];
 
-	if (!c->nr) {
-		take_slots(n, i, 1);
-		area_set_release(c);
-		return;
-	}
-	refresh(c);
 	if (c->nr > room_of(c) / 4)
 		return;
 	if (i + 1 < n->nr && fits_into(c, n->child[i + 1])) {
 		take_in(c, n->child[i + 1], false);
 		take_slots(n, i + 1, 1);
+		refresh(n);
 	} else if (i > 0 && fits_into(c, n->child[i - 1])) {
 		take_in(c, n->child[i - 1], true);
 		take_slots(n, i - 1, 1);
+		refresh(n);
 	}
 }
 
-static void drop_from_leaf(struct area_set *n, u64 start, u64 end)
+/* From n went `lost` areas, the last of them in front of what is slot i now. */
+static void note_loss(struct area_set *n, u32 i, u32 lost)
+{
+	n->total -= n->level ? lost : 0;
+	if (!n->nr)
+		return;
+	note_slot(n, i ? i - 1 : 0);
+	if (n->watched)
+		n->watched = any_watched(n);
+}
+
+/* These return how many areas went. */
+static u32 drop_from_leaf(struct area_set *n, u64 start, u64 end)
 {
 	u32 first = leaf_index(n, start), last = first;
 
 	for (; last < n->nr && n->areas[last].start < end; last++)
 		area_drop_source(&n->areas[last]);
 	take_slots(n, first, last - first);
+	note_loss(n, first, last - first);
+	return last - first;
 }
 
-/* What n knows of what is below is left for the caller to refresh. */
-static void remove_below(struct area_set *n, u64 start, u64 end)
+static u32 remove_below(struct area_set *n, u64 start, u64 end)
 {
-	bool lower = false; /* of the child in front, something went */
-	u32 first, last;
+	bool lower = false, upper; /* of the child in front, of the one behind, something went */
+	u32 first, last, lost = 0;
 
-	if (!n->level) {
-		drop_from_leaf(n, start, end);
-		return;
-	}
+	if (!n->level)
+		return drop_from_leaf(n, start, end);
 	first = child_index(n, start);
 	if (first < n->nr && n->child[first]->start < start) { /* only its upper part */
-		remove_below(n->child[first], start, end);
+		lost += remove_below(n->child[first], start, end);
 		first++;
 		lower = true;
 	}
-	for (last = first; last < n->nr && n->child[last]->end <= end; last++)
+	for (last = first; last < n->nr && n->child[last]->end <= end; last++) {
+		lost += total_of(n->child[last]);
 		area_set_release(n->child[last]);
-	take_slots(n, first, last - first);
-	if (first < n->nr && n->child[first]->start < end) { /* only its lower part */
-		remove_below(n->child[first], start, end);
-		mend_child(n, first);
 	}
+	if (last > first)
+		take_slots(n, first, last - first);
+	upper = first < n->nr && n->child[first]->start < end; /* only its lower part */
+	if (upper)
+		lost += remove_below(n->child[first], start, end);
+	note_loss(n, first, lost);
+	if (upper)
+		mend_child(n, first);
 	if (lower)
 		mend_child(n, first - 1);
+	return lost;
 }
 
 /* A root with a single child is none. */
@@ -594,34 +513,37 @@ static void lower_root(struct area_set **root)
 void area_tree_remove(struct area_set **root, u64 start, u64 end)
 {
 	remove_below(*root, start, end);
-	if ((*root)->level)
-		refresh(*root);
 	lower_root(root);
 }
 
 /* ---- moving bounds ---- */
 
-static void resize_below(struct area_set *n, u64 addr, u64 start, u64 end)
+static void resize_in_leaf(struct area *a, u64 start, u64 end)
 {
-	struct area *a;
-
-	if (n->level) {
-		struct area_set *c = n->child[child_index(n, addr)];
-
-		resize_below(c, addr, start, end);
-		refresh(c);
-		return;
-	}
-	a = &n->areas[leaf_index(n, addr)];
 	if (a->obj)
 		a->pgoff += (s64)(start - a->start) >> PAGE_SHIFT;
 	a->start = start;
 	a->end = end;
 }
 
+static void resize_below(struct area_set *n, u64 addr, u64 start, u64 end)
+{
+	u32 i;
+
+	if (n->level) {
+		i = child_index(n, addr);
+		resize_below(n->child[i], addr, start, end);
+	} else {
+		i = leaf_index(n, addr);
+		resize_in_leaf(&n->areas[i], start, end);
+	}
+	note_slot(n, i);
+}
+
 void area_tree_resize(struct area_set *root, u64 addr, u64 start, u64 end)
 {
-	resize_below(root, addr, start, end);
 	if (root->level)
-		refresh(root);
+		resize_below(root, addr, start, end);
+	else
+		resize_in_leaf(&root->areas[leaf_index(root, addr)], start, end);
 }

@@ -25,12 +25,12 @@ struct area_set {
 	u16 nr;           /* areas or children */
 	u8 level;
 	bool watched; /* some area below shows an object that is watched */
-	u32 last;     /* leaf: what leaf_index() found last. Any value will do */
+	u32 last;     /* index that was found last. Any value will do */
 	u32 total;    /* areas below; of a leaf, nr counts */
 	/* What is below. Not kept for a leaf that is the root. */
 	u64 start, end; /* of the first area, of the last */
 	u64 low;        /* what new mappings leave alone begins here: start, or below a stack */
-	u64 gap;        /* the longest between two areas */
+	u64 gap;        /* the longest between two areas, or more than that: see area_tree_gap() */
 	/* Root: for splits. Linked by `next_spare`. */
 	struct area_set *spare_leaf, *spare_node, *next_spare;
 	union {
@@ -63,6 +63,36 @@ static inline u32 leaf_index(const struct area_set *leaf, u64 addr)
 	return leaf_search(leaf, addr);
 }
 
+u32 child_search(const struct area_set *n, u64 addr); /* child_index(), the long way */
+/* Is child i the first that ends above addr? */
+static inline bool is_child_of(const struct area_set *n, u32 i, u64 addr)
+{
+	return i < n->nr && addr < n->child[i]->end && (i == 0 || n->child[i - 1]->end <= addr);
+}
+
+/* The first child that ends above addr; nr when there is none. It is remembered, since a call asks
+ * for the same one several times. */
+static inline u32 child_index(const struct area_set *n, u64 addr)
+{
+	u32 i = READ_ONCE(n->last);
+
+	if (!is_child_of(n, i, addr)) {
+		i = child_search(n, addr);
+		WRITE_ONCE(((struct area_set *)n)->last, i);
+	}
+	return i;
+}
+
+/* The same, in passing: for what lies beside that which the call is about. */
+static inline u32 child_beside(const struct area_set *n, u64 addr)
+{
+	u32 i = READ_ONCE(n->last);
+
+	return is_child_of(n, i, addr) ? i : child_search(n, addr);
+}
+
+u64 longest_gap(const struct area_set *n); /* a look at each slot */
+
 /* What an area refers to: one reference more, or less, whoever watches is not told. */
 void area_hold_source(const struct area *a);
 void area_drop_source(const struct area *a);
@@ -70,10 +100,13 @@ void area_set_release(struct area_set *n); /* drop a reference; NULL is allowed 
 
 /* ---- finding; NULL is an empty tree ---- */
 const struct area *area_tree_find(const struct area_set *root, u64 addr); /* area_find() */
-/* The last area that ends at or below addr, or NULL. */
-const struct area *area_tree_below(const struct area_set *root, u64 addr);
-u64 area_tree_gap(const struct area_set *root, u64 len, u64 low, u64 high,
-		  u64 *hole); /* areas_gap() */
+/* The last area that ends at or below addr, or NULL; and the first that ends above it, as
+ * area_tree_find() does. Not of an empty tree. */
+const struct area *area_tree_around(const struct area_set *root, u64 addr,
+				    const struct area **above);
+/* areas_gap(). Nodes that promise a gap which they turn out not to have are put right on the way.
+ */
+u64 area_tree_gap(const struct area_set *root, u64 len, u64 low, u64 high, u64 *hole);
 
 /* ---- owning: 0 or -ENOMEM, and then nothing has changed that can be seen ---- */
 int area_tree_own_root(struct area_set **root); /* an empty tree gets an empty leaf */
