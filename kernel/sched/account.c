@@ -118,9 +118,11 @@ void throttle_tick(struct rq *rq, u64 now)
 	long runtime = READ_ONCE(sched_rt_runtime_us);
 	bool over = runtime >= 0 && rq->rt_ns > (u64)runtime * NSEC_PER_USEC;
 
-	/* A period begins when a real-time task begins to run. */
-	if (rq->rt_ns == 0 ||
-	    now - rq->rt_period_start >= (u64)READ_ONCE(sched_rt_period_us) * NSEC_PER_USEC) {
+	if (rq->rt_ns <= TICK_NS && !over) {
+		rq->rt_period_start =
+			now - rq->rt_ns; /* it begins when a real-time task begins to run */
+	} else if (now - rq->rt_period_start >=
+		   (u64)READ_ONCE(sched_rt_period_us) * NSEC_PER_USEC) {
 		rq->rt_period_start = now;
 		rq->rt_ns = 0;
 		over = false;
