@@ -69,7 +69,7 @@ def version(kernel):
 def run(kernel, archive, words, options, timeout, extra=()):
     """What the program /init of the archive prints, given these words; it switches the machine off at its end."""
     # It dies with whoever started it, also when that one is killed.
-    command = ["/usr/bin/setpriv", "--pdeathsig", "TERM", machine.QEMU, "-machine", options.machine, "-cpu", options.cpu,
+    command = ["/usr/bin/setpriv", "--pdeathsig", "TERM", machine.QEMU, "-machine", options.machine, "-cpu", machine.cpu_option(options),
                "-m", options.memory, "-smp", str(options.smp), "-accel", "tcg", "-nic", "none", "-display", "none",
                "-monitor", "none", "-serial", "stdio", "-no-reboot",
                "-kernel", str(kernel), "-initrd", str(archive), "-append", f"{COMMAND_LINE} -- {words}",
