@@ -26,13 +26,19 @@ class Tree:
 
     def add_file(self, path, data, mode=0o644):
         self._parents(path)
-        if stat.S_ISDIR(self.entries.get(path, (0,))[0]):
+        if self.is_dir(path):
             raise Failure(f"initramfs: /{path} is a folder already", 2)
         self.entries[path] = (stat.S_IFREG | mode, data)
 
     def add_link(self, path, target):
         self._parents(path)
         self.entries[path] = (stat.S_IFLNK | 0o777, target.encode())
+
+    def is_dir(self, path):
+        return stat.S_ISDIR(self.entries.get(path, (0,))[0])
+
+    def is_link(self, path):
+        return stat.S_ISLNK(self.entries.get(path, (0,))[0])
 
     def remove_link_to(self, path, target):
         if self.entries.get(path) == (stat.S_IFLNK | 0o777, target.encode()):

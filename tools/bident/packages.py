@@ -58,7 +58,8 @@ def _add_member(tree, archive, member):
         for other in PROGRAM_FOLDERS:
             tree.remove_link_to(f"{other}/{name}", "busybox")
     if member.issym():
-        tree.add_link(path, member.linkname)
+        if not tree.is_dir(path):  # /bin -> usr/bin is base-files' since Debian 13; here it is busybox's folder
+            tree.add_link(path, member.linkname)
     elif member.isreg() or member.islnk():
         tree.add_file(path, archive.extractfile(member).read(), member.mode & 0o7777)
 
@@ -71,8 +72,9 @@ def add_to(tree, names):
                 _add_member(tree, archive, member)
     # Since Debian 13 all libraries are below /usr, and a base system has links to them, as programs name ld.so.
     for folder, name in [path.rsplit("/", 1) for path in list(tree.entries) if path.startswith(("usr/bin/", "usr/sbin/"))]:
-        short = f"{folder.removeprefix('usr/')}/{name}"
-        if short not in tree.entries:
+        top = folder.removeprefix("usr/")
+        short = f"{top}/{name}"
+        if short not in tree.entries and not tree.is_link(top.split("/")[0]):
             tree.add_link(short, f"/{folder}/{name}")
     for name in ("lib", "lib64"):
         if f"usr/{name}" in tree.entries and name not in tree.entries:
