@@ -202,7 +202,9 @@ void arch_console_write(const char *s,
 			size_t n); /* to all of them, translating \n to \r\n where needed */
 void arch_console_write_raw(const char *s,
 			    size_t n); /* the same without any translation: the tty's output */
-void arch_console_flush(void);         /* push out what is queued, by polling (panic) */
+/* Bytes that a program may write now; when there is none, console_writable() tells of some. */
+size_t arch_console_room(void);
+void arch_console_flush(void); /* push out what is queued, by polling (panic) */
 /* Draw on the screen what was written since the last time. Called by each tick and before idling;
  * any context. */
 void arch_console_refresh(void);
@@ -211,6 +213,8 @@ bool arch_console_at_line_start(void);
 void arch_console_size(unsigned int *rows, unsigned int *cols);
 /* The drivers hand each typed character to this (kernel/fs/tty.c), in interrupt context. */
 void console_input(char c);
+/* The serial port takes bytes again: wakes those that sleep for it. Interrupt context. */
+void console_writable(void);
 
 /* ---- debugging ---- */
 void arch_backtrace(const struct pt_regs *regs, void (*print)(const char *fmt, ...) __printf(1, 2));

@@ -84,8 +84,18 @@ static void console_flush(struct tty *t __maybe_unused)
 		raw_flush();
 }
 
-static const struct tty_driver console_driver = {.ldisc = &console_ldisc_ops,
-						 .flush_input = console_flush};
+static size_t console_room(struct tty *t __maybe_unused)
+{
+	return arch_console_room();
+}
+
+void console_writable(void)
+{
+	wake_up_all(&console_tty.write_wait);
+}
+
+static const struct tty_driver console_driver = {
+	.ldisc = &console_ldisc_ops, .room = console_room, .flush_input = console_flush};
 
 /* ---- ktty ---- */
 

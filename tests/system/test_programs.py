@@ -2,6 +2,7 @@
 
 import re
 import subprocess
+import time
 
 import pytest
 
@@ -116,6 +117,13 @@ def test_interactive_shell(guest):
     guest.send("exit 5\r")
     _, status = guest.wait_prompt(20)
     assert status == 5
+
+
+def test_output_waits_for_its_reader(guest):
+    guest.send("/bin/busybox seq 1 60000\r")
+    time.sleep(5)  # nothing reads: what QEMU and the terminal between keep is full
+    output, status = guest.wait_prompt()
+    assert output.split("\n")[1:] == [str(n) for n in range(1, 60001)] and status == 0
 
 
 def test_reads_what_is_typed(guest):

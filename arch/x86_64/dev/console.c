@@ -132,6 +132,11 @@ void arch_console_write_raw(const char *s, size_t n)
 	send_answer(answer, write_devices(s, n, false, answer, sizeof(answer)));
 }
 
+size_t arch_console_room(void)
+{
+	return serial_room();
+}
+
 /* In slices: interrupts are off while one is drawn, and a serial port that nobody attends for a
  * millisecond loses what it received. An interrupt handler draws one slice only, the next tick goes
  * on. */

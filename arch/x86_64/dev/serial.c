@@ -4,7 +4,7 @@
  * What is written goes straight into the transmit FIFO while that has room. What does not fit waits
  * in a ring, which the transmit interrupt empties; before interrupts work, and when the ring is
  * full, the writer empties it itself. A port that is not there, or that stopped sending, never
- * holds anybody up.
+ * holds the kernel up; a program sleeps until the ring is half empty.
  *
  * All of it is called with the console's lock held, but for the interrupt handler, which takes it.
  */
@@ -15,6 +15,7 @@
 #include "arch/x86_64/dev/console.h"
 #include "arch/x86_64/dev/intc.h"
 #include "arch/x86_64/dev/io.h"
+#include "kernel/lib/atomic.h"
 #include "kernel/lib/log.h"
 
 #define PORT     0x3f8
@@ -48,6 +49,7 @@ static bool present;
 static bool interrupts; /* the transmit interrupt works */
 static u8 tx_ring[TX_RING_SIZE];
 static u32 tx_head, tx_tail; /* written at head, sent from tail; they only grow */
+static bool crowded;         /* more than half the ring waited: programs sleep; read by anybody */
 static u8 ier;
 
 /* A device access is dear under a hypervisor: only when it changes something. */
@@ -128,6 +130,25 @@ static void put(u8 c)
 	if (tx_head - tx_tail == TX_RING_SIZE)
 		drain_to(TX_RING_SIZE - FIFO_SIZE);
 	tx_ring[tx_head++ % TX_RING_SIZE] = c;
+	if (tx_head - tx_tail > TX_RING_SIZE / 2)
+		WRITE_ONCE(crowded, interrupts);
+}
+
+size_t serial_room(void)
+{
+	return READ_ONCE(crowded) ? 0 : TX_RING_SIZE / 4;
+}
+
+/* Whether programs that sleep are to be woken. An empty ring wants no more interrupts. */
+static bool made_room(void)
+{
+	bool made = crowded && tx_head - tx_tail <= TX_RING_SIZE / 2;
+
+	if (made)
+		WRITE_ONCE(crowded, false);
+	if (tx_head == tx_tail)
+		set_ier(IER_RX);
+	return made;
 }
 
 void serial_write(const char *s, size_t n, bool newlines)
@@ -146,7 +167,7 @@ void serial_write(const char *s, size_t n, bool newlines)
 	if (!interrupts)
 		drain_to(0);
 	else
-		set_ier(tx_head == tx_tail ? IER_RX : IER_RX | IER_TX);
+		set_ier(tx_head == tx_tail && !crowded ? IER_RX : IER_RX | IER_TX);
 }
 
 void serial_flush(void)
@@ -175,14 +196,16 @@ static void serial_interrupt(struct pt_regs *regs __maybe_unused)
 	for (int i = 0; i < MAX_ROUNDS && more; i++) {
 		u64 flags = console_lock();
 		size_t n = receive(buf, sizeof(buf));
+		bool room;
 
 		pump();
-		if (tx_head == tx_tail)
-			set_ier(IER_RX);
+		room = made_room();
 		/* Until the line is seen idle: it is edge-triggered, a cause left standing would be
 		 * the last. */
 		more = !(inb(REG_IIR) & IIR_NONE) || n > 0;
 		console_unlock(flags);
+		if (room)
+			console_writable();
 		for (size_t k = 0; k < n; k++)
 			console_input(buf[k]);
 	}
