@@ -21,7 +21,9 @@ static void new_session(void)
 
 /* ---- signals ---- */
 
-/* Says which of SIGHUP and SIGCONT come until SIGTERM does. */
+static struct gate acted, said; /* the leader has done it; a listener has spoken */
+
+/* Says which of SIGHUP and SIGCONT came before SIGTERM did. */
 static pid_t listener(const char *what, bool group)
 {
 	int ready[2], none;
@@ -48,7 +50,10 @@ static pid_t listener(const char *what, bool group)
 			hup |= none == SIGHUP;
 			cont |= none == SIGCONT;
 		} while (none != SIGTERM);
+		sigpending(&set); /* SIGTERM is taken before SIGCONT */
+		cont |= sigismember(&set, SIGCONT);
 		say("  %s: %s%s", what, hup ? "SIGHUP " : "", cont ? "SIGCONT" : "");
+		gate_open(&said);
 		_exit(0);
 	}
 	(void)!read(ready[0], &c, 1);
@@ -71,38 +76,37 @@ static void leader(const char *how)
 	listeners[1] = front = listener("in front", true);
 	listeners[2] = listener("behind", true);
 	tcsetpgrp(slave, front);
-	if (strcmp(how, "exits") == 0)
-		_exit(0);
 	if (strcmp(how, "gives it up") == 0)
 		RESULT(ioctl(slave, TIOCNOTTY));
-	if (strcmp(how, "is hung up") == 0)
+	if (strncmp(how, "is hung up", 10) == 0)
 		close(master);
-	if (strcmp(how, "is hung up and exits") == 0) {
-		close(master);
-		sleep_ms(50);
-	}
-	sleep_ms(100);
-	_exit(0);
+	if (strstr(how, "exits"))
+		_exit(0);
+	gate_open(&acted);
+	pause();
 }
 
 static void signals(const char *how)
 {
+	bool exits = strstr(how, "exits");
 	pid_t pid;
 
 	say("a leader that %s", how);
 	pid = must_fork();
 	if (pid == 0)
 		leader(how);
-	if (strcmp(how, "gives it up") == 0 || strcmp(how, "is hung up") == 0)
-		sleep_ms(60); /* before it exits */
-	else
+	if (exits)
 		waitpid(pid, NULL, 0);
-	sleep_ms(30);
+	else
+		gate_wait(&acted);
 	for (int i = 0; i < 3; i++) {
 		kill(listeners[i], SIGTERM);
-		sleep_ms(30);
+		gate_wait(&said);
 	}
-	waitpid(pid, NULL, 0);
+	if (!exits) {
+		kill(pid, SIGKILL);
+		waitpid(pid, NULL, 0);
+	}
 }
 
 /* ---- tcsetpgrp ---- */
@@ -262,6 +266,8 @@ static void flows(void)
 int main(void)
 {
 	listeners = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	acted = gate_make();
+	said = gate_make();
 	signals("exits");
 	signals("gives it up");
 	signals("is hung up");
