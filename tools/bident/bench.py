@@ -150,11 +150,15 @@ def note(text):
 
 
 def _first_line(*command):
-    return subprocess.run(command, capture_output=True, text=True, cwd=ROOT).stdout.partition("\n")[0]
+    """Nothing from a program that is not there, as git where the sources are a copy."""
+    try:
+        return subprocess.run(command, capture_output=True, text=True, cwd=ROOT).stdout.partition("\n")[0]
+    except FileNotFoundError:
+        return ""
 
 
 def circumstances(kernels):
-    commit = _first_line("git", "rev-parse", "--short", "HEAD")
+    commit = _first_line("git", "rev-parse", "--short", "HEAD") or "unknown"
     if _first_line("git", "status", "--porcelain", "-uno"):
         commit += " and changes"
     about = {"Bident": f"commit {commit}, {_first_line('gcc', '--version')}"}

@@ -17,7 +17,9 @@
  * needs no attention. A jump into another function, or an interrupt, takes the place of the
  * function that it leaves.
  *
- * QEMU's header is in no package of Debian 12, so what is used of it is declared here.
+ * QEMU's header is in no package of Debian 12, so what is used of it is declared here: version 1 of
+ * its API (QEMU 7 and 8), and where version 3 (since 9.1) differs, that too. What only one of them
+ * has is weak.
  */
 #include <stdbool.h>
 #include <stdint.h>
@@ -27,6 +29,11 @@
 
 struct qemu_plugin_tb;
 struct qemu_plugin_insn;
+struct qemu_plugin_scoreboard;
+struct counter { /* qemu_plugin_u64: one for each CPU */
+	struct qemu_plugin_scoreboard *board;
+	size_t offset;
+};
 typedef void (*exec_fn)(unsigned cpu, void *data);
 typedef void (*mem_fn)(unsigned cpu, uint32_t info, uint64_t address, void *data);
 enum {
@@ -42,20 +49,32 @@ extern void qemu_plugin_register_vcpu_tb_exec_cb(struct qemu_plugin_tb *, exec_f
 extern void qemu_plugin_register_vcpu_insn_exec_cb(struct qemu_plugin_insn *, exec_fn, int flags,
 						   void *);
 extern void qemu_plugin_register_vcpu_insn_exec_inline(struct qemu_plugin_insn *, int op, void *,
-						       uint64_t);
+						       uint64_t) __attribute__((weak));
+extern void qemu_plugin_register_vcpu_insn_exec_inline_per_vcpu(struct qemu_plugin_insn *, int op,
+								struct counter, uint64_t)
+	__attribute__((weak));
+extern struct qemu_plugin_scoreboard *qemu_plugin_scoreboard_new(size_t size) __attribute__((weak));
+extern void *qemu_plugin_scoreboard_find(struct qemu_plugin_scoreboard *, unsigned cpu)
+	__attribute__((weak));
 extern void qemu_plugin_register_vcpu_mem_cb(struct qemu_plugin_insn *, mem_fn, int flags, int rw,
 					     void *);
 extern void qemu_plugin_register_atexit_cb(uint64_t id, void (*fn)(uint64_t, void *), void *);
 extern size_t qemu_plugin_tb_n_insns(const struct qemu_plugin_tb *);
 extern struct qemu_plugin_insn *qemu_plugin_tb_get_insn(const struct qemu_plugin_tb *, size_t);
-extern const void *qemu_plugin_insn_data(const struct qemu_plugin_insn *);
+extern const void *qemu_plugin_insn_data(const struct qemu_plugin_insn *); /* version 1 */
+extern size_t insn_data_3(const struct qemu_plugin_insn *, void *,
+			  size_t) __asm__("qemu_plugin_insn_data"); /* the same, of version 3 */
 extern size_t qemu_plugin_insn_size(const struct qemu_plugin_insn *);
 extern uint64_t qemu_plugin_insn_vaddr(const struct qemu_plugin_insn *);
 
 __attribute__((visibility("default"))) int qemu_plugin_version = 1;
 
-static uint64_t now;  /* executed instructions; QEMU's generated code adds to it */
-static uint64_t seen; /* of them, those given to a node */
+#define LONGEST_INSN 15
+
+static uint64_t now_1;
+static uint64_t *now = &now_1; /* executed instructions; QEMU's generated code adds to it */
+static struct counter now_3;   /* the same, as version 3 wants it */
+static uint64_t seen;          /* of them, those given to a node */
 static uint64_t low, high, mark, marks;
 static struct cut {
 	uint64_t address;
@@ -63,6 +82,41 @@ static struct cut {
 } cuts[8];
 static int nr_cuts;
 static FILE *out;
+
+/* Before QEMU asks for the version. */
+__attribute__((constructor)) static void choose_version(void)
+{
+	if (qemu_plugin_scoreboard_new)
+		qemu_plugin_version = 3;
+}
+
+/* Make the first CPU's the counter: there is no other CPU. */
+static void count_by_scoreboard(void)
+{
+	now_3.board = qemu_plugin_scoreboard_new(sizeof(*now));
+	now = qemu_plugin_scoreboard_find(now_3.board, 0);
+}
+
+static void count(struct qemu_plugin_insn *insn)
+{
+	if (now_3.board)
+		qemu_plugin_register_vcpu_insn_exec_inline_per_vcpu(insn, INLINE_ADD, now_3, 1);
+	else
+		qemu_plugin_register_vcpu_insn_exec_inline(insn, INLINE_ADD, now, 1);
+}
+
+/* How many bytes the instruction has; they go to `code`. */
+static size_t fetch(const struct qemu_plugin_insn *insn, uint8_t code[LONGEST_INSN])
+{
+	size_t size = qemu_plugin_insn_size(insn);
+
+	if (size > LONGEST_INSN)
+		size = LONGEST_INSN;
+	if (now_3.board)
+		return insn_data_3(insn, code, size);
+	memcpy(code, qemu_plugin_insn_data(insn), size);
+	return size;
+}
 
 static void *must(void *memory)
 {
@@ -85,8 +139,9 @@ enum {
 	USER = -2,
 	OTHER = -3
 };
-#define USER_BASE 0x400000 /* below are firmware, loader, and the kernel while there is no paging \
-			    */
+#define USER_BASE                                                                       \
+	0x400000 /* below are firmware, loader, and the kernel while there is no paging \
+		  */
 
 static bool is_user(uint64_t address)
 {
@@ -196,8 +251,8 @@ static void on_return(unsigned cpu, uint32_t info, uint64_t address, void *data)
 
 static void settle(void)
 {
-	uint64_t n = now - seen;
-	seen = now;
+	uint64_t n = *now - seen;
+	seen = *now;
 	if (!n)
 		return;
 	if (!nodes[current].count)
@@ -249,7 +304,7 @@ static void end_segment(uint64_t site)
 {
 	settle();
 	fprintf(out, "segment %llx %llu %llu", (unsigned long long)site, (unsigned long long)marks,
-		(unsigned long long)now);
+		(unsigned long long)*now);
 	for (int i = 0; i < nr_touched; i++) {
 		fprintf(out, " %d:%llu", touched[i], (unsigned long long)nodes[touched[i]].count);
 		nodes[touched[i]].count = 0;
@@ -292,8 +347,8 @@ static void on_exit_of_machine(uint64_t id, void *data)
 
 static void watch_calls(struct qemu_plugin_insn *insn)
 {
-	const uint8_t *code = qemu_plugin_insn_data(insn);
-	size_t size = qemu_plugin_insn_size(insn);
+	uint8_t bytes[LONGEST_INSN], *code = bytes;
+	size_t size = fetch(insn, bytes);
 
 	while (size > 1 && (code[0] >> 4 == 4 || code[0] == 0x3e || code[0] == 0x2e ||
 			    code[0] == 0x66 || code[0] == 0xf2 || code[0] == 0xf3)) {
@@ -312,10 +367,11 @@ static void watch(struct qemu_plugin_insn *insn)
 {
 	static const uint8_t rdtsc[] = {0x0f, 0x31};
 	uint64_t address = qemu_plugin_insn_vaddr(insn);
+	uint8_t code[LONGEST_INSN];
 
-	qemu_plugin_register_vcpu_insn_exec_inline(insn, INLINE_ADD, &now, 1);
-	if (address >= low && address < high && qemu_plugin_insn_size(insn) == sizeof(rdtsc) &&
-	    memcmp(qemu_plugin_insn_data(insn), rdtsc, sizeof(rdtsc)) == 0)
+	count(insn);
+	if (address >= low && address < high && fetch(insn, code) == sizeof(rdtsc) &&
+	    memcmp(code, rdtsc, sizeof(rdtsc)) == 0)
 		qemu_plugin_register_vcpu_insn_exec_cb(insn, on_rdtsc, NO_REGS,
 						       (void *)(uintptr_t)address);
 	if (mark && address == mark)
@@ -377,6 +433,8 @@ __attribute__((visibility("default"))) int qemu_plugin_install(uint64_t id, cons
 	}
 	if (!out)
 		return -1;
+	if (qemu_plugin_scoreboard_new)
+		count_by_scoreboard();
 	grow_slots();
 	nodes = must(calloc(65536, sizeof(*nodes)));
 	touched = must(calloc(65536, sizeof(*touched)));
