@@ -90,11 +90,11 @@ __attribute__((constructor)) static void choose_version(void)
 		qemu_plugin_version = 3;
 }
 
-/* Make the first CPU's the counter: there is no other CPU. */
-static void count_by_scoreboard(void)
+/* Make the first CPU's the counter, once there is a CPU: there is no other. */
+static void find_counter(void)
 {
-	now_3.board = qemu_plugin_scoreboard_new(sizeof(*now));
-	now = qemu_plugin_scoreboard_find(now_3.board, 0);
+	if (now_3.board && now == &now_1)
+		now = qemu_plugin_scoreboard_find(now_3.board, 0);
 }
 
 static void count(struct qemu_plugin_insn *insn)
@@ -390,6 +390,7 @@ static void on_translation(uint64_t id, struct qemu_plugin_tb *tb)
 	uint64_t address = qemu_plugin_insn_vaddr(qemu_plugin_tb_get_insn(tb, 0));
 
 	(void)id;
+	find_counter();
 	if (nr_symbols)
 		qemu_plugin_register_vcpu_tb_exec_cb(tb, on_block, NO_REGS,
 						     (void *)(intptr_t)function_at(address));
@@ -434,7 +435,7 @@ __attribute__((visibility("default"))) int qemu_plugin_install(uint64_t id, cons
 	if (!out)
 		return -1;
 	if (qemu_plugin_scoreboard_new)
-		count_by_scoreboard();
+		now_3.board = qemu_plugin_scoreboard_new(sizeof(*now));
 	grow_slots();
 	nodes = must(calloc(65536, sizeof(*nodes)));
 	touched = must(calloc(65536, sizeof(*touched)));
