@@ -14,7 +14,6 @@ PAGE_2M		equ 1 << 7
 
 CPUID_LM	equ 1 << 29		; leaf 0x80000001, edx
 CPUID_NX	equ 1 << 20
-CPUID_SYSCALL	equ 1 << 11
 CPUID_CMOV	equ 1 << 15		; leaf 1, edx
 EFLAGS_ID	equ 1 << 21
 
@@ -47,10 +46,7 @@ boot_start:
 	mov	eax, 0x80000001
 	cpuid
 	mov	eax, EFER_LME		; what is absent of the rest is refused in C, which can write on any screen
-	test	edx, CPUID_SYSCALL
-	jz	.nx
-	or	eax, EFER_SCE
-.nx:	test	edx, CPUID_NX
+	test	edx, CPUID_NX
 	jz	.efer
 	or	eax, EFER_NXE
 .efer:	mov	ecx, MSR_EFER

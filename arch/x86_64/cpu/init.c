@@ -18,9 +18,11 @@ static struct cpu_tables boot_cpu_tables;
 void syscall_entry(void); /* entry/entry.asm */
 
 /* SYSCALL: SDM vol. 2B. Flags that a user must not bring into the kernel are cleared on the way in:
- * above all interrupts, direction, and AC, which would undo SMAP. */
+ * above all interrupts, direction, and AC, which would undo SMAP. It is allowed here and not at the
+ * start: Intel's CPUs own up to SYSCALL only in 64-bit mode. */
 void syscall_init(void)
 {
+	wrmsr(MSR_EFER, rdmsr(MSR_EFER) | EFER_SCE);
 	wrmsr(MSR_STAR, (u64)(USER_DS - 8) << 48 | (u64)KERNEL_CS << 32);
 	wrmsr(MSR_LSTAR, (u64)syscall_entry);
 	wrmsr(MSR_FMASK, X86_EFLAGS_TF | X86_EFLAGS_IF | X86_EFLAGS_DF | X86_EFLAGS_IOPL |

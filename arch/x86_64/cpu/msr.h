@@ -4,6 +4,7 @@
 #include "kernel/lib/types.h"
 
 #define MSR_EFER           0xc0000080
+#define EFER_SCE           (1UL << 0)
 #define MSR_STAR           0xc0000081
 #define MSR_LSTAR          0xc0000082
 #define MSR_FMASK          0xc0000084
