@@ -32,7 +32,7 @@ struct files *task_get_files(struct task *t)
 	return files;
 }
 
-/* No reference to the struct itself: exec counts those who use it. */
+/* No reference to the struct itself: exec counts the tasks that use it. */
 bool task_read_fs(struct task *t, struct dentry **root, struct dentry **pwd, mode_t *umask)
 {
 	struct fs_context *fs;

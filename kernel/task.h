@@ -29,7 +29,7 @@ enum task_flags {
 	PF_FORKNOEXEC = 1 << 2,
 	PF_IDLE = 1 << 5,
 	PF_NPROC_EXCEEDED =
-		1 << 6, /* became a user who has too many tasks: no exec until that is over */
+		1 << 6, /* became a user with too many tasks: no exec until that is over */
 };
 
 /* Why a task does not go straight back to user mode: any bit will do (entry.asm). */

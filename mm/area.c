@@ -6,7 +6,7 @@
 #include "kernel/lib/log.h"
 #include "kernel/lib/string.h"
 
-/* ---- who watches the objects ---- */
+/* ---- the watches of objects ---- */
 
 static void tell_watch(const struct area *a, bool more)
 {

@@ -93,7 +93,7 @@ static inline u32 child_beside(const struct area_set *n, u64 addr)
 
 u64 longest_gap(const struct area_set *n); /* a look at each slot */
 
-/* What an area refers to: one reference more, or less, whoever watches is not told. */
+/* What an area refers to: one reference more, or less; the object's watch is not told. */
 void area_hold_source(const struct area *a);
 void area_drop_source(const struct area *a);
 void area_set_release(struct area_set *n); /* drop a reference; NULL is allowed */

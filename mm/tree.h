@@ -91,7 +91,8 @@ int tree_move(struct mm *mm, u64 from, u64 to, u64 len);
 /* Leaves in the tree; counts tables, not pages. */
 u64 tree_resident(struct mm *mm);
 void tree_count(struct mm *mm, struct mm_rss *rss); /* looks at every page */
-/* Panic unless mm->rss says what tree_count() finds. Nobody lives in it any more, and it was whole.
+/* Panic unless mm->rss says what tree_count() finds. No task lives in it any more, and it was
+ * whole.
  */
 void tree_check_counts(struct mm *mm);
 /* n leaves more, or less, show this page. */

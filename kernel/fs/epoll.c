@@ -41,7 +41,7 @@ struct epoll {
 	struct mutex lock;         /* LOCK_EPOLL */
 	struct treap_node *items;  /* lock */
 	u64 seed;                  /* lock: of the tree's priorities */
-	struct user *user;         /* who is charged for the items: constant, a reference */
+	struct user *user;         /* the user charged for the items: constant, a reference */
 	struct wait_queue waiting; /* tasks. waiting.lock is LOCK_READY */
 	struct list_head ready;    /* waiting.lock: items */
 	bool collecting;           /* waiting.lock: a task has taken what was ready, to look */

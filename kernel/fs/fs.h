@@ -48,7 +48,7 @@ u32 fs_context_users(const struct fs_context *fs);
 /* With references; NULL for what is not asked for. */
 void fs_context_read(struct fs_context *fs, struct dentry **root, struct dentry **pwd);
 /* clone(2): the same with one user more, if it is to be shared, or a copy. ERR_PTR: -ENOMEM;
- * -EAGAIN while an exec counts on none joining. */
+ * -EAGAIN during an exec in which no task may join. */
 struct fs_context *fs_context_fork(struct fs_context *fs, bool share);
 /* Until the end, nothing joins the users. True when there are no more of them than `own`. */
 bool fs_context_exec_begin(struct fs_context *fs, u32 own);

@@ -6,7 +6,7 @@
 
 struct fs_context {
 	refcount_t count;
-	u32 execs; /* exec(2)s that count on nobody else joining: atomic, see fs_context_fork() */
+	u32 execs;       /* exec(2)s during which no task may join: atomic, see fs_context_fork() */
 	spinlock_t lock; /* LOCK_FS: the fields below */
 	mode_t umask;
 	struct dentry *root, *pwd; /* pinned */

@@ -16,15 +16,15 @@
 #include "mm/page.h"
 #include "mm/slab.h"
 
-#define MAX_CHAIN    10 /* of owners who wait for one another: as deep as Linux looks */
+#define MAX_CHAIN    10 /* of owners that wait for one another: as deep as Linux looks */
 #define TO_THE_END   ((u64)MAX_FILE_SIZE)
 #define WAITER_LISTS 256
 
 struct file_lock {
 	struct file_lock *next;
 	const void *owner;
-	struct user *user; /* who is charged for it: a reference */
-	pid_t pid;         /* of who made it; -1: it belongs to an opening */
+	struct user *user; /* the user charged for it: a reference */
+	pid_t pid;         /* of the process that made it; -1: it belongs to an opening */
 	bool whole;        /* flock(2): knows nothing of records, nor they of it */
 	short type;        /* F_RDLCK, F_WRLCK; in a request also F_UNLCK */
 	u64 start, end;    /* both included */

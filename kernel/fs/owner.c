@@ -1,5 +1,5 @@
 /*
- * Owner, group and mode: what new files get, and who may change them to what.
+ * Owner, group and mode: what new files get, and which changes are allowed.
  *
  * All of it is decided here, under the inode's lock: exec reads mode and owner together under the
  * same lock. inode(7), chown(2), chmod(2).
@@ -63,7 +63,7 @@ static bool may_give_to_group(const struct inode *i, gid_t gid)
 }
 
 /* The bits that a change of owner takes away, even if nothing changes and from whomever. S_ISGID
- * without the group's execution once meant a kind of lock, and stays for who may set it. */
+ * without the group's execution once meant a kind of lock, and stays if the caller may set it. */
 static mode_t lost_by_chown(const struct inode *i)
 {
 	mode_t lost = i->mode & S_ISUID;

@@ -15,7 +15,7 @@
 
 #include <linux/magic.h>
 
-#define FEWEST_SLOTS 2 /* of a user who has too many pages in pipes already */
+#define FEWEST_SLOTS 2 /* of a user with too many pages in pipes already */
 #define MOST_SIZE    (1UL << 31)
 
 u64 pipe_max_size = 1UL << 20;
@@ -24,7 +24,7 @@ u64 pipe_pages_soft = 16384, pipe_pages_hard;
 struct pipe {
 	struct mutex lock; /* LOCK_PIPE: all below */
 	struct ring ring;
-	struct user *user; /* who is charged for its slots: constant, a reference */
+	struct user *user; /* the user charged for its slots: constant, a reference */
 	u32 readers, writers;
 	u64 reader_opens, writer_opens; /* ever: a FIFO's open() waits for the other side to have
 					   been there */

@@ -51,7 +51,7 @@ struct proc_dir {
 struct proc_entry {
 	const char *name;
 	mode_t mode;  /* type and permissions */
-	bool guarded; /* whatever the mode: opened only by those who may look into the process */
+	bool guarded; /* whatever the mode: only a task that may look into the process opens it */
 	/* S_IFREG: the contents; 0 or -errno. */
 	int (*show)(struct seq *s, const struct proc_node *node);
 	int (*store)(const struct proc_node *node, char *text); /* a write; 0 or -errno */

@@ -22,24 +22,29 @@ __attribute__((unused)) static void must(const char *what, long result)
 }
 #define MUST(call) (errno = 0, must(#call, (long)(call)))
 
-__attribute__((unused)) static void become_user(void)
+__attribute__((unused)) static void become(uid_t id)
 {
 	MUST(setgroups(0, NULL));
-	MUST(setgid(USER));
-	MUST(setuid(USER));
+	MUST(setgid(id));
+	MUST(setuid(id));
 }
 
-/* Run a function as the user, in a child, and say how the child ended. */
-__attribute__((unused)) static void as_user(const char *what, void (*fn)(void))
+/* Run a function as this user, in a child, and say how the child ended. */
+__attribute__((unused)) static void as_id(const char *what, uid_t id, void (*fn)(void))
 {
 	pid_t pid = must_fork();
 
 	if (pid == 0) {
-		become_user();
+		become(id);
 		fn();
 		_exit(0);
 	}
 	reap(what, pid);
+}
+
+__attribute__((unused)) static void as_user(const char *what, void (*fn)(void))
+{
+	as_id(what, USER, fn);
 }
 
 static cpu_set_t cpus_at_start;

@@ -6,24 +6,6 @@
 /* Tasks are counted for all of a user's on the machine: nothing else runs as this one. */
 static uid_t user;
 
-static void become_nobody_else(void)
-{
-	MUST(setgid(user));
-	MUST(setuid(user));
-}
-
-static void as_nobody_else(const char *what, void (*fn)(void))
-{
-	pid_t pid = must_fork();
-
-	if (pid == 0) {
-		become_nobody_else();
-		fn();
-		_exit(0);
-	}
-	reap(what, pid);
-}
-
 static void limit_to(rlim_t n)
 {
 	struct rlimit r = {n, n};
@@ -94,7 +76,7 @@ static void become_and_exec(void)
 	limit_to(4);
 	pid = must_fork();
 	if (pid == 0) {
-		become_nobody_else();
+		become(user);
 		fill(pids, 8);
 		pause();
 		_exit(0);
@@ -105,7 +87,7 @@ static void become_and_exec(void)
 
 		if (late == 0) {
 			limit_to(4 - i);
-			become_nobody_else();
+			become(user);
 			execl("/bin/busybox", "true", NULL);
 			say("  exec as one too many: %s", error_name(errno));
 			if (i == 1) {
@@ -122,7 +104,7 @@ static void become_and_exec(void)
 
 static void plain(void)
 {
-	become_nobody_else();
+	become(user);
 	exec_one("  plain");
 }
 
@@ -130,7 +112,7 @@ int main(void)
 {
 	MUST(getrandom(&user, sizeof(user), 0));
 	user = 100000 + user % 1000000;
-	as_nobody_else("forks", forks);
+	as_id("forks", user, forks);
 	in_child("root", root_is_not_bound);
 	in_child("plain", plain);
 	pid_t pid = must_fork();
