@@ -44,10 +44,22 @@ u64 oom_score(const struct task *leader)
 	return points == NOT_KILLED ? 0 : (u64)((1000 + points * 1000 / total) * 2 / 3);
 }
 
-/* A victim may sleep on a lock that we ourselves hold, over a copy to user memory: who has not let
- * go after this long is left alone, and the next one is chosen. In the end that is us, and our own
- * death ends the copy. */
-#define TIME_TO_DIE (100 * NSEC_PER_MSEC)
+/* How long the others wait for a victim before the next one is chosen. One that runs, or waits for
+ * a CPU, is ending or giving back its memory, as long as that may take on a slow machine; one that
+ * sleeps may wait for a lock that we ourselves hold, over a copy to user memory. In the end the
+ * victim is us, and our own death ends the copy. */
+#define TIME_TO_END   NSEC_PER_SEC
+#define TIME_TO_SLEEP (100 * NSEC_PER_MSEC)
+
+/* A process that was chosen before may still have memory: its last thread has not gone. Caller
+ * holds tasklist_lock. */
+static bool is_dying(const struct task *leader)
+{
+	u64 limit = READ_ONCE(leader->state) == TASK_RUNNING ? TIME_TO_END : TIME_TO_SLEEP;
+
+	return !(leader->exit_state && leader->signal->nr_threads == 1) &&
+	       ktime_get() - leader->oom_killed < limit;
+}
 
 /* The process with the most memory that was not chosen before, by its leader, with a reference.
  * `dying`: one that was chosen just now has not let go yet. */
@@ -55,7 +67,6 @@ static struct task *choose_victim(bool *dying)
 {
 	struct task *p, *victim = NULL;
 	s64 most = NOT_KILLED;
-	u64 now = ktime_get();
 
 	*dying = false;
 	spin_lock(&tasklist_lock);
@@ -63,7 +74,7 @@ static struct task *choose_victim(bool *dying)
 		s64 points = badness(p);
 
 		if (p->oom_killed) {
-			*dying |= points != NOT_KILLED && now - p->oom_killed < TIME_TO_DIE;
+			*dying |= is_dying(p);
 		} else if (points > most) {
 			most = points;
 			victim = p;

@@ -45,7 +45,12 @@ def _account(guest):
     pages = int(re.search(r"\((\d+) pages\)", text)[1])
     slab_kib, objects = map(int, re.search(r"slabs +(\d+) KiB in (\d+) objects", text).groups())
     tasks, pids, files = map(int, re.search(r"tasks (\d+), pids (\d+), open files (\d+)", text).groups())
-    return {"free pages": pages + slab_kib // 4, "slab objects": objects, "tasks": tasks, "pids": pids, "open files": files}
+    caches = {name: int(active) for name, active in re.findall(r"^(\S+) +\d+ +(\d+)", guest.ok("slabs"), re.M)}
+    return {"free pages": pages + slab_kib // 4, "slab objects": objects, "tasks": tasks, "pids": pids, "open files": files, **caches}
+
+
+def _difference(before, after):
+    return ", ".join(f"{what}: {before[what]} before, {after[what]} after" for what in before if before[what] != after[what])
 
 
 class _Machine:
@@ -78,7 +83,7 @@ class _Machine:
         self._used += 1
         if status != 0 or after != self._before:
             self.close()
-            return f"{output}status {status}; in use before: {self._before}; after: {after}"
+            return f"{output}status {status}; in use: {_difference(self._before, after) or 'the same'}"
         if self._used == SEEDS_A_MACHINE:
             self.close()
         return None
