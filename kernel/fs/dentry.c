@@ -12,6 +12,7 @@
 #include "mm/slab.h"
 
 #define FEW_BUCKETS 8
+#define BUCKETS_MAX (1u << 22)
 
 struct directory {
 	spinlock_t lock; /* LOCK_DCACHE: buckets and chains */
@@ -19,7 +20,7 @@ struct directory {
 	u32 nr_buckets;  /* a power of two */
 	bool dead;       /* removed: nothing may be made in it any more. inode->lock to write */
 	struct dentry **buckets;  /* few[], or allocated */
-	struct dentry **old;      /* the smaller table; NULL: all of it has been moved */
+	struct dentry **old;      /* the table before; NULL: all of it has been moved */
 	u32 nr_old, moved;        /* its size, and its chains that are in `buckets` now */
 	struct list_head entries; /* inode->lock: oldest first, so by rising cookie */
 	u64 next_cookie;          /* inode->lock */
@@ -333,17 +334,28 @@ void directory_kill(struct directory *dir)
 	dir->dead = true;
 }
 
-/* A bigger table when chains get longer than two on average. */
-static void begin_growing(struct directory *dir)
+/* What the table should have: more when chains get longer than two on average, less when few have
+ * an entry, so that a directory that once was large keeps nothing. */
+static u32 fitting_size(const struct directory *dir)
 {
-	u32 n = dir->nr_buckets * 4;
+	u32 n = dir->nr_buckets;
+
+	if (dir->nr >= n * 2 && n < BUCKETS_MAX)
+		return n * 4;
+	return n > FEW_BUCKETS && dir->nr < n / 8 ? n / 4 : n;
+}
+
+static void begin_resizing(struct directory *dir)
+{
+	u32 n = fitting_size(dir);
 	struct dentry **fresh;
 
-	if (dir->nr < dir->nr_buckets * 2 || n > 1u << 22)
+	if (n == dir->nr_buckets)
 		return;
-	fresh = kzalloc(n * sizeof(*fresh));
+	fresh = n == FEW_BUCKETS ? dir->few : kmalloc(n * sizeof(*fresh));
 	if (!fresh)
 		return;
+	memset(fresh, 0, n * sizeof(*fresh));
 	spin_lock(&dir->lock);
 	dir->old = dir->buckets;
 	dir->nr_old = dir->nr_buckets;
@@ -364,13 +376,18 @@ static void move_chain(struct directory *dir)
 	}
 }
 
-static void go_on_growing(struct directory *dir)
+/* The chains of a table that is too large are mostly empty. */
+#define CHAINS_GROWING   2
+#define CHAINS_SHRINKING 16
+
+static void go_on_resizing(struct directory *dir)
 {
+	u32 chains = dir->nr_old < dir->nr_buckets ? CHAINS_GROWING : CHAINS_SHRINKING;
 	struct dentry **old = dir->old;
 
 	spin_lock(&dir->lock);
-	move_chain(dir);
-	move_chain(dir);
+	while (chains-- > 0 && dir->moved < dir->nr_old)
+		move_chain(dir);
 	if (dir->moved == dir->nr_old)
 		dir->old = NULL;
 	spin_unlock(&dir->lock);
@@ -378,13 +395,14 @@ static void go_on_growing(struct directory *dir)
 		kfree(old);
 }
 
-/* Before an entry is added; the directory's inode->lock is held. */
-static void directory_grow(struct directory *dir)
+/* Before an entry is added and after one is removed: a step towards a table that fits. The
+ * directory's inode->lock is held. */
+static void directory_resize(struct directory *dir)
 {
 	if (!dir->old)
-		begin_growing(dir);
+		begin_resizing(dir);
 	if (unlikely(dir->old))
-		go_on_growing(dir);
+		go_on_resizing(dir);
 }
 
 /* Put an entry that is in no list under `dir`; dir's spinlock is held. */
@@ -407,7 +425,7 @@ void directory_add(struct dentry *dir, struct dentry *d)
 {
 	struct directory *in = dir->inode->dir;
 
-	directory_grow(in);
+	directory_resize(in);
 	d->parent = dentry_get(dir); /* nobody can see it yet */
 	dentry_get(d);
 	spin_lock(&in->lock);
@@ -429,6 +447,7 @@ void directory_remove(struct dentry *dir, struct dentry *d)
 	spin_lock(&in->lock);
 	directory_take_out(in, d);
 	spin_unlock(&in->lock);
+	directory_resize(in);
 	spin_lock(&tree_lock);
 	mark_unlinked(d);
 	spin_unlock(&tree_lock);
@@ -462,7 +481,7 @@ int directory_move(struct dentry *from, struct dentry *d, struct dentry *to,
 
 	if (name->len >= NAME_INLINE && !longer)
 		return -ENOMEM;
-	directory_grow(out);
+	directory_resize(out);
 	lock_two(in, out);
 	spin_lock_nested(&tree_lock);
 	if (victim) {
@@ -482,6 +501,7 @@ int directory_move(struct dentry *from, struct dentry *d, struct dentry *to,
 	spin_unlock(&tree_lock);
 	unlock_two(in, out);
 
+	directory_resize(in);
 	kfree((void *)old_name);
 	dentry_put(old_parent);
 	dentry_put(victim);

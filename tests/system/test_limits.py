@@ -195,3 +195,15 @@ def test_out_of_memory_chooses_by_what_is_resident(boot):
     for _ in range(2):
         text = guest.ok("/tests/alone/oom_choice 900", timeout=400)
         assert text.count("right") == 3, text
+
+
+def test_a_directory_that_was_large_keeps_nothing(guest):
+    """Its table of names shrinks with it, whether names are removed or moved away: else folders with one file each could hold all memory."""
+    guest.ok("/bin/busybox sh -c 'mkdir -p /tmp/large/away; cd /tmp/large; touch kept; touch away/1; rm away/1'")
+    before = guest.account()
+    guest.ok("/bin/busybox sh -c 'cd /tmp/large; seq 1000 | xargs touch'")
+    full = guest.account()
+    assert full["objects"] > before["objects"] + 2000, (before, full)
+    guest.ok("/bin/busybox sh -c 'cd /tmp/large; find . -type f ! -name kept -exec mv -t away {} +; ls away | wc -l; ls | wc -l; cat away/999 kept; rm away/*'", timeout=120)
+    assert_kept(before, guest.account())
+    guest.ok("/bin/busybox rm -r /tmp/large")
