@@ -294,11 +294,11 @@ static enum fault_result fault_locked(struct mm *mm, u64 addr, enum fault_access
 	if (!allowed(a->flags, access))
 		return FAULT_ACCERR;
 	addr &= PAGE_MASK;
-	if (!write && tree_walk(mm, addr))
-		return FAULT_OK; /* another thread was here first */
 	slot = tree_owned_slot(mm, addr);
 	if (slot && !*slot)
 		return map_missing(mm, a, slot, addr, write);
+	if (!write && (slot || tree_walk(mm, addr)))
+		return FAULT_OK; /* another thread was here first */
 	return own_and_mend(mm, a, addr, write);
 }
 
