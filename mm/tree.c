@@ -94,7 +94,7 @@ static void drop(struct page *p)
 static void drop_entries(struct page *table)
 {
 	for (u64 used = table->used; used; used &= used - 1) {
-		pte_t *run = entries_of(table) + 8 * __builtin_ctzl(used);
+		pte_t *run = first_run(table, used);
 
 		for_each_in_run(i)
 		{
@@ -142,8 +142,7 @@ void gather_drop(struct gather *g, struct page *p, u64 start, u64 end)
 static void share_entries(struct page *to, struct page *from)
 {
 	for (u64 used = from->used; used; used &= used - 1) {
-		unsigned int first = 8 * __builtin_ctzl(used);
-		pte_t *src = entries_of(from) + first, *dst = entries_of(to) + first;
+		pte_t *src = first_run(from, used), *dst = first_run(to, used);
 
 		for_each_in_run(i)
 		{
@@ -252,9 +251,14 @@ pte_t *tree_owned_slot(struct mm *mm, u64 addr)
 	return &table[pt_index(addr, 1)];
 }
 
+static u32 slot_index(const pte_t *slot)
+{
+	return ((u64)slot & ~PAGE_MASK) / sizeof(*slot);
+}
+
 void tree_fill_slot(pte_t *slot, pte_t leaf)
 {
-	fill_entry(virt_to_page(slot), ((u64)slot & ~PAGE_MASK) / sizeof(*slot), leaf);
+	fill_entry(virt_to_page(slot), slot_index(slot), leaf);
 }
 
 void tree_replace_leaf(struct gather *g, pte_t *slot, u64 addr, pte_t leaf)
@@ -267,19 +271,18 @@ void tree_replace_leaf(struct gather *g, pte_t *slot, u64 addr, pte_t leaf)
 
 u32 tree_fill_slots(pte_t *slot, struct page **pages, u32 n, pte_t bits)
 {
-	u32 filled = 0;
+	struct page *table = virt_to_page(slot);
+	u32 first = slot_index(slot), before = table->nr_present;
 
 	for (u32 i = 0; i < n; i++) {
 		if (!pages[i])
 			continue;
-		if (slot[i]) {
+		if (slot[i])
 			put_page(pages[i]);
-			continue;
-		}
-		tree_fill_slot(&slot[i], page_to_phys(pages[i]) | bits);
-		filled++;
+		else
+			fill_entry(table, first + i, page_to_phys(pages[i]) | bits);
 	}
-	return filled;
+	return table->nr_present - before;
 }
 
 /* ---- fork ---- */

@@ -47,6 +47,16 @@ static inline u64 entry_start(u64 addr, int level, unsigned int i)
  * loop around them, they cost half. */
 #define for_each_in_run(i) _Pragma("GCC unroll 8") for (unsigned int i = 0; i < 8; i++)
 
+/* The entries of the lowest bit that is set. The compiler is kept from knowing how the address came
+ * about, or it reckons it anew for each of the eight. */
+static inline pte_t *first_run(const struct page *table, u64 used)
+{
+	pte_t *run = entries_of(table) + 8 * __builtin_ctzl(used);
+
+	__asm__("" : "+r"(run));
+	return run;
+}
+
 /* A used entry of an owned table is to be empty, an empty one used. Both keep its occupancy true.
  */
 static inline void clear_entry(struct page *table, unsigned int i)
