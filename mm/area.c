@@ -247,7 +247,8 @@ static void merge_at(struct area_set **set, u64 addr)
 /* In a leaf that is the whole tree. */
 static void open_slot(struct area_set *s, u32 i)
 {
-	memmove(&s->areas[i + 1], &s->areas[i], (s->nr - i) * sizeof(struct area));
+	if (i < s->nr)
+		memmove(&s->areas[i + 1], &s->areas[i], (s->nr - i) * sizeof(struct area));
 	s->nr++;
 }
 
@@ -257,13 +258,15 @@ static void close_slots(struct area_set *s, u32 i, u32 n)
 	s->nr -= (u16)n;
 }
 
-/* What areas_remove() does, where no area has to be cut in two. */
-static void remove_from_leaf(struct area_set *s, u64 start, u64 end)
+/* What areas_remove() does. False, with nothing done: an area has to be cut in two. */
+static bool remove_from_leaf(struct area_set *s, u64 start, u64 end)
 {
 	u32 first = leaf_index(s, start), last;
 	struct area *a = &s->areas[first];
 
 	if (first < s->nr && a->start < start) {
+		if (a->end > end)
+			return false;
 		a->end = start;
 		first++;
 	}
@@ -277,6 +280,7 @@ static void remove_from_leaf(struct area_set *s, u64 start, u64 end)
 	}
 	if (last > first)
 		close_slots(s, first, last - first);
+	return true;
 }
 
 /* Whatever reaches into [start, end) from outside ends there. */
@@ -296,14 +300,13 @@ static void cut_edges(struct area_set **set, u64 start, u64 end)
 
 void areas_remove(struct area_set **set, u64 start, u64 end)
 {
-	const struct area *a = area_find(*set, start);
+	const struct area *a;
 
+	if (!(*set)->level && remove_from_leaf(*set, start, end))
+		return;
+	a = area_find(*set, start);
 	if (!a || a->start >= end)
 		return;
-	if (!(*set)->level && (a->start >= start || a->end <= end)) {
-		remove_from_leaf(*set, start, end);
-		return;
-	}
 	/* Most often it is one area, and all of it. */
 	if (a->start < start || a->end != end)
 		cut_edges(set, start, end);
@@ -315,8 +318,7 @@ void areas_remove(struct area_set **set, u64 start, u64 end)
 /* What areas_insert() does. */
 static void insert_into_leaf(struct area_set *s, const struct area *a)
 {
-	bool last = !s->nr || s->areas[s->nr - 1].end <= a->start;
-	u32 i = last ? s->nr : leaf_index(s, a->start);
+	u32 i = leaf_index(s, a->start);
 
 	s->watched |= a->obj && a->obj->watch;
 	if (i > 0 && alike(&s->areas[i - 1], a)) {
@@ -332,10 +334,7 @@ static void insert_into_leaf(struct area_set *s, const struct area *a)
 		s->areas[i].pgoff = a->pgoff;
 		put_source(a);
 	} else {
-		if (last)
-			s->nr++;
-		else
-			open_slot(s, i);
+		open_slot(s, i);
 		s->areas[i] = *a;
 	}
 }

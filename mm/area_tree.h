@@ -55,8 +55,9 @@ u32 leaf_search(const struct area_set *leaf, u64 addr); /* leaf_index(), the lon
 static inline u32 leaf_index(const struct area_set *leaf, u64 addr)
 {
 	u32 i = READ_ONCE(leaf->last), nr = leaf->nr;
+	const struct area *a = &leaf->areas[i];
 
-	if (i < nr && addr < leaf->areas[i].end && (i == 0 || leaf->areas[i - 1].end <= addr))
+	if (i < nr && addr < a->end && (addr >= a->start || i == 0 || a[-1].end <= addr))
 		return i;
 	if (!nr || leaf->areas[nr - 1].end <= addr)
 		return nr; /* most new areas come in order */
