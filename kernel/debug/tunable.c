@@ -36,6 +36,8 @@ static int set_value(const struct tunable *t, const char *value)
 	if (parse_value(t, value, &v) != 0 || v < t->min || v > t->max)
 		return -EINVAL;
 	__atomic_store_n(t->value, v, __ATOMIC_RELAXED);
+	if (t->changed)
+		t->changed();
 	return 0;
 }
 

@@ -104,13 +104,21 @@ static always_inline void spin_unlock_no_resched(spinlock_t *l)
 	preempt_enable_no_resched();
 }
 
-/* Never switches with interrupts off: preempt_schedule() looks. */
+/* A spinlock was released: let a better task run, if one is waiting. Never switches with interrupts
+ * off: preempt_schedule() looks. */
+static always_inline void spin_unlocked(void)
+{
+	if (likely(!unlock_work()))
+		return;
+	sched_fuzz_point();
+	if (need_resched())
+		preempt_schedule();
+}
+
 static always_inline void spin_unlock(spinlock_t *l)
 {
 	spin_unlock_no_resched(l);
-	sched_fuzz_point();
-	if (unlikely(need_resched()))
-		preempt_schedule();
+	spin_unlocked();
 }
 #else
 void spin_lock(spinlock_t *l);
@@ -136,9 +144,7 @@ static always_inline void spin_unlock_irqrestore(spinlock_t *l, u64 flags)
 		spin_release(l);
 	local_irq_restore(flags); /* first: a switch on the way out needs them on */
 	preempt_enable_no_resched();
-	sched_fuzz_point();
-	if (unlikely(need_resched()))
-		preempt_schedule();
+	spin_unlocked();
 }
 #else
 void spin_unlock_irqrestore(spinlock_t *l, u64 flags);

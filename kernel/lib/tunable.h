@@ -11,26 +11,31 @@ struct tunable {
 	const char *const
 		*words; /* names of the values from 0 up, NULL-terminated; NULL: a plain number */
 	bool at_boot;   /* looked at only while the system comes up */
+	void (*changed)(void); /* called after each change; or NULL */
 };
 
 LINKER_SET_DECLARE(tunables, const struct tunable);
 
 /* `var` is a `long`. */
 #define TUNABLE(id, text, var, lo, hi, names, about) \
-	TUNABLE_WHEN(id, text, var, lo, hi, names, about, false)
+	TUNABLE_WHEN(id, text, var, lo, hi, names, about, false, NULL)
+/* `fn` is called after each change. */
+#define TUNABLE_HOOKED(id, text, var, lo, hi, names, about, fn) \
+	TUNABLE_WHEN(id, text, var, lo, hi, names, about, false, fn)
 /* The shell cannot set it. */
 #define TUNABLE_AT_BOOT(id, text, var, lo, hi, names, about) \
-	TUNABLE_WHEN(id, text, var, lo, hi, names, about, true)
+	TUNABLE_WHEN(id, text, var, lo, hi, names, about, true, NULL)
 
-#define TUNABLE_WHEN(id, text, var, lo, hi, names, about, boot)         \
-	static const struct tunable tunable_##id = {.name = (text),     \
-						    .help = (about),    \
-						    .value = &(var),    \
-						    .min = (lo),        \
-						    .max = (hi),        \
-						    .words = (names),   \
-						    .at_boot = (boot)}; \
-	static const struct tunable *const __set_tunables_##id          \
+#define TUNABLE_WHEN(id, text, var, lo, hi, names, about, boot, fn)    \
+	static const struct tunable tunable_##id = {.name = (text),    \
+						    .help = (about),   \
+						    .value = &(var),   \
+						    .min = (lo),       \
+						    .max = (hi),       \
+						    .words = (names),  \
+						    .at_boot = (boot), \
+						    .changed = (fn)};  \
+	static const struct tunable *const __set_tunables_##id         \
 		__attribute__((used, section("set_tunables"))) = &tunable_##id
 
 /* While the system runs. 0, -ENOENT (no such name), -EINVAL (bad value), -EPERM (only at boot).

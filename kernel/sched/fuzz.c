@@ -19,8 +19,14 @@
 #define DELAY_MAX 512 /* turns of an idle loop, when there is nobody else */
 
 long sched_fuzz;
-TUNABLE(sched_fuzz, "sched.fuzz", sched_fuzz, 0, 0x7fffffff, NULL,
-	"seed of pseudo-random preemption at locks and faults; 0: none");
+
+static void tell_cpus(void)
+{
+	for (u32 i = 0; i < MAX_CPUS; i++)
+		WRITE_ONCE(cpus[i].fuzzed, sched_fuzz != 0);
+}
+TUNABLE_HOOKED(sched_fuzz, "sched.fuzz", sched_fuzz, 0, 0x7fffffff, NULL,
+	       "seed of pseudo-random preemption at locks and faults; 0: none", tell_cpus);
 
 /* Touched by its own CPU only, with interrupts off. */
 static struct fuzz {

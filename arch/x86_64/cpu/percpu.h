@@ -17,9 +17,16 @@ struct cpu {
 	u64 kernel_sp;        /* top of current's kernel stack: the syscall entry switches to it */
 	u64 user_sp;          /* scratch of the syscall entry */
 	u32 preempt_count;    /* 0: current may be preempted */
-	bool tick_soon;   /* kernel/time/tick.c: the run queue is looked at before the next tick */
-	u32 need_resched; /* somebody better is waiting: look at the run queue on the way out */
-	u32 irq_depth;    /* nesting of hardware interrupts */
+	bool tick_soon; /* kernel/time/tick.c: the run queue is looked at before the next tick */
+	union {
+		struct {
+			u32 need_resched; /* a better task is waiting: look at the run queue on the
+					     way out */
+			u32 fuzzed;       /* sched.fuzz is on */
+		};
+		u64 unlock_work; /* either of the two: one comparison after each spinlock */
+	};
+	u32 irq_depth; /* nesting of hardware interrupts */
 	u32 id;
 	u32 apic_id;
 	bool online;
@@ -91,6 +98,17 @@ static inline bool need_resched(void)
 			 : "i"(offsetof(struct cpu, need_resched))
 			 : "memory");
 	return wanted;
+}
+
+static inline bool unlock_work(void)
+{
+	bool some;
+
+	__asm__ volatile("cmpq $0, %%gs:%c1"
+			 : "=@ccne"(some)
+			 : "i"(offsetof(struct cpu, unlock_work))
+			 : "memory");
+	return some;
 }
 
 void preempt_schedule(void); /* kernel/sched/switch.c */
