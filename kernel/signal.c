@@ -53,8 +53,7 @@ int copy_signal(u64 flags, struct task *p)
 	wait_queue_init(&sig->wait_chld);
 	sigpending_init(&sig->shared);
 	sig->real_timer.expires = 0;
-	list_init(&sig->cpu_timers);
-	list_init(&sig->posix_timers);
+	spin_lock_init(&sig->cpu_timers_lock, LOCK_CPUTIME);
 	irq = spin_lock_irqsave(&current->sighand->lock);
 	memcpy(sig->rlim, current->signal->rlim, sizeof(sig->rlim));
 	spin_unlock_irqrestore(&current->sighand->lock, irq);

@@ -4,6 +4,7 @@
 #include "kernel/lib/atomic.h"
 #include "kernel/lib/list.h"
 #include "kernel/lib/lock.h"
+#include "kernel/lib/treap.h"
 #include "kernel/lib/types.h"
 #include "kernel/sched/wait.h"
 #include "kernel/time/cputime.h"
@@ -73,17 +74,16 @@ struct sighand {
 /* Shared by a thread group. "tl": tasklist_lock; "sh": sighand->lock. */
 struct signal {
 	/* --- given one by one, by copy_signal() and on the way to being seen --- */
-	refcount_t count;              /* tasks that point here, and `handlers` if it is in use */
-	int nr_threads;                /* tl: tasks not yet released */
-	int live;                      /* sh: threads that have not begun to exit */
-	struct list_head threads;      /* tl and sh to change, either to read: task.thread_node */
-	struct task *leader;           /* tl */
-	struct wait_queue wait_chld;   /* parents in wait4() */
-	struct sigpending shared;      /* sh: process-wide pending signals */
-	struct tty *tty;               /* tl: controlling terminal */
-	struct itimer real_timer;      /* tl: setitimer(2), alarm(2) */
-	struct list_head cpu_timers;   /* cpu_timers_lock (cputime.c): armed on our CPU clocks */
-	struct list_head posix_timers; /* sh: timer_create(2) */
+	refcount_t count;            /* tasks that point here, and `handlers` if it is in use */
+	int nr_threads;              /* tl: tasks not yet released */
+	int live;                    /* sh: threads that have not begun to exit */
+	struct list_head threads;    /* tl and sh to change, either to read: task.thread_node */
+	struct task *leader;         /* tl */
+	struct wait_queue wait_chld; /* parents in wait4() */
+	struct sigpending shared;    /* sh: process-wide pending signals */
+	struct tty *tty;             /* tl: controlling terminal */
+	struct itimer real_timer;    /* tl: setitimer(2), alarm(2) */
+	spinlock_t cpu_timers_lock;  /* LOCK_CPUTIME (irq): cpu_timers, and those of its tasks */
 	struct rlimit64 rlim[RLIM_NLIMITS];   /* sh */
 	s16 oom_score_adj, oom_score_adj_min; /* tl: /proc/PID/oom_score_adj; how low it may be set
 						 without privilege */
@@ -105,9 +105,11 @@ struct signal {
 	u32 continues;          /* sh: how often SIGCONT came */
 	int stop_count;         /* sh: threads that still have to stop */
 	int next_timer_id;      /* sh */
-	struct usage gone;      /* sh: of threads that were released */
-	struct usage children;  /* tl: of reaped children */
+	struct treap_node *posix_timers;             /* sh: timer_create(2), by their numbers */
+	struct usage gone;                           /* sh: of threads that were released */
+	struct usage children;                       /* tl: of reaped children */
 	struct cpu_itimer virtual_timer, prof_timer; /* sh */
+	struct cpu_timers cpu_timers; /* cpu_timers_lock: armed on the process's clocks */
 };
 
 #define SIGNAL_ZERO_START offsetof(struct signal, exec_task)

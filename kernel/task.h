@@ -121,9 +121,10 @@ struct task {
 	u64 utime, stime; /* rq: ns charged of the run time: kernel/sched/account.c */
 	u64 rt_ns;        /* me: ticks as a real-time task since it last slept, for RLIMIT_RTTIME */
 	u64 runtime;      /* rq: how long it ran until exec_start; run clock */
-	u64 min_flt;      /* me */
-	u64 nvcsw, nivcsw; /* rq: voluntary and forced switches */
-	sigset_t64 waited; /* sh: rt_sigtimedwait() sleeps for them, blocked or not */
+	struct cpu_timers cpu_timers; /* signal->cpu_timers_lock: armed on this thread's clocks */
+	u64 min_flt;                  /* me */
+	u64 nvcsw, nivcsw;            /* rq: voluntary and forced switches */
+	sigset_t64 waited;            /* sh: rt_sigtimedwait() sleeps for them, blocked or not */
 	long (*restart_fn)(struct task *); /* me: restart_syscall(2) */
 	u64 fork_cycles; /* me: spent in the last do_fork() until the child was made runnable */
 	const struct mutex *waits_for; /* its wait_lock: a mutex that another task holds */

@@ -13,7 +13,7 @@
 #include "kernel/time/timer.h"
 #include "kernel/time/timespec.h"
 
-static spinlock_t cpu_timers_lock = SPINLOCK_INIT(LOCK_CPUTIME); /* (irq) */
+#define EXPIRED_A_TICK 64 /* of one heap; the next tick goes on */
 
 /* ---- how much ---- */
 
@@ -98,25 +98,47 @@ u64 cpu_clock_resolution(clockid_t clock)
 void cpu_timer_init(struct cpu_timer *t, void (*fn)(struct cpu_timer *))
 {
 	*t = (struct cpu_timer){.fn = fn};
-	list_init(&t->link);
+}
+
+static struct heap_node **heap_of(const struct cpu_timer *t)
+{
+	struct task *p = t->target.task;
+	struct cpu_timers *timers = t->target.thread ? &p->cpu_timers : &p->signal->cpu_timers;
+
+	return t->target.which == CPU_VIRT ? &timers->user : &timers->all;
+}
+
+static void take_off(struct cpu_timer *t)
+{
+	struct heap_node **root = heap_of(t);
+
+	*root = heap_remove(*root, &t->node);
+	t->armed = false;
 }
 
 void cpu_timer_start(struct cpu_timer *t, u64 expires)
 {
-	u64 flags = spin_lock_irqsave(&cpu_timers_lock);
+	struct heap_node **root = heap_of(t);
+	u64 flags = spin_lock_irqsave(&t->target.task->signal->cpu_timers_lock);
 
-	t->expires = expires;
-	if (list_empty(&t->link))
-		list_add_tail(&t->link, &t->target.task->signal->cpu_timers);
-	spin_unlock_irqrestore(&cpu_timers_lock, flags);
+	if (t->armed)
+		take_off(t);
+	t->node.key = expires;
+	*root = heap_insert(*root, &t->node);
+	t->armed = true;
+	spin_unlock_irqrestore(&t->target.task->signal->cpu_timers_lock, flags);
 }
 
 void cpu_timer_cancel(struct cpu_timer *t)
 {
-	u64 flags = spin_lock_irqsave(&cpu_timers_lock);
+	u64 flags;
 
-	list_del_init(&t->link);
-	spin_unlock_irqrestore(&cpu_timers_lock, flags);
+	if (!t->target.task) /* it was never to be started */
+		return;
+	flags = spin_lock_irqsave(&t->target.task->signal->cpu_timers_lock);
+	if (t->armed)
+		take_off(t);
+	spin_unlock_irqrestore(&t->target.task->signal->cpu_timers_lock, flags);
 }
 
 static void process_times(struct task *p, u64 used[CPU_CLOCKS])
@@ -128,21 +150,32 @@ static void process_times(struct task *p, u64 used[CPU_CLOCKS])
 	spin_unlock_irqrestore(&p->sighand->lock, flags);
 }
 
-static void run_timers(struct task *p, const u64 used[CPU_CLOCKS])
+static bool any_armed(const struct cpu_timers *timers)
 {
-	u64 flags = spin_lock_irqsave(&cpu_timers_lock);
-	struct cpu_timer *t, *n;
+	return READ_ONCE(timers->user) || READ_ONCE(timers->all);
+}
 
-	list_for_each_entry_safe (t, n, &p->signal->cpu_timers, link) {
-		if (t->target.thread && t->target.task != p)
-			continue;
-		if (t->expires >
-		    (t->target.thread ? task_cputime(p, t->target.which) : used[t->target.which]))
-			continue;
-		list_del_init(&t->link);
+/* Caller holds the lock. */
+static void run_expired(struct heap_node **root, u64 used)
+{
+	for (int i = 0; i < EXPIRED_A_TICK && *root && (*root)->key <= used; i++) {
+		struct cpu_timer *t = container_of(*root, struct cpu_timer, node);
+
+		take_off(t);
 		t->fn(t);
 	}
-	spin_unlock_irqrestore(&cpu_timers_lock, flags);
+}
+
+static void run_timers(struct task *p, const u64 used[CPU_CLOCKS])
+{
+	struct signal *sig = p->signal;
+	u64 flags = spin_lock_irqsave(&sig->cpu_timers_lock);
+
+	run_expired(&sig->cpu_timers.user, used[CPU_VIRT]);
+	run_expired(&sig->cpu_timers.all, used[CPU_PROF]);
+	run_expired(&p->cpu_timers.user, task_cputime(p, CPU_VIRT));
+	run_expired(&p->cpu_timers.all, task_cputime(p, CPU_PROF));
+	spin_unlock_irqrestore(&sig->cpu_timers_lock, flags);
 }
 
 /* ---- interval timers and RLIMIT_CPU ---- */
@@ -211,7 +244,7 @@ void cpu_time_tick(struct task *p)
 	/* Who exits may be reaped on another CPU while this one is in its tick. */
 	if (p->flags & (PF_KTHREAD | PF_EXITING))
 		return;
-	timers = !list_empty(&sig->cpu_timers);
+	timers = any_armed(&sig->cpu_timers) || any_armed(&p->cpu_timers);
 	limited = sig->virtual_timer.expires || sig->prof_timer.expires ||
 		  sig->rlim[RLIMIT_CPU].rlim_cur != RLIM64_INFINITY ||
 		  (p->rt_ns && sig->rlim[RLIMIT_RTTIME].rlim_cur != RLIM64_INFINITY);

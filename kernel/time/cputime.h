@@ -1,8 +1,8 @@
 /* CPU time: what tasks and processes have used, and what happens when they have used so much. */
 #pragma once
 
-#include "kernel/lib/list.h"
 #include "kernel/lib/types.h"
+#include "kernel/time/heap.h"
 #include "kernel/uapi.h"
 
 struct task;
@@ -41,10 +41,16 @@ u64 cpu_clock_resolution(clockid_t clock);
 /* Something to do when a CPU clock has reached a value. Its memory outlives its being armed; its
  * target's reference is the owner's. */
 struct cpu_timer {
-	struct list_head link; /* cpu_timers_lock: of the target's process; empty: not armed */
-	u64 expires;           /* cpu_timers_lock */
+	struct heap_node node; /* ct: in a heap of its target; its key: when it expires */
+	bool armed;            /* ct: it is in there */
 	struct cpu_target target;
-	void (*fn)(struct cpu_timer *); /* in the tick, cpu_timers_lock held; no longer armed */
+	void (*fn)(struct cpu_timer *); /* in the tick, the lock held; no longer armed */
+};
+
+/* The timers armed on the clocks of a task or a process: a heap for user time, and one for all of
+ * it. "ct": the cpu_timers_lock of the target's process. */
+struct cpu_timers {
+	struct heap_node *user, *all;
 };
 
 void cpu_timer_init(struct cpu_timer *t, void (*fn)(struct cpu_timer *));

@@ -1,85 +1,81 @@
 /*
- * A pairing heap: a tree in which no timer expires before its parent.
+ * A leftist heap: a binary tree in which no key is smaller than its parent's, and in which the way
+ * out of each subtree that keeps to the right is the shortest one.
  *
- * Each node links to its first child and to its siblings; `prev` of a first child is its parent.
- * Inserting is one comparison; removing pairs off the children of the removed node, which is O(log
- * n) over time. Nothing is allocated: the links are in the timers.
+ * So that way has at most log2(n + 1) nodes, whatever was inserted and removed before; and
+ * inserting and removing are merges along it. Nothing is allocated: the links are in the objects.
  */
 #include "kernel/time/heap.h"
 
-/* One of two roots becomes the first child of the other. Equal times: `a` stays on top. */
-static struct timer *merge(struct timer *a, struct timer *b)
+static u32 rank(const struct heap_node *n)
 {
-	if (!a)
-		return b;
-	if (!b)
-		return a;
-	if (b->expires < a->expires) {
-		struct timer *t = a;
-
-		a = b;
-		b = t;
-	}
-	b->prev = a;
-	b->next = a->child;
-	if (b->next)
-		b->next->prev = b;
-	a->child = b;
-	return a;
+	return n ? n->rank : 0;
 }
 
-/* One heap of a list of siblings: first each two neighbours from left to right, then the pairs from
- * right to left. That order is what makes the heap's cost logarithmic. */
-static struct timer *merge_siblings(struct timer *first)
+/* The shorter way to the right. True when the rank is another than before. */
+static bool settle(struct heap_node *n)
 {
-	struct timer *pairs = NULL, *root = NULL;
+	struct heap_node *left = n->left;
+	u32 old = n->rank;
 
-	while (first) {
-		struct timer *a = first, *b = first->next, *rest = b ? b->next : NULL;
-
-		a->prev = a->next = NULL;
-		if (b)
-			b->prev = b->next = NULL;
-		a = merge(a, b);
-		a->next = pairs; /* a stack of pairs, the rightmost on top */
-		pairs = a;
-		first = rest;
+	if (rank(left) < rank(n->right)) {
+		n->left = n->right;
+		n->right = left;
 	}
-	while (pairs) {
-		struct timer *rest = pairs->next;
+	n->rank = rank(n->right) + 1;
+	return n->rank != old;
+}
 
-		pairs->next = NULL;
-		root = merge(root, pairs);
-		pairs = rest;
+/* One heap of two, of which either may be NULL. Equal keys: `a` stays on top. */
+static struct heap_node *merge(struct heap_node *a, struct heap_node *b)
+{
+	struct heap_node *root = NULL, **at = &root, *above = NULL;
+
+	while (a && b) {
+		if (b->key < a->key) {
+			struct heap_node *n = a;
+
+			a = b;
+			b = n;
+		}
+		*at = a;
+		a->parent = above;
+		above = a;
+		at = &a->right;
+		a = a->right;
 	}
+	if (!a)
+		a = b;
+	*at = a;
+	if (a)
+		a->parent = above;
+	for (; above; above = above->parent)
+		settle(above);
 	return root;
 }
 
-struct timer *timer_heap_insert(struct timer *root, struct timer *t)
+struct heap_node *heap_insert(struct heap_node *root, struct heap_node *n)
 {
-	t->child = t->next = t->prev = NULL;
-	return merge(root, t);
+	n->left = n->right = n->parent = NULL;
+	n->rank = 1;
+	return merge(root, n);
 }
 
-/* Take a node that is not the root out of its parent's list of children. */
-static void cut(struct timer *t)
+/* Those above need a look only as far as ranks change. A rank that grows does so along a way to the
+ * right; one that shrinks is above a smaller one: either way there are at most log2(n + 1). */
+struct heap_node *heap_remove(struct heap_node *root, struct heap_node *n)
 {
-	if (t->prev->child == t)
-		t->prev->child = t->next;
+	struct heap_node *above = n->parent, *below = merge(n->left, n->right);
+
+	if (!above)
+		return below;
+	if (above->left == n)
+		above->left = below;
 	else
-		t->prev->next = t->next;
-	if (t->next)
-		t->next->prev = t->prev;
-}
-
-struct timer *timer_heap_remove(struct timer *root, struct timer *t)
-{
-	struct timer *below = merge_siblings(t->child);
-
-	if (t != root) {
-		cut(t);
-		below = merge(root, below);
-	}
-	t->child = t->next = t->prev = NULL;
-	return below;
+		above->right = below;
+	if (below)
+		below->parent = above;
+	while (above && settle(above))
+		above = above->parent;
+	return root;
 }

@@ -1,9 +1,17 @@
-/* A pairing heap of timers, the earliest at its root. Pure: its caller does the locking. */
+/* A heap, the smallest key at its root, in which no step is long. Pure: its caller does the
+ * locking.
+ */
 #pragma once
 
-#include "kernel/time/timer.h"
+#include "kernel/lib/types.h"
 
-/* Both return the new root. `t` is in no heap. */
-struct timer *timer_heap_insert(struct timer *root, struct timer *t);
-/* `t` is in the heap of this root. NULL when it was the last. */
-struct timer *timer_heap_remove(struct timer *root, struct timer *t);
+struct heap_node {
+	u64 key;
+	struct heap_node *left, *right, *parent;
+	u32 rank; /* how many steps to the right lead out of the heap */
+};
+
+/* Both return the new root. `n`, whose key is set, is in no heap. */
+struct heap_node *heap_insert(struct heap_node *root, struct heap_node *n);
+/* `n` is in the heap of this root. NULL when it was the last. */
+struct heap_node *heap_remove(struct heap_node *root, struct heap_node *n);

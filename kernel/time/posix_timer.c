@@ -9,12 +9,14 @@
  * costs no more than its owner can handle.
  *
  * Timers belong to the thread group that made them, are not inherited by fork, and end with exec.
- * sighand->lock guards a timer and the list of them; tasklist_lock is held to change one as well,
+ * sighand->lock guards a timer and the tree of them; tasklist_lock is held to change one as well,
  * because of kthreadd.
  */
 #include "kernel/time/posix_timer.h"
 
 #include "kernel/lib/string.h"
+#include "kernel/lib/treap.h"
+#include "kernel/random.h"
 #include "kernel/sigqueue.h"
 #include "kernel/sys/syscall.h"
 #include "kernel/task.h"
@@ -27,8 +29,8 @@
 #define OVERRUN_MAX 0x7fffffffUL
 
 struct posix_timer {
-	struct list_head link; /* sh: in owner->posix_timers */
-	struct signal *owner;  /* ro, like the next four */
+	struct treap_node node; /* sh: in owner->posix_timers */
+	struct signal *owner;   /* ro, like the next four */
 	int id;
 	clockid_t clock;
 	int notify;            /* SIGEV_* */
@@ -255,7 +257,7 @@ static void free_timer(struct posix_timer *t)
 	kfree(t);
 }
 
-/* Not yet in its owner's list. Or ERR_PTR(-EAGAIN, -ENOMEM). */
+/* Not yet in its owner's tree. Or ERR_PTR(-EAGAIN, -ENOMEM). */
 static struct posix_timer *new_timer(clockid_t clock)
 {
 	struct posix_timer *t = kzalloc(sizeof(*t));
@@ -270,6 +272,7 @@ static struct posix_timer *new_timer(clockid_t clock)
 		return ERR_PTR(-EAGAIN);
 	}
 	t->owner = current->signal;
+	t->node.prio = (u32)random_u64();
 	t->clock = clock;
 	due_init(&t->due, timer_due);
 	timer_init(&t->timer, wall_expired);
@@ -277,14 +280,19 @@ static struct posix_timer *new_timer(clockid_t clock)
 	return t;
 }
 
+/* The owner chooses neither the numbers nor the priorities. */
+static int compare(const void *key, const struct treap_node *n)
+{
+	int id = *(const int *)key, other = container_of(n, struct posix_timer, node)->id;
+
+	return id < other ? -1 : id > other;
+}
+
 static struct posix_timer *find_timer(int id)
 {
-	struct posix_timer *t;
+	struct treap_node *n = treap_find(current->signal->posix_timers, &id, compare);
 
-	list_for_each_entry (t, &current->signal->posix_timers, link)
-		if (t->id == id)
-			return t;
-	return NULL;
+	return n ? container_of(n, struct posix_timer, node) : NULL;
 }
 
 static u64 lock_timers(void)
@@ -312,7 +320,7 @@ static int publish(struct posix_timer *t, bool value_is_id)
 	sig->next_timer_id = (id + 1) & OVERRUN_MAX;
 	if (value_is_id)
 		t->queue.info.si_int = id;
-	list_add_tail(&t->link, &sig->posix_timers);
+	treap_insert(&sig->posix_timers, &t->node, &id, compare);
 	unlock_timers(flags);
 	return id;
 }
@@ -321,16 +329,16 @@ static int publish(struct posix_timer *t, bool value_is_id)
 static bool delete_timer(const int *id)
 {
 	u64 flags = lock_timers();
-	struct list_head *all = &current->signal->posix_timers;
+	struct treap_node **all = &current->signal->posix_timers;
 	struct posix_timer *t = NULL;
 
 	if (id)
 		t = find_timer(*id);
-	else if (!list_empty(all))
-		t = list_first_entry(all, struct posix_timer, link);
+	else if (*all)
+		t = container_of(*all, struct posix_timer, node);
 	if (t) {
 		disarm(t);
-		list_del(&t->link);
+		treap_remove(all, &t->id, compare);
 	}
 	unlock_timers(flags);
 	if (t)
@@ -341,7 +349,7 @@ static bool delete_timer(const int *id)
 /* Nobody else is left to make one. */
 void posix_timers_exit(struct task *p)
 {
-	while (!list_empty(&p->signal->posix_timers) && delete_timer(NULL))
+	while (p->signal->posix_timers && delete_timer(NULL))
 		;
 }
 

@@ -2,7 +2,7 @@
  * Timers: a heap of them on each CPU, and one hardware interrupt for the earliest.
  *
  * A timer is queued on the CPU that starts it and its callback runs there. base->lock guards the
- * heap, and `expires` and `cpu` of every timer in it. Whoever starts and cancels the same timer
+ * heap, and key and `cpu` of every timer in it. Whoever starts and cancels the same timer
  * from two places at once brings a lock of his own.
  *
  * Three deadlines share the one-shot: the first timer, the scheduler's tick (tick.c), and the
@@ -15,22 +15,22 @@
 #include "arch/x86_64/arch.h"
 #include "kernel/lib/atomic.h"
 #include "kernel/lib/log.h"
-#include "kernel/time/heap.h"
 #include "kernel/time/internal.h"
 #include "kernel/time/timespec.h"
 
 struct timer_base {
-	spinlock_t lock;       /* LOCK_TIMER (irq): root, running */
-	struct timer *root;    /* the earliest */
-	struct timer *running; /* whose callback is running on this CPU */
-	u64 programmed;        /* this CPU only, interrupts off: when the hardware will interrupt */
+	spinlock_t lock;        /* LOCK_TIMER (irq): root, running */
+	struct heap_node *root; /* the earliest */
+	struct timer *running;  /* whose callback is running on this CPU */
+	u64 programmed; /* this CPU only, interrupts off: when the hardware will interrupt */
 };
 
 static struct timer_base bases[MAX_CPUS];
 
 void timer_init(struct timer *t, void (*fn)(struct timer *))
 {
-	*t = (struct timer){.fn = fn};
+	t->fn = fn;
+	t->cpu = NULL;
 }
 
 void timers_init(void)
@@ -74,7 +74,7 @@ static struct timer_base *lock_base(struct timer *t, u64 *flags)
 
 static void dequeue(struct timer_base *base, struct timer *t)
 {
-	base->root = timer_heap_remove(base->root, t);
+	base->root = heap_remove(base->root, &t->node);
 	WRITE_ONCE(t->cpu, NULL);
 }
 
@@ -99,10 +99,10 @@ void timer_start(struct timer *t, u64 expires)
 	flags = local_irq_save();
 	base = &bases[this_cpu()->id];
 	spin_lock(&base->lock);
-	t->expires = expires;
-	base->root = timer_heap_insert(base->root, t);
+	t->node.key = expires;
+	base->root = heap_insert(base->root, &t->node);
 	WRITE_ONCE(t->cpu, this_cpu());
-	timer_program_before(base->root->expires);
+	timer_program_before(base->root->key);
 	spin_unlock_irqrestore(&base->lock, flags);
 }
 
@@ -131,9 +131,9 @@ bool timer_cancel(struct timer *t)
 /* Run what has expired by `now`. The lock is held, but not during the callbacks. */
 static void run_expired(struct timer_base *base, u64 now)
 {
-	struct timer *t;
+	while (base->root && base->root->key <= now) {
+		struct timer *t = container_of(base->root, struct timer, node);
 
-	while ((t = base->root) && t->expires <= now) {
 		/* In this order: whoever sees that it is not queued any more sees that it runs. */
 		__atomic_store_n(&base->running, t, __ATOMIC_RELEASE);
 		dequeue(base, t);
@@ -152,7 +152,7 @@ void timer_interrupt(void)
 	flags = spin_lock_irqsave(&base->lock);
 	base->programmed = TIME_FOREVER;
 	run_expired(base, now);
-	next = base->root ? base->root->expires : TIME_FOREVER;
+	next = base->root ? base->root->key : TIME_FOREVER;
 	spin_unlock_irqrestore(&base->lock, flags);
 	next = MIN(next, tick_interrupt(now));
 	timer_program_before(MIN(next, time_add(now, arch_clock_max_idle())));

@@ -3,6 +3,7 @@
 
 #include "kernel/lib/lock.h"
 #include "kernel/lib/types.h"
+#include "kernel/time/heap.h"
 
 #define NSEC_PER_SEC  1000000000UL
 #define NSEC_PER_MSEC 1000000UL
@@ -17,10 +18,9 @@ u64 ktime_real_base(void); /* time of day at monotonic 0 */
 /* One-shot. The callback runs in interrupt context with no lock held and may start the timer again.
  */
 struct timer {
-	u64 expires; /* monotonic; valid while queued */
+	struct heap_node node; /* its key: when it expires, monotonic */
 	void (*fn)(struct timer *);
-	struct timer *child, *next, *prev; /* pairing heap links */
-	struct cpu *cpu;                   /* whose heap it is in; NULL: not queued */
+	struct cpu *cpu; /* whose heap it is in; NULL: not queued */
 };
 
 void timer_init(struct timer *t, void (*fn)(struct timer *));
