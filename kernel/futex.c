@@ -297,7 +297,7 @@ static long wake_locked(struct futex_bucket *b, const struct futex_key *key, u32
 	return woken;
 }
 
-#define WAKE_BATCH 64u /* tasks that are woken in one hold of the bucket's lock */
+#define WAKE_BATCH 64u /* tasks that are woken, or moved, in one hold of the bucket's lock */
 
 /* The next batches. */
 static noinline long wake_more(struct futex_bucket *b, const struct futex_key *key, u32 max,
@@ -399,12 +399,36 @@ static u32 apply_wake_op(u32 *word, const struct wake_op *op)
 	return old;
 }
 
+/* Wake by both keys, with the operation in between. Both words' first batches are woken in one hold
+ * of the two locks. */
+static long wake_and_operate(const struct futex_key *key1, const struct futex_key *key2, u32 max1,
+			     u32 max2, u32 *word, const struct wake_op *op)
+{
+	struct futex_bucket *b1 = bucket_of(key1), *b2 = bucket_of(key2);
+	long first, second = 0;
+	u32 old;
+
+	lock_two(b1, b2);
+	old = apply_wake_op(word, op);
+	first = wake_locked(b1, key1, MIN(max1, WAKE_BATCH), FUTEX_BITSET_MATCH_ANY);
+	if (first >= 0 && wake_op_compare(op, old))
+		second = wake_locked(b2, key2, MIN(max2, WAKE_BATCH), FUTEX_BITSET_MATCH_ANY);
+	unlock_two(b1, b2);
+	unpin_word();
+	if (first < 0 || second < 0)
+		return MIN(first, second);
+	if (unlikely(first == WAKE_BATCH))
+		first += wake_more(b1, key1, max1 - WAKE_BATCH, FUTEX_BITSET_MATCH_ANY);
+	if (unlikely(second == WAKE_BATCH))
+		second += wake_more(b2, key2, max2 - WAKE_BATCH, FUTEX_BITSET_MATCH_ANY);
+	return first + second;
+}
+
 static long futex_wake_op(u64 addr1, u64 addr2, bool private, u32 max1, u32 max2, u32 encoded)
 {
-	struct futex_bucket *b1, *b2;
 	struct futex_key key1, key2;
 	struct wake_op op;
-	u32 *word, old;
+	u32 *word;
 	long ret;
 
 	ret = decode_wake_op(encoded, &op);
@@ -418,18 +442,7 @@ static long futex_wake_op(u64 addr1, u64 addr2, bool private, u32 max1, u32 max2
 		key_put(&key1);
 		return PTR_ERR(word);
 	}
-	b1 = bucket_of(&key1);
-	b2 = bucket_of(&key2);
-	lock_two(b1, b2);
-	old = apply_wake_op(word, &op);
-	ret = wake_locked(b1, &key1, max1, FUTEX_BITSET_MATCH_ANY);
-	if (ret >= 0 && wake_op_compare(&op, old)) {
-		long more = wake_locked(b2, &key2, max2, FUTEX_BITSET_MATCH_ANY);
-
-		ret = more < 0 ? more : ret + more;
-	}
-	unlock_two(b1, b2);
-	unpin_word();
+	ret = wake_and_operate(&key1, &key2, max1, max2, word, &op);
 	key_put(&key1);
 	key_put(&key2);
 	return ret;
@@ -448,36 +461,62 @@ void move_waiter(struct futex_waiter *w, struct futex_bucket *to, const struct f
 	}
 }
 
-static long requeue_locked(struct futex_bucket *from, const struct futex_key *key1,
-			   struct futex_bucket *to, const struct futex_key *key2, u32 max_wake,
-			   u32 max_move)
-{
-	struct futex_waiter *w, *n;
-	u32 woken = 0, moved = 0;
+struct requeue {
+	struct futex_bucket *from, *to;
+	const struct futex_key *key1, *key2;
+	u32 max_wake, max_move;
+	u32 woken, moved;
+};
 
-	list_for_each_entry_safe (w, n, &from->waiters, link) {
-		if (woken >= max_wake && moved >= max_move)
+/* One batch. WAKE_BATCH when there may be more, -EINVAL when one waits for a PI lock. Caller holds
+ * the locks of both buckets. */
+static long requeue_locked(struct requeue *r)
+{
+	bool same =
+		same_key(r->key1, r->key2); /* those that would move are only counted, at once */
+	struct futex_waiter *w, *n;
+	u32 done = 0;
+
+	list_for_each_entry_safe (w, n, &r->from->waiters, link) {
+		if (done == WAKE_BATCH || (r->woken >= r->max_wake && r->moved >= r->max_move))
 			break;
-		if (!same_key(&w->key, key1))
+		if (!same_key(&w->key, r->key1))
 			continue;
 		if (w->kind != WAITS_FOR_WAKE)
 			return -EINVAL;
-		if (woken < max_wake) {
+		if (r->woken < r->max_wake) {
 			wake_waiter(w);
-			woken++;
+			r->woken++;
+			done++;
 		} else {
-			move_waiter(w, to, key2);
-			moved++;
+			if (!same) {
+				move_waiter(w, r->to, r->key2);
+				done++;
+			}
+			r->moved++;
 		}
 	}
-	return (long)woken + moved;
+	return done;
+}
+
+/* The next batches, after one that was full. */
+static noinline long requeue_more(struct requeue *r)
+{
+	long ret = WAKE_BATCH;
+
+	while (ret == WAKE_BATCH && !fatal_signal_pending(current)) {
+		lock_two(r->from, r->to);
+		ret = requeue_locked(r);
+		unlock_two(r->from, r->to);
+	}
+	return ret;
 }
 
 /* `expected`: what the first word must be (CMP_REQUEUE), or NULL. */
 static long futex_requeue(u64 addr1, u64 addr2, bool private, int max_wake, int max_move,
 			  const u32 *expected)
 {
-	struct futex_bucket *b1, *b2;
+	struct requeue r = {.max_wake = (u32)max_wake, .max_move = (u32)max_move};
 	struct futex_key key1, key2;
 	u32 *word = NULL;
 	long ret;
@@ -495,16 +534,22 @@ static long futex_requeue(u64 addr1, u64 addr2, bool private, int max_wake, int 
 	}
 	if (ret)
 		goto out_key2;
-	b1 = bucket_of(&key1);
-	b2 = bucket_of(&key2);
-	lock_two(b1, b2);
+	r.key1 = &key1;
+	r.key2 = &key2;
+	r.from = bucket_of(&key1);
+	r.to = bucket_of(&key2);
+	lock_two(r.from, r.to);
 	if (expected && __atomic_load_n(word, __ATOMIC_SEQ_CST) != *expected)
 		ret = -EAGAIN;
 	else
-		ret = requeue_locked(b1, &key1, b2, &key2, max_wake, max_move);
-	unlock_two(b1, b2);
+		ret = requeue_locked(&r);
+	unlock_two(r.from, r.to);
 	if (expected)
 		unpin_word();
+	if (unlikely(ret == WAKE_BATCH))
+		ret = requeue_more(&r);
+	if (ret >= 0)
+		ret = (long)r.woken + r.moved;
 	key_put(&key1);
 out_key2:
 	key_put(&key2);

@@ -387,17 +387,21 @@ static int requeue_one(struct futex_waiter *w, struct futex_bucket *b2,
 	return 0;
 }
 
-static long requeue_all(struct futex_bucket *b1, const struct futex_key *key1,
-			struct futex_bucket *b2, const struct futex_key *key2, u32 *word2, u32 max,
-			struct task **exiting)
+#define REQUEUE_BATCH \
+	16u /* waiters moved in one hold: each may be followed along a chain of locks */
+
+/* One batch of at most `max`; how many it was, or an error. */
+static long requeue_batch(struct futex_bucket *b1, const struct futex_key *key1,
+			  struct futex_bucket *b2, const struct futex_key *key2, u32 *word2,
+			  u32 max, u32 waiters, struct task **exiting)
 {
-	u32 waiters = max > 1 ? FUTEX_WAITERS : 0, moved = 0;
 	struct futex_waiter *w, *n;
+	u32 moved = 0;
 
 	list_for_each_entry_safe (w, n, &b1->waiters, link) {
 		int err;
 
-		if (moved == max)
+		if (moved == MIN(max, REQUEUE_BATCH))
 			break;
 		if (!same_key(&w->key, key1))
 			continue;
@@ -441,29 +445,44 @@ static int pin_two(u64 addr1, u64 addr2, bool private, u32 **word1, u32 **word2,
 	}
 }
 
+/* The words are pinned. The first is compared once, before the first batch. */
+static long requeue_pinned(const struct futex_key *key1, const struct futex_key *key2,
+			   const u32 *word1, u32 *word2, u32 max, u32 val, struct task **exiting)
+{
+	struct futex_bucket *b1 = bucket_of(key1), *b2 = bucket_of(key2);
+	u32 waiters = max > 1 ? FUTEX_WAITERS : 0, moved = 0;
+	long ret;
+
+	do {
+		spin_lock(&tasklist_lock);
+		spin_lock(&pi_lock);
+		lock_two(b1, b2);
+		if (moved == 0 && __atomic_load_n(word1, __ATOMIC_SEQ_CST) != val)
+			ret = -EAGAIN;
+		else
+			ret = requeue_batch(b1, key1, b2, key2, word2, max - moved, waiters,
+					    exiting);
+		unlock_two(b1, b2);
+		spin_unlock(&pi_lock);
+		spin_unlock(&tasklist_lock);
+		if (ret < 0)
+			return ret;
+		moved += (u32)ret;
+	} while (ret == REQUEUE_BATCH && moved < max && !fatal_signal_pending(current));
+	return moved;
+}
+
 static long try_requeue(u64 addr, u64 addr2, bool private, u32 max, u32 val, struct task **exiting)
 {
 	struct futex_key key1, key2;
-	struct futex_bucket *b1, *b2;
 	u32 *word1 = NULL, *word2 = NULL;
 	long ret = pin_two(addr, addr2, private, &word1, &word2, &key1, &key2);
 
 	if (ret)
 		return ret;
-	b1 = bucket_of(&key1);
-	b2 = bucket_of(&key2);
-	spin_lock(&tasklist_lock);
-	spin_lock(&pi_lock);
-	lock_two(b1, b2);
-	if (same_key(&key1, &key2))
-		ret = -EINVAL;
-	else if (__atomic_load_n(word1, __ATOMIC_SEQ_CST) != val)
-		ret = -EAGAIN;
-	else
-		ret = requeue_all(b1, &key1, b2, &key2, word2, max, exiting);
-	unlock_two(b1, b2);
-	spin_unlock(&pi_lock);
-	spin_unlock(&tasklist_lock);
+	ret = same_key(&key1, &key2)
+		      ? -EINVAL
+		      : requeue_pinned(&key1, &key2, word1, word2, max, val, exiting);
 	unpin_word();
 	key_put(&key1);
 	key_put(&key2);
