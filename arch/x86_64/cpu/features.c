@@ -15,6 +15,7 @@ struct smap_site {
 extern const struct smap_site __smap_sites_start[], __smap_sites_end[];
 
 #define SMAP_INSN_LEN 3
+#define XSTATE_LEGACY 3 /* x87 and SSE, which FXSAVE saves too */
 
 static void read_names(struct cpu_features *f)
 {
@@ -41,6 +42,32 @@ static void read_version(struct cpu_features *f, u32 eax)
 		f->family += eax >> 20 & 255;
 }
 
+/* QEMU's emulator runs here: its leaf of CPUID for guests has its name. */
+static bool emulated_by_qemu(void)
+{
+	struct cpuid r = cpuid_count(0x40000000, 0);
+
+	return r.ebx == 0x54474354 && r.ecx == 0x43544743 && r.edx == 0x47435447; /* TCGTCGTCGTCG */
+}
+
+/*
+ * XSAVE, when CPUID has all that describes it. SDM vol. 1, 13.2.
+ *
+ * QEMU 7.2's emulator has XSAVE on models without XSAVEOPT and its kin (Opteron_G4), but takes
+ * CR4.OSXSAVE for a reserved bit there, and then executes the MOV to CR4 for ever. Real CPUs of
+ * that kind work.
+ */
+static bool xsave_usable(u32 max)
+{
+	u32 states;
+
+	if (max < 0xd)
+		return false;
+	states = cpuid_count(0xd, 0).eax;
+	return (states & XSTATE_LEGACY) == XSTATE_LEGACY &&
+	       (cpuid_count(0xd, 1).eax || !emulated_by_qemu());
+}
+
 static void read_features(struct cpu_features *f)
 {
 	u32 max = cpuid_count(0, 0).eax, max_extended = cpuid_count(0x80000000, 0).eax;
@@ -64,10 +91,8 @@ static void read_features(struct cpu_features *f)
 		f->smap = r.ebx >> 20 & 1;
 		f->umip = r.ecx >> 2 & 1;
 	}
-	if (f->xsave && max >= 0xd)
-		f->xsaveopt = cpuid_count(0xd, 1).eax & 1;
-	else
-		f->xsave = false;
+	f->xsave = f->xsave && xsave_usable(max);
+	f->xsaveopt = f->xsave && (cpuid_count(0xd, 1).eax & 1);
 	f->gib_pages = cpuid_count(0x80000001, 0).edx >> 26 & 1;
 	if (max_extended >= 0x80000007)
 		f->invariant_tsc = cpuid_count(0x80000007, 0).edx >> 8 & 1;
