@@ -29,6 +29,7 @@ struct boot_framebuffer {
 	u32 pitch, width, height; /* pixels, or characters for text */
 	u8 bpp;
 	bool present, text; /* text: VGA text mode, addr is its cell array */
+	bool indexed;       /* a pixel is a number in the palette; the fields below are 0 */
 	u8 red_pos, red_size, green_pos, green_size, blue_pos, blue_size;
 };
 

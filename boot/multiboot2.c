@@ -47,8 +47,9 @@ struct tag_framebuffer {
 	u16 reserved;
 	u8 red_pos, red_size, green_pos, green_size, blue_pos, blue_size;
 } __packed;
-#define FB_RGB  1
-#define FB_TEXT 2
+#define FB_INDEXED 0
+#define FB_RGB     1
+#define FB_TEXT    2
 
 struct tag_elf_sections {
 	u32 count, entry_size, string_index;
@@ -192,9 +193,12 @@ static void read_framebuffer(struct boot_info *boot, const u8 *body, u32 len)
 
 	if (len < offsetof(struct tag_framebuffer, red_pos))
 		return;
+	/* What follows is a palette, or for text nothing: zero is as good. */
 	memcpy(&t, body, MIN(len, sizeof(t)));
-	if ((t.type != FB_RGB || len < sizeof(t)) && t.type != FB_TEXT)
-		return; /* palettes are of another age */
+	if (t.type != FB_RGB)
+		t.red_pos = t.red_size = t.green_pos = t.green_size = t.blue_pos = t.blue_size = 0;
+	if ((t.type != FB_RGB || len < sizeof(t)) && t.type != FB_TEXT && t.type != FB_INDEXED)
+		return;
 	*fb = (struct boot_framebuffer){
 		.addr = t.addr,
 		.pitch = t.pitch,
@@ -202,6 +206,7 @@ static void read_framebuffer(struct boot_info *boot, const u8 *body, u32 len)
 		.height = t.height,
 		.bpp = t.bpp,
 		.text = t.type == FB_TEXT,
+		.indexed = t.type == FB_INDEXED,
 		.red_pos = t.red_pos,
 		.red_size = t.red_size,
 		.green_pos = t.green_pos,

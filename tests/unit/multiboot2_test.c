@@ -275,6 +275,24 @@ TEST(framebuffer)
 	boot = finish(&b);
 	CHECK(boot.fb.present && boot.fb.text);
 	CHECK_EQ(boot.fb.red_size, 0);
+
+	/* a palette, of whose first colours the kernel must not make positions and sizes */
+	for (u32 n = 0; n < 3; n++) {
+		begin(&b);
+		at = begin_tag(&b, 8);
+		put_u64(&b, 0xfd000000);
+		put_u32(&b, 640);
+		put_u32(&b, 640);
+		put_u32(&b, 480);
+		put(&b, "\x08\0\0\0\x02\0\x01\x02\x03\x04\x05\x06", n ? 6 + 3 * n : 4);
+		end_tag(&b, at);
+		boot = finish(&b);
+		CHECK(boot.fb.present && boot.fb.indexed && !boot.fb.text);
+		CHECK_EQ(boot.fb.bpp, 8);
+		CHECK_EQ(boot.fb.red_pos | boot.fb.red_size | boot.fb.green_pos |
+				 boot.fb.green_size | boot.fb.blue_pos | boot.fb.blue_size,
+			 0);
+	}
 }
 
 TEST(symbol_table)

@@ -66,6 +66,10 @@ class Picture:
     def blank(self):
         return self.pixels == self.pixels[:3] * (len(self.pixels) // 3)
 
+    def colours(self):
+        """All that there are, as (red, green, blue)."""
+        return set(zip(self.pixels[0::3], self.pixels[1::3], self.pixels[2::3]))
+
     def same_but_cursor(self, other):
         """No difference, or one that fits into a single cell of characters."""
         if (self.width, self.height) != (other.width, other.height):

@@ -1,15 +1,24 @@
 /*
- * A linear framebuffer of 16, 24 or 32 bits a pixel: glyphs drawn with 64-bit stores, nothing ever
- * read back.
+ * A linear framebuffer of 15, 16, 24 or 32 bits a pixel, or of 8 and a palette: glyphs drawn with
+ * 64-bit stores, nothing ever read back.
  *
  * A screen too large for the terminal shows each pixel of the font as a square of scale * scale.
  */
 #include "arch/x86_64/dev/font.h"
+#include "arch/x86_64/dev/io.h"
 #include "arch/x86_64/dev/screen.h"
 #include "arch/x86_64/dev/vt.h"
 #include "arch/x86_64/mm/paging.h"
 
 #define MAX_SCALE 16
+
+/* Ports of a VGA. */
+#define ATTRIBUTES 0x3c0 /* index, then value; reading STATUS makes the next write an index */
+#define STATUS     0x3da
+#define PICTURE_ON 0x20 /* in the index */
+#define DAC_MASK   0x3c6
+#define DAC_WRITE  0x3c8 /* number of the entry that is written next */
+#define DAC_DATA   0x3c9 /* red, green, blue, 6 bits each */
 
 static volatile u8 *pixels;
 static u32 pitch, bytes_per_pixel, scale;
@@ -127,8 +136,30 @@ static u32 channel(u8 v, u8 pos, u8 size)
 	return (u32)(v >> (8 - size)) << pos;
 }
 
+/* The first entries of a VGA's palette become our colours, in the order that it has them in anyway:
+ * a card whose palette is elsewhere shows much the same. GRUB can set such a mode on a card without
+ * a BIOS of its own, and does not switch its picture on. */
+static void program_palette(void)
+{
+	inb(STATUS);
+	outb(ATTRIBUTES, PICTURE_ON);
+	outb(DAC_MASK, 0xff);
+	outb(DAC_WRITE, 0);
+	for (u32 i = 0; i < ARRAY_SIZE(colours); i++) {
+		const u8 *colour = colours[vga_colour(i)];
+
+		for (int c = 0; c < 3; c++)
+			outb(DAC_DATA, colour[c] >> 2);
+		palette[i] = vga_colour(i);
+	}
+}
+
 static void make_palette(const struct boot_framebuffer *fb)
 {
+	if (fb->indexed) {
+		program_palette();
+		return;
+	}
 	for (int i = 0; i < 16; i++)
 		palette[i] = channel(colours[i][0], fb->red_pos, fb->red_size) |
 			     channel(colours[i][1], fb->green_pos, fb->green_size) |
@@ -148,7 +179,8 @@ static void clear(size_t size)
 static bool usable(const struct boot_framebuffer *fb)
 {
 	bytes_per_pixel = (fb->bpp + 7) / 8;
-	return fb->present && !fb->text && bytes_per_pixel >= 2 && bytes_per_pixel <= 4 &&
+	return fb->present && !fb->text &&
+	       (fb->indexed ? fb->bpp == 8 : bytes_per_pixel >= 2 && bytes_per_pixel <= 4) &&
 	       fb->width <= 32768 && fb->height <= 32768 &&
 	       fb->pitch >= fb->width * bytes_per_pixel;
 }

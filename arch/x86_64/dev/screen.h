@@ -5,6 +5,13 @@
 #include "boot/boot_info.h"
 #include "kernel/lib/types.h"
 
+/* A colour's number in VGA's order, which counts blue as 1 and red as 4, ANSI the other way round.
+ */
+static inline u8 vga_colour(u8 c)
+{
+	return (c & 0xa) | (c & 1) << 2 | (c & 4) >> 2;
+}
+
 /* A device that shows cells (vt.h). */
 struct screen_ops {
 	const char *name;

@@ -39,12 +39,6 @@ static u8 to_cp437(u32 ch)
 	return '?';
 }
 
-/* VGA counts blue as 1 and red as 4, the other way round than ANSI. */
-static u8 vga_colour(u8 c)
-{
-	return (c & 0xa) | (c & 1) << 2 | (c & 4) >> 2;
-}
-
 static u16 vga_cell(u32 cell)
 {
 	u8 fg = vga_colour(CELL_FG(cell)), bg = vga_colour(CELL_BG(cell)) & 7;
