@@ -1,14 +1,17 @@
 /*
- * What running costs a task: CPU time, its timeslice, and the share of the real-time tasks.
+ * What running costs a task: CPU time, its timeslice, and the share of the real-time tasks. And
+ * what each CPU did with its time.
  *
  * The run time is exact, from switch to switch. Now and then the part of it that is new is charged:
  * to user or system mode by the tick, which sees what it interrupted; in the proportion so far when
  * the times are asked for in between. So user and system time only grow, add up to the run time
- * exactly, and a tick that is lost changes nothing but the proportion.
+ * exactly, and a tick that is lost changes nothing but the proportion. A CPU's busy time is what it
+ * did not idle, and is charged in the same way, to no task in particular.
  *
  * All under the lock of the task's run queue.
  */
 #include "kernel/lib/log.h"
+#include "kernel/sched/load.h"
 #include "kernel/sched/rq.h"
 #include "kernel/task.h"
 #include "kernel/time/timer.h"
@@ -40,19 +43,17 @@ static u64 charge_slice(struct rq *rq, struct task *p)
 	return delta;
 }
 
-/* The part of `delta` that is system time, if it is as much of it as before: some. */
-static u64 system_part(const struct task *p, u64 delta)
+/* delta * part / all; part is not more than all, which is not 0. */
+static u64 proportion(u64 delta, u64 part, u64 all)
 {
-	u64 system = p->stime, all = p->utime + p->stime;
-
 	for (; all >> 32; all >>= 1)
-		system >>= 1;
-	return (u64)((unsigned __int128)delta * ((system << 32) / all) >> 32);
+		part >>= 1;
+	return (u64)((unsigned __int128)delta * ((part << 32) / all) >> 32);
 }
 
 static noinline void split_charge(struct task *p, u64 delta)
 {
-	u64 system = system_part(p, delta);
+	u64 system = proportion(delta, p->stime, p->utime + p->stime);
 
 	p->stime += system;
 	p->utime += delta - system;
@@ -96,19 +97,60 @@ u64 task_runtime(struct task *p)
 	return ran;
 }
 
+/* ---- CPUs ---- */
+
+static u64 busy_charged(const struct rq *rq)
+{
+	return rq->user_ns + rq->nice_ns + rq->system_ns;
+}
+
+/* The nanoseconds since the last charge that the CPU was busy. *idle: all that it was not. */
+static u64 busy_uncharged(const struct rq *rq, u64 *idle)
+{
+	u64 now = arch_run_clock(), charged = busy_charged(rq);
+	u64 all = now > rq->started ? arch_run_ns(now - rq->started) : 0;
+
+	*idle = ran_ns(rq, rq->idle);
+	return all > *idle + charged ? all - *idle - charged : 0;
+}
+
+/* Charge what no tick has seen, in the proportion so far. Before the first tick there were none but
+ * the kernel's own tasks. */
+static void split_busy(struct rq *rq, u64 delta)
+{
+	u64 all = busy_charged(rq);
+	u64 user = all ? proportion(delta, rq->user_ns, all) : 0;
+	u64 nice = all ? proportion(delta, rq->nice_ns, all) : 0;
+
+	rq->user_ns += user;
+	rq->nice_ns += nice;
+	rq->system_ns += delta - user - nice;
+}
+
+void cpu_times(u32 cpu, struct cpu_times *out)
+{
+	struct rq *rq = cpu_rq(cpu);
+	u64 flags = spin_lock_irqsave(&rq->lock), idle;
+
+	split_busy(rq, busy_uncharged(rq, &idle));
+	*out = (struct cpu_times){
+		.user = rq->user_ns, .nice = rq->nice_ns, .system = rq->system_ns, .idle = idle};
+	spin_unlock_irqrestore(&rq->lock, flags);
+}
+
 void account_tick(struct rq *rq, struct task *p, bool user)
 {
-	u64 delta = charge_slice(rq, p);
+	u64 delta = charge_slice(rq, p), idle, busy = busy_uncharged(rq, &idle);
 
 	if (p->policy == SCHED_FIFO || p->policy == SCHED_RR)
 		p->rt_ns += TICK_NS;
 	if (!user) {
 		p->stime += delta;
-		rq->system_ns += TICK_NS;
+		rq->system_ns += busy;
 		return;
 	}
 	p->utime += delta;
-	*(p->static_prio > NICE_TO_PRIO(0) ? &rq->nice_ns : &rq->user_ns) += TICK_NS;
+	*(p->static_prio > NICE_TO_PRIO(0) ? &rq->nice_ns : &rq->user_ns) += busy;
 }
 
 /* sched(7), "Limiting the CPU usage of real-time and deadline processes": of each period the

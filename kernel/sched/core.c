@@ -57,6 +57,7 @@ void init_idle(struct task *idle, struct cpu *cpu)
 	idle->cpu = cpu->id;
 	idle->on_cpu = true;
 	idle->exec_start = arch_run_clock(); /* its zero is no time of ours */
+	cpu->rq->started = idle->exec_start;
 	cpu->rq->idle = cpu->rq->curr = idle;
 }
 

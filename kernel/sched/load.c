@@ -77,18 +77,6 @@ void load_averages(u64 out[NR_LOADS])
 	spin_unlock_irqrestore(&load_lock, flags);
 }
 
-void cpu_times(u32 cpu, struct cpu_times *out)
-{
-	const struct rq *rq = cpu_rq(cpu);
-
-	*out = (struct cpu_times){
-		.user = READ_ONCE(rq->user_ns),
-		.nice = READ_ONCE(rq->nice_ns),
-		.system = READ_ONCE(rq->system_ns),
-		.idle = task_runtime(rq->idle),
-	};
-}
-
 u64 nr_context_switches(void)
 {
 	u64 n = 0;

@@ -6,11 +6,12 @@
 struct rq;
 struct task;
 
-/* Of one CPU, in ns. Idle time is exact; the others are counted by the tick. */
+/* Of one CPU, in ns since it started. Idle time is exact and so is the sum of the others, which the
+ * tick splits. None of them ever shrinks. */
 struct cpu_times {
 	u64 user, nice, system, idle;
 };
-void cpu_times(u32 cpu, struct cpu_times *out);
+void cpu_times(u32 cpu, struct cpu_times *out); /* account.c */
 u64 nr_context_switches(void);
 u64 nr_running_tasks(void);
 

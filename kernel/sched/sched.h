@@ -33,7 +33,8 @@ struct rq {
 	u32 nr_running;
 	u64 nr_switches;
 	s64 nr_uninterruptible;          /* load.c */
-	u64 user_ns, nice_ns, system_ns; /* by the tick */
+	u64 user_ns, nice_ns, system_ns; /* account.c: what of this CPU's busy time is charged */
+	u64 started;                     /* when its idle task began, by the run clock */
 	u64 rt_period_start, rt_ns;      /* account.c: the real-time tasks' time in this period */
 	bool rt_throttled;               /* they have had their part of it */
 	struct task *curr, *idle;

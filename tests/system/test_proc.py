@@ -2,6 +2,8 @@
 
 import re
 
+import pytest
+
 from bident import initramfs, packages
 from conftest import assert_kept, settled
 
@@ -53,6 +55,20 @@ def test_load_average(boot):
     assert int(busy[1]) + int(busy[3]) > 900  # hundredths of a second
     text = sh(guest, "sleep 11; cat /proc/loadavg")
     assert float(text.split()[0]) < one
+
+
+@pytest.mark.parametrize("cpus", [1, 2])
+def test_stat_adds_up(boot, cpus):
+    """What each CPU did adds up to the time that passed, and its busy time to what its tasks had, be it in bursts that no tick sees."""
+    guest = boot(smp=cpus, icount=True)
+    for how in ("spin", "nice", "bursts"):
+        words = guest.ok(f"/tests/alone/cpu_stat {how} 1000").split()
+        t = dict(zip(words[::2], map(int, words[1::2])))
+        busy = t["user"] + t["nice"] + t["system"]
+        assert abs(busy + t["idle"] - t["wall"] * cpus) <= 40, (how, t)  # four fields, each cut off to ten milliseconds
+        assert t["own"] - 30 <= busy <= t["own"] * 1.1 + 30, (how, t)
+        if how != "bursts":
+            assert t["nice" if how == "nice" else "user"] >= 0.9 * t["own"] - 20, (how, t)
 
 
 def test_readers_under_fire(boot):
