@@ -134,10 +134,11 @@ void signal_wake_up(struct task *p, bool fatal)
 
 void zap_other_threads(struct task *p)
 {
+	struct signal *sig = p->signal;
 	struct task *t;
 
-	p->signal->stop_count = 0;
-	list_for_each_entry (t, &p->signal->threads, thread_node) {
+	sig->stop_count = 0;
+	list_for_each_entry (t, &sig->threads, thread_node) {
 		t->stop_pending = false;
 		if (t == p || (t->flags & PF_EXITING))
 			continue;
@@ -148,9 +149,11 @@ void zap_other_threads(struct task *p)
 
 void begin_group_exit(struct task *p, int code)
 {
-	p->signal->group_exit = true;
-	p->signal->group_exit_code = code;
-	p->signal->stopped = false; /* nobody waits for its SIGCONT any more */
+	struct signal *sig = p->signal;
+
+	sig->group_exit = true;
+	sig->group_exit_code = code;
+	sig->stopped = false; /* nothing waits for its SIGCONT any more */
 	zap_other_threads(p);
 }
 

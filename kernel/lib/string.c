@@ -12,7 +12,8 @@ void *memcpy(void *dst, const void *src, size_t n)
 	size_t words = n / 8, rest = n % 8;
 
 	__asm__ volatile("rep movsq" : "+D"(d), "+S"(src), "+c"(words)::"memory");
-	__asm__ volatile("rep movsb" : "+D"(d), "+S"(src), "+c"(rest)::"memory");
+	if (rest) /* mostly known not to be, where this is inlined */
+		__asm__ volatile("rep movsb" : "+D"(d), "+S"(src), "+c"(rest)::"memory");
 	return dst;
 }
 
@@ -63,7 +64,8 @@ void *memset(void *dst, int c, size_t n)
 	size_t words = n / 8, rest = n % 8;
 
 	__asm__ volatile("rep stosq" : "+D"(d), "+c"(words) : "a"(word) : "memory");
-	__asm__ volatile("rep stosb" : "+D"(d), "+c"(rest) : "a"(word) : "memory");
+	if (rest)
+		__asm__ volatile("rep stosb" : "+D"(d), "+c"(rest) : "a"(word) : "memory");
 	return dst;
 }
 
