@@ -46,7 +46,11 @@ typedef struct {
 	{                \
 		(x)      \
 	}
+/* From here on a count is stuck. As a signed number it is negative, so that the flags of the
+ * instruction that changes it tell. */
 #define REFCOUNT_SATURATED 0x80000000u
+#define REFCOUNT_STUCK     0xc0000000u /* where it stays: far from both ends */
+#define REFCOUNT_UNDERFLOW 0xe0000000u /* and from here on it came from below zero */
 
 void refcount_underflow(const void *where) __noreturn;
 
@@ -60,21 +64,24 @@ static inline void refcount_set(refcount_t *r, u32 n)
 }
 static inline void refcount_inc(refcount_t *r)
 {
-	u32 n = __atomic_fetch_add(&r->n, 1, __ATOMIC_RELAXED);
+	bool stuck;
 
-	if (unlikely(n >= REFCOUNT_SATURATED - 1))
-		refcount_set(r, REFCOUNT_SATURATED + REFCOUNT_SATURATED / 2);
+	__asm__ volatile("lock incl %0" : "+m"(r->n), "=@ccs"(stuck));
+	if (unlikely(stuck))
+		refcount_set(r, REFCOUNT_STUCK);
 }
 /* Drop one reference; true when it was the last. */
 static inline __must_check bool refcount_dec_and_test(refcount_t *r)
 {
-	u32 n = __atomic_fetch_sub(&r->n, 1, __ATOMIC_ACQ_REL);
+	bool last, stuck;
 
-	if (unlikely(n == 0))
-		refcount_underflow(r);
-	if (unlikely(n >= REFCOUNT_SATURATED))
-		refcount_set(r, REFCOUNT_SATURATED + REFCOUNT_SATURATED / 2);
-	return n == 1;
+	__asm__ volatile("lock decl %0" : "+m"(r->n), "=@ccz"(last), "=@ccs"(stuck)::"memory");
+	if (unlikely(stuck)) {
+		if (refcount_read(r) >= REFCOUNT_UNDERFLOW)
+			refcount_underflow(r);
+		refcount_set(r, REFCOUNT_STUCK);
+	}
+	return last;
 }
 /* Drop a reference that is not the last; false: it is, or the count is stuck. */
 static inline __must_check bool refcount_dec_not_one(refcount_t *r)
