@@ -248,7 +248,7 @@ static struct page *pop_page(struct cpu_pages *c)
 
 static void push_page(struct cpu_pages *c, struct page *p)
 {
-	p->flags = PG_CPU_FREE | (p->flags & PG_POISONED);
+	p->flags = PG_CPU_FREE | (DEBUG_CHECKS ? p->flags & PG_POISONED : 0);
 	p->link.next = c->first;
 	c->first = &p->link;
 	c->nr++;
