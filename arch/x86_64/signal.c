@@ -356,19 +356,13 @@ static bool read_frame(const struct rt_frame *frame, struct saved *saved, struct
  */
 static void restore_selectors(struct pt_regs *regs, const struct saved *saved)
 {
-	u16 cs = (u16)saved->selectors | 3, ss = (u16)(saved->selectors >> 48) | 3, bad = 0;
+	u16 cs = (u16)saved->selectors | 3, ss = (u16)(saved->selectors >> 48) | 3;
 
-	if (cs == USER_CS && !(saved->flags & UC_STRICT_RESTORE_SS))
-		ss = USER_DS;
+	if (cs == USER_CS && (ss == USER_DS || !(saved->flags & UC_STRICT_RESTORE_SS)))
+		return; /* as the frame of a system call has them */
 	regs->cs = cs;
 	regs->ss = ss;
-	if (cs != USER_CS)
-		bad = cs;
-	else if (ss != USER_DS)
-		bad = ss;
-	if (!bad)
-		return;
-	trap_note(TRAP_PROTECTION, bad & ~3u, 0);
+	trap_note(TRAP_PROTECTION, (cs != USER_CS ? cs : ss) & ~3u, 0);
 	force_sig_fault(SIGSEGV, SI_KERNEL, 0);
 }
 
