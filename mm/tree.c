@@ -241,6 +241,7 @@ pte_t *tree_owned_slot(struct mm *mm, u64 addr)
 {
 	pte_t *table = mm->root;
 
+#pragma GCC unroll 3 /* as in tree_walk() */
 	for (int level = PT_LEVELS; level > 1; level--) {
 		pte_t e = table[pt_index(addr, level)];
 

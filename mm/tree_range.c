@@ -66,6 +66,7 @@ static struct page *leaf_table(struct mm *mm, u64 addr, bool *owned)
 	const pte_t *table = mm->root;
 	pte_t write = PTE_WRITE;
 
+#pragma GCC unroll 3 /* as in tree_walk() */
 	for (int level = PT_LEVELS; level > 1; level--) {
 		pte_t e = table[pt_index(addr, level)];
 
