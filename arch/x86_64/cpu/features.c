@@ -74,6 +74,7 @@ static void read_features(struct cpu_features *f)
 	struct cpuid r = cpuid_count(1, 0);
 
 	read_version(f, r.eax);
+	f->hwcap = r.edx;
 	f->pge = r.edx >> 13 & 1;
 	f->fxsr = r.edx >> 24 & 1;
 	f->x2apic = r.ecx >> 21 & 1;
@@ -128,7 +129,7 @@ void features_init(void)
 
 u64 arch_hwcap(void)
 {
-	return cpuid_count(1, 0).edx;
+	return cpu_features.hwcap;
 }
 
 u64 cpu_cycles(void)

@@ -7,6 +7,7 @@ struct cpu_features {
 	char vendor[13];
 	char brand[49];
 	u32 family, model, stepping;
+	u32 hwcap; /* leaf 1, EDX: AT_HWCAP of getauxval(3) */
 	bool smep, smap, umip, pge, fxsr;
 	bool gib_pages;
 	bool xsave, xsaveopt;
