@@ -26,9 +26,14 @@ static ssize_t null_write(struct file *f __maybe_unused, struct io *io, u64 *pos
 
 static ssize_t zero_read(struct file *f __maybe_unused, struct io *io, u64 *pos __maybe_unused)
 {
-	size_t want = io->left, got = io_zero(io, want);
+	size_t want = io->left, done = 0, n, got;
 
-	return got || !want ? (ssize_t)got : -EFAULT;
+	do { /* gigabytes may be asked for in one call */
+		n = MIN(want - done, PAGE_SIZE);
+		got = io_zero(io, n);
+		done += got;
+	} while (got == n && done < want && !signal_pending(current));
+	return done || !want ? (ssize_t)done : -EFAULT;
 }
 
 static ssize_t full_write(struct file *f __maybe_unused, struct io *io, u64 *pos __maybe_unused)

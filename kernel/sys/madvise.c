@@ -123,6 +123,8 @@ long sys_mincore(unsigned long addr, size_t len, unsigned char __user *vec)
 	while (pages > 0) {
 		u64 n = MIN(pages, sizeof(chunk)), got = mm_incore(current->mm, addr, n, chunk);
 
+		if (fatal_signal_pending(current)) /* terabytes may be asked about in one call */
+			return -EINTR;
 		if (copy_to_user(vec, chunk, got))
 			return -EFAULT;
 		if (got < n)
