@@ -1,7 +1,7 @@
 /*
  * Sockets: socket(7), unix(7). One family, AF_UNIX, in three types. socket.c has the system calls,
  * socket_unix.c what a socket is, socket_io.c what goes through it, socket_msg.c messages and what
- * travels with them.
+ * travels with them, socket_room.c how many of them wait.
  *
  * A message is allocated and filled before any lock is taken, then put into the queue of who is to
  * read it. Each socket has a lock of its own; two are held at once only by connect(2): the
@@ -89,17 +89,21 @@ struct usock {
 	bool passcred;      /* SO_PASSCRED */
 	u32 sndbuf, rcvbuf; /* plain words */
 	atomic_t in_flight; /* what its messages that nobody has read yet take */
-	struct usock *peer; /* a reference */
+	struct usock *peer; /* a reference. Datagrams: tell_lock too, either of them to read */
 	struct ucred cred;  /* of who made it, or listens with it */
 	struct ucred peer_cred;
-	struct list_head queue;   /* messages to read; whether it is empty is read by anybody */
-	struct list_head backlog; /* connections to accept; same */
-	u32 backlog_nr, backlog_max;
+	struct list_head queue;      /* messages to read; whether it is empty is read by anybody */
+	struct list_head backlog;    /* connections to accept; same */
+	u32 backlog_nr, backlog_max; /* connections, or datagrams, that wait; read by anybody */
 	struct list_head in_backlog; /* the listener's lock */
 	struct wait_queue read_wait, write_wait;
-	struct unix_name *name; /* bind_lock to set, once; NULL: not bound */
-	struct dentry *place;   /* of a name in a file system; same. Pinned */
-	struct list_head bound; /* bind_lock */
+	struct wait_queue room_wait; /* senders to a full queue of datagrams */
+	struct list_head to_tell;    /* tell_lock: senders that poll, by tell_link */
+	struct list_head tell_link;  /* tell_lock: in the list of told_by */
+	struct usock *told_by;       /* tell_lock; a reference, or NULL */
+	struct unix_name *name;      /* bind_lock to set, once; NULL: not bound */
+	struct dentry *place;        /* of a name in a file system; same. Pinned */
+	struct list_head bound;      /* bind_lock */
 };
 
 /* What travels with a message. */
@@ -153,6 +157,9 @@ int unix_connect(struct usock *s, const struct sockaddr_un *addr, u32 len, bool 
 struct usock *unix_accept(struct usock *s, bool nonblock);
 int unix_shutdown(struct usock *s, int how);
 struct usock *unix_peer(struct usock *s); /* with a reference, or NULL */
+/* A datagram socket does not talk to `old` any more: what it got and has not read is lost, and then
+ * `old` gets an error if it talks to `s` alone. As on Linux. */
+void unix_leave_peer(struct usock *s, struct usock *old);
 /* ---- socket_io.c ---- */
 /* `to` (NULL len 0: the peer). Takes what is in scm. Bytes, or -errno. */
 ssize_t unix_send(struct usock *s, struct io *io, const struct sockaddr_un *to, u32 len,
@@ -166,6 +173,21 @@ struct received {
 ssize_t unix_receive(struct usock *s, struct io *io, u32 flags, struct received *r);
 u32 unix_poll(struct usock *s, struct poll_table *pt);
 size_t unix_waiting(struct usock *s); /* bytes: FIONREAD */
+
+/* ---- socket_room.c ---- */
+extern u64 unix_max_dgrams; /* net.unix.max_dgram_qlen: of sockets that are made from now on */
+/* `s` is locked. What it had for a peer, with the reference. */
+struct usock *unix_set_peer(struct usock *s, struct usock *peer);
+/* `to` is locked. 1: `s` may queue a message there. 0: it has waited, and everything may have
+ * changed. -EAGAIN, -ERESTARTSYS. */
+int unix_wait_for_room(struct usock *s, struct usock *to, bool nonblock);
+/* For poll: whether a message to the peer would be queued at once; if not, the wake-up of
+ * s->write_wait is sure. */
+bool unix_peer_has_room(struct usock *s);
+void unix_forget_room(struct usock *s); /* the peer is another, or `s` is closed */
+/* No lock is held. A message was taken; all of them were, or none is wanted any more. */
+void unix_made_room(struct usock *to);
+void unix_room_for_all(struct usock *to);
 
 /* ---- socket_msg.c ---- */
 struct message *message_create(struct usock *from, struct io *io, size_t n); /* ERR_PTR */

@@ -27,21 +27,35 @@ static int wait_to_send(struct usock *s, bool nonblock)
 					has_room(s) || (READ_ONCE(s->shut) & SHUT_SEND));
 }
 
-/* Into the reader's queue; on failure the message stays the caller's. */
-static int deliver(struct usock *s, struct usock *to, struct message *m)
+/* `to` is locked: 0 when it takes what `s` sends. */
+static int may_deliver(const struct usock *s, const struct usock *to)
 {
 	bool datagram = s->type == SOCK_DGRAM;
-	int err = 0;
+
+	if (datagram && to->peer && to->peer != s)
+		return -EPERM; /* it talks to another */
+	if (to->state == SOCKET_CLOSED)
+		return datagram ? -ECONNREFUSED : -EPIPE;
+	return to->shut & SHUT_RECEIVE ? -EPIPE : 0;
+}
+
+/* Into the reader's queue; on failure the message stays the caller's. */
+static int deliver(struct usock *s, struct usock *to, struct message *m, bool nonblock)
+{
+	int err, room = 0;
 
 	mutex_lock(&to->lock);
-	if (to->state == SOCKET_CLOSED)
-		err = datagram ? -ECONNREFUSED : -EPIPE;
-	else if (to->shut & SHUT_RECEIVE)
-		err = -EPIPE;
-	else if (datagram && to->peer && to->peer != s)
-		err = -EPERM; /* it talks to somebody else */
-	else
+	do {
+		err = may_deliver(s, to);
+		if (!err)
+			room = unix_wait_for_room(s, to, nonblock);
+	} while (!err && !room);
+	err = err ? err : MIN(room, 0);
+	if (!err) {
 		list_add_tail(&m->link, &to->queue);
+		if (s->type == SOCK_DGRAM)
+			WRITE_ONCE(to->backlog_nr, to->backlog_nr + 1);
+	}
 	mutex_unlock(&to->lock);
 	if (!err)
 		wake_up_all(&to->read_wait);
@@ -71,7 +85,7 @@ static ssize_t send_one(struct usock *s, struct usock *to, struct io *io, size_t
 	if (IS_ERR(m))
 		return PTR_ERR(m);
 	m->scm = *scm;
-	err = deliver(s, to, m);
+	err = deliver(s, to, m, nonblock);
 	if (err) {
 		m->scm.nr = 0; /* the caller's still */
 		message_free(m);
@@ -125,12 +139,14 @@ static void forget_peer(struct usock *s, struct usock *peer)
 	mutex_lock(&s->lock);
 	had = s->peer == peer;
 	if (had) {
-		s->peer = NULL;
+		unix_set_peer(s, NULL);
 		s->state = SOCKET_NEW;
 	}
 	mutex_unlock(&s->lock);
-	if (had)
+	if (had) {
+		unix_leave_peer(s, peer);
 		usock_put(peer);
+	}
 }
 
 ssize_t unix_send(struct usock *s, struct io *io, const struct sockaddr_un *to, u32 len,
@@ -175,7 +191,8 @@ static int wait_for_message(struct usock *s, bool nonblock)
 			return err;
 		}
 		if (s->shut & SHUT_RECEIVE)
-			return 0;
+			return nonblock && s->type == SOCK_DGRAM ? -EAGAIN
+								 : 0; /* as Linux has it */
 		err = usock_wait(s, &s->read_wait, nonblock, readable(s));
 		if (err)
 			return err;
@@ -204,6 +221,8 @@ static void drop_first(struct usock *s)
 	struct message *m = list_first_entry(&s->queue, struct message, link);
 
 	list_del_init(&m->link);
+	if (s->type == SOCK_DGRAM)
+		WRITE_ONCE(s->backlog_nr, s->backlog_nr - 1);
 	message_free(m);
 }
 
@@ -289,6 +308,8 @@ ssize_t unix_receive(struct usock *s, struct io *io, u32 flags, struct received 
 	ret = s->type == SOCK_STREAM ? receive_stream(s, io, flags, r)
 				     : receive_whole(s, io, flags, r);
 	mutex_unlock(&s->lock);
+	if (s->type == SOCK_DGRAM && !(flags & MSG_PEEK))
+		unix_made_room(s);
 	return ret;
 }
 
@@ -313,7 +334,8 @@ u32 unix_poll(struct usock *s, struct poll_table *pt)
 		events |= POLLIN | POLLRDNORM;
 	if (s->type != SOCK_DGRAM && READ_ONCE(s->state) == SOCKET_NEW)
 		events |= POLLHUP;
-	if (!listens && (u32)atomic_read(&s->in_flight) * 4 <= READ_ONCE(s->sndbuf))
+	if (!listens && (u32)atomic_read(&s->in_flight) * 4 <= READ_ONCE(s->sndbuf) &&
+	    (s->type != SOCK_DGRAM || unix_peer_has_room(s)))
 		events |= POLLOUT | POLLWRNORM | POLLWRBAND;
 	return events;
 }

@@ -42,6 +42,7 @@ struct usock *usock_create(int type)
 	mutex_init(&s->lock, LOCK_PIPE);
 	s->type = type;
 	s->sndbuf = s->rcvbuf = BUFFER_DEFAULT;
+	s->backlog_max = (u32)READ_ONCE(unix_max_dgrams);
 	s->peer_cred = (struct ucred){.uid = (u32)-1, .gid = (u32)-1};
 	list_init(&s->queue);
 	list_init(&s->backlog);
@@ -49,6 +50,9 @@ struct usock *usock_create(int type)
 	list_init(&s->bound);
 	wait_queue_init(&s->read_wait);
 	wait_queue_init(&s->write_wait);
+	wait_queue_init(&s->room_wait);
+	list_init(&s->to_tell);
+	list_init(&s->tell_link);
 	return s;
 }
 
@@ -74,6 +78,16 @@ static void wake_both(struct usock *s)
 {
 	wake_up_all(&s->read_wait);
 	wake_up_all(&s->write_wait);
+}
+
+static void free_messages(struct list_head *unread)
+{
+	while (!list_empty(unread)) {
+		struct message *m = list_first_entry(unread, struct message, link);
+
+		list_del_init(&m->link);
+		message_free(m);
+	}
 }
 
 static void move_all(struct list_head *from, struct list_head *to)
@@ -118,23 +132,19 @@ static void close_one(struct usock *s, struct list_head *orphans, bool embryo)
 	mutex_lock(&s->lock);
 	s->state = SOCKET_CLOSED;
 	WRITE_ONCE(s->shut, SHUT_BOTH);
-	peer = s->peer;
-	s->peer = NULL;
+	peer = unix_set_peer(s, NULL);
 	move_all(&s->queue, &unread);
 	move_all(&s->backlog, orphans);
 	mutex_unlock(&s->lock);
 	wake_both(s);
+	unix_room_for_all(s);
+	unix_forget_room(s);
 	unbind(s);
 	reset = embryo || !list_empty(&unread);
 	if (peer && s->type != SOCK_DGRAM)
 		peer_closed(peer, s, reset);
 	usock_put(peer);
-	while (!list_empty(&unread)) {
-		struct message *m = list_first_entry(&unread, struct message, link);
-
-		list_del_init(&m->link);
-		message_free(m);
-	}
+	free_messages(&unread);
 	usock_put(s);
 }
 
@@ -461,6 +471,29 @@ static int connect_stream(struct usock *s, const struct sockaddr_un *addr, u32 l
 	return err;
 }
 
+void unix_leave_peer(struct usock *s, struct usock *old)
+{
+	struct list_head unread = LIST_HEAD_INIT(unread);
+	bool lost;
+
+	unix_forget_room(s);
+	mutex_lock(&s->lock);
+	lost = !list_empty(&s->queue);
+	list_splice_tail(&s->queue, &unread);
+	WRITE_ONCE(s->backlog_nr, 0);
+	mutex_unlock(&s->lock);
+	wake_up_all(&s->write_wait);
+	if (!lost)
+		return;
+	unix_room_for_all(s);
+	free_messages(&unread);
+	mutex_lock(&old->lock);
+	if (old->state != SOCKET_CLOSED && old->peer == s)
+		WRITE_ONCE(old->error, ECONNRESET);
+	mutex_unlock(&old->lock);
+	wake_both(old);
+}
+
 /* A datagram socket only remembers whom it talks to; AF_UNSPEC makes it forget. */
 static int connect_datagram(struct usock *s, const struct sockaddr_un *addr, u32 len)
 {
@@ -480,10 +513,11 @@ static int connect_datagram(struct usock *s, const struct sockaddr_un *addr, u32
 		}
 	}
 	mutex_lock(&s->lock);
-	old = s->peer;
-	s->peer = peer;
+	old = unix_set_peer(s, peer);
 	s->state = peer ? SOCKET_CONNECTED : SOCKET_NEW;
 	mutex_unlock(&s->lock);
+	if (old && old != peer)
+		unix_leave_peer(s, old);
 	usock_put(old);
 	return 0;
 }
@@ -538,6 +572,8 @@ int unix_shutdown(struct usock *s, int how)
 	peer = s->peer && s->type != SOCK_DGRAM ? usock_get(s->peer) : NULL;
 	mutex_unlock(&s->lock);
 	wake_both(s);
+	if (bits & SHUT_RECEIVE)
+		unix_room_for_all(s);
 	if (!peer)
 		return 0;
 	mutex_lock(&peer->lock);

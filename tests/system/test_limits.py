@@ -207,3 +207,12 @@ def test_a_directory_that_was_large_keeps_nothing(guest):
     guest.ok("/bin/busybox sh -c 'cd /tmp/large; find . -type f ! -name kept -exec mv -t away {} +; ls away | wc -l; ls | wc -l; cat away/999 kept; rm away/*'", timeout=120)
     assert_kept(before, guest.account())
     guest.ok("/bin/busybox rm -r /tmp/large")
+
+
+def test_datagrams_in_a_queue(boot):
+    """net.unix.max_dgram_qlen is what a new socket takes; the program counts from it."""
+    guest = boot(smp=4, debug_checks=True)
+    for limit in (0, 3, 25):
+        guest.ok(f"/bin/busybox sh -c 'echo {limit} > /proc/sys/net/unix/max_dgram_qlen'")
+        text = guest.ok("/tests/glibc/datagrams", timeout=120)
+        assert "limit: as expected\none way: limit+1, then EAGAIN" in text and "crowd: all came" in text, text

@@ -218,8 +218,15 @@ static const struct proc_entry core_entries[] = {
 	NUMBER("somaxconn", 0644, .word = &socket_max_backlog, .max = INT32_MAX),
 };
 static const struct proc_dir core_dir = {.entries = core_entries, .nr = ARRAY_SIZE(core_entries)};
+/* A socket takes the value for a number without a sign, as on Linux: below 0 is no limit. */
+static const struct proc_entry unix_entries[] = {
+	NUMBER("max_dgram_qlen", 0644, .word = &unix_max_dgrams, .min = INT32_MIN,
+	       .max = INT32_MAX),
+};
+static const struct proc_dir unix_dir = {.entries = unix_entries, .nr = ARRAY_SIZE(unix_entries)};
 static const struct proc_entry net_entries[] = {
 	PROC_DIR("core", 0555, core_dir),
+	PROC_DIR("unix", 0555, unix_dir),
 };
 static const struct proc_dir net_dir = {.entries = net_entries, .nr = ARRAY_SIZE(net_entries)};
 static const struct proc_entry sys_entries[] = {
