@@ -155,6 +155,7 @@ static void become_leader(struct task *p)
 	leader->pid_nr = own->nr;
 	list_add(&p->sibling, &leader->sibling);
 	list_del(&leader->sibling);
+	p->in_jobs = leader->in_jobs;
 	list_add(&p->all, &leader->all);
 	list_del(&leader->all);
 	p->real_parent = leader->real_parent;

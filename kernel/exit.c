@@ -123,19 +123,29 @@ static void unhash_task(struct task *p)
 /* ---- zombies ---- */
 
 /* wait() for any child takes the eldest zombie first, so the list is in the order of their birth. A
- * new zombie passes so many younger ones on the way to its place, and no more: there can be very
- * many. */
-#define ZOMBIES_PASSED_MAX 64
+ * new one passes so many younger ones on the way to its place, and no more: there can be very many.
+ */
+#define YOUNGER_PASSED_MAX 64
 
-void become_zombie(struct task *p)
+static always_inline void to_its_place(struct task *p, struct list_head *list)
 {
-	struct list_head *zombies = &p->parent->zombies, *at = zombies->prev;
+	struct list_head *at = list->prev;
 
-	for (int i = 0; i < ZOMBIES_PASSED_MAX && at != zombies; i++, at = at->prev)
+	for (int i = 0; i < YOUNGER_PASSED_MAX && at != list; i++, at = at->prev)
 		if (list_entry(at, struct task, sibling)->birth < p->birth)
 			break;
 	list_del(&p->sibling);
 	list_add(&p->sibling, at);
+}
+
+void become_zombie(struct task *p)
+{
+	to_its_place(p, &p->parent->zombies);
+}
+
+noinline void move_by_birth(struct task *p, struct list_head *list)
+{
+	to_its_place(p, list);
 }
 
 /* A leader that ended before its threads is reported when the last of them is gone. Caller holds
@@ -263,7 +273,8 @@ static void set_parent(struct task *child, struct task *parent)
 		t->real_parent = t->parent = parent;
 		WRITE_ONCE(t->ppid_nr, parent->tgid_nr);
 	}
-	list_move_tail(&child->sibling, &parent->children);
+	list_move_tail(&child->sibling, child->in_jobs ? &parent->jobs : &parent->children);
+	parent->signal->child_moves++;
 }
 
 /* A zombie among the children of `p` goes to `reaper`, or is released when `reaper` does not want
@@ -302,6 +313,8 @@ static struct task *first_child(const struct task *p)
 {
 	const struct list_head *list = list_empty(&p->children) ? &p->zombies : &p->children;
 
+	if (list_empty(list))
+		list = &p->jobs;
 	return list_empty(list) ? NULL : list_entry(list->next, struct task, sibling);
 }
 

@@ -193,6 +193,7 @@ static struct task *dup_task_struct(const struct task *parent)
 	refcount_set(&p->usage, 2);
 	list_init(&p->children);
 	list_init(&p->zombies);
+	list_init(&p->jobs);
 	sigpending_init(&p->pending);
 	p->start_time = ktime_get();
 	p->default_slack = parent->timer_slack;

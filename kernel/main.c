@@ -57,6 +57,7 @@ struct task init_task = {
 	.parent = &init_task,
 	.children = LIST_HEAD_INIT(init_task.children),
 	.zombies = LIST_HEAD_INIT(init_task.zombies),
+	.jobs = LIST_HEAD_INIT(init_task.jobs),
 	.group_leader = &init_task,
 	.thread_node = {&init_signal.threads, &init_signal.threads},
 	.static_prio = NICE_TO_PRIO(0),

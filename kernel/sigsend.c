@@ -206,6 +206,8 @@ static void continue_group(struct task *p)
 	if (sig->stopped) {
 		sig->continued = sig->notify_continued = true;
 		sig->stopped = false;
+		if (sig->live > 0) /* else it is on its way to the zombies, or there */
+			become_job(sig->leader);
 	}
 	sig->stop_count = 0;
 	sig->continues++;
@@ -514,6 +516,7 @@ void notify_parent_stop(struct task *p, int why)
 	u64 flags;
 
 	spin_lock(&tasklist_lock);
+	become_job(leader);
 	parent = leader->parent;
 	flags = spin_lock_irqsave(&parent->sighand->lock);
 	signal_action(parent->sighand, SIGCHLD, &chld);

@@ -68,9 +68,10 @@ struct task {
 	struct list_head pid_links[PIDTYPE_MAX];
 	struct task *real_parent;     /* tl: who forked us, or the reaper */
 	struct task *parent;          /* tl: who is told (real_parent until ptrace exists) */
-	struct list_head children;    /* tl: but for those in the next list */
+	struct list_head children;    /* tl: but for those in the next two lists */
 	struct list_head zombies;     /* tl: children to be reaped, in the order of their birth */
-	struct list_head sibling;     /* tl: leaders: in one of its parent's two lists */
+	struct list_head jobs;        /* tl: likewise those that stopped, or went on: see wait.c */
+	struct list_head sibling;     /* tl: leaders: in one of its parent's three lists */
 	struct list_head all;         /* tl: leaders: every one of them */
 	struct list_head thread_node; /* tl: in signal->threads */
 	struct task *group_leader;    /* tl */
@@ -102,6 +103,7 @@ struct task {
 	u32 exit_state;        /* tl: 0, TASK_ZOMBIE (waits to be reaped) or TASK_DEAD (reaped) */
 	int exit_code;         /* tl: wait status */
 	int pdeath_signal;     /* tl: sent to this thread's process when its parent ends; 0: none */
+	bool in_jobs;          /* tl: living and in the list of its parent's jobs */
 	bool stop_pending;     /* sh: the group is stopping, and this thread has not stopped yet */
 	bool kthread_done;     /* me: a kernel thread that has left every list */
 	bool on_cpu;           /* rq: it is running, or its registers are not saved yet */
@@ -222,6 +224,12 @@ void release_task(struct task *p);
 void release_task_locked(struct task *p);
 /* p waits to be reaped by its parent. Caller holds tasklist_lock. */
 void become_zombie(struct task *p);
+/* p goes to another list of its parent's, to where it belongs by its birth, or not far behind. It
+ * is not in that list yet. Caller holds tasklist_lock. */
+void move_by_birth(struct task *p, struct list_head *list);
+/* The parent of leader p, which lives, has a stop or a continue of it to wait for. Caller holds
+ * tasklist_lock. */
+void become_job(struct task *p);
 /* wait4(2)/waitid(2) for kernel callers too: for the child `nr` (PIDTYPE_PID), for one of the group
  * `nr` (PIDTYPE_PGID) or for any (PIDTYPE_MAX). Returns pid, 0 (WNOHANG) or -errno. */
 struct wait_result {

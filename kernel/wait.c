@@ -4,6 +4,11 @@
  * A parent sleeps on its signal->wait_chld; do_notify_parent() wakes it for every end, stop and
  * continue of a child. Each time it looks through the children of all threads of its group, under
  * tasklist_lock.
+ *
+ * A thread has three lists of children: those that wait to be reaped, those that have stopped or
+ * gone on since that was last asked for (its jobs), and the rest. So what is to be found is at the
+ * head of a list. Only a search for some of the children (of a group, or clones) walks past others,
+ * and it lets go of tasklist_lock on the way.
  */
 #include "kernel/lib/log.h"
 #include "kernel/lib/string.h"
@@ -18,6 +23,7 @@ enum wait_verdict {
 	WAIT_LATER,    /* matches, nothing to report yet */
 	WAIT_FOUND,    /* *out is filled */
 	WAIT_REAP,     /* *out is filled, and the child is ours to release */
+	WAIT_AGAIN,    /* the lists have changed under the search */
 };
 
 struct wait_query {
@@ -25,7 +31,9 @@ struct wait_query {
 	pid_t nr;
 	int options;
 	struct wait_result *out;
-	struct task *reap; /* set with WAIT_REAP */
+	struct task *reap;  /* set with WAIT_REAP */
+	struct task *stale; /* a reference to drop without the lock; or NULL */
+	bool breathed;      /* the lock was released on the way */
 };
 
 static bool matches(const struct wait_query *q, const struct task *p)
@@ -71,7 +79,31 @@ static enum wait_verdict look_at_zombie(struct wait_query *q, struct task *p)
 	return WAIT_REAP;
 }
 
-/* Stops and continues are reported once. */
+/* ---- jobs ---- */
+
+static bool has_news(const struct signal *sig)
+{
+	return sig->continued || (sig->stopped && !sig->stop_reported);
+}
+
+void become_job(struct task *p)
+{
+	if (p->in_jobs)
+		return;
+	p->in_jobs = true;
+	p->parent->signal->child_moves++;
+	move_by_birth(p, &p->parent->jobs);
+}
+
+static void leave_jobs(struct task *p)
+{
+	p->in_jobs = false;
+	p->parent->signal->child_moves++;
+	list_move_tail(&p->sibling, &p->parent->children);
+}
+
+/* Stops and continues are reported once. `p` does not wait to be reaped: it lives, or is the leader
+ * of a group that still has threads and so is not dead as a process. */
 static enum wait_verdict look_at_stop(struct wait_query *q, struct task *p)
 {
 	struct signal *sig = p->signal;
@@ -91,37 +123,112 @@ static enum wait_verdict look_at_stop(struct wait_query *q, struct task *p)
 		sig->continued = keep;
 		v = WAIT_FOUND;
 	}
+	if (p->in_jobs && !has_news(sig))
+		leave_jobs(p);
 	spin_unlock_irqrestore(&p->sighand->lock, flags);
 	return v;
 }
 
-/* One that does not wait to be reaped: it lives, or is the leader of a group that still has threads
- * and so is not dead as a process. */
-static enum wait_verdict look_at_living(struct wait_query *q, struct task *p)
+/* ---- walks ---- */
+
+/* In which list of its parent's it is; NULL: in none. */
+static struct list_head *list_of(const struct task *p)
+{
+	if (!p->sighand || !thread_group_leader(p))
+		return NULL;
+	if (p->exit_state == TASK_ZOMBIE && p->signal->nr_threads == 1)
+		return &p->parent->zombies;
+	return p->in_jobs ? &p->parent->jobs : &p->parent->children;
+}
+
+/* Let others have tasklist_lock on the way through `list`, in which `next` comes next. False: it
+ * may not be there any more, nor the list. */
+static noinline bool breathe(struct wait_query *q, struct list_head *list, struct task *next)
+{
+	u32 moves = current->signal->child_moves;
+
+	q->breathed = true;
+	get_task(next);
+	spin_unlock(&tasklist_lock);
+	spin_lock(&tasklist_lock);
+	if (list_of(next) != list || current->signal->child_moves != moves) {
+		q->stale = next;
+		return false;
+	}
+	put_task(next); /* not the last one: the list has its own */
+	return true;
+}
+
+#define LOOKED_AT_MAX 64 /* children, in one hold of tasklist_lock */
+
+typedef enum wait_verdict (*look_fn)(struct wait_query *q, struct task *p);
+
+/* The best verdict on those in a list; not all are looked at when `enough` is reached. */
+static always_inline enum wait_verdict walk(struct wait_query *q, struct list_head *list,
+					    look_fn look, enum wait_verdict enough)
+{
+	enum wait_verdict best = WAIT_NOT_OURS;
+	struct task *p, *n;
+	int looked = 0;
+
+	list_for_each_entry_safe (p, n, list, sibling) {
+		enum wait_verdict v = look(q, p);
+
+		best = MAX(best, v);
+		if (best >= enough)
+			break;
+		if (++looked % LOOKED_AT_MAX == 0 && &n->sibling != list && !breathe(q, list, n))
+			return WAIT_AGAIN;
+	}
+	return best;
+}
+
+static enum wait_verdict look_at_dead(struct wait_query *q, struct task *p)
+{
+	return matches(q, p) ? look_at_zombie(q, p) : WAIT_NOT_OURS;
+}
+
+static enum wait_verdict look_at_job(struct wait_query *q, struct task *p)
 {
 	return p->exit_state != TASK_DEAD && matches(q, p) ? look_at_stop(q, p) : WAIT_NOT_OURS;
 }
 
-/* Zombies first: they are few, and mostly what is asked for. With nothing else to look for, one
- * child that matches is enough to know that it is worth waiting. */
+/* It is worth waiting for. */
+static enum wait_verdict look_at_living(struct wait_query *q, struct task *p)
+{
+	return p->exit_state != TASK_DEAD && matches(q, p) ? WAIT_LATER : WAIT_NOT_OURS;
+}
+
+static enum wait_verdict look_at_zombies(struct wait_query *q, struct task *t)
+{
+	return walk(q, &t->zombies, look_at_dead, WAIT_FOUND);
+}
+
+/* With nothing to report, one child that matches is enough to know that it is worth waiting. */
+static noinline enum wait_verdict look_at_others(struct wait_query *q, struct task *t)
+{
+	enum wait_verdict enough = q->options & (WSTOPPED | WCONTINUED) ? WAIT_FOUND : WAIT_LATER;
+	enum wait_verdict v = walk(q, &t->jobs, look_at_job, enough);
+
+	if (v < WAIT_LATER)
+		v = walk(q, &t->children, look_at_living, WAIT_LATER);
+	if (v < WAIT_LATER && q->breathed && (q->options & WEXITED))
+		v = look_at_zombies(q, t); /* it may have ended meanwhile */
+	return v;
+}
+
+/* Zombies first: they are mostly what is asked for. Then the first of the living, mostly, is worth
+ * waiting for. */
 static enum wait_verdict look_at_children_of(struct wait_query *q, struct task *t)
 {
-	enum wait_verdict best = WAIT_NOT_OURS;
-	struct task *p;
+	enum wait_verdict v = q->options & WEXITED ? look_at_zombies(q, t) : WAIT_NOT_OURS;
 
-	if (q->options & WEXITED)
-		list_for_each_entry (p, &t->zombies, sibling)
-			if (matches(q, p))
-				return look_at_zombie(q, p);
-	list_for_each_entry (p, &t->children, sibling) {
-		enum wait_verdict v = look_at_living(q, p);
-
-		best = MAX(best, v);
-		if (best >= WAIT_FOUND ||
-		    (best == WAIT_LATER && !(q->options & (WSTOPPED | WCONTINUED))))
-			break;
-	}
-	return best;
+	if (v >= WAIT_FOUND)
+		return v;
+	if (list_empty(&t->jobs) && !list_empty(&t->children) &&
+	    look_at_living(q, list_first_entry(&t->children, struct task, sibling)) == WAIT_LATER)
+		return WAIT_LATER;
+	return look_at_others(q, t);
 }
 
 static bool is_child(const struct wait_query *q, const struct task *p)
@@ -145,6 +252,7 @@ static enum wait_verdict look_at_pid(struct wait_query *q)
 static enum wait_verdict look_at_children(struct wait_query *q)
 {
 	enum wait_verdict best = WAIT_NOT_OURS, v;
+	u32 moves = current->signal->child_moves;
 	struct task *t;
 
 	if (q->type == PIDTYPE_PID)
@@ -157,6 +265,8 @@ static enum wait_verdict look_at_children(struct wait_query *q)
 		if (best >= WAIT_FOUND)
 			break;
 	}
+	if (best == WAIT_NOT_OURS && q->breathed && current->signal->child_moves != moves)
+		return WAIT_AGAIN; /* it may have gone to where the search had been */
 	return best;
 }
 
@@ -166,14 +276,21 @@ static int poll_children(struct wait_query *q)
 {
 	enum wait_verdict v;
 
-	q->reap = NULL;
-	spin_lock(&tasklist_lock);
-	v = look_at_children(q);
-	if (q->reap) {
-		usage_add(&current->signal->children, &q->out->usage);
-		release_task_locked(q->reap);
-	}
-	spin_unlock(&tasklist_lock);
+	do {
+		q->reap = q->stale = NULL;
+		q->breathed = false;
+		spin_lock(&tasklist_lock);
+		v = look_at_children(q);
+		if (q->reap) {
+			usage_add(&current->signal->children, &q->out->usage);
+			release_task_locked(q->reap);
+		}
+		spin_unlock(&tasklist_lock);
+		if (unlikely(q->stale))
+			put_task(q->stale);
+	} while (unlikely(v == WAIT_AGAIN) && !fatal_signal_pending(current));
+	if (v == WAIT_AGAIN)
+		return -ERESTARTSYS;
 	if (v == WAIT_NOT_OURS)
 		return -ECHILD;
 	if (v == WAIT_LATER)

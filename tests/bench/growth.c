@@ -12,11 +12,12 @@
  * For each it prints "growth KIND N MEDIAN LEAST", ticks of the time-stamp counter for fork, exit
  * in the child, and wait; for tasks also "growth create N EACH EACH", "growth reap N EACH EACH" and
  * "growth bytes N EACH EACH" (memory of a live one), and "growth wait N MEDIAN LEAST" for the wait
- * for one that has ended. For watches it prints "growth close N MEDIAN LEAST", and the same with
- * "epoll_ctl" (an item goes and comes again) and "epoll_wait" (none is ready). For mappings it is
- * "mmap" (where the kernel likes), "mmap_fixed" and "munmap" in the middle of them, and "mprotect"
- * of one. What cannot be had is "missing KIND N ERRNO". Runs as pid 1, and then switches the
- * machine off at the end, or as an ordinary program.
+ * for one that has ended, "wait_jobs" for asking which have stopped when none has. For watches it
+ * prints "growth close N MEDIAN LEAST", and the same with "epoll_ctl" (an item goes and comes
+ * again) and "epoll_wait" (none is ready). For mappings it is "mmap" (where the kernel likes),
+ * "mmap_fixed" and "munmap" in the middle of them, and "mprotect" of one. What cannot be had is
+ * "missing KIND N ERRNO". Runs as pid 1, and then switches the machine off at the end, or as an
+ * ordinary program.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -301,6 +302,11 @@ static long wait_for_any(void)
 	return syscall(SYS_wait4, -1, NULL, 0, NULL);
 }
 
+static long ask_for_jobs(void)
+{
+	return syscall(SYS_wait4, -1, NULL, WNOHANG | WUNTRACED | WCONTINUED, NULL);
+}
+
 static unsigned long free_memory(void)
 {
 	struct sysinfo info;
@@ -345,6 +351,8 @@ static int with_tasks(long n)
 		each("create", n, ticks() - begin);
 		each("bytes", n, before - free_memory());
 		err = measure("tasks", n);
+		if (!err)
+			err = measure_call("wait_jobs", n, NULL, ask_for_jobs);
 		if (!err)
 			err = measure_call("wait", n, end_a_child, wait_for_any);
 	}

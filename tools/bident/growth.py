@@ -18,7 +18,8 @@ KINDS = {
 }
 # What is measured beside fork, exit and wait, or instead of them.
 PARTS = {
-    "tasks": {"create": "create, each", "reap": "reap, each", "bytes": "memory, each", "wait": "wait for an ended one"},
+    "tasks": {"create": "create, each", "reap": "reap, each", "bytes": "memory, each", "wait": "wait for an ended one",
+              "wait_jobs": "wait for stops, none"},
     "watches": {"close": "close of another file", "epoll_ctl": "epoll_ctl, del and add", "epoll_wait": "epoll_wait, none ready"},
     "mappings": {"mmap": "mmap", "mmap_fixed": "mmap into a hole", "munmap": "munmap of one", "mprotect": "mprotect of one"},
 }
