@@ -126,6 +126,26 @@ def test_output_waits_for_its_reader(guest):
     assert output.split("\n")[1:] == [str(n) for n in range(1, 60001)] and status == 0
 
 
+def test_terminal_that_does_not_read_loses_nothing_of_the_shell(guest):
+    """What the kernel itself says goes through the same port, and waits as a program's output does."""
+    once = guest.ok("help")
+    guest.send("repeat 80 help\r")
+    time.sleep(5)
+    output, status = guest.wait_prompt()
+    assert status == 0 and output.count(once.splitlines()[-1]) == 80 and "were lost here" not in output
+
+
+def test_terminal_that_stops_does_not_stop_the_kernel(boot):
+    """The shell gives it up after ten seconds and goes on; what is lost is said when the terminal reads again."""
+    guest = boot(initrd=False)
+    guest.send("repeat 300 help\r")
+    time.sleep(15)
+    guest.expect(r"\[serial: \d{4,} bytes were lost here\]", 60)
+    guest.send("\r")
+    guest.wait_prompt(60)
+    assert "the child ran first" in guest.fork()[1]
+
+
 def test_reads_what_is_typed(guest):
     guest.send("/bin/busybox sh -c 'read x; echo got:$x'\r")
     guest.expect(r"\r\n", 10)

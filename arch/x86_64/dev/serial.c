@@ -3,8 +3,11 @@
  *
  * What is written goes straight into the transmit FIFO while that has room. What does not fit waits
  * in a ring, which the transmit interrupt empties; before interrupts work, and when the ring is
- * full, the writer empties it itself. A port that is not there, or that stopped sending, never
- * holds the kernel up; a program sleeps until the ring is half empty.
+ * full, the writer empties it itself. A program, and the shell, sleep until the ring is half empty.
+ *
+ * A port that stopped sending holds the kernel up once, for a moment. From then on what the ring
+ * has waits, what finds no room in it is lost (the log has the kernel's own), and how much that was
+ * is said when the port goes on.
  *
  * All of it is called with the console's lock held, but for the interrupt handler, which takes it.
  */
@@ -41,8 +44,8 @@
 
 #define FIFO_SIZE    16
 #define TX_RING_SIZE 16384
-#define STUCK_AFTER  1000000 /* polls without progress: more than a second */
-#define MAX_ROUNDS   4096    /* in one interrupt: a port gone mad must not hang us */
+#define STUCK_AFTER  300000 /* polls without progress: about as many microseconds */
+#define MAX_ROUNDS   4096   /* in one interrupt: a port gone mad must not hang us */
 #define SERIAL_IRQ   4
 
 static bool present;
@@ -50,6 +53,8 @@ static bool interrupts; /* the transmit interrupt works */
 static u8 tx_ring[TX_RING_SIZE];
 static u32 tx_head, tx_tail; /* written at head, sent from tail; they only grow */
 static bool crowded;         /* more than half the ring waited: programs sleep; read by anybody */
+static bool stuck;           /* the port made no progress for so long: nobody polls again */
+static u64 lost;             /* bytes, since the port stopped */
 static u8 ier;
 
 /* A device access is dear under a hypervisor: only when it changes something. */
@@ -107,21 +112,24 @@ static bool pump(void)
 		return true;
 	if (!(inb(REG_LSR) & LSR_TX_EMPTY))
 		return false;
+	stuck = false;
 	for (int i = 0; i < FIFO_SIZE && tx_tail != tx_head; i++)
 		outb(REG_DATA, tx_ring[tx_tail++ % TX_RING_SIZE]);
 	return true;
 }
 
-/* Poll until at most `left` bytes wait. A port that makes no progress at all loses what waits. */
+/* Poll until at most `left` bytes wait, or the port is found stuck. */
 static void drain_to(u32 left)
 {
 	for (u32 idle = 0; tx_head - tx_tail > left; idle++) {
-		if (pump())
+		if (pump()) {
 			idle = 0;
-		else if (idle > STUCK_AFTER)
-			tx_tail = tx_head;
-		else
+		} else if (stuck || idle > STUCK_AFTER) {
+			stuck = true;
+			return;
+		} else {
 			cpu_relax();
+		}
 	}
 }
 
@@ -129,6 +137,10 @@ static void put(u8 c)
 {
 	if (tx_head - tx_tail == TX_RING_SIZE)
 		drain_to(TX_RING_SIZE - FIFO_SIZE);
+	if (tx_head - tx_tail == TX_RING_SIZE) {
+		lost++;
+		return;
+	}
 	tx_ring[tx_head++ % TX_RING_SIZE] = c;
 	if (tx_head - tx_tail > TX_RING_SIZE / 2)
 		WRITE_ONCE(crowded, interrupts);
@@ -137,6 +149,20 @@ static void put(u8 c)
 size_t serial_room(void)
 {
 	return READ_ONCE(crowded) ? 0 : TX_RING_SIZE / 4;
+}
+
+/* Say what was lost, behind what waited meanwhile. */
+static void report_lost(void)
+{
+	char line[64];
+	int n;
+
+	if (!lost || tx_head - tx_tail > TX_RING_SIZE / 2)
+		return;
+	n = scnprintf(line, sizeof(line), "\r\n[serial: %lu bytes were lost here]\r\n", lost);
+	lost = 0;
+	for (int i = 0; i < n; i++)
+		put((u8)line[i]);
 }
 
 /* Whether programs that sleep are to be woken. An empty ring wants no more interrupts. */
@@ -155,6 +181,7 @@ void serial_write(const char *s, size_t n, bool newlines)
 {
 	if (!present)
 		return;
+	report_lost();
 	for (size_t i = 0; i < n; i++) {
 		if (s[i] == '\n' && newlines)
 			put('\r');
@@ -172,6 +199,7 @@ void serial_write(const char *s, size_t n, bool newlines)
 
 void serial_flush(void)
 {
+	stuck = false; /* what waits may be the last words: once more */
 	if (present)
 		drain_to(0);
 }
@@ -199,6 +227,7 @@ static void serial_interrupt(struct pt_regs *regs __maybe_unused)
 		bool room;
 
 		pump();
+		report_lost();
 		room = made_room();
 		/* Until the line is seen idle: it is edge-triggered, a cause left standing would be
 		 * the last. */
