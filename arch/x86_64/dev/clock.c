@@ -97,11 +97,33 @@ static struct {
 	u64 mult;       /* ns a cycle, 32 bits after the point; 0: not known yet */
 } run_rate;
 
+/* Both counters at one moment, as nearly as a few tries get: a hypervisor may stop this CPU between
+ * the two. Returns the cycles by which the reading may be wrong. */
+static u64 read_both(u64 *ns, u64 *cycles)
+{
+	u64 best = ~0UL;
+
+	for (int i = 0; i < 8; i++) {
+		u64 before = tsc_read(), now = arch_clock_ns(), took = tsc_read() - before;
+
+		if (took >= best)
+			continue;
+		best = took;
+		*ns = now;
+		*cycles = before + took / 2;
+	}
+	return best;
+}
+
 /* By what both counters advanced by since boot: nobody has to wait for that. */
 static noinline u64 measure_run_rate(void)
 {
-	u64 ns = arch_clock_ns() - run_rate.ns, cycles = tsc_read() - run_rate.cycles, mult;
-	bool long_enough = ns >= RATE_NS;
+	u64 ns, cycles, mult, error = read_both(&ns, &cycles);
+	bool long_enough;
+
+	ns -= run_rate.ns;
+	cycles -= run_rate.cycles;
+	long_enough = ns >= RATE_NS && error <= cycles / 128;
 
 	for (; ns >> 31; cycles >>= 1)
 		ns >>= 1;
@@ -127,8 +149,7 @@ static void choose_clock(void)
 	if (!hpet_init(&reference) && !pm_timer_init(&reference))
 		pit_clock_init(&reference);
 	start(&first_clock, tsc_init(&tsc, &reference) ? &tsc : &reference);
-	run_rate.ns = arch_clock_ns();
-	run_rate.cycles = tsc_read();
+	read_both(&run_rate.ns, &run_rate.cycles);
 	if (clock->source.read == tsc_read)
 		run_rate.mult = clock->mult;
 }
