@@ -106,11 +106,11 @@ static void onto_itself(void)
 static void both_woken(void)
 {
 	uint32_t op = FUTEX_OP(FUTEX_OP_ADD, 0, FUTEX_OP_CMP_EQ, 0);
-	uint32_t not = FUTEX_OP(FUTEX_OP_ADD, 0, FUTEX_OP_CMP_NE, 0);
+	uint32_t differs = FUTEX_OP(FUTEX_OP_ADD, 0, FUTEX_OP_CMP_NE, 0);
 
 	start_sleepers(&a, 0, 200);
 	start_sleepers(&b, 200, 200);
-	RESULT(futex(&a, FUTEX_WAKE_OP, 10, 10, &b, not ));
+	RESULT(futex(&a, FUTEX_WAKE_OP, 10, 10, &b, differs));
 	say_where();
 	RESULT(futex(&a, FUTEX_WAKE_OP, 64, 20, &b, op));
 	say_where();
