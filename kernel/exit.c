@@ -70,8 +70,8 @@ static bool has_stopped_jobs(struct pid *pgrp)
 }
 
 /* `p` exits, or loses its parent: if that orphans its group and members are stopped, they would
- * stay so for ever. POSIX gives them SIGHUP and SIGCONT. */
-static void kill_orphaned_pgrp(struct task *p, struct task *parent)
+ * stay so for ever. POSIX gives them SIGHUP and SIGCONT. True when it took a walk of the group. */
+static bool kill_orphaned_pgrp(struct task *p, struct task *parent)
 {
 	struct pid *pgrp = p->group_leader->pids[PIDTYPE_PGID];
 	struct task *ignored = p;
@@ -81,11 +81,13 @@ static void kill_orphaned_pgrp(struct task *p, struct task *parent)
 	else
 		ignored = NULL; /* p itself goes on: only its tie to `parent` is cut */
 	parent = parent->group_leader;
-	if (parent->pids[PIDTYPE_PGID] != pgrp && in_same_session(parent, p) &&
-	    will_become_orphaned_pgrp(pgrp, ignored) && has_stopped_jobs(pgrp)) {
+	if (parent->pids[PIDTYPE_PGID] == pgrp || !in_same_session(parent, p))
+		return false;
+	if (will_become_orphaned_pgrp(pgrp, ignored) && has_stopped_jobs(pgrp)) {
 		kill_pgrp_locked(pgrp, SIGHUP, NULL);
 		kill_pgrp_locked(pgrp, SIGCONT, NULL);
 	}
+	return true;
 }
 
 /* ---- release ---- */
@@ -294,19 +296,22 @@ static void move_zombie(struct task *child, struct task *p, struct task *reaper,
 	list_add(&child->sibling, dead);
 }
 
-static void move_child(struct task *child, struct task *p, struct task *reaper,
+/* True when it took long. */
+static bool move_child(struct task *child, struct task *p, struct task *reaper,
 		       struct list_head *dead)
 {
-	bool zombie = child->exit_state == TASK_ZOMBIE && child->signal->nr_threads == 1;
+	bool walked = false,
+	     zombie = child->exit_state == TASK_ZOMBIE && child->signal->nr_threads == 1;
 
 	set_parent(child, reaper);
 	send_death_signals(child);
 	if (reaper->signal != p->signal)
 		child->exit_signal = SIGCHLD; /* init knows no other way */
 	if (reaper->signal != p->signal && child->exit_state != TASK_DEAD)
-		kill_orphaned_pgrp(child, p);
+		walked = kill_orphaned_pgrp(child, p);
 	if (zombie)
 		move_zombie(child, p, reaper, dead);
+	return walked;
 }
 
 static struct task *first_child(const struct task *p)
@@ -318,7 +323,8 @@ static struct task *first_child(const struct task *p)
 	return list_empty(list) ? NULL : list_entry(list->next, struct task, sibling);
 }
 
-/* Children handed over in one hold of tasklist_lock: there may be very many. */
+/* Children handed over in one hold of tasklist_lock: there may be very many. One whose group has to
+ * be looked at is the last of its hold. */
 #define CHILDREN_MOVED_MAX 32
 
 /* Caller holds tasklist_lock. False when some of the children are still to be handed over. */
@@ -330,7 +336,8 @@ static bool forget_original_parent(struct task *p, struct list_head *dead)
 		return true;
 	reaper = find_new_reaper(p);
 	for (int i = 0; child && i < CHILDREN_MOVED_MAX; i++, child = first_child(p))
-		move_child(child, p, reaper, dead);
+		if (move_child(child, p, reaper, dead))
+			i = CHILDREN_MOVED_MAX;
 	return !child;
 }
 

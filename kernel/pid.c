@@ -237,3 +237,25 @@ bool next_process(pid_t *nr)
 	}
 	return found;
 }
+
+#define VISITED_MAX 64 /* processes, in one hold of tasklist_lock */
+
+void visit_processes(void (*visit)(struct task *leader, void *arg), void *arg)
+{
+	int n = 0;
+
+	while (n >= 0) {
+		spin_lock(&tasklist_lock);
+		for (int i = 0; i < VISITED_MAX; i++, n++) {
+			struct task *p;
+
+			n = pidmap_next(&init_pidmap, n);
+			if (n < 0)
+				break;
+			p = find_task(n);
+			if (p && thread_group_leader(p))
+				visit(p, arg);
+		}
+		spin_unlock(&tasklist_lock);
+	}
+}

@@ -56,5 +56,8 @@ struct task *find_task(pid_t nr);                           /* by thread id */
 /* The lowest number from *nr on that a process (the leader of a thread group) has; false: there is
  * none. */
 bool next_process(pid_t *nr);
+/* Call `visit` for each process, in the order of their numbers, with tasklist_lock held, which is
+ * released after each few: none is missed that lives all the while. */
+void visit_processes(void (*visit)(struct task *leader, void *arg), void *arg);
 /* By thread id, with a reference to the task; NULL when there is none. Takes tasklist_lock. */
 struct task *find_get_task(pid_t nr);

@@ -317,6 +317,7 @@ struct nice_walk {
 	int nice; /* what to set */
 	int best; /* the lowest found */
 	bool set, found;
+	uid_t uid; /* PRIO_USER: whose */
 	long err;
 };
 
@@ -356,11 +357,10 @@ static void visit_threads(struct task *leader, struct nice_walk *w)
 		visit(t, w);
 }
 
-/* Everybody that (which, who) names. Caller holds tasklist_lock. */
+/* The process or group that (which, who) names. Caller holds tasklist_lock. */
 static void walk_priority(int which, int who, struct nice_walk *w)
 {
 	struct pid *pgrp;
-	uid_t uid = who ? (uid_t)who : current->cred->uid;
 	struct task *p;
 
 	switch (which) {
@@ -377,22 +377,30 @@ static void walk_priority(int which, int who, struct nice_walk *w)
 			visit_threads(p, w);
 		put_pid(pgrp);
 		break;
-	case PRIO_USER:
-		list_for_each_entry (p, &all_tasks, all) {
-			if (!(p->flags & PF_IDLE) && p->cred->uid == uid)
-				visit_threads(p, w);
-		}
-		break;
 	}
+}
+
+/* As on Linux, a child that is forked meanwhile may be missed. */
+static void visit_if_users(struct task *leader, void *walk)
+{
+	struct nice_walk *w = walk;
+
+	if (leader->cred->uid == w->uid)
+		visit_threads(leader, w);
 }
 
 static long do_priority(int which, int who, struct nice_walk *w)
 {
 	if (which < PRIO_PROCESS || which > PRIO_USER)
 		return -EINVAL;
-	spin_lock(&tasklist_lock);
-	walk_priority(which, who, w);
-	spin_unlock(&tasklist_lock);
+	if (which == PRIO_USER) {
+		w->uid = who ? (uid_t)who : current->cred->uid;
+		visit_processes(visit_if_users, w);
+	} else {
+		spin_lock(&tasklist_lock);
+		walk_priority(which, who, w);
+		spin_unlock(&tasklist_lock);
+	}
 	if (!w->found)
 		return -ESRCH;
 	return w->err;

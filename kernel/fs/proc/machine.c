@@ -119,25 +119,27 @@ static u64 slab_pages(void)
 	return pages;
 }
 
-/* What all processes together could come to need: their private writable memory. A child that
- * borrows its parent's memory until it execs does not count. */
+/* A child that borrows its parent's memory until it execs does not count. */
+static void add_committed(struct task *leader, void *pages)
+{
+	struct task *t;
+
+	if (leader->vfork_done)
+		return;
+	list_for_each_entry (t, &leader->signal->threads, thread_node) {
+		if (!t->mm)
+			continue; /* a leader may end before its threads */
+		*(u64 *)pages += READ_ONCE(t->mm->nr_data);
+		break;
+	}
+}
+
+/* What all processes together could come to need: their private writable memory. */
 static u64 committed_pages(void)
 {
-	struct task *p, *t;
 	u64 pages = 0;
 
-	spin_lock(&tasklist_lock);
-	list_for_each_entry (p, &all_tasks, all) {
-		if (p->vfork_done)
-			continue;
-		list_for_each_entry (t, &p->signal->threads, thread_node) {
-			if (!t->mm)
-				continue; /* a leader may end before its threads */
-			pages += READ_ONCE(t->mm->nr_data);
-			break;
-		}
-	}
-	spin_unlock(&tasklist_lock);
+	visit_processes(add_committed, &pages);
 	return pages;
 }
 
