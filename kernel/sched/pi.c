@@ -27,17 +27,17 @@ void pi_init_task(struct task *p)
 	list_init(&p->pi_waiters);
 }
 
-/* Into its place: behind those that are as good. */
+/* Into its place: behind those that are as good. From the end, for mostly all are as good as each
+ * other, and there can be very many. */
 static void insert(struct pi_waiter *w, struct task *owner)
 {
-	struct pi_waiter *at;
+	struct list_head *at = owner->pi_waiters.prev;
 
 	w->owner = owner;
 	w->prio = effective_prio(w->task);
-	list_for_each_entry (at, &owner->pi_waiters, link)
-		if (at->prio > w->prio)
-			break;
-	list_add_tail(&w->link, &at->link);
+	while (at != &owner->pi_waiters && list_entry(at, struct pi_waiter, link)->prio > w->prio)
+		at = at->prev;
+	list_add(&w->link, at);
 }
 
 /* The list of `p` has changed: so may what is lent to it, and then its own place in the list of
