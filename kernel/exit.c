@@ -129,7 +129,7 @@ static void unhash_task(struct task *p)
  */
 #define YOUNGER_PASSED_MAX 64
 
-static always_inline void to_its_place(struct task *p, struct list_head *list)
+void move_by_birth(struct task *p, struct list_head *list)
 {
 	struct list_head *at = list->prev;
 
@@ -142,12 +142,7 @@ static always_inline void to_its_place(struct task *p, struct list_head *list)
 
 void become_zombie(struct task *p)
 {
-	to_its_place(p, &p->parent->zombies);
-}
-
-noinline void move_by_birth(struct task *p, struct list_head *list)
-{
-	to_its_place(p, list);
+	move_by_birth(p, &p->parent->zombies);
 }
 
 /* A leader that ended before its threads is reported when the last of them is gone. Caller holds
@@ -198,6 +193,7 @@ static void exit_resources(struct task *p, bool group_dead)
 	struct fs_context *fs = p->fs;
 	struct files *files = p->files;
 	struct mm *mm = p->mm;
+	bool last_of_fs;
 	u64 flags;
 
 	if (mm) {
@@ -210,6 +206,7 @@ static void exit_resources(struct task *p, bool group_dead)
 	complete_vfork_done(p);
 	p->files = NULL;
 	p->fs = NULL;
+	last_of_fs = fs && fs_context_leave(fs);
 	if (mm) {
 		if (group_dead) /* the threads all had the same */
 			p->signal->gone.max_pages =
@@ -225,8 +222,8 @@ static void exit_resources(struct task *p, bool group_dead)
 	exit_sem(p);
 	if (files)
 		files_put(files);
-	if (fs)
-		fs_context_put(fs);
+	if (last_of_fs)
+		fs_context_free(fs);
 }
 
 /* A thread of the group that goes on, but not `p`; NULL. */
@@ -276,7 +273,6 @@ static void set_parent(struct task *child, struct task *parent)
 		WRITE_ONCE(t->ppid_nr, parent->tgid_nr);
 	}
 	list_move_tail(&child->sibling, child->in_jobs ? &parent->jobs : &parent->children);
-	parent->signal->child_moves++;
 }
 
 /* A zombie among the children of `p` goes to `reaper`, or is released when `reaper` does not want
@@ -436,7 +432,7 @@ static void __noreturn exit_task(int code, bool group)
 	if (group_dead && p->signal->session_leader)
 		tty_disassociate(p, true);
 
-	/* Whoever learns of our end finds us switched away for good: nothing else runs here in
+	/* A task that learns of this end finds it switched away for good: nothing else runs here in
 	 * between. */
 	preempt_disable();
 	exit_puppet(p); /* late: the shell goes on to look at what is left of it */
@@ -445,7 +441,7 @@ static void __noreturn exit_task(int code, bool group)
 		kthread_exited();
 	local_irq_disable();
 	preempt_enable_no_resched();
-	do { /* again, if somebody who was just about to wake us has undone it */
+	do { /* again, if a late wake-up has undone it */
 		WRITE_ONCE(p->state, TASK_DEAD);
 		schedule();
 		local_irq_disable(); /* dead and preempted, we would be freed in the run queue */

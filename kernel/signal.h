@@ -100,8 +100,6 @@ struct signal {
 	bool stop_reported;     /* sh: the stop was waited for */
 	bool session_leader;    /* tl */
 	bool child_subreaper;   /* tl: adopts the orphans among its descendants */
-	u32 child_moves;        /* tl: how often a child of its threads went to another list than
-				   the zombies */
 	int group_exit_code;    /* sh: wait status all threads die with */
 	int stop_code;          /* sh: the stopping signal */
 	u32 continues;          /* sh: how often SIGCONT came */

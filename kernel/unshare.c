@@ -27,11 +27,14 @@ void replace_files(struct files *own)
 static void replace_fs(struct fs_context *own)
 {
 	struct fs_context *shared = current->fs;
+	bool last;
 
 	spin_lock(&tasklist_lock);
 	current->fs = own;
+	last = fs_context_leave(shared);
 	spin_unlock(&tasklist_lock);
-	fs_context_put(shared);
+	if (last)
+		fs_context_free(shared);
 }
 
 int unshare_files(void)

@@ -2,13 +2,12 @@
  * Waiting for children: wait4(2), waitid(2).
  *
  * A parent sleeps on its signal->wait_chld; do_notify_parent() wakes it for every end, stop and
- * continue of a child. Each time it looks through the children of all threads of its group, under
+ * continue of a child. Each time it looks at the children of all threads of its group, under
  * tasklist_lock.
  *
  * A thread has three lists of children: those that wait to be reaped, those that have stopped or
  * gone on since that was last asked for (its jobs), and the rest. So what is to be found is at the
- * head of a list. Only a search for some of the children (of a group, or clones) walks past others,
- * and it lets go of tasklist_lock on the way.
+ * head of a list. Only a search for some of the children (of a group, or clones) walks past others.
  */
 #include "kernel/lib/log.h"
 #include "kernel/lib/string.h"
@@ -23,7 +22,6 @@ enum wait_verdict {
 	WAIT_LATER,    /* matches, nothing to report yet */
 	WAIT_FOUND,    /* *out is filled */
 	WAIT_REAP,     /* *out is filled, and the child is ours to release */
-	WAIT_AGAIN,    /* the lists have changed under the search */
 };
 
 struct wait_query {
@@ -31,9 +29,7 @@ struct wait_query {
 	pid_t nr;
 	int options;
 	struct wait_result *out;
-	struct task *reap;  /* set with WAIT_REAP */
-	struct task *stale; /* a reference to drop without the lock; or NULL */
-	bool breathed;      /* the lock was released on the way */
+	struct task *reap; /* set with WAIT_REAP */
 };
 
 static bool matches(const struct wait_query *q, const struct task *p)
@@ -67,7 +63,7 @@ static enum wait_verdict look_at_zombie(struct wait_query *q, struct task *p)
 {
 	int status = p->signal->group_exit ? p->signal->group_exit_code : p->exit_code;
 
-	/* It will never stop or continue again: for who asks only for that it is no child any more.
+	/* It will never stop or continue again: for a wait that asks only for that it is no child.
 	 */
 	if (!(q->options & WEXITED))
 		return WAIT_NOT_OURS;
@@ -91,14 +87,12 @@ void become_job(struct task *p)
 	if (p->in_jobs)
 		return;
 	p->in_jobs = true;
-	p->parent->signal->child_moves++;
 	move_by_birth(p, &p->parent->jobs);
 }
 
 static void leave_jobs(struct task *p)
 {
 	p->in_jobs = false;
-	p->parent->signal->child_moves++;
 	list_move_tail(&p->sibling, &p->parent->children);
 }
 
@@ -131,36 +125,6 @@ static enum wait_verdict look_at_stop(struct wait_query *q, struct task *p)
 
 /* ---- walks ---- */
 
-/* In which list of its parent's it is; NULL: in none. */
-static struct list_head *list_of(const struct task *p)
-{
-	if (!p->sighand || !thread_group_leader(p))
-		return NULL;
-	if (p->exit_state == TASK_ZOMBIE && p->signal->nr_threads == 1)
-		return &p->parent->zombies;
-	return p->in_jobs ? &p->parent->jobs : &p->parent->children;
-}
-
-/* Let others have tasklist_lock on the way through `list`, in which `next` comes next. False: it
- * may not be there any more, nor the list. */
-static noinline bool breathe(struct wait_query *q, struct list_head *list, struct task *next)
-{
-	u32 moves = current->signal->child_moves;
-
-	q->breathed = true;
-	get_task(next);
-	spin_unlock(&tasklist_lock);
-	spin_lock(&tasklist_lock);
-	if (list_of(next) != list || current->signal->child_moves != moves) {
-		q->stale = next;
-		return false;
-	}
-	put_task(next); /* not the last one: the list has its own */
-	return true;
-}
-
-#define LOOKED_AT_MAX 64 /* children, in one hold of tasklist_lock */
-
 typedef enum wait_verdict (*look_fn)(struct wait_query *q, struct task *p);
 
 /* The best verdict on those in a list; not all are looked at when `enough` is reached. */
@@ -169,16 +133,11 @@ static always_inline enum wait_verdict walk(struct wait_query *q, struct list_he
 {
 	enum wait_verdict best = WAIT_NOT_OURS;
 	struct task *p, *n;
-	int looked = 0;
 
 	list_for_each_entry_safe (p, n, list, sibling) {
-		enum wait_verdict v = look(q, p);
-
-		best = MAX(best, v);
+		best = MAX(best, look(q, p));
 		if (best >= enough)
 			break;
-		if (++looked % LOOKED_AT_MAX == 0 && &n->sibling != list && !breathe(q, list, n))
-			return WAIT_AGAIN;
 	}
 	return best;
 }
@@ -199,36 +158,20 @@ static enum wait_verdict look_at_living(struct wait_query *q, struct task *p)
 	return p->exit_state != TASK_DEAD && matches(q, p) ? WAIT_LATER : WAIT_NOT_OURS;
 }
 
-static enum wait_verdict look_at_zombies(struct wait_query *q, struct task *t)
-{
-	return walk(q, &t->zombies, look_at_dead, WAIT_FOUND);
-}
-
-/* With nothing to report, one child that matches is enough to know that it is worth waiting. */
-static noinline enum wait_verdict look_at_others(struct wait_query *q, struct task *t)
-{
-	enum wait_verdict enough = q->options & (WSTOPPED | WCONTINUED) ? WAIT_FOUND : WAIT_LATER;
-	enum wait_verdict v = walk(q, &t->jobs, look_at_job, enough);
-
-	if (v < WAIT_LATER)
-		v = walk(q, &t->children, look_at_living, WAIT_LATER);
-	if (v < WAIT_LATER && q->breathed && (q->options & WEXITED))
-		v = look_at_zombies(q, t); /* it may have ended meanwhile */
-	return v;
-}
-
-/* Zombies first: they are mostly what is asked for. Then the first of the living, mostly, is worth
- * waiting for. */
+/* Zombies first: they are mostly what is asked for. With nothing to report, one child that matches
+ * is enough to know that it is worth waiting. */
 static enum wait_verdict look_at_children_of(struct wait_query *q, struct task *t)
 {
-	enum wait_verdict v = q->options & WEXITED ? look_at_zombies(q, t) : WAIT_NOT_OURS;
+	enum wait_verdict enough = q->options & (WSTOPPED | WCONTINUED) ? WAIT_FOUND : WAIT_LATER;
+	enum wait_verdict v = WAIT_NOT_OURS;
 
-	if (v >= WAIT_FOUND)
-		return v;
-	if (list_empty(&t->jobs) && !list_empty(&t->children) &&
-	    look_at_living(q, list_first_entry(&t->children, struct task, sibling)) == WAIT_LATER)
-		return WAIT_LATER;
-	return look_at_others(q, t);
+	if (q->options & WEXITED)
+		v = walk(q, &t->zombies, look_at_dead, WAIT_FOUND);
+	if (v < WAIT_FOUND)
+		v = walk(q, &t->jobs, look_at_job, enough);
+	if (v < WAIT_LATER)
+		v = walk(q, &t->children, look_at_living, WAIT_LATER);
+	return v;
 }
 
 static bool is_child(const struct wait_query *q, const struct task *p)
@@ -252,7 +195,6 @@ static enum wait_verdict look_at_pid(struct wait_query *q)
 static enum wait_verdict look_at_children(struct wait_query *q)
 {
 	enum wait_verdict best = WAIT_NOT_OURS, v;
-	u32 moves = current->signal->child_moves;
 	struct task *t;
 
 	if (q->type == PIDTYPE_PID)
@@ -265,32 +207,22 @@ static enum wait_verdict look_at_children(struct wait_query *q)
 		if (best >= WAIT_FOUND)
 			break;
 	}
-	if (best == WAIT_NOT_OURS && q->breathed && current->signal->child_moves != moves)
-		return WAIT_AGAIN; /* it may have gone to where the search had been */
 	return best;
 }
 
-/* One look at everybody. 1 and the result is filled; 0: nothing yet; -ECHILD: nobody to wait for.
- */
+/* One look. 1 and the result is filled; 0: nothing yet; -ECHILD: there is no such child. */
 static int poll_children(struct wait_query *q)
 {
 	enum wait_verdict v;
 
-	do {
-		q->reap = q->stale = NULL;
-		q->breathed = false;
-		spin_lock(&tasklist_lock);
-		v = look_at_children(q);
-		if (q->reap) {
-			usage_add(&current->signal->children, &q->out->usage);
-			release_task_locked(q->reap);
-		}
-		spin_unlock(&tasklist_lock);
-		if (unlikely(q->stale))
-			put_task(q->stale);
-	} while (unlikely(v == WAIT_AGAIN) && !fatal_signal_pending(current));
-	if (v == WAIT_AGAIN)
-		return -ERESTARTSYS;
+	q->reap = NULL;
+	spin_lock(&tasklist_lock);
+	v = look_at_children(q);
+	if (q->reap) {
+		usage_add(&current->signal->children, &q->out->usage);
+		release_task_locked(q->reap);
+	}
+	spin_unlock(&tasklist_lock);
 	if (v == WAIT_NOT_OURS)
 		return -ECHILD;
 	if (v == WAIT_LATER)
@@ -306,7 +238,7 @@ long do_wait(enum pid_type type, pid_t nr, int options, struct wait_result *out)
 	struct wait_query q = {.type = type, .nr = nr, .options = options, .out = out};
 	struct wait_queue *wq = &current->signal->wait_chld;
 	struct waiter w;
-	int ret = poll_children(&q); /* mostly the child has ended before anybody waits for it */
+	int ret = poll_children(&q); /* mostly the child ended before its parent waits */
 
 	if (ret != 0 || (options & WNOHANG))
 		return ret > 0 ? out->pid : ret;

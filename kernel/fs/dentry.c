@@ -12,7 +12,7 @@
 #include "mm/slab.h"
 
 #define FEW_BUCKETS 8
-#define BUCKETS_MAX (1u << 22)
+#define BUCKETS_MAX (1u << 19) /* kmalloc() has no larger table */
 
 struct directory {
 	spinlock_t lock; /* LOCK_DCACHE: buckets and chains */

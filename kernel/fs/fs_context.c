@@ -68,16 +68,21 @@ static always_inline struct fs_context *clone_context(struct fs_context *src)
 	return fs;
 }
 
-static noinline void fs_context_free(struct fs_context *fs)
+noinline void fs_context_free(struct fs_context *fs)
 {
 	dentry_unpin(fs->root);
 	dentry_unpin(fs->pwd);
 	kmem_cache_free(fs_cache, fs);
 }
 
+bool fs_context_leave(struct fs_context *fs)
+{
+	return refcount_dec_and_test(&fs->count);
+}
+
 void fs_context_put(struct fs_context *fs)
 {
-	if (refcount_dec_and_test(&fs->count))
+	if (fs_context_leave(fs))
 		fs_context_free(fs);
 }
 

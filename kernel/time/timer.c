@@ -2,8 +2,8 @@
  * Timers: a heap of them on each CPU, and one hardware interrupt for the earliest.
  *
  * A timer is queued on the CPU that starts it and its callback runs there. base->lock guards the
- * heap, and key and `cpu` of every timer in it. Whoever starts and cancels the same timer
- * from two places at once brings a lock of his own.
+ * heap, and key and `cpu` of every timer in it. Callers that start and cancel the same timer at
+ * once hold a lock of their own.
  *
  * Three deadlines share the one-shot: the first timer, the scheduler's tick (tick.c), and the
  * longest the clock may go unread. The hardware is programmed only when a deadline comes before the
@@ -134,7 +134,7 @@ static void run_expired(struct timer_base *base, u64 now)
 	while (base->root && base->root->key <= now) {
 		struct timer *t = container_of(base->root, struct timer, node);
 
-		/* In this order: whoever sees that it is not queued any more sees that it runs. */
+		/* In this order: a CPU that sees it queued no more sees that it runs. */
 		__atomic_store_n(&base->running, t, __ATOMIC_RELEASE);
 		dequeue(base, t);
 		spin_unlock(&base->lock);

@@ -52,9 +52,9 @@ static bool present;
 static bool interrupts; /* the transmit interrupt works */
 static u8 tx_ring[TX_RING_SIZE];
 static u32 tx_head, tx_tail; /* written at head, sent from tail; they only grow */
-static bool crowded;         /* more than half the ring waited: programs sleep; read by anybody */
-static bool stuck;           /* the port made no progress for so long: nobody polls again */
-static u64 lost;             /* bytes, since the port stopped */
+static bool crowded; /* more than half the ring waited: programs sleep; read without the lock */
+static bool stuck;   /* the port made no progress for so long: it is not polled again */
+static u64 lost;     /* bytes, since the port stopped */
 static u8 ier;
 
 /* A device access is dear under a hypervisor: only when it changes something. */

@@ -122,6 +122,44 @@ static void sharing_without_leader(void)
 	pthread_exit(NULL);
 }
 
+/* A thread that has been joined shares nothing any more, however long the rest of its end takes. */
+static void *with_many_files(void *unused)
+{
+	(void)unused;
+	MUST(syscall(SYS_unshare, CLONE_FILES));
+	return NULL;
+}
+
+static void after_a_join(void)
+{
+	pthread_t t;
+
+	for (int i = 0; i < 800; i++)
+		MUST(dup(0));
+	pthread_create(&t, NULL, with_many_files, NULL);
+	pthread_join(t, NULL);
+	execl(HELPER, HELPER, "has_rights", NULL);
+}
+
+static void many_joins(void)
+{
+	int with = 0;
+
+	for (int i = 0; i < 60; i++) {
+		int status;
+		pid_t pid = must_fork();
+
+		if (pid == 0) {
+			become(USER);
+			after_a_join();
+			_exit(1);
+		}
+		waitpid(pid, &status, 0);
+		with += WIFEXITED(status) && WEXITSTATUS(status) == 0;
+	}
+	say("%d of 60 had the rights", with);
+}
+
 static void real_and_effective(void)
 {
 	execl(HELPER, HELPER, "again", NULL);
@@ -271,6 +309,8 @@ static int helper(char **argv)
 		helper_files(atoi(argv[2]));
 	else if (strcmp(argv[1], "won") == 0)
 		return geteuid() == 0 ? 77 : 0;
+	else if (strcmp(argv[1], "has_rights") == 0)
+		return geteuid() != 0;
 	else if (strcmp(argv[1], "again") == 0)
 		look();
 	helper_uid();
@@ -291,6 +331,7 @@ int main(int argc, char **argv)
 	states("set-user-id, not readable", 04711);
 	MUST(chmod(HELPER, 04755));
 	as_user("exec by a program that has rights", real_and_effective);
+	many_joins();
 	as_user("sharers of the directory", join_directory);
 	as_user("sharers of the descriptors", join_files);
 	check_chown_race();
