@@ -4,13 +4,16 @@
 #include "kernel/lib/log.h"
 #include "kernel/task.h"
 #include "mm/mm.h"
+#include "mm/page.h"
 #include "mm/slab.h"
 #include "mm/vmalloc.h"
 
 #include <linux/magic.h>
 
 #define TEXT_MIN     1024
+#define TEXT_LONG    (4 * PAGE_SIZE) /* from here on it is in vmalloc's area */
 #define TEXT_MAX     (64UL << 20)
+#define TEXTS_MAX    1024 /* long ones of a user */
 #define STORE_MAX    1024
 #define FIRST_NUMBER 256 /* position of the computed name 0; fixed names lie below */
 
@@ -257,17 +260,59 @@ static const struct inode_ops proc_link_ops = {
 
 /* ---- files ---- */
 
-static void *text_alloc(size_t room)
+/* In KiB, of all long texts of one user: a sixteenth of memory. */
+static u32 text_share(void)
 {
-	return room < 4 * PAGE_SIZE ? kmalloc(room) : vmalloc(room);
+	return (u32)(nr_total_pages() * (PAGE_SIZE / 1024) / 16);
+}
+
+/* Count a long text towards its reader, from before it is written until its file is closed: open
+ * files keep theirs for the next read. False: the user has too much, or too many. Root may have
+ * any. */
+static bool text_charge(struct seq *s, size_t room)
+{
+	struct user *user = current->cred->user;
+	u32 share = text_share(), cost = MAX((u32)(room / 1024), share / TEXTS_MAX + 1);
+
+	if ((u32)atomic_add_return(&user->proc_text, (int)cost) > share &&
+	    !cred_is_root(current->cred)) {
+		atomic_add_return(&user->proc_text, -(int)cost);
+		return false;
+	}
+	refcount_inc(&user->count);
+	s->user = user;
+	s->cost = cost;
+	return true;
+}
+
+static void text_uncharge(struct seq *s)
+{
+	if (!s->user)
+		return;
+	atomic_add_return(&s->user->proc_text, -(int)s->cost);
+	put_user_struct(s->user);
+	s->user = NULL;
+}
+
+static bool text_alloc(struct seq *s, size_t room)
+{
+	if (room >= TEXT_LONG && !text_charge(s, room))
+		return false;
+	s->data = room < TEXT_LONG ? kmalloc(room) : vmalloc(room);
+	if (s->data)
+		s->room = room;
+	else
+		text_uncharge(s);
+	return s->data;
 }
 
 static void text_free(struct seq *s)
 {
-	if (s->room < 4 * PAGE_SIZE)
+	if (s->room < TEXT_LONG)
 		kfree(s->data);
 	else
 		vfree(s->data);
+	text_uncharge(s);
 	s->data = NULL;
 	s->room = 0;
 }
@@ -282,10 +327,8 @@ static int seq_fill(struct seq *s, const struct proc_node *node)
 
 		if (s->room < room) {
 			text_free(s);
-			s->data = text_alloc(room);
-			if (!s->data)
+			if (!text_alloc(s, room))
 				return -ENOMEM;
-			s->room = room;
 		}
 		s->len = 0;
 		err = node->entry->show(s, node);

@@ -18,6 +18,8 @@ struct task;
 struct seq {
 	char *data;
 	size_t len, room;
+	struct user *user; /* charged for a long text; a reference. NULL: none */
+	u32 cost;          /* what it is charged, in KiB */
 };
 
 void seq_printf(struct seq *s, const char *fmt, ...) __printf(2, 3);
