@@ -7,6 +7,7 @@
  * pointer is NULL is reserved: open(2) is under way.
  */
 #include "kernel/fs/files.h"
+#include "kernel/fs/socket.h"
 #include "mm/slab.h"
 
 static struct kmem_cache *files_cache;
@@ -182,6 +183,9 @@ static noinline void files_free(struct files *f)
 	if (f->fd != f->few)
 		kfree(f->fd);
 	kmem_cache_free(files_cache, f);
+	/* what its user has sent may have had its last descriptor here */
+	if (unlikely(atomic_read(&current->cred->user->in_flight)))
+		unix_collect();
 }
 
 void files_put(struct files *f)

@@ -79,6 +79,18 @@ static const struct file_ops socket_file_ops = {
 	.release = socket_release,
 };
 
+struct usock *file_socket(const struct file *f)
+{
+	return f->ops == &socket_file_ops ? f->private : NULL;
+}
+
+/* The file of a socket is just that. */
+static void attach_socket(struct file *f, struct usock *s)
+{
+	f->private = s;
+	s->file = f;
+}
+
 /* An open file for a socket; takes over the reference on success. NULL without memory. */
 static struct file *socket_file(struct usock *s, int flags)
 {
@@ -94,8 +106,8 @@ static struct file *socket_file(struct usock *s, int flags)
 	f = file_alloc(i, NULL, &socket_file_ops, O_RDWR | ((u32)flags & O_NONBLOCK),
 		       FMODE_READ | FMODE_WRITE);
 	inode_put(i);
-	if (f)
-		f->private = s;
+	if (f && s)
+		attach_socket(f, s);
 	return f;
 }
 
@@ -264,7 +276,7 @@ static int accept_into(struct file *new, struct usock *s, bool nonblock, void __
 
 	if (IS_ERR(n))
 		return (int)PTR_ERR(n);
-	new->private = n; /* closed with it from here on */
+	attach_socket(new, n); /* closed with it from here on */
 	if (!uaddr)
 		return 0;
 	peer = unix_peer(n);

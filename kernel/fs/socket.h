@@ -104,6 +104,13 @@ struct usock {
 	struct unix_name *name;      /* bind_lock to set, once; NULL: not bound */
 	struct dentry *place;        /* of a name in a file system; same. Pinned */
 	struct list_head bound;      /* bind_lock */
+	struct file *file;           /* constant while it is open; no reference */
+	/* collect_lock: */
+	u32 held;                /* references that messages have to the file */
+	u32 outer;               /* while collecting: those in no queue of a suspect */
+	bool suspect;            /* while collecting */
+	struct list_head flying; /* when held is not 0 */
+	struct list_head cleared;
 };
 
 /* What travels with a message. */
@@ -111,7 +118,7 @@ struct scm {
 	struct ucred cred;
 	u32 nr;              /* files */
 	struct file **files; /* references; NULL: none */
-	struct user *user;   /* who is charged for them; a reference. NULL: nobody */
+	struct user *user; /* charged for them while they are on their way; a reference, or NULL */
 };
 
 struct message {
@@ -189,9 +196,19 @@ void unix_forget_room(struct usock *s); /* the peer is another, or `s` is closed
 void unix_made_room(struct usock *to);
 void unix_room_for_all(struct usock *to);
 
+/* ---- socket.c ---- */
+struct usock *file_socket(const struct file *f); /* NULL: it is none */
+
+/* ---- socket_collect.c: no lock is held ---- */
+void scm_hold(struct file *f);      /* a message comes to hold it */
+void scm_release(struct scm *scm);  /* it has arrived, or is about to be freed */
+void scm_wait_for_collection(void); /* before copies of a message's files are used */
+void unix_collect(void);            /* free the messages that no task can come to read */
+
 /* ---- socket_msg.c ---- */
 struct message *message_create(struct usock *from, struct io *io, size_t n); /* ERR_PTR */
-void message_free(struct message *m); /* any lock may be held */
+void message_free(struct message *m);         /* any lock may be held */
+void free_messages(struct list_head *unread); /* all of the list; no lock is held */
 void scm_free(struct scm *scm);
 int scm_copy_files(struct scm *to, const struct scm *from); /* for MSG_PEEK */
 /* The control messages of a sendmsg(2). */

@@ -310,6 +310,10 @@ ssize_t unix_receive(struct usock *s, struct io *io, u32 flags, struct received 
 	mutex_unlock(&s->lock);
 	if (s->type == SOCK_DGRAM && !(flags & MSG_PEEK))
 		unix_made_room(s);
+	if (r->scm.nr && (flags & MSG_PEEK))
+		scm_wait_for_collection();
+	else
+		scm_release(&r->scm);
 	return ret;
 }
 

@@ -59,13 +59,9 @@ static bool draining;
 
 static void scm_put_files(struct scm *scm)
 {
+	scm_release(scm);
 	for (u32 i = 0; i < scm->nr; i++)
 		file_put(scm->files[i]);
-	if (scm->user) {
-		atomic_add_return(&scm->user->in_flight, -(int)scm->nr);
-		put_user_struct(scm->user);
-		scm->user = NULL;
-	}
 	kfree(scm->files);
 	scm->files = NULL;
 	scm->nr = 0;
@@ -114,6 +110,16 @@ void message_free(struct message *m)
 		kfree(m);
 }
 
+void free_messages(struct list_head *unread)
+{
+	while (!list_empty(unread)) {
+		struct message *m = list_first_entry(unread, struct message, link);
+
+		list_del_init(&m->link);
+		message_free(m);
+	}
+}
+
 /* ---- what travels with them ---- */
 
 void scm_free(struct scm *scm)
@@ -156,13 +162,21 @@ static int import_cred(struct scm *scm, const void *data, size_t len)
 	return 0;
 }
 
+static bool too_many_in_flight(const struct user *user)
+{
+	return (u64)atomic_read(&user->in_flight) > fd_limit() && !cred_is_root(current->cred);
+}
+
 /* Files that nobody reads are open all the same, so as many are allowed as descriptors. */
 static int charge_files(struct scm *scm)
 {
 	struct user *user = current->cred->user;
 
-	if ((u64)atomic_read(&user->in_flight) > fd_limit() && !cred_is_root(current->cred))
-		return -ETOOMANYREFS;
+	if (too_many_in_flight(user)) {
+		unix_collect();
+		if (too_many_in_flight(user))
+			return -ETOOMANYREFS;
+	}
 	refcount_inc(&user->count);
 	scm->user = user;
 	return 0;
@@ -191,6 +205,7 @@ static int import_files(struct scm *scm, const int *fds, size_t len)
 			return -EBADF;
 		scm->files[scm->nr++] = f;
 		atomic_add_return(&scm->user->in_flight, 1);
+		scm_hold(f);
 	}
 	return 0;
 }

@@ -48,6 +48,8 @@ struct usock *usock_create(int type)
 	list_init(&s->backlog);
 	list_init(&s->in_backlog);
 	list_init(&s->bound);
+	list_init(&s->flying);
+	list_init(&s->cleared);
 	wait_queue_init(&s->read_wait);
 	wait_queue_init(&s->write_wait);
 	wait_queue_init(&s->room_wait);
@@ -78,16 +80,6 @@ static void wake_both(struct usock *s)
 {
 	wake_up_all(&s->read_wait);
 	wake_up_all(&s->write_wait);
-}
-
-static void free_messages(struct list_head *unread)
-{
-	while (!list_empty(unread)) {
-		struct message *m = list_first_entry(unread, struct message, link);
-
-		list_del_init(&m->link);
-		message_free(m);
-	}
 }
 
 static void move_all(struct list_head *from, struct list_head *to)
