@@ -11,6 +11,7 @@
 #include "kernel/lib/log.h"
 #include "kernel/lib/string.h"
 #include "kernel/task.h"
+#include "kernel/time/posix_timer.h"
 #include "mm/slab.h"
 
 struct sigactions {
@@ -111,6 +112,8 @@ static void change_action(struct task *p, int sig, const struct k_sigaction *act
 		remove_pending(&p->signal->shared, sigmask(sig));
 		list_for_each_entry (t, &p->signal->threads, thread_node)
 			remove_pending(&t->pending, sigmask(sig));
+	} else if (unlikely(p->signal->posix_timers)) {
+		posix_timers_resume(p->signal, sig);
 	}
 }
 

@@ -178,6 +178,8 @@ static always_inline int take_signal(struct task *p, sigset_t64 blocked, ksiginf
 	}
 	if (sig)
 		collect(pending, sig, info);
+	if (unlikely(sig == SIGALRM))
+		itimer_taken(&p->signal->real_timer);
 	recalc_sigpending_of(p);
 	return sig;
 }

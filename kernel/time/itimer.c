@@ -12,14 +12,13 @@
 #include "kernel/task.h"
 #include "kernel/time/timespec.h"
 
-#define SHORTEST_PERIOD (100 * NSEC_PER_USEC)
-
 static void itimer_expired(struct timer *t)
 {
 	due_add(&container_of(t, struct itimer, timer)->due);
 }
 
-/* Caller holds tasklist_lock. Periods that nobody saw end are one signal. */
+/* Caller holds tasklist_lock. Periods that ended before the signal was taken are one signal; while
+ * it is not, or as long as it is ignored, they cost nothing: as on Linux. */
 static void fire(struct due *d)
 {
 	struct itimer *it = container_of(d, struct itimer, due);
@@ -28,17 +27,17 @@ static void fire(struct due *d)
 
 	if (!it->expires)
 		return;
-	if (it->expires > now) { /* armed anew meanwhile */
+	if (it->rests) {
+		WRITE_ONCE(it->rests, false);
+		it->expires = time_after(it->expires, it->interval, now);
+	}
+	if (it->expires > now) {
 		timer_start(&it->timer, it->expires);
 		return;
 	}
-	if (it->interval) {
-		/* A period too short for anybody to follow must not keep kthreadd busy. */
-		it->expires = time_after(it->expires, it->interval, time_add(now, SHORTEST_PERIOD));
-		timer_start(&it->timer, it->expires);
-	} else {
+	WRITE_ONCE(it->rests, it->interval != 0);
+	if (!it->interval)
 		it->expires = 0;
-	}
 	send_signal(SIGALRM, NULL, sig->leader, true);
 }
 
@@ -49,6 +48,7 @@ static void arm(struct itimer *it, u64 expires, u64 interval)
 	due_init(&it->due, fire);
 	it->expires = expires;
 	it->interval = interval;
+	WRITE_ONCE(it->rests, false);
 	timer_start(&it->timer, expires);
 }
 
@@ -57,6 +57,7 @@ static void disarm(struct itimer *it)
 	if (!it->expires)
 		return;
 	timer_cancel(&it->timer);
+	WRITE_ONCE(it->rests, false);
 	due_cancel(&it->due);
 	it->expires = 0;
 }
@@ -79,7 +80,9 @@ static void read_timer(const struct itimer *it, u64 *left, u64 *interval)
 	*left = *interval = 0;
 	if (!it->expires)
 		return;
-	*left = it->expires > now + NSEC_PER_USEC ? it->expires - now : NSEC_PER_USEC;
+	*left = it->rests                           ? 0
+		: it->expires > now + NSEC_PER_USEC ? it->expires - now
+						    : NSEC_PER_USEC;
 	*interval = it->interval;
 }
 

@@ -8,8 +8,16 @@
 struct itimer {
 	u64 expires;  /* monotonic; 0: not armed, and the rest means nothing */
 	u64 interval; /* ns; 0: once */
+	bool rests;   /* until its signal is dequeued; written under tasklist_lock */
 	struct timer timer;
 	struct due due;
 };
+
+/* SIGALRM was dequeued: the next period begins. Caller holds sighand->lock. */
+static inline void itimer_taken(struct itimer *it)
+{
+	if (READ_ONCE(it->rests))
+		due_add(&it->due);
+}
 
 void itimer_stop(struct itimer *it); /* the last thread of the process exits */

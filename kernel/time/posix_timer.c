@@ -6,7 +6,8 @@
  * process (cputime.c). When it expires kthreadd queues its signal (due.c). The queue's entry was
  * allocated with the timer, so that no signal is lost. A periodic timer then rests until the signal
  * is taken, and counts the periods that ended meanwhile as overruns: however short its period, it
- * costs no more than its owner can handle.
+ * costs no more than its owner can handle. One whose signal is ignored rests until sigaction(2)
+ * says otherwise.
  *
  * Timers belong to the thread group that made them, are not inherited by fork, and end with exec.
  * sighand->lock guards a timer and the tree of them; tasklist_lock is held to change one as well,
@@ -42,6 +43,7 @@ struct posix_timer {
 	u64 expires;          /* sh: CPU time, or monotonic; 0: not armed */
 	u64 interval;         /* sh: ns; 0: once */
 	bool fired;           /* sh: rests until its signal is taken */
+	bool ignored;         /* sh: rests until its signal is not ignored any more */
 	int overrun;          /* sh: of the last signal taken */
 };
 
@@ -85,21 +87,20 @@ static struct task *signal_target(const struct posix_timer *t)
 	return p && p->signal == t->owner ? p : NULL;
 }
 
-/* The lock is held. */
-static void fire(struct posix_timer *t, u64 now)
+/* The lock is held. A signal that is not wanted costs nothing until it is: a user may have many
+ * such timers. */
+static void fire(struct posix_timer *t)
 {
 	struct task *p = signal_target(t);
-	u64 passed;
+	bool sent =
+		p && (!list_empty(&t->queue.link) || send_timer_signal(&t->queue, p, !t->thread));
 
-	if (p && list_empty(&t->queue.link) && send_timer_signal(&t->queue, p, !t->thread)) {
-		t->fired = t->interval != 0;
-	} else if (t->interval) {
-		/* Nobody wants it now: look again, but not more often than it is worth. */
-		t->expires = next_expiry(t, now + TICK_NS, &passed);
-		arm(t, now);
-	}
-	if (!t->interval)
+	if (t->interval) {
+		t->fired = sent;
+		t->ignored = !sent;
+	} else {
 		t->expires = 0;
+	}
 }
 
 /* By kthreadd, who holds tasklist_lock. */
@@ -109,10 +110,10 @@ static void timer_due(struct due *d)
 	struct sighand *sighand = t->owner->leader->sighand;
 	u64 now = clock_now(t), flags = spin_lock_irqsave(&sighand->lock);
 
-	if (t->fired) {
-		/* nothing to do before its signal is taken */
+	if (t->fired || t->ignored) {
+		/* nothing to do before its signal is taken, or wanted */
 	} else if (t->expires && t->expires <= now) {
-		fire(t, now);
+		fire(t);
 	} else if (t->expires) {
 		arm(t, now);
 	}
@@ -150,6 +151,26 @@ int posix_timer_taken(struct posix_timer *t)
 	return t->overrun;
 }
 
+static void resume_ignored(struct treap_node *n, int sig)
+{
+	struct posix_timer *t;
+
+	if (!n)
+		return;
+	t = container_of(n, struct posix_timer, node);
+	if (t->ignored && t->queue.info.si_signo == sig) {
+		t->ignored = false;
+		due_add(&t->due);
+	}
+	resume_ignored(n->left, sig);
+	resume_ignored(n->right, sig);
+}
+
+void posix_timers_resume(struct signal *owner, int sig)
+{
+	resume_ignored(owner->posix_timers, sig);
+}
+
 /* ---- arming and reading; tasklist_lock and sighand->lock are held ---- */
 
 static void disarm(struct posix_timer *t)
@@ -157,7 +178,7 @@ static void disarm(struct posix_timer *t)
 	timer_cancel(&t->timer);
 	cpu_timer_cancel(&t->cpu);
 	due_cancel(&t->due);
-	t->fired = false;
+	t->fired = t->ignored = false;
 	t->expires = t->interval = 0;
 	t->overrun = 0;
 	if (!list_empty(&t->queue.link))

@@ -44,6 +44,12 @@ def test_a_woken_task_does_not_wait_for_the_tick(guest):
     guest.ok("/bin/busybox killall -9 spin")
 
 
+def test_timers_whose_signals_are_ignored_cost_nothing(guest):
+    """However short their periods: kthreadd, which sends the signals, sleeps."""
+    woken = int(re.search(r"kthreadd was woken (\d+) times", guest.ok("/tests/alone/ignored_timers"))[1])
+    assert woken <= 100, woken
+
+
 def test_the_shell_answers_beside_a_spinner(guest):
     """Last: the spinner stays."""
     guest.ok("/bin/busybox chrt -f 50 /bin/busybox sh -c 'while :; do :; done' &")

@@ -137,6 +137,38 @@ static void blocked(void)
 	RESULT(sigtimedwait(&set, &info, &(struct timespec){0}));
 }
 
+/* A periodic timer rests until its signal is taken: for ever, while that is ignored. */
+static void rests(const char *when)
+{
+	struct itimerval now;
+
+	sleep_ms(40);
+	RESULT(getitimer(ITIMER_REAL, &now));
+	say("%s: %ld us left of %ld", when, (long)now.it_value.tv_usec,
+	    (long)now.it_interval.tv_usec);
+}
+
+static void not_taken(void)
+{
+	sigset_t set;
+
+	signal(SIGALRM, SIG_IGN);
+	set_real(1, 1, NULL);
+	rests("ignored");
+	catch_alarm(0);
+	rests("handled too late");
+	TRUTH(alarms == 0);
+	sigemptyset(&set);
+	sigaddset(&set, SIGALRM);
+	sigprocmask(SIG_BLOCK, &set, NULL);
+	set_real(1, 1, NULL);
+	rests("blocked");
+	sigprocmask(SIG_UNBLOCK, &set, NULL);
+	for (int i = 0; i < 100 && alarms < 3; i++)
+		sleep_ms(10);
+	TRUTH(alarms >= 3);
+}
+
 static void errors(void)
 {
 	struct itimerval bad = {.it_value = {.tv_usec = 1000000}};
@@ -172,6 +204,7 @@ int main(int argc, char **argv)
 	in_child("inheritance", inheritance);
 	in_child("exec keeps", exec_keeps);
 	in_child("blocked", blocked);
+	in_child("not taken", not_taken);
 	in_child("errors", errors);
 	for (int i = 0; i < 10; i++) {
 		pid_t pid = must_fork();
