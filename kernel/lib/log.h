@@ -17,7 +17,8 @@ void pr_info(const char *fmt, ...) __printf(1, 2);
 void pr_warn(const char *fmt, ...) __printf(1, 2);
 void pr_err(const char *fmt, ...) __printf(1, 2);
 
-/* Formatted output to the console alone (shell, test results). */
+/* Formatted output to the console alone (shell, test results). Sleeps where the caller may, up to
+ * ten seconds, while the terminal does not read. */
 void console_printf(const char *fmt, ...) __printf(1, 2);
 
 void panic(const char *fmt, ...) __noreturn __printf(1, 2);

@@ -132,7 +132,7 @@ def test_terminal_that_does_not_read_loses_nothing_of_the_shell(guest):
     guest.send("repeat 80 help\r")
     time.sleep(5)
     output, status = guest.wait_prompt()
-    assert status == 0 and output.count(once.splitlines()[-1]) == 80 and "were lost here" not in output
+    assert status == 0 and output.count(once.splitlines()[-1]) == 80 and "were lost before this" not in output
 
 
 def test_terminal_that_stops_does_not_stop_the_kernel(boot):
@@ -140,7 +140,7 @@ def test_terminal_that_stops_does_not_stop_the_kernel(boot):
     guest = boot(initrd=False)
     guest.send("repeat 300 help\r")
     time.sleep(15)
-    guest.expect(r"\[serial: \d{4,} bytes were lost here\]", 60)
+    guest.expect(r"\[serial: \d{4,} bytes were lost before this\]", 60)
     guest.send("\r")
     guest.wait_prompt(60)
     assert "the child ran first" in guest.fork()[1]

@@ -159,7 +159,8 @@ static void report_lost(void)
 
 	if (!lost || tx_head - tx_tail > TX_RING_SIZE / 2)
 		return;
-	n = scnprintf(line, sizeof(line), "\r\n[serial: %lu bytes were lost here]\r\n", lost);
+	n = scnprintf(line, sizeof(line), "\r\n[serial: %lu bytes were lost before this]\r\n",
+		      lost);
 	lost = 0;
 	for (int i = 0; i < n; i++)
 		put((u8)line[i]);
