@@ -44,8 +44,8 @@ struct fs_context *fs_context_create(void); /* at the root */
 struct fs_context *fs_context_clone(struct fs_context *src);
 void fs_context_put(struct fs_context *fs);
 /* The two halves of it, for a task that stops using its own: exec compares the count with the tasks
- * that point here, so both change in one hold of tasklist_lock. True: it was the last use, and is to
- * be freed. */
+ * that point here, so both change in one hold of tasklist_lock. True: it was the last use, and is
+ * to be freed. */
 bool fs_context_leave(struct fs_context *fs);
 void fs_context_free(struct fs_context *fs);
 mode_t fs_context_umask(const struct fs_context *fs);
