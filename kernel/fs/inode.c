@@ -97,7 +97,9 @@ int inode_permission(const struct inode *i, int mask)
 		bits = mode >> 3;
 	else
 		bits = mode;
-	return (bits & (mode_t)mask) == (mode_t)mask ? 0 : -EACCES;
+	if ((bits & (mode_t)mask) == (mode_t)mask)
+		return 0;
+	return i->ops && i->ops->permits && i->ops->permits(i) ? 0 : -EACCES;
 }
 
 bool inode_owner_or_root(const struct inode *i)

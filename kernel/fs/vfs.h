@@ -116,6 +116,8 @@ struct inode_ops {
 	ssize_t (*readlink)(struct dentry *link, char *buf);
 	/* Where such a link leads, whatever its text says. With a reference; ERR_PTR. */
 	struct dentry *(*jump)(struct dentry *link);
+	/* The caller may do with it what its mode does not allow. NULL: never. */
+	bool (*permits)(const struct inode *inode);
 	void (*free)(struct inode *inode); /* `private`, with the inode's last reference */
 };
 

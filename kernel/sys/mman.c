@@ -7,6 +7,7 @@
 #include <linux/mman.h>
 
 #include "kernel/fs/fs.h"
+#include "kernel/fs/vfs.h"
 #include "kernel/lib/overflow.h"
 #include "kernel/sys/mlock.h"
 #include "kernel/sys/syscall.h"
@@ -163,7 +164,7 @@ static bool file_has_room(struct file *f, u64 pgoff, u64 len)
 
 static long map_file(u64 addr, u64 len, int prot, int flags, int fd, u64 pgoff)
 {
-	struct file *f = file_get_fd(fd);
+	struct file *f = file_get_io(fd);
 	struct area what = {.flags = area_prot(prot), .pgoff = pgoff};
 	long ret;
 

@@ -132,6 +132,10 @@ int main(void)
 	try_path("/dev/zero");
 	some_of_a_range();
 
+	fd = open("/tmp/map_rights", O_PATH);
+	RESULT(mmap(NULL, PAGE, PROT_READ, MAP_PRIVATE, fd, 0) == MAP_FAILED ? -1 : 0);
+	close(fd);
+
 	fd = memfd_create("x", 0);
 	RESULT(ftruncate(fd, 2 * PAGE));
 	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);

@@ -234,8 +234,25 @@ static struct dentry *proc_no_make(struct dentry *dir __maybe_unused,
 	return ERR_PTR(-ENOENT);
 }
 
+/* A process may use its own descriptors by their names, also after a change of ids, when root owns
+ * its files: as on Linux. */
+static bool proc_permits(const struct inode *i)
+{
+	const struct proc_node *node = i->private;
+	struct task *p = node->entry->dir == &proc_fd_dir ? proc_task(node) : NULL;
+	bool own = p && p->signal == current->signal;
+
+	if (p)
+		put_task(p);
+	return own;
+}
+
 static const struct inode_ops proc_dir_ops = {
-	.lookup = proc_lookup, .make = proc_no_make, .free = node_free};
+	.lookup = proc_lookup,
+	.make = proc_no_make,
+	.permits = proc_permits,
+	.free = node_free,
+};
 static const struct file_ops proc_dir_file_ops = {
 	.read = directory_read,
 	.lseek = directory_lseek,
