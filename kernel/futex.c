@@ -88,6 +88,7 @@ void bucket_add(struct futex_bucket *b, struct futex_waiter *w)
 	struct futex_waiter *at;
 
 	w->bucket = b;
+	w->arrival = ++b->arrivals;
 	w->prio = MIN(w->task->normal_prio, MAX_RT_PRIO);
 	/* from the end, where those that are not real-time find their place at once */
 	for (at = list_last_entry(&b->waiters, struct futex_waiter, link);
@@ -275,9 +276,13 @@ static void wake_waiter(struct futex_waiter *w)
 	wake_up_process(w->task);
 }
 
-/* At most `max` of those that wait for `key`. -EINVAL when somebody waits for it as for a PI lock,
- * which is handed over, not woken for. Caller holds the bucket's lock. */
-static long wake_locked(struct futex_bucket *b, const struct futex_key *key, u32 max, u32 bitset)
+#define WAKE_BATCH 64u /* tasks that are woken, or moved, in one hold of the bucket's lock */
+#define ANY_TIME   (~0UL)
+
+/* Wake at most `max` of those that wait for `key` and arrived by `until`. -EINVAL when one waits
+ * for it as for a PI lock, which is handed over, not woken for. Caller holds the bucket's lock. */
+static long wake_locked(struct futex_bucket *b, const struct futex_key *key, u32 max, u32 bitset,
+			u64 until)
 {
 	struct futex_waiter *w, *n;
 	u32 woken = 0;
@@ -285,7 +290,7 @@ static long wake_locked(struct futex_bucket *b, const struct futex_key *key, u32
 	list_for_each_entry_safe (w, n, &b->waiters, link) {
 		if (woken >= max)
 			break;
-		if (!same_key(&w->key, key))
+		if (!same_key(&w->key, key) || w->arrival > until)
 			continue;
 		if (w->kind != WAITS_FOR_WAKE)
 			return -EINVAL;
@@ -297,19 +302,20 @@ static long wake_locked(struct futex_bucket *b, const struct futex_key *key, u32
 	return woken;
 }
 
-#define WAKE_BATCH 64u /* tasks that are woken, or moved, in one hold of the bucket's lock */
-
-/* The next batches. */
+/* Wake the next batches, after a first one that was full, when `until` waiters had arrived. How
+ * many it is with the first; or -EINVAL, which as on Linux hides how many were woken before. */
 static noinline long wake_more(struct futex_bucket *b, const struct futex_key *key, u32 max,
-			       u32 bitset)
+			       u32 bitset, u64 until)
 {
-	long woken = 0, ret = WAKE_BATCH;
+	long woken = WAKE_BATCH, ret = WAKE_BATCH;
 
-	while (ret == WAKE_BATCH && woken < max) {
+	while (ret == WAKE_BATCH && woken < max && !fatal_signal_pending(current)) {
 		spin_lock(&b->lock);
-		ret = wake_locked(b, key, MIN(max - (u32)woken, WAKE_BATCH), bitset);
+		ret = wake_locked(b, key, MIN(max - (u32)woken, WAKE_BATCH), bitset, until);
 		spin_unlock(&b->lock);
-		woken += MAX(ret, 0L);
+		if (ret < 0)
+			return ret;
+		woken += ret;
 	}
 	return woken;
 }
@@ -318,16 +324,18 @@ long futex_wake(u64 addr, bool private, u32 max, u32 bitset)
 {
 	struct futex_bucket *b;
 	struct futex_key key;
+	u64 until;
 	long ret = get_futex_key(addr, private, ACCESS_READ, &key);
 
 	if (ret)
 		return ret;
 	b = bucket_of(&key);
 	spin_lock(&b->lock);
-	ret = wake_locked(b, &key, MIN(max, WAKE_BATCH), bitset);
+	ret = wake_locked(b, &key, MIN(max, WAKE_BATCH), bitset, ANY_TIME);
+	until = b->arrivals;
 	spin_unlock(&b->lock);
 	if (unlikely(ret == WAKE_BATCH))
-		ret += wake_more(b, &key, max - WAKE_BATCH, bitset);
+		ret = wake_more(b, &key, max, bitset, until);
 	key_put(&key);
 	return ret;
 }
@@ -404,24 +412,26 @@ static u32 apply_wake_op(u32 *word, const struct wake_op *op)
 static long wake_and_operate(const struct futex_key *key1, const struct futex_key *key2, u32 max1,
 			     u32 max2, u32 *word, const struct wake_op *op)
 {
+	const u32 any = FUTEX_BITSET_MATCH_ANY;
 	struct futex_bucket *b1 = bucket_of(key1), *b2 = bucket_of(key2);
 	long first, second = 0;
+	u64 until1, until2;
 	u32 old;
 
 	lock_two(b1, b2);
 	old = apply_wake_op(word, op);
-	first = wake_locked(b1, key1, MIN(max1, WAKE_BATCH), FUTEX_BITSET_MATCH_ANY);
+	first = wake_locked(b1, key1, MIN(max1, WAKE_BATCH), any, ANY_TIME);
 	if (first >= 0 && wake_op_compare(op, old))
-		second = wake_locked(b2, key2, MIN(max2, WAKE_BATCH), FUTEX_BITSET_MATCH_ANY);
+		second = wake_locked(b2, key2, MIN(max2, WAKE_BATCH), any, ANY_TIME);
+	until1 = b1->arrivals;
+	until2 = b2->arrivals;
 	unlock_two(b1, b2);
 	unpin_word();
-	if (first < 0 || second < 0)
-		return MIN(first, second);
 	if (unlikely(first == WAKE_BATCH))
-		first += wake_more(b1, key1, max1 - WAKE_BATCH, FUTEX_BITSET_MATCH_ANY);
-	if (unlikely(second == WAKE_BATCH))
-		second += wake_more(b2, key2, max2 - WAKE_BATCH, FUTEX_BITSET_MATCH_ANY);
-	return first + second;
+		first = wake_more(b1, key1, max1, any, until1);
+	if (unlikely(second == WAKE_BATCH && first >= 0))
+		second = wake_more(b2, key2, max2, any, until2);
+	return first < 0 || second < 0 ? MIN(first, second) : first + second;
 }
 
 static long futex_wake_op(u64 addr1, u64 addr2, bool private, u32 max1, u32 max2, u32 encoded)
@@ -458,6 +468,8 @@ void move_waiter(struct futex_waiter *w, struct futex_bucket *to, const struct f
 	if (w->bucket != to) {
 		list_del(&w->link);
 		bucket_add(to, w);
+	} else {
+		w->arrival = ++to->arrivals;
 	}
 }
 
@@ -466,10 +478,11 @@ struct requeue {
 	const struct futex_key *key1, *key2;
 	u32 max_wake, max_move;
 	u32 woken, moved;
+	u64 until; /* arrivals in `from` at the first hold, when the word was compared */
 };
 
-/* One batch. WAKE_BATCH when there may be more, -EINVAL when one waits for a PI lock. Caller holds
- * the locks of both buckets. */
+/* One batch of those that arrived by r->until. WAKE_BATCH when there may be more, -EINVAL when one
+ * waits for a PI lock. Caller holds the locks of both buckets. */
 static long requeue_locked(struct requeue *r)
 {
 	bool same =
@@ -480,7 +493,7 @@ static long requeue_locked(struct requeue *r)
 	list_for_each_entry_safe (w, n, &r->from->waiters, link) {
 		if (done == WAKE_BATCH || (r->woken >= r->max_wake && r->moved >= r->max_move))
 			break;
-		if (!same_key(&w->key, r->key1))
+		if (!same_key(&w->key, r->key1) || w->arrival > r->until)
 			continue;
 		if (w->kind != WAITS_FOR_WAKE)
 			return -EINVAL;
@@ -539,6 +552,7 @@ static long futex_requeue(u64 addr1, u64 addr2, bool private, int max_wake, int 
 	r.from = bucket_of(&key1);
 	r.to = bucket_of(&key2);
 	lock_two(r.from, r.to);
+	r.until = r.from->arrivals;
 	if (expected && __atomic_load_n(word, __ATOMIC_SEQ_CST) != *expected)
 		ret = -EAGAIN;
 	else

@@ -15,6 +15,7 @@ struct futex_key {
 struct futex_bucket {
 	spinlock_t lock; /* LOCK_FUTEX; after pi_lock where both are held */
 	struct list_head waiters;
+	u64 arrivals; /* waiters that were ever added, or got another key here; the bucket's lock */
 };
 
 enum waiter_kind {
@@ -29,6 +30,7 @@ struct futex_waiter {
 	struct futex_bucket *bucket; /* changes under the locks of both, by requeueing */
 	struct futex_key key;        /* likewise */
 	struct task *task;
+	u64 arrival;           /* the bucket's count of them when it came; bucket's lock */
 	int prio;              /* its place in the bucket, see bucket_add() */
 	enum waiter_kind kind; /* bucket's lock */
 	u32 bitset;            /* woken only by a wake that has one of these bits */
@@ -43,8 +45,9 @@ struct futex_waiter {
 void key_put(const struct futex_key *key);
 bool same_key(const struct futex_key *a, const struct futex_key *b);
 struct futex_bucket *bucket_of(const struct futex_key *key);
-/* Real-time tasks are woken first, the best of them before the others; the rest in the order they
- * came. Caller holds the bucket's lock. */
+/* Add `w` and number it: a call that works in batches leaves alone what came after its first hold
+ * of the lock, as if it had done all in that one. Real-time tasks are woken first, the best of them
+ * before the others; the rest in the order they came. Caller holds the bucket's lock. */
 void bucket_add(struct futex_bucket *b, struct futex_waiter *w);
 /* The key of a user address, with its reference. `access`: ACCESS_READ when a word that cannot be
  * written will do. -EINVAL, -EFAULT: also when the word may be shared and is not there. */
@@ -55,8 +58,8 @@ void unlock_two(struct futex_bucket *a, struct futex_bucket *b);
 /* Look at the word and queue, with the bucket locked: a wake that follows a change of the word
  * finds us in the list. 0, -EAGAIN (the word is not `val`), -EFAULT, -EINVAL. */
 int queue_waiter(struct futex_waiter *w, u64 addr, bool private, u32 val);
-/* Caller holds the locks of both buckets and a reference of its own on either key, so that the one
- * dropped here is never the last. */
+/* Give `w` another key, and a new number. Caller holds the locks of both buckets and a reference of
+ * its own on either key, so that the one dropped here is never the last. */
 void move_waiter(struct futex_waiter *w, struct futex_bucket *to, const struct futex_key *key);
 /* Lock current->mm and have the word at `addr` there, to be read or to be written. The word, in the
  * direct map, with mm->lock held; or an error without it. */

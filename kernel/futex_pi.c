@@ -362,16 +362,25 @@ long futex_wait_requeue_pi(u64 addr, u64 addr2, bool private, u32 val, u64 until
 	return ret;
 }
 
-/* `w` gets the lock `key2`, or waits for it. */
-static int requeue_one(struct futex_waiter *w, struct futex_bucket *b2,
-		       const struct futex_key *key2, u32 *word2, u32 waiters, struct task **exiting)
+struct pi_requeue {
+	struct futex_key key1, key2;
+	struct futex_bucket *b1, *b2;
+	u32 *word1, *word2; /* pinned */
+	u32 max, moved;
+	u64 until;            /* arrivals in b1 when the first word was compared */
+	struct task *exiting; /* with -EBUSY: the owner that is just ending; a reference */
+};
+
+/* `w` gets the second lock, or waits for it. */
+static int requeue_one(struct pi_requeue *r, struct futex_waiter *w)
 {
+	u32 waiters = r->max > 1 ? FUTEX_WAITERS : 0;
 	struct task *owner;
 	int err;
 
-	if (w->kind != WAITS_FOR_REQUEUE || !same_key(&w->target, key2))
+	if (w->kind != WAITS_FOR_REQUEUE || !same_key(&w->target, &r->key2))
 		return -EINVAL;
-	owner = take_or_find_owner(b2, key2, word2, w->task, waiters, exiting);
+	owner = take_or_find_owner(r->b2, &r->key2, r->word2, w->task, waiters, &r->exiting);
 	if (IS_ERR(owner))
 		return (int)PTR_ERR(owner);
 	if (!owner) {
@@ -383,34 +392,44 @@ static int requeue_one(struct futex_waiter *w, struct futex_bucket *b2,
 	if (err)
 		return err;
 	w->kind = WAITS_FOR_PI_LOCK;
-	move_waiter(w, b2, key2);
+	move_waiter(w, r->b2, &r->key2);
 	return 0;
 }
 
 #define REQUEUE_BATCH \
 	16u /* waiters moved in one hold: each may be followed along a chain of locks */
 
-/* One batch of at most `max`; how many it was, or an error. */
-static long requeue_batch(struct futex_bucket *b1, const struct futex_key *key1,
-			  struct futex_bucket *b2, const struct futex_key *key2, u32 *word2,
-			  u32 max, u32 waiters, struct task **exiting)
+/* One batch, of what arrived by r->until: how many it was, or an error. */
+static long requeue_batch(struct pi_requeue *r)
 {
 	struct futex_waiter *w, *n;
-	u32 moved = 0;
+	u32 done = 0;
 
-	list_for_each_entry_safe (w, n, &b1->waiters, link) {
+	list_for_each_entry_safe (w, n, &r->b1->waiters, link) {
 		int err;
 
-		if (moved == MIN(max, REQUEUE_BATCH))
+		if (done == REQUEUE_BATCH || r->moved == r->max)
 			break;
-		if (!same_key(&w->key, key1))
+		if (!same_key(&w->key, &r->key1) || w->arrival > r->until)
 			continue;
-		err = requeue_one(w, b2, key2, word2, waiters, exiting);
+		err = requeue_one(r, w);
 		if (err)
 			return err;
-		moved++;
+		r->moved++;
+		done++;
 	}
-	return moved;
+	return done;
+}
+
+/* The same, when the first word is `val`: it is compared until a waiter has moved. */
+static long compare_and_requeue(struct pi_requeue *r, u32 val)
+{
+	if (r->moved == 0) {
+		if (__atomic_load_n(r->word1, __ATOMIC_SEQ_CST) != val)
+			return -EAGAIN;
+		r->until = r->b1->arrivals;
+	}
+	return requeue_batch(r);
 }
 
 /* Both words, with their keys, in one hold of mm->lock. 0, or an error without it. */
@@ -445,62 +464,64 @@ static int pin_two(u64 addr1, u64 addr2, bool private, u32 **word1, u32 **word2,
 	}
 }
 
-/* The words are pinned. The first is compared once, before the first batch. */
-static long requeue_pinned(const struct futex_key *key1, const struct futex_key *key2,
-			   const u32 *word1, u32 *word2, u32 max, u32 val, struct task **exiting)
+/*
+ * The words are pinned. An error hides how many have moved before, in this batch or another: Linux
+ * does the same when its one pass over the waiters comes to one that waits for something else
+ * (-EINVAL), or that would wait for itself (-EDEADLK).
+ */
+static long requeue_pinned(struct pi_requeue *r, u32 val)
 {
-	struct futex_bucket *b1 = bucket_of(key1), *b2 = bucket_of(key2);
-	u32 waiters = max > 1 ? FUTEX_WAITERS : 0, moved = 0;
 	long ret;
 
 	do {
 		spin_lock(&tasklist_lock);
 		spin_lock(&pi_lock);
-		lock_two(b1, b2);
-		if (moved == 0 && __atomic_load_n(word1, __ATOMIC_SEQ_CST) != val)
-			ret = -EAGAIN;
-		else
-			ret = requeue_batch(b1, key1, b2, key2, word2, max - moved, waiters,
-					    exiting);
-		unlock_two(b1, b2);
+		lock_two(r->b1, r->b2);
+		ret = compare_and_requeue(r, val);
+		unlock_two(r->b1, r->b2);
 		spin_unlock(&pi_lock);
 		spin_unlock(&tasklist_lock);
-		if (ret < 0)
-			return ret;
-		moved += (u32)ret;
-	} while (ret == REQUEUE_BATCH && moved < max && !fatal_signal_pending(current));
-	return moved;
+	} while (ret == REQUEUE_BATCH && r->moved < r->max && !fatal_signal_pending(current));
+	return ret < 0 ? ret : r->moved;
 }
 
-static long try_requeue(u64 addr, u64 addr2, bool private, u32 max, u32 val, struct task **exiting)
+static long try_requeue(struct pi_requeue *r, u64 addr, u64 addr2, bool private, u32 val)
 {
-	struct futex_key key1, key2;
-	u32 *word1 = NULL, *word2 = NULL;
-	long ret = pin_two(addr, addr2, private, &word1, &word2, &key1, &key2);
+	struct futex_bucket *b1;
+	long ret = pin_two(addr, addr2, private, &r->word1, &r->word2, &r->key1, &r->key2);
 
 	if (ret)
 		return ret;
-	ret = same_key(&key1, &key2)
-		      ? -EINVAL
-		      : requeue_pinned(&key1, &key2, word1, word2, max, val, exiting);
+	b1 = bucket_of(&r->key1);
+	if (r->moved && b1 != r->b1)
+		r->until = 0; /* something else was mapped there meanwhile: its waiters stay */
+	r->b1 = b1;
+	r->b2 = bucket_of(&r->key2);
+	ret = same_key(&r->key1, &r->key2) ? -EINVAL : requeue_pinned(r, val);
 	unpin_word();
-	key_put(&key1);
-	key_put(&key2);
+	key_put(&r->key1);
+	key_put(&r->key2);
 	return ret;
 }
 
-/* One waiter gets the lock, if it is free; that one and `max_move` others, at most, are moved. */
+/*
+ * One waiter gets the lock, if it is free; that one and `max_move` others, at most, are moved.
+ * Linux asks for the owner once, before the first has moved. Here the waiters that have moved may
+ * all be gone before the next batch, and the lock have an owner that is just ending: the call goes
+ * on behind it where it was.
+ */
 long futex_cmp_requeue_pi(u64 addr, u64 addr2, bool private, int max_wake, int max_move, u32 val)
 {
+	struct pi_requeue r = {.max = (u32)max_move + 1};
+
 	if (max_wake != 1 || max_move < 0 || addr == addr2)
 		return -EINVAL;
 	for (;;) {
-		struct task *exiting = NULL;
-		long ret = try_requeue(addr, addr2, private, (u32)max_move + 1, val, &exiting);
+		long ret = try_requeue(&r, addr, addr2, private, val);
 
 		if (ret != -EBUSY)
 			return ret;
-		wait_for_exit(exiting);
+		wait_for_exit(r.exiting);
 	}
 }
 
