@@ -710,6 +710,12 @@ static int wait_deadline(const struct timespec __user *utime, int op, u64 *until
 	return 0;
 }
 
+/* Linux counts a task that it woke before it compares: none, and less than none, are one. */
+static u32 at_least_one(u32 n)
+{
+	return (s32)n > 0 ? n : 1;
+}
+
 long sys_futex(u32 __user *uaddr, int op, u32 val, const struct timespec __user *timeout,
 	       u32 __user *uaddr2, u32 val3)
 {
@@ -732,13 +738,14 @@ long sys_futex(u32 __user *uaddr, int op, u32 val, const struct timespec __user 
 		return val3 ? futex_wait(addr, private, val, until, val3) : -EINVAL;
 	case FUTEX_WAKE:
 	case FUTEX_WAKE_BITSET:
-		return val3 ? futex_wake(addr, private, val, val3) : -EINVAL;
+		return val3 ? futex_wake(addr, private, at_least_one(val), val3) : -EINVAL;
 	case FUTEX_REQUEUE:
 		return futex_requeue(addr, addr2, private, val, val2, NULL);
 	case FUTEX_CMP_REQUEUE:
 		return futex_requeue(addr, addr2, private, val, val2, &val3);
 	case FUTEX_WAKE_OP:
-		return futex_wake_op(addr, addr2, private, val, val2, val3);
+		return futex_wake_op(addr, addr2, private, at_least_one(val), at_least_one(val2),
+				     val3);
 	case FUTEX_LOCK_PI:
 	case FUTEX_LOCK_PI2:
 		return futex_lock_pi(addr, private, until);

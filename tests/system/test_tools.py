@@ -102,6 +102,22 @@ def test_run_on_a_machine_that_qemu_does_not_know(arguments):
     assert "qemu-system-x86_64: " in result.stdout
 
 
+def test_run_passes_on_what_the_kernel_says_of_its_words():
+    """The boot log is not shown with --cmd, but what is wrong with the words given is."""
+    result = tool("run", "--no-initrd", "--append", "fork.shar=1", "--append", "fork.share=3 init=/bin/nothing", "--cmd", "fork")
+    assert result.returncode == 0, result.stderr
+    for part in ("fork.shar: did you mean fork.share?", "fork.share: bad value '3'", "init=/bin/nothing: cannot run it"):
+        assert part in result.stderr, result.stderr
+    result = tool("bench", "--rows", "null_getppid", "--only", "bident", "--no-wall", "--append", "fork.shar=1")
+    assert result.returncode == machine.EXIT_USAGE and "did you mean fork.share?" in result.stderr, result.stdout + result.stderr
+
+
+@pytest.mark.parametrize("mode", ["640x480", "nonsense", "640x480x8"])
+def test_run_refuses_modes_that_do_nothing(mode):
+    result = tool("run", "--append", f"video={mode}", "--cmd", "fork")
+    assert result.returncode == machine.EXIT_USAGE and f"video={mode}" in result.stderr, result.stdout + result.stderr
+
+
 def test_memory_for_what_is_added(tmp_path):
     """Unless told, the machine has room for the archive and for what comes out of it."""
     big = tmp_path / "big"

@@ -127,6 +127,26 @@ static void both_woken(void)
 	end(400);
 }
 
+static void none_and_fewer(void)
+{
+	uint32_t op = FUTEX_OP(FUTEX_OP_ADD, 0, FUTEX_OP_CMP_EQ, 0);
+
+	start_sleepers(&a, 0, 20);
+	start_sleepers(&b, 20, 20);
+	RESULT(futex(&a, FUTEX_WAKE, 0, 0, NULL, 0));
+	RESULT(futex(&a, FUTEX_WAKE, -1, 0, NULL, 0));
+	RESULT(futex(&a, FUTEX_WAKE_BITSET, 0, 0, NULL, 1));
+	say_where();
+	RESULT(futex(&a, FUTEX_WAKE_OP, 0, 0, &b, op));
+	RESULT(futex(&a, FUTEX_WAKE_OP, -1, -5, &b, op));
+	say_where();
+	RESULT(futex(&a, FUTEX_REQUEUE, 0, 0, &b, 0));
+	RESULT(futex(&a, FUTEX_REQUEUE, -1, 1, &b, 0));
+	RESULT(futex(&a, FUTEX_REQUEUE, 1, -1, &b, 0));
+	say_where();
+	end(40);
+}
+
 /* ---- sleepers that go back to sleep at once ---- */
 
 static void *sleep_again(void *word)
@@ -412,6 +432,7 @@ int main(void)
 	in_child("compared", compared);
 	in_child("onto itself", onto_itself);
 	in_child("both woken", both_woken);
+	in_child("none and fewer", none_and_fewer);
 	in_child("woken again", woken_again);
 	in_child("both woken again", both_woken_again);
 	in_child("moved again", moved_again);

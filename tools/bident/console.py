@@ -173,6 +173,14 @@ class Console:
         self.close()
 
 
+_COMPLAINT = re.compile(r"\] (command line: .*|init=\S+: cannot .*|initramfs\b.*(?:no room|compressed by|what came before).*)")
+
+
+def complaints(boot_log):
+    """What the kernel said of its command line, its initramfs and its first program that the one who gave them should know."""
+    return [readable(line) for line in _COMPLAINT.findall(boot_log.replace("\r", ""))]
+
+
 def boot(options, tree=None, timeout=120, extra=()):
     """A machine at its first prompt, and what it printed on the way there."""
     medium = machine.Medium(options, tree)

@@ -75,6 +75,8 @@ def check(parser, arguments):
     for line in arguments.cmd + arguments.append:
         if not line.isprintable():
             parser.error("a line with control characters cannot be typed")
+    for word in " ".join(arguments.append).split():
+        check_video(parser, word, arguments.uefi)
     for argument in arguments.add:
         if not os.path.exists(argument.partition(":")[0]):
             parser.error(f"--add: no such file: {argument.partition(':')[0]}")
@@ -84,6 +86,15 @@ def check(parser, arguments):
         parser.error("--no-serial needs --gui to see the screen, or --cmd with --screenshot")
     if arguments.screenshot and not arguments.cmd:
         parser.error("--screenshot is taken after the --cmd lines: give at least one")
+
+
+def check_video(parser, word, uefi):
+    if not word.startswith("video="):
+        return
+    if not re.fullmatch(r"text|[1-9]\d*x[1-9]\d*x[1-9]\d*", word.removeprefix("video=")):
+        parser.error(f"--append: '{word}' is not video=text nor a mode such as video=1024x768x32")
+    if word.endswith("x8") and not uefi:
+        parser.error(f"--append: {word}: GRUB fails in modes of 256 colours on a BIOS machine")
 
 
 def options_of(arguments):
@@ -128,7 +139,8 @@ def run_lines(medium, lines, timeout, screenshot, chosen_timeout):
         status, typed = 0, []
         try:
             try:
-                guest.wait_start(timeout)
+                for complaint in console.complaints(guest.wait_start(timeout)):
+                    note(complaint)
             except TimeoutError as late:
                 show(tail(str(late)))
                 note(f"no prompt within {timeout:g} s")

@@ -105,7 +105,9 @@ class Bident(Kernel):
             qemu_words = extra(medium.kernel) if callable(extra) else extra
             try:
                 with console.Console(medium, extra=qemu_words) as guest:
-                    guest.wait_prompt(timeout)
+                    complaints = console.complaints(guest.wait_start(timeout))
+                    if complaints:
+                        raise Failure("\n".join(complaints), machine.EXIT_USAGE)
                     output = guest.ok(f"/init {words}", timeout)
                     guest.power_off(timeout=60)
                     return output
