@@ -283,7 +283,6 @@ static void commit_exec(struct task *p, const char *path, struct exec_image *img
 	posix_timers_exit(p); /* before the lock that guards them changes */
 	if (own->sighand)
 		replace_sighand(p, own->sighand);
-	exit_puppet(p);
 	mm_release(p, true);
 	exec_adopt_mm(img->mm);
 	exec_creds_commit(creds);
@@ -296,6 +295,7 @@ static void commit_exec(struct task *p, const char *path, struct exec_image *img
 	files_close_on_exec(p->files);
 	start_thread(task_pt_regs(p), img->entry, img->sp);
 	trace_sched_process_exec(p, path);
+	exit_puppet(p); /* last: the shell goes on, and looks at the name and the memory */
 }
 
 /* 0, or -errno: the old program goes on, or is killed when its other threads are gone already. */
