@@ -95,7 +95,8 @@ static void __noreturn panic_end(const struct pt_regs *regs)
 	arch_backtrace(regs, panic_printf);
 	arch_console_flush(); /* what follows reads more memory, and may fail */
 	panic_printf("last trace events:\n");
-	trace_show_tail(panic_printf, TRACE_TAIL);
+	if (trace_show_tail(panic_printf, TRACE_TAIL) == 0)
+		panic_printf("  none: `trace on` before it happens records them\n");
 	panic_printf("end of panic\n");
 	arch_console_flush();
 	arch_panic_halt();
@@ -112,7 +113,8 @@ static void __noreturn panic_end(const struct pt_regs *regs)
 			  "=m"((r)->r15), "=r"((r)->rflags));                                         \
 		(r)->rbp = *(u64 *)__builtin_frame_address(0);                                        \
 		(r)->rsp = (u64)__builtin_frame_address(0) + 16;                                      \
-		(r)->rip = (u64)__builtin_return_address(0);                                          \
+		(r)->rip =                                                                            \
+			(u64)__builtin_return_address(0) - 1; /* in the call: nothing follows */      \
 		(r)->cs = KERNEL_CS;                                                                  \
 		(r)->ss = KERNEL_DS;                                                                  \
 	} while (0)

@@ -19,12 +19,19 @@ static bool is_code(const Elf64_Sym *s)
 {
 	int type = ELF64_ST_TYPE(s->st_info);
 
-	return s->st_shndx != SHN_UNDEF && s->st_name < strtab_size &&
+	/* NASM's constants have names, too: SHN_ABS. */
+	return s->st_shndx != SHN_UNDEF && s->st_shndx != SHN_ABS && s->st_name < strtab_size &&
 	       (type == STT_FUNC || type == STT_NOTYPE) && strtab[s->st_name] != '\0';
 }
 
-/* The nearest symbol at or below `addr`; a function is preferred to a mere label at the same
- * address. */
+/* Whether `addr` lies behind the end of s, as far as its size is known: a label has none. */
+static bool ends_before(const Elf64_Sym *s, u64 addr)
+{
+	return s->st_size && addr - s->st_value >= s->st_size;
+}
+
+/* The nearest symbol at or below `addr` that does not end before it, or NULL; a function is
+ * preferred to a mere label at the same address. */
 static const Elf64_Sym *symbol_at(u64 addr)
 {
 	const Elf64_Sym *best = NULL;
@@ -39,7 +46,7 @@ static const Elf64_Sym *symbol_at(u64 addr)
 			continue;
 		best = s;
 	}
-	return best;
+	return best && ends_before(best, addr) ? NULL : best;
 }
 
 void symbols_set(const void *table, size_t table_size, const char *strings, size_t strings_size)

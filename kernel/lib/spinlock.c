@@ -89,6 +89,17 @@ static void check_wait(const spinlock_t *l, const void *pc, struct long_wait *w)
 		tell(l, pc, w);
 }
 
+/* Only a debug build knows where the lock was taken before. */
+static void __noreturn taken_twice(const spinlock_t *l, const void *pc)
+{
+	const char *name = lock_class_name(l->class);
+
+	if (DEBUG_CHECKS)
+		panic("spinlock %p (%s) taken twice: at %pS, and before at %pS\n", (const void *)l,
+		      name, pc, l->owner_pc);
+	panic("spinlock %p (%s) taken twice: the second time at %pS\n", (const void *)l, name, pc);
+}
+
 /* Preemption is off and interrupts leave no lock taken: on a machine with one CPU who waits has it
  * himself. */
 #define UP_PATIENCE (1UL << 20)
@@ -105,8 +116,7 @@ static void wait_for_turn(spinlock_t *l, u8 ticket, const void *pc)
 			return;
 		if (READ_ONCE(l->owner_cpu) == my_cpu() + 1 ||
 		    (spins == UP_PATIENCE && !(cpu_online_mask & (cpu_online_mask - 1))))
-			panic("spinlock %p (%s) taken twice: at %pS, and before at %pS\n",
-			      (void *)l, lock_class_name(l->class), pc, l->owner_pc);
+			taken_twice(l, pc);
 		cpu_wait();
 		if (spins % 65536 == 0)
 			check_wait(l, pc, &w);

@@ -77,7 +77,7 @@ static const struct crash {
 	{"null", "write through a null pointer", crash_null},
 	{"stack", "run off the end of the kernel stack", crash_stack},
 	{"df", "double fault: no stack to deliver a fault on", crash_df},
-	{"lock", "take a spinlock twice", crash_lock},
+	{"lock", "take a spinlock twice *", crash_lock},
 	{"panic", "panic()", crash_panic},
 };
 
@@ -98,5 +98,7 @@ SHELL_COMMAND(crash, "system", "crash [KIND]",
 		console_printf("crash: there is no '%s'; `crash` lists them\n", argv[1]);
 		return STATUS_USAGE;
 	}
+	console_printf("  * on several CPUs noticed by a kernel built with -Ddebug_checks=true%s\n",
+		       DEBUG_CHECKS ? ", as this one is" : "; this one is not, and hangs there");
 	return 0;
 }

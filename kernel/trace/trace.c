@@ -262,12 +262,15 @@ void trace_show(void (*print)(const char *fmt, ...), u64 max)
 	}
 }
 
-void trace_show_tail(void (*print)(const char *fmt, ...), u64 max)
+u64 trace_show_tail(void (*print)(const char *fmt, ...), u64 max)
 {
-	u64 end = trace_next_seq();
+	u64 end = trace_next_seq(), n = 0;
 	struct record r;
 
 	for (u64 seq = end > max ? end - max : 0; seq < end; seq++)
-		if (get_record(seq, &r))
+		if (get_record(seq, &r)) {
 			show_record(&r, print);
+			n++;
+		}
+	return n;
 }

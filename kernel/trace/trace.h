@@ -42,8 +42,8 @@ void trace_watch_begin(void);
 void trace_watch_end(void);
 /* Print the records, oldest first, through `print`; the last `max` of them (0: all). */
 void trace_show(void (*print)(const char *fmt, ...) __printf(1, 2), u64 max);
-/* The last `max` records of any kind, without a heading: for panic(). */
-void trace_show_tail(void (*print)(const char *fmt, ...) __printf(1, 2), u64 max);
+/* The last `max` records of any kind, without a heading: for panic(). Returns how many. */
+u64 trace_show_tail(void (*print)(const char *fmt, ...) __printf(1, 2), u64 max);
 
 /* One decoded record, for tests and for the shell's summaries. */
 struct trace_view {

@@ -40,6 +40,9 @@ def test_tools_run_panic():
     result = tools_run("--no-initrd", "--cmd", "crash panic")
     assert result.returncode == machine.EXIT_PANIC
     assert "KERNEL PANIC" in result.stdout
+    assert re.search(r"last trace events:\n  none: `trace on`", result.stdout)
+    # The first entry is the call of panic(), the last instruction of its function: not what lies behind.
+    assert re.search(r"RIP \S+ crash_panic\+", result.stdout) and re.search(r"backtrace:\n  \[\w+\] crash_panic\+", result.stdout)
 
 
 @pytest.mark.parametrize("arguments", [["--bogus"], ["--add", "/no/such/file", "--cmd", "ps"], ["--mem", "lots"], ["--mem", "0M"],
@@ -60,7 +63,7 @@ DEFENCES = {
     "null": (r"(?i)page fault|null", "crash_null"),
     "stack": (r"(?i)stack", "recurse"),
     "df": (r"(?i)double fault", "shell|crash|RSP|rsp"),
-    "lock": (r"(?i)lock", "crash_lock"),
+    "lock": (r"taken twice: (the second time )?at crash_lock\+0x[0-9a-f]+(, and before at crash_lock\+0x[0-9a-f]+)?\n", "crash_lock"),
 }
 
 

@@ -19,12 +19,22 @@ enum {
 	}
 
 static const Elf64_Sym table[] = {
-	SYM(0, STT_NOTYPE, 0, 0),          SYM(FINISH, STT_FUNC, 0x3000, 1),
-	SYM(LABEL, STT_NOTYPE, 0x1000, 1), SYM(START, STT_FUNC, 0x1000, 1),
-	SYM(DATA, STT_OBJECT, 0x2000, 2),  SYM(UNDEFINED, STT_FUNC, 0x2500, SHN_UNDEF),
+	SYM(0, STT_NOTYPE, 0, 0),
+	SYM(FINISH, STT_FUNC, 0x3000, 1),
+	SYM(LABEL, STT_NOTYPE, 0x1000, 1),
+	SYM(START, STT_FUNC, 0x1000, 1),
+	SYM(DATA, STT_OBJECT, 0x2000, 2),
+	SYM(UNDEFINED, STT_FUNC, 0x2500, SHN_UNDEF),
 	SYM(4000, STT_FUNC, 0x2600, 1), /* a name beyond the strings */
 	SYM(0, STT_FUNC, 0x2700, 1),    /* no name */
-	SYM(VARIANT, STT_FUNC, 0x4000, 1), SYM(PART, STT_NOTYPE, 0x5000, 1),
+	SYM(VARIANT, STT_FUNC, 0x4000, 1),
+	SYM(PART, STT_NOTYPE, 0x5000, 1),
+	SYM(LABEL, STT_NOTYPE, 0x10, SHN_ABS), /* a constant */
+	{.st_name = FINISH,
+	 .st_info = STT_FUNC,
+	 .st_value = 0x6000,
+	 .st_size = 0x20,
+	 .st_shndx = 1},
 };
 
 static const char *name_of(u64 addr)
@@ -54,9 +64,18 @@ TEST(a_variant_has_the_name_of_its_source)
 
 TEST(no_symbol)
 {
+	CHECK_STR(name_of(0), "0");
+	CHECK_STR(name_of(0x20), "0x20"); /* not the constant */
 	CHECK_STR(name_of(0xfff), "0xfff");
 	symbols_set(NULL, 0, NULL, 0);
 	CHECK_STR(name_of(0x1234), "0x1234");
+}
+
+TEST(behind_the_end_of_a_function)
+{
+	symbols_set(table, sizeof(table), names, sizeof(names));
+	CHECK_STR(name_of(0x601f), "finish+0x1f");
+	CHECK_STR(name_of(0x6020), "0x6020");
 }
 
 TEST(broken_strings_are_not_used)
