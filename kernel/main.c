@@ -12,6 +12,7 @@
 #include "kernel/fs/fs.h"
 #include "kernel/futex.h"
 #include "kernel/fs/tty.h"
+#include "kernel/lib/errno.h"
 #include "kernel/lib/fault.h"
 #include "kernel/lib/log.h"
 #include "kernel/lib/string.h"
@@ -142,18 +143,20 @@ static void unpack_initramfs(void)
 		pr_info("initramfs: the loader brought none; there is the shell, and no other program\n");
 	for (u32 i = 0; i < boot->nr_modules; i++) {
 		const struct boot_module *m = &boot->modules[i];
-		const char *why = "";
+		const char *name = strcmp(m->name, "initramfs") ? m->name : "";
+		const char *blank = *name ? " " : "", *why = "";
 		const u8 *data = phys_to_virt(m->start);
 		const char *by = compression(data, m->end - m->start);
 		int err = by ? 0 : initramfs_unpack(data, m->end - m->start, &why);
 
 		if (by)
-			pr_err("initramfs %s: compressed by %s, which this kernel does not unpack: bring it as it is\n",
-			       m->name, by);
+			pr_err("initramfs%s%s: compressed by %s, which this kernel does not unpack: bring it as it is\n",
+			       blank, name, by);
 		else if (err)
-			pr_err("initramfs %s: %s; what came before it is there\n", m->name, why);
+			pr_err("initramfs%s%s: %s; what came before it is there\n", blank, name,
+			       why);
 		else
-			pr_info("initramfs %s: %lu KiB unpacked\n", m->name,
+			pr_info("initramfs%s%s: %lu KiB unpacked\n", blank, name,
 				(m->end - m->start) / 1024);
 		free_reserved_range(m->start, m->end);
 	}
@@ -177,8 +180,8 @@ static int run_init_program(void *path)
 	}
 	if (err) {
 		console_set_owner(true);
-		pr_err("init=%s: cannot run it: error %ld; here is the shell\n", (char *)path,
-		       -err);
+		pr_err("init=%s: cannot run it: %s; here is the shell\n", (char *)path,
+		       errno_name(-err));
 		do_exit(127 << 8);
 	}
 	init_started = true;

@@ -50,17 +50,24 @@ int tunable_set(const char *name, const char *value)
 	return t->at_boot ? -EPERM : set_value(t, value);
 }
 
+/* What a switch can be: "0..1" or "pages|tables|tree". */
+static const char *range_of(const struct tunable *t, char *buf, size_t size)
+{
+	int n = 0;
+
+	if (t->words == NULL)
+		scnprintf(buf, size, "%ld..%ld", t->min, t->max);
+	for (long i = t->min; t->words && i <= t->max; i++)
+		n += scnprintf(buf + n, size - n, "%s%s", i == t->min ? "" : "|", t->words[i]);
+	return buf;
+}
+
 static void show_one(const struct tunable *t, void (*print)(const char *fmt, ...))
 {
 	long v = *t->value;
 	char range[96];
-	int n = 0;
 
-	if (t->words == NULL)
-		scnprintf(range, sizeof(range), "%ld..%ld", t->min, t->max);
-	for (long i = t->min; t->words && i <= t->max; i++)
-		n += scnprintf(range + n, sizeof(range) - n, "%s%s", i == t->min ? "" : "|",
-			       t->words[i]);
+	range_of(t, range, sizeof(range));
 	if (t->words)
 		print("%-20s %-10s %s (%s)\n", t->name, t->words[v], t->help, range);
 	else
@@ -121,7 +128,8 @@ static void report_word(const char *name)
 static void take_word(char *word)
 {
 	char *eq = strchr(word, '=');
-	const struct tunable *t;
+	const struct tunable *t = NULL;
+	char range[96];
 	int err;
 
 	if (eq)
@@ -133,7 +141,8 @@ static void take_word(char *word)
 	else
 		return report_word(word);
 	if (err)
-		pr_warn("command line: %s: bad value '%s'\n", word, eq ? eq + 1 : "");
+		pr_warn("command line: %s: bad value '%s' (%s)\n", word, eq ? eq + 1 : "",
+			t ? range_of(t, range, sizeof(range)) : "SITE:N");
 }
 
 void tunables_from_cmdline(const struct boot_info *boot)

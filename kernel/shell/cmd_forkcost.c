@@ -76,8 +76,12 @@ SHELL_COMMAND(forkcost, "make", "forkcost [ROUNDS]",
 	u64 rounds = 9;
 	bool ok = true;
 
-	if (argc > 2 || (argc == 2 && (parse_u64(argv[1], &rounds) != 0 || rounds == 0)))
+	if (argc > 2)
 		return shell_usage("forkcost");
+	if (argc == 2 && (parse_u64(argv[1], &rounds) != 0 || rounds == 0)) {
+		console_printf("forkcost: '%s' is not a number of rounds from 1 up\n", argv[1]);
+		return STATUS_USAGE;
+	}
 	p = puppet_ready();
 	if (p == NULL)
 		return STATUS_FAILED;

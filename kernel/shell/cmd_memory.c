@@ -30,8 +30,8 @@ static void vm_stats(const struct mm *mm)
 			"made by a fork that shared %lu tables and copied %lu (sharing %lu pages one by one)\n",
 			s->tables_shared, s->tables_copied, s->pages_shared);
 	console_printf(
-		"since it was made: %lu faults; %lu zero pages, %lu file pages; copied on write: %lu tables, %lu pages; "
-		"%lu pages found to be the last reference\n",
+		"since it was made: faults: %lu; zero pages: %lu, file pages: %lu; copied on write: tables: %lu, pages: %lu; "
+		"pages found to be the last reference: %lu\n",
 		s->faults, s->zero_pages, s->file_pages, s->cow_tables, s->cow_pages,
 		s->cow_reused);
 }
@@ -40,15 +40,16 @@ SHELL_COMMAND(vm, "look", "vm [PID]", "the areas of an address space, and what h
 {
 	struct task *t;
 	struct mm *mm;
+	int status;
 
 	if (argc > 2)
 		return shell_usage("vm");
-	t = task_of_argument("vm", argv[1]);
-	if (t == NULL)
-		return STATUS_USAGE;
+	status = task_of_argument("vm", argv[1], &t);
+	if (status)
+		return status;
 	mm = task_get_mm(t);
 	if (mm == NULL) {
-		console_printf("vm: task %d has no address space of its own\n", t->pid_nr);
+		status = shell_fail("vm: task %d has no address space of its own\n", t->pid_nr);
 	} else {
 		console_printf("task %d: %lu areas, %lu KiB resident, used by %u task(s)\n",
 			       t->pid_nr, mm_area_count(mm), mm_resident(mm) * (PAGE_SIZE / 1024),
@@ -58,7 +59,7 @@ SHELL_COMMAND(vm, "look", "vm [PID]", "the areas of an address space, and what h
 		mm_put(mm);
 	}
 	put_task(t);
-	return 0;
+	return status;
 }
 
 /* ---- mem, slabs ---- */

@@ -116,9 +116,9 @@ SHELL_COMMAND(pt, "look", "pt [PID [ADDR]]",
 		start &= PAGE_MASK;
 		end = start + PAGE_SIZE;
 	}
-	t = task_of_argument("pt", argv[1]);
-	if (t == NULL)
-		return STATUS_USAGE;
+	status = task_of_argument("pt", argv[1], &t);
+	if (status)
+		return status;
 	status = show_tables(t, start, end);
 	put_task(t);
 	return status;

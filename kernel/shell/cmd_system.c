@@ -63,11 +63,21 @@ SHELL_COMMAND(help, "system", "help [COMMAND]", "this list, or one command")
 
 /* ---- set ---- */
 
+static void show_site(const struct fault_site *site)
+{
+	u32 n = READ_ONCE(site->countdown);
+	char when[32] = "off";
+
+	if (n)
+		snprintf(when, sizeof(when), "at pass %u from now", n);
+	console_printf("fail %-15s %s (%lu passed, %lu failed)\n", site->name, when, site->passes,
+		       site->failures);
+}
+
 static void list_sites(void)
 {
 	LINKER_SET_FOREACH(fault_sites, it)
-	console_printf("fail %-15s %10u passes to go (%lu passed, %lu failed)\n", (*it)->name,
-		       (*it)->countdown, (*it)->passes, (*it)->failures);
+	show_site(*it);
 }
 
 static int set_fail(const char *spec)
@@ -109,8 +119,9 @@ static int set_tunable(const char *name, const char *value)
 	return STATUS_USAGE;
 }
 
-SHELL_COMMAND(set, "system", "set [NAME [VALUE]]",
-	      "the kernel's switches; `set fail SITE:N` makes the N-th allocation there fail")
+SHELL_COMMAND(
+	set, "system", "set [NAME [VALUE]]",
+	"the kernel's switches; `set fail SITE:N` lets the N-th allocation there fail, whichever task's it is")
 {
 	char *equals = argc == 2 ? strchr(argv[1], '=') : NULL;
 
@@ -153,9 +164,13 @@ SHELL_COMMAND(poweroff, "system", "poweroff [STATUS]",
 {
 	u64 status = 0;
 
-	if (argc > 2 ||
-	    (argc == 2 && (parse_u64(argv[1], &status) != 0 || status > POWEROFF_MAX_STATUS)))
+	if (argc > 2)
 		return shell_usage("poweroff");
+	if (argc == 2 && (parse_u64(argv[1], &status) != 0 || status > POWEROFF_MAX_STATUS)) {
+		console_printf("poweroff: '%s' is not a status from 0 to %d\n", argv[1],
+			       POWEROFF_MAX_STATUS);
+		return STATUS_USAGE;
+	}
 	arch_console_flush();
 	arch_poweroff((int)status);
 }

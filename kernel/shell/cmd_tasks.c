@@ -113,13 +113,14 @@ SHELL_COMMAND(tree, "look", "tree [PID]",
 {
 	struct task_list all;
 	struct tree tree = {.all = &all};
-	struct task *root;
+	struct task *root = &init_task;
+	int status;
 
 	if (argc > 2)
 		return shell_usage("tree");
-	root = argc == 2 ? task_of_argument("tree", argv[1]) : &init_task;
-	if (root == NULL)
-		return STATUS_USAGE;
+	status = argc == 2 ? task_of_argument("tree", argv[1], &root) : 0;
+	if (status)
+		return status;
 	if (argc == 1)
 		get_task(root);
 	if (task_list_get(&all) != 0) {
@@ -188,12 +189,13 @@ SHELL_COMMAND(fds, "look", "fds [PID]",
 	struct task *t;
 	struct files *files;
 	u32 n = 0;
+	int status;
 
 	if (argc > 2)
 		return shell_usage("fds");
-	t = task_of_argument("fds", argv[1]);
-	if (t == NULL)
-		return STATUS_USAGE;
+	status = task_of_argument("fds", argv[1], &t);
+	if (status)
+		return status;
 	files = task_get_files(t);
 	if (files) {
 		console_printf("task %d: table used by %u\n", t->pid_nr, files_users(files) - 1);

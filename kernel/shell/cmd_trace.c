@@ -9,16 +9,20 @@ SHELL_COMMAND(trace, "trace", "trace on|off|clear|show [N]",
 {
 	u64 n = 0;
 
-	if (argc == 2 && strcmp(argv[1], "on") == 0)
+	if (argc == 2 && strcmp(argv[1], "on") == 0) {
 		trace_on();
-	else if (argc == 2 && strcmp(argv[1], "off") == 0)
+	} else if (argc == 2 && strcmp(argv[1], "off") == 0) {
 		trace_off();
-	else if (argc == 2 && strcmp(argv[1], "clear") == 0)
+	} else if (argc == 2 && strcmp(argv[1], "clear") == 0) {
 		trace_clear();
-	else if (argc >= 2 && argc <= 3 && strcmp(argv[1], "show") == 0 &&
-		 (argc == 2 || parse_u64(argv[2], &n) == 0))
+	} else if (argc >= 2 && argc <= 3 && strcmp(argv[1], "show") == 0) {
+		if (argc == 3 && parse_u64(argv[2], &n) != 0) {
+			console_printf("trace: '%s' is not a number of records\n", argv[2]);
+			return STATUS_USAGE;
+		}
 		trace_show(console_printf, n);
-	else
+	} else {
 		return shell_usage("trace");
+	}
 	return 0;
 }

@@ -123,27 +123,43 @@ static void collect(struct matches *m, const char *command, bool first)
 		match_pids(m, false);
 }
 
+/* The word at or behind `from`, up to *end; both are `limit` when there is none. */
+static size_t next_word(const struct lineedit *e, size_t from, size_t limit, size_t *end)
+{
+	while (from < limit && e->buf[from] == ' ')
+		from++;
+	for (*end = from; *end < limit && e->buf[*end] != ' ';)
+		++*end;
+	return from;
+}
+
+/* How many words lead to the next command: of "12: fork" and "time fork" it is one further, of
+ * "repeat 5 fork" two. 0: this word is the command. */
+static int words_before_command(const char *word, size_t n)
+{
+	if (n && word[n - 1] == ':')
+		return 1;
+	if (n == 4 && (strncmp(word, "time", n) == 0 || strncmp(word, "prof", n) == 0))
+		return 1;
+	return n == 6 && strncmp(word, "repeat", n) == 0 ? 2 : 0;
+}
+
 /* Where the word at the cursor starts, and the command it belongs to. */
 static size_t find_word(const struct lineedit *e, char *command, size_t n, bool *first)
 {
 	size_t start = e->pos, from = 0, end;
+	int skip = 0;
 
 	while (start > 0 && !strchr(" ;&,", e->buf[start - 1]))
 		start--;
 	for (size_t i = 0; i < start; i++)
 		if (e->buf[i] == ';' || e->buf[i] == '&')
 			from = i + 1;
-	while (from < start && e->buf[from] == ' ')
-		from++;
-	for (end = from; end < start && e->buf[end] != ' ';)
-		end++;
-	if (end > from && e->buf[end - 1] == ':') { /* "12: fork": the command is behind */
-		for (from = end; from < start && e->buf[from] == ' ';)
-			from++;
-		for (end = from; end < start && e->buf[end] != ' ';)
-			end++;
-	}
-	*first = end == from;
+	from = next_word(e, from, start, &end);
+	while (end < start && (skip = words_before_command(e->buf + from, end - from)) > 0)
+		for (; skip > 0 && end < start; skip--)
+			from = next_word(e, end, start, &end);
+	*first = end == from && skip == 0;
 	strlcpy(command, e->buf + from, MIN(end - from + 1, n));
 	return start;
 }

@@ -13,7 +13,9 @@
 #define POLL_NS  (2 * NSEC_PER_MSEC)
 
 static struct job {
-	pid_t pid; /* 0: free */
+	pid_t pid;         /* 0: free */
+	struct task *task; /* with a reference */
+	bool ours;         /* the shell's child, which it reaps; else it only watches */
 	bool stopped;
 	char name[TASK_COMM_LEN];
 } jobs[MAX_JOBS];
@@ -67,18 +69,29 @@ static struct job *job_of(pid_t pid)
 	return NULL;
 }
 
-void job_add(const struct task *t)
+static void job_free(struct job *j)
 {
-	struct job *j;
+	put_task(j->task);
+	j->pid = 0;
+}
 
-	if (t->real_parent != current || job_of(t->pid_nr))
+void job_add(struct task *t)
+{
+	struct job *j = job_of(t->pid_nr);
+
+	if (j && j->task == t)
 		return;
+	if (j) /* the pid is another task's now, and the last one's end was never told */
+		job_free(j);
 	j = job_of(0);
 	if (j == NULL) { /* it runs all the same; only its end goes untold */
 		console_printf("[%d] too many jobs to remember this one\n", t->pid_nr);
 		return;
 	}
+	get_task(t);
+	j->task = t;
 	j->pid = t->pid_nr;
+	j->ours = t->real_parent == current;
 	j->stopped = false;
 	strlcpy(j->name, t->comm, sizeof(j->name));
 }
@@ -88,7 +101,7 @@ static void job_remove(pid_t pid)
 	struct job *j = job_of(pid);
 
 	if (j)
-		j->pid = 0;
+		job_free(j);
 }
 
 /* ---- waiting ---- */
@@ -106,7 +119,7 @@ static bool is_stop(const struct wait_result *r)
 	return r->code == CLD_STOPPED;
 }
 
-static int tell_stopped(const struct task *t)
+static int tell_stopped(struct task *t)
 {
 	struct job *j;
 
@@ -200,7 +213,24 @@ int run_in_foreground(struct task *t, struct completion *ready)
 
 /* ---- news, fg and bg ---- */
 
-static void job_news(struct job *j)
+/* A puppet's child that became a program: its parent reaps it. */
+static void watched_news(struct job *j)
+{
+	bool stopped = READ_ONCE(j->task->state) == TASK_STOPPED;
+	char how[48];
+
+	if (READ_ONCE(j->task->exit_state)) {
+		console_printf("[%d] %s %s\n", j->pid, j->name,
+			       describe_end(j->task->exit_code, how, sizeof(how)));
+		job_free(j);
+		return;
+	}
+	if (stopped && !j->stopped)
+		console_printf("[%d] stopped: %s\n", j->pid, j->name);
+	j->stopped = stopped;
+}
+
+static void our_news(struct job *j)
 {
 	struct wait_result r;
 	long got = wait_child(j->pid, WNOHANG, &r);
@@ -216,7 +246,15 @@ static void job_news(struct job *j)
 	if (got > 0)
 		console_printf("[%d] %s %s\n", j->pid, j->name,
 			       describe_end(r.status, how, sizeof(how)));
-	j->pid = 0;
+	job_free(j);
+}
+
+static void job_news(struct job *j)
+{
+	if (j->ours)
+		our_news(j);
+	else
+		watched_news(j);
 }
 
 void jobs_news(void)
@@ -226,25 +264,23 @@ void jobs_news(void)
 			job_news(&jobs[i]);
 }
 
-/* The job that fg or bg means, with a reference; NULL after saying why there is none. */
-static struct task *job_argument(const char *command, const char *text)
+/* Find the job that fg or bg means. As task_of_argument(). */
+static int job_argument(const char *command, const char *text, struct task **out)
 {
-	struct task *t;
+	int status;
 
 	if (text == NULL) {
 		for (size_t i = MAX_JOBS; i-- > 0;)
-			if (jobs[i].pid && (t = find_get_task(jobs[i].pid)) != NULL)
-				return t;
-		console_printf("%s: there is no job\n", command);
-		return NULL;
+			if (jobs[i].pid && (*out = find_get_task(jobs[i].pid)) != NULL)
+				return 0;
+		return shell_fail("%s: there is no job\n", command);
 	}
-	t = task_of_argument(command, text);
-	if (t && (t->puppet || (t->flags & PF_KTHREAD))) {
-		console_printf("%s: %d is no program\n", command, t->pid_nr);
-		put_task(t);
-		return NULL;
+	status = task_of_argument(command, text, out);
+	if (status == 0 && ((*out)->puppet || ((*out)->flags & PF_KTHREAD))) {
+		status = shell_fail("%s: %d is no program\n", command, (*out)->pid_nr);
+		put_task(*out);
 	}
-	return t;
+	return status;
 }
 
 static void continue_job(struct task *t)
@@ -270,9 +306,9 @@ SHELL_COMMAND(fg, "run", "fg [PID]",
 
 	if (argc > 2)
 		return shell_usage("fg");
-	t = job_argument("fg", argv[1]);
-	if (t == NULL)
-		return STATUS_USAGE;
+	status = job_argument("fg", argv[1], &t);
+	if (status)
+		return status;
 	give_terminal(t);
 	continue_job(t);
 	status = run_in_foreground(t, NULL);
@@ -283,12 +319,13 @@ SHELL_COMMAND(fg, "run", "fg [PID]",
 SHELL_COMMAND(bg, "run", "bg [PID]", "continue a stopped program without the terminal")
 {
 	struct task *t;
+	int status;
 
 	if (argc > 2)
 		return shell_usage("bg");
-	t = job_argument("bg", argv[1]);
-	if (t == NULL)
-		return STATUS_USAGE;
+	status = job_argument("bg", argv[1], &t);
+	if (status)
+		return status;
 	continue_job(t);
 	put_task(t);
 	return 0;

@@ -1,20 +1,10 @@
-/* Names of errors, signals and clone flags: what people type, and what they are told. */
+/* Names of signals and clone flags: what people type, and what they are told. */
 #include "kernel/lib/log.h"
 #include "kernel/lib/string.h"
 #include "kernel/shell/shell.h"
 #include "kernel/uapi.h"
 
 #define N(x) [x] = #x
-
-static const char *const errors[] = {
-	N(EPERM),     N(ENOENT),  N(ESRCH),     N(EINTR),      N(EIO),          N(ENXIO),
-	N(E2BIG),     N(ENOEXEC), N(EBADF),     N(ECHILD),     N(EAGAIN),       N(ENOMEM),
-	N(EACCES),    N(EFAULT),  N(EBUSY),     N(EEXIST),     N(EXDEV),        N(ENODEV),
-	N(ENOTDIR),   N(EISDIR),  N(EINVAL),    N(ENFILE),     N(EMFILE),       N(ENOTTY),
-	N(ETXTBSY),   N(EFBIG),   N(ENOSPC),    N(ESPIPE),     N(EROFS),        N(EMLINK),
-	N(EPIPE),     N(EDOM),    N(ERANGE),    N(EDEADLK),    N(ENAMETOOLONG), N(ENOSYS),
-	N(ENOTEMPTY), N(ELOOP),   N(EOVERFLOW), N(EOPNOTSUPP), N(ETIMEDOUT),
-};
 
 static const char *const signals[_NSIG + 1] = {
 	N(SIGHUP),  N(SIGINT),    N(SIGQUIT), N(SIGILL),  N(SIGTRAP),   N(SIGABRT), N(SIGBUS),
@@ -61,13 +51,6 @@ static const struct {
 	F(CLONE_NEWTIME),
 #undef F
 };
-
-const char *errno_name(long error)
-{
-	if (error > 0 && error < (long)ARRAY_SIZE(errors) && errors[error])
-		return errors[error];
-	return "unknown error";
-}
 
 const char *signal_name(int sig)
 {

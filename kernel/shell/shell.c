@@ -88,20 +88,22 @@ bool shell_background(void)
 	return in_background;
 }
 
-/* "12:" in front of a command: for this command only, puppet 12 is the selected one. */
-static bool is_prefix(const char *word, pid_t *pid)
+/* "12:" in front of a command: for this command only, puppet 12 is the selected one. Returns what
+ * follows in the same word, or NULL. */
+static char *skip_prefix(char *word, pid_t *pid)
 {
-	size_t n = strlen(word);
+	char *colon = word_quoted(word) ? NULL : strchr(word, ':');
+	size_t n = colon ? (size_t)(colon - word) : 0;
 	char digits[12];
 	u64 v;
 
-	if (n < 2 || n > sizeof(digits) || word[n - 1] != ':' || word_quoted(word))
-		return false;
-	strlcpy(digits, word, n);
+	if (n == 0 || n >= sizeof(digits))
+		return NULL;
+	strlcpy(digits, word, n + 1);
 	if (parse_u64(digits, &v) != 0 || v > PID_MAX_LIMIT)
-		return false;
+		return NULL;
 	*pid = (pid_t)v;
-	return true;
+	return colon + 1;
 }
 
 static int run_addressed(pid_t pid, int argc, char **argv, bool background)
@@ -147,12 +149,22 @@ int shell_run_words(int argc, char **argv, bool background)
 {
 	const struct shell_command *c;
 	bool outer = in_background;
+	char *rest;
 	pid_t pid;
 	int status;
 
 	if (argc == 0)
 		return last_status;
-	if (is_prefix(argv[0], &pid))
+	rest = skip_prefix(argv[0], &pid);
+	if (rest && *rest) { /* "12:fork": as with a blank */
+		char *prefixed = argv[0];
+
+		argv[0] = rest;
+		status = run_addressed(pid, argc, argv, background);
+		argv[0] = prefixed; /* `repeat` comes again */
+		return status;
+	}
+	if (rest)
 		return run_addressed(pid, argc - 1, argv + 1, background);
 	if (strchr(argv[0], '/'))
 		c = shell_find_command("run");

@@ -1,6 +1,7 @@
 /* What the shell's own files share. */
 #pragma once
 
+#include "kernel/lib/errno.h"
 #include "kernel/shell/command.h"
 #include "kernel/shell/parse.h"
 #include "kernel/shell/puppet.h"
@@ -38,7 +39,6 @@ struct lineedit;
 void shell_complete(struct lineedit *e);
 
 /* ---- names.c ---- */
-const char *errno_name(long error);  /* of a positive number: "ENOENT" */
 const char *signal_name(int sig);    /* "SIGTERM" */
 int signal_number(const char *name); /* "TERM", "SIGTERM" or "15"; -1 when there is none */
 /* The flag's bit, or 0. CLONE_STOPPED, which is no flag any more, is *stopped instead. */
@@ -109,8 +109,8 @@ void own_handlers(void);
 /* Give the terminal to `task` until it ends or stops; `ready` (or NULL) is completed once it has
  * it. Its shell status. */
 int run_in_foreground(struct task *task, struct completion *ready);
-/* If it is a child of the shell: remember to ask for its end. */
-void job_add(const struct task *task);
+/* Remember a program, to tell its end or stop. */
+void job_add(struct task *task);
 void jobs_news(void);
 extern const char *const shell_envp[];
 extern struct wait_result last_program; /* the times of the last program that ended, for `time` */
@@ -124,6 +124,6 @@ struct task_list {
 };
 int task_list_get(struct task_list *l);
 void task_list_free(struct task_list *l);
-/* The task named by a command's argument, with a reference, or NULL after one line that says why.
- * NULL text: the selected puppet. */
-struct task *task_of_argument(const char *command, const char *text);
+/* Find the task named by a command's argument; NULL text: the selected puppet. 0, and *out has a
+ * reference; or, after one line that says why not, the command's status. */
+int task_of_argument(const char *command, const char *text, struct task **out);

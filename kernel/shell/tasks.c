@@ -48,23 +48,18 @@ void task_list_free(struct task_list *l)
 	vfree(l->task);
 }
 
-struct task *task_of_argument(const char *command, const char *text)
+int task_of_argument(const char *command, const char *text, struct task **out)
 {
-	struct task *t;
 	u64 pid;
 
 	if (text == NULL) {
-		t = selected ? puppet_task(selected) : NULL;
-		if (t == NULL)
-			console_printf("%s: no puppet is selected\n", command);
-		return t;
+		*out = selected ? puppet_task(selected) : NULL;
+		return *out ? 0 : shell_fail("%s: no puppet is selected\n", command);
 	}
 	if (parse_u64(text, &pid) != 0 || pid > PID_MAX_LIMIT) {
 		console_printf("%s: '%s' is not a pid\n", command, text);
-		return NULL;
+		return STATUS_USAGE;
 	}
-	t = find_get_task((pid_t)pid);
-	if (t == NULL)
-		console_printf("%s: there is no task %lu\n", command, pid);
-	return t;
+	*out = find_get_task((pid_t)pid);
+	return *out ? 0 : shell_fail("%s: there is no task %lu\n", command, pid);
 }

@@ -55,7 +55,7 @@ COMPRESSED = {"gzip": gzip.compress(b"070701"), "xz": lzma.compress(b"070701"), 
 @pytest.mark.parametrize("kind", COMPRESSED)
 def test_compressed_initramfs(boot, kind):
     guest = boot(with_tree=Bytes(COMPRESSED[kind]))
-    assert f"initramfs initramfs: compressed by {kind}" in guest.boot_log
+    assert f"initramfs: compressed by {kind}" in guest.boot_log
     assert "the child ran first" in guest.fork()[1]
 
 
@@ -63,7 +63,7 @@ def test_initramfs_that_does_not_fit(boot):
     tree = initramfs.standard_tree()
     tree.add_file("zz-big", bytes(40 << 20))
     guest = boot(with_tree=tree, memory="96M")
-    assert re.search(r"initramfs initramfs: it does not fit into this machine's memory; what came before it is there$", guest.boot_log, re.M), guest.boot_log
+    assert re.search(r"initramfs: it does not fit into this machine's memory; what came before it is there$", guest.boot_log, re.M), guest.boot_log
     assert guest.ok("/bin/busybox echo well") == "well\n"
     guest = boot(with_tree=tree, memory="32M")  # GRUB finds no room
     assert "initramfs: the loader found no room for it in this machine's memory" in guest.boot_log

@@ -29,11 +29,20 @@ WRONG = {
     "sys": 2,
     "sys nonsense": 2,
     "sys getpid 1 2 3": 2,
-    "vm 31000": 2,
+    "vm 31000": 1,
     "pt x": 2,
+    "pt 31000": 1,
+    "vm 1": 1,
+    "pt 1": 1,
+    "fg": 1,
+    "bg 31000": 1,
+    "fg x": 2,
+    "31000:fork": 1,
+    "forkcost 0": 2,
+    "trace show x": 2,
     "pt 1 zzz": 2,
-    "fds 31000": 2,
-    "tree 31000": 2,
+    "fds 31000": 1,
+    "tree 31000": 1,
     "set fork.share sideways": 2,
     "set no.such.switch 1": 1,
     "set smp.max 1": 1,
@@ -64,6 +73,34 @@ def test_wrong_input(guest, line):
     assert status == WRONG[line] if WRONG[line] is not None else status != 0, text
     assert 1 <= len(text.splitlines()) <= 2 and text.strip(), text
     assert guest.tasks().keys() == before.keys()
+
+
+@pytest.mark.parametrize("line, allowed", {"poweroff 126": "from 0 to 125", "forkcost 0": "from 1 up", "trace show x": "'x'"}.items())
+def test_wrong_values_are_named(guest, line, allowed):
+    assert allowed in guest.command(line)[0]
+
+
+def test_pid_without_a_blank(guest):
+    puppet, _ = guest.fork()
+    text = guest.ok(f"repeat 2 {puppet}:sys getpid")
+    assert text.count(f"getpid = {puppet}") == 2
+    assert guest.command(f"'{puppet}:sys' getpid")[1] == 127
+
+
+def test_exec_in_the_background(guest):
+    """The shell goes on when the puppet has become the program: its name is known, and it is a job until it has ended."""
+    own = int(re.search(r"getpid = (\d+)", guest.ok("sys getpid"))[1])
+    child, _ = guest.fork()
+    for pid in (child, own):  # another puppet's child, and the shell's own
+        assert f"{pid}: no puppet any more: it became busybox" in guest.ok(f"{pid}: exec /bin/busybox sleep 100 &")
+    assert guest.ok("jobs") == f"[{child}] running busybox\n[{own}] running busybox\n"
+    guest.ok(f"kill SIGSTOP {child}")
+    assert f"[{child}] stopped busybox" in guest.ok("jobs")
+    guest.ok(f"bg {child}")
+    for pid in (child, own):
+        guest.ok(f"kill SIGKILL {pid}")
+    guest.ok("/bin/busybox sleep 1")
+    assert guest.ok("jobs") == ""
 
 
 def test_empty_lines_and_comments(guest):
@@ -131,6 +168,9 @@ def test_completion(guest):
     assert status == 0 and "pid_max" in text
     text, status = guest.command("/bin/busyb\techo completed")
     assert status == 0 and "completed" in text
+    for before in ("time ", "repeat 2 ", "time prof ", "1; time "):
+        text, _ = guest.command(f"{before}pidm\t")
+        assert "pid_max" in text, before
 
 
 def test_cancelled_line(guest):

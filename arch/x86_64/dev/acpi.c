@@ -123,7 +123,7 @@ void acpi_init(void)
 	dsdt = map_table(acpi.dsdt, "DSDT");
 	if (dsdt)
 		acpi_parse_dsdt(&acpi, dsdt, dsdt->length);
-	pr_info("acpi: %s, %s, %u CPUs, %u I/O APICs%s%s\n", wide ? "XSDT" : "RSDT",
+	pr_info("acpi: %s, %s, CPUs: %u, I/O APICs: %u%s%s\n", wide ? "XSDT" : "RSDT",
 		acpi.has_madt ? "MADT" : "no MADT", acpi.nr_cpus, acpi.nr_ioapics,
 		acpi.has_hpet ? ", HPET" : "", acpi.has_s5 ? ", S5" : "");
 }
