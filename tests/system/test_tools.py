@@ -95,11 +95,58 @@ def test_run_from_elsewhere(tmp_path):
     assert result.returncode == 5, result.stderr
 
 
-@pytest.mark.parametrize("arguments", [["--cpu", "nonsense"], ["--machine", "nonsense"]])
-def test_run_on_a_machine_that_qemu_does_not_know(arguments):
+@pytest.mark.parametrize("name, arguments, says", [
+    *((name, arguments, says) for name in ("run", "debug") for arguments, says in (
+        (["--cpu", "nonsense"], "--cpu: QEMU does not know 'nonsense'"), (["--cpu", ""], "--cpu"),
+        (["--machine", "nonsense"], "--machine: QEMU does not know 'nonsense'"), (["--mem", "abc"], "--mem"), (["--mem", "7M"], "less than 8M"),
+        (["--smp", "0"], "--smp"), (["--append", "quiet=1 video=800x600x8"], "video=800x600x8"), (["--append", "video=640x480"], "video=640x480"))),
+    ("run", ["--packages", ","], "--packages"), ("run", ["--cmd", "ps", "--screenshot", "/nonexistent/x.png"], "cannot write to /nonexistent/x.png"),
+    ("run", ["--cmd", "ps", "--screenshot", "x.gif"], ".png or .ppm"), ("test", ["kernel", "--smp", "0"], "--smp"),
+    ("test", ["unit", "--smp", "2"], "--smp"), ("uapi-links", ["--help"], "usage: "), ("genoffsets", ["--help"], "usage: "),
+    ("setup", ["--nonsense"], "--releases"),
+])
+def test_wrong_use(name, arguments, says):
+    result = tool(name, *arguments)
+    assert (result.returncode, result.stdout) == (machine.EXIT_USAGE, ""), result.stderr
+    assert says in result.stderr and "Traceback" not in result.stderr
+
+
+@pytest.mark.parametrize("arguments", [["--cpu", "max,nonsense=1"], ["--machine", "q35,nonsense=1"]])
+def test_run_on_a_machine_that_qemu_refuses(arguments):
     result = tool("run", "--no-initrd", *arguments, "--cmd", "fork")
     assert result.returncode == machine.EXIT_MACHINE_DIED, result.stdout + result.stderr
     assert "qemu-system-x86_64: " in result.stdout
+    assert tool("debug", *arguments).returncode == machine.EXIT_MACHINE_DIED
+
+
+def test_lines_that_were_not_typed():
+    result = tool("run", "--no-initrd", "--cmd", "reboot", "--cmd", "ps", "--cmd", "fork")
+    assert result.returncode == machine.EXIT_MACHINE_DIED
+    assert result.stderr == "tools/run: 2 lines were not typed: 'reboot' ended the machine\n"
+
+
+def test_output_that_cannot_be_written():
+    with open("/dev/full", "w", encoding="ascii") as full:
+        result = subprocess.run([str(ROOT / "tools" / "bench"), "--list"], stdout=full, stderr=subprocess.PIPE, text=True)
+    assert (result.returncode, result.stderr) == (1, "tools/bench: No space left on device\n")
+    reader, writer = os.pipe()
+    os.close(reader)
+    with open(writer, "w", encoding="ascii") as broken:
+        result = subprocess.run([str(ROOT / "tools" / "bench"), "--list"], stdout=broken, stderr=subprocess.PIPE, text=True)
+    assert result.stderr == ""
+
+
+def test_debug_ends_with_its_machine():
+    """On SIGTERM, and where the kernel cannot run."""
+    command = [str(ROOT / "tools" / "debug"), "--gdb-command", "continue"]
+    process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    log = next(line.split()[-1] for line in process.stderr if "is also in" in line)
+    assert os.path.exists(os.path.dirname(log))
+    process.terminate()
+    process.communicate(timeout=60)  # QEMU and gdb have let go of the pipes
+    assert process.returncode == 128 + 15 and not os.path.exists(os.path.dirname(log))
+    result = tool("debug", "--cpu", "pentium3", "--gdb-command", "continue")
+    assert result.returncode == machine.EXIT_MACHINE_DIED and "Bident needs" in result.stderr, result.stderr
 
 
 def test_run_passes_on_what_the_kernel_says_of_its_words():
@@ -110,12 +157,6 @@ def test_run_passes_on_what_the_kernel_says_of_its_words():
         assert part in result.stderr, result.stderr
     result = tool("bench", "--rows", "null_getppid", "--only", "bident", "--no-wall", "--append", "fork.shar=1")
     assert result.returncode == machine.EXIT_USAGE and "did you mean fork.share?" in result.stderr, result.stdout + result.stderr
-
-
-@pytest.mark.parametrize("mode", ["640x480", "nonsense", "640x480x8"])
-def test_run_refuses_modes_that_do_nothing(mode):
-    result = tool("run", "--append", f"video={mode}", "--cmd", "fork")
-    assert result.returncode == machine.EXIT_USAGE and f"video={mode}" in result.stderr, result.stdout + result.stderr
 
 
 def test_memory_for_what_is_added(tmp_path):
@@ -170,6 +211,8 @@ def test_screenshot(tmp_path):
 def test_blind_typing():
     result = tool("run", "--no-initrd", "--no-serial", "--cmd", "fork", "--cmd", "poweroff 33")
     assert result.returncode == 33, result.stdout + result.stderr
+    result = tool("run", "--no-initrd", "--no-serial", "--cmd", "frok")
+    assert result.returncode == 127 and "bident> frok" in result.stdout, result.stdout + result.stderr
 
 
 TAP = {

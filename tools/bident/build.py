@@ -36,8 +36,10 @@ def folder(variant):
 
 
 @contextlib.contextmanager
-def checkout_lock():
-    """One build at a time in this checkout; the lock goes away with the process that holds it."""
+def checkout_lock(name="build"):
+    """One build at a time in this checkout, in the folder of this name; the lock goes away with the process that holds it."""
+    if not os.access(ROOT / name if (ROOT / name).exists() else ROOT, os.W_OK):
+        raise Failure(f"cannot write to {name}/ in {ROOT}")
     fd = os.open(ROOT / "tools", os.O_RDONLY | os.O_DIRECTORY)
     try:
         fcntl.flock(fd, fcntl.LOCK_EX)
@@ -128,7 +130,7 @@ def build(variant, targets=(), verbose=False, copy_to=None, warnings=False):
     `copy_to`: a folder that gets copies of the targets, before another build can make them anew.
     `warnings`: return instead what the compilers had to say."""
     name = VARIANTS[variant][0]
-    with checkout_lock():
+    with checkout_lock(name):
         if not (ROOT / name / KERNEL).exists():
             print(f"building {name}/ with {VARIANTS[variant][1]}, which takes a while the first time …", file=sys.stderr, flush=True)
         _configure(variant)

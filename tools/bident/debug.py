@@ -4,14 +4,19 @@ import argparse
 import signal
 import subprocess
 import sys
+import threading
+import time
 
-from bident import ROOT, end_with, machine
-from bident.run import Parser, options_of
+from bident import ROOT, Parser, console, end_on_signals, end_with, machine
+from bident.run import check, options_of
 
 EPILOG = """\
 The serial console is a pseudo-terminal that is named at the start: attach to it from another terminal, or
 read its log. `continue` lets the kernel run. Helpers: bident-ps (all tasks), bident-pt PID (its page tables),
 bident-current (the task whose kernel stack is in use). Leaving gdb ends the machine.
+What the optimiser has put into its caller cannot be stopped at: copy_process is part of do_fork (`break do_fork`).
+
+exit status: gdb's; 2 wrong usage, 123 the machine did not start.
 """
 
 
@@ -28,11 +33,28 @@ def parse_arguments():
     parser.add_argument("--debug-checks", action="store_true", help="the build with -Ddebug_checks=true")
     parser.add_argument("--gdb-command", action="append", default=[], metavar="COMMAND",
                         help="for gdb, at start_kernel (repeatable); with it gdb ends when they are done")
-    parser.set_defaults(add=[], icount=False, no_serial=False, no_initrd=False, compiler="gcc")
-    return parser.parse_args()
+    parser.set_defaults(add=[], icount=False, no_serial=False, no_initrd=False, compiler="gcc",
+                        cmd=[], timeout=None, add_tests=False, packages=[], screenshot=None)
+    arguments = parser.parse_args()
+    check(parser, arguments)
+    return arguments
+
+
+def watch(process, log):
+    """On a processor that the kernel cannot run on, ends the machine, and so gdb's waiting for start_kernel."""
+    while process.poll() is None:
+        text = log.read_text(errors="replace") if log.exists() else ""
+        cannot = console.CANNOT.search(text)
+        if cannot:
+            note(cannot.group())
+            process.terminate()
+        if cannot or console.PROMPT.search(text):
+            return
+        time.sleep(0.2)
 
 
 def main():
+    end_on_signals()
     arguments = parse_arguments()
     if arguments.gui:
         machine.check_display()
@@ -47,9 +69,13 @@ def main():
                                    start_new_session=True)
         try:
             terminal = process.stdout.readline().split(" (")[0].rsplit(" ", 1)[-1]  # "… redirected to /dev/pts/3"
+            if not terminal:
+                return machine.EXIT_MACHINE_DIED  # QEMU has said why
             note(f"the serial console is {terminal}: `busybox microcom {terminal}` in another terminal")
             note(f"what it prints is also in {log}")
-            return run_gdb(arguments, medium, gdb_socket)
+            threading.Thread(target=watch, args=(process, log), daemon=True).start()
+            status = run_gdb(arguments, medium, gdb_socket)
+            return status if process.poll() is None else machine.EXIT_MACHINE_DIED
         finally:
             process.kill()
             process.wait()

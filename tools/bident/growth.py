@@ -4,7 +4,7 @@ import json
 import re
 from pathlib import Path
 
-from bident import Failure, machine, plot, yardstick
+from bident import Failure, check_output, machine, plot, yardstick
 
 KINDS = {
     "memory": ("MiB of memory written", (1, 4, 16, 64, 256, 1024)),
@@ -83,6 +83,8 @@ def main(argv, parser_class):
             parser.error(f"no '{kind}' to grow; there are {', '.join(KINDS)}")
     if arguments.plot and not arguments.plot.endswith((".svg", ".png")):
         parser.error("--plot: a file named .svg or .png")
+    check_output(parser, "--plot", arguments.plot)
+    check_output(parser, "--json", arguments.json)
     if arguments.plot:
         plot.check()
     kinds = arguments.kinds or list(KINDS)

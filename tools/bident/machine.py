@@ -2,6 +2,7 @@
 
 import dataclasses
 import os
+import re
 import shutil
 import subprocess
 import tempfile
@@ -166,6 +167,12 @@ class Medium:
         return command + list(extra)
 
 
+def known(option, name):
+    """Whether QEMU has a machine type ("-machine") or CPU model ("-cpu") of this name."""
+    listing = subprocess.run([QEMU, option, "help"], capture_output=True, text=True).stdout.partition("Recognized CPUID")[0]
+    return name in re.findall(r"^(?:x86\b)? *(\S+)", listing, re.M)
+
+
 def set_up(part):
     """What only some machines need, by the option of tools/setup."""
     if subprocess.run([str(ROOT / "tools" / "setup"), "--run", part]).returncode != 0:
@@ -173,7 +180,9 @@ def set_up(part):
 
 
 def check_display():
-    """QEMU's windows come in a package of their own."""
+    """QEMU's windows come in a package of their own, and need a place to be on."""
+    if not os.environ.get("DISPLAY") and not os.environ.get("WAYLAND_DISPLAY"):
+        raise Failure("--gui: there is no display for the window (neither DISPLAY nor WAYLAND_DISPLAY is set)", EXIT_USAGE)
     listing = subprocess.run([QEMU, "-display", "help"], capture_output=True, text=True).stdout
     if "gtk" not in listing.split() and "sdl" not in listing.split():
         set_up("--gui")

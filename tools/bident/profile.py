@@ -5,7 +5,7 @@ import statistics
 import tempfile
 from pathlib import Path
 
-from bident import Failure, end_with, flame, plugin, yardstick
+from bident import Failure, Parser, check_output, end_with, flame, plugin, yardstick
 
 BOOT = "boot"
 SHELL_PROMPT = "edit_begin"  # the shell's editor starts a line: its prompt is printed
@@ -138,8 +138,8 @@ def profile_row(name, repeats, append=""):
 
 
 def main():
-    parser = argparse.ArgumentParser(prog="tools/profile", description=__doc__, epilog=EPILOG, allow_abbrev=False,
-                                     formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = Parser(prog="tools/profile", description=__doc__, epilog=EPILOG, allow_abbrev=False,
+                    formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("row", help="a row of tools/bench with a time, such as fork_exit_wait; or boot")
     parser.add_argument("--repeat", type=int, default=5, metavar="N", help="samples (5)")
     parser.add_argument("--top", type=int, default=40, metavar="N", help="functions in the table (40)")
@@ -151,6 +151,10 @@ def main():
     arguments = parser.parse_args()
     if not 1 <= arguments.repeat <= 40:
         parser.error("--repeat: from 1 to 40")
+    if arguments.top < 1:
+        parser.error("--top: at least 1")
+    check_output(parser, "--folded", arguments.folded)
+    check_output(parser, "--svg", arguments.svg)
     if arguments.row != BOOT and yardstick.group_of(arguments.row) == "fan" and arguments.row.endswith("_mem_per_child"):
         parser.error(f"{arguments.row} is no time")
     printed, profile = profile_row(arguments.row, arguments.repeat, arguments.append)

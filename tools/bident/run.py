@@ -4,28 +4,26 @@ import argparse
 import os
 import re
 import select
-import signal
 import subprocess
 import sys
 import termios
 import time
 import tty
 
-from bident import Failure, console, end_with, initramfs, machine, packages, qmp, screen, userprogs
+from bident import Failure, Parser, check_output, console, end_on_signals, end_with, initramfs, machine, packages, qmp, screen, userprogs
 
 EPILOG = """\
 Without --cmd the shell is on this terminal: `poweroff` ends it, Ctrl-] x kills the machine.
 With --cmd, or with lines coming in by a pipe, each line is typed at the prompt and what comes
 back is printed; then the machine is switched off, and the exit status is that of the last command.
+What the boot says against --append or the initramfs goes to stderr. With --no-serial nothing comes
+back but the screen: its text is printed once, as it is after the last line.
 
 exit status: the last command's, or N of `poweroff N`; 2 wrong usage, 123 the machine died
-(QEMU ended, or it reset itself), 124 a command took longer than --timeout, 125 the kernel panicked.
+(QEMU ended, it reset itself, or it went off with status 0 before the last --cmd line was typed),
+124 a command took longer than --timeout, 125 the kernel panicked.
 """
-
-
-class Parser(argparse.ArgumentParser):
-    def error(self, message):
-        self.exit(machine.EXIT_USAGE, f"{self.prog}: {message} (--help says more)\n")
+SMALLEST = 8  # MiB that BIOS, GRUB and the kernel can start in
 
 
 def parse_arguments(argv):
@@ -68,6 +66,11 @@ def parse_arguments(argv):
 def check(parser, arguments):
     if arguments.mem and not re.fullmatch(r"[1-9]\d*[MG]?", arguments.mem):
         parser.error(f"--mem: '{arguments.mem}' is not a size such as 256M or 4G")
+    if arguments.mem and not arguments.mem.endswith("G") and int(arguments.mem.rstrip("M")) < SMALLEST:
+        parser.error(f"--mem: nothing starts in less than {SMALLEST}M")
+    for option, words in (("machine", arguments.machine), ("cpu", arguments.cpu)):
+        if not machine.known(f"-{option}", words.removeprefix("type=").partition(",")[0]):
+            parser.error(f"--{option}: QEMU does not know '{words}' (qemu-system-x86_64 -{option} help lists them)")
     if not 1 <= arguments.smp <= 255:
         parser.error("--smp: from 1 to 255")
     if arguments.timeout is not None and arguments.timeout <= 0:
@@ -80,12 +83,17 @@ def check(parser, arguments):
     for argument in arguments.add:
         if not os.path.exists(argument.partition(":")[0]):
             parser.error(f"--add: no such file: {argument.partition(':')[0]}")
+    if not all(names.strip(",") for names in arguments.packages):
+        parser.error("--packages: no package is named")
     if arguments.no_initrd and (arguments.add or arguments.add_tests or arguments.packages):
         parser.error("--no-initrd leaves no place for --add")
     if arguments.no_serial and not arguments.cmd and not arguments.gui:
         parser.error("--no-serial needs --gui to see the screen, or --cmd with --screenshot")
     if arguments.screenshot and not arguments.cmd:
         parser.error("--screenshot is taken after the --cmd lines: give at least one")
+    if arguments.screenshot and not arguments.screenshot.endswith((".png", ".ppm")):
+        parser.error("--screenshot: a file named .png or .ppm")
+    check_output(parser, "--screenshot", arguments.screenshot)
 
 
 def check_video(parser, word, uefi):
@@ -164,7 +172,7 @@ def run_lines(medium, lines, timeout, screenshot, chosen_timeout):
             return status if ended.status in (0, None) else ended.status
         except console.Ended as ended:
             show(end_line(ended.output.lstrip("\n")))
-            return how_it_ended(ended, typed)
+            return with_rest(how_it_ended(ended, typed), lines, typed)
         except TimeoutError:
             note("poweroff does not end the machine")
             return machine.EXIT_TIMEOUT
@@ -180,6 +188,15 @@ def how_it_ended(ended, lines):
         return 0
     note("the machine reset itself (a triple fault?)")
     return machine.EXIT_MACHINE_DIED
+
+
+def with_rest(status, lines, typed):
+    """The machine went off: also with status 0 that is no success where lines were left."""
+    rest = len(lines) - len(typed) if isinstance(lines, list) else 0  # those of a pipe are not waited for
+    if not rest:
+        return status
+    note(f"{rest} line{'s were' if rest > 1 else ' was'} not typed: '{typed[-1] if typed else 'the boot'}' ended the machine")
+    return status or machine.EXIT_MACHINE_DIED
 
 
 def tail(text, lines=40):
@@ -204,15 +221,18 @@ def run_blind(medium, lines, timeout, screenshot):
     process = subprocess.Popen(medium.qemu_command(), stdin=subprocess.DEVNULL)
     try:
         connection = qmp.Qmp(medium.qmp_socket)
-        wait_screen_prompt(connection, medium, timeout)
+        picture = wait_screen_prompt(connection, medium, timeout)
         for line in lines:
             connection.type(line + "\n")
-            wait_screen_prompt(connection, medium, timeout)
+            picture = wait_screen_prompt(connection, medium, timeout)
+        rows = [row for row in picture.text() if row]
+        show("\n".join(rows[:-1]) + "\n")
+        last = int(SCREEN_PROMPT.fullmatch(rows[-1])[1] or 0)
         if screenshot:
             connection.screenshot(screenshot)
         connection.type("poweroff\n")
         status, _ = machine.guest_status(process.wait(timeout))
-        return 0 if status is None else status
+        return status or last
     except TimeoutError:
         note(f"no prompt on the screen within {timeout:g} s")
         return machine.EXIT_TIMEOUT
@@ -244,6 +264,9 @@ def wait_still(connection, medium, timeout, is_it=lambda picture: not picture.bl
     raise TimeoutError
 
 
+SCREEN_PROMPT = re.compile(r"bident(?: \[(\d+)\])?>")
+
+
 def wait_screen_prompt(connection, medium, timeout):
     """Until the last line on the screen is the shell's prompt."""
     def at_prompt(picture):
@@ -251,7 +274,7 @@ def wait_screen_prompt(connection, medium, timeout):
         for row in rows:
             if console.CANNOT.match(row):
                 raise Failure(row)
-        return bool(rows) and re.fullmatch(r"bident( \[.+\])?>", rows[-1]) is not None
+        return bool(rows) and SCREEN_PROMPT.fullmatch(rows[-1]) is not None
     return wait_still(connection, medium, timeout, at_prompt)
 
 
@@ -297,9 +320,7 @@ def make_tree(arguments):
 
 
 def main():
-    # Killed by a harness or a closed terminal, the machine must not live on.
-    for number in (signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, lambda *_: sys.exit(128 + signal.SIGTERM))
+    end_on_signals()
     arguments = parse_arguments(sys.argv[1:])
     if arguments.gui:
         machine.check_display()

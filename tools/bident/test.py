@@ -1,6 +1,5 @@
 """tools/test: builds every variant and runs every test, and says in one line how it went."""
 
-import argparse
 import os
 import re
 import subprocess
@@ -9,7 +8,7 @@ import time
 import xml.etree.ElementTree as xml
 from pathlib import Path
 
-from bident import ROOT, Failure, build, compilers, console, end_with, machine, model, readme, releases, soak, tap, usertest
+from bident import ROOT, Failure, Parser, build, compilers, console, end_with, machine, model, readme, releases, soak, tap, usertest
 
 KINDS = ("build", "unit", "model", "kernel", "user", "soak", "system")
 APART = ("compilers", "releases")  # not in all
@@ -192,18 +191,23 @@ def read_junit(path, results):
 
 
 def parse_arguments():
-    parser = argparse.ArgumentParser(prog="tools/test", allow_abbrev=False,
-                                     description="Builds every variant of Bident and runs the tests.")
-    parser.error = lambda message: parser.exit(2, f"tools/test: {message} (--help says more)\n")
+    parser = Parser(prog="tools/test", allow_abbrev=False, description="Builds every variant of Bident and runs the tests.")
     parser.add_argument("kind", nargs="?", default="all", choices=[*KINDS, *APART, "all"],
-                        help="build: both compilers and formatting; unit: on the host; model: the page-table protocol, by spin; kernel: suites inside the kernel; "
-                             "user: programs compared with Linux; soak: 500 seeds of stress on four "
-                             "CPUs, for the night (in all: 20); system: the booted machine; all (default); apart from that, compilers: every version of gcc and clang that is installed; "
-                             "releases: all of it on Debian 13, in a tree that debootstrap makes")
+                        help="build: both compilers, formatting, README; unit: the kernel's pure code on the host; model: the page-table "
+                             "protocol, by spin; kernel: suites inside the kernel; user: programs compared with Linux; soak: stress on four CPUs "
+                             "under 500 seeds, for the night (`all` takes 20 of them); system: the booted machine from outside; "
+                             "all: all of these, which is the default. Not in `all`: compilers: a build by every gcc and clang that is "
+                             "installed; releases: `all` on Debian 13, in a tree that debootstrap makes")
     parser.add_argument("-k", metavar="NAME", dest="only", help="only tests whose name contains NAME")
     parser.add_argument("--smp", type=int, metavar="N",
                         help="kernel and user tests on a machine of N CPUs (kernel: 1 and some; user: 1)")
-    return parser.parse_args()
+    arguments = parser.parse_args()
+    if arguments.smp is not None:
+        if arguments.kind not in ("kernel", "user", "all"):
+            parser.error(f"--smp: for kernel and user tests; {arguments.kind} has machines of its own, or none")
+        if not 1 <= arguments.smp <= 255:
+            parser.error("--smp: from 1 to 255")
+    return arguments
 
 
 def main():
