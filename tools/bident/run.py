@@ -193,9 +193,9 @@ def how_it_ended(ended, lines):
 def with_rest(status, lines, typed):
     """The machine went off: also with status 0 that is no success where lines were left."""
     rest = len(lines) - len(typed) if isinstance(lines, list) else 0  # those of a pipe are not waited for
-    if not rest:
+    if not rest or not typed or status in (machine.EXIT_MACHINE_DIED, machine.EXIT_PANIC):
         return status
-    note(f"{rest} line{'s were' if rest > 1 else ' was'} not typed: '{typed[-1] if typed else 'the boot'}' ended the machine")
+    note(f"{rest} line{'s were' if rest > 1 else ' was'} not typed: '{typed[-1]}' ended the machine")
     return status or machine.EXIT_MACHINE_DIED
 
 
