@@ -6,6 +6,7 @@
  * in the tag.
  */
 #include "boot/multiboot2.h"
+
 #include "arch/x86_64/mm/pte.h"
 #include "boot/boot_info.h"
 #include "kernel/lib/string.h"

@@ -10,16 +10,20 @@
  * A thread group ends as one: do_group_exit() and fatal signals make every other thread exit with
  * the same code.
  */
+#include "kernel/exit.h"
+
+#include "kernel/fork.h"
 #include "kernel/fs/fs.h"
-#include "kernel/fs/tty.h"
 #include "kernel/ipc/ipc.h"
+#include "kernel/kthread.h"
 #include "kernel/lib/log.h"
 #include "kernel/shell/puppet.h"
-#include "kernel/sigqueue.h"
+#include "kernel/signal/sigqueue.h"
 #include "kernel/sys/syscall.h"
 #include "kernel/task.h"
-#include "kernel/time/posix_timer.h"
+#include "kernel/timers/posix_timer.h"
 #include "kernel/trace/trace.h"
+#include "kernel/tty/tty.h"
 #include "mm/mm.h"
 
 struct task *child_reaper;

@@ -11,8 +11,8 @@
  *       copy_semundo()    kernel/ipc/sem.c: what exit undoes of semaphores
  *       copy_files()      descriptors
  *       copy_fs()         root, working directory, umask
- *       copy_signal()     kernel/signal.c: what a thread group has in common
- *       copy_sighand()    kernel/sigaction.c: handlers
+ *       copy_signal()     kernel/signal/deliver.c: what a thread group has in common
+ *       copy_sighand()    kernel/signal/action.c: handlers
  *       copy_mm()         memory: mm/mm.c, mm/tree.c
  *       copy_puppet()     kernel/shell/puppet.c: the shell's hold on it
  *       copy_thread()     arch/x86_64/process.c: registers, FPU, TLS
@@ -24,9 +24,11 @@
  * What fork does to memory is in mm/tree.c, and finished by mm/fault.c when somebody writes.
  * The system calls, at the end, only translate their arguments. clone(2), fork(2), vfork(2).
  */
+#include "kernel/fork.h"
+
 #include "kernel/debug/debug.h"
 #include "kernel/fs/fs.h"
-#include "kernel/futex.h"
+#include "kernel/futex/futex.h"
 #include "kernel/ipc/ipc.h"
 #include "kernel/lib/log.h"
 #include "kernel/lib/string.h"

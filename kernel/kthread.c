@@ -1,12 +1,16 @@
 /*
  * Kernel threads. All but the first few are children of kthreadd (pid 2), so that they inherit
  * nothing from whoever happened to need them: a task that wants a thread leaves a request and wakes
- * kthreadd. It also sends the signals of timers (kernel/time/due.c), for which an interrupt is no
- * place.
+ * kthreadd. It also sends the signals of timers (kernel/timers/deferred.c), for which an interrupt
+ * is no place.
  */
+#include "kernel/kthread.h"
+
+#include "kernel/exit.h"
+#include "kernel/fork.h"
 #include "kernel/lib/list.h"
 #include "kernel/task.h"
-#include "kernel/time/due.h"
+#include "kernel/timers/deferred.h"
 
 struct kthread_request {
 	struct list_head link;

@@ -1,4 +1,7 @@
 /* Out of memory: one task dies so that the others may go on. */
+#include "kernel/oom.h"
+
+#include "kernel/fork.h"
 #include "kernel/lib/log.h"
 #include "kernel/task.h"
 #include "kernel/time/timer.h"

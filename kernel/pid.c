@@ -12,7 +12,7 @@
  */
 #include "kernel/pid.h"
 
-#include "kernel/lib/fault.h"
+#include "kernel/lib/fault_injection.h"
 #include "kernel/lib/log.h"
 #include "kernel/lib/tunable.h"
 #include "kernel/task.h"

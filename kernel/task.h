@@ -7,10 +7,10 @@
 #include "kernel/lib/list.h"
 #include "kernel/lib/log.h"
 #include "kernel/lib/types.h"
+#include "kernel/lib/uapi.h"
 #include "kernel/pid.h"
 #include "kernel/sched/sched.h"
-#include "kernel/signal.h"
-#include "kernel/uapi.h"
+#include "kernel/signal/signal.h"
 
 #define TASK_COMM_LEN  16
 #define MAX_HELD_LOCKS (DEBUG_CHECKS ? 16 : 1)
@@ -107,7 +107,7 @@ struct task {
 	bool stop_pending;     /* sh: the group is stopping, and this thread has not stopped yet */
 	bool kthread_done;     /* me: a kernel thread that has left every list */
 	bool on_cpu;           /* rq: it is running, or its registers are not saved yet */
-	u32 pi_exit;           /* pi: enum pi_exit, kernel/futex_pi.c */
+	u32 pi_exit;           /* pi: enum pi_exit, kernel/futex/futex_pi.c */
 	u32 nr_held;           /* me: of held[] */
 	struct mm *mm;         /* me, under tl: NULL for kernel threads */
 	struct mm *active_mm;  /* rq: whose tables are loaded while this runs */
@@ -150,30 +150,10 @@ struct task {
 #define TASK_ZERO_START offsetof(struct task, work)
 #define TASK_COPY_START offsetof(struct task, flags)
 
-/* What clone3(2) takes, plus what only the kernel asks for. */
-struct kernel_clone_args {
-	u64 flags;
-	int __user *child_tid;
-	int __user *parent_tid;
-	int exit_signal;
-	u64 stack;      /* lowest address; 0: the parent's */
-	u64 stack_size; /* 0 with the legacy calls: then `stack` is the initial stack pointer */
-	u64 tls;
-	int (*fn)(void *); /* a kernel thread's function; NULL: return to user mode */
-	void *fn_arg;
-	const char *name; /* its name; NULL: the parent's */
-	bool stopped; /* CLONE_STOPPED: start it stopped (the shell; the system call refuses it) */
-};
-
 extern spinlock_t tasklist_lock;
 extern struct task init_task;
 extern struct task *child_reaper;  /* pid 1: adopts orphans */
 extern struct list_head all_tasks; /* leaders; tl */
-extern atomic_t nr_threads;
-extern atomic_t
-	nr_task_structs; /* as nr_threads, but also those already released and not yet freed */
-extern long max_threads; /* tunable */
-extern u64 total_forks;
 
 static inline bool signal_pending(const struct task *p)
 {
@@ -195,79 +175,4 @@ static inline void get_task(struct task *p)
 {
 	refcount_inc(&p->usage);
 }
-void put_task(struct task *p);
-
-/* ---- fork.c ---- */
-void fork_init(void);
-pid_t do_fork(struct kernel_clone_args *args);
-pid_t kernel_thread(int (*fn)(void *), void *arg, const char *name);
-void drain_task_cache(void);     /* give back what CPUs keep for the next fork; may sleep */
-struct task *fork_idle(u32 cpu); /* the idle task of another CPU; NULL without memory */
-/* exec, exit: what other tasks wait for that our memory tells them: locks and clear_child_tid. Then
- * the memory itself, for the parent in vfork(2): caller holds tasklist_lock. */
-void mm_release(struct task *p, bool exec);
-void complete_vfork_done(struct task *p);
-
-/* ---- hold.c: what another task owns, with a reference; NULL: it has none, or none any more ----
- */
-struct mm *task_get_mm(struct task *t); /* a user reference */
-struct files *task_get_files(struct task *t);
-/* Root and working directory, with references, and umask; NULL for what is not asked for. False: it
- * has none. */
-bool task_read_fs(struct task *t, struct dentry **root, struct dentry **pwd, mode_t *umask);
-
-/* ---- exit.c ---- */
-void do_exit(int code) __noreturn; /* code: a wait status */
-void do_group_exit(int code) __noreturn;
-void release_task(struct task *p);
-/* The same with tasklist_lock held, for one that has no group left; then put_task() without it. */
-void release_task_locked(struct task *p);
-/* p waits to be reaped by its parent. Caller holds tasklist_lock. */
-void become_zombie(struct task *p);
-/* p goes to another list of its parent's, to where it belongs by its birth, or not far behind. It
- * is not in that list yet. Caller holds tasklist_lock. */
-void move_by_birth(struct task *p, struct list_head *list);
-/* The parent of leader p, which lives, has a stop or a continue of it to wait for. Caller holds
- * tasklist_lock. */
-void become_job(struct task *p);
-/* wait4(2)/waitid(2) for kernel callers too: for the child `nr` (PIDTYPE_PID), for one of the group
- * `nr` (PIDTYPE_PGID) or for any (PIDTYPE_MAX). Returns pid, 0 (WNOHANG) or -errno. */
-struct wait_result {
-	pid_t pid;
-	int status; /* wait4's word */
-	int code;   /* CLD_* */
-	uid_t uid;
-	struct usage usage; /* of the child and its reaped children */
-};
-long do_wait(enum pid_type type, pid_t nr, int options, struct wait_result *out);
-/* Would `pgrp` be orphaned if `ignored` were gone? Caller holds tasklist_lock. */
-bool will_become_orphaned_pgrp(struct pid *pgrp, struct task *ignored);
-bool is_current_pgrp_orphaned(void);
-
-/* ---- exec.c ---- */
-/* execve(2) of a kernel thread, with strings of its own: becomes user mode on return to it. 0, or
- * -errno and nothing has changed. */
-long kernel_execve(const char *path, const char *const *argv, const char *const *envp);
-
-/* Take over `mm` (one user reference) as the address space of current and load it; the old one is
- * put. */
-void exec_adopt_mm(struct mm *mm);
-
-/* ---- oom.c ---- */
-#define OOM_SCORE_ADJ_MIN (-1000)
-#define OOM_SCORE_ADJ_MAX 1000
-/* What /proc/PID/oom_score shows; caller holds tasklist_lock. */
-u64 oom_score(const struct task *leader);
-/* Kill the process whose death frees most; the caller then tries again. Sleeps a little. False when
- * there is nobody left to kill. */
-bool out_of_memory(void);
-
-/* ---- kthread.c ---- */
-int kthreadd(void *unused);
-void kthreadd_wake(void); /* it has something to do: any context */
-/* A kernel thread made by kthreadd (pid 2); returns its task with a reference, or ERR_PTR(-errno).
- * It runs at once; when fn returns the thread exits with that value. */
-struct task *kthread_create(int (*fn)(void *), void *arg, const char *name);
-/* Wait until it has exited and drop the reference; the value its function returned. */
-int kthread_join(struct task *p);
-void kthread_exited(void); /* from do_exit() */
+void put_task(struct task *p); /* the last reference frees it */

@@ -5,6 +5,7 @@
  */
 #include "kernel/unshare.h"
 
+#include "kernel/fork.h"
 #include "kernel/fs/fs.h"
 #include "kernel/ipc/ipc.h"
 #include "kernel/sys/syscall.h"

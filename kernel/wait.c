@@ -9,6 +9,10 @@
  * gone on since that was last asked for (its jobs), and the rest. So what is to be found is at the
  * head of a list. Only a search for some of the children (of a group, or clones) walks past others.
  */
+#include "kernel/wait.h"
+
+#include "kernel/exit.h"
+#include "kernel/fork.h"
 #include "kernel/lib/log.h"
 #include "kernel/lib/string.h"
 #include "kernel/sys/rusage.h"

@@ -36,7 +36,7 @@ enum area_flags {
 #define AREA_FORK (AREA_DONTFORK | AREA_WIPEONFORK | AREA_LOCK)
 
 /* An open file, as far as an address space goes: what was mapped, for whoever wants to know its
- * name. kernel/fs/file.c; both take NULL. */
+ * name. kernel/fs/open_file.c; both take NULL. */
 struct file;
 void file_hold(struct file *f);
 void file_put(struct file *f);
@@ -169,7 +169,7 @@ u64 mm_brk(struct mm *mm,
 	   u64 brk); /* the new break, or the old one on failure: brk(2) as the kernel has it */
 long mm_discard(struct mm *mm, u64 addr, u64 len); /* MADV_DONTNEED */
 
-/* ---- what is said of areas: mm/advice.c ---- */
+/* ---- what is said of areas: mm/area_flags.c ---- */
 
 /* Replace the flags in `mask`, none of AREA_PROT, in [start, end). -ENOMEM over a hole: what lies
  * in front of it has been changed. */

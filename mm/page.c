@@ -18,7 +18,7 @@
 #include "mm/page.h"
 
 #include "arch/x86_64/arch.h"
-#include "kernel/lib/fault.h"
+#include "kernel/lib/fault_injection.h"
 #include "kernel/lib/log.h"
 #include "kernel/lib/string.h"
 

@@ -23,9 +23,9 @@
  * concerned is enough. A whole tree goes when no CPU has it loaded any more.
  *
  * The file goes: tables; dropping; owning; fork; the end. What changes ranges of addresses is in
- * tree_range.c, what only looks in tree_look.c.
+ * tree_range.c, what only looks in tree_walk.c.
  */
-#include "mm/tree_inside.h"
+#include "mm/tree_internal.h"
 
 #include "kernel/lib/string.h"
 #include "kernel/trace/trace.h"

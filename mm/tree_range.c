@@ -2,7 +2,7 @@
  * Changes to a range of addresses: unmapping, protecting, moving. Each first owns the tables that
  * it will change, which can fail, and then changes them, which cannot.
  */
-#include "mm/tree_inside.h"
+#include "mm/tree_internal.h"
 
 /* ---- unmapping ---- */
 

@@ -15,7 +15,7 @@
 
 #include "arch/x86_64/arch.h"
 #include "kernel/lib/bitmap.h"
-#include "kernel/lib/fault.h"
+#include "kernel/lib/fault_injection.h"
 #include "kernel/lib/list.h"
 #include "kernel/lib/lock.h"
 #include "kernel/lib/log.h"

@@ -10,7 +10,7 @@
 #include "arch/x86_64/cpu/percpu.h"
 #include "arch/x86_64/entry/regs.h"
 #include "arch/x86_64/mm/pte.h"
-#include "arch/x86_64/mm/uaccess.h"
+#include "arch/x86_64/mm/user_copy.h"
 #include "kernel/lib/types.h"
 
 struct task;
@@ -124,7 +124,7 @@ static inline struct task *switch_to(struct task *prev, struct task *next)
  * fn(). */
 void schedule_tail(struct task *prev); /* kernel/sched/switch.c */
 
-/* ---- signals (arch/x86_64/signal.c) ---- */
+/* ---- signals (arch/x86_64/signal_frame.c) ---- */
 /* Push Linux's rt signal frame on the user stack and point `regs` at the handler. 0 or -EFAULT. */
 int setup_rt_frame(struct ksignal *ksig, u64 oldset, struct pt_regs *regs);
 
@@ -211,7 +211,7 @@ void arch_console_refresh(void);
 /* Did the last thing written end its line? A prompt asks, to begin on a line of its own. */
 bool arch_console_at_line_start(void);
 void arch_console_size(unsigned int *rows, unsigned int *cols);
-/* The drivers hand each typed character to this (kernel/fs/tty.c), in interrupt context. */
+/* The drivers hand each typed character to this (kernel/tty/tty.c), in interrupt context. */
 void console_input(char c);
 /* The serial port takes bytes again: wakes those that sleep for it. Interrupt context. */
 void console_writable(void);

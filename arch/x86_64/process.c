@@ -5,6 +5,7 @@
 #include "arch/x86_64/cpu/fpu.h"
 #include "arch/x86_64/cpu/gdt.h"
 #include "arch/x86_64/cpu/msr.h"
+#include "kernel/fork.h"
 #include "kernel/lib/string.h"
 #include "kernel/sys/syscall.h"
 #include "kernel/task.h"

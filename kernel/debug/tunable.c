@@ -1,11 +1,11 @@
 /* Named switches: found through their linker set, set from the command line or the shell. */
 #include "boot/boot_info.h"
 #include "kernel/debug/debug.h"
-#include "kernel/lib/fault.h"
+#include "kernel/lib/fault_injection.h"
 #include "kernel/lib/log.h"
 #include "kernel/lib/string.h"
 #include "kernel/lib/tunable.h"
-#include "kernel/uapi.h"
+#include "kernel/lib/uapi.h"
 
 static const struct tunable *find(const char *name)
 {

@@ -8,7 +8,7 @@
  */
 #include "kernel/fs/vfs.h"
 #include "kernel/lib/log.h"
-#include "kernel/random.h"
+#include "kernel/lib/random.h"
 #include "mm/slab.h"
 
 #define FEW_BUCKETS 8

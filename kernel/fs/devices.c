@@ -6,37 +6,37 @@
  */
 #include "kernel/fs/vfs.h"
 #include "kernel/lib/log.h"
-#include "kernel/random.h"
+#include "kernel/lib/random.h"
 #include "kernel/task.h"
 
 #include <linux/major.h>
 
 /* ---- memory devices: null(4), full(4) ---- */
 
-static ssize_t null_read(struct file *f __maybe_unused, struct io *io __maybe_unused,
+static ssize_t null_read(struct file *f __maybe_unused, struct uio *io __maybe_unused,
 			 u64 *pos __maybe_unused)
 {
 	return 0;
 }
 
-static ssize_t null_write(struct file *f __maybe_unused, struct io *io, u64 *pos __maybe_unused)
+static ssize_t null_write(struct file *f __maybe_unused, struct uio *io, u64 *pos __maybe_unused)
 {
-	return (ssize_t)io_skip(io, io->left);
+	return (ssize_t)uio_skip(io, io->left);
 }
 
-static ssize_t zero_read(struct file *f __maybe_unused, struct io *io, u64 *pos __maybe_unused)
+static ssize_t zero_read(struct file *f __maybe_unused, struct uio *io, u64 *pos __maybe_unused)
 {
 	size_t want = io->left, done = 0, n, got;
 
 	do { /* gigabytes may be asked for in one call */
 		n = MIN(want - done, PAGE_SIZE);
-		got = io_zero(io, n);
+		got = uio_zero(io, n);
 		done += got;
 	} while (got == n && done < want && !signal_pending(current));
 	return done || !want ? (ssize_t)done : -EFAULT;
 }
 
-static ssize_t full_write(struct file *f __maybe_unused, struct io *io, u64 *pos __maybe_unused)
+static ssize_t full_write(struct file *f __maybe_unused, struct uio *io, u64 *pos __maybe_unused)
 {
 	return io->left ? -ENOSPC : 0;
 }
@@ -48,7 +48,7 @@ static s64 null_lseek(struct file *f __maybe_unused, s64 offset __maybe_unused,
 }
 
 /* random(4): both devices are the same, and never wait. */
-static ssize_t random_read(struct file *f __maybe_unused, struct io *io, u64 *pos __maybe_unused)
+static ssize_t random_read(struct file *f __maybe_unused, struct uio *io, u64 *pos __maybe_unused)
 {
 	char chunk[RANDOM_CHUNK];
 	size_t want = io->left, done = 0, n, got;
@@ -56,20 +56,20 @@ static ssize_t random_read(struct file *f __maybe_unused, struct io *io, u64 *po
 	do {
 		n = MIN(want - done, sizeof(chunk));
 		random_bytes(chunk, n);
-		got = io_store(io, chunk, n);
+		got = uio_store(io, chunk, n);
 		done += got;
 	} while (got == n && done < want && !(done % PAGE_SIZE == 0 && signal_pending(current)));
 	return done || !want ? (ssize_t)done : -EFAULT;
 }
 
-static ssize_t random_write(struct file *f __maybe_unused, struct io *io, u64 *pos __maybe_unused)
+static ssize_t random_write(struct file *f __maybe_unused, struct uio *io, u64 *pos __maybe_unused)
 {
 	char chunk[RANDOM_CHUNK];
 	size_t want = io->left, done = 0, n, got;
 
 	do {
 		n = MIN(want - done, sizeof(chunk));
-		got = io_fetch(io, chunk, n);
+		got = uio_fetch(io, chunk, n);
 		random_stir(chunk, got);
 		done += got;
 	} while (got == n && done < want && !signal_pending(current));

@@ -5,7 +5,7 @@
 #include "kernel/lib/atomic.h"
 #include "kernel/lib/lock.h"
 #include "kernel/lib/types.h"
-#include "kernel/uapi.h"
+#include "kernel/lib/uapi.h"
 
 struct file; /* an open file description */
 struct inode;
@@ -13,7 +13,7 @@ struct dentry;
 struct vm_object;
 struct task;
 
-/* A table of descriptors, shared by CLONE_FILES. Private to kernel/fs/files.c but for these. */
+/* A table of descriptors, shared by CLONE_FILES. Private to kernel/fs/fd_table.c but for these. */
 struct files;
 #define NOFILE_MAX (1024 * 1024)              /* no RLIMIT_NOFILE goes higher */
 void fs_init(void);                           /* caches, the empty root, /dev with its nodes */

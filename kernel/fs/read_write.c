@@ -1,9 +1,9 @@
 /* Reading, writing and seeking: plain, at a position, vectored, and from file to file. */
-#include "kernel/fs/files.h"
+#include "kernel/fs/fd_table.h"
 #include "kernel/sys/syscall.h"
 #include "mm/slab.h"
 
-ssize_t file_read(struct file *f, struct io *io, u64 *pos)
+ssize_t file_read(struct file *f, struct uio *io, u64 *pos)
 {
 	if (!(f->mode & FMODE_READ))
 		return -EBADF;
@@ -12,7 +12,7 @@ ssize_t file_read(struct file *f, struct io *io, u64 *pos)
 	return f->ops->read(f, io, pos);
 }
 
-ssize_t file_write(struct file *f, struct io *io, u64 *pos)
+ssize_t file_write(struct file *f, struct uio *io, u64 *pos)
 {
 	if (!(f->mode & FMODE_WRITE))
 		return -EBADF;
@@ -36,7 +36,7 @@ static ssize_t absurd_error(const struct file *f, u32 mode)
 long sys_read(int fd, void __user *buf, size_t count)
 {
 	struct fd f = fd_borrow(fd);
-	struct io io;
+	struct uio io;
 	ssize_t ret;
 
 	if (unlikely(!f.file))
@@ -44,7 +44,7 @@ long sys_read(int fd, void __user *buf, size_t count)
 	if (absurd(count)) {
 		ret = absurd_error(f.file, FMODE_READ);
 	} else {
-		io_init_user(&io, buf, MIN(count, MAX_RW_COUNT));
+		uio_init_user(&io, buf, MIN(count, MAX_RW_COUNT));
 		ret = file_read(f.file, &io, NULL);
 	}
 	fd_return(f);
@@ -54,7 +54,7 @@ long sys_read(int fd, void __user *buf, size_t count)
 long sys_write(int fd, const void __user *buf, size_t count)
 {
 	struct fd f = fd_borrow(fd);
-	struct io io;
+	struct uio io;
 	ssize_t ret;
 
 	if (unlikely(!f.file))
@@ -62,7 +62,7 @@ long sys_write(int fd, const void __user *buf, size_t count)
 	if (absurd(count)) {
 		ret = absurd_error(f.file, FMODE_WRITE);
 	} else {
-		io_init_user(&io, (void __user *)buf, MIN(count, MAX_RW_COUNT));
+		uio_init_user(&io, (void __user *)buf, MIN(count, MAX_RW_COUNT));
 		ret = file_write(f.file, &io, NULL);
 	}
 	fd_return(f);
@@ -76,7 +76,7 @@ static bool file_positioned(const struct file *f)
 	return f->ops && f->ops->positioned;
 }
 
-static ssize_t read_or_write_at(int fd, struct io *io, long pos, bool write)
+static ssize_t read_or_write_at(int fd, struct uio *io, long pos, bool write)
 {
 	struct file *f = file_get_io(fd);
 	u64 at = (u64)pos;
@@ -96,13 +96,13 @@ static ssize_t read_or_write_at(int fd, struct io *io, long pos, bool write)
 
 static ssize_t one_at(int fd, void __user *buf, size_t count, long pos, bool write)
 {
-	struct io io;
+	struct uio io;
 
 	if (pos < 0)
 		return -EINVAL;
 	if ((ssize_t)count < 0)
 		return -EFAULT;
-	io_init_user(&io, buf, MIN(count, MAX_RW_COUNT));
+	uio_init_user(&io, buf, MIN(count, MAX_RW_COUNT));
 	return read_or_write_at(fd, &io, pos, write);
 }
 
@@ -119,7 +119,7 @@ long sys_pwrite64(int fd, const void __user *buf, size_t count, long pos)
 /* ---- vectored ---- */
 
 int import_iovec(const struct iovec __user *uiov, int n, struct iovec *fast, struct iovec **out,
-		 struct io *io)
+		 struct uio *io)
 {
 	struct iovec *iov = fast;
 	size_t total = 0;
@@ -140,7 +140,7 @@ int import_iovec(const struct iovec __user *uiov, int n, struct iovec *fast, str
 		iov[i].iov_len = MIN(iov[i].iov_len, MAX_RW_COUNT - total);
 		total += iov[i].iov_len;
 	}
-	*io = (struct io){.next = iov, .left = total};
+	*io = (struct uio){.next = iov, .left = total};
 	return 0;
 }
 
@@ -148,7 +148,7 @@ int import_iovec(const struct iovec __user *uiov, int n, struct iovec *fast, str
 static ssize_t vectored(int fd, const struct iovec __user *uiov, int n, long pos, bool write)
 {
 	struct iovec fast[FAST_IOV], *iov = fast;
-	struct io io;
+	struct uio io;
 	struct file *f;
 	ssize_t ret = import_iovec(uiov, n, fast, &iov, &io);
 
@@ -193,9 +193,9 @@ long sys_pwritev(int fd, const struct iovec __user *iov, int iovcnt, long pos,
 
 ssize_t kernel_read(struct file *f, void *buf, size_t n, u64 pos)
 {
-	struct io io;
+	struct uio io;
 
-	io_init_kernel(&io, buf, MIN(n, MAX_RW_COUNT));
+	uio_init_kernel(&io, buf, MIN(n, MAX_RW_COUNT));
 	return file_read(f, &io, &pos);
 }
 
@@ -206,11 +206,11 @@ ssize_t kernel_read(struct file *f, void *buf, size_t n, u64 pos)
 static ssize_t send_some(struct file *out, struct file *in, u64 *pos, void *page, size_t n)
 {
 	ssize_t got = kernel_read(in, page, MIN(n, PAGE_SIZE), *pos), put;
-	struct io io;
+	struct uio io;
 
 	if (got <= 0)
 		return got;
-	io_init_kernel(&io, page, (size_t)got);
+	uio_init_kernel(&io, page, (size_t)got);
 	put = file_write(out, &io, NULL);
 	if (put > 0)
 		*pos += (u64)put;

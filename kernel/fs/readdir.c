@@ -3,7 +3,7 @@
 #include "kernel/sys/syscall.h"
 #include "kernel/task.h"
 
-ssize_t directory_read(struct file *f __maybe_unused, struct io *io __maybe_unused,
+ssize_t directory_read(struct file *f __maybe_unused, struct uio *io __maybe_unused,
 		       u64 *pos __maybe_unused)
 {
 	return -EISDIR;

@@ -18,15 +18,15 @@
 #include "arch/x86_64/arch.h"
 #include "kernel/cred.h"
 #include "kernel/fs/fs.h"
-#include "kernel/fs/io.h"
-#include "kernel/fs/limits.h"
+#include "kernel/fs/sysctl_limits.h"
+#include "kernel/fs/uio.h"
 #include "kernel/lib/atomic.h"
 #include "kernel/lib/list.h"
 #include "kernel/lib/lock.h"
 #include "kernel/lib/string.h"
 #include "kernel/lib/types.h"
-#include "kernel/sched/wait.h"
-#include "kernel/uapi.h"
+#include "kernel/lib/uapi.h"
+#include "kernel/sched/wait_queue.h"
 #include "mm/object.h"
 
 #include <asm/termios.h>
@@ -139,7 +139,7 @@ struct inode {
 	const struct file_ops *fops;
 	struct vm_object *object; /* S_IFREG: the contents; NULL: they are computed */
 	void *private;            /* the file system's own */
-	struct lock_list *locks;  /* locks.c: set once; NULL: it never had any */
+	struct lock_list *locks;  /* file_locks.c: set once; NULL: it never had any */
 	union {
 		struct directory *dir; /* S_IFDIR; NULL: its names are computed */
 		char *target;          /* S_IFLNK: constant; NULL: by ops->readlink */
@@ -172,8 +172,8 @@ struct file_ops {
 	void (*release)(struct file *f);
 	/* `pos` NULL: the file's own position, which moves. Devices and pipes take no notice of it.
 	 */
-	ssize_t (*read)(struct file *f, struct io *io, u64 *pos);
-	ssize_t (*write)(struct file *f, struct io *io, u64 *pos);
+	ssize_t (*read)(struct file *f, struct uio *io, u64 *pos);
+	ssize_t (*write)(struct file *f, struct uio *io, u64 *pos);
 	s64 (*lseek)(struct file *f, s64 offset, int whence);
 	u32 (*poll)(struct file *f, struct poll_table *pt); /* must not sleep */
 	long (*ioctl)(struct file *f, unsigned int cmd, unsigned long arg);
@@ -419,7 +419,7 @@ int walk_parent(struct walk *w, int dirfd, const char *path);
 
 /* ---- readdir.c ---- */
 s64 directory_lseek(struct file *f, s64 offset, int whence);
-ssize_t directory_read(struct file *f, struct io *io, u64 *pos); /* -EISDIR */
+ssize_t directory_read(struct file *f, struct uio *io, u64 *pos); /* -EISDIR */
 bool directory_emit_dots(struct file *f, dir_emit_fn emit, void *arg);
 
 /* ---- open.c ---- */
@@ -433,10 +433,10 @@ int kernel_mknod(const char *path, struct node_spec *spec);
 int kernel_link(struct inode *inode, const char *path);
 int kernel_unlink(const char *path);
 
-/* ---- kernel_io.c ---- */
+/* ---- kernel_files.c ---- */
 int kernel_write_all(struct file *f, const void *data, size_t n);
 
-/* ---- file.c ---- */
+/* ---- open_file.c ---- */
 void file_init(void);
 struct file *file_alloc(struct inode *inode, struct dentry *dentry, const struct file_ops *ops,
 			u32 flags, u32 mode); /* takes references of its own; NULL */
@@ -452,15 +452,15 @@ struct file *file_get_io(int fd);
 const char *file_describe(struct file *f, char *buf, size_t n);
 
 /* ---- read_write.c ---- */
-ssize_t file_read(struct file *f, struct io *io, u64 *pos);
-ssize_t file_write(struct file *f, struct io *io, u64 *pos);
+ssize_t file_read(struct file *f, struct uio *io, u64 *pos);
+ssize_t file_write(struct file *f, struct uio *io, u64 *pos);
 #define FAST_IOV 8
 /* Copy and check the segments: to `fast` when they fit, else *out is allocated, also on failure.
  * Sets io->left to their sum. */
 int import_iovec(const struct iovec __user *uiov, int n, struct iovec *fast, struct iovec **out,
-		 struct io *io);
+		 struct uio *io);
 
-/* ---- files.c: descriptors ---- */
+/* ---- fd_table.c: descriptors ---- */
 int fd_alloc(u32 from); /* reserve the lowest free one; -EMFILE, -ENOMEM, -EINVAL */
 void fd_install(int fd, struct file *f, bool cloexec); /* takes over the reference */
 void fd_cancel(int fd);                                /* undo fd_alloc() */
@@ -491,7 +491,7 @@ static inline void epoll_forget(struct file *f)
 		epoll_forget_all(f);
 }
 
-/* ---- locks.c ---- */
+/* ---- file_locks.c ---- */
 void locks_drop_all(struct inode *i, const void *owner);
 /* Whatever it has locked of the file. */
 static inline void locks_drop(struct inode *i, const void *owner)

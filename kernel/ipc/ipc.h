@@ -8,7 +8,7 @@
 
 #include "kernel/lib/lock.h"
 #include "kernel/lib/types.h"
-#include "kernel/uapi.h"
+#include "kernel/lib/uapi.h"
 #include <linux/ipc.h>
 
 #define IPC_MAX 32768 /* slots in a table: an id is a slot plus this times a sequence number */

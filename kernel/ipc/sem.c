@@ -6,6 +6,7 @@
  * changed it does their operations for them.
  */
 #include "kernel/ipc/sem.h"
+
 #include "kernel/fs/proc/proc.h"
 #include "kernel/ipc/show.h"
 #include "kernel/lib/log.h"

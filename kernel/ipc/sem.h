@@ -3,7 +3,7 @@
 
 #include "kernel/ipc/ipc.h"
 #include "kernel/lib/list.h"
-#include "kernel/sched/wait.h"
+#include "kernel/sched/wait_queue.h"
 
 struct semaphore {
 	int value;

@@ -1,7 +1,8 @@
 /* Names of errors, for people. */
 #include "kernel/lib/errno.h"
+
 #include "kernel/lib/types.h"
-#include "kernel/uapi.h"
+#include "kernel/lib/uapi.h"
 
 #define N(x) [x] = #x
 

@@ -1,6 +1,6 @@
 /* Numbers out of text: the whole of it or nothing. */
 #include "kernel/lib/string.h"
-#include "kernel/uapi.h"
+#include "kernel/lib/uapi.h"
 
 static int digit_value(char c)
 {

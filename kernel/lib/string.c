@@ -3,8 +3,9 @@
  * rest: small, quick on a CPU with fast microcode for them, and eight times quicker than bytes
  * where an emulator runs them one by one.
  */
-#include "kernel/lib/atomic.h"
 #include "kernel/lib/string.h"
+
+#include "kernel/lib/atomic.h"
 
 void *memcpy(void *dst, const void *src, size_t n)
 {

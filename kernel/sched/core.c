@@ -17,8 +17,8 @@
 #include "kernel/sched/pi.h"
 #include "kernel/sched/rq.h"
 #include "kernel/task.h"
-#include "kernel/time/cputime.h"
 #include "kernel/time/timer.h"
+#include "kernel/timers/cpu_timer.h"
 #include "kernel/trace/trace.h"
 
 static struct rq run_queues[MAX_CPUS];

@@ -4,7 +4,7 @@
  * A task of high priority that waits for a lock held by one of low priority would in truth wait for
  * everybody in between. So it lends its priority to the owner; and when the owner itself waits for
  * a lock, further on to the owner of that one: a chain. Here is only who waits for whom; what is
- * waited for is the business of kernel/futex_pi.c.
+ * waited for is the business of kernel/futex/futex_pi.c.
  *
  * Each owner has one list of all who wait for any of its locks, the best first, and its `boost` is
  * the priority of that first one. Whoever changes a list goes up the chain until nothing changes.

@@ -6,7 +6,7 @@
 #include "kernel/lib/lock.h"
 #include "kernel/lib/types.h"
 #include "kernel/sched/prio_array.h"
-#include "kernel/sched/wait.h"
+#include "kernel/sched/wait_queue.h"
 
 struct task;
 

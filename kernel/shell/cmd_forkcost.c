@@ -3,6 +3,7 @@
 #include "kernel/lib/string.h"
 #include "kernel/shell/report.h"
 #include "kernel/task.h"
+#include "kernel/task_refs.h"
 #include "mm/mm.h"
 
 struct cost {

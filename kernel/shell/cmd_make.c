@@ -4,6 +4,7 @@
 #include "kernel/shell/shell.h"
 #include "kernel/sys/syscall.h"
 #include "kernel/task.h"
+#include "kernel/task_refs.h"
 #include "mm/mm.h"
 
 /* ---- the scratch pages, where the strings of an order lie ---- */

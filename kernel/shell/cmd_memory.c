@@ -1,10 +1,11 @@
 /* Looking at memory: vm, mem, slabs. The tables themselves are in cmd_pt.c. */
-#include "kernel/debug/ktest.h"
 #include "kernel/lib/log.h"
 #include "kernel/shell/shell.h"
 #include "kernel/task.h"
+#include "kernel/task_refs.h"
 #include "mm/mm.h"
 #include "mm/slab.h"
+#include "tests/kernel/ktest.h"
 
 /* ---- vm ---- */
 

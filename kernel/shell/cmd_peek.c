@@ -5,6 +5,7 @@
 #include "kernel/shell/report.h"
 #include "kernel/sys/syscall.h"
 #include "kernel/task.h"
+#include "kernel/task_refs.h"
 #include "mm/mm.h"
 
 /* [addr, addr + 8) may be accessed so, by the areas: an order that faults would kill the puppet. */

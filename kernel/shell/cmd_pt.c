@@ -7,6 +7,7 @@
 #include "kernel/lib/string.h"
 #include "kernel/shell/shell.h"
 #include "kernel/task.h"
+#include "kernel/task_refs.h"
 #include "mm/tree.h"
 
 /* Neighbouring leaves of one kind, printed as one line. */

@@ -1,10 +1,14 @@
 /* Running programs: run (or a bare path), time, repeat. */
+#include "kernel/exec/exec.h"
+#include "kernel/exit.h"
+#include "kernel/fork.h"
 #include "kernel/fs/fs.h"
 #include "kernel/lib/log.h"
 #include "kernel/lib/string.h"
 #include "kernel/shell/shell.h"
 #include "kernel/task.h"
 #include "kernel/time/timer.h"
+#include "kernel/wait.h"
 #include "mm/mm.h"
 
 /* Lies on the shell's stack, which waits until the program has been loaded, or could not be. */

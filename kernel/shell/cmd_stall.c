@@ -1,5 +1,6 @@
 /* stall: does on purpose what the kernel is to notice and report, and survives it. */
 #include "arch/x86_64/arch.h"
+#include "kernel/kthread.h"
 #include "kernel/lib/atomic.h"
 #include "kernel/lib/log.h"
 #include "kernel/lib/string.h"

@@ -1,13 +1,13 @@
 /* The system itself: help, set, test, poweroff, reboot. */
 #include "arch/x86_64/arch.h"
 #include "kernel/debug/debug.h"
-#include "kernel/debug/ktest.h"
-#include "kernel/lib/fault.h"
+#include "kernel/lib/fault_injection.h"
 #include "kernel/lib/log.h"
 #include "kernel/lib/string.h"
 #include "kernel/lib/tunable.h"
+#include "kernel/lib/uapi.h"
 #include "kernel/shell/shell.h"
-#include "kernel/uapi.h"
+#include "tests/kernel/ktest.h"
 
 /* ---- help ---- */
 

@@ -4,6 +4,7 @@
 #include "kernel/lib/string.h"
 #include "kernel/shell/shell.h"
 #include "kernel/task.h"
+#include "kernel/task_refs.h"
 #include "kernel/time/timer.h"
 #include "mm/mm.h"
 

@@ -1,13 +1,14 @@
 /* Programs that run: the terminal is given to one and taken back, and those in the background are
  * remembered. */
 #include "kernel/fs/fs.h"
-#include "kernel/fs/tty.h"
 #include "kernel/lib/log.h"
 #include "kernel/lib/string.h"
 #include "kernel/shell/shell.h"
 #include "kernel/sys/syscall.h"
 #include "kernel/task.h"
 #include "kernel/time/timer.h"
+#include "kernel/tty/tty.h"
+#include "kernel/wait.h"
 
 #define MAX_JOBS 32
 #define POLL_NS  (2 * NSEC_PER_MSEC)

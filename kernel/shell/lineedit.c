@@ -4,6 +4,7 @@
  * agree on those. A character is a UTF-8 sequence of one column.
  */
 #include "kernel/shell/lineedit.h"
+
 #include "kernel/lib/string.h"
 
 #define CTRL(c) ((c)&0x1f)

@@ -1,8 +1,8 @@
 /* Names of signals and clone flags: what people type, and what they are told. */
 #include "kernel/lib/log.h"
 #include "kernel/lib/string.h"
+#include "kernel/lib/uapi.h"
 #include "kernel/shell/shell.h"
-#include "kernel/uapi.h"
 
 #define N(x) [x] = #x
 

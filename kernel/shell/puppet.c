@@ -1,12 +1,17 @@
 /* The puppets' side of the shell: how they are made, how they are given orders, how they end. */
 #include "kernel/shell/puppet.h"
+
 #include "arch/x86_64/arch.h"
+#include "kernel/exec/exec.h"
+#include "kernel/exit.h"
+#include "kernel/fork.h"
 #include "kernel/lib/log.h"
 #include "kernel/lib/string.h"
 #include "kernel/shell/shell.h"
 #include "kernel/task.h"
 #include "kernel/time/timer.h"
 #include "kernel/trace/trace.h"
+#include "kernel/wait.h"
 #include "mm/mm.h"
 #include "mm/slab.h"
 

@@ -12,7 +12,7 @@
 #include "kernel/lib/atomic.h"
 #include "kernel/lib/list.h"
 #include "kernel/lib/types.h"
-#include "kernel/sched/wait.h"
+#include "kernel/sched/wait_queue.h"
 
 struct task;
 

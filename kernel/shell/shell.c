@@ -4,10 +4,10 @@
  * its state needs no lock.
  */
 #include "kernel/shell/shell.h"
+
 #include "arch/x86_64/arch.h"
 #include "boot/boot_info.h"
 #include "kernel/fs/fs.h"
-#include "kernel/fs/tty.h"
 #include "kernel/lib/log.h"
 #include "kernel/lib/string.h"
 #include "kernel/shell/lineedit.h"
@@ -15,6 +15,7 @@
 #include "kernel/sys/syscall.h"
 #include "kernel/task.h"
 #include "kernel/trace/trace.h"
+#include "kernel/tty/tty.h"
 #include "mm/slab.h"
 
 #define CTRL_C    3

@@ -63,7 +63,7 @@ struct task *puppet_task(struct puppet *p); /* with a reference; NULL when gone 
 void puppet_give(struct puppet *p, const struct puppet_order *order);
 void puppet_forget(struct puppet *p); /* takes a gone one off the list */
 
-/* ---- orders.c ---- */
+/* ---- puppet_call.c ---- */
 enum call_end {
 	CALL_DONE,        /* it asked for the next order: the result is there */
 	CALL_BLOCKED,     /* asleep in the call */
@@ -115,7 +115,7 @@ void jobs_news(void);
 extern const char *const shell_envp[];
 extern struct wait_result last_program; /* the times of the last program that ended, for `time` */
 
-/* ---- tasks.c ---- */
+/* ---- task_list.c ---- */
 /* All tasks, each with a reference, in the order of their pids; freed by task_list_free(). NULL
  * without memory. */
 struct task_list {

@@ -1,7 +1,7 @@
 /* What a process may do, as bits of capabilities(7). */
 #pragma once
 
-#include "kernel/uapi.h"
+#include "kernel/lib/uapi.h"
 
 struct cred;
 

@@ -4,9 +4,9 @@
  */
 #include "kernel/sys/mlock.h"
 
+#include "kernel/lib/uapi.h"
 #include "kernel/sys/syscall.h"
 #include "kernel/task.h"
-#include "kernel/uapi.h"
 #include "mm/mm.h"
 #include <linux/mman.h>
 

@@ -9,10 +9,10 @@
 #include "kernel/fs/fs.h"
 #include "kernel/fs/vfs.h"
 #include "kernel/lib/overflow.h"
+#include "kernel/lib/uapi.h"
 #include "kernel/sys/mlock.h"
 #include "kernel/sys/syscall.h"
 #include "kernel/task.h"
-#include "kernel/uapi.h"
 #include "mm/mm.h"
 
 /* Files are measured by a signed 64-bit number. */

@@ -1,7 +1,7 @@
 /* Resource usage as getrusage(2) and wait4(2) report it. */
 #pragma once
 
-#include "kernel/uapi.h"
+#include "kernel/lib/uapi.h"
 
 struct usage;
 

@@ -1,9 +1,9 @@
 /* Prototypes of every system call, and the table that describes them. */
 #pragma once
 
-#include "kernel/signal.h"
 #include "kernel/lib/types.h"
-#include "kernel/uapi.h"
+#include "kernel/lib/uapi.h"
+#include "kernel/signal/signal.h"
 
 struct epoll_event;
 struct msghdr;

@@ -1,5 +1,6 @@
 /* The system's names: uname(2), sethostname(2), setdomainname(2). */
 #include "kernel/sys/utsname.h"
+
 #include "kernel/lib/lock.h"
 #include "kernel/lib/string.h"
 #include "kernel/sys/syscall.h"

@@ -1,7 +1,7 @@
 /* What uname(2) tells. */
 #pragma once
 
-#include "kernel/uapi.h"
+#include "kernel/lib/uapi.h"
 
 void utsname_get(struct new_utsname *out);
 /* Change the field at this offset, nodename or domainname, to `n` bytes of text. 0; -EPERM: not

@@ -2,8 +2,8 @@
  * can be set. */
 #include "arch/x86_64/arch.h"
 #include "kernel/lib/atomic.h"
-#include "kernel/sched/wait.h"
-#include "kernel/time/internal.h"
+#include "kernel/sched/wait_queue.h"
+#include "kernel/time/time_internal.h"
 #include "kernel/time/timer.h"
 #include "kernel/time/timespec.h"
 #include "kernel/vdso/vdso.h"

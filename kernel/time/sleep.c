@@ -7,13 +7,13 @@
  * time that was meant at first; when a handler ran, the program gets EINTR.
  */
 #include "kernel/lib/log.h"
-#include "kernel/sched/wait.h"
+#include "kernel/sched/wait_queue.h"
 #include "kernel/sys/syscall.h"
 #include "kernel/task.h"
-#include "kernel/time/cputime.h"
-#include "kernel/time/internal.h"
+#include "kernel/time/time_internal.h"
 #include "kernel/time/timer.h"
 #include "kernel/time/timespec.h"
+#include "kernel/timers/cpu_timer.h"
 
 struct sleeper {
 	struct timer timer;

@@ -9,7 +9,7 @@
 #include "kernel/lib/log.h"
 #include "kernel/sched/load.h"
 #include "kernel/sched/sched.h"
-#include "kernel/time/internal.h"
+#include "kernel/time/time_internal.h"
 #include "kernel/time/timer.h"
 
 #define TICK_SOON_NS (NSEC_PER_MSEC / 4)

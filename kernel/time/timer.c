@@ -15,7 +15,7 @@
 #include "arch/x86_64/arch.h"
 #include "kernel/lib/atomic.h"
 #include "kernel/lib/log.h"
-#include "kernel/time/internal.h"
+#include "kernel/time/time_internal.h"
 #include "kernel/time/timespec.h"
 
 struct timer_base {

@@ -3,8 +3,8 @@
 
 #include "arch/x86_64/arch.h"
 #include "kernel/lib/types.h"
+#include "kernel/lib/uapi.h"
 #include "kernel/time/timer.h"
-#include "kernel/uapi.h"
 
 /* Saturates: the end of time is TIME_FOREVER. */
 static inline u64 time_add(u64 a, u64 b)

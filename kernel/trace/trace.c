@@ -4,6 +4,7 @@
  * somebody reads it.
  */
 #include "kernel/trace/trace.h"
+
 #include "arch/x86_64/arch.h"
 #include "kernel/lib/lock.h"
 #include "kernel/lib/log.h"

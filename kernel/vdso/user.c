@@ -3,7 +3,7 @@
  * without entering the kernel when that is the time-stamp counter; else makes the system call.
  * vdso(7).
  */
-#include "kernel/uapi.h"
+#include "kernel/lib/uapi.h"
 #include "kernel/vdso/vdso_data.h"
 
 #define EXPORT       __attribute__((visibility("default")))

@@ -7,14 +7,14 @@
 #include <linux/fcntl.h>
 #include <linux/mman.h>
 #include <linux/stat.h>
-#include "kernel/debug/ktest.h"
-#include "kernel/fs/socket.h"
 #include "kernel/ipc/ipc.h"
-#include "kernel/lib/fault.h"
+#include "kernel/lib/fault_injection.h"
 #include "kernel/lib/log.h"
 #include "kernel/lib/string.h"
+#include "kernel/net/socket.h"
 #include "kernel/sys/syscall.h"
 #include "mm/mm.h"
+#include "tests/kernel/ktest.h"
 #include "tests/kernel/user_task.h"
 
 #define DATA_PAGES 8

@@ -2,9 +2,9 @@
  * ones, where it has no frame of its own yet. */
 #include "arch/x86_64/arch.h"
 #include "kernel/debug/debug.h"
-#include "kernel/debug/ktest.h"
 #include "kernel/lib/log.h"
 #include "kernel/lib/string.h"
+#include "tests/kernel/ktest.h"
 
 static char told[1024];
 static size_t length;

@@ -1,11 +1,13 @@
 /* Suite "exec": a program made by hand, every way its start can fail, and what must not start. */
-#include "kernel/debug/ktest.h"
-#include "kernel/elf.h"
+#include "kernel/exec/elf.h"
+#include "kernel/exec/exec.h"
+#include "kernel/fork.h"
 #include "kernel/fs/fs.h"
-#include "kernel/lib/fault.h"
+#include "kernel/lib/fault_injection.h"
 #include "kernel/lib/log.h"
 #include "kernel/lib/string.h"
-#include "kernel/uapi.h"
+#include "kernel/lib/uapi.h"
+#include "tests/kernel/ktest.h"
 #include "tests/kernel/user_task.h"
 
 #define PROGRAM "/exec-test"

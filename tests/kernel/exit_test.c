@@ -1,7 +1,10 @@
 /* Suite "exit": ends, orphans, waits, stops and continues. */
-#include "kernel/debug/ktest.h"
+#include "kernel/fork.h"
+#include "kernel/kthread.h"
 #include "kernel/lib/log.h"
 #include "kernel/time/timer.h"
+#include "kernel/wait.h"
+#include "tests/kernel/ktest.h"
 #include "tests/kernel/user_task.h"
 
 /* Within a second, however busy the machine is. */

@@ -1,14 +1,16 @@
 /* Suite "fork": every step of fork, and every way it can fail. */
-#include "kernel/debug/ktest.h"
+#include "kernel/fork.h"
 #include "kernel/fs/fs.h"
 #include "kernel/ipc/ipc.h"
-#include "kernel/lib/fault.h"
+#include "kernel/kthread.h"
+#include "kernel/lib/fault_injection.h"
 #include "kernel/lib/fuzz.h"
 #include "kernel/lib/log.h"
 #include "kernel/lib/string.h"
 #include "kernel/time/timer.h"
 #include "kernel/trace/trace.h"
 #include "mm/mm.h"
+#include "tests/kernel/ktest.h"
 #include "tests/kernel/user_task.h"
 
 /* ---- plain forks ---- */

@@ -1,8 +1,9 @@
 /* Suite "pi": who lends whom a priority, and that it helps. */
-#include "kernel/debug/ktest.h"
+#include "kernel/kthread.h"
 #include "kernel/lib/log.h"
 #include "kernel/sched/pi.h"
 #include "kernel/time/timer.h"
+#include "tests/kernel/ktest.h"
 #include "tests/kernel/user_task.h"
 
 #define TASKS   4

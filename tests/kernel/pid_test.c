@@ -1,6 +1,6 @@
 /* Suite "pid": numbers, their roll-over, and what stays of them. The bitmap itself is tested on the
  * host. */
-#include "kernel/debug/ktest.h"
+#include "tests/kernel/ktest.h"
 #include "tests/kernel/user_task.h"
 
 static void give_back(struct pid *pid)

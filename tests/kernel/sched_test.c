@@ -1,7 +1,9 @@
 /* Suite "sched": order, priorities, sleeping and waking. */
-#include "kernel/debug/ktest.h"
+#include "kernel/fork.h"
+#include "kernel/kthread.h"
 #include "kernel/lib/log.h"
 #include "kernel/time/timer.h"
+#include "tests/kernel/ktest.h"
 #include "tests/kernel/user_task.h"
 
 /* Threads write their name here when they run: the order is the result. */

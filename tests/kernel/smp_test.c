@@ -1,8 +1,9 @@
 /* Suite "smp": several CPUs. With one CPU each test still runs, and proves less. */
-#include "kernel/debug/ktest.h"
+#include "kernel/kthread.h"
 #include "kernel/lib/log.h"
 #include "kernel/time/timer.h"
 #include "mm/vmalloc.h"
+#include "tests/kernel/ktest.h"
 #include "tests/kernel/user_task.h"
 
 /* ---- every CPU is asked, once ---- */

@@ -1,9 +1,9 @@
 /* Suite "tree": the page-table tree on the real machine. Its logic is tested on the host against a
  * model. */
-#include "kernel/debug/ktest.h"
 #include "kernel/lib/log.h"
 #include "mm/mm.h"
 #include "mm/tree.h"
+#include "tests/kernel/ktest.h"
 #include "tests/kernel/user_task.h"
 
 /* Fork of a large process costs what fork of a small one costs: no table is copied. */

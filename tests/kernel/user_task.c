@@ -1,9 +1,12 @@
 /* A user process without a program file. */
 #include "tests/kernel/user_task.h"
 
+#include "kernel/exec/exec.h"
+#include "kernel/fork.h"
 #include "kernel/fs/fs.h"
 #include "kernel/lib/string.h"
 #include "kernel/sys/syscall.h"
+#include "kernel/wait.h"
 #include "mm/mm.h"
 
 static const u8 code[] = {

@@ -1,7 +1,7 @@
 /* The ACPI tables' parser on tables made here byte by byte, whole and damaged. */
 #include "tests/unit/host.h"
 
-#include "arch/x86_64/dev/acpi_parse.c"
+#include "arch/x86_64/dev/acpi/acpi_parse.c"
 
 static struct acpi_info info;
 

@@ -5,7 +5,7 @@
 #define AREA_LEAF_MAX 4
 #define AREA_NODE_MAX 4
 #include "mm/area.c"
-#include "mm/area_look.c"
+#include "mm/area_find.c"
 #include "mm/area_tree.c"
 
 /* ---- objects here are only counted ---- */

@@ -1,6 +1,6 @@
 /* Bitmap searches against a naive walk over an array of bool. */
-#include "tests/unit/host.h"
 #include "kernel/lib/bitmap.c"
+#include "tests/unit/host.h"
 
 #define BITS 300
 

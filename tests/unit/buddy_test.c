@@ -6,7 +6,7 @@
 #define ARENA_PAGES 4096 /* 16 MiB */
 #include "tests/unit/mm_host.h"
 
-#include "kernel/lib/fault.h"
+#include "kernel/lib/fault_injection.h"
 
 bool fault_hit(struct fault_site *site)
 {

@@ -1,7 +1,7 @@
 /* The block function against the examples of RFC 8439. */
 // sources: kernel/lib/chacha20.c
-#include "tests/unit/host.h"
 #include "kernel/lib/chacha20.h"
+#include "tests/unit/host.h"
 
 /* 2.3.2 */
 TEST(example_of_the_block_function)

@@ -5,7 +5,7 @@
  */
 #include "tests/unit/host.h"
 
-#include "kernel/fs/cpio.c"
+#include "kernel/fs/tmpfs/cpio.c"
 
 #define ROOM 8192
 

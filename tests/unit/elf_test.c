@@ -1,7 +1,7 @@
 /* The ELF parser: what a linker makes is taken, what cannot be mapped is recognized, and nothing is
  * read outside the tables. */
+#include "kernel/exec/elf.c"
 #include "tests/unit/host.h"
-#include "kernel/elf.c"
 
 #define FILE_SIZE 0x5000
 

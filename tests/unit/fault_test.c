@@ -1,6 +1,6 @@
 /* Fault injection: exactly the N-th pass fails, once. */
-#include "tests/unit/host.h"
 #include "kernel/lib/string.h"
+#include "tests/unit/host.h"
 size_t strlcpy(char *dst, const char *src, size_t size)
 {
 	size_t n = strnlen(src, size - 1);
@@ -10,7 +10,7 @@ size_t strlcpy(char *dst, const char *src, size_t size)
 	return n;
 }
 #include "kernel/lib/parse.c"
-#include "kernel/lib/fault.c"
+#include "kernel/lib/fault_injection.c"
 
 FAULT_SITE(first, "first");
 FAULT_SITE(second, "second.site");

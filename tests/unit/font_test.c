@@ -1,7 +1,7 @@
 /* PSF fonts, whole and damaged. */
 #include "tests/unit/host.h"
 
-#include "arch/x86_64/dev/font.c"
+#include "arch/x86_64/dev/console/font.c"
 
 static struct font f;
 

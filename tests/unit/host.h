@@ -10,8 +10,8 @@
  *	TEST(empty_map) { CHECK_EQ(bitmap_find_set(map, 0, 0), 0); }
  *	TEST_MAIN
  *
- * The C library's headers that clash with the UAPI headers of kernel/uapi.h (<stdlib.h>, <time.h>,
- *<signal.h>) are not included: what is used of them is declared here.
+ * The C library's headers that clash with the UAPI headers of kernel/lib/uapi.h (<stdlib.h>,
+ *<time.h>, <signal.h>) are not included: what is used of them is declared here.
  */
 #pragma once
 

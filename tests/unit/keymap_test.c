@@ -12,7 +12,7 @@ size_t strlcpy(char *dst, const char *src, size_t size)
 	return n;
 }
 
-#include "arch/x86_64/dev/keymap.c"
+#include "arch/x86_64/dev/console/keymap.c"
 
 /* What a series of scan codes types. */
 static const char *type(const char *codes, size_t n)

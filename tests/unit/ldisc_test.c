@@ -3,7 +3,7 @@
 #include "tests/unit/host.h"
 
 #include "kernel/lib/bitmap.h"
-#include "kernel/fs/ldisc.c"
+#include "kernel/tty/ldisc.c"
 
 static char screen[65536];
 static size_t shown;

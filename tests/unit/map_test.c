@@ -2,8 +2,8 @@
  * Mappings: where they go, what they refuse, what is counted against limits, stacks that grow.
  * Contents, and what fork shares, are tree_test.c's.
  */
-// sources: mm/tree.c mm/tree_look.c mm/tree_range.c mm/area.c mm/area_tree.c mm/area_look.c
-// sources: mm/map.c mm/advice.c mm/fault.c mm/mm.c mm/object.c
+// sources: mm/tree.c mm/tree_walk.c mm/tree_range.c mm/area.c mm/area_tree.c mm/area_find.c
+// sources: mm/map.c mm/area_flags.c mm/fault.c mm/mm.c mm/object.c
 // flags: -DAREA_LEAF_MAX=4 -DAREA_NODE_MAX=4
 #include "tests/unit/tree_host.h"
 

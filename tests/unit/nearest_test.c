@@ -1,6 +1,6 @@
 /* Which name is offered for one that nothing has. */
-#include "tests/unit/host.h"
 #include "kernel/lib/nearest.c"
+#include "tests/unit/host.h"
 
 /* By its definition, without a table. */
 static u32 slow(const char *a, const char *b)

@@ -1,6 +1,6 @@
 /* Numbers: all of the text, or an error and an untouched result. */
-#include "tests/unit/host.h"
 #include "kernel/lib/parse.c"
+#include "tests/unit/host.h"
 
 static int u(const char *s, u64 *v)
 {

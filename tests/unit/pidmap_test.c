@@ -1,8 +1,8 @@
 /* The pidmap against a naive set: an array of bool, and "the next free one behind the last" found
  * by walking. */
-#include "tests/unit/host.h"
 #include "kernel/lib/bitmap.c"
 #include "kernel/pidmap.c"
+#include "tests/unit/host.h"
 
 #define MODEL_MAX 70000 /* more than two pages of the bitmap */
 

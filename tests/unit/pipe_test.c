@@ -2,7 +2,7 @@
  * with failing memory. */
 #include "tests/unit/mm_host.h"
 
-#include "kernel/fs/pipe_ring.c"
+#include "kernel/fs/pipe/pipe_ring.c"
 
 #define MODEL (2UL << 20)
 
@@ -21,7 +21,7 @@ static size_t bad_address_after; /* bytes a copy gets through before it faults *
 
 static u8 user[1 << 20];
 
-size_t io_store(struct io *io, const void *src, size_t n)
+size_t uio_store(struct uio *io, const void *src, size_t n)
 {
 	n = MIN(n, MIN(io->left, bad_address_after));
 	bad_address_after -= n;
@@ -30,7 +30,7 @@ size_t io_store(struct io *io, const void *src, size_t n)
 	io->left -= n;
 	return n;
 }
-size_t io_fetch(struct io *io, void *dst, size_t n)
+size_t uio_fetch(struct uio *io, void *dst, size_t n)
 {
 	n = MIN(n, MIN(io->left, bad_address_after));
 	bad_address_after -= n;
@@ -42,7 +42,7 @@ size_t io_fetch(struct io *io, void *dst, size_t n)
 
 static void do_write(size_t n)
 {
-	struct io io = {.left = n};
+	struct uio io = {.left = n};
 	ssize_t got;
 
 	for (size_t i = 0; i < n; i++)
@@ -59,7 +59,7 @@ static void do_write(size_t n)
 
 static void do_read(size_t n)
 {
-	struct io io = {.left = n};
+	struct uio io = {.left = n};
 	size_t limit = bad_address_after;
 	ssize_t got = ring_take(&r, &io);
 	size_t want = MIN(MIN(n, model_len), limit);

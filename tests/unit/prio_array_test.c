@@ -1,8 +1,8 @@
 /* The priority array against a plain list of (priority, arrival) that is searched from the front.
  */
-#include "tests/unit/host.h"
 #include "kernel/lib/bitmap.c"
 #include "kernel/sched/prio_array.h"
+#include "tests/unit/host.h"
 
 #define NODES 200
 

@@ -1,6 +1,6 @@
 /* The shell's grammar. */
-#include "tests/unit/host.h"
 #include "kernel/shell/parse.c"
+#include "tests/unit/host.h"
 
 static struct shell_words w;
 

@@ -4,7 +4,7 @@
 #define ARENA_PAGES 4096
 #include "tests/unit/mm_host.h"
 
-#include "kernel/lib/fault.h"
+#include "kernel/lib/fault_injection.h"
 
 static u32 page_countdown;
 bool fault_hit(struct fault_site *site)

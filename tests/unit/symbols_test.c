@@ -1,6 +1,6 @@
 /* Looking up addresses in a symbol table made here. */
-#include "tests/unit/host.h"
 #include "kernel/debug/symbols.c"
+#include "tests/unit/host.h"
 
 static const char names[] = "\0start\0label\0finish\0data\0undefined\0drop.isra.0\0entry.loop\0";
 enum {

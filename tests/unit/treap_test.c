@@ -1,6 +1,6 @@
 /* Treaps against a plain array of flags. */
-#include "tests/unit/host.h"
 #include "kernel/lib/treap.c"
+#include "tests/unit/host.h"
 
 #define KEYS 300
 

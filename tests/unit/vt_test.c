@@ -2,8 +2,8 @@
  * and the VT100 have them. */
 #include "tests/unit/host.h"
 
-#include "arch/x86_64/dev/vt.c"
-#include "arch/x86_64/dev/vt_parse.c"
+#include "arch/x86_64/dev/console/vt.c"
+#include "arch/x86_64/dev/console/vt_parse.c"
 
 #define ROWS 5
 #define COLS 10

@@ -1,6 +1,6 @@
 /* The resource limits, each where it bites: getrlimit(2). RLIMIT_CPU is in cputimers.c,
- * RLIMIT_NPROC and the rules for changing limits in ids.c; those that only a mighty root can raise
- * in alone/rlimits_up.c. */
+ * RLIMIT_NPROC and the rules for changing limits in user_ids.c; those that only a mighty root can
+ * raise in alone/rlimits_up.c. */
 #include "check.h"
 
 static void limit(int resource, rlim_t soft, rlim_t hard)

@@ -1,5 +1,6 @@
 /* CPUID, and switching on what it offers. A missing feature costs its defence and nothing else. */
 #include "arch/x86_64/cpu/features.h"
+
 #include "arch/x86_64/arch.h"
 #include "arch/x86_64/cpu/fpu.h"
 #include "arch/x86_64/cpu/msr.h"

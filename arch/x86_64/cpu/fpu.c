@@ -4,10 +4,11 @@
  * A task's image is written only by the CPU that runs it, with preemption off: no lock.
  */
 #include "arch/x86_64/cpu/fpu.h"
+
 #include "arch/x86_64/cpu/features.h"
 #include "arch/x86_64/cpu/msr.h"
-#include "arch/x86_64/mm/user_access.h"
 #include "arch/x86_64/mm/paging.h"
+#include "arch/x86_64/mm/user_words.h"
 #include "kernel/lib/string.h"
 #include "kernel/task.h"
 #include "mm/slab.h"

@@ -1,5 +1,6 @@
 /* The GDT and TSS of a CPU. */
 #include "arch/x86_64/cpu/gdt.h"
+
 #include "arch/x86_64/arch.h"
 #include "kernel/lib/string.h"
 

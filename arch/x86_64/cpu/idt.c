@@ -1,6 +1,7 @@
 /* The IDT: every vector goes to its stub in entry/stubs.asm through an interrupt gate, so that
  * interrupts stay off until C knows whether they were on. */
 #include "arch/x86_64/cpu/idt.h"
+
 #include "arch/x86_64/arch.h"
 #include "arch/x86_64/cpu/gdt.h"
 #include "arch/x86_64/cpu/traps.h"

@@ -1,10 +1,11 @@
 /* Hardware interrupts: the table of handlers, and what happens around each of them. */
 #include "arch/x86_64/cpu/irq.h"
+
 #include "arch/x86_64/arch.h"
 #include "arch/x86_64/cpu/traps.h"
 #include "kernel/lib/atomic.h"
 #include "kernel/lib/log.h"
-#include "kernel/random.h"
+#include "kernel/lib/random.h"
 #include "kernel/sched/sched.h"
 
 static irq_handler_t handlers[256]; /* a pointer each: written and read whole */

@@ -6,7 +6,7 @@
  */
 #include "arch/x86_64/arch.h"
 #include "arch/x86_64/cpu/smp.h"
-#include "arch/x86_64/dev/intc.h"
+#include "arch/x86_64/dev/irq/intc.h"
 #include "kernel/lib/atomic.h"
 #include "kernel/lib/log.h"
 #include "kernel/lib/string.h"

@@ -3,6 +3,7 @@
  * ends in a panic that says what happened.
  */
 #include "arch/x86_64/cpu/traps.h"
+
 #include "arch/x86_64/arch.h"
 #include "arch/x86_64/cpu/irq.h"
 #include "arch/x86_64/cpu/msr.h"
@@ -156,8 +157,8 @@ static void page_fault_trap(struct pt_regs *regs)
 	local_irq_disable();
 }
 
-/* Only a system call has a number to restart: signal.c must not take an error code for one, and so
- * whoever reads it puts -1 in its place. */
+/* Only a system call has a number to restart: signal_frame.c must not take an error code for one,
+ * and so whoever reads it puts -1 in its place. */
 void trap_dispatch(struct pt_regs *regs, u64 vector)
 {
 	if (likely(vector == TRAP_PAGE_FAULT))

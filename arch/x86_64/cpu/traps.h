@@ -30,7 +30,7 @@ enum trap {
  */
 void trap_dispatch(struct pt_regs *regs, u64 vector);
 void irq_dispatch(struct pt_regs *regs, u8 vector);
-/* mm/fault.c; interrupts are as they were where it faulted. */
+/* mm/page_fault.c; interrupts are as they were where it faulted. */
 void page_fault(struct pt_regs *regs, u64 error, u64 addr);
 /* Remember for the signal frame what the CPU said. */
 void trap_note(u64 vector, u64 error, u64 addr);

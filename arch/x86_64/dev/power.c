@@ -1,7 +1,7 @@
 /* The ways to stop or restart a PC, each tried until one works. */
 #include "arch/x86_64/arch.h"
 #include "arch/x86_64/cpu/features.h"
-#include "arch/x86_64/dev/acpi.h"
+#include "arch/x86_64/dev/acpi/acpi.h"
 #include "arch/x86_64/dev/io.h"
 #include "kernel/lib/log.h"
 

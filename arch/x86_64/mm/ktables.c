@@ -2,10 +2,11 @@
  * The mechanics of the kernel's tables. Tables are only ever added, by compare-and-swap, so that no
  * lock is needed; leaves belong to whoever maps them.
  */
+#include "arch/x86_64/mm/ktables.h"
+
 #include "arch/x86_64/arch.h"
 #include "arch/x86_64/cpu/features.h"
-#include "arch/x86_64/mm/ktables.h"
-#include "kernel/uapi.h"
+#include "kernel/lib/uapi.h"
 #include "mm/page.h"
 
 #define TABLE_ENTRY (PTE_PRESENT | PTE_WRITE | PTE_ACCESSED)

@@ -6,6 +6,8 @@
 
 #define PTE_KERNEL (PTE_PRESENT | PTE_GLOBAL | PTE_ACCESSED | PTE_DIRTY)
 
+struct boot_info;
+
 /* The root that kernel mappings go into: the boot loader's stage at first, then the final one. */
 extern pte_t *kernel_root;
 extern bool final_tables; /* kernel_root is the final one */

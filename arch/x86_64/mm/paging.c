@@ -4,12 +4,13 @@
  * every process without being copied.
  */
 #include "arch/x86_64/mm/paging.h"
+
 #include "arch/x86_64/arch.h"
 #include "arch/x86_64/mm/ktables.h"
 #include "boot/boot_info.h"
 #include "kernel/lib/log.h"
 #include "kernel/lib/string.h"
-#include "kernel/uapi.h"
+#include "kernel/lib/uapi.h"
 #include "mm/mm.h"
 
 extern pte_t boot_pml4[]; /* boot/start.asm */

@@ -9,7 +9,7 @@
 #include "arch/x86_64/cpu/irq.h"
 #include "arch/x86_64/cpu/msr.h"
 #include "arch/x86_64/cpu/smp.h"
-#include "arch/x86_64/dev/intc.h"
+#include "arch/x86_64/dev/irq/intc.h"
 #include "kernel/debug/stall.h"
 #include "kernel/lib/log.h"
 #include "kernel/shell/command.h"

@@ -2,6 +2,7 @@
 #include "kernel/fs/proc/proc.h"
 #include "kernel/lib/log.h"
 #include "kernel/task.h"
+#include "kernel/task_refs.h"
 #include "mm/mm.h"
 
 /* ---- self, thread-self ---- */

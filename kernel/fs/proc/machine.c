@@ -1,5 +1,6 @@
 /* The machine's own files: stat, meminfo, uptime, loadavg, cpuinfo, interrupts. proc(5). */
 #include "arch/x86_64/arch.h"
+#include "kernel/fork.h"
 #include "kernel/fs/proc/proc.h"
 #include "kernel/lib/log.h"
 #include "kernel/lib/string.h"

@@ -1,6 +1,7 @@
 /* procfs: the file system itself: nodes, directories, reading. The tables are in the other files.
  */
 #include "kernel/fs/proc/proc.h"
+
 #include "kernel/lib/log.h"
 #include "kernel/task.h"
 #include "mm/mm.h"
@@ -390,7 +391,7 @@ static void proc_release(struct file *f)
 }
 
 /* What was true at the read from position 0 is what later reads go on with. */
-static ssize_t proc_read(struct file *f, struct io *io, u64 *pos)
+static ssize_t proc_read(struct file *f, struct uio *io, u64 *pos)
 {
 	struct seq *s = f->private;
 	u64 *at = pos ? pos : &f->pos;
@@ -400,7 +401,7 @@ static ssize_t proc_read(struct file *f, struct io *io, u64 *pos)
 	if (*at == 0 || !s->data)
 		ret = seq_fill(s, proc_node_of(f->inode));
 	if (!ret && *at < s->len && io->left) {
-		ret = (ssize_t)io_store(io, s->data + *at, MIN(io->left, s->len - *at));
+		ret = (ssize_t)uio_store(io, s->data + *at, MIN(io->left, s->len - *at));
 		*at += (u64)ret;
 		if (!ret)
 			ret = -EFAULT;
@@ -409,7 +410,7 @@ static ssize_t proc_read(struct file *f, struct io *io, u64 *pos)
 	return ret;
 }
 
-static ssize_t proc_write(struct file *f, struct io *io, u64 *pos __maybe_unused)
+static ssize_t proc_write(struct file *f, struct uio *io, u64 *pos __maybe_unused)
 {
 	const struct proc_node *node = proc_node_of(f->inode);
 	size_t n = io->left;
@@ -423,7 +424,7 @@ static ssize_t proc_write(struct file *f, struct io *io, u64 *pos __maybe_unused
 	text = kmalloc(n + 1);
 	if (!text)
 		return -ENOMEM;
-	err = io_fetch(io, text, n) == n ? 0 : -EFAULT;
+	err = uio_fetch(io, text, n) == n ? 0 : -EFAULT;
 	text[n] = '\0';
 	if (!err)
 		err = node->entry->store(node, text);

@@ -8,7 +8,7 @@
 #pragma once
 
 #include "kernel/fs/vfs.h"
-#include "kernel/sigqueue.h"
+#include "kernel/signal/sigqueue.h"
 #include "kernel/time/timer.h"
 
 struct task;
@@ -111,7 +111,7 @@ static inline u64 ticks(u64 ns)
 	return ns / (NSEC_PER_SEC / USER_HZ);
 }
 
-/* ---- task.c, links.c ---- */
+/* ---- pid_dir.c, links.c ---- */
 extern const struct proc_dir proc_pid_dir; /* /proc/PID */
 extern const struct proc_dir proc_fd_dir;
 ssize_t proc_self_readlink(struct dentry *link, char *buf);
@@ -128,7 +128,7 @@ struct dentry *proc_root_jump(struct dentry *link);
 /* The line that was written, without blanks around it. */
 char *proc_trim(char *text);
 
-/* ---- oom.c ---- */
+/* ---- oom_score.c ---- */
 int proc_show_oom_score(struct seq *s, const struct proc_node *node);
 int proc_show_oom_score_adj(struct seq *s, const struct proc_node *node);
 int proc_store_oom_score_adj(const struct proc_node *node, char *text);

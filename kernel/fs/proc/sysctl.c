@@ -1,14 +1,15 @@
 /* /proc/sys: what can be read, and in part set, of the kernel's own numbers and names. proc(5). */
+#include "kernel/fork.h"
 #include "kernel/fs/fs.h"
 #include "kernel/fs/proc/proc.h"
-#include "kernel/fs/pty.h"
-#include "kernel/fs/socket.h"
 #include "kernel/lib/log.h"
 #include "kernel/lib/string.h"
+#include "kernel/net/socket.h"
 #include "kernel/sys/utsname.h"
 #include "kernel/task.h"
-#include "mm/vmalloc.h"
+#include "kernel/tty/pty.h"
 #include "mm/mm.h"
+#include "mm/vmalloc.h"
 
 /* A number in the range [min, max]. It is a word that is read whole anywhere, or else what `get`
  * and `set` make of it. */

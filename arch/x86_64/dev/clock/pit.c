@@ -1,0 +1,69 @@
+/*
+ * The 8254 interval timer, for machines with nothing better: channel 2 counts freely as a clock of
+ * 16 bits, which must be read every 27 ms; channel 0 interrupts once.
+ */
+#include "arch/x86_64/arch.h"
+#include "arch/x86_64/dev/clock/clock.h"
+#include "arch/x86_64/dev/io.h"
+#include "arch/x86_64/dev/irq/intc.h"
+#include "kernel/time/timer.h"
+
+#define CHANNEL0 0x40
+#define CHANNEL2 0x42
+#define COMMAND  0x43
+#define SPEAKER  0x61 /* bit 0: gate of channel 2, bit 1: its output to the speaker */
+#define PIT_HZ   1193182
+#define PIT_IRQ  0
+
+#define CMD_CHANNEL0_ONESHOT 0x30 /* low and high byte, mode 0: interrupt on terminal count */
+#define CMD_CHANNEL2_RATE    0xb4 /* low and high byte, mode 2: counts round */
+#define CMD_LATCH2           0x80
+
+static u64 read_counter(void)
+{
+	u64 flags = local_irq_save();
+	u16 v;
+
+	outb(COMMAND, CMD_LATCH2);
+	v = inb(CHANNEL2);
+	v |= inb(CHANNEL2) << 8;
+	local_irq_restore(flags);
+	return (u16)-v; /* it counts down */
+}
+
+void pit_clock_init(struct clock_source *c)
+{
+	outb(SPEAKER, (inb(SPEAKER) & ~2) | 1);
+	outb(COMMAND, CMD_CHANNEL2_RATE);
+	outb(CHANNEL2, 0); /* 0 is 65536 */
+	outb(CHANNEL2, 0);
+	*c = (struct clock_source){
+		.name = "PIT", .read = read_counter, .hz = PIT_HZ, .mask = 0xffff};
+}
+
+static void timer_fired(struct pt_regs *regs __maybe_unused)
+{
+	irq_eoi(PIT_IRQ);
+	timer_interrupt();
+}
+
+void pit_timer_program(u64 ns)
+{
+	u64 ticks = ns < NSEC_PER_SEC ? ns * PIT_HZ / NSEC_PER_SEC + 1 : 0xffff;
+
+	ticks = MIN(ticks, 0xffffUL); /* too long: interrupts early, and is asked for the rest */
+	outb(COMMAND, CMD_CHANNEL0_ONESHOT);
+	outb(CHANNEL0, (u8)ticks);
+	outb(CHANNEL0, ticks >> 8);
+}
+
+void pit_timer_stop(void)
+{
+	outb(COMMAND, CMD_CHANNEL0_ONESHOT); /* waits for a count that does not come */
+}
+
+int pit_timer_init(void)
+{
+	pit_timer_stop();
+	return irq_install(PIT_IRQ, timer_fired);
+}

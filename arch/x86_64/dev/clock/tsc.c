@@ -1,0 +1,142 @@
+/* The time-stamp counter as a clock: the cheapest to read, where it runs at one rate whatever the
+ * CPU does. */
+#include "arch/x86_64/dev/clock/clock.h"
+
+#include "arch/x86_64/arch.h"
+#include "arch/x86_64/cpu/features.h"
+#include "arch/x86_64/cpu/msr.h"
+#include "kernel/lib/log.h"
+#include "kernel/lib/tunable.h"
+#include "kernel/time/timer.h"
+
+#define CPUID_HYPERVISOR        0x40000000
+#define CPUID_HYPERVISOR_TIMING 0x40000010 /* EAX: TSC in kHz (VMware's, KVM gives it too) */
+#define CPUID_CRYSTAL           0x15
+#define CALIBRATION_NS          2000000UL
+
+enum {
+	TSC_AUTO,
+	TSC_NEVER,
+	TSC_ALWAYS
+};
+static long tsc_use = TSC_AUTO;
+static const char *const tsc_uses[] = {"auto", "never", "always", NULL};
+TUNABLE_AT_BOOT(
+	tsc_use, "clock.tsc", tsc_use, TSC_AUTO, TSC_ALWAYS, tsc_uses,
+	"the time-stamp counter as clock (at boot): where the CPU calls it invariant, never, always");
+
+long tsc_skew;
+TUNABLE_AT_BOOT(
+	tsc_skew, "clock.tsc_skew", tsc_skew, 0, 1000000000, NULL,
+	"cycles that the other CPUs' counters are taken to be ahead, to see it noticed (at boot)");
+
+/* Ordered: no earlier load may be delayed past it, nor the reading itself be done ahead of time. */
+u64 tsc_read(void)
+{
+	u32 lo, hi;
+
+	__asm__ volatile("lfence; rdtsc" : "=a"(lo), "=d"(hi)::"memory");
+	return (u64)hi << 32 | lo;
+}
+
+/* What CPUID says of the rate, or 0. */
+static u64 rate_by_cpuid(void)
+{
+	struct cpuid r;
+
+	if (cpuid_count(0, 0).eax >= CPUID_CRYSTAL) {
+		r = cpuid_count(CPUID_CRYSTAL, 0);
+		if (r.eax && r.ebx && r.ecx)
+			return (u64)r.ecx * r.ebx / r.eax;
+	}
+	if (cpu_features.hypervisor &&
+	    cpuid_count(CPUID_HYPERVISOR, 0).eax >= CPUID_HYPERVISOR_TIMING)
+		return cpuid_count(CPUID_HYPERVISOR_TIMING, 0).eax * 1000UL;
+	return 0;
+}
+
+/* Ticks and reference at nearly the same time: the quickest of a few readings of the reference,
+ * with the TSC in its middle. */
+static void read_pair(const struct clock_source *ref, u64 *tsc, u64 *ticks)
+{
+	u64 best = ~0UL;
+
+	for (int i = 0; i < 5; i++) {
+		u64 before = tsc_read(), r = ref->read(), after = tsc_read();
+
+		if (after - before >= best)
+			continue;
+		best = after - before;
+		*tsc = before + best / 2;
+		*ticks = r;
+	}
+}
+
+static u64 measure(const struct clock_source *ref)
+{
+	u64 need = ref->hz * CALIBRATION_NS / NSEC_PER_SEC;
+	u64 tsc0, tsc1, ref0, ref1, passed;
+
+	read_pair(ref, &tsc0, &ref0);
+	while (((ref->read() - ref0) & ref->mask) < need)
+		cpu_relax();
+	read_pair(ref, &tsc1, &ref1);
+	passed = (ref1 - ref0) & ref->mask;
+	return passed ? (tsc1 - tsc0) * ref->hz / passed : 0;
+}
+
+bool tsc_init(struct clock_source *c, const struct clock_source *ref)
+{
+	u64 hz;
+
+	if (tsc_use == TSC_NEVER)
+		return false;
+	if (!cpu_features.invariant_tsc && tsc_use != TSC_ALWAYS) {
+		pr_info("tsc: not invariant, not used as clock\n");
+		return false;
+	}
+	hz = rate_by_cpuid();
+	if (hz == 0)
+		hz = measure(ref);
+	if (hz < 1000000)
+		return false;
+	*c = (struct clock_source){.name = "TSC", .read = tsc_read, .hz = hz, .mask = ~0UL};
+	return true;
+}
+
+/* ---- do all CPUs count alike? ---- */
+
+/*
+ * Two CPUs read the counter in turns; each reading must be later than the one before it. A
+ * difference shorter than it takes to hand over the turn is not seen, nor could a program see it.
+ */
+#define COMPARE_TURNS 200
+
+static struct {
+	u32 turn;       /* atomic: the even ones are the boot CPU's */
+	u64 last, back; /* whose turn it is */
+} meeting;
+
+void tsc_compare_init(void)
+{
+	meeting.turn = 0;
+	meeting.last = meeting.back = 0;
+}
+
+u64 tsc_compare(bool boot_cpu, u64 skew)
+{
+	for (u32 turn = boot_cpu ? 0 : 1; turn < COMPARE_TURNS; turn += 2) {
+		u64 now;
+
+		while (__atomic_load_n(&meeting.turn, __ATOMIC_ACQUIRE) != turn)
+			cpu_relax();
+		now = tsc_read() + skew;
+		if (now < meeting.last)
+			meeting.back = MAX(meeting.back, meeting.last - now);
+		meeting.last = now;
+		__atomic_store_n(&meeting.turn, turn + 1, __ATOMIC_RELEASE);
+	}
+	while (__atomic_load_n(&meeting.turn, __ATOMIC_ACQUIRE) != COMPARE_TURNS)
+		cpu_relax();
+	return meeting.back;
+}

@@ -1,0 +1,505 @@
+/*
+ * Finding UTF-8 and control sequences in a stream of bytes. Unknown sequences are swallowed whole,
+ * so that they never appear as text; a broken one ends where it must (CAN, SUB, ESC).
+ */
+#include "arch/x86_64/dev/console/vt_ops.h"
+
+#include "kernel/lib/string.h"
+
+enum {
+	GROUND,
+	ESCAPE,
+	ESCAPE_SKIP,
+	CSI,
+	STRING,
+	STRING_ESCAPE
+};
+
+#define REPLACEMENT 0xfffd
+#define PARAM_MAX   9999
+
+/* The n-th parameter, with 0 and absent meaning `def`. */
+static u32 param(const struct vt *vt, u32 n, u32 def)
+{
+	return n < vt->nr_params && vt->params[n] != 0 ? vt->params[n] : def;
+}
+
+/* ---- SGR: colours ---- */
+
+/* The nearest of our 16 to one of xterm's 256: the cube and the greys by which channels are strong.
+ */
+static u8 colour_of_256(u32 n)
+{
+	u32 r, g, b, max;
+
+	if (n < 16)
+		return n;
+	if (n >= 232)
+		return n < 238 ? 0 : n < 244 ? 8 : n < 250 ? 7 : 15;
+	r = (n - 16) / 36 % 6;
+	g = (n - 16) / 6 % 6;
+	b = (n - 16) % 6;
+	max = MAX(r, MAX(g, b));
+	if (max == 0)
+		return 0;
+	return (2 * r > max ? 1 : 0) | (2 * g > max ? 2 : 0) | (2 * b > max ? 4 : 0) |
+	       (max > 3 ? 8 : 0);
+}
+
+static u8 colour_of_rgb(u32 r, u32 g, u32 b)
+{
+	return colour_of_256(16 + MIN(r, 255u) / 43 * 36 + MIN(g, 255u) / 43 * 6 +
+			     MIN(b, 255u) / 43);
+}
+
+/* 38;5;N and 38;2;R;G;B starting at params[i]. Returns the index of the last parameter used. */
+static u32 extended_colour(struct vt *vt, u32 i, u8 *colour)
+{
+	if (i + 2 < vt->nr_params && vt->params[i + 1] == 5) {
+		*colour = colour_of_256(MIN(vt->params[i + 2], 255u));
+		return i + 2;
+	}
+	if (i + 4 < vt->nr_params && vt->params[i + 1] == 2) {
+		*colour = colour_of_rgb(vt->params[i + 2], vt->params[i + 3], vt->params[i + 4]);
+		return i + 4;
+	}
+	return vt->nr_params; /* malformed: what follows cannot be told apart */
+}
+
+static void sgr_one(struct vt *vt, u32 n)
+{
+	struct vt_cursor *c = &vt->cur;
+
+	switch (n) {
+	case 0:
+		vt_reset_attributes(vt);
+		break;
+	case 1:
+		c->bold = true;
+		break;
+	case 4:
+		c->underline = true;
+		break;
+	case 7:
+		c->reverse = true;
+		break;
+	case 2:
+	case 22:
+		c->bold = false;
+		break;
+	case 24:
+		c->underline = false;
+		break;
+	case 27:
+		c->reverse = false;
+		break;
+	case 30 ... 37:
+		c->fg = n - 30;
+		break;
+	case 39:
+		c->fg = VT_DEFAULT_FG;
+		break;
+	case 40 ... 47:
+		c->bg = n - 40;
+		break;
+	case 49:
+		c->bg = VT_DEFAULT_BG;
+		break;
+	case 90 ... 97:
+		c->fg = n - 90 + 8;
+		break;
+	case 100 ... 107:
+		c->bg = n - 100 + 8;
+		break;
+	}
+}
+
+static void sgr(struct vt *vt)
+{
+	for (u32 i = 0; i < vt->nr_params; i++) {
+		if (vt->params[i] == 38)
+			i = extended_colour(vt, i, &vt->cur.fg);
+		else if (vt->params[i] == 48)
+			i = extended_colour(vt, i, &vt->cur.bg);
+		else
+			sgr_one(vt, vt->params[i]);
+	}
+}
+
+/* ---- the other control sequences ---- */
+
+static void erase_display(struct vt *vt)
+{
+	u32 row = vt->cur.row, col = vt->cur.col;
+
+	switch (vt->params[0]) {
+	case 0:
+		vt_erase(vt, row, col, vt->cols);
+		vt_erase_rows(vt, row + 1, vt->rows);
+		break;
+	case 1:
+		vt_erase_rows(vt, 0, row);
+		vt_erase(vt, row, 0, col + 1);
+		break;
+	case 2:
+	case 3:
+		vt_erase_rows(vt, 0, vt->rows);
+		break;
+	}
+}
+
+static void erase_line(struct vt *vt)
+{
+	u32 row = vt->cur.row, col = vt->cur.col;
+
+	switch (vt->params[0]) {
+	case 0:
+		vt_erase(vt, row, col, vt->cols);
+		break;
+	case 1:
+		vt_erase(vt, row, 0, col + 1);
+		break;
+	case 2:
+		vt_erase(vt, row, 0, vt->cols);
+		break;
+	}
+	vt->cur.wrap = false;
+}
+
+/* Insert or delete lines: the region from the cursor down scrolls. Outside of the region nothing
+ * happens. */
+static void shift_lines(struct vt *vt, u32 n, bool insert)
+{
+	if (vt->cur.row < vt->top || vt->cur.row >= vt->bottom)
+		return;
+	if (insert)
+		vt_scroll_down(vt, vt->cur.row, vt->bottom, n);
+	else
+		vt_scroll_up(vt, vt->cur.row, vt->bottom, n);
+	vt_move(vt, vt->cur.row, 0);
+}
+
+static void set_region(struct vt *vt)
+{
+	u32 top = param(vt, 0, 1) - 1, bottom = MIN(param(vt, 1, vt->rows), vt->rows);
+
+	if (top + 1 >= bottom)
+		return;
+	vt->top = top;
+	vt->bottom = bottom;
+	vt_move(vt, 0, 0);
+}
+
+/* 1049 also keeps the cursor, and begins with an empty screen. */
+static void alternate_screen(struct vt *vt, u32 mode, bool on)
+{
+	if (vt->alternate == on)
+		return;
+	if (mode == 1049 && on)
+		vt->main_cursor = vt->cur;
+	if (mode == 1047 && !on)
+		vt_erase_rows(vt, 0, vt->rows);
+	vt_show_alternate(vt, on);
+	if (mode == 1049 && on)
+		vt_erase_rows(vt, 0, vt->rows);
+	if (mode == 1049 && !on)
+		vt->cur = vt->main_cursor;
+}
+
+static void answer_text(struct vt *vt, const char *s)
+{
+	u32 n = (u32)strlen(s);
+
+	if (vt->answer_len + n > sizeof(vt->answer))
+		return;
+	memcpy(vt->answer + vt->answer_len, s, n);
+	vt->answer_len += n;
+}
+
+static char *decimal(char *at, u32 n)
+{
+	char digits[10];
+	int i = 0;
+
+	do
+		digits[i++] = (char)('0' + n % 10);
+	while (n /= 10);
+	while (i)
+		*at++ = digits[--i];
+	return at;
+}
+
+/* DSR: 5 asks whether we are well, 6 where the cursor is. */
+static void report(struct vt *vt)
+{
+	char text[24] = "\033[", *at = text + 2;
+
+	if (vt->params[0] == 5)
+		answer_text(vt, "\033[0n");
+	if (vt->params[0] != 6)
+		return;
+	at = decimal(at, vt->cur.row + 1);
+	*at++ = ';';
+	at = decimal(at, vt->cur.col + 1);
+	*at++ = 'R';
+	*at = '\0';
+	answer_text(vt, text);
+}
+
+static void set_mode(struct vt *vt, bool on)
+{
+	for (u32 i = 0; vt->marker == '?' && i < vt->nr_params; i++) {
+		if (vt->params[i] == 7)
+			vt->autowrap = on;
+		if (vt->params[i] == 25)
+			vt->cursor_visible = on;
+		if (vt->params[i] == 47 || vt->params[i] == 1047 || vt->params[i] == 1049)
+			alternate_screen(vt, vt->params[i], on);
+	}
+}
+
+static void repeat(struct vt *vt, u32 n)
+{
+	for (n = MIN(n, vt->rows * vt->cols); n > 0 && vt->last_char; n--)
+		vt_put(vt, vt->last_char);
+}
+
+static void csi_plain(struct vt *vt, u8 final)
+{
+	u32 n = param(vt, 0, 1);
+	s64 row = vt->cur.row, col = vt->cur.col;
+
+	switch (final) {
+	case '@':
+		return vt_shift_chars(vt, n, true);
+	case 'A':
+		return vt_move_vertical(vt, -(s64)n);
+	case 'B':
+	case 'e':
+		return vt_move_vertical(vt, n);
+	case 'C':
+	case 'a':
+		return vt_move(vt, row, col + n);
+	case 'D':
+		return vt_move(vt, row, col - n);
+	case 'E':
+		vt_move_vertical(vt, n);
+		return vt_move(vt, vt->cur.row, 0);
+	case 'F':
+		vt_move_vertical(vt, -(s64)n);
+		return vt_move(vt, vt->cur.row, 0);
+	case 'G':
+	case '`':
+		return vt_move(vt, row, (s64)n - 1);
+	case 'H':
+	case 'f':
+		return vt_move(vt, (s64)n - 1, (s64)param(vt, 1, 1) - 1);
+	case 'J':
+		return erase_display(vt);
+	case 'K':
+		return erase_line(vt);
+	case 'L':
+		return shift_lines(vt, n, true);
+	case 'M':
+		return shift_lines(vt, n, false);
+	case 'P':
+		return vt_shift_chars(vt, n, false);
+	case 'S':
+		return vt_scroll_up(vt, vt->top, vt->bottom, n);
+	case 'T':
+		return vt_scroll_down(vt, vt->top, vt->bottom, n);
+	case 'X':
+		return vt_erase(vt, vt->cur.row, vt->cur.col, vt->cur.col + n);
+	case 'b':
+		return repeat(vt, n);
+	case 'c': /* DA: a VT102, as the Linux console says of itself */
+		return vt->params[0] == 0 ? answer_text(vt, "\033[?6c") : (void)0;
+	case 'd':
+		return vt_move(vt, (s64)n - 1, col);
+	case 'm':
+		return sgr(vt);
+	case 'n':
+		return report(vt);
+	case 'r':
+		return set_region(vt);
+	case 's':
+		vt->saved = vt->cur;
+		return;
+	case 'u':
+		vt->cur = vt->saved;
+		return;
+	}
+}
+
+/* ---- the parser ---- */
+
+static void csi_start(struct vt *vt)
+{
+	vt->state = CSI;
+	vt->marker = 0;
+	vt->nr_params = 1;
+	vt->params[0] = 0;
+}
+
+/* Parameters are digits and semicolons (a colon separates too); bytes 0x3c-0x3f mark private ones.
+ */
+static void csi_byte(struct vt *vt, u8 c)
+{
+	u32 *p = &vt->params[vt->nr_params - 1];
+
+	if (c >= '0' && c <= '9') {
+		*p = MIN(*p * 10 + (c - '0'), (u32)PARAM_MAX);
+	} else if (c == ';' || c == ':') {
+		if (vt->nr_params == VT_MAX_PARAMS)
+			vt->nr_params--; /* too many: the last ones are lost */
+		vt->params[vt->nr_params++] = 0;
+	} else if (c >= 0x3c && c <= 0x3f) {
+		vt->marker = c;
+	} else if (c >= 0x20 && c <= 0x2f) {
+		vt->marker = c; /* an intermediate byte: none that we know */
+	} else if (c >= 0x40 && c <= 0x7e) {
+		vt->state = GROUND;
+		if (c == 'h' || c == 'l')
+			set_mode(vt, c == 'h');
+		else if (!vt->marker)
+			csi_plain(vt, c);
+	}
+}
+
+static void escape_byte(struct vt *vt, u8 c)
+{
+	vt->state = GROUND;
+	switch (c) {
+	case '[':
+		csi_start(vt);
+		break;
+	case ']':
+	case 'P':
+	case 'X':
+	case '^':
+	case '_':
+		vt->state = STRING;
+		break;
+	case '7':
+		vt->saved = vt->cur;
+		break;
+	case '8':
+		vt->cur = vt->saved;
+		break;
+	case 'D':
+		vt_index(vt);
+		break;
+	case 'E':
+		vt_control(vt, '\r');
+		vt_index(vt);
+		break;
+	case 'M':
+		vt_reverse_index(vt);
+		break;
+	case 'c':
+		vt_reset(vt);
+		break;
+	case 0x20 ... 0x2f: /* character sets and such: one more byte follows */
+		vt->state = ESCAPE_SKIP;
+		break;
+	}
+}
+
+/* A byte of a multi-byte character, or one that breaks it off. True when it was used up. */
+static bool utf8_byte(struct vt *vt, u8 c)
+{
+	if (vt->utf8_left == 0)
+		return false;
+	if ((c & 0xc0) != 0x80) {
+		vt->utf8_left = 0;
+		vt_put(vt, REPLACEMENT);
+		return false;
+	}
+	vt->utf8_char = vt->utf8_char << 6 | (c & 0x3f);
+	if (--vt->utf8_left == 0) {
+		u32 ch = vt->utf8_char;
+		bool bad = ch < vt->utf8_min || ch > 0x10ffff || (ch >= 0xd800 && ch < 0xe000);
+
+		vt_put(vt, bad ? REPLACEMENT : ch);
+	}
+	return true;
+}
+
+static void utf8_start(struct vt *vt, u8 c)
+{
+	if (c >= 0xc2 && c <= 0xdf) {
+		vt->utf8_left = 1;
+		vt->utf8_char = c & 0x1f;
+		vt->utf8_min = 0x80;
+	} else if (c >= 0xe0 && c <= 0xef) {
+		vt->utf8_left = 2;
+		vt->utf8_char = c & 0x0f;
+		vt->utf8_min = 0x800;
+	} else if (c >= 0xf0 && c <= 0xf4) {
+		vt->utf8_left = 3;
+		vt->utf8_char = c & 0x07;
+		vt->utf8_min = 0x10000;
+	} else {
+		vt_put(vt, REPLACEMENT);
+	}
+}
+
+static void ground_byte(struct vt *vt, u8 c)
+{
+	if (utf8_byte(vt, c) || c == 0x7f)
+		return;
+	if (c < 0x20)
+		vt_control(vt, c);
+	else if (c < 0x80)
+		vt_put(vt, c);
+	else
+		utf8_start(vt, c);
+}
+
+/* Controls work inside of sequences too, except in strings, which only BEL, CAN, SUB or ESC \ ends.
+ */
+static void vt_byte(struct vt *vt, u8 c)
+{
+	bool string = vt->state == STRING || vt->state == STRING_ESCAPE;
+
+	if (c == 0x1b) {
+		if (vt->utf8_left) {
+			vt->utf8_left = 0;
+			vt_put(vt, REPLACEMENT);
+		}
+		vt->state = string ? STRING_ESCAPE : ESCAPE;
+		return;
+	}
+	if (c == 0x18 || c == 0x1a || (string && c == 0x07)) {
+		vt->state = GROUND;
+		return;
+	}
+	switch (vt->state) {
+	case GROUND:
+		return ground_byte(vt, c);
+	case STRING:
+		return;
+	case STRING_ESCAPE: /* ESC \ ends it; any other escape sequence ends it too, and counts */
+		vt->state = GROUND;
+		if (c != '\\')
+			escape_byte(vt, c);
+		return;
+	}
+	if (c < 0x20)
+		return vt_control(vt, c);
+	switch (vt->state) {
+	case ESCAPE:
+		return escape_byte(vt, c);
+	case ESCAPE_SKIP:
+		vt->state = GROUND;
+		return;
+	case CSI:
+		return csi_byte(vt, c);
+	}
+}
+
+void vt_write(struct vt *vt, const char *s, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		vt_byte(vt, s[i]);
+}

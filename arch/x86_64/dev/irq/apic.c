@@ -1,0 +1,240 @@
+/*
+ * The local APIC: where interrupts enter the CPU, and the CPU's one-shot timer. SDM vol. 3A,
+ * chapter 10.
+ *
+ * xAPIC is reached through memory, x2APIC through MSRs. x2APIC is used when the firmware left it on
+ * (there is no way back) or on a hypervisor that offers it, where it saves an instruction decode at
+ * each access; on bare metal it wants interrupt remapping, which we do not set up.
+ */
+#include "arch/x86_64/arch.h"
+#include "arch/x86_64/cpu/features.h"
+#include "arch/x86_64/cpu/msr.h"
+#include "arch/x86_64/dev/clock/clock.h"
+#include "arch/x86_64/dev/io.h"
+#include "arch/x86_64/dev/irq/intc.h"
+#include "arch/x86_64/mm/paging.h"
+#include "kernel/lib/log.h"
+#include "kernel/lib/uapi.h"
+#include "kernel/time/timer.h"
+
+#define MSR_APIC_BASE 0x1b
+#define MSR_X2APIC    0x800 /* the register at offset r in memory is MSR_X2APIC + r / 16 */
+
+#define APIC_BASE_X2APIC (1UL << 10)
+#define APIC_BASE_ENABLE (1UL << 11)
+
+#define REG_ID          0x020
+#define REG_TPR         0x080
+#define REG_EOI         0x0b0
+#define REG_SPURIOUS    0x0f0
+#define REG_ICR_LOW     0x300 /* with x2APIC the only one, of 64 bits */
+#define REG_ICR_HIGH    0x310
+#define REG_LVT_TIMER   0x320
+#define REG_LVT_LINT0   0x350
+#define REG_LVT_LINT1   0x360
+#define REG_LVT_ERROR   0x370
+#define REG_TIMER_INIT  0x380
+#define REG_TIMER_COUNT 0x390
+#define REG_TIMER_DIV   0x3e0
+
+#define SPURIOUS_ENABLE (1u << 8)
+#define ICR_NMI         (4u << 8)
+#define ICR_INIT        (5u << 8)
+#define ICR_STARTUP     (6u << 8)
+#define ICR_BUSY        (1u << 12)
+#define ICR_ASSERT      (1u << 14)
+#define LVT_MASKED      (1u << 16)
+#define LVT_NMI         (4u << 8)
+#define DIVIDE_BY_16    0x3
+#define CALIBRATION_NS  1000000UL
+
+static volatile u8 *regs; /* NULL: x2APIC */
+static bool x2apic;
+static u64 ticks_per_ns; /* of the timer, divided by 16; 32 bits after the point */
+
+static u32 read_reg(u32 reg)
+{
+	return x2apic ? (u32)rdmsr(MSR_X2APIC + reg / 16) : mmio_read32(regs + reg);
+}
+
+static void write_reg(u32 reg, u32 v)
+{
+	if (x2apic)
+		wrmsr(MSR_X2APIC + reg / 16, v);
+	else
+		mmio_write32(regs + reg, v);
+}
+
+void apic_eoi(void)
+{
+	write_reg(REG_EOI, 0);
+}
+
+u32 apic_id(void)
+{
+	return x2apic ? read_reg(REG_ID) : read_reg(REG_ID) >> 24;
+}
+
+bool apic_can_reach(u32 id)
+{
+	return x2apic || id < 0xff;
+}
+
+const char *apic_mode(void)
+{
+	return x2apic ? "x2APIC" : "xAPIC";
+}
+
+static bool choose_x2apic(u64 base_msr)
+{
+	return cpu_features.x2apic && ((base_msr & APIC_BASE_X2APIC) || cpu_features.hypervisor);
+}
+
+/* Switch it on and set it up, in the mode that was chosen. */
+static void enable(u64 msr)
+{
+	msr |= APIC_BASE_ENABLE;
+	wrmsr(MSR_APIC_BASE, msr); /* x2APIC only from the enabled state: two steps */
+	if (x2apic)
+		wrmsr(MSR_APIC_BASE, msr | APIC_BASE_X2APIC);
+	write_reg(REG_TPR, 0);
+	write_reg(REG_LVT_TIMER, LVT_MASKED);
+	write_reg(REG_LVT_LINT0, LVT_MASKED); /* the 8259s' line: they are masked too */
+	write_reg(REG_LVT_LINT1, LVT_NMI);
+	write_reg(REG_LVT_ERROR, LVT_MASKED);
+	write_reg(REG_SPURIOUS, SPURIOUS_ENABLE | IRQ_SPURIOUS_VECTOR);
+}
+
+int apic_init(phys_addr_t base)
+{
+	u64 msr;
+
+	if (!(cpuid_count(1, 0).edx & (1u << 9)))
+		return -ENODEV;
+	msr = rdmsr(MSR_APIC_BASE);
+	x2apic = choose_x2apic(msr);
+	if (!x2apic) {
+		regs = arch_map_device(base ? base : msr & PAGE_MASK & PTE_ADDR_MASK, PAGE_SIZE);
+		if (!regs)
+			return -ENODEV;
+	}
+	enable(msr);
+	return 0;
+}
+
+/* ---- interrupts for other CPUs ---- */
+
+static void send(u32 id, u32 command)
+{
+	u64 flags;
+
+	if (x2apic) {
+		/* Unlike a store to memory, WRMSR may overtake the stores before it. */
+		__asm__ volatile("mfence; lfence" ::: "memory");
+		wrmsr(MSR_X2APIC + REG_ICR_LOW / 16, (u64)id << 32 | command);
+		return;
+	}
+	flags = local_irq_save(); /* two writes, and an interrupt may send one of its own */
+	while (read_reg(REG_ICR_LOW) & ICR_BUSY)
+		cpu_relax();
+	write_reg(REG_ICR_HIGH, id << 24);
+	write_reg(REG_ICR_LOW, command);
+	local_irq_restore(flags);
+}
+
+void apic_send_ipi(u32 id, u8 vector)
+{
+	send(id, ICR_ASSERT | vector);
+}
+
+void apic_send_nmi(u32 id)
+{
+	send(id, ICR_ASSERT | ICR_NMI);
+}
+
+void apic_send_init(u32 id)
+{
+	send(id, ICR_ASSERT | ICR_INIT);
+}
+
+void apic_send_startup(u32 id, u8 page)
+{
+	send(id, ICR_ASSERT | ICR_STARTUP | page);
+}
+
+/* ---- the timer ---- */
+
+static void timer_fired(struct pt_regs *regs __maybe_unused)
+{
+	apic_eoi();
+	timer_interrupt();
+}
+
+/* What is left on the counter, and the time, at nearly the same moment: the quickest of a few
+ * tries. */
+static void read_pair(u32 *left, u64 *now)
+{
+	u64 best = ~0UL;
+
+	for (int i = 0; i < 5; i++) {
+		u64 before = arch_clock_ns();
+		u32 count = read_reg(REG_TIMER_COUNT);
+		u64 after = arch_clock_ns();
+
+		if (after - before >= best)
+			continue;
+		best = after - before;
+		*left = count;
+		*now = before + best / 2;
+	}
+}
+
+/* Count for a known time of the clock source. A millisecond is enough: a one-shot that comes a
+ * little early or late costs nobody anything, since the time itself is always read from the clock.
+ */
+static u64 measure(void)
+{
+	u64 start, now;
+	u32 left0, left1;
+
+	write_reg(REG_TIMER_INIT, 0xffffffff);
+	read_pair(&left0, &start);
+	while (arch_clock_ns() - start < CALIBRATION_NS)
+		cpu_relax();
+	read_pair(&left1, &now);
+	write_reg(REG_TIMER_INIT, 0);
+	return now > start ? ((u64)(left0 - left1) << 32) / (now - start) : 0;
+}
+
+int apic_timer_init(void)
+{
+	write_reg(REG_TIMER_DIV, DIVIDE_BY_16);
+	write_reg(REG_LVT_TIMER, LVT_MASKED | TIMER_VECTOR);
+	ticks_per_ns = measure();
+	if (ticks_per_ns == 0)
+		return -EIO;
+	irq_set_handler(TIMER_VECTOR, timer_fired);
+	write_reg(REG_LVT_TIMER, TIMER_VECTOR);
+	return 0;
+}
+
+void apic_init_cpu(void)
+{
+	enable(rdmsr(MSR_APIC_BASE));
+	write_reg(REG_TIMER_DIV, DIVIDE_BY_16);
+	write_reg(REG_LVT_TIMER,
+		  TIMER_VECTOR); /* all count at the rate that the boot CPU measured */
+}
+
+/* A time too long for the counter interrupts early; the timer code then asks for the rest. */
+void apic_timer_program(u64 ns)
+{
+	unsigned __int128 ticks = ((unsigned __int128)ns * ticks_per_ns >> 32) + 1;
+
+	write_reg(REG_TIMER_INIT, ticks > 0xffffffff ? 0xffffffff : (u32)ticks);
+}
+
+void apic_timer_stop(void)
+{
+	write_reg(REG_TIMER_INIT, 0);
+}

@@ -1,0 +1,487 @@
+/*
+ * A new program in an old task: execve(2).
+ *
+ * Two phases. First everything that can fail: the strings are copied out of the old address space,
+ * a new one is built beside it, and the program is mapped into that. Then the other threads are
+ * made to exit, what the process shares with others is replaced by copies, and the task moves over:
+ * from commit_exec() on there is no way back, and nothing that could fail.
+ */
+#include "kernel/exec/exec.h"
+
+#include "kernel/exec/args.h"
+#include "kernel/exec/exec_creds.h"
+#include "kernel/exec/layout.h"
+#include "kernel/exec/load_elf.h"
+#include "kernel/exec/script.h"
+#include "kernel/exit.h"
+#include "kernel/fork.h"
+#include "kernel/fs/vfs.h"
+#include "kernel/lib/log.h"
+#include "kernel/lib/string.h"
+#include "kernel/shell/puppet.h"
+#include "kernel/sys/syscall.h"
+#include "kernel/task.h"
+#include "kernel/timers/posix_timer.h"
+#include "kernel/trace/trace.h"
+#include "kernel/unshare.h"
+#include "kernel/vdso/vdso.h"
+#include "mm/mm.h"
+#include "mm/slab.h"
+
+#define STACK_SLACK (128 * 1024UL) /* mapped at once below the strings */
+
+/* ---- a whole address space ---- */
+
+static long map_stack(struct mm *mm, const struct exec_strings *s, u64 top, bool exec)
+{
+	u64 pointers = (s->argc + s->envc + 2 * MAX_AUX + 8) * sizeof(u64);
+	struct area stack = {
+		.start = top - ALIGN_UP(s->used + pointers + STACK_SLACK, PAGE_SIZE),
+		.end = top,
+		.flags = AREA_READ | AREA_WRITE | (exec ? AREA_EXEC : 0) | AREA_GROWSDOWN |
+			 AREA_STACK,
+	};
+
+	return mm_place(mm, &stack, 1);
+}
+
+static long map_vdso(struct mm *mm, struct exec_layout *l)
+{
+	long at = vdso_map(mm);
+
+	if (at < 0)
+		return at;
+	l->vdso = (u64)at;
+	return 0;
+}
+
+static void set_limits(struct mm *mm, const struct exec_creds *creds)
+{
+	const struct rlimit64 *rlim = current->signal->rlim;
+
+	mm->limit_stack = exec_creds_stack_limit(creds);
+	mm->limit_data = rlim[RLIMIT_DATA].rlim_cur;
+	mm->limit_as = rlim[RLIMIT_AS].rlim_cur;
+}
+
+struct exec_image {
+	struct mm *mm;
+	u64 entry, sp;
+};
+
+/* Not an errno: the program's segments cannot be mapped as they say. */
+#define TOO_LATE (-4095L)
+
+/* Map all parts of it. The stack pointer; -ENOMEM; -EINVAL when the files are not as they say. */
+static long fill_image(struct mm *mm, struct file *f, const struct elf_image *img,
+		       const struct exec_interp *interp, const struct exec_strings *s,
+		       const struct exec_creds *creds, u64 *entry)
+{
+	struct exec_layout l;
+	long ret;
+
+	layout_choose(&l, mm, img->pie, creds->personality);
+	ret = exec_map_program(mm, img, &l, f);
+	*entry = img->entry + l.bias;
+	if (!ret)
+		ret = map_stack(mm, s, l.stack_top, img->exec_stack);
+	if (!ret)
+		ret = exec_map_interp(mm, interp, &l, entry);
+	if (!ret && *entry >= TASK_SIZE)
+		ret = -EINVAL;
+	if (!ret)
+		ret = map_vdso(mm, &l);
+	return ret ? ret : exec_build_stack(mm, s, img, &l, creds);
+}
+
+static long build_parsed(struct file *f, const struct elf_image *img,
+			 const struct exec_interp *interp, const struct exec_strings *s,
+			 const struct exec_creds *creds, struct exec_image *out)
+{
+	struct mm *mm = mm_create();
+	u64 entry;
+	long ret;
+
+	if (!mm)
+		return -ENOMEM;
+	set_limits(mm, creds);
+	mm->dumpable = creds->dumpable; /* before any task can find it */
+	file_hold(f);
+	mm->exe = f;
+	ret = fill_image(mm, f, img, interp, s, creds, &entry);
+	if (ret >= 0) {
+		*out = (struct exec_image){.mm = mm, .entry = entry, .sp = ret};
+		return 0;
+	}
+	mm_put(mm);
+	return ret == -ENOMEM ? ret : TOO_LATE;
+}
+
+/* Phase one: a whole new address space. 0 or -errno, and then nothing is left of it; TOO_LATE. */
+static long build_image(struct file *f, const struct exec_head *head, const struct exec_strings *s,
+			const struct exec_creds *creds, struct exec_image *out)
+{
+	struct exec_interp interp;
+	struct elf_image img;
+	long ret = exec_parse(f, head, &img);
+
+	if (ret)
+		return ret;
+	if (!img.program)
+		ret = -ENOEXEC;
+	else if (!file_object(f))
+		ret = -EACCES;
+	else
+		ret = exec_open_interp(f, &img, &interp);
+	if (!ret) {
+		ret = build_parsed(f, &img, &interp, s, creds, out);
+		exec_drop_interp(&interp);
+	}
+	exec_drop_image(&img);
+	return ret;
+}
+
+/* ---- one thread remains ---- */
+
+/* The leader is gone and waits as a zombie for us to be reported in its stead: take its place, pid
+ * and all. */
+static void become_leader(struct task *p)
+{
+	struct task *leader = p->group_leader;
+	struct pid *own;
+
+	spin_lock(&tasklist_lock);
+	own = unlink_pid(p, PIDTYPE_PID);
+	for (int type = 0; type < PIDTYPE_MAX; type++)
+		attach_pid(p, type, unlink_pid(leader, type));
+	attach_pid(leader, PIDTYPE_PID, own);
+	p->pid_nr = leader->pid_nr;
+	leader->pid_nr = own->nr;
+	list_add(&p->sibling, &leader->sibling);
+	list_del(&leader->sibling);
+	p->in_jobs = leader->in_jobs;
+	list_add(&p->all, &leader->all);
+	list_del(&leader->all);
+	p->real_parent = leader->real_parent;
+	p->parent = leader->parent;
+	p->group_leader = leader->group_leader = p->signal->leader = p;
+	p->birth = leader->birth;
+	p->exit_signal = SIGCHLD;
+	leader->exit_signal = -1;
+	leader->exit_state = TASK_DEAD;
+	task_charge(leader);
+	spin_unlock(&tasklist_lock);
+	release_task(leader);
+}
+
+static bool others_are_gone(struct task *p)
+{
+	bool gone;
+
+	spin_lock(&tasklist_lock);
+	if (thread_group_leader(p))
+		gone = p->signal->nr_threads == 1;
+	else
+		gone = p->signal->nr_threads == 2 && p->group_leader->exit_state == TASK_ZOMBIE;
+	spin_unlock(&tasklist_lock);
+	return gone;
+}
+
+/* End all other threads. 0, or -EAGAIN when the group is dying or another thread is ahead of us
+ * with its exec. */
+static int de_thread(struct task *p)
+{
+	struct signal *sig = p->signal;
+	u64 flags;
+
+	if (sig->nr_threads == 1)
+		return 0;
+	flags = spin_lock_irqsave(&p->sighand->lock);
+	if (sig->group_exit || sig->exec_task) {
+		spin_unlock_irqrestore(&p->sighand->lock, flags);
+		return -EAGAIN;
+	}
+	sig->exec_task = p;
+	zap_other_threads(p);
+	spin_unlock_irqrestore(&p->sighand->lock, flags);
+
+	for (;;) {
+		p->state = TASK_UNINTERRUPTIBLE;
+		barrier();
+		if (others_are_gone(p))
+			break;
+		schedule();
+	}
+	p->state = TASK_RUNNING;
+	if (!thread_group_leader(p))
+		become_leader(p);
+	flags = spin_lock_irqsave(&p->sighand->lock);
+	sig->exec_task = NULL;
+	sig->live = 1;
+	spin_unlock_irqrestore(&p->sighand->lock, flags);
+	return 0;
+}
+
+/* ---- phase two ---- */
+
+void exec_adopt_mm(struct mm *mm)
+{
+	struct mm *old = current->mm, *borrowed;
+	u64 flags;
+
+	spin_lock(&tasklist_lock); /* others look at our mm under it */
+	complete_vfork_done(current);
+	if (old)
+		current->signal->gone.max_pages =
+			MAX(current->signal->gone.max_pages, mm_peak_resident(old));
+	flags = local_irq_save();
+	borrowed = old ? NULL : current->active_mm; /* a switch would change it */
+	current->mm = current->active_mm = mm;
+	arch_load_mm(mm);
+	local_irq_restore(flags);
+	spin_unlock(&tasklist_lock);
+	if (old)
+		mm_put(old);
+	if (borrowed)
+		mm_drop(borrowed);
+}
+
+static const char *base_name(const char *path)
+{
+	const char *slash = strrchr(path, '/');
+
+	return slash ? slash + 1 : path;
+}
+
+/* What exec leaves private of what clone shared: descriptors and handlers. Everything is allocated
+ * before anything changes, and no task can join: current is the only thread left to clone one. */
+struct exec_private {
+	struct files *files;     /* NULL: was not shared */
+	struct sighand *sighand; /* likewise */
+};
+
+static int make_private(struct task *p, struct exec_private *own)
+{
+	*own = (struct exec_private){0};
+	if (files_users(p->files) > 1 && !(own->files = files_clone(p->files)))
+		return -ENOMEM;
+	if (refcount_read(&p->sighand->count) > 1 && !(own->sighand = clone_sighand(p->sighand)))
+		return -ENOMEM;
+	return 0;
+}
+
+static void drop_private(struct exec_private *own)
+{
+	if (own->files)
+		files_put(own->files);
+	if (own->sighand)
+		put_sighand(own->sighand);
+}
+
+static void commit_exec(struct task *p, const char *path, struct exec_image *img,
+			struct exec_private *own, struct exec_creds *creds)
+{
+	/* --- cannot fail from here --- */
+	if (own->files)
+		replace_files(own->files);
+	posix_timers_exit(p); /* before the lock that guards them changes */
+	if (own->sighand)
+		replace_sighand(p, own->sighand);
+	mm_release(p, true);
+	exec_adopt_mm(img->mm);
+	exec_creds_commit(creds);
+	p->flags &= ~(PF_FORKNOEXEC | PF_KTHREAD);
+	p->exit_signal = SIGCHLD; /* clone(2): what was asked for held for the old program */
+	p->self_exec_id++;
+	p->sas_sp = p->sas_size = 0;
+	strlcpy(p->comm, base_name(path), sizeof(p->comm));
+	flush_signal_handlers(p);
+	files_close_on_exec(p->files);
+	start_thread(task_pt_regs(p), img->entry, img->sp);
+	trace_sched_process_exec(p, path);
+	exit_puppet(p); /* last: the shell goes on, and looks at the name and the memory */
+}
+
+/* 0, or -errno: the old program goes on, or is killed when its other threads are gone already. */
+static long start_image(const struct exec_args *args, struct exec_image *img,
+			struct exec_creds *creds)
+{
+	bool threads = READ_ONCE(current->signal->nr_threads) > 1;
+	struct exec_private own;
+	long err = de_thread(current);
+
+	if (err)
+		return err;
+	err = make_private(current, &own);
+	if (err) {
+		drop_private(&own);
+		if (threads)
+			force_sig(SIGKILL); /* execve(2): past the point of no return */
+		return err;
+	}
+	commit_exec(current, args->path, img, &own, creds);
+	return 0;
+}
+
+/* On Linux this comes out when the old program is gone: nothing is left to return to. */
+static long die_of_image(const struct exec_args *args)
+{
+	if (!args->kernel)
+		force_fatal_sig(SIGSEGV);
+	return -ENOEXEC;
+}
+
+static long exec_elf(struct file *f, const struct exec_head *head, const struct exec_args *args)
+{
+	struct exec_strings *strings = exec_strings_gather(args);
+	struct exec_creds creds;
+	struct exec_image img;
+	long err;
+
+	if (IS_ERR(strings))
+		return PTR_ERR(strings);
+	err = exec_creds_prepare(&creds, f);
+	if (err)
+		goto out_strings;
+	err = build_image(f, head, strings, &creds, &img);
+	if (err == TOO_LATE)
+		err = die_of_image(args);
+	if (err)
+		goto out_creds;
+	err = start_image(args, &img, &creds);
+	if (err)
+		mm_put(img.mm);
+out_creds:
+	exec_creds_finish(&creds);
+out_strings:
+	exec_strings_free(strings);
+	return err;
+}
+
+static long exec_path(const char *path, struct exec_args *args, int depth);
+
+/* Run the file that was found under this name, whatever it is; `depth` scripts are in front of it.
+ */
+static long exec_file(struct file *f, const char *path, struct exec_args *args, int depth)
+{
+	char *interp, *arg;
+	long err;
+	struct exec_head *head = exec_read_head(f, &err);
+
+	if (err) {
+		kfree(head);
+		return err;
+	}
+	if (head->n < 2 || head->bytes[0] != '#' || head->bytes[1] != '!') {
+		err = exec_elf(f, head, args);
+	} else if (!script_split_line(head->bytes, MIN(head->n, SCRIPT_LINE_MAX - 1UL), &interp,
+				      &arg)) {
+		err = -ENOEXEC;
+	} else if (args->unreachable) {
+		err = -ENOENT;
+	} else if (depth == EXEC_MAX_SCRIPTS) {
+		err = -ELOOP;
+	} else {
+		script_prepend(args, path, interp, arg);
+		err = exec_path(interp, args, depth + 1);
+	}
+	kfree(head);
+	return err;
+}
+
+static long exec_path(const char *path, struct exec_args *args, int depth)
+{
+	struct file *f = open_exec(AT_FDCWD, path, WALK_FOLLOW);
+	long err;
+
+	if (IS_ERR(f))
+		return PTR_ERR(f);
+	err = exec_file(f, path, args, depth);
+	file_put(f);
+	return err;
+}
+
+long kernel_execve(const char *path, const char *const *argv, const char *const *envp)
+{
+	struct exec_args args = {.path = path, .argv = argv, .envp = envp, .kernel = true};
+	int err = arch_prepare_user();
+
+	return err ? err : exec_path(path, &args, 0);
+}
+
+/* execve(2): after a change of the real user id RLIMIT_NPROC holds for exec too, until it was met.
+ */
+static bool too_many_tasks(void)
+{
+	if (likely(!(current->flags & PF_NPROC_EXCEEDED)))
+		return false;
+	if (cred_over_limit(current->cred))
+		return true;
+	current->flags &= ~PF_NPROC_EXCEEDED;
+	return false;
+}
+
+long sys_execve(const char __user *upath, const char __user *const __user *argv,
+		const char __user *const __user *envp)
+{
+	char *path = getname(upath);
+	struct exec_args args = {.path = path, .argv = argv, .envp = envp};
+	long err;
+
+	if (IS_ERR(path))
+		return PTR_ERR(path);
+	err = too_many_tasks() ? -EAGAIN : exec_path(path, &args, 0);
+	putname(path);
+	return err;
+}
+
+/* execveat(2): what a program found from a descriptor is called. */
+static char *name_from_fd(int dirfd, const char *path)
+{
+	size_t size = sizeof("/dev/fd/-2147483648/") + strlen(path);
+	char *name = kmalloc(size);
+
+	if (name)
+		snprintf(name, size, *path ? "/dev/fd/%d/%s" : "/dev/fd/%d", dirfd, path);
+	return name;
+}
+
+static long exec_from(int dirfd, const char *path, u32 walk, struct exec_args *args)
+{
+	bool by_fd = *path != '/' && dirfd != AT_FDCWD;
+	char *name = by_fd ? name_from_fd(dirfd, path) : NULL;
+	struct file *f;
+	long err;
+
+	if (by_fd && !name)
+		return -ENOMEM;
+	f = open_exec(dirfd, path, walk);
+	args->path = by_fd ? name : path;
+	/* an interpreter that opens the script by this name would find the descriptor closed */
+	args->unreachable = by_fd && fd_cloexec(dirfd, -1) > 0;
+	if (IS_ERR(f)) {
+		err = PTR_ERR(f);
+	} else {
+		err = exec_file(f, args->path, args, 0);
+		file_put(f);
+	}
+	kfree(name);
+	return err;
+}
+
+long sys_execveat(int dirfd, const char __user *upath, const char __user *const __user *argv,
+		  const char __user *const __user *envp, int flags)
+{
+	struct exec_args args = {.argv = argv, .envp = envp};
+	char *path;
+	long err;
+
+	if (flags & ~(AT_EMPTY_PATH | AT_SYMLINK_NOFOLLOW))
+		return -EINVAL;
+	path = flags & AT_EMPTY_PATH ? getname_empty(upath) : getname(upath);
+	if (IS_ERR(path))
+		return PTR_ERR(path);
+	err = too_many_tasks() ? -EAGAIN : exec_from(dirfd, path, walk_flags(flags), &args);
+	putname(path);
+	return err;
+}

@@ -1,0 +1,48 @@
+/* The table of descriptors from inside: fd_table.c, and who looks one up for the time of one call.
+ */
+#pragma once
+
+#include "kernel/fs/vfs.h"
+#include "kernel/lib/bitmap.h"
+#include "kernel/task.h"
+
+#define FEW_FDS 32
+
+struct files {
+	refcount_t count;
+	spinlock_t lock; /* LOCK_FILES: all below */
+	u32 size;        /* FEW_FDS, or a multiple of 64 */
+	u32 next;        /* no free descriptor below it */
+	struct file **fd;
+	u64 *open, *cloexec; /* bitmaps of `size` bits */
+	struct file *few[FEW_FDS];
+	u64 few_open, few_cloexec;
+};
+
+/* few[] is not cleared when the table is made: a slot means something only while its bit is set. */
+static inline struct file *files_slot(const struct files *f, u32 fd)
+{
+	return likely(fd < f->size && bitmap_test(f->open, fd)) ? f->fd[fd] : NULL;
+}
+
+/* A file for the time of one call. Whose table nobody shares needs no reference: he himself is the
+ * only one who could close it. Also of O_PATH, which can be neither read nor written. */
+struct fd {
+	struct file *file;
+	bool owned;
+};
+
+static inline struct fd fd_borrow(int fd)
+{
+	const struct files *f = current->files;
+
+	if (unlikely(!f || refcount_read(&f->count) != 1))
+		return (struct fd){.file = file_get_fd(fd), .owned = true};
+	return (struct fd){.file = files_slot(f, (u32)fd)};
+}
+
+static inline void fd_return(struct fd f)
+{
+	if (unlikely(f.owned))
+		file_put(f.file);
+}

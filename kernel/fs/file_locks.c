@@ -1,0 +1,539 @@
+/*
+ * Locks on files: record locks of processes and of openings (fcntl(2)), and flock(2).
+ *
+ * A lock belongs to an owner: the descriptor table of a process, or an open file. A file that was
+ * ever locked has a list of its locks, those of one owner side by side and by rising start, as on
+ * Linux. A task that waits is woken by any lock of the file that goes, and looks again.
+ *
+ * The list is guarded by a mutex of the file, so that a long one costs only those that lock this
+ * file. What every waiting owner waits for is in a hash table of its own, for the search for
+ * deadlocks; its chains are as long as many tasks wait for locks.
+ */
+#include "kernel/fs/vfs.h"
+#include "kernel/lib/random.h"
+#include "kernel/sys/syscall.h"
+#include "kernel/task.h"
+#include "mm/page.h"
+#include "mm/slab.h"
+
+#define MAX_CHAIN    10 /* of owners that wait for one another: as deep as Linux looks */
+#define TO_THE_END   ((u64)MAX_FILE_SIZE)
+#define WAITER_LISTS 256
+
+struct file_lock {
+	struct file_lock *next;
+	const void *owner;
+	struct user *user; /* the user charged for it: a reference */
+	pid_t pid;         /* of the process that made it; -1: it belongs to an opening */
+	bool whole;        /* flock(2): knows nothing of records, nor they of it */
+	short type;        /* F_RDLCK, F_WRLCK; in a request also F_UNLCK */
+	u64 start, end;    /* both included */
+};
+
+struct lock_list {
+	struct mutex lock; /* LOCK_FILE_LOCKS */
+	struct file_lock *first;
+	u64 gone; /* grows when a lock goes or shrinks; read by anybody */
+	struct wait_queue wait;
+};
+
+/* A task that waits for a lock: on its stack. */
+struct lock_waiter {
+	struct list_head node;
+	const void *owner, *blocker;
+};
+
+static spinlock_t waiters_lock = SPINLOCK_INIT(LOCK_DCACHE);
+static struct list_head waiters[WAITER_LISTS]; /* waiters_lock; by the owner */
+static u64 waiters_key;                        /* constant once random */
+static struct kmem_cache *lock_cache;
+u64 max_user_locks;
+
+/* A user may fill 4 % of memory with locks. */
+void locks_init(void)
+{
+	for (u32 i = 0; i < WAITER_LISTS; i++)
+		list_init(&waiters[i]);
+	waiters_key = random_u64() | 1;
+	lock_cache = kmem_cache_create("file_lock", sizeof(struct file_lock), 0);
+	max_user_locks = nr_total_pages() / 25 * PAGE_SIZE / sizeof(struct file_lock);
+}
+
+/* ---- life ---- */
+
+static struct file_lock *lock_alloc(void)
+{
+	struct user *user = current->cred->user;
+	struct file_lock *l = NULL;
+
+	if ((u64)atomic_add_return(&user->file_locks, 1) <= max_user_locks)
+		l = kmem_cache_zalloc(lock_cache);
+	if (!l) {
+		atomic_dec(&user->file_locks);
+		return NULL;
+	}
+	refcount_inc(&user->count);
+	l->user = user;
+	return l;
+}
+
+static void lock_free(struct file_lock *l)
+{
+	if (!l)
+		return;
+	atomic_dec(&l->user->file_locks);
+	put_user_struct(l->user);
+	kmem_cache_free(lock_cache, l);
+}
+
+/* The file's list, made if need be; NULL without memory. */
+static struct lock_list *list_of(struct inode *i)
+{
+	struct lock_list *list = READ_ONCE(i->locks), *fresh;
+
+	if (list)
+		return list;
+	fresh = kzalloc(sizeof(*fresh));
+	if (!fresh)
+		return NULL;
+	mutex_init(&fresh->lock, LOCK_FILE_LOCKS);
+	wait_queue_init(&fresh->wait);
+	if (__atomic_compare_exchange_n(&i->locks, &list, fresh, false, __ATOMIC_ACQ_REL,
+					__ATOMIC_ACQUIRE))
+		return fresh;
+	kfree(fresh); /* another task was faster */
+	return list;
+}
+
+/* ---- the list of one file: its lock is held ---- */
+
+static bool same_owner(const struct file_lock *a, const struct file_lock *b)
+{
+	return a->owner == b->owner && a->whole == b->whole;
+}
+
+static struct file_lock *find_conflict(struct lock_list *list, const struct file_lock *want)
+{
+	for (struct file_lock *l = list->first; l; l = l->next)
+		if (l->whole == want->whole && l->owner != want->owner && l->start <= want->end &&
+		    want->start <= l->end && (l->type == F_WRLCK || want->type == F_WRLCK))
+			return l;
+	return NULL;
+}
+
+static void drop_lock(struct lock_list *list, struct file_lock **where)
+{
+	struct file_lock *l = *where;
+
+	*where = l->next;
+	lock_free(l);
+	WRITE_ONCE(list->gone, list->gone + 1);
+}
+
+/* A range that changes, of an owner's locks; the lock that is put there, or NULL; and a spare one.
+ */
+struct change {
+	const struct file_lock *range;
+	struct file_lock *new, *spare;
+};
+
+/* A lock that reaches out of the range at both ends leaves two: the second is the spare one. */
+static void leave_both_ends(struct change *c, struct file_lock *l)
+{
+	struct file_lock *rest = c->spare, *before = c->new ? c->new : l, *next = before->next;
+	struct user *user = rest->user;
+
+	c->spare = NULL;
+	*rest = *l;
+	rest->user = user;
+	rest->start = c->range->end + 1;
+	l->end = c->range->start - 1;
+	before->next = rest;
+	rest->next = next;
+}
+
+/* What of the owner's other locks lies in the range goes. */
+static void cut_out(struct lock_list *list, struct change *c)
+{
+	const struct file_lock *range = c->range;
+	struct file_lock **where = &list->first, *l;
+
+	while ((l = *where) != NULL) {
+		bool before = l->start<range->start, behind = l->end> range->end;
+
+		if (l == c->new || !same_owner(l, range) || l->end < range->start ||
+		    l->start > range->end) {
+			where = &l->next;
+			continue;
+		}
+		if (!before && !behind) {
+			drop_lock(list, where);
+			continue;
+		}
+		if (before && behind)
+			leave_both_ends(c, l);
+		else if (before)
+			l->end = range->start - 1;
+		else
+			l->start = range->end + 1;
+		WRITE_ONCE(list->gone, list->gone + 1);
+		where = &l->next;
+	}
+}
+
+/* Neighbours of the same kind become one with it. */
+static void absorb_neighbours(struct lock_list *list, struct file_lock *new)
+{
+	struct file_lock **where = &list->first, *l;
+
+	while ((l = *where) != NULL) {
+		bool before = l->end + 1 == new->start, after = new->end + 1 == l->start;
+
+		if (l == new || !same_owner(l, new) || l->type != new->type || !(before || after)) {
+			where = &l->next;
+			continue;
+		}
+		new->start = MIN(new->start, l->start);
+		new->end = MAX(new->end, l->end);
+		drop_lock(list, where);
+	}
+}
+
+/* Behind the owner's locks that start before it; a new owner's is the last of all. */
+static struct file_lock **place_of(struct lock_list *list, const struct file_lock *want)
+{
+	struct file_lock **where = &list->first;
+
+	while (*where && !same_owner(*where, want))
+		where = &(*where)->next;
+	while (*where && same_owner(*where, want) && (*where)->start < want->start)
+		where = &(*where)->next;
+	return where;
+}
+
+/* Nothing is in the way. Uses up what it needs of the two spare ones. */
+static void apply(struct lock_list *list, const struct file_lock *want, struct file_lock *spare[2])
+{
+	struct change c = {.range = want, .spare = spare[1]};
+	struct file_lock **where;
+	struct user *user = spare[0]->user;
+
+	if (want->type != F_UNLCK) {
+		where = place_of(list, want);
+		c.new = spare[0];
+		spare[0] = NULL;
+		*c.new = *want;
+		c.new->user = user;
+		c.new->next = *where;
+		*where = c.new;
+	}
+	cut_out(list, &c);
+	spare[1] = c.spare;
+	if (c.new)
+		absorb_neighbours(list, c.new);
+}
+
+/* ---- deadlocks: waiters_lock is held ---- */
+
+static struct list_head *waiters_of(const void *owner)
+{
+	return &waiters[(u64)owner * waiters_key >> 56];
+}
+
+static const struct lock_waiter *waiter_of(const void *owner)
+{
+	struct lock_waiter *w;
+
+	list_for_each_entry (w, waiters_of(owner), node)
+		if (w->owner == owner)
+			return w;
+	return NULL;
+}
+
+/* Does `blocker` wait, perhaps through others, for `owner`? */
+static bool would_deadlock(const void *owner, const void *blocker)
+{
+	for (int n = 0; n < MAX_CHAIN; n++) {
+		const struct lock_waiter *w = waiter_of(blocker);
+
+		if (!w)
+			return false;
+		blocker = w->blocker;
+		if (blocker == owner)
+			return true;
+	}
+	return false;
+}
+
+/* The file's list is locked. -EAGAIN: `w` stands among those that wait; -EDEADLK. Openings are in
+ * no process, so nothing is known of what else they wait for. */
+static int begin_waiting(const struct file_lock *want, const struct file_lock *in_the_way,
+			 struct lock_waiter *w)
+{
+	int err = -EAGAIN;
+
+	w->blocker = in_the_way->owner;
+	spin_lock(&waiters_lock);
+	if (want->pid != -1 && would_deadlock(want->owner, w->blocker))
+		err = -EDEADLK;
+	else
+		list_add_tail(&w->node, waiters_of(w->owner));
+	spin_unlock(&waiters_lock);
+	return err;
+}
+
+static void end_waiting(struct lock_waiter *w)
+{
+	spin_lock(&waiters_lock);
+	list_del(&w->node);
+	spin_unlock(&waiters_lock);
+}
+
+/* ---- setting ---- */
+
+static int wait_for_change(struct lock_list *list, u64 seen)
+{
+	return wait_event_interruptible(&list->wait, READ_ONCE(list->gone) != seen);
+}
+
+/* One attempt. 0, -EAGAIN, -EDEADLK. On -EAGAIN `w` stands among those that wait if `wait`. */
+static int try_lock(struct lock_list *list, const struct file_lock *want,
+		    struct file_lock *spare[2], bool wait, struct lock_waiter *w)
+{
+	struct file_lock *in_the_way;
+
+	/* a file's whole lock is given up before a new kind is asked for: flock(2) */
+	if (want->whole && want->type != F_UNLCK)
+		cut_out(list, &(struct change){.range = want});
+	in_the_way = want->type == F_UNLCK ? NULL : find_conflict(list, want);
+	if (in_the_way)
+		return wait ? begin_waiting(want, in_the_way, w) : -EAGAIN;
+	apply(list, want, spare);
+	return 0;
+}
+
+static int lock_loop(struct lock_list *list, const struct file_lock *want,
+		     struct file_lock *spare[2], bool wait)
+{
+	struct lock_waiter w = {.owner = want->owner};
+	u64 before, seen;
+	int err;
+
+	for (;;) {
+		mutex_lock(&list->lock);
+		before = list->gone;
+		err = try_lock(list, want, spare, wait, &w);
+		seen = list->gone;
+		mutex_unlock(&list->lock);
+		if (seen != before)
+			wake_up_all(&list->wait);
+		if (err != -EAGAIN || !wait)
+			return err;
+		err = wait_for_change(list, seen);
+		end_waiting(&w);
+		if (err)
+			return err;
+	}
+}
+
+static int set_lock(struct inode *i, const struct file_lock *want, bool wait)
+{
+	struct file_lock *spare[2] = {lock_alloc(), lock_alloc()};
+	struct lock_list *list = list_of(i);
+	int err = spare[0] && spare[1] && list ? lock_loop(list, want, spare, wait) : -ENOLCK;
+
+	lock_free(spare[0]);
+	lock_free(spare[1]);
+	return err;
+}
+
+void locks_drop_all(struct inode *i, const void *owner)
+{
+	struct lock_list *list = i->locks;
+	struct file_lock **where = &list->first;
+	bool gone = false;
+
+	mutex_lock(&list->lock);
+	while (*where) {
+		if ((*where)->owner == owner) {
+			drop_lock(list, where);
+			gone = true;
+		} else {
+			where = &(*where)->next;
+		}
+	}
+	mutex_unlock(&list->lock);
+	if (gone)
+		wake_up_all(&list->wait);
+}
+
+/* ---- fcntl(2) ---- */
+
+/* Where l_whence counts from. */
+static int lock_base(struct file *f, short whence, s64 *base)
+{
+	switch (whence) {
+	case SEEK_SET:
+		*base = 0;
+		return 0;
+	case SEEK_CUR:
+		*base = (s64)READ_ONCE(f->pos);
+		return 0;
+	case SEEK_END:
+		*base = (s64)file_size(f);
+		return 0;
+	default:
+		return -EINVAL;
+	}
+}
+
+static int import_range(struct file *f, const struct flock *in, struct file_lock *out)
+{
+	s64 start, end;
+	int err = lock_base(f, in->l_whence, &start);
+
+	if (err)
+		return err;
+	if (__builtin_add_overflow(start, in->l_start, &start))
+		return -EOVERFLOW;
+	if (start < 0)
+		return -EINVAL;
+	end = MAX_FILE_SIZE;
+	if (in->l_len > 0) {
+		if (__builtin_add_overflow(start, in->l_len - 1, &end))
+			return -EOVERFLOW;
+	} else if (in->l_len < 0) {
+		if (start + in->l_len < 0)
+			return -EINVAL;
+		end = start - 1;
+		start += in->l_len;
+	}
+	out->start = (u64)start;
+	out->end = (u64)end;
+	out->type = in->l_type;
+	return 0;
+}
+
+static int check_type(const struct file *f, short type, bool set)
+{
+	switch (type) {
+	case F_RDLCK:
+		return !set || (f->mode & FMODE_READ) ? 0 : -EBADF;
+	case F_WRLCK:
+		return !set || (f->mode & FMODE_WRITE) ? 0 : -EBADF;
+	case F_UNLCK:
+		return set ? 0 : -EINVAL;
+	default:
+		return -EINVAL;
+	}
+}
+
+static void test_lock(struct inode *i, const struct file_lock *want, struct flock *out)
+{
+	struct lock_list *list = READ_ONCE(i->locks);
+	const struct file_lock *l;
+
+	out->l_type = F_UNLCK;
+	if (!list)
+		return;
+	mutex_lock(&list->lock);
+	l = find_conflict(list, want);
+	if (l) {
+		out->l_type = l->type;
+		out->l_whence = SEEK_SET;
+		out->l_start = (s64)l->start;
+		out->l_len = l->end == TO_THE_END ? 0 : (s64)(l->end - l->start + 1);
+		out->l_pid = l->pid;
+	}
+	mutex_unlock(&list->lock);
+}
+
+/* The process has closed the file in another thread just now: its lock must not stay. */
+static void undo_if_closed(int fd, struct file *f, const struct file_lock *want)
+{
+	struct file *now = file_get_fd(fd);
+
+	if (now != f && want->pid != -1)
+		locks_drop(f->inode, want->owner);
+	file_put(now);
+}
+
+long fcntl_lock(int fd, struct file *f, unsigned int cmd, unsigned long arg)
+{
+	bool own = cmd == F_OFD_GETLK || cmd == F_OFD_SETLK || cmd == F_OFD_SETLKW;
+	bool set = cmd != F_GETLK && cmd != F_OFD_GETLK;
+	struct file_lock want = {.owner = own ? (void *)f : (void *)current->files,
+				 .pid = own ? -1 : current->tgid_nr};
+	struct flock lock;
+	int err;
+
+	if (copy_from_user(&lock, (void __user *)arg, sizeof(lock)))
+		return -EFAULT;
+	if (own && lock.l_pid)
+		return -EINVAL;
+	err = import_range(f, &lock, &want);
+	if (!err)
+		err = check_type(f, lock.l_type, set);
+	if (err)
+		return err;
+	if (set) {
+		err = set_lock(f->inode, &want, cmd == F_SETLKW || cmd == F_OFD_SETLKW);
+		if (!err && want.type != F_UNLCK)
+			undo_if_closed(fd, f, &want);
+		return err;
+	}
+	test_lock(f->inode, &want, &lock);
+	return copy_to_user((void __user *)arg, &lock, sizeof(lock)) ? -EFAULT : 0;
+}
+
+/* ---- flock(2) ---- */
+
+static int flock_type(int op, short *type)
+{
+	switch (op) {
+	case LOCK_SH:
+		*type = F_RDLCK;
+		return 0;
+	case LOCK_EX:
+		*type = F_WRLCK;
+		return 0;
+	case LOCK_UN:
+		*type = F_UNLCK;
+		return 0;
+	default:
+		return -EINVAL;
+	}
+}
+
+/* Already held in that kind: nothing is to be given up. */
+static bool holds_whole(struct inode *i, const struct file_lock *want)
+{
+	struct lock_list *list = READ_ONCE(i->locks);
+	bool found = false;
+
+	if (!list)
+		return false;
+	mutex_lock(&list->lock);
+	for (struct file_lock *l = list->first; l && !found; l = l->next)
+		found = l->whole && l->owner == want->owner && l->type == want->type;
+	mutex_unlock(&list->lock);
+	return found;
+}
+
+long sys_flock(int fd, unsigned int op)
+{
+	struct file_lock want = {.pid = -1, .whole = true, .end = TO_THE_END};
+	struct file *f;
+	long err = flock_type((int)op & ~LOCK_NB, &want.type);
+
+	if (err)
+		return err;
+	f = file_get_io(fd);
+	if (!f)
+		return -EBADF;
+	want.owner = f;
+	if (!holds_whole(f->inode, &want))
+		err = set_lock(f->inode, &want, !(op & LOCK_NB));
+	file_put(f);
+	return err;
+}

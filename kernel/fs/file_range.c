@@ -1,0 +1,359 @@
+/* Regular files beyond read and write: their holes, room made beforehand, files without a name,
+ * copies and advice. */
+#include "kernel/fs/vfs.h"
+#include "kernel/lib/log.h"
+#include "kernel/signal/signal.h"
+#include "kernel/sys/syscall.h"
+#include "kernel/task.h"
+#include "mm/slab.h"
+
+#include <linux/fadvise.h>
+#include <linux/falloc.h>
+#include <linux/magic.h>
+#include <linux/memfd.h>
+
+#define MEMFD_NAME_MAX 249 /* memfd_create(2) */
+
+/* ---- fallocate(2) ---- */
+
+/* Pages of [start, end) come into being. */
+static int make_pages(struct vm_object *o, u64 start, u64 end)
+{
+	for (u64 i = start >> PAGE_SHIFT; i < DIV_ROUND_UP(end, PAGE_SIZE); i++) {
+		int err = object_reserve_page(o, i);
+
+		if (err)
+			return err == -ENOMEM ? -ENOSPC : err;
+		if (signal_pending(current))
+			return -EINTR;
+	}
+	return 0;
+}
+
+/* The size is grown first, for there are no pages beyond it. inode->lock is held. */
+static int reserve(struct inode *i, u64 start, u64 end)
+{
+	u64 old = i->object->size;
+	int err;
+
+	if (end > old && end > READ_ONCE(current->signal->rlim[RLIMIT_FSIZE].rlim_cur)) {
+		send_sig_self(SIGXFSZ);
+		return -EFBIG;
+	}
+	if (end > old)
+		object_resize(i->object, end);
+	err = make_pages(i->object, start, end);
+	if (err && end > old)
+		object_resize(i->object, old);
+	return err;
+}
+
+/* What private mappings have copied stays theirs. */
+static void punch(struct vm_object *o, u64 start, u64 end)
+{
+	object_punch(o, start, end);
+	if (start < end)
+		object_unmap(o, start, end & PAGE_MASK, false);
+}
+
+static int do_fallocate(struct inode *i, int mode, u64 start, u64 end)
+{
+	int err = 0;
+
+	mutex_lock(&i->lock);
+	if (mode & FALLOC_FL_PUNCH_HOLE)
+		punch(i->object, start, MIN(end, i->object->size));
+	else if ((mode & FALLOC_FL_KEEP_SIZE) && end > i->object->size)
+		err = -EOPNOTSUPP; /* room behind the end cannot be kept */
+	else
+		err = reserve(i, start, end);
+	if (!err) {
+		inode_strip_set_ids(i);
+		inode_modified(i);
+	}
+	mutex_unlock(&i->lock);
+	return err;
+}
+
+static long fallocate_file(struct file *f, int mode, long offset, long len)
+{
+	struct inode *i = f->inode;
+
+	if (mode & ~(FALLOC_FL_KEEP_SIZE | FALLOC_FL_PUNCH_HOLE))
+		return -EOPNOTSUPP;
+	if (mode == FALLOC_FL_PUNCH_HOLE)
+		return -EOPNOTSUPP; /* only together with KEEP_SIZE */
+	if (!(f->mode & FMODE_WRITE))
+		return -EBADF;
+	if (inode_is(i, S_IFIFO))
+		return -ESPIPE;
+	if (inode_is(i, S_IFDIR))
+		return -EISDIR;
+	if (!inode_is(i, S_IFREG))
+		return -ENODEV;
+	if (!i->object)
+		return -EOPNOTSUPP;
+	if (len > MAX_FILE_SIZE - offset)
+		return -EFBIG;
+	return do_fallocate(i, mode, (u64)offset, (u64)(offset + len));
+}
+
+long sys_fallocate(int fd, int mode, long offset, long len)
+{
+	struct file *f = file_get_io(fd);
+	long ret;
+
+	if (!f)
+		return -EBADF;
+	ret = offset < 0 || len <= 0 ? -EINVAL : fallocate_file(f, mode, offset, len);
+	file_put(f);
+	return ret;
+}
+
+/* ---- memfd_create(2) ---- */
+
+static struct super *memfd_super; /* what they belong to: it is never mounted */
+
+static void memfd_statfs(struct super *sb __maybe_unused, struct statfs *st)
+{
+	st->f_type = TMPFS_MAGIC;
+}
+
+static const struct fs_type memfd_type = {.name = "memfd", .statfs = memfd_statfs};
+
+/* All of them together have as much room as a tmpfs has by default. */
+void memfd_init(void)
+{
+	memfd_super = super_internal(&memfd_type);
+	memfd_super->quota = page_quota_create((int)(nr_total_pages() / 2));
+	BUG_ON(!memfd_super->quota);
+}
+
+static void memfd_free(struct inode *i)
+{
+	kfree(i->private);
+}
+
+static const struct inode_ops memfd_inode_ops = {.truncate = tmpfs_truncate, .free = memfd_free};
+
+static struct file *memfd_file(char *name)
+{
+	struct node_spec spec = {.mode = S_IFREG | S_IRWXUGO};
+	struct inode *i;
+	struct file *f;
+
+	node_set_owner(&spec, NULL);
+	i = tmpfs_new_inode(memfd_super, &spec);
+	if (IS_ERR(i))
+		return NULL;
+	f = file_alloc(i, NULL, i->fops, O_RDWR | O_LARGEFILE, FMODE_READ | FMODE_WRITE);
+	if (f) {
+		i->ops = &memfd_inode_ops;
+		i->private = name;
+		i->nlink = 0;
+	}
+	inode_put(i);
+	return f;
+}
+
+/* "memfd:NAME", for /proc. ERR_PTR. */
+static char *import_name(const char __user *uname)
+{
+	char *path = getname_empty(uname), *name;
+
+	if (IS_ERR(path))
+		return PTR_ERR(path) == -ENAMETOOLONG ? ERR_PTR(-EINVAL) : path;
+	if (strlen(path) > MEMFD_NAME_MAX) {
+		name = ERR_PTR(-EINVAL);
+	} else {
+		name = kmalloc(strlen(path) + sizeof("memfd:"));
+		if (name)
+			snprintf(name, strlen(path) + sizeof("memfd:"), "memfd:%s", path);
+		else
+			name = ERR_PTR(-ENOMEM);
+	}
+	putname(path);
+	return name;
+}
+
+long sys_memfd_create(const char __user *uname, unsigned int flags)
+{
+	struct file *f;
+	char *name;
+	int fd;
+
+	if (flags & ~MFD_CLOEXEC) /* no seals, no huge pages */
+		return -EINVAL;
+	name = import_name(uname);
+	if (IS_ERR(name))
+		return PTR_ERR(name);
+	f = memfd_file(name);
+	if (!f) {
+		kfree(name);
+		return file_alloc_error();
+	}
+	fd = fd_open(f, 0, flags & MFD_CLOEXEC);
+	if (fd < 0)
+		file_put(f);
+	return fd;
+}
+
+/* ---- copy_file_range(2) ---- */
+
+static ssize_t copy_some(struct file *in, u64 *from, struct file *out, u64 *to, void *page,
+			 size_t n)
+{
+	ssize_t got = kernel_read(in, page, MIN(n, PAGE_SIZE), *from), put;
+	struct uio io;
+	u64 at = *to;
+
+	if (got <= 0)
+		return got;
+	uio_init_kernel(&io, page, (size_t)got);
+	put = file_write(out, &io, &at);
+	if (put > 0) {
+		*from += (u64)put;
+		*to += (u64)put;
+	}
+	return put;
+}
+
+static int may_copy(const struct file *in, u64 from, const struct file *out, u64 to, size_t n)
+{
+	if (inode_is(in->inode, S_IFDIR) || inode_is(out->inode, S_IFDIR))
+		return -EISDIR;
+	if (!inode_is(in->inode, S_IFREG) || !inode_is(out->inode, S_IFREG))
+		return -EINVAL;
+	if (!(in->mode & FMODE_READ) || !(out->mode & FMODE_WRITE) || (out->flags & O_APPEND))
+		return -EBADF;
+	if (in->inode->sb != out->inode->sb)
+		return -EXDEV;
+	if (n > MAX_FILE_SIZE - from || n > MAX_FILE_SIZE - to)
+		return -EOVERFLOW;
+	if (in->inode == out->inode && from < to + n && to < from + n)
+		return -EINVAL;
+	return 0;
+}
+
+static ssize_t copy_range(struct file *in, u64 *from, struct file *out, u64 *to, size_t count)
+{
+	ssize_t done = 0, n = may_copy(in, *from, out, *to, count);
+	void *page;
+
+	if (n || !count)
+		return n;
+	page = kmalloc(PAGE_SIZE);
+	if (!page)
+		return -ENOMEM;
+	while ((size_t)done < count) {
+		n = copy_some(in, from, out, to, page, count - (size_t)done);
+		if (n <= 0)
+			break;
+		done += n;
+		if (fatal_signal_pending(current))
+			break;
+	}
+	kfree(page);
+	return done ? done : n;
+}
+
+/* The position given, or the file's own. */
+static int get_offset(const struct file *f, const long __user *upos, u64 *pos)
+{
+	long given;
+
+	*pos = READ_ONCE(f->pos);
+	if (!upos)
+		return 0;
+	if (get_user(given, upos))
+		return -EFAULT;
+	*pos = (u64)given;
+	return given < 0 ? -EINVAL : 0;
+}
+
+static int put_offset(struct file *f, long __user *upos, u64 pos)
+{
+	if (upos)
+		return put_user((long)pos, upos) ? -EFAULT : 0;
+	WRITE_ONCE(f->pos, pos);
+	return 0;
+}
+
+long sys_copy_file_range(int in_fd, long __user *in_pos, int out_fd, long __user *out_pos,
+			 size_t count, unsigned int flags)
+{
+	struct file *in = file_get_io(in_fd), *out = file_get_io(out_fd);
+	u64 from, to;
+	ssize_t ret = -EBADF;
+
+	if (in && out) {
+		ret = flags ? -EINVAL : get_offset(in, in_pos, &from);
+		if (!ret)
+			ret = get_offset(out, out_pos, &to);
+		if (!ret)
+			ret = copy_range(in, &from, out, &to, MIN(count, MAX_RW_COUNT));
+		if (ret > 0 && (put_offset(in, in_pos, from) || put_offset(out, out_pos, to)))
+			ret = -EFAULT;
+	}
+	file_put(in);
+	file_put(out);
+	return ret;
+}
+
+/* ---- advice: everything is in memory already ---- */
+
+long sys_fadvise64(int fd, long offset __maybe_unused, long len, int advice)
+{
+	struct file *f = file_get_io(fd);
+	long ret = 0;
+
+	if (!f)
+		return -EBADF;
+	if (inode_is(f->inode, S_IFIFO))
+		ret = -ESPIPE;
+	else if (len < 0 || advice < POSIX_FADV_NORMAL || advice > POSIX_FADV_NOREUSE)
+		ret = -EINVAL;
+	file_put(f);
+	return ret;
+}
+
+long sys_readahead(int fd, long offset __maybe_unused, size_t count __maybe_unused)
+{
+	struct file *f = file_get_io(fd);
+	long ret = 0;
+
+	if (!f || !(f->mode & FMODE_READ))
+		ret = -EBADF;
+	else if (!f->inode->object)
+		ret = -EINVAL;
+	file_put(f);
+	return ret;
+}
+
+long sys_sync_file_range(int fd, long offset, long len, unsigned int flags)
+{
+	struct file *f = file_get_io(fd);
+	long end, ret = 0;
+
+	if (!f)
+		return -EBADF;
+	if ((flags &
+	     ~(SYNC_FILE_RANGE_WAIT_BEFORE | SYNC_FILE_RANGE_WRITE | SYNC_FILE_RANGE_WAIT_AFTER)) ||
+	    offset < 0 || __builtin_add_overflow(offset, len, &end) || end < offset)
+		ret = -EINVAL;
+	else if (!inode_is(f->inode, S_IFREG) && !inode_is(f->inode, S_IFDIR) &&
+		 !inode_is(f->inode, S_IFBLK))
+		ret = -ESPIPE;
+	file_put(f);
+	return ret;
+}
+
+long sys_syncfs(int fd)
+{
+	struct file *f = file_get_io(fd);
+
+	if (!f)
+		return -EBADF;
+	file_put(f);
+	return 0;
+}

@@ -1,0 +1,615 @@
+/*
+ * epoll(7), level-triggered.
+ *
+ * A set has a tree of its items, by file and descriptor, and a list of those that may be ready. An
+ * item hooks into the wait queues of its file: a wake-up there puts it into the ready list and
+ * wakes one task that waits for the set. That task asks the files of the ready list, and only
+ * those, whether it is true. Items that were told and go on to be ready stay in the list.
+ *
+ * An item holds no reference to its file. Each file that was ever put into a set has a list of its
+ * items (struct watched), so that closing it costs what its own items cost. An item is freed by
+ * whatever takes it out of that list: the end of the file, the end of the set, or EPOLL_CTL_DEL. A
+ * set lives until its last item is freed. While an item is in that list and its set is locked, the
+ * file is not released, since the end of the file has to lock the set to take the item out.
+ *
+ * Order of locks: epoll.lock, then watched.lock or a file's wait queue, then epoll.waiting.lock.
+ */
+#include "kernel/fs/poll/poll.h"
+#include "kernel/fs/vfs.h"
+#include "kernel/lib/random.h"
+#include "kernel/lib/treap.h"
+#include "kernel/sys/syscall.h"
+#include "kernel/task.h"
+#include "kernel/time/timer.h"
+#include "kernel/time/timespec.h"
+#include "mm/page.h"
+#include "mm/slab.h"
+
+#include <linux/eventpoll.h>
+
+#define EPOLL_NEVER_MASKED (POLLERR | POLLHUP)
+#define EPOLL_KNOWN                                                                             \
+	((u32)(POLLIN | POLLPRI | POLLOUT | POLLRDNORM | POLLRDBAND | POLLWRNORM | POLLWRBAND | \
+	       POLLRDHUP | EPOLL_NEVER_MASKED) |                                                \
+	 (u32)EPOLLONESHOT)
+#define EPOLL_HOW  ((u32)EPOLLONESHOT) /* bits of `events` that are no events */
+#define MAX_EVENTS (0x7fffffff / (int)sizeof(struct epoll_event))
+#define MAX_QUEUES 2 /* that a file's poll operation names */
+
+struct epoll {
+	refcount_t count;          /* its file, and its items */
+	struct mutex lock;         /* LOCK_EPOLL */
+	struct treap_node *items;  /* lock */
+	u64 seed;                  /* lock: of the tree's priorities */
+	struct user *user;         /* the user charged for the items: constant, a reference */
+	struct wait_queue waiting; /* tasks. waiting.lock is LOCK_READY */
+	struct list_head ready;    /* waiting.lock: items */
+	bool collecting;           /* waiting.lock: a task has taken what was ready, to look */
+};
+
+/* Of one file: its items in all sets. */
+struct watched {
+	spinlock_t lock; /* LOCK_DCACHE */
+	struct list_head items;
+};
+
+struct hook {
+	struct wait_hook wait;
+	struct wait_queue *queue;
+	struct epoll_item *item;
+};
+
+struct epoll_item {
+	struct treap_node node;   /* set->lock */
+	struct list_head ready;   /* set->waiting.lock; empty: not known to be ready */
+	struct list_head of_file; /* watched->lock; empty: what took it out is to free it */
+	struct epoll *set;        /* constant; a reference */
+	struct file *file;        /* constant; no reference */
+	int fd;                   /* constant */
+	bool in_set;              /* set->lock: in the tree, and hooked in */
+	u8 queues;                /* constant once it is hooked in */
+	u32 events; /* set->lock to write; EPOLL_HOW alone: a one-shot that was told */
+	u64 data;   /* set->lock */
+	struct hook hooks[MAX_QUEUES];
+};
+
+#define ITEM_COST (sizeof(struct epoll_item) + sizeof(struct watched))
+
+u64 epoll_max_watches;
+static struct kmem_cache *item_cache, *watched_cache;
+
+/* A user may fill 4 % of memory with items, as on Linux. */
+void epoll_init(void)
+{
+	item_cache = kmem_cache_create("epoll_item", sizeof(struct epoll_item), 0);
+	watched_cache = kmem_cache_create("watched", sizeof(struct watched), 0);
+	epoll_max_watches = nr_total_pages() / 25 * PAGE_SIZE / ITEM_COST;
+}
+
+static void epoll_put(struct epoll *ep)
+{
+	if (!refcount_dec_and_test(&ep->count))
+		return;
+	put_user_struct(ep->user);
+	kfree(ep);
+}
+
+/* ---- becoming ready ---- */
+
+/* waiting.lock held. */
+static void make_ready(struct epoll *ep, struct epoll_item *it)
+{
+	if (list_empty(&it->ready))
+		list_add_tail(&it->ready, &ep->ready);
+	wake_up_locked(&ep->waiting);
+}
+
+/* The file's wait queue is locked. */
+static void item_woken(struct wait_hook *wait)
+{
+	struct epoll_item *it = container_of(wait, struct hook, wait)->item;
+	u64 flags;
+
+	if (!(READ_ONCE(it->events) & ~EPOLL_HOW))
+		return;
+	flags = spin_lock_irqsave(&it->set->waiting.lock);
+	make_ready(it->set, it);
+	spin_unlock_irqrestore(&it->set->waiting.lock, flags);
+}
+
+struct item_table {
+	struct poll_table pt;
+	struct epoll_item *item;
+};
+
+static void join_item(struct poll_table *pt, struct wait_queue *q)
+{
+	struct epoll_item *it = container_of(pt, struct item_table, pt)->item;
+	struct hook *h = &it->hooks[it->queues];
+
+	BUG_ON(it->queues == MAX_QUEUES);
+	it->queues++;
+	h->item = it;
+	h->queue = q;
+	wait_hook_add(q, &h->wait, item_woken);
+}
+
+/* The set is locked. The events that are wanted and there. */
+static u32 item_poll(struct epoll_item *it, struct poll_table *pt)
+{
+	u32 events = it->file->ops->poll(it->file, pt) & it->events & ~EPOLL_HOW;
+
+	/* it is just being closed for good, and is about to leave the set */
+	return refcount_read(&it->file->count) ? events : 0;
+}
+
+static void item_look(struct epoll_item *it, struct poll_table *pt)
+{
+	u64 flags;
+
+	if (!item_poll(it, pt))
+		return;
+	flags = spin_lock_irqsave(&it->set->waiting.lock);
+	make_ready(it->set, it);
+	spin_unlock_irqrestore(&it->set->waiting.lock, flags);
+}
+
+/* ---- the set's tree ---- */
+
+struct item_key {
+	const struct file *file;
+	int fd;
+};
+
+static int compare(const void *key, const struct treap_node *n)
+{
+	const struct epoll_item *it = container_of(n, struct epoll_item, node);
+	const struct item_key *k = key;
+
+	if (k->file != it->file)
+		return k->file < it->file ? -1 : 1;
+	return k->fd == it->fd ? 0 : k->fd < it->fd ? -1 : 1;
+}
+
+static struct epoll_item *find_item(struct epoll *ep, const struct file *f, int fd)
+{
+	struct treap_node *n = treap_find(ep->items, &(struct item_key){f, fd}, compare);
+
+	return n ? container_of(n, struct epoll_item, node) : NULL;
+}
+
+static u32 next_prio(struct epoll *ep)
+{
+	ep->seed = ep->seed * 6364136223846793005UL + 1442695040888963407UL;
+	return (u32)(ep->seed >> 32);
+}
+
+/* ---- life of an item ---- */
+
+/* NULL without memory. The file has one from then on. */
+static struct watched *watched_of(struct file *f)
+{
+	struct watched *w = READ_ONCE(f->watched), *fresh;
+
+	if (w)
+		return w;
+	fresh = kmem_cache_zalloc(watched_cache);
+	if (!fresh)
+		return NULL;
+	spin_lock_init(&fresh->lock, LOCK_DCACHE);
+	list_init(&fresh->items);
+	if (__atomic_compare_exchange_n(&f->watched, &w, fresh, false, __ATOMIC_ACQ_REL,
+					__ATOMIC_ACQUIRE))
+		return fresh;
+	kmem_cache_free(watched_cache, fresh); /* another task was faster */
+	return w;
+}
+
+static struct epoll_item *item_alloc(struct epoll *ep)
+{
+	struct epoll_item *it = kmem_cache_zalloc(item_cache);
+
+	if (!it)
+		return NULL;
+	it->set = ep;
+	refcount_inc(&ep->count);
+	list_init(&it->ready);
+	return it;
+}
+
+/* It is in no list and no tree. */
+static void item_free(struct epoll_item *it)
+{
+	struct epoll *ep = it->set;
+
+	atomic_dec(&ep->user->watches);
+	kmem_cache_free(item_cache, it);
+	epoll_put(ep);
+}
+
+/* The set is locked. The set does not find the item any more, and the file does not wake it. */
+static void leave_set(struct epoll *ep, struct epoll_item *it)
+{
+	u64 flags;
+
+	if (!it->in_set)
+		return;
+	treap_remove(&ep->items, &(struct item_key){it->file, it->fd}, compare);
+	it->in_set = false;
+	for (u32 i = 0; i < it->queues; i++)
+		wait_hook_remove(it->hooks[i].queue, &it->hooks[i].wait);
+	flags = spin_lock_irqsave(&ep->waiting.lock);
+	list_del_init(&it->ready);
+	spin_unlock_irqrestore(&ep->waiting.lock, flags);
+}
+
+/* The set is locked, and had the item until now. Whether it is the caller's to free: otherwise the
+ * end of its file is about to, and waits for the set's lock. Comes after leave_set(), for the file
+ * may be released as soon as the item is not in its list. */
+static bool leave_file(struct epoll_item *it)
+{
+	struct watched *w = it->file->watched;
+	bool mine;
+
+	spin_lock(&w->lock);
+	mine = !list_empty(&it->of_file);
+	list_del_init(&it->of_file);
+	spin_unlock(&w->lock);
+	return mine;
+}
+
+static struct epoll_item *take_first(struct watched *w)
+{
+	struct epoll_item *it = NULL;
+
+	spin_lock(&w->lock);
+	if (!list_empty(&w->items)) {
+		it = list_first_entry(&w->items, struct epoll_item, of_file);
+		list_del_init(&it->of_file);
+	}
+	spin_unlock(&w->lock);
+	return it;
+}
+
+void epoll_forget_all(struct file *f)
+{
+	struct watched *w = f->watched;
+	struct epoll_item *it;
+
+	while ((it = take_first(w)) != NULL) {
+		struct epoll *ep = it->set; /* the item's reference keeps it */
+
+		mutex_lock(&ep->lock);
+		leave_set(ep, it);
+		mutex_unlock(&ep->lock);
+		item_free(it);
+	}
+	kmem_cache_free(watched_cache, w);
+}
+
+/* ---- life of a set ---- */
+
+/* The lock is dropped between two items, for a file that ends meanwhile. */
+static void epoll_release(struct file *f)
+{
+	struct epoll *ep = f->private;
+
+	mutex_lock(&ep->lock);
+	while (ep->items) {
+		struct epoll_item *it = container_of(ep->items, struct epoll_item, node);
+		bool mine;
+
+		leave_set(ep, it);
+		mine = leave_file(it);
+		mutex_unlock(&ep->lock);
+		if (mine)
+			item_free(it);
+		mutex_lock(&ep->lock);
+	}
+	mutex_unlock(&ep->lock);
+	epoll_put(ep);
+}
+
+/* A set cannot be polled: to say so is better than to let the caller wait for ever. */
+static u32 epoll_poll(struct file *f __maybe_unused, struct poll_table *pt __maybe_unused)
+{
+	return POLLNVAL | POLLERR;
+}
+
+static const struct file_ops epoll_ops = {.release = epoll_release, .poll = epoll_poll};
+
+long sys_epoll_create1(int flags)
+{
+	struct epoll *ep;
+	int fd;
+
+	if (flags & ~EPOLL_CLOEXEC)
+		return -EINVAL;
+	ep = kzalloc(sizeof(*ep));
+	if (!ep)
+		return -ENOMEM;
+	refcount_set(&ep->count, 1);
+	mutex_init(&ep->lock, LOCK_EPOLL);
+	wait_queue_init(&ep->waiting);
+	spin_lock_init(&ep->waiting.lock, LOCK_READY);
+	list_init(&ep->ready);
+	ep->seed = random_u64();
+	ep->user = current->cred->user;
+	refcount_inc(&ep->user->count);
+	fd = anon_file_open("[eventpoll]", &epoll_ops, ep, flags);
+	if (fd < 0)
+		epoll_put(ep);
+	return fd;
+}
+
+long sys_epoll_create(int size)
+{
+	return size <= 0 ? -EINVAL : sys_epoll_create1(0);
+}
+
+/* ---- epoll_ctl(2). The set is locked, and the file held. ---- */
+
+static int charge_item(struct epoll *ep)
+{
+	if ((u64)atomic_add_return(&ep->user->watches, 1) <= READ_ONCE(epoll_max_watches))
+		return 0;
+	atomic_dec(&ep->user->watches);
+	return -ENOSPC;
+}
+
+static int item_create(struct epoll *ep, struct file *f, struct epoll_item **out)
+{
+	int err = charge_item(ep);
+
+	if (err)
+		return err;
+	*out = watched_of(f) ? item_alloc(ep) : NULL;
+	if (*out)
+		return 0;
+	atomic_dec(&ep->user->watches);
+	return -ENOMEM;
+}
+
+static int add_item(struct epoll *ep, struct file *f, int fd, const struct epoll_event *ev)
+{
+	struct item_table table = {.pt.join = join_item};
+	struct epoll_item *it;
+	int err = item_create(ep, f, &it);
+
+	if (err)
+		return err;
+	it->file = f;
+	it->fd = fd;
+	it->events = ev->events | EPOLL_NEVER_MASKED;
+	it->data = ev->data;
+	it->node.prio = next_prio(ep);
+	treap_insert(&ep->items, &it->node, &(struct item_key){f, fd}, compare);
+	it->in_set = true;
+	spin_lock(&f->watched->lock);
+	list_add_tail(&it->of_file, &f->watched->items);
+	spin_unlock(&f->watched->lock);
+	table.item = it;
+	item_look(it, &table.pt);
+	return 0;
+}
+
+static int modify_item(struct epoll_item *it, const struct epoll_event *ev)
+{
+	it->data = ev->data;
+	/* a wake-up from here on goes by the new events; what came before is looked at below */
+	__atomic_store_n(&it->events, ev->events | EPOLL_NEVER_MASKED, __ATOMIC_SEQ_CST);
+	item_look(it, NULL);
+	return 0;
+}
+
+static int delete_item(struct epoll *ep, struct epoll_item *it)
+{
+	leave_set(ep, it);
+	leave_file(it); /* true: the caller holds the file */
+	item_free(it);
+	return 0;
+}
+
+static int change_set(struct epoll *ep, int op, struct file *f, int fd,
+		      const struct epoll_event *ev)
+{
+	struct epoll_item *it = find_item(ep, f, fd);
+
+	if (op == EPOLL_CTL_ADD)
+		return it ? -EEXIST : add_item(ep, f, fd, ev);
+	if (!it)
+		return -ENOENT;
+	return op == EPOLL_CTL_MOD ? modify_item(it, ev) : delete_item(ep, it);
+}
+
+static int control(struct file *set, int op, struct file *f, int fd, const struct epoll_event *ev)
+{
+	struct epoll *ep = set->private;
+	int err;
+
+	if (!f->ops || !f->ops->poll)
+		return -EPERM; /* it never makes a reader wait */
+	if (set->ops != &epoll_ops || set == f || f->ops == &epoll_ops)
+		return -EINVAL; /* a set inside of a set is not there */
+	if (op != EPOLL_CTL_ADD && op != EPOLL_CTL_MOD && op != EPOLL_CTL_DEL)
+		return -EINVAL;
+	if (op != EPOLL_CTL_DEL && (ev->events & ~EPOLL_KNOWN))
+		return -EINVAL; /* no edge triggering */
+	mutex_lock(&ep->lock);
+	err = change_set(ep, op, f, fd, ev);
+	mutex_unlock(&ep->lock);
+	return err;
+}
+
+long sys_epoll_ctl(int epfd, int op, int fd, const struct epoll_event __user *uev)
+{
+	struct epoll_event ev = {0};
+	struct file *set, *f;
+	long err = -EBADF;
+
+	if (op != EPOLL_CTL_DEL && copy_from_user(&ev, uev, sizeof(ev)))
+		return -EFAULT;
+	set = file_get_io(epfd);
+	f = file_get_io(fd);
+	if (set && f)
+		err = control(set, op, f, fd, &ev);
+	file_put(f);
+	file_put(set);
+	return err;
+}
+
+/* ---- epoll_wait(2) ---- */
+
+/* Something may be ready; also while another task looks, which may leave some of it. */
+static bool may_be_ready(const struct epoll *ep)
+{
+	return !list_empty(&ep->ready) || READ_ONCE(ep->collecting);
+}
+
+static void begin_collecting(struct epoll *ep, struct list_head *work)
+{
+	u64 flags = spin_lock_irqsave(&ep->waiting.lock);
+
+	list_splice_tail(&ep->ready, work);
+	ep->collecting = true;
+	spin_unlock_irqrestore(&ep->waiting.lock, flags);
+}
+
+/* What was not looked at comes first, then what became ready meanwhile, then what was told. One
+ * more task may have some of it. */
+static void end_collecting(struct epoll *ep, struct list_head *work, struct list_head *told)
+{
+	u64 flags = spin_lock_irqsave(&ep->waiting.lock);
+
+	list_splice_tail(&ep->ready, work);
+	list_splice_tail(told, work);
+	list_splice_tail(work, &ep->ready);
+	ep->collecting = false;
+	if (!list_empty(&ep->ready))
+		wake_up_locked(&ep->waiting);
+	spin_unlock_irqrestore(&ep->waiting.lock, flags);
+}
+
+/* Out of the list before it is asked, so that a wake-up after the question puts it in again. */
+static struct epoll_item *next_item(struct epoll *ep, struct list_head *work)
+{
+	struct epoll_item *it = NULL;
+	u64 flags = spin_lock_irqsave(&ep->waiting.lock);
+
+	if (!list_empty(work)) {
+		it = list_first_entry(work, struct epoll_item, ready);
+		list_del_init(&it->ready);
+	}
+	spin_unlock_irqrestore(&ep->waiting.lock, flags);
+	return it;
+}
+
+/* It goes on to be ready: behind the others of `list`, unless a wake-up has queued it already. */
+static void stays_ready(struct epoll *ep, struct epoll_item *it, struct list_head *list)
+{
+	u64 flags = spin_lock_irqsave(&ep->waiting.lock);
+
+	if (list_empty(&it->ready))
+		list_add_tail(&it->ready, list);
+	spin_unlock_irqrestore(&ep->waiting.lock, flags);
+}
+
+/* The set is locked. Tell one item: 1, 0 when it is not ready, -EFAULT. */
+static int tell_item(struct epoll *ep, struct epoll_item *it, struct epoll_event __user *uev,
+		     struct list_head *told)
+{
+	struct epoll_event ev = {.events = item_poll(it, NULL), .data = it->data};
+
+	if (!ev.events)
+		return 0;
+	if (copy_to_user(uev, &ev, sizeof(ev))) {
+		stays_ready(ep, it, told);
+		return -EFAULT;
+	}
+	if (it->events & (u32)EPOLLONESHOT)
+		WRITE_ONCE(it->events, it->events & EPOLL_HOW);
+	else
+		stays_ready(ep, it, told);
+	return 1;
+}
+
+/* The number of items that were told, or -EFAULT. */
+static long collect(struct epoll *ep, struct epoll_event __user *uev, int max)
+{
+	struct list_head work = LIST_HEAD_INIT(work), told = LIST_HEAD_INIT(told);
+	struct epoll_item *it;
+	long n = 0;
+	int ret = 0;
+
+	mutex_lock(&ep->lock);
+	begin_collecting(ep, &work);
+	while (n < max && ret >= 0 && (it = next_item(ep, &work)) != NULL) {
+		ret = tell_item(ep, it, uev + n, &told);
+		n += ret > 0;
+	}
+	end_collecting(ep, &work, &told);
+	mutex_unlock(&ep->lock);
+	return n ? n : ret;
+}
+
+/* A task that was woken for the set looks at it once more before anything else ends its wait: what
+ * it was woken for would be missed by all others. */
+static long wait_for_events(struct epoll *ep, struct epoll_event __user *uev, int max, u64 until)
+{
+	bool over = until == 0;
+	struct waiter w;
+	long n;
+
+	waiter_init(&w);
+	for (;;) {
+		n = may_be_ready(ep) ? collect(ep, uev, max) : 0;
+		if (n || over)
+			return n;
+		if (signal_pending(current))
+			return -EINTR;
+		prepare_to_wait(&ep->waiting, &w, TASK_INTERRUPTIBLE);
+		if (!may_be_ready(ep))
+			over = schedule_until(until) == 0;
+		finish_wait(&ep->waiting, &w);
+	}
+}
+
+static long wait_on_set(int epfd, struct epoll_event __user *uev, int max, u64 until)
+{
+	struct file *set;
+	long ret = -EINVAL;
+
+	if (max <= 0 || max > MAX_EVENTS)
+		return -EINVAL;
+	set = file_get_io(epfd);
+	if (!set)
+		return -EBADF;
+	if (set->ops == &epoll_ops)
+		ret = wait_for_events(set->private, uev, max, until);
+	file_put(set);
+	return ret;
+}
+
+static u64 end_of(int timeout_ms)
+{
+	if (timeout_ms < 0)
+		return TIME_FOREVER;
+	return timeout_ms ? ktime_get() + (u64)timeout_ms * NSEC_PER_MSEC : 0;
+}
+
+long sys_epoll_wait(int epfd, struct epoll_event __user *events, int max, int timeout_ms)
+{
+	return wait_on_set(epfd, events, max, end_of(timeout_ms));
+}
+
+long sys_epoll_pwait(int epfd, struct epoll_event __user *events, int max, int timeout_ms,
+		     const sigset_t64 __user *mask, size_t sigsetsize)
+{
+	long ret = poll_swap_mask(mask, sigsetsize);
+
+	if (ret)
+		return ret;
+	ret = wait_on_set(epfd, events, max, end_of(timeout_ms));
+	poll_restore_mask(mask, ret);
+	return ret;
+}

@@ -1,0 +1,452 @@
+/*
+ * Waiting for many files at once: poll(2), ppoll(2), select(2), pselect6(2).
+ *
+ * The caller is put into the wait queue of every file first. Then, each time round, its state is
+ * set to asleep *before* the files are asked: an event that comes after the question finds it
+ * asleep and wakes it, so none is lost.
+ */
+#include "kernel/fs/poll/poll.h"
+
+#include "kernel/sys/syscall.h"
+#include "kernel/task.h"
+#include "kernel/time/timer.h"
+#include "kernel/time/timespec.h"
+#include "mm/slab.h"
+
+#define FEW_POLLS 6
+
+struct poll_entry {
+	struct wait_queue *q;
+	struct waiter w;
+};
+
+/* Queues the caller waits in; poll_wait() adds to it during the first round only. */
+struct poll_queues {
+	struct poll_table pt;
+	int error; /* -ENOMEM */
+	u32 nr, room;
+	struct poll_entry *more; /* past the first few */
+	struct poll_entry few[FEW_POLLS];
+	struct wait_queue idle; /* nobody wakes it: there to sleep when no file has a queue */
+	struct waiter idle_waiter;
+};
+
+static struct poll_entry *entry_of(struct poll_queues *pq, u32 i)
+{
+	return i < FEW_POLLS ? &pq->few[i] : &pq->more[i - FEW_POLLS];
+}
+
+static void join_queue(struct poll_table *pt, struct wait_queue *q)
+{
+	struct poll_queues *pq = container_of(pt, struct poll_queues, pt);
+	struct poll_entry *e;
+
+	if (pq->nr >= FEW_POLLS + pq->room) {
+		pq->error = -ENOMEM;
+		return;
+	}
+	e = entry_of(pq, pq->nr++);
+	e->q = q;
+	waiter_init(&e->w);
+	prepare_to_wait(q, &e->w, TASK_INTERRUPTIBLE);
+}
+
+static void poll_queues_init(struct poll_queues *pq)
+{
+	memset(pq, 0, sizeof(*pq));
+	wait_queue_init(&pq->idle);
+	waiter_init(&pq->idle_waiter);
+	pq->pt.join = join_queue;
+}
+
+/* Every file may use two queues. Allocated before the first is joined, since entries must not move.
+ */
+static int poll_queues_reserve(struct poll_queues *pq, u32 files)
+{
+	if (files * 2 <= FEW_POLLS)
+		return 0;
+	pq->room = files * 2 - FEW_POLLS;
+	pq->more = kmalloc(pq->room * sizeof(*pq->more));
+	return pq->more ? 0 : -ENOMEM;
+}
+
+static void poll_queues_leave(struct poll_queues *pq)
+{
+	for (u32 i = 0; i < pq->nr; i++)
+		finish_wait(entry_of(pq, i)->q, &entry_of(pq, i)->w);
+	finish_wait(&pq->idle, &pq->idle_waiter);
+	kfree(pq->more);
+}
+
+static void poll_queues_sleep_state(struct poll_queues *pq)
+{
+	for (u32 i = 0; i < pq->nr; i++)
+		prepare_to_wait(entry_of(pq, i)->q, &entry_of(pq, i)->w, TASK_INTERRUPTIBLE);
+	prepare_to_wait(&pq->idle, &pq->idle_waiter, TASK_INTERRUPTIBLE);
+}
+
+/* ---- the loop both families share ---- */
+
+static u32 file_poll(struct file *f, struct poll_table *pt)
+{
+	if (f->ops && f->ops->poll)
+		return f->ops->poll(f, pt);
+	return POLLIN | POLLOUT | POLLRDNORM | POLLWRNORM; /* files never make anybody wait */
+}
+
+static long ask_all(struct poll_item *items, u32 n, struct poll_table *pt)
+{
+	long ready = 0;
+
+	for (u32 i = 0; i < n; i++) {
+		struct poll_item *it = &items[i];
+
+		if (it->fd < 0)
+			continue;
+		if (it->file)
+			it->got = file_poll(it->file, pt) & (it->wanted | POLLERR | POLLHUP);
+		else
+			it->got = POLLNVAL;
+		ready += it->got != 0;
+	}
+	return ready;
+}
+
+long poll_items(struct poll_item *items, u32 n, u64 until)
+{
+	struct poll_queues pq;
+	long ready;
+
+	if (until == 0)
+		return ask_all(items, n, NULL);
+	poll_queues_init(&pq);
+	ready = poll_queues_reserve(&pq, n);
+	if (ready)
+		return ready;
+	ready = ask_all(items, n, &pq.pt);
+	while (!ready) {
+		poll_queues_sleep_state(&pq);
+		ready = ask_all(items, n, NULL);
+		if (ready || pq.error)
+			break;
+		if (signal_pending(current)) {
+			ready = -EINTR;
+			break;
+		}
+		if (until != TIME_FOREVER && ktime_get() >= until)
+			break;
+		schedule_until(until);
+	}
+	poll_queues_leave(&pq);
+	return ready ? ready : pq.error;
+}
+
+void poll_items_free(struct poll_item *items, u32 n)
+{
+	for (u32 i = 0; i < n; i++)
+		file_put(items[i].file);
+	kfree(items);
+}
+
+/* ---- signal mask of the p-forms ---- */
+
+int poll_swap_mask(const sigset_t64 __user *umask, size_t size)
+{
+	sigset_t64 mask;
+
+	if (!umask)
+		return 0;
+	if (size != sizeof(mask))
+		return -EINVAL;
+	if (copy_from_user(&mask, umask, sizeof(mask)))
+		return -EFAULT;
+	current->saved_sigmask = current->blocked;
+	set_current_blocked(mask & ~SIG_KERNEL_ONLY);
+	return 0;
+}
+
+/* An interrupted call leaves the mask for the handler's sake: it is put back when the signal has
+ * been delivered. */
+void poll_restore_mask(const sigset_t64 __user *umask, long ret)
+{
+	if (!umask)
+		return;
+	if (ret == -ERESTARTNOHAND || ret == -EINTR)
+		task_set_work(current, WORK_RESTORE_SIGMASK);
+	else
+		set_current_blocked(current->saved_sigmask);
+}
+
+/* ---- poll, ppoll ---- */
+
+static int poll_import(const struct pollfd __user *ufds, u32 n, struct poll_item **out)
+{
+	struct poll_item *items = kzalloc(MAX(n, 1u) * sizeof(*items));
+
+	if (!items)
+		return -ENOMEM;
+	for (u32 i = 0; i < n; i++) {
+		struct pollfd p;
+
+		if (copy_from_user(&p, &ufds[i], sizeof(p))) {
+			poll_items_free(items, n);
+			return -EFAULT;
+		}
+		items[i].fd = p.fd;
+		items[i].wanted = (u16)p.events;
+		items[i].file = p.fd >= 0 ? file_get_io(p.fd) : NULL;
+	}
+	*out = items;
+	return 0;
+}
+
+static int poll_export(struct pollfd __user *ufds, const struct poll_item *items, u32 n)
+{
+	for (u32 i = 0; i < n; i++)
+		if (put_user((short)items[i].got, &ufds[i].revents))
+			return -EFAULT;
+	return 0;
+}
+
+/* Result -EINTR when a signal came. */
+static long do_poll(struct pollfd __user *ufds, unsigned int n, u64 until)
+{
+	struct poll_item *items;
+	long ret;
+	int err;
+
+	if (n > fd_limit())
+		return -EINVAL;
+	err = poll_import(ufds, n, &items);
+	if (err)
+		return err;
+	ret = poll_items(items, n, until);
+	if (ret >= 0 && poll_export(ufds, items, n))
+		ret = -EFAULT;
+	poll_items_free(items, n);
+	return ret;
+}
+
+/* restart_syscall(2): go on until the time that was meant at first. */
+static long restart_poll(struct task *p)
+{
+	long ret = do_poll((struct pollfd __user *)p->restart_arg[0], (u32)p->restart_arg[1],
+			   p->restart_arg[2]);
+
+	return ret == -EINTR ? -ERESTART_RESTARTBLOCK : ret;
+}
+
+long sys_poll(struct pollfd __user *fds, unsigned int nfds, int timeout_ms)
+{
+	u64 until = TIME_FOREVER;
+	long ret;
+
+	if (timeout_ms >= 0)
+		until = timeout_ms ? ktime_get() + (u64)timeout_ms * NSEC_PER_MSEC : 0;
+	ret = do_poll(fds, nfds, until);
+	if (ret != -EINTR)
+		return ret;
+	current->restart_fn = restart_poll;
+	current->restart_arg[0] = (u64)fds;
+	current->restart_arg[1] = nfds;
+	current->restart_arg[2] = until;
+	return -ERESTART_RESTARTBLOCK;
+}
+
+/* A relative timeout as a monotonic end; absent: never. 0: only look. */
+static int import_timeout(const struct timespec __user *uts, u64 *until)
+{
+	u64 ns;
+	int err;
+
+	*until = TIME_FOREVER;
+	if (!uts)
+		return 0;
+	err = get_timespec(&ns, uts);
+	if (!err)
+		*until = ns ? time_add(ktime_get(), ns) : 0;
+	return err;
+}
+
+/* Linux tells how much time was left, unless the memory is not writable. */
+static void export_timeout(struct timespec __user *uts, u64 until)
+{
+	u64 now = ktime_get();
+
+	if (uts && until != TIME_FOREVER && until &&
+	    put_timespec(uts, until > now ? until - now : 0))
+		return;
+}
+
+long sys_ppoll(struct pollfd __user *fds, unsigned int nfds, const struct timespec __user *timeout,
+	       const sigset_t64 __user *mask, size_t sigsetsize)
+{
+	u64 until;
+	long ret;
+	int err = import_timeout(timeout, &until);
+
+	if (!err)
+		err = poll_swap_mask(mask, sigsetsize);
+	if (err)
+		return err;
+	ret = do_poll(fds, nfds, until);
+	if (ret == -EINTR)
+		ret = -ERESTARTNOHAND;
+	poll_restore_mask(mask, ret);
+	export_timeout((struct timespec __user *)timeout, until);
+	return ret;
+}
+
+/* ---- select, pselect6 ---- */
+
+#define SELECT_READ   (POLLRDNORM | POLLIN | POLLHUP | POLLERR)
+#define SELECT_WRITE  (POLLWRNORM | POLLOUT | POLLERR)
+#define SELECT_EXCEPT POLLPRI
+
+/* The three bitmaps of a select, as the program passes them. */
+struct select_sets {
+	u64 __user *in, *out, *except;
+};
+
+static int get_bit(const u64 __user *set, u32 fd, bool *bit)
+{
+	u64 word;
+
+	*bit = false;
+	if (!set)
+		return 0;
+	if (get_user(word, &set[fd / 64]))
+		return -EFAULT;
+	*bit = word >> (fd % 64) & 1;
+	return 0;
+}
+
+/* Wanted events per descriptor; those nobody asks about are -1. */
+static int select_import(const struct select_sets *s, u32 n, struct poll_item *items)
+{
+	for (u32 fd = 0; fd < n; fd++) {
+		bool in, out, except;
+
+		if (get_bit(s->in, fd, &in) || get_bit(s->out, fd, &out) ||
+		    get_bit(s->except, fd, &except))
+			return -EFAULT;
+		items[fd].fd = in || out || except ? (int)fd : -1;
+		if (items[fd].fd < 0)
+			continue;
+		items[fd].wanted = (in ? SELECT_READ : 0) | (out ? SELECT_WRITE : 0) |
+				   (except ? SELECT_EXCEPT : 0);
+		items[fd].file = file_get_io((int)fd);
+		if (!items[fd].file)
+			return -EBADF;
+	}
+	return 0;
+}
+
+/* Write back one set: the bits asked for in it whose event came. The number of them, or -EFAULT. */
+static long export_set(u64 __user *set, u32 n, const struct poll_item *items, u32 events, u32 mark)
+{
+	long bits = 0;
+
+	for (u32 base = 0; set && base < n; base += 64) {
+		u64 word = 0, asked;
+
+		if (get_user(asked, &set[base / 64]))
+			return -EFAULT;
+		for (u32 i = base; i < n && i < base + 64; i++)
+			if ((asked >> (i - base) & 1) && (items[i].wanted & mark) &&
+			    (items[i].got & events))
+				word |= 1UL << (i - base);
+		if (put_user(word, &set[base / 64]))
+			return -EFAULT;
+		bits += __builtin_popcountl(word);
+	}
+	return bits;
+}
+
+static long select_export(const struct select_sets *s, u32 n, const struct poll_item *items)
+{
+	long in = export_set(s->in, n, items, SELECT_READ, POLLIN);
+	long out = export_set(s->out, n, items, SELECT_WRITE, POLLOUT);
+	long except = export_set(s->except, n, items, SELECT_EXCEPT, POLLPRI);
+
+	return in < 0 || out < 0 || except < 0 ? -EFAULT : in + out + except;
+}
+
+static long do_select(int n, const struct select_sets *s, u64 until)
+{
+	struct poll_item *items;
+	long ret;
+
+	if (n < 0)
+		return -EINVAL;
+	n = (int)MIN((u64)n, fd_limit());
+	items = kzalloc((size_t)MAX(n, 1) * sizeof(*items));
+	if (!items)
+		return -ENOMEM;
+	ret = select_import(s, (u32)n, items);
+	if (!ret)
+		ret = poll_items(items, (u32)n, until);
+	if (ret >= 0)
+		ret = select_export(s, (u32)n, items);
+	poll_items_free(items, (u32)n);
+	return ret;
+}
+
+long sys_select(int n, u64 __user *in, u64 __user *out, u64 __user *except,
+		struct timeval __user *utv)
+{
+	struct select_sets s = {in, out, except};
+	u64 until = TIME_FOREVER, now, ns;
+	struct timeval tv;
+	long ret;
+
+	if (utv) {
+		if (copy_from_user(&tv, utv, sizeof(tv)))
+			return -EFAULT;
+		if (tv.tv_sec < 0 || tv.tv_usec < 0)
+			return -EINVAL;
+		if (__builtin_mul_overflow((u64)tv.tv_sec, NSEC_PER_SEC, &ns))
+			ns = TIME_FOREVER;
+		ns = time_add(ns, MIN((u64)tv.tv_usec, 1UL << 50) * NSEC_PER_USEC);
+		until = ns ? time_add(ktime_get(), ns) : 0;
+	}
+	ret = do_select(n, &s, until);
+	if (utv && until != TIME_FOREVER && until) {
+		now = ktime_get();
+		ns = until > now ? until - now : 0;
+		tv.tv_sec = (long)(ns / NSEC_PER_SEC);
+		tv.tv_usec = (long)(ns % NSEC_PER_SEC / NSEC_PER_USEC);
+		if (copy_to_user(utv, &tv, sizeof(tv)) && ret != -EINTR)
+			return ret; /* as Linux: not being able to tell the rest is no error */
+	}
+	return ret == -EINTR ? -ERESTARTNOHAND : ret;
+}
+
+/* The sixth argument is a pointer to a pair: mask and its size. */
+struct sigset_arg {
+	const sigset_t64 __user *mask;
+	size_t size;
+};
+
+long sys_pselect6(int n, u64 __user *in, u64 __user *out, u64 __user *except,
+		  struct timespec __user *timeout, const void __user *usig)
+{
+	struct select_sets s = {in, out, except};
+	struct sigset_arg sig = {NULL, 0};
+	u64 until;
+	long ret;
+	int err = import_timeout(timeout, &until);
+
+	if (!err && usig && copy_from_user(&sig, usig, sizeof(sig)))
+		err = -EFAULT;
+	if (!err)
+		err = poll_swap_mask(sig.mask, sig.size);
+	if (err)
+		return err;
+	ret = do_select(n, &s, until);
+	if (ret == -EINTR)
+		ret = -ERESTARTNOHAND;
+	poll_restore_mask(sig.mask, ret);
+	export_timeout(timeout, until);
+	return ret;
+}

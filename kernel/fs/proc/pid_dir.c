@@ -1,0 +1,336 @@
+/* /proc/PID: what one process, or one thread, is doing. proc(5) has the formats. */
+#include "kernel/debug/debug.h"
+#include "kernel/fs/proc/proc.h"
+#include "kernel/lib/log.h"
+#include "kernel/oom.h"
+#include "kernel/signal/sigqueue.h"
+#include "kernel/task.h"
+#include "kernel/task_refs.h"
+#include "kernel/time/timer.h"
+#include "mm/mm.h"
+#include "mm/slab.h"
+
+/* ---- memory of the process ---- */
+
+/* Its address space, with a reference; NULL for a kernel thread or one that has ended. -ESRCH, and
+ * -EACCES for what is not told to everybody. */
+static int node_mm(const struct proc_node *node, bool private, struct mm **mm)
+{
+	struct task *p = proc_task(node);
+	int err = 0;
+
+	if (!p)
+		return -ESRCH;
+	*mm = task_get_mm(p);
+	if (private && !proc_may_look(p)) {
+		err = -EACCES;
+		if (*mm)
+			mm_put(*mm);
+	}
+	put_task(p);
+	return err;
+}
+
+static void show_area(const struct area *a, void *arg)
+{
+	struct seq *s = arg;
+	char name[256] = "";
+	u64 dev = 0, ino = 0;
+	size_t from = s->len;
+
+	if (a->file) {
+		file_identity(a->file, &dev, &ino);
+		file_path(a->file, name, sizeof(name));
+	} else if (a->obj) {
+		strlcpy(name, a->obj->name, sizeof(name));
+	} else if (a->flags & AREA_STACK) {
+		strlcpy(name, "[stack]", sizeof(name));
+	} else if (a->flags & AREA_HEAP) {
+		strlcpy(name, "[heap]", sizeof(name));
+	}
+	seq_printf(s, "%08lx-%08lx %c%c%c%c %08lx %02lx:%02lx %lu ", a->start, a->end,
+		   a->flags & AREA_READ ? 'r' : '-', a->flags & AREA_WRITE ? 'w' : '-',
+		   a->flags & AREA_EXEC ? 'x' : '-', a->flags & AREA_SHARED ? 's' : 'p',
+		   a->obj ? a->pgoff << PAGE_SHIFT : 0, dev >> 8, dev & 0xff, ino);
+	if (*name) {
+		seq_printf(s, "%*s", s->len - from < 73 ? (int)(73 - (s->len - from)) : 0, "");
+		seq_escape(s, name, "\n");
+	}
+	seq_puts(s, "\n");
+}
+
+static int show_maps(struct seq *s, const struct proc_node *node)
+{
+	struct mm *mm;
+	int err = node_mm(node, true, &mm);
+
+	if (!err && mm) {
+		mm_foreach_area(mm, show_area, s);
+		mm_put(mm);
+	}
+	return err;
+}
+
+/* The bytes from `start` to `end`, as far as they can be read. */
+static int show_memory(struct seq *s, struct mm *mm, u64 start, u64 end)
+{
+	char *page = kmalloc(PAGE_SIZE);
+
+	if (!page)
+		return -ENOMEM;
+	while (start < end) {
+		size_t n = MIN(end - start, PAGE_SIZE), got = mm_access(mm, start, page, n, false);
+
+		seq_write(s, page, got);
+		if (got < n)
+			break;
+		start += n;
+	}
+	kfree(page);
+	return 0;
+}
+
+/* A title that a program has written over its arguments, and perhaps on over its environment: one
+ * string, cut off at a page. */
+static int show_title(struct seq *s, struct mm *mm)
+{
+	u64 end = mm->env_start == mm->arg_end ? MAX(mm->env_end, mm->arg_end) : mm->arg_end;
+	size_t room = MIN(end - mm->arg_start, PAGE_SIZE), got;
+	char *page = kmalloc(PAGE_SIZE);
+
+	if (!page)
+		return -ENOMEM;
+	got = mm_access(mm, mm->arg_start, page, room, false);
+	seq_write(s, page, MIN(strnlen(page, got) + 1, got));
+	kfree(page);
+	return 0;
+}
+
+/* The arguments; a byte other than 0 at their end says that a title has been written over them. */
+static int show_arguments(struct seq *s, struct mm *mm)
+{
+	char last = 0;
+
+	if (mm->arg_start >= mm->arg_end)
+		return 0;
+	if (mm_access(mm, mm->arg_end - 1, &last, 1, false) == 1 && last)
+		return show_title(s, mm);
+	return show_memory(s, mm, mm->arg_start, mm->arg_end);
+}
+
+static int show_cmdline(struct seq *s, const struct proc_node *node)
+{
+	struct mm *mm;
+	int err = node_mm(node, false, &mm);
+
+	if (err || !mm)
+		return err;
+	err = show_arguments(s, mm);
+	mm_put(mm);
+	return err;
+}
+
+static int show_environ(struct seq *s, const struct proc_node *node)
+{
+	struct mm *mm;
+	int err = node_mm(node, true, &mm);
+
+	if (err || !mm)
+		return err;
+	err = show_memory(s, mm, mm->env_start, mm->env_end);
+	mm_put(mm);
+	return err;
+}
+
+/* As it was handed to the program, with the AT_NULL at its end. */
+static int show_auxv(struct seq *s, const struct proc_node *node)
+{
+	struct mm *mm;
+	size_t n = 0;
+	int err = node_mm(node, true, &mm);
+
+	if (err || !mm)
+		return err;
+	while (n < AUXV_WORDS && mm->auxv[n] != AT_NULL)
+		n += 2;
+	if (n < AUXV_WORDS)
+		seq_write(s, mm->auxv, (n + 2) * sizeof(mm->auxv[0]));
+	mm_put(mm);
+	return 0;
+}
+
+/* The function that put it to sleep; "0": it does not sleep, or that is not told. */
+static int show_wchan(struct seq *s, const struct proc_node *node)
+{
+	struct task *p = proc_task(node);
+	char name[80], *plus;
+	u64 addr;
+
+	if (!p)
+		return -ESRCH;
+	addr = proc_may_look(p) ? task_wchan(p) : 0;
+	put_task(p);
+	if (addr) {
+		symbol_name(addr, name, sizeof(name));
+		plus = strchr(name, '+');
+		if (plus)
+			*plus = '\0';
+	}
+	seq_puts(s, addr ? name : "0");
+	return 0;
+}
+
+/* ---- comm, limits ---- */
+
+static int show_comm(struct seq *s, const struct proc_node *node)
+{
+	struct task *p = proc_task(node);
+
+	if (!p)
+		return -ESRCH;
+	seq_printf(s, "%s\n", p->comm);
+	put_task(p);
+	return 0;
+}
+
+/* Only a thread of the same process may rename one. */
+static int store_comm(const struct proc_node *node, char *text)
+{
+	struct task *p = proc_task(node);
+	int err = 0;
+
+	if (!p)
+		return -ESRCH;
+	if (p->signal == current->signal)
+		strlcpy(p->comm, text, sizeof(p->comm));
+	else
+		err = -EINVAL;
+	put_task(p);
+	return err;
+}
+
+static void show_limit(struct seq *s, u64 value)
+{
+	if (value == RLIM64_INFINITY)
+		seq_printf(s, "%-20s ", "unlimited");
+	else
+		seq_printf(s, "%-20lu ", value);
+}
+
+static int show_limits(struct seq *s, const struct proc_node *node)
+{
+	static const struct {
+		const char *name, *unit;
+	} rows[RLIM_NLIMITS] = {
+		[RLIMIT_CPU] = {"Max cpu time", "seconds"},
+		[RLIMIT_FSIZE] = {"Max file size", "bytes"},
+		[RLIMIT_DATA] = {"Max data size", "bytes"},
+		[RLIMIT_STACK] = {"Max stack size", "bytes"},
+		[RLIMIT_CORE] = {"Max core file size", "bytes"},
+		[RLIMIT_RSS] = {"Max resident set", "bytes"},
+		[RLIMIT_NPROC] = {"Max processes", "processes"},
+		[RLIMIT_NOFILE] = {"Max open files", "files"},
+		[RLIMIT_MEMLOCK] = {"Max locked memory", "bytes"},
+		[RLIMIT_AS] = {"Max address space", "bytes"},
+		[RLIMIT_LOCKS] = {"Max file locks", "locks"},
+		[RLIMIT_SIGPENDING] = {"Max pending signals", "signals"},
+		[RLIMIT_MSGQUEUE] = {"Max msgqueue size", "bytes"},
+		[RLIMIT_NICE] = {"Max nice priority", ""},
+		[RLIMIT_RTPRIO] = {"Max realtime priority", ""},
+		[RLIMIT_RTTIME] = {"Max realtime timeout", "us"},
+	};
+	struct task *p = proc_task(node);
+
+	if (!p)
+		return -ESRCH;
+	seq_printf(s, "%-25s %-20s %-20s %-10s\n", "Limit", "Soft Limit", "Hard Limit", "Units");
+	for (int i = 0; i < RLIM_NLIMITS; i++) {
+		struct rlimit64 r = p->signal->rlim[i];
+
+		seq_printf(s, "%-25s ", rows[i].name);
+		show_limit(s, r.rlim_cur);
+		show_limit(s, r.rlim_max);
+		seq_printf(s, "%-10s\n", rows[i].unit);
+	}
+	put_task(p);
+	return 0;
+}
+
+/* ---- threads ---- */
+
+static const struct proc_dir task_dir;
+
+#define PER_THREAD                                                                                \
+	PROC_FILE("stat", 0444, proc_show_pid_stat), PROC_FILE("status", 0444, proc_show_status), \
+		PROC_FILE("statm", 0444, proc_show_statm), PROC_FILE("wchan", 0444, show_wchan),  \
+		PROC_GUARDED("auxv", 0400, show_auxv),                                            \
+		PROC_FILE("mountinfo", 0444, proc_show_mountinfo),                                \
+		PROC_GUARDED("maps", 0444, show_maps), PROC_FILE("cmdline", 0444, show_cmdline),  \
+		PROC_GUARDED("environ", 0400, show_environ),                                      \
+		PROC_FILE("limits", 0444, show_limits),                                           \
+		PROC_FILE("oom_score", 0444, proc_show_oom_score),                                \
+		PROC_FILE("mounts", 0444, proc_show_mounts), PROC_DIR("fd", 0500, proc_fd_dir),   \
+		PROC_LINK("exe", proc_exe_readlink, proc_exe_jump),                               \
+		PROC_LINK("cwd", proc_cwd_readlink, proc_cwd_jump),                               \
+		PROC_LINK("root", proc_root_readlink, proc_root_jump),                            \
+		{.name = "oom_score_adj",                                                         \
+		 .mode = S_IFREG | 0644,                                                          \
+		 .show = proc_show_oom_score_adj,                                                 \
+		 .store = proc_store_oom_score_adj},                                              \
+		{.name = "oom_adj",                                                               \
+		 .mode = S_IFREG | 0644,                                                          \
+		 .show = proc_show_oom_adj,                                                       \
+		 .store = proc_store_oom_adj},                                                    \
+	{                                                                                         \
+		.name = "comm", .mode = S_IFREG | 0644, .show = show_comm, .store = store_comm    \
+	}
+
+static const struct proc_entry thread_entries[] = {PER_THREAD};
+static const struct proc_entry pid_entries[] = {PER_THREAD, PROC_DIR("task", 0555, task_dir)};
+static const struct proc_dir thread_dir = {.entries = thread_entries,
+					   .nr = ARRAY_SIZE(thread_entries)};
+const struct proc_dir proc_pid_dir = {.entries = pid_entries, .nr = ARRAY_SIZE(pid_entries)};
+static const struct proc_entry thread_entry = PROC_DIR("", 0555, thread_dir);
+
+static struct dentry *thread_find(struct dentry *dir, const struct qname *name)
+{
+	struct task *leader = proc_task(proc_node_of(dir->inode)), *p = NULL;
+	struct dentry *d = NULL;
+	struct pid *pid;
+	u32 nr;
+
+	if (leader && proc_number(name, &nr))
+		p = find_get_task((pid_t)nr);
+	pid = p && p->signal == leader->signal ? find_get_pid((pid_t)nr) : NULL;
+	if (pid) {
+		d = proc_make(dir, name, &thread_entry, pid, 0);
+		if (!IS_ERR(d))
+			((struct proc_node *)d->inode->private)->thread = true;
+		put_pid(pid);
+	}
+	if (p)
+		put_task(p);
+	if (leader)
+		put_task(leader);
+	return d;
+}
+
+static bool thread_next(const struct proc_node *dir, u32 *n)
+{
+	struct task *leader = proc_task(dir), *t;
+	u32 best = 0;
+
+	if (!leader)
+		return false;
+	spin_lock(&tasklist_lock);
+	list_for_each_entry (t, &leader->signal->threads, thread_node)
+		if ((u32)t->pid_nr >= *n && (!best || (u32)t->pid_nr < best))
+			best = (u32)t->pid_nr;
+	spin_unlock(&tasklist_lock);
+	put_task(leader);
+	*n = best;
+	return best != 0;
+}
+
+static const struct proc_dir task_dir = {
+	.find = thread_find, .next = thread_next, .each = &thread_entry};

@@ -1,0 +1,115 @@
+/* Taking that moment: under the locks at once what changes together, and references to the rest. */
+#include "kernel/fs/proc/snapshot.h"
+
+#include "kernel/fs/fs.h"
+#include "kernel/lib/string.h"
+#include "kernel/task_refs.h"
+#include "kernel/tty/tty.h"
+
+/* Handlers and pending signals; the caller holds tasklist_lock. */
+static void look_at_signals(struct look *l, struct task *p)
+{
+	struct sighand *sh = p->sighand;
+	u64 flags = spin_lock_irqsave(&sh->lock);
+
+	l->pending = p->pending.set;
+	l->shared = p->signal->shared.set;
+	l->blocked = p->blocked;
+	for (int sig = 1; sig <= _NSIG; sig++) {
+		if (signal_handler(sh, sig) == (u64)SIG_IGN)
+			l->ignored |= sigmask(sig);
+		else if (signal_handler(sh, sig) != (u64)SIG_DFL)
+			l->caught |= sigmask(sig);
+	}
+	spin_unlock_irqrestore(&sh->lock, flags);
+}
+
+/* One thread, or all of its group, the living and the gone; tasklist_lock is held. */
+static void look_at_usage(struct look *l, struct task *p, bool thread)
+{
+	if (thread) {
+		task_usage(p, &l->used);
+		return;
+	}
+	process_usage(p->signal, &l->used);
+	l->children = p->signal->children;
+}
+
+static pid_t number_of(struct task *p, enum pid_type type)
+{
+	struct pid *pid = p->group_leader->pids[type];
+
+	return pid ? pid->nr : 0;
+}
+
+/* False: it has been reaped, and its parent and its group's leader may be gone as well. */
+static bool look_at_task(struct look *l, struct task *p, bool thread)
+{
+	struct signal *sig = p->signal;
+
+	spin_lock(&tasklist_lock);
+	if (!p->sighand) {
+		spin_unlock(&tasklist_lock);
+		return false;
+	}
+	strlcpy(l->comm, p->comm, sizeof(l->comm));
+	l->state = task_state_char(p);
+	l->kthread = p->flags & PF_KTHREAD;
+	l->pid = p->pid_nr;
+	l->tgid = p->tgid_nr;
+	l->ppid = p->real_parent->tgid_nr;
+	l->pgrp = number_of(p, PIDTYPE_PGID);
+	l->session = number_of(p, PIDTYPE_SID);
+	tty_numbers(sig->tty, &l->tty, &l->tpgid);
+	l->threads = sig->nr_threads;
+	l->prio = p->prio;
+	l->nice = PRIO_TO_NICE(p->static_prio);
+	l->policy = p->policy;
+	l->rt_priority = p->rt_priority;
+	l->exit_signal = p->exit_signal;
+	l->exit_code = p->exit_state ? p->exit_code : 0;
+	l->cpu = p->cpu;
+	l->start = p->start_time;
+	l->voluntary = p->nvcsw;
+	l->forced = p->nivcsw;
+	l->rss_limit = sig->rlim[RLIMIT_RSS].rlim_cur;
+	l->no_new_privs = p->no_new_privs;
+	l->cred = p->cred;
+	refcount_inc(&l->cred->count);
+	look_at_usage(l, p, thread);
+	look_at_signals(l, p);
+	spin_unlock(&tasklist_lock);
+	return true;
+}
+
+int look_begin(struct look *l, const struct proc_node *node)
+{
+	struct files *files;
+
+	memset(l, 0, sizeof(*l));
+	l->task = proc_task(node);
+	if (!l->task)
+		return -ESRCH;
+	if (!look_at_task(l, l->task, node->thread)) {
+		put_task(l->task);
+		return -ESRCH;
+	}
+	l->mm = task_get_mm(l->task);
+	if (l->mm)
+		l->rss = l->mm->rss;
+	files = task_get_files(l->task);
+	if (files) {
+		l->fd_room = files_room(files);
+		files_put(files);
+	}
+	l->has_umask = task_read_fs(l->task, NULL, NULL, &l->umask);
+	return 0;
+}
+
+void look_end(struct look *l)
+{
+	if (l->mm)
+		mm_put(l->mm);
+	put_cred(l->cred);
+	put_task(l->task);
+}

@@ -1,0 +1,13 @@
+/* Threads of the kernel: kthread.c. */
+#pragma once
+
+struct task;
+
+int kthreadd(void *unused);
+void kthreadd_wake(void); /* it has something to do: any context */
+/* A kernel thread made by kthreadd (pid 2); returns its task with a reference, or ERR_PTR(-errno).
+ * It runs at once; when fn returns the thread exits with that value. */
+struct task *kthread_create(int (*fn)(void *), void *arg, const char *name);
+/* Wait until it has exited and drop the reference; the value its function returned. */
+int kthread_join(struct task *p);
+void kthread_exited(void); /* from do_exit() */

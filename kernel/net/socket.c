@@ -1,0 +1,642 @@
+/* Sockets as files, and their system calls: socket(2) and all that follow from it. */
+#include "kernel/net/socket.h"
+
+#include "kernel/sys/syscall.h"
+#include "kernel/task.h"
+#include "mm/slab.h"
+
+#include <linux/magic.h>
+
+#define BUFFER_MOST  212992 /* net.core.wmem_max: what may be asked for */
+#define BUFFER_LEAST 2304
+
+static struct super *socket_super; /* what sockets belong to: it is never mounted */
+
+static void sockfs_statfs(struct super *sb __maybe_unused, struct statfs *st)
+{
+	st->f_type = SOCKFS_MAGIC;
+}
+
+static const struct fs_type sockfs_type = {.name = "sockfs", .statfs = sockfs_statfs};
+
+void socket_init(void)
+{
+	socket_super = super_internal(&sockfs_type);
+	unix_init();
+}
+
+/* ---- as files ---- */
+
+static ssize_t socket_read(struct file *f, struct uio *io, u64 *pos __maybe_unused)
+{
+	struct received r = {0};
+	ssize_t ret;
+
+	if (!io->left) /* not even a datagram is taken */
+		return 0;
+	ret = unix_receive(f->private, io, f->flags & O_NONBLOCK ? MSG_DONTWAIT : 0, &r);
+	scm_free(&r.scm);
+	usock_put(r.from);
+	return ret;
+}
+
+static ssize_t socket_write(struct file *f, struct uio *io, u64 *pos __maybe_unused)
+{
+	struct scm scm = {.cred = current_ucred()};
+
+	return unix_send(f->private, io, NULL, 0, &scm, f->flags & O_NONBLOCK ? MSG_DONTWAIT : 0);
+}
+
+static u32 socket_poll(struct file *f, struct poll_table *pt)
+{
+	return unix_poll(f->private, pt);
+}
+
+static long socket_ioctl(struct file *f, unsigned int cmd, unsigned long arg)
+{
+	struct usock *s = f->private;
+
+	switch (cmd) {
+	case FIONREAD:
+		if (READ_ONCE(s->state) == SOCKET_LISTENS)
+			return -EINVAL;
+		return put_user((int)unix_waiting(s), (int __user *)arg);
+	default:
+		return -ENOTTY;
+	}
+}
+
+static void socket_release(struct file *f)
+{
+	if (f->private)
+		usock_close(f->private);
+}
+
+static const struct file_ops socket_file_ops = {
+	.read = socket_read,
+	.write = socket_write,
+	.poll = socket_poll,
+	.ioctl = socket_ioctl,
+	.release = socket_release,
+};
+
+struct usock *file_socket(const struct file *f)
+{
+	return f->ops == &socket_file_ops ? f->private : NULL;
+}
+
+/* The file of a socket is just that. */
+static void attach_socket(struct file *f, struct usock *s)
+{
+	f->private = s;
+	s->file = f;
+}
+
+/* An open file for a socket; takes over the reference on success. NULL without memory. */
+static struct file *socket_file(struct usock *s, int flags)
+{
+	struct node_spec spec = {.mode = S_IFSOCK | S_IRWXUGO};
+	struct inode *i;
+	struct file *f;
+
+	node_set_owner(&spec, NULL);
+	i = inode_alloc(socket_super, &spec);
+	if (!i)
+		return NULL;
+	i->fops = &no_device_ops; /* for who opens it again, by /proc/self/fd */
+	f = file_alloc(i, NULL, &socket_file_ops, O_RDWR | ((u32)flags & O_NONBLOCK),
+		       FMODE_READ | FMODE_WRITE);
+	inode_put(i);
+	if (f && s)
+		attach_socket(f, s);
+	return f;
+}
+
+/* The socket behind a descriptor; *f has the reference. */
+static int get_socket(int fd, struct file **f, struct usock **s)
+{
+	*f = file_get_io(fd);
+	if (!*f)
+		return -EBADF;
+	if ((*f)->ops != &socket_file_ops) {
+		file_put(*f);
+		return -ENOTSOCK;
+	}
+	*s = (*f)->private;
+	return 0;
+}
+
+/* ---- addresses ---- */
+
+static int get_address(struct sockaddr_un *addr, const void __user *from, int len)
+{
+	memset(addr, 0, sizeof(*addr));
+	if (len < 0 || len > (int)sizeof(struct __kernel_sockaddr_storage))
+		return -EINVAL;
+	return copy_from_user(addr, from, MIN((size_t)len, sizeof(*addr))) ? -EFAULT : 0;
+}
+
+/* The name of a socket into memory of *ulen bytes; *ulen becomes the length it has. */
+static int put_address(const struct usock *s, void __user *to, int __user *ulen)
+{
+	static const struct unix_name unnamed = {.len = offsetof(struct sockaddr_un, sun_path),
+						 .addr.sun_family = AF_UNIX};
+	const struct unix_name *n = s ? READ_ONCE(s->name) : NULL;
+	int room;
+
+	if (!n)
+		n = &unnamed;
+	if (get_user(room, ulen))
+		return -EFAULT;
+	if (room < 0)
+		return -EINVAL;
+	if (copy_to_user(to, &n->addr, MIN((u32)room, n->len)))
+		return -EFAULT;
+	return put_user((int)n->len, ulen) ? -EFAULT : 0;
+}
+
+/* ---- making ---- */
+
+/* What of `type` is flags, is taken off. */
+static int check_type(int family, int *type, int protocol)
+{
+	if (*type & ~(SOCK_TYPE_MASK | SOCK_CLOEXEC | SOCK_NONBLOCK))
+		return -EINVAL;
+	*type &= SOCK_TYPE_MASK;
+	if (family < 0 || family != AF_UNIX)
+		return -EAFNOSUPPORT;
+	if (*type >= SOCK_MAX)
+		return -EINVAL;
+	if (protocol && protocol != AF_UNIX)
+		return -EPROTONOSUPPORT;
+	if (*type == SOCK_RAW)
+		*type = SOCK_DGRAM;
+	return *type == SOCK_STREAM || *type == SOCK_DGRAM || *type == SOCK_SEQPACKET
+		       ? 0
+		       : -ESOCKTNOSUPPORT;
+}
+
+static struct file *new_socket(int type, int flags)
+{
+	struct usock *s = usock_create(type);
+	struct file *f = s ? socket_file(s, flags) : NULL;
+
+	if (!f)
+		usock_put(s);
+	return f;
+}
+
+long sys_socket(int family, int type, int protocol)
+{
+	int flags = type, fd, err = check_type(family, &type, protocol);
+	struct file *f;
+
+	if (err)
+		return err;
+	f = new_socket(type, flags);
+	if (!f)
+		return file_alloc_error();
+	fd = fd_open(f, 0, flags & SOCK_CLOEXEC);
+	if (fd < 0)
+		file_put(f);
+	return fd;
+}
+
+long sys_socketpair(int family, int type, int protocol, int __user *fds)
+{
+	int flags = type, err = check_type(family, &type, protocol);
+	struct file *f[2];
+
+	if (err)
+		return err;
+	f[0] = new_socket(type, flags);
+	f[1] = f[0] ? new_socket(type, flags) : NULL;
+	err = -ENOMEM;
+	if (f[1]) {
+		usock_pair(f[0]->private, f[1]->private);
+		err = fd_install_pair(f, fds, flags & SOCK_CLOEXEC);
+	}
+	if (err) {
+		file_put(f[0]);
+		file_put(f[1]);
+	}
+	return err;
+}
+
+long sys_bind(int fd, const void __user *uaddr, int len)
+{
+	struct sockaddr_un addr;
+	struct usock *s;
+	struct file *f;
+	int err = get_socket(fd, &f, &s);
+
+	if (err)
+		return err;
+	err = get_address(&addr, uaddr, len);
+	if (!err)
+		err = unix_bind(s, &addr, (u32)len);
+	file_put(f);
+	return err;
+}
+
+long sys_listen(int fd, int backlog)
+{
+	struct usock *s;
+	struct file *f;
+	int err = get_socket(fd, &f, &s);
+
+	if (err)
+		return err;
+	err = unix_listen(s, backlog);
+	file_put(f);
+	return err;
+}
+
+long sys_connect(int fd, const void __user *uaddr, int len)
+{
+	struct sockaddr_un addr;
+	struct usock *s;
+	struct file *f;
+	int err = get_socket(fd, &f, &s);
+
+	if (err)
+		return err;
+	err = get_address(&addr, uaddr, len);
+	if (!err)
+		err = unix_connect(s, &addr, (u32)len, f->flags & O_NONBLOCK);
+	file_put(f);
+	return err;
+}
+
+/* Wait for a connection that is to be `new`; tell who it is. */
+static int accept_into(struct file *new, struct usock *s, bool nonblock, void __user *uaddr,
+		       int __user *ulen)
+{
+	struct usock *n = unix_accept(s, nonblock), *peer;
+	int err = 0;
+
+	if (IS_ERR(n))
+		return (int)PTR_ERR(n);
+	attach_socket(new, n); /* closed with it from here on */
+	if (!uaddr)
+		return 0;
+	peer = unix_peer(n);
+	err = put_address(peer, uaddr, ulen);
+	usock_put(peer);
+	return err;
+}
+
+long sys_accept4(int fd, void __user *uaddr, int __user *ulen, int flags)
+{
+	struct file *f, *new;
+	struct usock *s;
+	int newfd, err;
+
+	if (flags & ~(SOCK_CLOEXEC | SOCK_NONBLOCK))
+		return -EINVAL;
+	err = get_socket(fd, &f, &s);
+	if (err)
+		return err;
+	newfd = fd_alloc(0);
+	new = newfd < 0 ? NULL : socket_file(NULL, flags);
+	if (newfd < 0)
+		err = newfd;
+	else
+		err = new ? accept_into(new, s, f->flags & O_NONBLOCK, uaddr, ulen)
+			  : file_alloc_error();
+	file_put(f);
+	if (!err) {
+		fd_install(newfd, new, flags & SOCK_CLOEXEC);
+		return newfd;
+	}
+	file_put(new);
+	if (newfd >= 0)
+		fd_cancel(newfd);
+	return err;
+}
+
+long sys_accept(int fd, void __user *uaddr, int __user *ulen)
+{
+	return sys_accept4(fd, uaddr, ulen, 0);
+}
+
+long sys_shutdown(int fd, int how)
+{
+	struct usock *s;
+	struct file *f;
+	int err = get_socket(fd, &f, &s);
+
+	if (err)
+		return err;
+	err = unix_shutdown(s, how);
+	file_put(f);
+	return err;
+}
+
+long sys_getsockname(int fd, void __user *uaddr, int __user *ulen)
+{
+	struct usock *s;
+	struct file *f;
+	int err = get_socket(fd, &f, &s);
+
+	if (err)
+		return err;
+	err = put_address(s, uaddr, ulen);
+	file_put(f);
+	return err;
+}
+
+long sys_getpeername(int fd, void __user *uaddr, int __user *ulen)
+{
+	struct usock *s, *peer;
+	struct file *f;
+	int err = get_socket(fd, &f, &s);
+
+	if (err)
+		return err;
+	peer = unix_peer(s);
+	err = peer ? put_address(peer, uaddr, ulen) : -ENOTCONN;
+	usock_put(peer);
+	file_put(f);
+	return err;
+}
+
+/* ---- sending and receiving ---- */
+
+static u32 effective_flags(const struct file *f, unsigned int flags)
+{
+	return flags | (f->flags & O_NONBLOCK ? MSG_DONTWAIT : 0);
+}
+
+static ssize_t send_from(struct file *f, struct usock *s, struct uio *io, const struct msghdr *msg,
+			 unsigned int flags)
+{
+	struct scm scm = {.cred = current_ucred()};
+	struct sockaddr_un addr;
+	int len = msg->msg_name ? msg->msg_namelen : 0;
+	ssize_t ret = len ? get_address(&addr, msg->msg_name, len) : 0;
+
+	if (!ret)
+		ret = scm_import(&scm, msg);
+	if (!ret)
+		ret = unix_send(s, io, &addr, (u32)len, &scm, effective_flags(f, flags));
+	scm_free(&scm);
+	return ret;
+}
+
+long sys_sendto(int fd, const void __user *buf, size_t n, unsigned int flags,
+		const void __user *uaddr, int len)
+{
+	struct msghdr msg = {.msg_name = (void __user *)uaddr, .msg_namelen = len};
+	struct uio io;
+	struct usock *s;
+	struct file *f;
+	ssize_t ret = get_socket(fd, &f, &s);
+
+	if (ret)
+		return ret;
+	uio_init_user(&io, (void __user *)buf, MIN(n, MAX_RW_COUNT));
+	ret = send_from(f, s, &io, &msg, flags);
+	file_put(f);
+	return ret;
+}
+
+long sys_recvfrom(int fd, void __user *buf, size_t n, unsigned int flags, void __user *uaddr,
+		  int __user *ulen)
+{
+	struct received r = {0};
+	struct uio io;
+	struct usock *s;
+	struct file *f;
+	ssize_t ret = get_socket(fd, &f, &s);
+	int err;
+
+	if (ret)
+		return ret;
+	uio_init_user(&io, buf, MIN(n, MAX_RW_COUNT));
+	ret = unix_receive(s, &io, effective_flags(f, flags), &r);
+	if (ret >= 0 && uaddr) {
+		/* a stream has no sender to tell: nothing at all, not even an empty name */
+		if (s->type == SOCK_STREAM || !r.from || !r.from->name)
+			err = put_user(0, ulen);
+		else
+			err = put_address(r.from, uaddr, ulen);
+		ret = err ? err : ret;
+	}
+	scm_free(&r.scm);
+	usock_put(r.from);
+	file_put(f);
+	return ret;
+}
+
+/* The header and the segments it points to. `*iov` is to be freed when it is not `fast`. */
+static int import_msghdr(struct msghdr *msg, const struct msghdr __user *umsg, struct iovec *fast,
+			 struct iovec **iov, struct uio *io)
+{
+	*iov = fast;
+	if (copy_from_user(msg, umsg, sizeof(*msg)))
+		return -EFAULT;
+	if (!msg->msg_name)
+		msg->msg_namelen = 0;
+	if (msg->msg_namelen < 0)
+		return -EINVAL;
+	if (msg->msg_iovlen > UIO_MAXIOV)
+		return -EMSGSIZE;
+	return import_iovec(msg->msg_iov, (int)msg->msg_iovlen, fast, iov, io);
+}
+
+long sys_sendmsg(int fd, const struct msghdr __user *umsg, unsigned int flags)
+{
+	struct iovec fast[FAST_IOV], *iov = fast;
+	struct msghdr msg;
+	struct uio io;
+	struct usock *s;
+	struct file *f;
+	ssize_t ret = get_socket(fd, &f, &s);
+
+	if (ret)
+		return ret;
+	ret = import_msghdr(&msg, umsg, fast, &iov, &io);
+	if (!ret)
+		ret = send_from(f, s, &io, &msg, flags);
+	if (iov != fast)
+		kfree(iov);
+	file_put(f);
+	return ret;
+}
+
+/* What recvmsg(2) tells beside the bytes. */
+static int export_received(struct usock *s, struct received *r, struct msghdr *msg,
+			   struct msghdr __user *umsg, bool cloexec)
+{
+	const struct unix_name *n = r->from ? READ_ONCE(r->from->name) : NULL;
+
+	msg->msg_flags = r->flags;
+	scm_export(&r->scm, msg, r->from && READ_ONCE(s->passcred), cloexec);
+	if (n && s->type == SOCK_STREAM)
+		n = NULL;
+	if (n && copy_to_user(msg->msg_name, &n->addr, MIN((u32)msg->msg_namelen, n->len)))
+		return -EFAULT;
+	if (put_user((int)(n ? n->len : 0), &umsg->msg_namelen) ||
+	    put_user(msg->msg_flags, &umsg->msg_flags) ||
+	    put_user(msg->msg_controllen, &umsg->msg_controllen))
+		return -EFAULT;
+	return 0;
+}
+
+long sys_recvmsg(int fd, struct msghdr __user *umsg, unsigned int flags)
+{
+	struct iovec fast[FAST_IOV], *iov = fast;
+	struct received r = {0};
+	struct msghdr msg;
+	struct uio io;
+	struct usock *s;
+	struct file *f;
+	ssize_t ret = get_socket(fd, &f, &s);
+
+	if (ret)
+		return ret;
+	ret = import_msghdr(&msg, umsg, fast, &iov, &io);
+	if (!ret)
+		ret = unix_receive(s, &io, effective_flags(f, flags), &r);
+	if (ret >= 0) {
+		int err = export_received(s, &r, &msg, umsg, flags & MSG_CMSG_CLOEXEC);
+
+		ret = err ? err : ret;
+	}
+	scm_free(&r.scm);
+	usock_put(r.from);
+	if (iov != fast)
+		kfree(iov);
+	file_put(f);
+	return ret;
+}
+
+/* ---- options: socket(7) ---- */
+
+/* Linux doubles what is asked for, to have room for its own overhead, and tells the double. */
+static u32 buffer_size(int asked)
+{
+	return MAX(MIN((u32)asked, (u32)BUFFER_MOST) * 2, (u32)BUFFER_LEAST);
+}
+
+static int set_option(struct usock *s, int name, int value)
+{
+	switch (name) {
+	case SO_PASSCRED:
+		WRITE_ONCE(s->passcred, value != 0);
+		return 0;
+	case SO_SNDBUF:
+		WRITE_ONCE(s->sndbuf, MAX(buffer_size(value), 2 * (u32)BUFFER_LEAST));
+		wake_up_all(&s->write_wait);
+		return 0;
+	case SO_RCVBUF:
+		WRITE_ONCE(s->rcvbuf, buffer_size(value));
+		return 0;
+	default:
+		return -ENOPROTOOPT;
+	}
+}
+
+long sys_setsockopt(int fd, int level, int name, const void __user *uvalue, int len)
+{
+	struct usock *s;
+	struct file *f;
+	int value, err = get_socket(fd, &f, &s);
+
+	if (err)
+		return err;
+	if (len < 0 || (level == SOL_SOCKET && len < (int)sizeof(value)))
+		err = -EINVAL;
+	else if (level != SOL_SOCKET)
+		err = -EOPNOTSUPP;
+	else if (get_user(value, (const int __user *)uvalue))
+		err = -EFAULT;
+	else
+		err = set_option(s, name, value);
+	file_put(f);
+	return err;
+}
+
+static int take_error(struct usock *s)
+{
+	int err;
+
+	mutex_lock(&s->lock);
+	err = s->error;
+	s->error = 0;
+	mutex_unlock(&s->lock);
+	return err;
+}
+
+static int get_option(struct usock *s, int name, int *value)
+{
+	switch (name) {
+	case SO_TYPE:
+		*value = s->type;
+		return 0;
+	case SO_DOMAIN:
+		*value = AF_UNIX;
+		return 0;
+	case SO_PROTOCOL:
+		*value = 0;
+		return 0;
+	case SO_ERROR:
+		*value = take_error(s);
+		return 0;
+	case SO_ACCEPTCONN:
+		*value = READ_ONCE(s->state) == SOCKET_LISTENS;
+		return 0;
+	case SO_PASSCRED:
+		*value = READ_ONCE(s->passcred);
+		return 0;
+	case SO_SNDBUF:
+		*value = (int)READ_ONCE(s->sndbuf);
+		return 0;
+	case SO_RCVBUF:
+		*value = (int)READ_ONCE(s->rcvbuf);
+		return 0;
+	default:
+		return -ENOPROTOOPT;
+	}
+}
+
+static int put_option(struct usock *s, int name, void __user *to, int __user *ulen, int room)
+{
+	struct ucred cred;
+	const void *from = &cred;
+	size_t n = sizeof(cred);
+	int value, err;
+
+	if (name == SO_PEERCRED) {
+		mutex_lock(&s->lock);
+		cred = s->peer_cred;
+		mutex_unlock(&s->lock);
+	} else {
+		err = get_option(s, name, &value);
+		if (err)
+			return err;
+		from = &value;
+		n = sizeof(value);
+	}
+	n = MIN(n, (size_t)room);
+	return copy_to_user(to, from, n) || put_user((int)n, ulen) ? -EFAULT : 0;
+}
+
+long sys_getsockopt(int fd, int level, int name, void __user *to, int __user *ulen)
+{
+	struct usock *s;
+	struct file *f;
+	int room, err = get_socket(fd, &f, &s);
+
+	if (err)
+		return err;
+	if (level != SOL_SOCKET)
+		err = -EOPNOTSUPP;
+	else if (get_user(room, ulen))
+		err = -EFAULT;
+	else
+		err = room < 0 ? -EINVAL : put_option(s, name, to, ulen, room);
+	file_put(f);
+	return err;
+}

@@ -1,0 +1,327 @@
+/* Messages between sockets, and what travels with them: files and credentials. unix(7), cmsg(3) */
+#include "kernel/cred.h"
+#include "kernel/net/socket.h"
+#include "kernel/task.h"
+#include "mm/slab.h"
+
+#define CMSG_ALIGN(n) (((n) + sizeof(size_t) - 1) & ~(sizeof(size_t) - 1))
+#define CMSG_LEN(n)   (sizeof(struct cmsghdr) + (n))
+#define CONTROL_MAX   20480 /* of one sendmsg: Linux's optmem_max */
+
+/* ---- messages ---- */
+
+/*
+ * What a message counts for in its sender's buffer. Programs meet the point at which a send blocks,
+ * so this is Linux's reckoning and not ours: a header, the bytes in one piece of a power of two of
+ * at least 512, and what is too much for that in pages.
+ */
+#define SKB_HEADER    256
+#define SKB_TRAILER   320                           /* behind the bytes, in the same piece */
+#define SKB_MOST_LINE (4 * PAGE_SIZE - SKB_TRAILER) /* of a datagram, in one piece */
+
+static u32 message_charge(size_t len, bool stream)
+{
+	size_t most = stream ? STREAM_LINE : SKB_MOST_LINE;
+	size_t paged = len > most ? MIN(len, ALIGN_UP(len - most, PAGE_SIZE)) : 0, piece = 512;
+
+	while (piece < len - paged + SKB_TRAILER)
+		piece *= 2;
+	return (u32)(SKB_HEADER + piece + ALIGN_UP(paged, PAGE_SIZE));
+}
+
+struct message *message_create(struct usock *from, struct uio *io, size_t n)
+{
+	struct message *m = kmalloc(sizeof(*m) + n);
+
+	if (!m)
+		return ERR_PTR(-ENOBUFS);
+	memset(m, 0, sizeof(*m));
+	list_init(&m->link);
+	m->len = n;
+	if (uio_fetch(io, m->data, n) < n) {
+		kfree(m);
+		return ERR_PTR(-EFAULT);
+	}
+	refcount_inc(&from->count);
+	m->from = from;
+	m->charge = message_charge(n, from->type == SOCK_STREAM);
+	atomic_add_return(&from->in_flight, (int)m->charge);
+	return m;
+}
+
+/*
+ * A file in a message that nobody read may be a socket with such messages of its own, and so on: so
+ * messages are not freed one inside the other, however deep they nest, but by one task in a loop.
+ */
+static spinlock_t doomed_lock = SPINLOCK_INIT(LOCK_DCACHE); /* the next two */
+static struct list_head doomed = LIST_HEAD_INIT(doomed);
+static bool draining;
+
+static void scm_put_files(struct scm *scm)
+{
+	scm_release(scm);
+	for (u32 i = 0; i < scm->nr; i++)
+		file_put(scm->files[i]);
+	kfree(scm->files);
+	scm->files = NULL;
+	scm->nr = 0;
+}
+
+static struct message *next_doomed(void)
+{
+	struct message *m = NULL;
+
+	spin_lock(&doomed_lock);
+	if (list_empty(&doomed)) {
+		draining = false;
+	} else {
+		m = list_first_entry(&doomed, struct message, link);
+		list_del_init(&m->link);
+	}
+	spin_unlock(&doomed_lock);
+	return m;
+}
+
+static void free_with_files(struct message *m)
+{
+	bool mine;
+
+	spin_lock(&doomed_lock);
+	list_add_tail(&m->link, &doomed);
+	mine = !draining;
+	draining = true;
+	spin_unlock(&doomed_lock);
+	while (mine && (m = next_doomed()) != NULL) {
+		scm_put_files(&m->scm);
+		kfree(m);
+	}
+}
+
+void message_free(struct message *m)
+{
+	struct usock *from = m->from;
+
+	atomic_add_return(&from->in_flight, -(int)m->charge);
+	wake_up_all(&from->write_wait);
+	usock_put(from);
+	if (m->scm.nr)
+		free_with_files(m);
+	else
+		kfree(m);
+}
+
+void free_messages(struct list_head *unread)
+{
+	while (!list_empty(unread)) {
+		struct message *m = list_first_entry(unread, struct message, link);
+
+		list_del_init(&m->link);
+		message_free(m);
+	}
+}
+
+/* ---- what travels with them ---- */
+
+void scm_free(struct scm *scm)
+{
+	scm_put_files(scm);
+}
+
+int scm_copy_files(struct scm *to, const struct scm *from)
+{
+	*to = *from;
+	to->user = NULL; /* they are on their way once */
+	if (!from->nr)
+		return 0;
+	to->files = kmalloc(from->nr * sizeof(*to->files));
+	if (!to->files) {
+		to->nr = 0;
+		return -ENOMEM;
+	}
+	for (u32 i = 0; i < from->nr; i++) {
+		to->files[i] = from->files[i];
+		file_get(to->files[i]);
+	}
+	return 0;
+}
+
+/* Only root may say he is somebody else. */
+static int import_cred(struct scm *scm, const void *data, size_t len)
+{
+	const struct cred *c = current->cred;
+	struct ucred u;
+
+	if (len != sizeof(u))
+		return -EINVAL;
+	memcpy(&u, data, sizeof(u));
+	if (!cred_is_root(c) && ((pid_t)u.pid != current->tgid_nr ||
+				 (u.uid != c->uid && u.uid != c->euid && u.uid != c->suid) ||
+				 (u.gid != c->gid && u.gid != c->egid && u.gid != c->sgid)))
+		return -EPERM;
+	scm->cred = u;
+	return 0;
+}
+
+static bool too_many_in_flight(const struct user *user)
+{
+	return (u64)atomic_read(&user->in_flight) > fd_limit() && !cred_is_root(current->cred);
+}
+
+/* Files that nobody reads are open all the same, so as many are allowed as descriptors. */
+static int charge_files(struct scm *scm)
+{
+	struct user *user = current->cred->user;
+
+	if (too_many_in_flight(user)) {
+		unix_collect();
+		if (too_many_in_flight(user))
+			return -ETOOMANYREFS;
+	}
+	refcount_inc(&user->count);
+	scm->user = user;
+	return 0;
+}
+
+static int import_files(struct scm *scm, const int *fds, size_t len)
+{
+	size_t n = len / sizeof(*fds);
+	int err = scm->user || !n ? 0 : charge_files(scm);
+
+	if (err)
+		return err;
+
+	if (!n)
+		return 0;
+	if (scm->nr + n > SCM_MAX_FD)
+		return -EINVAL;
+	if (!scm->files)
+		scm->files = kmalloc(SCM_MAX_FD * sizeof(*scm->files));
+	if (!scm->files)
+		return -ENOMEM;
+	for (size_t i = 0; i < n; i++) {
+		struct file *f = file_get_fd(fds[i]);
+
+		if (!f)
+			return -EBADF;
+		scm->files[scm->nr++] = f;
+		atomic_add_return(&scm->user->in_flight, 1);
+		scm_hold(f);
+	}
+	return 0;
+}
+
+static int import_one(struct scm *scm, const struct cmsghdr *h)
+{
+	const void *data = h + 1;
+	size_t len = h->cmsg_len - sizeof(*h);
+
+	if (h->cmsg_level != SOL_SOCKET)
+		return 0;
+	switch (h->cmsg_type) {
+	case SCM_RIGHTS:
+		return import_files(scm, data, len);
+	case SCM_CREDENTIALS:
+		return import_cred(scm, data, len);
+	default:
+		return -EINVAL;
+	}
+}
+
+int scm_import(struct scm *scm, const struct msghdr *msg)
+{
+	size_t left = msg->msg_controllen;
+	char *control, *at;
+	int err = 0;
+
+	if (left < sizeof(struct cmsghdr))
+		return 0;
+	if (left > CONTROL_MAX)
+		return -ENOBUFS;
+	control = at = kmalloc(left);
+	if (!control)
+		return -ENOMEM;
+	if (copy_from_user(control, msg->msg_control, left))
+		err = -EFAULT;
+	while (!err && left >= sizeof(struct cmsghdr)) {
+		const struct cmsghdr *h = (const struct cmsghdr *)at;
+		size_t step;
+
+		if (h->cmsg_len < sizeof(*h) || h->cmsg_len > left) {
+			err = -EINVAL;
+			break;
+		}
+		err = import_one(scm, h);
+		step = MIN(CMSG_ALIGN(h->cmsg_len), left);
+		at += step;
+		left -= step;
+	}
+	kfree(control);
+	return err;
+}
+
+/* One control message for the reader. `left` is what his buffer has room for yet. */
+static bool put_cmsg(struct msghdr *msg, size_t *left, int type, const void *data, size_t len)
+{
+	struct cmsghdr h = {.cmsg_len = CMSG_LEN(len), .cmsg_level = SOL_SOCKET, .cmsg_type = type};
+	char __user *at = msg->msg_control;
+	size_t room = *left;
+
+	if (room < sizeof(h)) {
+		msg->msg_flags |= MSG_CTRUNC;
+		return false;
+	}
+	if (room < h.cmsg_len) {
+		msg->msg_flags |= MSG_CTRUNC;
+		h.cmsg_len = room;
+	}
+	if (copy_to_user(at, &h, sizeof(h)) ||
+	    copy_to_user(at + sizeof(h), data, h.cmsg_len - sizeof(h)))
+		return false;
+	room = MIN(CMSG_ALIGN(h.cmsg_len), room);
+	msg->msg_control = at + room;
+	*left -= room;
+	return true;
+}
+
+/* Descriptors for as many files as there is room for, in the reader's memory and in his table. */
+static void put_files(struct scm *scm, struct msghdr *msg, size_t *left, bool cloexec)
+{
+	size_t room =
+		*left < sizeof(struct cmsghdr) ? 0 : (*left - sizeof(struct cmsghdr)) / sizeof(int);
+	int __user *at = (int __user *)((char __user *)msg->msg_control + sizeof(struct cmsghdr));
+	struct cmsghdr h = {.cmsg_level = SOL_SOCKET, .cmsg_type = SCM_RIGHTS};
+	u32 n;
+
+	for (n = 0; n < scm->nr && n < room; n++) {
+		int fd = fd_alloc(0);
+
+		if (fd < 0)
+			break;
+		if (put_user(fd, at + n)) {
+			fd_cancel(fd);
+			break;
+		}
+		file_get(scm->files[n]);
+		fd_install(fd, scm->files[n], cloexec);
+	}
+	if (n < scm->nr)
+		msg->msg_flags |= MSG_CTRUNC;
+	h.cmsg_len = CMSG_LEN(n * sizeof(int));
+	if (n && !copy_to_user(msg->msg_control, &h, sizeof(h))) {
+		size_t used = MIN(CMSG_ALIGN(h.cmsg_len), *left);
+
+		msg->msg_control = (char __user *)msg->msg_control + used;
+		*left -= used;
+	}
+}
+
+void scm_export(struct scm *scm, struct msghdr *msg, bool passcred, bool cloexec)
+{
+	size_t left = msg->msg_controllen;
+
+	if (passcred)
+		put_cmsg(msg, &left, SCM_CREDENTIALS, &scm->cred, sizeof(scm->cred));
+	if (scm->nr)
+		put_files(scm, msg, &left, cloexec);
+	msg->msg_controllen -= left;
+}

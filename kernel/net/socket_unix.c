@@ -1,0 +1,577 @@
+/* AF_UNIX sockets: life, names and connections. unix(7) */
+#include "kernel/lib/log.h"
+#include "kernel/net/socket.h"
+#include "kernel/signal/signal.h"
+#include "kernel/task.h"
+#include "mm/slab.h"
+
+#define BUFFER_DEFAULT 212992 /* net.core.wmem_default */
+#define NAME_START     offsetof(struct sockaddr_un, sun_path)
+
+u64 socket_max_backlog = 4096;
+
+static struct kmem_cache *usock_cache;
+#define BOUND_LISTS 1024
+
+static spinlock_t bind_lock = SPINLOCK_INIT(LOCK_DCACHE); /* names, and the lists of them */
+static struct list_head bound_sockets[BOUND_LISTS];       /* by a keyed hash */
+
+void unix_init(void)
+{
+	for (u32 i = 0; i < BOUND_LISTS; i++)
+		list_init(&bound_sockets[i]);
+	usock_cache = kmem_cache_create("socket", sizeof(struct usock), 0);
+}
+
+/* ---- life ---- */
+
+struct ucred current_ucred(void)
+{
+	const struct cred *c = current->cred;
+
+	return (struct ucred){.pid = (u32)current->tgid_nr, .uid = c->euid, .gid = c->egid};
+}
+
+struct usock *usock_create(int type)
+{
+	struct usock *s = kmem_cache_zalloc(usock_cache);
+
+	if (!s)
+		return NULL;
+	refcount_set(&s->count, 1);
+	mutex_init(&s->lock, LOCK_PIPE);
+	s->type = type;
+	s->sndbuf = s->rcvbuf = BUFFER_DEFAULT;
+	s->backlog_max = (u32)READ_ONCE(unix_max_dgrams);
+	s->peer_cred = (struct ucred){.uid = (u32)-1, .gid = (u32)-1};
+	list_init(&s->queue);
+	list_init(&s->backlog);
+	list_init(&s->in_backlog);
+	list_init(&s->bound);
+	list_init(&s->flying);
+	list_init(&s->cleared);
+	wait_queue_init(&s->read_wait);
+	wait_queue_init(&s->write_wait);
+	wait_queue_init(&s->room_wait);
+	list_init(&s->to_tell);
+	list_init(&s->tell_link);
+	return s;
+}
+
+void usock_put(struct usock *s)
+{
+	if (!s || !refcount_dec_and_test(&s->count))
+		return;
+	kfree(s->name); /* kept until here: messages tell it */
+	kmem_cache_free(usock_cache, s);
+}
+
+struct usock *unix_peer(struct usock *s)
+{
+	struct usock *peer;
+
+	mutex_lock(&s->lock);
+	peer = s->peer ? usock_get(s->peer) : NULL;
+	mutex_unlock(&s->lock);
+	return peer;
+}
+
+static void wake_both(struct usock *s)
+{
+	wake_up_all(&s->read_wait);
+	wake_up_all(&s->write_wait);
+}
+
+static void move_all(struct list_head *from, struct list_head *to)
+{
+	while (!list_empty(from))
+		list_move_tail(from->next, to);
+}
+
+static void unbind(struct usock *s)
+{
+	struct dentry *place;
+
+	spin_lock(&bind_lock);
+	list_del_init(&s->bound);
+	place = s->place;
+	s->place = NULL;
+	spin_unlock(&bind_lock);
+	if (place)
+		dentry_unpin(place);
+}
+
+/* The other side of a connection is gone: what it sent can still be read. */
+static void peer_closed(struct usock *s, struct usock *by, bool reset)
+{
+	mutex_lock(&s->lock);
+	if (s->peer == by && s->state == SOCKET_CONNECTED) {
+		WRITE_ONCE(s->shut, SHUT_BOTH);
+		if (reset)
+			s->error = ECONNRESET;
+	}
+	mutex_unlock(&s->lock);
+	wake_both(s);
+}
+
+/* `embryo`: nobody ever accepted it. */
+static void close_one(struct usock *s, struct list_head *orphans, bool embryo)
+{
+	struct list_head unread = LIST_HEAD_INIT(unread);
+	struct usock *peer;
+	bool reset;
+
+	mutex_lock(&s->lock);
+	s->state = SOCKET_CLOSED;
+	WRITE_ONCE(s->shut, SHUT_BOTH);
+	peer = unix_set_peer(s, NULL);
+	move_all(&s->queue, &unread);
+	move_all(&s->backlog, orphans);
+	mutex_unlock(&s->lock);
+	wake_both(s);
+	unix_room_for_all(s);
+	unix_forget_room(s);
+	unbind(s);
+	reset = embryo || !list_empty(&unread);
+	if (peer && s->type != SOCK_DGRAM)
+		peer_closed(peer, s, reset);
+	usock_put(peer);
+	free_messages(&unread);
+	usock_put(s);
+}
+
+void usock_close(struct usock *s)
+{
+	struct list_head orphans = LIST_HEAD_INIT(orphans);
+
+	close_one(s, &orphans, false);
+	while (!list_empty(&orphans)) {
+		struct usock *o = list_first_entry(&orphans, struct usock, in_backlog);
+
+		list_del_init(&o->in_backlog);
+		close_one(o, &orphans, true); /* one that was never accepted has no backlog */
+	}
+}
+
+void usock_pair(struct usock *a, struct usock *b)
+{
+	a->peer = usock_get(b);
+	b->peer = usock_get(a);
+	a->state = b->state = SOCKET_CONNECTED;
+	a->peer_cred = b->peer_cred = current_ucred();
+}
+
+/* ---- names ---- */
+
+static bool is_abstract(const struct unix_name *n)
+{
+	return n->addr.sun_path[0] == '\0';
+}
+
+static bool same_name(const struct unix_name *a, const struct unix_name *b)
+{
+	return a->len == b->len && !memcmp(&a->addr, &b->addr, a->len);
+}
+
+static int check_name(const struct sockaddr_un *addr, u32 len)
+{
+	if (len <= NAME_START || len > sizeof(*addr) || addr->sun_family != AF_UNIX)
+		return -EINVAL;
+	return 0;
+}
+
+/* A path ends at its first NUL byte, or where the structure ends. */
+static struct unix_name *name_create(const struct sockaddr_un *addr, u32 len)
+{
+	struct unix_name *n = kzalloc(sizeof(*n) + 1);
+
+	if (!n)
+		return NULL;
+	memcpy(&n->addr, addr, len);
+	n->len = len;
+	if (!is_abstract(n))
+		n->len = (u32)(NAME_START + strlen(n->addr.sun_path) + 1);
+	return n;
+}
+
+/* Where what is bound to this inode is, or to this abstract name. */
+static struct list_head *bound_list(const struct unix_name *name, const struct inode *inode)
+{
+	u32 hash = inode ? name_hash((const char *)&inode, sizeof(inode))
+			 : name_hash((const char *)&name->addr, name->len);
+
+	return &bound_sockets[hash % BOUND_LISTS];
+}
+
+/* bind_lock is held. */
+static struct usock *find_bound(const struct unix_name *name, const struct inode *inode)
+{
+	struct usock *s;
+
+	list_for_each_entry (s, bound_list(name, inode), bound)
+		if (inode ? s->place && s->place->inode == inode
+			  : !s->place && same_name(s->name, name))
+			return s;
+	return NULL;
+}
+
+static int bind_abstract(struct usock *s, struct unix_name *n)
+{
+	int err = 0;
+
+	spin_lock(&bind_lock);
+	if (find_bound(n, NULL)) {
+		err = -EADDRINUSE;
+	} else {
+		s->name = n;
+		list_add_tail(&s->bound, bound_list(n, NULL));
+	}
+	spin_unlock(&bind_lock);
+	return err;
+}
+
+static int bind_path(struct usock *s, struct unix_name *n)
+{
+	struct node_spec spec = {.mode = S_IFSOCK | S_IRWXUGO, .umask = fs_umask()};
+	struct dentry *d;
+	int err = fs_make_node(AT_FDCWD, n->addr.sun_path, &spec, &d);
+
+	if (err)
+		return err == -EEXIST ? -EADDRINUSE : err;
+	dentry_pin(d);
+	dentry_put(d);
+	spin_lock(&bind_lock);
+	s->name = n;
+	s->place = d;
+	list_add_tail(&s->bound, bound_list(NULL, d->inode));
+	spin_unlock(&bind_lock);
+	return 0;
+}
+
+/* "autobind": an abstract name of five hexadecimal digits that is free. */
+static int bind_any(struct usock *s, struct unix_name *n)
+{
+	static u32 last; /* atomic */
+	int err = -EADDRINUSE;
+
+	n->len = NAME_START + 6;
+	for (u32 tries = 0; tries < 0x100000 && err == -EADDRINUSE; tries++) {
+		snprintf(n->addr.sun_path + 1, 6, "%05x",
+			 __atomic_add_fetch(&last, 1, __ATOMIC_RELAXED) & 0xfffff);
+		err = bind_abstract(s, n);
+	}
+	return err;
+}
+
+int unix_bind(struct usock *s, const struct sockaddr_un *addr, u32 len)
+{
+	bool any = len == NAME_START && addr->sun_family == AF_UNIX;
+	int err = any ? 0 : check_name(addr, len);
+	struct unix_name *n;
+
+	if (err)
+		return err;
+	n = name_create(addr, len);
+	if (!n)
+		return -ENOMEM;
+	mutex_lock(&s->lock);
+	if (s->name)
+		err = any                                                       ? 0
+		      : !is_abstract(n) && kernel_path_exists(n->addr.sun_path) ? -EADDRINUSE
+										: -EINVAL;
+	else if (any)
+		err = bind_any(s, n);
+	else
+		err = is_abstract(n) ? bind_abstract(s, n) : bind_path(s, n);
+	any = s->name == n;
+	mutex_unlock(&s->lock);
+	if (!any)
+		kfree(n);
+	return err;
+}
+
+static struct usock *find_by_path(const char *path)
+{
+	struct usock *s = NULL;
+	struct dentry *d;
+	int err = path_lookup(AT_FDCWD, path, WALK_FOLLOW, &d);
+
+	if (err)
+		return ERR_PTR(err);
+	err = inode_permission(d->inode, MAY_WRITE);
+	if (!err && inode_is(d->inode, S_IFSOCK)) {
+		spin_lock(&bind_lock);
+		s = find_bound(NULL, d->inode);
+		if (s)
+			usock_get(s);
+		spin_unlock(&bind_lock);
+	}
+	dentry_put(d);
+	return err ? ERR_PTR(err) : s ? s : ERR_PTR(-ECONNREFUSED);
+}
+
+/* Who has this name. With a reference; ERR_PTR. */
+struct usock *unix_find(const struct sockaddr_un *addr, u32 len, int type)
+{
+	int err = check_name(addr, len);
+	struct unix_name *n;
+	struct usock *s;
+
+	if (err)
+		return ERR_PTR(err);
+	n = name_create(addr, len);
+	if (!n)
+		return ERR_PTR(-ENOMEM);
+	if (is_abstract(n)) {
+		spin_lock(&bind_lock);
+		s = find_bound(n, NULL);
+		s = s ? usock_get(s) : ERR_PTR(-ECONNREFUSED);
+		spin_unlock(&bind_lock);
+	} else {
+		s = find_by_path(n->addr.sun_path);
+	}
+	kfree(n);
+	if (IS_ERR(s) || s->type == type)
+		return s;
+	usock_put(s);
+	return ERR_PTR(-EPROTOTYPE);
+}
+
+/* ---- connections ---- */
+
+int unix_listen(struct usock *s, int backlog)
+{
+	int err = 0;
+
+	if (s->type == SOCK_DGRAM)
+		return -EOPNOTSUPP;
+	mutex_lock(&s->lock);
+	if (!s->name || s->state == SOCKET_CONNECTED) {
+		err = -EINVAL;
+	} else {
+		s->state = SOCKET_LISTENS;
+		s->backlog_max = (u32)MIN((u64)(u32)backlog, READ_ONCE(socket_max_backlog));
+		s->cred = current_ucred();
+	}
+	mutex_unlock(&s->lock);
+	wake_up_all(&s->write_wait);
+	return err;
+}
+
+static bool backlog_open(const struct usock *l)
+{
+	return READ_ONCE(l->backlog_nr) <= READ_ONCE(l->backlog_max) ||
+	       READ_ONCE(l->state) != SOCKET_LISTENS || READ_ONCE(l->shut);
+}
+
+/* Both are locked: `s` is connected with `other`, which waits to be accepted by `l`. */
+static void join(struct usock *s, struct usock *l, struct usock *other)
+{
+	other->peer = usock_get(s);
+	other->state = SOCKET_CONNECTED;
+	other->peer_cred = current_ucred();
+	s->peer = usock_get(other);
+	s->state = SOCKET_CONNECTED;
+	s->peer_cred = l->cred;
+	list_add_tail(&other->in_backlog, &l->backlog);
+	WRITE_ONCE(l->backlog_nr, l->backlog_nr + 1);
+}
+
+/* 0: it may be connected. */
+static int may_join(const struct usock *s)
+{
+	switch (READ_ONCE(s->state)) {
+	case SOCKET_NEW:
+		return 0;
+	case SOCKET_CONNECTED:
+		return -EISCONN;
+	default:
+		return -EINVAL;
+	}
+}
+
+/* The listener is locked, and stays so. What listens is not locked below it, nor the listener
+ * itself: two of them could be made to wait for each other. A socket that is new when it is looked
+ * at may begin to listen before it is locked, but then it finds this listener no longer new. */
+static int join_if_free(struct usock *s, struct usock *l, struct usock *other)
+{
+	int err = may_join(s);
+
+	if (err)
+		return err;
+	mutex_lock_nested(&s->lock);
+	err = may_join(s);
+	if (!err)
+		join(s, l, other);
+	mutex_unlock(&s->lock);
+	return err;
+}
+
+/* `other` is to be the far end. It has the listener's name. */
+static int knock(struct usock *s, struct usock *l, struct usock *other, bool nonblock)
+{
+	int err = 0;
+
+	mutex_lock(&l->lock);
+	while (!err) {
+		if (l->state != SOCKET_LISTENS || (l->shut & SHUT_RECEIVE)) {
+			err = -ECONNREFUSED;
+		} else if (l->backlog_nr <= l->backlog_max) {
+			err = join_if_free(s, l, other);
+			break;
+		} else {
+			err = usock_wait(l, &l->write_wait, nonblock, backlog_open(l));
+		}
+	}
+	mutex_unlock(&l->lock);
+	if (!err)
+		wake_up_all(&l->read_wait);
+	return err;
+}
+
+/* A new socket with the same name, but not bound to it. */
+static struct usock *accepted_socket(struct usock *l)
+{
+	struct usock *n = usock_create(l->type);
+
+	if (!n)
+		return NULL;
+	n->name = kmalloc(sizeof(*n->name) + 1);
+	if (!n->name) {
+		usock_put(n);
+		return NULL;
+	}
+	memcpy(n->name, l->name, sizeof(*n->name));
+	n->sndbuf = l->sndbuf;
+	n->passcred = l->passcred;
+	return n;
+}
+
+static int connect_stream(struct usock *s, const struct sockaddr_un *addr, u32 len, bool nonblock)
+{
+	struct usock *l = unix_find(addr, len, s->type), *other;
+	int err = -ENOMEM;
+
+	if (IS_ERR(l))
+		return (int)PTR_ERR(l);
+	other = accepted_socket(l);
+	if (other)
+		err = knock(s, l, other, nonblock);
+	if (err)
+		usock_put(other);
+	usock_put(l);
+	return err;
+}
+
+void unix_leave_peer(struct usock *s, struct usock *old)
+{
+	struct list_head unread = LIST_HEAD_INIT(unread);
+	bool lost;
+
+	unix_forget_room(s);
+	mutex_lock(&s->lock);
+	lost = !list_empty(&s->queue);
+	list_splice_tail(&s->queue, &unread);
+	WRITE_ONCE(s->backlog_nr, 0);
+	mutex_unlock(&s->lock);
+	wake_up_all(&s->write_wait);
+	if (!lost)
+		return;
+	unix_room_for_all(s);
+	free_messages(&unread);
+	mutex_lock(&old->lock);
+	if (old->state != SOCKET_CLOSED && old->peer == s)
+		WRITE_ONCE(old->error, ECONNRESET);
+	mutex_unlock(&old->lock);
+	wake_both(old);
+}
+
+/* A datagram socket only remembers whom it talks to; AF_UNSPEC makes it forget. */
+static int connect_datagram(struct usock *s, const struct sockaddr_un *addr, u32 len)
+{
+	struct usock *peer = NULL, *old;
+	bool known;
+
+	if (addr->sun_family != AF_UNSPEC) {
+		peer = unix_find(addr, len, s->type);
+		if (IS_ERR(peer))
+			return (int)PTR_ERR(peer);
+		mutex_lock(&peer->lock);
+		known = !peer->peer || peer->peer == s;
+		mutex_unlock(&peer->lock);
+		if (!known) {
+			usock_put(peer);
+			return -EPERM;
+		}
+	}
+	mutex_lock(&s->lock);
+	old = unix_set_peer(s, peer);
+	s->state = peer ? SOCKET_CONNECTED : SOCKET_NEW;
+	mutex_unlock(&s->lock);
+	if (old && old != peer)
+		unix_leave_peer(s, old);
+	usock_put(old);
+	return 0;
+}
+
+int unix_connect(struct usock *s, const struct sockaddr_un *addr, u32 len, bool nonblock)
+{
+	if (len < sizeof(addr->sun_family))
+		return -EINVAL;
+	if (s->type == SOCK_DGRAM)
+		return connect_datagram(s, addr, len);
+	return connect_stream(s, addr, len, nonblock);
+}
+
+struct usock *unix_accept(struct usock *s, bool nonblock)
+{
+	struct usock *n = NULL;
+	int err = 0;
+
+	if (s->type == SOCK_DGRAM)
+		return ERR_PTR(-EOPNOTSUPP);
+	mutex_lock(&s->lock);
+	while (!err && !n) {
+		if (s->state != SOCKET_LISTENS) {
+			err = -EINVAL;
+		} else if (!list_empty(&s->backlog)) {
+			n = list_first_entry(&s->backlog, struct usock, in_backlog);
+			list_del_init(&n->in_backlog);
+			WRITE_ONCE(s->backlog_nr, s->backlog_nr - 1);
+		} else if (s->shut & SHUT_RECEIVE) {
+			err = -EINVAL;
+		} else {
+			err = usock_wait(s, &s->read_wait, nonblock,
+					 !list_empty(&s->backlog) || READ_ONCE(s->shut));
+		}
+	}
+	mutex_unlock(&s->lock);
+	if (n)
+		wake_up_all(&s->write_wait); /* who found the backlog full */
+	return n ? n : ERR_PTR(err);
+}
+
+int unix_shutdown(struct usock *s, int how)
+{
+	u32 bits = (u32)how + 1,
+	    mirror = (bits & 1 ? SHUT_SEND : 0) | (bits & 2 ? SHUT_RECEIVE : 0);
+	struct usock *peer;
+
+	if (how < 0 || how > 2)
+		return -EINVAL;
+	mutex_lock(&s->lock);
+	WRITE_ONCE(s->shut, s->shut | bits);
+	peer = s->peer && s->type != SOCK_DGRAM ? usock_get(s->peer) : NULL;
+	mutex_unlock(&s->lock);
+	wake_both(s);
+	if (bits & SHUT_RECEIVE)
+		unix_room_for_all(s);
+	if (!peer)
+		return 0;
+	mutex_lock(&peer->lock);
+	WRITE_ONCE(peer->shut, peer->shut | mirror);
+	mutex_unlock(&peer->lock);
+	wake_both(peer);
+	usock_put(peer);
+	return 0;
+}

@@ -1,0 +1,196 @@
+/* Wait queues, conditions and completions. A queue's lock guards its list; a waiter is on one queue
+ * at most. */
+#include "kernel/sched/wait_queue.h"
+
+#include "kernel/task.h"
+
+void wait_queue_init(struct wait_queue *q)
+{
+	spin_lock_init(&q->lock, LOCK_WAIT);
+	list_init(&q->waiters);
+}
+
+void prepare_to_wait(struct wait_queue *q, struct waiter *w, u32 state)
+{
+	u64 flags;
+
+	might_sleep();
+	flags = spin_lock_irqsave(&q->lock);
+	if (list_empty(&w->link))
+		list_add_tail(&w->link, &q->waiters);
+	/* The exchange is a full barrier: the caller's test of its condition comes after this
+	 * store, so a waker that made the condition true before we looked either is seen by us or
+	 * sees us asleep. */
+	__atomic_exchange_n(&current->state, state, __ATOMIC_SEQ_CST);
+	spin_unlock_irqrestore(&q->lock, flags);
+}
+
+static noinline void leave_queue(struct wait_queue *q, struct waiter *w)
+{
+	u64 flags = spin_lock_irqsave(&q->lock);
+
+	list_del_init(&w->link);
+	spin_unlock_irqrestore(&q->lock, flags);
+}
+
+void finish_wait(struct wait_queue *q, struct waiter *w)
+{
+	WRITE_ONCE(current->state, TASK_RUNNING);
+	/* Whoever woke us took us out: the last thing that he does to `w`. */
+	if (READ_ONCE(w->link.next) != &w->link || READ_ONCE(w->link.prev) != &w->link)
+		leave_queue(q, w);
+}
+
+#define WAKE_BATCH 64 /* waiters that are woken without a pause */
+
+/* Lock held. Wake a batch of the waiters from `at` on, up to `end`: where to go on, or `end`. A
+ * task that is woken leaves the queue, so that it need not do that itself when it runs; it comes
+ * back if it has to go on waiting. A task that something else has woken meanwhile does not use up
+ * the wake-up. */
+static struct list_head *wake_batch(struct list_head *at, struct list_head *end, bool all)
+{
+	for (u32 n = 0; at != end && n < WAKE_BATCH; n++) {
+		struct waiter *w = list_entry(at, struct waiter, link);
+
+		at = at->next;
+		if (unlikely(!w->task)) {
+			struct wait_hook *h = container_of(w, struct wait_hook, w);
+
+			h->wake(h);
+		} else if (wake_up_process(w->task)) {
+			list_del_init(&w->link);
+			if (!all)
+				return end;
+		}
+	}
+	return at;
+}
+
+static void do_nothing(struct wait_hook *h __maybe_unused)
+{
+}
+
+/* Just ahead of `at`. Not inlined, since gcc 12 takes a mark on the stack for one that stays. */
+static noinline void place_mark(struct wait_hook *mark, struct list_head *at)
+{
+	mark->w.task = NULL;
+	mark->wake = do_nothing;
+	list_add_tail(&mark->w.link, at);
+}
+
+/* Lock held, and again on return. Go on batch by batch, without the lock in between: hooks that do
+ * nothing mark the place, and the end of what waited at the beginning. */
+static noinline u64 wake_the_rest(struct wait_queue *q, struct list_head *at, bool all, u64 flags)
+{
+	struct wait_hook here, end;
+
+	place_mark(&end, &q->waiters);
+	while (at != &end.w.link) {
+		place_mark(&here, at);
+		spin_unlock_irqrestore(&q->lock, flags);
+		flags = spin_lock_irqsave(&q->lock);
+		at = here.w.link.next;
+		list_del(&here.w.link);
+		at = wake_batch(at, &end.w.link, all);
+	}
+	list_del(&end.w.link);
+	return flags;
+}
+
+void wake_waiters(struct wait_queue *q, bool all)
+{
+	u64 flags = spin_lock_irqsave(&q->lock);
+	struct list_head *at = wake_batch(q->waiters.next, &q->waiters, all);
+
+	if (unlikely(at != &q->waiters))
+		flags = wake_the_rest(q, at, all, flags);
+	spin_unlock_irqrestore(&q->lock, flags);
+}
+
+void wake_up_locked(struct wait_queue *q)
+{
+	struct waiter *w, *n;
+
+	list_for_each_entry_safe (w, n, &q->waiters, link) {
+		if (wake_up_process(w->task)) {
+			list_del_init(&w->link);
+			return;
+		}
+	}
+}
+
+void wait_hook_add(struct wait_queue *q, struct wait_hook *h, void (*wake)(struct wait_hook *h))
+{
+	u64 flags = spin_lock_irqsave(&q->lock);
+
+	h->w.task = NULL;
+	h->wake = wake;
+	list_add_tail(&h->w.link, &q->waiters);
+	spin_unlock_irqrestore(&q->lock, flags);
+}
+
+void wait_hook_remove(struct wait_queue *q, struct wait_hook *h)
+{
+	u64 flags = spin_lock_irqsave(&q->lock);
+
+	list_del(&h->w.link);
+	spin_unlock_irqrestore(&q->lock, flags);
+}
+
+void condition_init(struct condition *c)
+{
+	list_init(&c->waiters);
+}
+
+/* Inlined where a pipe is read. */
+inline __sched int condition_wait(struct condition *c, struct mutex *m)
+{
+	struct waiter w = {.task = current};
+
+	list_add_tail(&w.link, &c->waiters);
+	/* Who wakes us has the mutex, and so finds us asleep, or running again by a signal. */
+	WRITE_ONCE(current->state, TASK_INTERRUPTIBLE);
+	mutex_unlock(m);
+	schedule(); /* does not sleep if a signal is pending */
+	mutex_lock(m);
+	if (!w.task)
+		return 0;
+	list_del(&w.link);
+	return signal_pending(current) ? -ERESTARTSYS : 0;
+}
+
+void condition_wake_waiters(struct condition *c)
+{
+	while (!list_empty(&c->waiters)) {
+		struct waiter *w = list_first_entry(&c->waiters, struct waiter, link);
+		struct task *p = w->task;
+
+		list_del(&w->link);
+		w->task = NULL;
+		wake_up_process(p);
+	}
+}
+
+void completion_init(struct completion *c)
+{
+	c->done = false;
+	wait_queue_init(&c->wait);
+}
+
+void complete(struct completion *c)
+{
+	u64 flags = spin_lock_irqsave(&c->wait.lock);
+	struct waiter *w;
+
+	c->done = true;
+	/* Under the lock, and nobody is taken out: who waits may free the completion as soon as it
+	 * can take the lock, and it has to, to leave the queue. */
+	list_for_each_entry (w, &c->wait.waiters, link)
+		wake_up_process(w->task);
+	spin_unlock_irqrestore(&c->wait.lock, flags);
+}
+
+__sched void wait_for_completion(struct completion *c)
+{
+	wait_event(&c->wait, READ_ONCE(c->done));
+}

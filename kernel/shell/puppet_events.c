@@ -1,0 +1,136 @@
+/* What became of puppets behind the shell's back: results that came late, deaths, and who is
+ * selected now. */
+#include "kernel/lib/log.h"
+#include "kernel/shell/shell.h"
+#include "kernel/sys/syscall.h"
+#include "kernel/task.h"
+#include "kernel/wait.h"
+
+static bool is_vfork(const struct puppet_order *o)
+{
+	return o->nr == __NR_vfork || (o->nr == __NR_clone && (o->arg[0] & CLONE_VFORK));
+}
+
+static void tell_result(struct puppet *p)
+{
+	if (is_vfork(&p->order) && p->result > 0)
+		console_printf(
+			"%d: released: its child %ld has let go of the memory; the call returned %ld\n",
+			p->pid, p->result, p->result);
+	else if (p->order.nr == __NR_wait4 && p->result > 0)
+		tell_wait(p, p->result);
+	else
+		print_result(p, p->order.nr, p->result);
+	p->told = true;
+}
+
+/* A puppet that the shell started is the shell's child: nobody else will ask for its end. */
+static bool reap(pid_t pid)
+{
+	struct wait_result r;
+
+	return do_wait(PIDTYPE_PID, pid, WEXITED | WNOHANG | __WALL, &r) > 0;
+}
+
+/* It became another program, which may have ended since. */
+static void tell_exec(const struct puppet *p, const struct task *t)
+{
+	char how[48] = "";
+
+	if (t && READ_ONCE(t->exit_state))
+		describe_end(t->exit_code, how, sizeof(how));
+	console_printf("%d: no puppet any more: it became %s%s%s\n", p->pid,
+		       t ? t->comm : "another program", *how ? ", which " : "", how);
+}
+
+static void tell_end(const struct puppet *p)
+{
+	struct task *t = find_get_task(p->pid);
+	char how[48];
+	bool zombie = t && READ_ONCE(t->exit_state) == TASK_ZOMBIE;
+
+	if (!p->exited)
+		tell_exec(p, t);
+	else if (reap(p->pid))
+		console_printf("%d: %s\n", p->pid, describe_end(p->exit_code, how, sizeof(how)));
+	else
+		console_printf("%d: %s%s\n", p->pid, describe_end(p->exit_code, how, sizeof(how)),
+			       zombie ? "; a zombie until its parent waits" : "");
+	if (t)
+		put_task(t);
+}
+
+static bool has_news(const struct puppet *p, bool gone)
+{
+	if (gone)
+		return p->state == PUPPET_GONE;
+	return p->state == PUPPET_IDLE && !p->told && p->nr_done > 0;
+}
+
+/* The first puppet that has something to tell, with a reference: ends before what they made
+ * possible. */
+static struct puppet *next_news(void)
+{
+	struct puppet *p, *found = NULL;
+
+	spin_lock(&puppets_lock);
+	for (int pass = 0; pass < 2 && !found; pass++) {
+		list_for_each_entry (p, &puppets, link) {
+			if (found || !has_news(p, pass == 0))
+				continue;
+			puppet_get(p);
+			found = p;
+		}
+	}
+	spin_unlock(&puppets_lock);
+	return found;
+}
+
+static void select_puppet(struct puppet *p)
+{
+	puppet_put(selected);
+	selected = p;
+}
+
+/* The selected one is gone: take the oldest that lives, or make one. */
+static void select_another(void)
+{
+	pid_t old = selected ? selected->pid : 0;
+	struct puppet *p = puppet_any();
+	bool fresh = p == NULL;
+	int err = fresh ? puppet_start(&p) : 0;
+
+	select_puppet(err ? NULL : p);
+	if (err)
+		console_printf("no memory for a puppet: %s\n", errno_name(-err));
+	else if (old || !fresh)
+		console_printf("%s puppet %d\n", fresh ? "started and selected" : "selected",
+			       p->pid);
+}
+
+void puppets_news(void)
+{
+	struct puppet *p;
+
+	while ((p = next_news()) != NULL) {
+		if (p->state == PUPPET_IDLE) {
+			tell_result(p);
+		} else {
+			tell_end(p);
+			puppet_forget(p);
+		}
+		puppet_put(p);
+	}
+	if (selected == NULL || READ_ONCE(selected->state) == PUPPET_GONE)
+		select_another();
+}
+
+int puppet_select(pid_t pid)
+{
+	struct puppet *p = puppet_find(pid);
+
+	if (p == NULL)
+		return -ESRCH;
+	select_puppet(p);
+	return 0;
+}

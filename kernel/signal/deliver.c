@@ -1,0 +1,407 @@
+/*
+ * Receiving signals: dequeue, stop, die, or call a handler; and the parts of signal state that fork
+ * copies.
+ *
+ * do_signal() runs on the way to user mode while WORK_SIGPENDING is set. sighand->lock guards
+ * everything here.
+ */
+#include "kernel/signal/signal.h"
+
+#include "kernel/exit.h"
+#include "kernel/fork.h"
+#include "kernel/lib/log.h"
+#include "kernel/lib/string.h"
+#include "kernel/signal/sigqueue.h"
+#include "kernel/task.h"
+#include "kernel/trace/trace.h"
+#include "mm/slab.h"
+
+static struct kmem_cache *signal_cache;
+
+void signal_init(void)
+{
+	signal_cache = kmem_cache_create("signal", sizeof(struct signal), 64);
+	sigaction_init();
+	sigqueue_init();
+}
+
+/* ---- fork ---- */
+
+struct signal *alloc_signal(void)
+{
+	struct signal *sig = kmem_cache_alloc(signal_cache);
+
+	if (sig)
+		refcount_set(&sig->count, 1);
+	return sig;
+}
+
+int copy_signal(u64 flags, struct task *p)
+{
+	struct signal *sig = current->signal;
+	u64 irq;
+
+	if (flags & CLONE_THREAD) {
+		refcount_inc(&sig->count);
+		p->signal = sig;
+		return 0;
+	}
+	sig = alloc_signal();
+	if (!sig)
+		return -ENOMEM;
+	memset((char *)sig + SIGNAL_ZERO_START, 0, sizeof(*sig) - SIGNAL_ZERO_START);
+	sig->nr_threads = sig->live = 1;
+	list_init(&sig->threads);
+	wait_queue_init(&sig->wait_chld);
+	sigpending_init(&sig->shared);
+	sig->real_timer.expires = 0;
+	spin_lock_init(&sig->cpu_timers_lock, LOCK_CPUTIME);
+	irq = spin_lock_irqsave(&current->sighand->lock);
+	memcpy(sig->rlim, current->signal->rlim, sizeof(sig->rlim));
+	spin_unlock_irqrestore(&current->sighand->lock, irq);
+	sig->oom_score_adj = current->signal->oom_score_adj;
+	sig->oom_score_adj_min = current->signal->oom_score_adj_min;
+	p->signal = sig;
+	return 0;
+}
+
+void put_signal(struct signal *sig)
+{
+	if (refcount_dec_and_test(&sig->count))
+		kmem_cache_free(signal_cache, sig);
+}
+
+/* ---- pending or not ---- */
+
+bool fatal_signal_pending(const struct task *p)
+{
+	return signal_pending(p) && (p->pending.set & sigmask(SIGKILL));
+}
+
+static sigset_t64 all_pending(const struct task *p)
+{
+	return READ_ONCE(p->pending.set) | READ_ONCE(p->signal->shared.set);
+}
+
+void recalc_sigpending_of(struct task *p)
+{
+	if ((all_pending(p) & ~p->blocked) || p->stop_pending || p->signal->notify_continued)
+		task_set_work(p, WORK_SIGPENDING);
+	else if (signal_pending(p))
+		task_clear_work(p, WORK_SIGPENDING);
+}
+
+void recalc_sigpending(void)
+{
+	recalc_sigpending_of(current);
+}
+
+static noinline void blocked_changed(struct task *p, sigset_t64 more)
+{
+	u64 flags = spin_lock_irqsave(&p->sighand->lock);
+
+	retarget_shared_pending(p, more);
+	recalc_sigpending_of(p);
+	spin_unlock_irqrestore(&p->sighand->lock, flags);
+}
+
+/* The lock is taken only when something is pending. Who sends meanwhile makes it pending before he
+ * looks who blocks it, and we the other way round: either he sees the new mask, or we his signal.
+ */
+void set_current_blocked(sigset_t64 set)
+{
+	struct task *p = current;
+	sigset_t64 old;
+
+	set &= ~SIG_KERNEL_ONLY;
+	old = __atomic_exchange_n(&p->blocked, set, __ATOMIC_SEQ_CST);
+	if (unlikely(all_pending(p)))
+		blocked_changed(p, set & ~old);
+}
+
+/* ---- dequeue ---- */
+
+/* Faults of the task itself first, then the lowest number. */
+static int next_signal(sigset_t64 set)
+{
+	const sigset_t64 sync = sigmask(SIGSEGV) | sigmask(SIGBUS) | sigmask(SIGILL) |
+				sigmask(SIGTRAP) | sigmask(SIGFPE) | sigmask(SIGSYS);
+
+	if (set & sigmask(SIGKILL))
+		return SIGKILL;
+	if (set & sync)
+		set &= sync;
+	return set ? __builtin_ctzl(set) + 1 : 0;
+}
+
+/* The next entry of `sig` after `at`; NULL: there is none. */
+static struct sigqueue *next_queued(struct sigpending *pending, struct list_head *at, int sig)
+{
+	struct sigqueue *q;
+
+	while ((at = at->next) != &pending->queue) {
+		q = list_entry(at, struct sigqueue, link);
+		if (q->info.si_signo == sig)
+			return q;
+	}
+	return NULL;
+}
+
+/* Fill `info` from the first queued entry of `sig`; the bit stays while another one is queued. */
+static always_inline void collect(struct sigpending *pending, int sig, ksiginfo_t *info)
+{
+	struct sigqueue *q = next_queued(pending, &pending->queue, sig);
+	bool is_timer;
+	int overrun;
+
+	if (!q || !next_queued(pending, &q->link, sig))
+		pending->set &= ~sigmask(sig);
+	if (!q) {
+		/* There was no memory to queue it: only the number is known. */
+		*info = (ksiginfo_t){.words = {0}};
+		info->si_signo = sig;
+		return;
+	}
+	*info = q->info;
+	is_timer = q->timer != NULL;
+	overrun = sigqueue_free(q);
+	if (is_timer)
+		info->si_overrun = overrun;
+}
+
+static always_inline int take_signal(struct task *p, sigset_t64 blocked, ksiginfo_t *info)
+{
+	struct sigpending *pending = &p->pending;
+	int sig = next_signal(pending->set & ~blocked);
+
+	if (!sig) {
+		pending = &p->signal->shared;
+		sig = next_signal(pending->set & ~blocked);
+	}
+	if (sig)
+		collect(pending, sig, info);
+	if (unlikely(sig == SIGALRM))
+		itimer_taken(&p->signal->real_timer);
+	recalc_sigpending_of(p);
+	return sig;
+}
+
+int dequeue_signal(struct task *p, sigset_t64 blocked, ksiginfo_t *info)
+{
+	return take_signal(p, blocked, info);
+}
+
+/* ---- stopping ---- */
+
+static void begin_group_stop(struct task *p, int sig)
+{
+	struct task *t;
+
+	p->signal->stop_code = sig;
+	p->signal->stop_count = 0;
+	list_for_each_entry (t, &p->signal->threads, thread_node) {
+		if ((t->flags & PF_EXITING) || t->state == TASK_STOPPED)
+			continue;
+		t->stop_pending = true;
+		p->signal->stop_count++;
+		if (t != p)
+			signal_wake_up(t, false);
+	}
+}
+
+bool leave_group_stop(struct task *p)
+{
+	p->stop_pending = false;
+	if (--p->signal->stop_count > 0)
+		return false;
+	p->signal->stopped = true;
+	p->signal->stop_reported = false;
+	p->signal->continued = false;
+	return true;
+}
+
+/* Stop as a part of the group. Called with the lock held, returns without it, after SIGCONT or
+ * SIGKILL. */
+static void stop_here(struct task *p, u64 flags)
+{
+	bool last = leave_group_stop(p);
+
+	set_special_state(TASK_STOPPED); /* under the lock: SIGCONT comes after and finds us so */
+	spin_unlock_irqrestore(&p->sighand->lock, flags);
+	if (last)
+		notify_parent_stop(p, CLD_STOPPED);
+	schedule();
+}
+
+/* ---- what to do with one signal ---- */
+
+enum signal_step {
+	STEP_AGAIN,
+	STEP_HANDLER,
+	STEP_NOTHING
+};
+
+static void die_of(struct task *p, int sig, u64 flags)
+{
+	spin_unlock_irqrestore(&p->sighand->lock, flags);
+	do_group_exit(sig);
+}
+
+/* The stop signals of the terminal do nothing to an orphaned group: nobody could continue it. */
+static void default_stop(struct task *p, int sig, u64 flags)
+{
+	if (sig != SIGSTOP) {
+		u32 before = p->signal->continues;
+		bool orphaned;
+
+		spin_unlock_irqrestore(&p->sighand->lock, flags);
+		orphaned = is_current_pgrp_orphaned();
+		flags = spin_lock_irqsave(&p->sighand->lock);
+		/* A SIGCONT that came while the lock was open has cancelled the stop. */
+		if (orphaned || p->signal->group_exit || p->signal->continues != before) {
+			spin_unlock_irqrestore(&p->sighand->lock, flags);
+			return;
+		}
+	}
+	if (p->signal->stop_count == 0)
+		begin_group_stop(p, sig);
+	stop_here(p, flags);
+}
+
+/* One round: the lock is taken and released inside, for what follows may sleep. */
+static enum signal_step signal_step(struct ksignal *ksig)
+{
+	struct task *p = current;
+	u64 flags = spin_lock_irqsave(&p->sighand->lock);
+
+	if (p->signal->notify_continued) {
+		p->signal->notify_continued = false;
+		spin_unlock_irqrestore(&p->sighand->lock, flags);
+		notify_parent_stop(p, CLD_CONTINUED);
+		return STEP_AGAIN;
+	}
+	if (p->signal->group_exit)
+		die_of(p, p->signal->group_exit_code, flags);
+	if (p->signal->exec_task && p->signal->exec_task != p) {
+		spin_unlock_irqrestore(&p->sighand->lock, flags);
+		do_exit(SIGKILL); /* another thread execs: this one ends alone */
+	}
+	if (p->stop_pending) {
+		stop_here(p, flags);
+		return STEP_AGAIN;
+	}
+
+	ksig->sig = take_signal(p, p->blocked, &ksig->info);
+	if (!ksig->sig) {
+		spin_unlock_irqrestore(&p->sighand->lock, flags);
+		return STEP_NOTHING;
+	}
+	signal_action(p->sighand, ksig->sig, &ksig->ka);
+	trace_signal_deliver(ksig->sig, ksig->ka.handler);
+	if (ksig->ka.handler != (u64)SIG_DFL && ksig->ka.handler != (u64)SIG_IGN) {
+		if (ksig->ka.flags & SA_RESETHAND)
+			set_handler(p->sighand, ksig->sig, (u64)SIG_DFL);
+		spin_unlock_irqrestore(&p->sighand->lock, flags);
+		return STEP_HANDLER;
+	}
+	if (ksig->ka.handler == (u64)SIG_IGN || (sigmask(ksig->sig) & SIG_DEFAULT_IGNORE))
+		spin_unlock_irqrestore(&p->sighand->lock, flags);
+	else if (sigmask(ksig->sig) & SIG_DEFAULT_STOP)
+		default_stop(p, ksig->sig, flags);
+	else
+		die_of(p, ksig->sig, flags);
+	return STEP_AGAIN;
+}
+
+/* ---- interrupted system calls: signal(7) ---- */
+
+/* Back to the syscall instruction, with number `nr` in rax. */
+static void rewind_syscall(struct pt_regs *regs, u64 nr)
+{
+	regs->rax = nr;
+	regs->rip -= 2;
+}
+
+static void restart_after_handler(struct pt_regs *regs, const struct k_sigaction *ka)
+{
+	if ((int)regs->orig_rax < 0)
+		return;
+	switch ((long)regs->rax) {
+	case -ERESTARTSYS:
+		if (ka->flags & SA_RESTART)
+			rewind_syscall(regs, regs->orig_rax);
+		else
+			regs->rax = -EINTR;
+		break;
+	case -ERESTARTNOHAND:
+	case -ERESTART_RESTARTBLOCK:
+		regs->rax = -EINTR;
+		break;
+	case -ERESTARTNOINTR:
+		rewind_syscall(regs, regs->orig_rax);
+		break;
+	}
+}
+
+static void restart_without_handler(struct pt_regs *regs)
+{
+	if ((int)regs->orig_rax < 0)
+		return;
+	switch ((long)regs->rax) {
+	case -ERESTARTSYS:
+	case -ERESTARTNOHAND:
+	case -ERESTARTNOINTR:
+		rewind_syscall(regs, regs->orig_rax);
+		break;
+	case -ERESTART_RESTARTBLOCK:
+		rewind_syscall(regs, __NR_restart_syscall);
+		break;
+	}
+}
+
+static void reset_handler(struct task *p, int sig)
+{
+	u64 flags = spin_lock_irqsave(&p->sighand->lock);
+
+	set_handler(p->sighand, sig, (u64)SIG_DFL);
+	spin_unlock_irqrestore(&p->sighand->lock, flags);
+}
+
+static void call_handler(struct ksignal *ksig, struct pt_regs *regs)
+{
+	struct task *p = current;
+	sigset_t64 oldset = p->work & WORK_RESTORE_SIGMASK ? p->saved_sigmask : p->blocked;
+	sigset_t64 blocked = p->blocked | ksig->ka.mask;
+
+	restart_after_handler(regs, &ksig->ka);
+	if (setup_rt_frame(ksig, oldset, regs)) {
+		/* No room for the frame: the handler of SIGSEGV itself must not be tried again. */
+		if (ksig->sig == SIGSEGV)
+			reset_handler(p, SIGSEGV);
+		force_sig(SIGSEGV);
+		return;
+	}
+	task_clear_work(p, WORK_RESTORE_SIGMASK);
+	if (!(ksig->ka.flags & SA_NODEFER))
+		blocked |= sigmask(ksig->sig);
+	set_current_blocked(blocked);
+}
+
+void do_signal(struct pt_regs *regs)
+{
+	enum signal_step step;
+	struct ksignal ksig;
+
+	do
+		step = signal_step(&ksig);
+	while (step == STEP_AGAIN);
+	if (step == STEP_HANDLER) {
+		call_handler(&ksig, regs);
+		return;
+	}
+	restart_without_handler(regs);
+	if (current->work & WORK_RESTORE_SIGMASK) {
+		task_clear_work(current, WORK_RESTORE_SIGMASK);
+		set_current_blocked(current->saved_sigmask);
+	}
+}

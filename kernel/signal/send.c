@@ -1,0 +1,533 @@
+/*
+ * Sending signals: what is queued where, and who is woken.
+ *
+ * A signal for a process goes to the shared set of its thread group, one for a thread to its own.
+ * Both are guarded by sighand->lock. Whoever is chosen to handle it gets WORK_SIGPENDING and is
+ * woken from interruptible sleep; the rest happens on its way to user mode
+ * (kernel/signal/deliver.c).
+ */
+#include "kernel/exit.h"
+#include "kernel/lib/string.h"
+#include "kernel/signal/signal.h"
+#include "kernel/signal/sigqueue.h"
+#include "kernel/task.h"
+#include "kernel/time/timer.h"
+#include "kernel/timers/posix_timer.h"
+#include "kernel/trace/trace.h"
+#include "mm/slab.h"
+
+static struct kmem_cache *sigqueue_cache;
+
+void sigqueue_init(void)
+{
+	sigqueue_cache = kmem_cache_create("sigqueue", sizeof(struct sigqueue), 0);
+}
+
+/* ---- queues ---- */
+
+struct user *sigqueue_charge(struct task *p, bool forced)
+{
+	u64 limit = forced ? RLIM64_INFINITY : p->signal->rlim[RLIMIT_SIGPENDING].rlim_cur;
+	struct user *user = p->cred->user;
+
+	if ((u64)atomic_add_return(&user->sigpending, 1) > limit) {
+		atomic_dec(&user->sigpending);
+		return NULL;
+	}
+	refcount_inc(&user->count);
+	return user;
+}
+
+void sigqueue_uncharge(struct user *user)
+{
+	atomic_dec(&user->sigpending);
+	put_user_struct(user);
+}
+
+/* `forced`: a classic signal from the kernel keeps its information also over the limit. */
+static inline struct sigqueue *sigqueue_alloc(struct sigpending *pending, struct task *p,
+					      bool forced)
+{
+	struct user *user = sigqueue_charge(p, forced);
+	struct sigqueue *q = &pending->spare;
+	bool spare = list_empty(&pending->queue);
+
+	if (unlikely(!user))
+		return NULL;
+	if (unlikely(!spare) && !(q = kmem_cache_alloc(sigqueue_cache))) {
+		sigqueue_uncharge(user);
+		return NULL;
+	}
+	q->user = user;
+	q->timer = NULL;
+	q->spare = spare;
+	return q;
+}
+
+int sigqueue_free(struct sigqueue *q)
+{
+	list_del_init(&q->link);
+	if (q->timer)
+		return posix_timer_taken(q->timer);
+	sigqueue_uncharge(q->user);
+	if (!q->spare)
+		kmem_cache_free(sigqueue_cache, q);
+	return 0;
+}
+
+/* The bit stays while another one is queued. */
+static bool cancel_in(struct sigpending *pending, const struct sigqueue *q)
+{
+	struct sigqueue *other;
+	bool here = false, more = false;
+
+	list_for_each_entry (other, &pending->queue, link) {
+		if (other == q)
+			here = true;
+		else if (other->info.si_signo == q->info.si_signo)
+			more = true;
+	}
+	if (here && !more)
+		pending->set &= ~sigmask(q->info.si_signo);
+	return here;
+}
+
+void sigqueue_cancel(struct sigqueue *q, struct signal *sig)
+{
+	struct task *t;
+
+	if (!cancel_in(&sig->shared, q))
+		list_for_each_entry (t, &sig->threads, thread_node)
+			if (cancel_in(&t->pending, q))
+				break;
+	list_del_init(&q->link);
+}
+
+void remove_pending(struct sigpending *pending, sigset_t64 mask)
+{
+	struct sigqueue *q, *n;
+
+	if (!(pending->set & mask))
+		return;
+	pending->set &= ~mask;
+	list_for_each_entry_safe (q, n, &pending->queue, link)
+		if (sigmask(q->info.si_signo) & mask)
+			sigqueue_free(q);
+}
+
+void flush_pending(struct sigpending *pending)
+{
+	remove_pending(pending, ~0UL);
+}
+
+/* ---- who is affected ---- */
+
+void signal_wake_up(struct task *p, bool fatal)
+{
+	u32 states = TASK_INTERRUPTIBLE | (fatal ? TASK_KILLABLE | TASK_STOPPED : 0);
+
+	/* A full barrier: who is not asleep yet looks at it once more under his queue's lock. */
+	task_set_work(p, WORK_SIGPENDING);
+	if (p == current) /* it looks on its way out */
+		return;
+	if (!(READ_ONCE(p->state) & states) || !try_to_wake_up(p, states))
+		kick_task(p);
+}
+
+void zap_other_threads(struct task *p)
+{
+	struct signal *sig = p->signal;
+	struct task *t;
+
+	sig->stop_count = 0;
+	list_for_each_entry (t, &sig->threads, thread_node) {
+		t->stop_pending = false;
+		if (t == p || (t->flags & PF_EXITING))
+			continue;
+		t->pending.set |= sigmask(SIGKILL);
+		signal_wake_up(t, true);
+	}
+}
+
+void begin_group_exit(struct task *p, int code)
+{
+	struct signal *sig = p->signal;
+
+	sig->group_exit = true;
+	sig->group_exit_code = code;
+	sig->stopped = false; /* nothing waits for its SIGCONT any more */
+	zap_other_threads(p);
+}
+
+void retarget_shared_pending(struct task *p, sigset_t64 set)
+{
+	struct task *t;
+
+	set &= p->signal->shared.set;
+	if (!set)
+		return;
+	list_for_each_entry (t, &p->signal->threads, thread_node)
+		if (t != p && !(t->flags & PF_EXITING) && (set & ~t->blocked))
+			signal_wake_up(t, false);
+}
+
+static u64 handler_of(const struct task *p, int sig)
+{
+	return signal_handler(p->sighand, sig);
+}
+
+static bool is_ignored(const struct task *p, int sig, u64 handler)
+{
+	if (p->blocked & sigmask(sig))
+		return false; /* the handler may have changed by the time it is unblocked */
+	return handler == (u64)SIG_IGN ||
+	       (handler == (u64)SIG_DFL && (sigmask(sig) & SIG_DEFAULT_IGNORE));
+}
+
+static bool is_fatal(int sig, u64 handler)
+{
+	return sig == SIGKILL || (handler == (u64)SIG_DFL &&
+				  !(sigmask(sig) & (SIG_DEFAULT_IGNORE | SIG_DEFAULT_STOP)));
+}
+
+static void cancel_from_group(struct task *p, sigset_t64 mask)
+{
+	struct task *t;
+
+	remove_pending(&p->signal->shared, mask);
+	list_for_each_entry (t, &p->signal->threads, thread_node)
+		remove_pending(&t->pending, mask);
+}
+
+static void continue_group(struct task *p)
+{
+	struct signal *sig = p->signal;
+	struct task *t;
+
+	cancel_from_group(p, SIG_DEFAULT_STOP);
+	if (sig->stopped) {
+		sig->continued = sig->notify_continued = true;
+		sig->stopped = false;
+		if (sig->live > 0) /* else it is on its way to the zombies, or there */
+			become_job(sig->leader);
+	}
+	sig->stop_count = 0;
+	sig->continues++;
+	list_for_each_entry (t, &sig->threads, thread_node) {
+		t->stop_pending = false;
+		if (sig->notify_continued)
+			task_set_work(t, WORK_SIGPENDING); /* somebody has to tell the parent */
+		if (!try_to_wake_up(t, TASK_STOPPED))
+			kick_task(t);
+	}
+}
+
+/* Stop and continue act when they are sent, not when they are handled: each cancels the other. */
+static void apply_job_control(struct task *p, int sig)
+{
+	if (likely(!(sigmask(sig) & (SIG_DEFAULT_STOP | sigmask(SIGCONT)))))
+		return;
+	if (sig == SIGCONT)
+		continue_group(p);
+	else
+		cancel_from_group(p, sigmask(SIGCONT));
+}
+
+static bool wants_signal(const struct task *t, int sig)
+{
+	if ((t->blocked & ~t->waited & sigmask(sig)) || (t->flags & PF_EXITING))
+		return false;
+	return sig == SIGKILL || t->state != TASK_STOPPED;
+}
+
+/* The thread that will handle `sig`; NULL: nobody now, it stays pending. */
+static struct task *choose_thread(struct task *p, int sig, bool group)
+{
+	struct task *t;
+
+	if (wants_signal(p, sig))
+		return p;
+	if (group)
+		list_for_each_entry (t, &p->signal->threads, thread_node)
+			if (wants_signal(t, sig))
+				return t;
+	return NULL;
+}
+
+/* The end of the group begins here, whichever thread is the first to notice. */
+static void begin_death(struct task *t, int sig)
+{
+	begin_group_exit(t, sig);
+	t->pending.set |= sigmask(SIGKILL);
+	signal_wake_up(t, true);
+}
+
+static void complete_signal(struct task *p, int sig, u64 handler, bool group)
+{
+	struct task *t = choose_thread(p, sig, group);
+
+	if (!t)
+		return;
+	/* A blocked one was chosen because it is waited for: that is no death. */
+	if (is_fatal(sig, handler) && !(t->blocked & sigmask(sig)) && !p->signal->group_exit)
+		begin_death(t, sig);
+	else
+		signal_wake_up(t, sig == SIGKILL);
+}
+
+/* Into the set: a full barrier, as set_current_blocked() has the other one. Then somebody is to
+ * handle it. */
+static always_inline void make_pending(struct sigpending *pending, int sig, struct task *p,
+				       u64 handler, bool group)
+{
+	__atomic_or_fetch(&pending->set, sigmask(sig), __ATOMIC_SEQ_CST);
+	trace_signal_generate(sig, p);
+	complete_signal(p, sig, handler, group);
+}
+
+/* What is known of it waits in the queue. False: it cannot, and was promised to. */
+static inline bool queue_info(struct sigpending *pending, int sig, const ksiginfo_t *info,
+			      struct task *p)
+{
+	bool forced = sig < SIGRTMIN && (!info || info->si_code >= 0);
+	struct sigqueue *q = sigqueue_alloc(pending, p, forced);
+
+	if (unlikely(!q)) /* sigqueue(3) promises its data; kill(2) does not */
+		return sig < SIGRTMIN || !info || info->si_code == SI_USER;
+	if (info)
+		q->info = *info;
+	else
+		sigqueue_kernel_info(&q->info, sig);
+	list_add_tail(&q->link, &pending->queue);
+	return true;
+}
+
+/* All of it in one function, without a call on the common way. Caller holds sighand->lock. */
+static always_inline int send_in_place(int sig, const ksiginfo_t *info, struct task *p, bool group)
+{
+	struct sigpending *pending = group ? &p->signal->shared : &p->pending;
+	u64 handler;
+
+	if (p->flags & PF_KTHREAD)
+		return 0;
+	apply_job_control(p, sig);
+	handler = handler_of(p, sig);
+	if (is_ignored(p, sig, handler) || p->signal->group_exit)
+		return 0;
+	/* The classic signals are flags, only the real-time ones count. */
+	if (sig < SIGRTMIN && (pending->set & sigmask(sig)))
+		return 0;
+	if (sig != SIGKILL && !queue_info(pending, sig, info, p))
+		return -EAGAIN;
+	make_pending(pending, sig, p, handler, group);
+	return 0;
+}
+
+/* The same once more, for who sends with the lock held: rarely. */
+static noinline int send_signal_locked(int sig, const ksiginfo_t *info, struct task *p, bool group)
+{
+	return send_in_place(sig, info, p, group);
+}
+
+bool send_timer_signal(struct sigqueue *q, struct task *p, bool group)
+{
+	struct sigpending *pending = group ? &p->signal->shared : &p->pending;
+	int sig = q->info.si_signo;
+	u64 handler = handler_of(p, sig);
+
+	apply_job_control(p, sig);
+	if (is_ignored(p, sig, handler) || p->signal->group_exit)
+		return false;
+	list_add_tail(&q->link, &pending->queue);
+	make_pending(pending, sig, p, handler, group);
+	return true;
+}
+
+int send_signal(int sig, const ksiginfo_t *info, struct task *p, bool group)
+{
+	struct sighand *sighand = p->sighand;
+	u64 flags;
+	int err;
+
+	if (!sighand)
+		return -ESRCH;
+	flags = spin_lock_irqsave(&sighand->lock);
+	err = send_in_place(sig, info, p, group);
+	spin_unlock_irqrestore(&sighand->lock, flags);
+	return err;
+}
+
+/* A fault cannot be put off: a blocked or ignored signal gets its default action back, which is
+ * death. */
+static void force_signal(const ksiginfo_t *info)
+{
+	struct task *p = current;
+	int sig = info->si_signo;
+	u64 flags = spin_lock_irqsave(&p->sighand->lock);
+
+	if ((p->blocked & sigmask(sig)) || handler_of(p, sig) == (u64)SIG_IGN) {
+		set_handler(p->sighand, sig, (u64)SIG_DFL);
+		p->blocked &= ~sigmask(sig);
+	}
+	send_signal_locked(sig, info, p, false);
+	recalc_sigpending();
+	spin_unlock_irqrestore(&p->sighand->lock, flags);
+}
+
+void force_sig_fault(int sig, int code, u64 addr)
+{
+	ksiginfo_t info = {.words = {0}};
+
+	info.si_signo = sig;
+	info.si_code = code;
+	info.si_addr = (void *)addr;
+	force_signal(&info);
+}
+
+void sigqueue_kernel_info(ksiginfo_t *info, int sig)
+{
+	*info = (ksiginfo_t){.words = {0}};
+	info->si_signo = sig;
+	info->si_code = SI_KERNEL;
+}
+
+void force_sig(int sig)
+{
+	ksiginfo_t info;
+
+	sigqueue_kernel_info(&info, sig);
+	force_signal(&info);
+}
+
+void force_fatal_sig(int sig)
+{
+	struct task *p = current;
+	u64 flags = spin_lock_irqsave(&p->sighand->lock);
+
+	if (!p->signal->group_exit)
+		begin_death(p, sig);
+	spin_unlock_irqrestore(&p->sighand->lock, flags);
+}
+
+void sigqueue_user_info(ksiginfo_t *info, int sig)
+{
+	*info = (ksiginfo_t){.words = {0}};
+	info->si_signo = sig;
+	info->si_code = SI_USER;
+	info->si_pid = current->tgid_nr;
+	info->si_uid = current->cred->uid;
+}
+
+void send_sig_self(int sig)
+{
+	ksiginfo_t info;
+
+	sigqueue_user_info(&info, sig);
+	send_signal(sig, &info, current, false);
+}
+
+int kill_pgrp_locked(struct pid *pgrp, int sig, const ksiginfo_t *info)
+{
+	int found = -ESRCH;
+	struct task *p;
+
+	list_for_each_entry (p, &pgrp->tasks[PIDTYPE_PGID], pid_links[PIDTYPE_PGID]) {
+		send_signal(sig, info, p, true);
+		found = 0;
+	}
+	return found;
+}
+
+int kill_pgrp(struct pid *pgrp, int sig, const ksiginfo_t *info)
+{
+	int err;
+
+	spin_lock(&tasklist_lock);
+	err = kill_pgrp_locked(pgrp, sig, info);
+	spin_unlock(&tasklist_lock);
+	return err;
+}
+
+/* ---- telling the parent ---- */
+
+static void fill_child_info(ksiginfo_t *info, const struct task *p, int sig, int code, int status)
+{
+	struct usage used;
+
+	*info = (ksiginfo_t){.words = {0}};
+	info->si_signo = sig;
+	info->si_code = code;
+	info->si_pid = p->tgid_nr;
+	info->si_uid = p->cred->uid;
+	info->si_status = status;
+	process_usage(p->signal, &used);
+	info->si_utime = used.utime / (NSEC_PER_SEC / USER_HZ);
+	info->si_stime = used.stime / (NSEC_PER_SEC / USER_HZ);
+}
+
+/* Caller holds the parent's sighand->lock. */
+static void send_exit_signal(const struct task *p, int sig)
+{
+	int status = p->signal->group_exit ? p->signal->group_exit_code : p->exit_code;
+	int killed = status & 0x7f;
+	ksiginfo_t info;
+
+	fill_child_info(&info, p, sig, killed ? CLD_KILLED : CLD_EXITED,
+			killed ? killed : status >> 8);
+	send_signal_locked(sig, &info, p->parent, true);
+}
+
+/* Both sides hold tasklist_lock when they look: the parent is in the queue before it looks for a
+ * child that has something to tell. */
+static void wake_waiting_parent(const struct task *parent)
+{
+	if (!list_empty(&parent->signal->wait_chld.waiters))
+		wake_up_all(&parent->signal->wait_chld);
+}
+
+bool do_notify_parent(struct task *p, int sig)
+{
+	struct task *parent = p->parent;
+	u64 flags = spin_lock_irqsave(&parent->sighand->lock);
+	bool autoreap = false;
+
+	/* The signal was chosen by the program that forked, and must not hit the one it became. */
+	if (p->parent_exec_id != parent->self_exec_id)
+		sig = SIGCHLD;
+	if (sig == SIGCHLD) {
+		struct k_sigaction chld;
+
+		signal_action(parent->sighand, SIGCHLD, &chld);
+		/* POSIX: who ignores SIGCHLD, or says SA_NOCLDWAIT, has no zombies. */
+		autoreap = chld.handler == (u64)SIG_IGN || (chld.flags & SA_NOCLDWAIT);
+		if (chld.handler == (u64)SIG_IGN || is_ignored(parent, SIGCHLD, chld.handler))
+			sig = 0;
+	}
+	if (valid_signal(sig))
+		send_exit_signal(p, sig);
+	spin_unlock_irqrestore(&parent->sighand->lock, flags);
+	wake_waiting_parent(parent);
+	return autoreap;
+}
+
+void notify_parent_stop(struct task *p, int why)
+{
+	struct task *leader = p->group_leader, *parent;
+	struct k_sigaction chld;
+	ksiginfo_t info;
+	u64 flags;
+
+	spin_lock(&tasklist_lock);
+	become_job(leader);
+	parent = leader->parent;
+	flags = spin_lock_irqsave(&parent->sighand->lock);
+	signal_action(parent->sighand, SIGCHLD, &chld);
+	if (chld.handler != (u64)SIG_IGN && !(chld.flags & SA_NOCLDSTOP)) {
+		fill_child_info(&info, leader, SIGCHLD, why,
+				why == CLD_CONTINUED ? SIGCONT : leader->signal->stop_code);
+		send_signal_locked(SIGCHLD, &info, parent, true);
+	}
+	spin_unlock_irqrestore(&parent->sighand->lock, flags);
+	wake_waiting_parent(parent);
+	spin_unlock(&tasklist_lock);
+}

@@ -1,0 +1,209 @@
+/* Signals: what is pending, what is blocked, what happens then. signal(7). */
+#pragma once
+
+#include "kernel/lib/atomic.h"
+#include "kernel/lib/list.h"
+#include "kernel/lib/lock.h"
+#include "kernel/lib/treap.h"
+#include "kernel/lib/types.h"
+#include "kernel/lib/uapi.h"
+#include "kernel/sched/wait_queue.h"
+#include "kernel/time/usage.h"
+#include "kernel/timers/cpu_timer.h"
+#include "kernel/timers/itimer.h"
+
+struct task;
+struct pid;
+struct pt_regs;
+struct user;
+
+typedef u64 sigset_t64;
+#define sigmask(sig) (1UL << ((sig)-1))
+#define SIG_KERNEL_ONLY                                                           \
+	(sigmask(SIGKILL) | sigmask(SIGSTOP)) /* never blocked, caught or ignored \
+					       */
+
+/* rt_sigaction(2)'s structure as the kernel sees it. */
+struct k_sigaction {
+	u64 handler;
+	u64 flags;
+	u64 restorer;
+	sigset_t64 mask;
+};
+
+/* A siginfo_t without the room that it has for the future: in a program's memory 0 stands there. */
+typedef union {
+	__SIGINFO;
+	u64 words[6];
+} ksiginfo_t;
+
+#define SIGINFO_WORDS (sizeof(siginfo_t) / sizeof(u64))
+
+struct sigqueue {
+	struct list_head link;
+	struct user *user;         /* who is charged for it; a reference */
+	struct posix_timer *timer; /* it is a part of this; NULL: of itself, or of a sigpending */
+	bool spare;                /* of a sigpending */
+	ksiginfo_t info;
+};
+
+/* All sh. */
+struct sigpending {
+	sigset_t64 set;         /* also read without the lock: set_current_blocked() */
+	struct list_head queue; /* who is in here is in the set */
+	struct sigqueue spare;  /* the entry of a signal that finds the queue empty */
+};
+
+static inline void sigpending_init(struct sigpending *pending)
+{
+	pending->set = 0;
+	list_init(&pending->queue);
+}
+
+struct sigactions; /* what sigaction(2) has set */
+
+/* Shared by CLONE_SIGHAND. Fork's copy shares the table until one of the two sets an action. */
+struct sighand {
+	refcount_t count;
+	spinlock_t lock; /* LOCK_SIGHAND (irq): what follows, and every pending set of its tasks */
+	/* Signals whose handler is one of these, whatever the table says. */
+	sigset_t64 defaulted, ignored;
+	struct sigactions *set; /* a reference; NULL: nothing was set since exec */
+};
+
+/* Shared by a thread group. "tl": tasklist_lock; "sh": sighand->lock. */
+struct signal {
+	/* --- given one by one, by copy_signal() and on the way to being seen --- */
+	refcount_t count;            /* tasks that point here, and `handlers` if it is in use */
+	int nr_threads;              /* tl: tasks not yet released */
+	int live;                    /* sh: threads that have not begun to exit */
+	struct list_head threads;    /* tl and sh to change, either to read: task.thread_node */
+	struct task *leader;         /* tl */
+	struct wait_queue wait_chld; /* parents in wait4() */
+	struct sigpending shared;    /* sh: process-wide pending signals */
+	struct tty *tty;             /* tl: controlling terminal */
+	struct itimer real_timer;    /* tl: setitimer(2), alarm(2) */
+	spinlock_t cpu_timers_lock;  /* LOCK_CPUTIME (irq): cpu_timers, and those of its tasks */
+	struct rlimit64 rlim[RLIM_NLIMITS];   /* sh */
+	s16 oom_score_adj, oom_score_adj_min; /* tl: /proc/PID/oom_score_adj; how low it may be set
+						 without privilege */
+	/* Where its tasks' sighand mostly is, which begins and ends with the process: but it may be
+	 * in use by other processes, or the tasks use one that lies elsewhere. */
+	struct sighand handlers;
+
+	/* --- zeroed by copy_signal() --- */
+	struct task *exec_task; /* sh: the thread in execve() that waits for the others to go */
+	bool group_exit;        /* sh: exit_group or a fatal signal is on its way */
+	bool stopped;           /* sh: the whole group is stopped */
+	bool continued;         /* sh: SIGCONT arrived, not yet waited for */
+	bool notify_continued;  /* sh: the parent is still to be told */
+	bool stop_reported;     /* sh: the stop was waited for */
+	bool session_leader;    /* tl */
+	bool child_subreaper;   /* tl: adopts the orphans among its descendants */
+	int group_exit_code;    /* sh: wait status all threads die with */
+	int stop_code;          /* sh: the stopping signal */
+	u32 continues;          /* sh: how often SIGCONT came */
+	int stop_count;         /* sh: threads that still have to stop */
+	int next_timer_id;      /* sh */
+	struct treap_node *posix_timers;             /* sh: timer_create(2), by their numbers */
+	struct usage gone;                           /* sh: of threads that were released */
+	struct usage children;                       /* tl: of reaped children */
+	struct cpu_itimer virtual_timer, prof_timer; /* sh */
+	struct cpu_timers cpu_timers; /* cpu_timers_lock: armed on the process's clocks */
+};
+
+#define SIGNAL_ZERO_START offsetof(struct signal, exec_task)
+
+/* A signal on its way to a handler. */
+struct ksignal {
+	int sig;
+	struct k_sigaction ka;
+	ksiginfo_t info;
+};
+
+/* Signals whose default action is not death. */
+#define SIG_DEFAULT_IGNORE \
+	(sigmask(SIGCHLD) | sigmask(SIGCONT) | sigmask(SIGURG) | sigmask(SIGWINCH))
+#define SIG_DEFAULT_STOP (sigmask(SIGSTOP) | sigmask(SIGTSTP) | sigmask(SIGTTIN) | sigmask(SIGTTOU))
+
+static inline bool valid_signal(int sig)
+{
+	return sig >= 1 && sig <= _NSIG;
+}
+
+/* ---- sending: kernel/signal/send.c ---- */
+
+/* Send to one thread or to its whole group; `info` NULL means "from the kernel". 0; -EAGAIN when
+ * the queue of real-time signals is full (RLIMIT_SIGPENDING); -ESRCH when p has been reaped. Caller
+ * holds tasklist_lock, unless p is current. */
+int send_signal(int sig, const ksiginfo_t *info, struct task *p, bool group);
+/* Queue the entry of a timer that expired. False: nobody wants it. Caller holds tasklist_lock and
+ * sighand->lock. */
+bool send_timer_signal(struct sigqueue *q, struct task *p, bool group);
+/* From current's own fault: cannot be blocked or ignored. */
+void force_sig_fault(int sig, int code, u64 addr);
+void force_sig(int sig);
+/* The end of current's process by this signal, whatever it has done about it. */
+void force_fatal_sig(int sig);
+/* To current for what it did itself: as if it had sent it. */
+void send_sig_self(int sig);
+/* Every member of a process group; 0 or -ESRCH. Takes tasklist_lock; the _locked form wants it
+ * held. */
+int kill_pgrp(struct pid *pgrp, int sig, const ksiginfo_t *info);
+int kill_pgrp_locked(struct pid *pgrp, int sig, const ksiginfo_t *info);
+/* SIGCHLD or another exit signal to the parent, and wake it if it waits. True: the parent does not
+ * want to wait for p. Caller holds tasklist_lock. */
+bool do_notify_parent(struct task *p, int sig);
+/* Tell the parent of a stop (CLD_STOPPED) or a continue (CLD_CONTINUED). Takes tasklist_lock. */
+void notify_parent_stop(struct task *p, int why);
+/* The whole group of p is to die with this wait status. Caller holds sighand->lock. */
+void begin_group_exit(struct task *p, int code);
+/* p will not handle those of the shared signals that are in `set`: wake who will. Caller holds
+ * sighand->lock. */
+void retarget_shared_pending(struct task *p, sigset_t64 set);
+/* Kill all other threads of current's group. Caller holds sighand->lock. */
+void zap_other_threads(struct task *p);
+void flush_pending(struct sigpending *p); /* caller holds sighand->lock */
+/* Take `mask` out of what is pending. Caller holds sighand->lock. */
+void remove_pending(struct sigpending *p, sigset_t64 mask);
+void signal_wake_up(struct task *p, bool fatal);
+
+/* ---- actions: kernel/signal/action.c. The caller holds sighand->lock, or knows that nobody else
+ * changes what it looks at ---- */
+
+void sigaction_init(void);
+u64 signal_handler(const struct sighand *sh, int sig);
+void signal_action(const struct sighand *sh, int sig, struct k_sigaction *ka);
+/* The handler alone becomes SIG_DFL or SIG_IGN: cannot fail. */
+void set_handler(struct sighand *sh, int sig, u64 handler);
+int do_sigaction(int sig, const struct k_sigaction *act, struct k_sigaction *old);
+void copy_sighand(u64 flags, struct task *p); /* after copy_signal() */
+void put_sighand(struct sighand *sh);
+struct sighand *clone_sighand(struct sighand *from); /* NULL without memory */
+/* exec: p leaves a table of handlers that it shared for its own. */
+void replace_sighand(struct task *p, struct sighand *own);
+/* exec: handlers go back to the default, ignored signals stay ignored. */
+void flush_signal_handlers(struct task *p);
+
+/* ---- receiving: kernel/signal/deliver.c ---- */
+
+void signal_init(void);
+bool fatal_signal_pending(const struct task *p);
+/* Set or clear WORK_SIGPENDING of p by what is pending. Caller holds sighand->lock. */
+void recalc_sigpending_of(struct task *p);
+void recalc_sigpending(void); /* of current */
+/* The next signal to handle that is in `mask`'s complement, or 0. Caller holds sighand->lock. */
+int dequeue_signal(struct task *p, sigset_t64 blocked, ksiginfo_t *info);
+/* Without the lock: see there. */
+void set_current_blocked(sigset_t64 set);
+/* On the way to user mode with a signal pending: deliver, stop or die. */
+void do_signal(struct pt_regs *regs);
+/* This thread stops, or exits, while its group is stopping: true when it was the last one that the
+ * stop waited for. Caller holds sighand->lock. */
+bool leave_group_stop(struct task *p);
+
+/* ---- fork ---- */
+
+int copy_signal(u64 flags, struct task *p); /* 0 or -ENOMEM */
+struct signal *alloc_signal(void);          /* nothing but its count, 1, is set; or NULL */
+void put_signal(struct signal *sig);

@@ -1,0 +1,132 @@
+/* Who am I: process, group, session and user ids. credentials(7). */
+#include "kernel/sys/syscall.h"
+#include "kernel/task.h"
+#include "kernel/tty/tty.h"
+
+long sys_getpid(void)
+{
+	return current->tgid_nr;
+}
+
+long sys_gettid(void)
+{
+	return current->pid_nr;
+}
+
+long sys_getppid(void)
+{
+	return READ_ONCE(current->ppid_nr);
+}
+
+long sys_set_tid_address(int __user *tidptr)
+{
+	current->clear_child_tid = tidptr;
+	return current->pid_nr;
+}
+
+/* ---- process groups and sessions ---- */
+
+/* The number of p's group or session; pid 0 means current. -ESRCH. */
+static long get_group(pid_t pid, enum pid_type type)
+{
+	struct task *p;
+	long ret = -ESRCH;
+
+	spin_lock(&tasklist_lock);
+	p = pid ? find_task(pid) : current;
+	if (p)
+		ret = p->group_leader->pids[type]->nr;
+	spin_unlock(&tasklist_lock);
+	return ret;
+}
+
+long sys_getpgid(pid_t pid)
+{
+	return get_group(pid, PIDTYPE_PGID);
+}
+
+long sys_getpgrp(void)
+{
+	return get_group(0, PIDTYPE_PGID);
+}
+
+long sys_getsid(pid_t pid)
+{
+	return get_group(pid, PIDTYPE_SID);
+}
+
+static void change_pid(struct task *p, enum pid_type type, struct pid *pid)
+{
+	if (p->pids[type] == pid)
+		return;
+	detach_pid(p, type);
+	attach_pid(p, type, pid);
+}
+
+/* May current move `p` into group `pgid`? The group's pid in *pgrp. Caller holds tasklist_lock. */
+static long check_setpgid(struct task *p, pid_t pgid, struct pid **pgrp)
+{
+	struct task *me = current->group_leader, *member;
+
+	if (!p || !thread_group_leader(p))
+		return p ? -EINVAL : -ESRCH;
+	if (p->real_parent->signal == current->signal) {
+		if (p->pids[PIDTYPE_SID] != me->pids[PIDTYPE_SID])
+			return -EPERM;
+		if (!(p->flags & PF_FORKNOEXEC))
+			return -EACCES;
+	} else if (p != me) {
+		return -ESRCH;
+	}
+	if (p->signal->session_leader)
+		return -EPERM;
+	*pgrp = p->pids[PIDTYPE_PID];
+	if (pgid == p->pid_nr)
+		return 0;
+	/* An existing group of the same session. */
+	*pgrp = find_get_pid(pgid);
+	member = pid_task(*pgrp, PIDTYPE_PGID);
+	put_pid(*pgrp); /* its members keep it while we hold the lock */
+	return member && member->pids[PIDTYPE_SID] == me->pids[PIDTYPE_SID] ? 0 : -EPERM;
+}
+
+long sys_setpgid(pid_t pid, pid_t pgid)
+{
+	struct pid *pgrp;
+	struct task *p;
+	long err;
+
+	if (pid == 0)
+		pid = current->tgid_nr;
+	if (pgid == 0)
+		pgid = pid;
+	if (pgid < 0)
+		return -EINVAL;
+	spin_lock(&tasklist_lock);
+	p = find_task(pid);
+	err = check_setpgid(p, pgid, &pgrp);
+	if (!err)
+		change_pid(p, PIDTYPE_PGID, pgrp);
+	spin_unlock(&tasklist_lock);
+	return err;
+}
+
+long sys_setsid(void)
+{
+	struct task *leader = current->group_leader;
+	struct pid *sid = leader->pids[PIDTYPE_PID];
+	long ret = -EPERM;
+
+	spin_lock(&tasklist_lock);
+	/* Not for who leads a session or a process group already: its members would be left behind.
+	 */
+	if (!leader->signal->session_leader && !pid_task(sid, PIDTYPE_PGID)) {
+		leader->signal->session_leader = true;
+		leader->signal->tty = NULL;
+		change_pid(leader, PIDTYPE_SID, sid);
+		change_pid(leader, PIDTYPE_PGID, sid);
+		ret = sid->nr;
+	}
+	spin_unlock(&tasklist_lock);
+	return ret;
+}

@@ -1,0 +1,217 @@
+/* Limits and usage: getrlimit(2), prlimit(2), getrusage(2), times(2), sysinfo(2). */
+#include "kernel/fork.h"
+#include "kernel/fs/fs.h"
+#include "kernel/fs/sysctl_limits.h"
+#include "kernel/lib/string.h"
+#include "kernel/sched/load.h"
+#include "kernel/signal/sigqueue.h"
+#include "kernel/sys/rusage.h"
+#include "kernel/sys/syscall.h"
+#include "kernel/task.h"
+#include "kernel/time/timer.h"
+#include "mm/mm.h"
+
+/* The mm keeps its own copy of what it enforces: mm/ knows nothing of tasks. Caller holds
+ * tasklist_lock. */
+static void limits_to_mm(struct task *p)
+{
+	const struct rlimit64 *rlim = p->signal->rlim;
+
+	struct mm *mm = NULL;
+	struct task *t;
+
+	/* The leader may have exited before its threads. */
+	list_for_each_entry (t, &p->signal->threads, thread_node)
+		if (t->mm)
+			mm = t->mm;
+	if (!mm)
+		return;
+	mm->limit_stack = rlim[RLIMIT_STACK].rlim_cur;
+	mm->limit_data = rlim[RLIMIT_DATA].rlim_cur;
+	mm->limit_as = rlim[RLIMIT_AS].rlim_cur;
+}
+
+/* Either pointer may be NULL; both are kernel memory. Caller holds tasklist_lock. */
+static long prlimit_locked(struct task *p, unsigned int resource, const struct rlimit64 *set,
+			   struct rlimit64 *old)
+{
+	struct rlimit64 *rlim;
+	long err = 0;
+	u64 flags;
+
+	if (resource >= RLIM_NLIMITS)
+		return -EINVAL;
+	if (set && set->rlim_cur > set->rlim_max)
+		return -EINVAL;
+	if (set && resource == RLIMIT_NOFILE && set->rlim_max > READ_ONCE(nr_open))
+		return -EPERM;
+	rlim = &p->signal->rlim[resource];
+	flags = spin_lock_irqsave(&p->sighand->lock);
+	if (old)
+		*old = *rlim;
+	if (set && set->rlim_max > rlim->rlim_max && !cred_is_root(current->cred))
+		err = -EPERM;
+	else if (set)
+		*rlim = *set;
+	spin_unlock_irqrestore(&p->sighand->lock, flags);
+	if (set && !err)
+		limits_to_mm(p);
+	return err;
+}
+
+static long do_prlimit(struct task *p, unsigned int resource, const struct rlimit64 *set,
+		       struct rlimit64 *old)
+{
+	long err;
+
+	spin_lock(&tasklist_lock);
+	err = p->sighand ? prlimit_locked(p, resource, set, old) : -ESRCH; /* reaped meanwhile */
+	spin_unlock(&tasklist_lock);
+	return err;
+}
+
+long sys_getrlimit(unsigned int resource, struct rlimit64 __user *urlim)
+{
+	struct rlimit64 r;
+	long err = do_prlimit(current, resource, NULL, &r);
+
+	if (!err && copy_to_user(urlim, &r, sizeof(r)))
+		return -EFAULT;
+	return err;
+}
+
+long sys_setrlimit(unsigned int resource, const struct rlimit64 __user *urlim)
+{
+	struct rlimit64 r;
+
+	if (copy_from_user(&r, urlim, sizeof(r)))
+		return -EFAULT;
+	return do_prlimit(current, resource, &r, NULL);
+}
+
+/* With a reference. -EPERM unless root or the same user: prlimit(2). */
+static struct task *prlimit_target(pid_t pid)
+{
+	const struct cred *me = current->cred;
+	struct task *p;
+
+	if (pid == 0 || pid == current->pid_nr) {
+		get_task(current);
+		return current;
+	}
+	spin_lock(&tasklist_lock);
+	p = find_task(pid);
+	if (!p || !p->sighand)
+		p = ERR_PTR(-ESRCH);
+	else if (!cred_is_root(me) && (me->uid != p->cred->uid || me->uid != p->cred->suid))
+		p = ERR_PTR(-EPERM);
+	else
+		get_task(p);
+	spin_unlock(&tasklist_lock);
+	return p;
+}
+
+long sys_prlimit64(pid_t pid, unsigned int resource, const struct rlimit64 __user *unew,
+		   struct rlimit64 __user *uold)
+{
+	struct rlimit64 new, old;
+	struct task *p;
+	long err;
+
+	if (unew && copy_from_user(&new, unew, sizeof(new)))
+		return -EFAULT;
+	p = prlimit_target(pid);
+	if (IS_ERR(p))
+		return PTR_ERR(p);
+	err = do_prlimit(p, resource, unew ? &new : NULL, uold ? &old : NULL);
+	put_task(p);
+	if (!err && uold && copy_to_user(uold, &old, sizeof(old)))
+		return -EFAULT;
+	return err;
+}
+
+static struct __kernel_old_timeval timeval_of(u64 ns)
+{
+	return (struct __kernel_old_timeval){.tv_sec = ns / NSEC_PER_SEC,
+					     .tv_usec = ns % NSEC_PER_SEC / NSEC_PER_USEC};
+}
+
+int put_rusage(struct rusage __user *uru, const struct usage *used)
+{
+	struct rusage ru;
+
+	memset(&ru, 0, sizeof(ru));
+	ru.ru_utime = timeval_of(used->utime);
+	ru.ru_stime = timeval_of(used->stime);
+	ru.ru_minflt = used->min_flt;
+	ru.ru_nvcsw = used->nvcsw;
+	ru.ru_nivcsw = used->nivcsw;
+	ru.ru_maxrss = used->max_pages * (PAGE_SIZE / 1024);
+	return copy_to_user(uru, &ru, sizeof(ru)) ? -EFAULT : 0;
+}
+
+/* Of current's process, and of its reaped children. */
+static void own_usage(struct usage *self, struct usage *children)
+{
+	struct signal *sig = current->signal;
+
+	spin_lock(&tasklist_lock);
+	process_usage(sig, self);
+	self->max_pages = MAX(self->max_pages, mm_peak_resident(current->mm));
+	*children = sig->children;
+	spin_unlock(&tasklist_lock);
+}
+
+long sys_getrusage(int who, struct rusage __user *ru)
+{
+	struct usage self, children;
+
+	own_usage(&self, &children);
+	switch (who) {
+	case RUSAGE_SELF:
+		return put_rusage(ru, &self);
+	case RUSAGE_CHILDREN:
+		return put_rusage(ru, &children);
+	case RUSAGE_THREAD:
+		children.max_pages = self.max_pages; /* memory is the process's */
+		task_usage(current, &self);
+		self.max_pages = children.max_pages;
+		return put_rusage(ru, &self);
+	default:
+		return -EINVAL;
+	}
+}
+
+long sys_times(struct tms __user *buf)
+{
+	const u64 tick = NSEC_PER_SEC / USER_HZ;
+	struct usage self, children;
+	struct tms t;
+
+	own_usage(&self, &children);
+	t = (struct tms){.tms_utime = self.utime / tick,
+			 .tms_stime = self.stime / tick,
+			 .tms_cutime = children.utime / tick,
+			 .tms_cstime = children.stime / tick};
+	if (buf && copy_to_user(buf, &t, sizeof(t)))
+		return -EFAULT;
+	return ktime_get() / tick;
+}
+
+long sys_sysinfo(struct sysinfo __user *uinfo)
+{
+	u64 load[NR_LOADS];
+	struct sysinfo info;
+
+	memset(&info, 0, sizeof(info));
+	info.uptime = (ktime_get() + NSEC_PER_SEC - 1) / NSEC_PER_SEC; /* as Linux rounds it */
+	info.totalram = nr_total_pages() * PAGE_SIZE;
+	info.freeram = nr_free_pages() * PAGE_SIZE;
+	info.sharedram = (u64)atomic_read(&nr_object_pages) * PAGE_SIZE;
+	load_averages(load);
+	for (int i = 0; i < NR_LOADS; i++)
+		info.loads[i] = load[i] << (SI_LOAD_SHIFT - LOAD_SHIFT);
+	info.procs = (u16)MIN((u32)atomic_read(&nr_threads), (u32)UINT16_MAX);
+	info.mem_unit = 1;
+	return copy_to_user(uinfo, &info, sizeof(info)) ? -EFAULT : 0;
+}

@@ -1,0 +1,333 @@
+/*
+ * CPU-time clocks and what hangs on them: timers, ITIMER_VIRTUAL and ITIMER_PROF, RLIMIT_CPU.
+ *
+ * All of them are exact; how they split into user and system time, the tick decides
+ * (kernel/sched/account.c). They are looked at by the tick of the task that uses the time: nothing
+ * here costs a system call or a switch anything, and a process that uses no time cannot reach a
+ * limit of it.
+ */
+#include "kernel/timers/cpu_timer.h"
+
+#include "kernel/sched/sched.h"
+#include "kernel/task.h"
+#include "kernel/time/timer.h"
+#include "kernel/time/timespec.h"
+
+#define EXPIRED_A_TICK 64 /* of one heap; the next tick goes on */
+
+/* ---- how much ---- */
+
+u64 task_cputime(struct task *p, enum cpu_clock which)
+{
+	if (which != CPU_VIRT)
+		return task_runtime(p);
+	task_charge(p);
+	return READ_ONCE(p->utime);
+}
+
+u64 process_cputime(struct signal *sig, enum cpu_clock which)
+{
+	u64 sum = which == CPU_VIRT ? sig->gone.utime : sig->gone.utime + sig->gone.stime;
+	struct task *t;
+
+	list_for_each_entry (t, &sig->threads, thread_node)
+		sum += task_cputime(t, which);
+	return sum;
+}
+
+u64 cpu_target_time_locked(const struct cpu_target *target)
+{
+	return target->thread ? task_cputime(target->task, target->which)
+			      : process_cputime(target->task->signal, target->which);
+}
+
+u64 cpu_target_time(const struct cpu_target *target)
+{
+	u64 ns;
+
+	spin_lock(&tasklist_lock);
+	ns = cpu_target_time_locked(target);
+	spin_unlock(&tasklist_lock);
+	return ns;
+}
+
+/* ---- clock ids: ~pid << 3 | 4 for a thread | which ---- */
+
+static struct task *find_target(pid_t pid, bool thread, bool reading)
+{
+	struct task *p;
+
+	if (pid == 0)
+		return thread ? current : current->group_leader;
+	p = find_task(pid);
+	if (!p || !p->sighand)
+		return NULL;
+	if (thread)
+		return p->signal == current->signal ? p : NULL;
+	return thread_group_leader(p) || (reading && p == current) ? p : NULL;
+}
+
+int cpu_clock_target(clockid_t clock, bool reading, struct cpu_target *target)
+{
+	pid_t pid = 0;
+
+	*target =
+		(struct cpu_target){.which = CPU_SCHED, .thread = clock == CLOCK_THREAD_CPUTIME_ID};
+	if (clock < 0) {
+		pid = ~(clock >> 3);
+		target->thread = clock & 4;
+		target->which = clock & 3;
+		if (target->which >= CPU_CLOCKS)
+			return -EINVAL;
+	}
+	spin_lock(&tasklist_lock);
+	target->task = find_target(pid, target->thread, reading);
+	if (target->task)
+		get_task(target->task);
+	spin_unlock(&tasklist_lock);
+	return target->task ? 0 : -EINVAL;
+}
+
+u64 cpu_clock_resolution(clockid_t clock)
+{
+	return clock >= 0 || (clock & 3) == CPU_SCHED ? 1 : TICK_NS;
+}
+
+/* ---- timers ---- */
+
+void cpu_timer_init(struct cpu_timer *t, void (*fn)(struct cpu_timer *))
+{
+	*t = (struct cpu_timer){.fn = fn};
+}
+
+static struct heap_node **heap_of(const struct cpu_timer *t)
+{
+	struct task *p = t->target.task;
+	struct cpu_timers *timers = t->target.thread ? &p->cpu_timers : &p->signal->cpu_timers;
+
+	return t->target.which == CPU_VIRT ? &timers->user : &timers->all;
+}
+
+static void take_off(struct cpu_timer *t)
+{
+	struct heap_node **root = heap_of(t);
+
+	*root = heap_remove(*root, &t->node);
+	t->armed = false;
+}
+
+void cpu_timer_start(struct cpu_timer *t, u64 expires)
+{
+	struct heap_node **root = heap_of(t);
+	u64 flags = spin_lock_irqsave(&t->target.task->signal->cpu_timers_lock);
+
+	if (t->armed)
+		take_off(t);
+	t->node.key = expires;
+	*root = heap_insert(*root, &t->node);
+	t->armed = true;
+	spin_unlock_irqrestore(&t->target.task->signal->cpu_timers_lock, flags);
+}
+
+void cpu_timer_cancel(struct cpu_timer *t)
+{
+	u64 flags;
+
+	if (!t->target.task) /* it was never to be started */
+		return;
+	flags = spin_lock_irqsave(&t->target.task->signal->cpu_timers_lock);
+	if (t->armed)
+		take_off(t);
+	spin_unlock_irqrestore(&t->target.task->signal->cpu_timers_lock, flags);
+}
+
+static void process_times(struct task *p, u64 used[CPU_CLOCKS])
+{
+	u64 flags = spin_lock_irqsave(&p->sighand->lock);
+
+	for (int i = 0; i < CPU_CLOCKS; i++)
+		used[i] = process_cputime(p->signal, i);
+	spin_unlock_irqrestore(&p->sighand->lock, flags);
+}
+
+static bool any_armed(const struct cpu_timers *timers)
+{
+	return READ_ONCE(timers->user) || READ_ONCE(timers->all);
+}
+
+/* Caller holds the lock. */
+static void run_expired(struct heap_node **root, u64 used)
+{
+	for (int i = 0; i < EXPIRED_A_TICK && *root && (*root)->key <= used; i++) {
+		struct cpu_timer *t = container_of(*root, struct cpu_timer, node);
+
+		take_off(t);
+		t->fn(t);
+	}
+}
+
+static void run_timers(struct task *p, const u64 used[CPU_CLOCKS])
+{
+	struct signal *sig = p->signal;
+	u64 flags = spin_lock_irqsave(&sig->cpu_timers_lock);
+
+	run_expired(&sig->cpu_timers.user, used[CPU_VIRT]);
+	run_expired(&sig->cpu_timers.all, used[CPU_PROF]);
+	run_expired(&p->cpu_timers.user, task_cputime(p, CPU_VIRT));
+	run_expired(&p->cpu_timers.all, task_cputime(p, CPU_PROF));
+	spin_unlock_irqrestore(&sig->cpu_timers_lock, flags);
+}
+
+/* ---- interval timers and RLIMIT_CPU ---- */
+
+static bool itimer_expired(struct cpu_itimer *it, u64 used)
+{
+	if (!it->expires || used < it->expires)
+		return false;
+	it->expires = it->interval ? time_add(it->expires, it->interval) : 0;
+	return true;
+}
+
+/* getrlimit(2): SIGXCPU at the soft limit and each second after it, SIGKILL at the hard one. The
+ * soft limit that a program reads moves along, as on Linux. */
+static int limit_reached(struct rlimit64 *limit, u64 used)
+{
+	u64 seconds = used / NSEC_PER_SEC;
+
+	if (seconds >= limit->rlim_max)
+		return SIGKILL;
+	if (seconds < limit->rlim_cur)
+		return 0;
+	limit->rlim_cur++;
+	return SIGXCPU;
+}
+
+/* RLIMIT_RTTIME: likewise, in microseconds without having slept. */
+static int rt_limit_reached(struct rlimit64 *limit, u64 used_ns)
+{
+	u64 us = used_ns / NSEC_PER_USEC;
+
+	if (us >= limit->rlim_max)
+		return SIGKILL;
+	if (us < limit->rlim_cur)
+		return 0;
+	limit->rlim_cur += 1000000;
+	return SIGXCPU;
+}
+
+static void check_limits(struct task *p, const u64 used[CPU_CLOCKS])
+{
+	struct signal *sig = p->signal;
+	u64 flags = spin_lock_irqsave(&p->sighand->lock);
+	bool virtual = itimer_expired(&sig->virtual_timer, used[CPU_VIRT]);
+	bool prof = itimer_expired(&sig->prof_timer, used[CPU_PROF]);
+	int limit = limit_reached(&sig->rlim[RLIMIT_CPU], used[CPU_PROF]);
+	int rt_limit = rt_limit_reached(&sig->rlim[RLIMIT_RTTIME], p->rt_ns);
+
+	spin_unlock_irqrestore(&p->sighand->lock, flags);
+	if (virtual)
+		send_signal(SIGVTALRM, NULL, p, true);
+	if (prof)
+		send_signal(SIGPROF, NULL, p, true);
+	if (limit)
+		send_signal(limit, NULL, p, true);
+	if (rt_limit)
+		send_signal(rt_limit, NULL, p, true);
+}
+
+void cpu_time_tick(struct task *p)
+{
+	struct signal *sig = p->signal;
+	u64 used[CPU_CLOCKS];
+	bool limited, timers;
+
+	/* Who exits may be reaped on another CPU while this one is in its tick. */
+	if (p->flags & (PF_KTHREAD | PF_EXITING))
+		return;
+	timers = any_armed(&sig->cpu_timers) || any_armed(&p->cpu_timers);
+	limited = sig->virtual_timer.expires || sig->prof_timer.expires ||
+		  sig->rlim[RLIMIT_CPU].rlim_cur != RLIM64_INFINITY ||
+		  (p->rt_ns && sig->rlim[RLIMIT_RTTIME].rlim_cur != RLIM64_INFINITY);
+	if (!timers && !limited)
+		return;
+	process_times(p, used);
+	if (timers)
+		run_timers(p, used);
+	if (limited)
+		check_limits(p, used);
+}
+
+/* ---- sleeping ---- */
+
+struct cpu_sleeper {
+	struct cpu_timer timer;
+	struct task *task;
+};
+
+static void sleep_is_over(struct cpu_timer *t)
+{
+	wake_up_process(container_of(t, struct cpu_sleeper, timer)->task);
+}
+
+/* Until the clock shows `until` or a signal is pending; what is left. */
+static u64 sleep_on_clock(const struct cpu_target *target, u64 until)
+{
+	struct cpu_sleeper s = {.task = current};
+	u64 now;
+
+	cpu_timer_init(&s.timer, sleep_is_over);
+	s.timer.target = *target;
+	for (;;) {
+		current->state = TASK_INTERRUPTIBLE;
+		cpu_timer_start(&s.timer, until);
+		now = cpu_target_time(target);
+		if (now >= until || signal_pending(current))
+			break;
+		schedule();
+	}
+	current->state = TASK_RUNNING;
+	cpu_timer_cancel(&s.timer); /* on our stack: it must be gone before we are */
+	return until > now ? until - now : 0;
+}
+
+/* restart_arg: [0] where the clock stands at the end, [1] where what is left goes, or 0, [2] the
+ * clock. */
+static long sleep_relative(struct task *p)
+{
+	struct timespec __user *rem = (void __user *)p->restart_arg[1];
+	struct cpu_target target;
+	u64 left;
+
+	if (cpu_clock_target((clockid_t)p->restart_arg[2], false, &target) != 0)
+		return -EINVAL;
+	left = sleep_on_clock(&target, p->restart_arg[0]);
+	put_task(target.task);
+	if (left == 0)
+		return 0;
+	if (rem && put_timespec(rem, left) != 0)
+		return -EFAULT;
+	p->restart_fn = sleep_relative;
+	return -ERESTART_RESTARTBLOCK;
+}
+
+long cpu_clock_sleep(clockid_t clock, u64 ns, bool absolute, struct timespec __user *rem)
+{
+	struct cpu_target target;
+	u64 left, now;
+
+	if (cpu_clock_target(clock, false, &target) != 0)
+		return -EINVAL;
+	if (target.thread && target.task == current) { /* it would never end */
+		put_task(target.task);
+		return -EINVAL;
+	}
+	now = cpu_target_time(&target);
+	left = absolute ? sleep_on_clock(&target, ns) : 0;
+	put_task(target.task);
+	if (absolute)
+		return left ? -ERESTARTNOHAND : 0;
+	current->restart_arg[0] = time_add(now, ns);
+	current->restart_arg[1] = (u64)rem;
+	current->restart_arg[2] = (u64)clock;
+	return sleep_relative(current);
+}

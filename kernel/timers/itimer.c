@@ -1,0 +1,202 @@
+/*
+ * The interval timers of a process: setitimer(2), getitimer(2), alarm(2).
+ *
+ * Of the real-time one tasklist_lock guards what is armed and when; kthreadd sends its signal
+ * (deferred.c). Those of CPU time are looked at by the tick (cpu_timer.c), under sighand->lock.
+ *
+ * A timer is not inherited by fork, survives exec, and ends with the last thread.
+ */
+#include "kernel/timers/itimer.h"
+
+#include "kernel/sys/syscall.h"
+#include "kernel/task.h"
+#include "kernel/time/timespec.h"
+
+static void itimer_expired(struct timer *t)
+{
+	due_add(&container_of(t, struct itimer, timer)->due);
+}
+
+/* Caller holds tasklist_lock. Periods that ended before the signal was taken are one signal; while
+ * it is not, or as long as it is ignored, they cost nothing: as on Linux. */
+static void fire(struct due *d)
+{
+	struct itimer *it = container_of(d, struct itimer, due);
+	struct signal *sig = container_of(it, struct signal, real_timer);
+	u64 now = ktime_get();
+
+	if (!it->expires)
+		return;
+	if (it->rests) {
+		WRITE_ONCE(it->rests, false);
+		it->expires = time_after(it->expires, it->interval, now);
+	}
+	if (it->expires > now) {
+		timer_start(&it->timer, it->expires);
+		return;
+	}
+	WRITE_ONCE(it->rests, it->interval != 0);
+	if (!it->interval)
+		it->expires = 0;
+	send_signal(SIGALRM, NULL, sig->leader, true);
+}
+
+/* Caller holds tasklist_lock, for both. */
+static void arm(struct itimer *it, u64 expires, u64 interval)
+{
+	timer_init(&it->timer, itimer_expired);
+	due_init(&it->due, fire);
+	it->expires = expires;
+	it->interval = interval;
+	WRITE_ONCE(it->rests, false);
+	timer_start(&it->timer, expires);
+}
+
+static void disarm(struct itimer *it)
+{
+	if (!it->expires)
+		return;
+	timer_cancel(&it->timer);
+	WRITE_ONCE(it->rests, false);
+	due_cancel(&it->due);
+	it->expires = 0;
+}
+
+void itimer_stop(struct itimer *it)
+{
+	if (!READ_ONCE(it->expires)) /* nobody is left to arm it */
+		return;
+	spin_lock(&tasklist_lock);
+	disarm(it);
+	spin_unlock(&tasklist_lock);
+}
+
+/* ns until it fires and its interval. One that is about to fire has a microsecond left: 0 would say
+ * that it is not armed. Caller holds tasklist_lock. */
+static void read_timer(const struct itimer *it, u64 *left, u64 *interval)
+{
+	u64 now = ktime_get();
+
+	*left = *interval = 0;
+	if (!it->expires)
+		return;
+	*left = it->rests                           ? 0
+		: it->expires > now + NSEC_PER_USEC ? it->expires - now
+						    : NSEC_PER_USEC;
+	*interval = it->interval;
+}
+
+static void swap_timer(u64 value, u64 interval, u64 *old_left, u64 *old_interval)
+{
+	struct itimer *it = &current->signal->real_timer;
+
+	spin_lock(&tasklist_lock);
+	read_timer(it, old_left, old_interval);
+	disarm(it);
+	if (value)
+		arm(it, time_add(ktime_get(), value), interval);
+	spin_unlock(&tasklist_lock);
+}
+
+static int timeval_to_ns(u64 *ns, const struct timeval *tv)
+{
+	if (tv->tv_usec < 0 || tv->tv_usec >= 1000000)
+		return -EINVAL;
+	return timespec_to_ns(ns, &(struct timespec){.tv_sec = tv->tv_sec,
+						     .tv_nsec = tv->tv_usec * NSEC_PER_USEC});
+}
+
+static struct timeval ns_to_timeval(u64 ns)
+{
+	return (struct timeval){.tv_sec = ns / NSEC_PER_SEC,
+				.tv_usec = ns % NSEC_PER_SEC / NSEC_PER_USEC};
+}
+
+static long put_itimerval(struct itimerval __user *uval, u64 left, u64 interval)
+{
+	struct itimerval val = {.it_value = ns_to_timeval(left),
+				.it_interval = ns_to_timeval(interval)};
+
+	return copy_to_user(uval, &val, sizeof(val)) ? -EFAULT : 0;
+}
+
+/* ---- ITIMER_VIRTUAL and ITIMER_PROF ---- */
+
+/* One that is about to fire has a tick left. */
+static void read_cpu_timer(const struct cpu_itimer *it, u64 used, u64 *left, u64 *interval)
+{
+	*interval = it->interval;
+	*left = 0;
+	if (it->expires)
+		*left = it->expires > used ? it->expires - used : TICK_NS;
+}
+
+/* `set` false: only read. What is counted by the tick may be up to one ahead: the first period is
+ * that much longer, as on Linux, so that it never fires early. */
+static void swap_cpu_timer(int which, bool set, u64 value, u64 interval, u64 *old_left,
+			   u64 *old_interval)
+{
+	struct signal *sig = current->signal;
+	bool virtual = which == ITIMER_VIRTUAL;
+	struct cpu_itimer *it = virtual ? &sig->virtual_timer : &sig->prof_timer;
+	u64 flags = spin_lock_irqsave(&current->sighand->lock);
+	u64 used = process_cputime(sig, virtual ? CPU_VIRT : CPU_PROF);
+
+	read_cpu_timer(it, used, old_left, old_interval);
+	if (set) {
+		it->expires = value ? time_add(used + TICK_NS, value) : 0;
+		it->interval = interval;
+	}
+	spin_unlock_irqrestore(&current->sighand->lock, flags);
+}
+
+/* ---- the calls ---- */
+
+long sys_getitimer(int which, struct itimerval __user *uval)
+{
+	u64 left, interval;
+
+	switch (which) {
+	case ITIMER_REAL:
+		spin_lock(&tasklist_lock);
+		read_timer(&current->signal->real_timer, &left, &interval);
+		spin_unlock(&tasklist_lock);
+		break;
+	case ITIMER_VIRTUAL:
+	case ITIMER_PROF:
+		swap_cpu_timer(which, false, 0, 0, &left, &interval);
+		break;
+	default:
+		return -EINVAL;
+	}
+	return put_itimerval(uval, left, interval);
+}
+
+long sys_setitimer(int which, const struct itimerval __user *uval, struct itimerval __user *uold)
+{
+	u64 value, interval, old_left, old_interval;
+	struct itimerval val = {0}; /* NULL disarms, as on Linux */
+
+	if (uval && copy_from_user(&val, uval, sizeof(val)))
+		return -EFAULT;
+	if (timeval_to_ns(&value, &val.it_value) || timeval_to_ns(&interval, &val.it_interval))
+		return -EINVAL;
+	if (which == ITIMER_REAL)
+		swap_timer(value, interval, &old_left, &old_interval);
+	else if (which == ITIMER_VIRTUAL || which == ITIMER_PROF)
+		swap_cpu_timer(which, true, value, interval, &old_left, &old_interval);
+	else
+		return -EINVAL;
+	return uold ? put_itimerval(uold, old_left, old_interval) : 0;
+}
+
+/* The seconds an earlier alarm had left, rounded, but never to 0. */
+long sys_alarm(unsigned int seconds)
+{
+	u64 left, interval;
+
+	swap_timer(seconds * NSEC_PER_SEC, 0, &left, &interval);
+	if (left && left < NSEC_PER_SEC)
+		return 1;
+	return (left + NSEC_PER_SEC / 2) / NSEC_PER_SEC;
+}

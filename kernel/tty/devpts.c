@@ -1,0 +1,214 @@
+/* devpts: the names of pseudo-terminals. Each mount has its own, counted from 0. */
+#include "kernel/lib/log.h"
+#include "kernel/task.h"
+#include "kernel/tty/pty.h"
+#include "mm/slab.h"
+
+#include <linux/magic.h>
+#include <linux/major.h>
+
+u64 pty_max = 4096; /* NR_UNIX98_PTY_DEFAULT */
+u64 nr_ptys;
+
+/* What slaves are to be: mount options. The root inode's private part. */
+struct devpts_options {
+	uid_t uid; /* (uid_t)-1: of whoever opens the master */
+	gid_t gid;
+	mode_t mode, ptmx_mode;
+};
+
+static void devpts_free_root(struct inode *i)
+{
+	kfree(i->private);
+}
+
+/* Nobody makes or removes a name but us. */
+static const struct inode_ops devpts_root_ops = {.lookup = directory_lookup,
+						 .free = devpts_free_root};
+
+static void pts_free_inode(struct inode *i)
+{
+	if (i->private)
+		pty_put(i->private);
+}
+
+static const struct inode_ops pts_inode_ops = {.free = pts_free_inode};
+
+/* ---- names ---- */
+
+struct dentry *devpts_for(struct inode *ptmx, struct dentry *dentry)
+{
+	struct qname name = qname_of("pts", 3);
+	struct dentry *dir, *pts = NULL;
+
+	dir = dentry_parent(dentry);
+	if (ptmx->sb->type == &devpts_type)
+		return dir;
+	if (dir->inode->dir)
+		pts = directory_lookup(dir, &name);
+	dentry_put(dir);
+	if (pts)
+		pts = dentry_cross(pts);
+	if (pts && pts->inode->sb->type == &devpts_type && dentry_is_root(pts))
+		return pts;
+	dentry_put(pts);
+	return ERR_PTR(-ENODEV);
+}
+
+/* The root is locked. The lowest number that is free, as a name in buf; false: there is none. */
+static bool free_name(struct dentry *root, u32 *index, char *buf, size_t n)
+{
+	for (*index = 0; *index < READ_ONCE(pty_max); ++*index) {
+		int len = scnprintf(buf, n, "%u", *index);
+		struct qname name = qname_of(buf, (u32)len);
+		struct dentry *d = directory_lookup(root, &name);
+
+		if (!d)
+			return true;
+		dentry_put(d);
+	}
+	return false;
+}
+
+struct dentry *devpts_add(struct dentry *root, struct pty *p, u32 *index, u32 *dev)
+{
+	const struct devpts_options *o = root->inode->private;
+	struct node_spec spec = {.mode = S_IFCHR | o->mode,
+				 .uid = o->uid == (uid_t)-1 ? current->cred->fsuid : o->uid,
+				 .gid = o->gid == (gid_t)-1 ? current->cred->fsgid : o->gid};
+	struct dentry *d = ERR_PTR(-ENOSPC);
+	struct qname name;
+	char text[16];
+
+	mutex_lock(&root->inode->lock);
+	if (__atomic_add_fetch(&nr_ptys, 1, __ATOMIC_RELAXED) <= READ_ONCE(pty_max) &&
+	    free_name(root, index, text, sizeof(text))) {
+		name = qname_of(text, (u32)strlen(text));
+		spec.rdev = make_dev(UNIX98_PTY_SLAVE_MAJOR, *index);
+		*dev = (u32)spec.rdev;
+		d = tmpfs_make(root, &name, &spec);
+	}
+	if (!IS_ERR(d)) {
+		d->inode->ops = &pts_inode_ops;
+		pty_get(p);
+		WRITE_ONCE(d->inode->private, p); /* now it can be opened */
+	} else {
+		__atomic_sub_fetch(&nr_ptys, 1, __ATOMIC_RELAXED);
+	}
+	mutex_unlock(&root->inode->lock);
+	return d;
+}
+
+void devpts_remove(struct dentry *node)
+{
+	struct dentry *root = dentry_parent(node);
+
+	mutex_lock(&root->inode->lock);
+	if (!node->unlinked) {
+		directory_remove(root, node);
+		__atomic_sub_fetch(&nr_ptys, 1, __ATOMIC_RELAXED);
+	}
+	mutex_unlock(&root->inode->lock);
+	WRITE_ONCE(node->inode->nlink, 0);
+	dentry_put(root);
+}
+
+/* ---- the file system ---- */
+
+/* uid, gid, mode, ptmxmode; `newinstance` is what every mount is. `text` is cut up. */
+static int parse_options(char *text, struct devpts_options *o)
+{
+	while (text && *text) {
+		char *next = strchr(text, ','), *value;
+
+		if (next)
+			*next++ = '\0';
+		value = strchr(text, '=');
+		if (value)
+			*value++ = '\0';
+		else if (strcmp(text, "newinstance"))
+			return -EINVAL;
+		if (value && !(!strcmp(text, "uid")        ? parse_number(value, 10, &o->uid)
+			       : !strcmp(text, "gid")      ? parse_number(value, 10, &o->gid)
+			       : !strcmp(text, "mode")     ? parse_number(value, 8, &o->mode)
+			       : !strcmp(text, "ptmxmode") ? parse_number(value, 8, &o->ptmx_mode)
+							   : false))
+			return -EINVAL;
+		text = next;
+	}
+	o->mode &= S_IALLUGO;
+	o->ptmx_mode &= S_IALLUGO;
+	return 0;
+}
+
+static void show_options(struct super *s, const struct devpts_options *o)
+{
+	int n = 0;
+
+	if (o->uid != (uid_t)-1)
+		n += scnprintf(s->options, sizeof(s->options), ",uid=%u", o->uid);
+	if (o->gid != (gid_t)-1)
+		n += scnprintf(s->options + n, sizeof(s->options) - (size_t)n, ",gid=%u", o->gid);
+	scnprintf(s->options + n, sizeof(s->options) - (size_t)n, ",mode=%03o,ptmxmode=%03o",
+		  o->mode, o->ptmx_mode);
+}
+
+static int make_ptmx(struct super *s, mode_t mode)
+{
+	struct node_spec spec = {.mode = S_IFCHR | mode, .rdev = make_dev(TTYAUX_MAJOR, 2)};
+	struct qname name = qname_of("ptmx", 4);
+	struct dentry *d = tmpfs_make(s->root, &name, &spec);
+
+	if (IS_ERR(d))
+		return (int)PTR_ERR(d);
+	dentry_put(d);
+	return 0;
+}
+
+static int devpts_fill(struct super *s, char *options)
+{
+	struct devpts_options *o = kmalloc(sizeof(*o));
+	struct node_spec spec = {.mode = S_IFDIR | 0755};
+	struct inode *i;
+	int err;
+
+	if (!o)
+		return -ENOMEM;
+	*o = (struct devpts_options){
+		.uid = (uid_t)-1, .gid = (gid_t)-1, .mode = 0600, .ptmx_mode = 0};
+	err = parse_options(options, o);
+	i = err ? ERR_PTR(err) : tmpfs_new_inode(s, &spec);
+	if (IS_ERR(i)) {
+		kfree(o);
+		return (int)PTR_ERR(i);
+	}
+	i->ops = &devpts_root_ops;
+	i->private = o;
+	s->root = dentry_make_root(i);
+	if (!s->root) {
+		inode_put(i);
+		return -ENOMEM;
+	}
+	show_options(s, o);
+	return make_ptmx(s, o->ptmx_mode);
+}
+
+static int devpts_remount(struct super *s, char *options)
+{
+	struct devpts_options *o = s->root->inode->private, new = *o;
+	int err = parse_options(options, &new);
+
+	if (!err) {
+		*o = new;
+		show_options(s, o);
+	}
+	return err;
+}
+
+static void devpts_statfs(struct super *s __maybe_unused, struct statfs *st)
+{
+	st->f_type = DEVPTS_SUPER_MAGIC;
+}
+
+const struct fs_type devpts_type = {
+	.name = "devpts", .fill = devpts_fill, .remount = devpts_remount, .statfs = devpts_statfs};

@@ -1,0 +1,311 @@
+/*
+ * Job control: which session a terminal belongs to, which group is in front, and what happens to
+ * the others. credentials(7), tcsetpgrp(3). The fields are guarded by tasklist_lock.
+ */
+#include "kernel/exit.h"
+#include "kernel/task.h"
+#include "kernel/tty/tty_internal.h"
+
+/* Caller holds tasklist_lock. */
+static struct pid *current_pid(enum pid_type type)
+{
+	return current->group_leader->pids[type];
+}
+
+/* Every process of the session that has terminal `from` has `to` instead. Caller holds
+ * tasklist_lock. */
+static void session_set_tty(struct pid *session, struct tty *from, struct tty *to)
+{
+	struct task *p;
+
+	list_for_each_entry (p, &session->tasks[PIDTYPE_SID], pid_links[PIDTYPE_SID])
+		if (p->signal->tty == from)
+			p->signal->tty = to;
+}
+
+/* The old value, for put_pid() outside of the lock. */
+static struct pid *replace_pid(struct pid **where, struct pid *with)
+{
+	struct pid *old = *where;
+
+	*where = with ? get_pid(with) : NULL;
+	return old;
+}
+
+/* What a terminal had before: to be let go of outside of the lock. */
+struct former {
+	struct pid *session, *pgrp;
+	struct tty *tty;
+};
+
+/* The terminal comes to belong to this session (NULL: to none). Caller holds tasklist_lock. */
+static void tty_change_owner(struct tty *t, struct pid *session, struct pid *pgrp,
+			     struct former *old)
+{
+	if (t->session && t->session != session)
+		session_set_tty(t->session, t, NULL);
+	old->tty = t->session ? t : NULL;
+	if (session)
+		tty_get(t);
+	old->session = replace_pid(&t->session, session);
+	old->pgrp = replace_pid(&t->pgrp, pgrp);
+}
+
+static void former_put(struct former *old)
+{
+	put_pid(old->session);
+	put_pid(old->pgrp);
+	tty_put(old->tty);
+}
+
+bool tty_is_controlling(struct tty *t)
+{
+	bool yes;
+
+	spin_lock(&tasklist_lock);
+	yes = current->signal->tty == t;
+	spin_unlock(&tasklist_lock);
+	return yes;
+}
+
+static bool ignored_or_blocked(int sig)
+{
+	u64 flags = spin_lock_irqsave(&current->sighand->lock);
+	bool yes = (current->blocked & sigmask(sig)) ||
+		   signal_handler(current->sighand, sig) == (u64)SIG_IGN;
+
+	spin_unlock_irqrestore(&current->sighand->lock, flags);
+	return yes;
+}
+
+/* While the shell reads the keyboard nobody is in front. */
+static bool in_background(struct tty *t)
+{
+	bool background = false;
+
+	spin_lock(&tasklist_lock);
+	if (current->signal->tty == t && (t->pgrp || tty_is_shells(t)))
+		background = current_pid(PIDTYPE_PGID) != t->pgrp;
+	spin_unlock(&tasklist_lock);
+	return background;
+}
+
+int tty_check_job(struct tty *t, int sig)
+{
+	if (!in_background(t))
+		return 0;
+	if (ignored_or_blocked(sig))
+		return sig == SIGTTIN ? -EIO : 0;
+	if (is_current_pgrp_orphaned())
+		return -EIO; /* nobody is left to continue it */
+	spin_lock(&tasklist_lock);
+	kill_pgrp_locked(current_pid(PIDTYPE_PGID), sig, NULL);
+	spin_unlock(&tasklist_lock);
+	return -ERESTARTSYS;
+}
+
+void tty_signal_foreground(struct tty *t, int sig)
+{
+	spin_lock(&tasklist_lock);
+	if (t->pgrp)
+		kill_pgrp_locked(t->pgrp, sig, NULL);
+	spin_unlock(&tasklist_lock);
+}
+
+/* ---- for the shell ---- */
+
+void tty_set_foreground(struct tty *t, struct pid *session, struct pid *pgrp)
+{
+	struct former old;
+
+	spin_lock(&tasklist_lock);
+	tty_change_owner(t, session, pgrp, &old);
+	if (session)
+		session_set_tty(session, NULL, t);
+	spin_unlock(&tasklist_lock);
+	former_put(&old);
+}
+
+struct pid *tty_get_foreground(struct tty *t)
+{
+	struct pid *pgrp;
+
+	spin_lock(&tasklist_lock);
+	pgrp = t->pgrp ? get_pid(t->pgrp) : NULL;
+	spin_unlock(&tasklist_lock);
+	return pgrp;
+}
+
+/* ---- end of a session ---- */
+
+/* As Linux: SIGCONT goes along when the leader gives the terminal up, or ends after it was hung up,
+ * but not when he just ends. */
+void tty_disassociate(struct task *leader, bool exits)
+{
+	struct former old = {0};
+	struct tty *t;
+
+	spin_lock(&tasklist_lock);
+	t = leader->signal->tty;
+	if (t && t->session && t->session == leader->group_leader->pids[PIDTYPE_SID]) {
+		if (t->pgrp)
+			kill_pgrp_locked(t->pgrp, SIGHUP, NULL);
+		if (t->pgrp && (!exits || t->hung_up))
+			kill_pgrp_locked(t->pgrp, SIGCONT, NULL);
+		tty_change_owner(t, NULL, NULL, &old);
+	}
+	leader->signal->tty = NULL;
+	spin_unlock(&tasklist_lock);
+	former_put(&old);
+}
+
+/* The other end is gone: the leader is told, and everybody has lost the terminal. The leader keeps
+ * it, unusable as it is, so that his end is told to the foreground group. */
+void tty_hangup_session(struct tty *t)
+{
+	struct former old = {0};
+	struct task *leader;
+
+	spin_lock(&tasklist_lock);
+	leader = t->session ? pid_task(t->session, PIDTYPE_PID) : NULL;
+	if (leader && leader->signal->tty == t) {
+		session_set_tty(t->session, t, NULL);
+		leader->signal->tty = t;
+		send_signal(SIGHUP, NULL, leader, true);
+		send_signal(SIGCONT, NULL, leader, true);
+	} else if (t->session) {
+		tty_change_owner(t, NULL, NULL, &old);
+	}
+	spin_unlock(&tasklist_lock);
+	former_put(&old);
+}
+
+/* TIOCNOTTY: a session leader takes the terminal from its whole session, anybody else only from
+ * himself. */
+long tty_give_up(struct tty *t)
+{
+	if (!tty_is_controlling(t))
+		return -ENOTTY;
+	if (current->signal->session_leader) {
+		tty_disassociate(current, false);
+	} else {
+		spin_lock(&tasklist_lock);
+		current->signal->tty = NULL;
+		spin_unlock(&tasklist_lock);
+	}
+	return 0;
+}
+
+/* ---- ioctls ---- */
+
+/* TIOCSCTTY: only a session leader without a terminal may; root may take one away from another
+ * session. */
+long tty_make_controlling(struct tty *t, bool steal, bool readable)
+{
+	struct former old = {0}, older = {0};
+	struct tty *mine;
+	long err = 0;
+
+	spin_lock(&tasklist_lock);
+	mine = current->signal->tty;
+	if (mine == t && t->session == current_pid(PIDTYPE_SID))
+		goto out;
+	if (!current->signal->session_leader || (mine && !mine->hung_up)) {
+		err = -EPERM;
+		goto out;
+	}
+	if (!readable && !cred_is_root(current->cred)) {
+		err = -EPERM;
+		goto out;
+	}
+	if (t->hung_up || (t->session && (!steal || !cred_is_root(current->cred)))) {
+		err = t->hung_up ? -EIO : -EPERM;
+		goto out;
+	}
+	if (mine)
+		tty_change_owner(mine, NULL, NULL, &older);
+	tty_change_owner(t, current_pid(PIDTYPE_SID), current_pid(PIDTYPE_PGID), &old);
+	current->signal->tty = t;
+out:
+	spin_unlock(&tasklist_lock);
+	former_put(&old);
+	former_put(&older);
+	return err;
+}
+
+/* The number of *which (a pid of the tty), if the tty is ours; 0 when there is none. */
+static long get_number(struct tty *t, struct pid **which, pid_t __user *out, bool any)
+{
+	pid_t nr = 0;
+	bool ours;
+
+	spin_lock(&tasklist_lock);
+	ours = any || current->signal->tty == t;
+	if (*which)
+		nr = (*which)->nr;
+	spin_unlock(&tasklist_lock);
+	return ours ? put_user(nr, out) : -ENOTTY;
+}
+
+long tty_get_pgrp(struct tty *t, pid_t __user *out, bool any)
+{
+	return get_number(t, &t->pgrp, out, any);
+}
+
+long tty_get_sid(struct tty *t, pid_t __user *out, bool any)
+{
+	return READ_ONCE(t->session) ? get_number(t, &t->session, out, any) : -ENOTTY;
+}
+
+/* The session that a number belongs to: of the group it names, or else of the process. NULL: none.
+ * Caller holds tasklist_lock. */
+static struct pid *session_of(struct pid *pid)
+{
+	struct task *p = pid_task(pid, PIDTYPE_PGID);
+
+	if (!p)
+		p = pid_task(pid, PIDTYPE_PID);
+	return p ? p->group_leader->pids[PIDTYPE_SID] : NULL;
+}
+
+/* Caller holds tasklist_lock. */
+static long may_be_foreground(struct tty *t, struct pid *pgrp)
+{
+	if (current->signal->tty != t || t->session != current_pid(PIDTYPE_SID))
+		return -ENOTTY;
+	if (!pgrp)
+		return -ESRCH;
+	return session_of(pgrp) == t->session ? 0 : -EPERM;
+}
+
+long tty_set_pgrp(struct tty *t, const pid_t __user *in)
+{
+	struct pid *pgrp, *old = NULL;
+	pid_t nr;
+	long err;
+
+	err = tty_check_job(t, SIGTTOU);
+	if (err)
+		return err == -EIO ? -ENOTTY : err;
+	if (get_user(nr, in))
+		return -EFAULT;
+	if (nr < 0)
+		return -EINVAL;
+	pgrp = find_get_pid(nr);
+	spin_lock(&tasklist_lock);
+	err = may_be_foreground(t, pgrp);
+	if (!err)
+		old = replace_pid(&t->pgrp, pgrp);
+	spin_unlock(&tasklist_lock);
+	put_pid(old);
+	put_pid(pgrp);
+	return err;
+}
+
+void tty_numbers(const struct tty *t, u32 *dev, pid_t *pgrp)
+{
+	if (t && t->hung_up)
+		t = NULL;
+	*dev = t ? t->dev : 0;
+	*pgrp = t && t->pgrp ? t->pgrp->nr : -1;
+}

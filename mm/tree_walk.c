@@ -1,0 +1,105 @@
+/* Looking at the page-table tree: nothing here owns or changes anything. */
+#include "mm/tree_internal.h"
+
+#include "kernel/lib/string.h"
+
+pte_t tree_walk(struct mm *mm, u64 addr)
+{
+	const pte_t *table = mm->root;
+	pte_t write = PTE_WRITE, e = 0;
+
+#pragma GCC unroll 4 /* half the instructions */
+	for (int level = PT_LEVELS; level > 0; level--) {
+		e = READ_ONCE(table[pt_index(addr, level)]);
+		if (!e)
+			return 0;
+		write &= e;
+		table = phys_to_virt(pte_addr(e));
+	}
+	return (e & ~PTE_WRITE) | write;
+}
+
+struct foreach {
+	bool (*fn)(const struct tree_entry *, void *);
+	void *arg;
+};
+
+static void foreach_table(const struct foreach *f, struct page *table, int level, u64 start,
+			  u64 end, bool writable)
+{
+	for_each_used(i, table, level, start, end)
+	{
+		pte_t e = entries_of(table)[i];
+		u64 lo = entry_start(start, level, i);
+		struct tree_entry entry = {
+			.level = level,
+			.addr = lo,
+			.entry = e,
+			.count = refcount_read(&target_of(e)->count),
+			.writable = writable && (e & PTE_WRITE),
+		};
+
+		if (f->fn(&entry, f->arg) && level > 1)
+			foreach_table(f, target_of(e), level - 1, MAX(start, lo),
+				      MIN(end, lo + pt_span(level)), entry.writable);
+	}
+}
+
+void tree_foreach(struct mm *mm, u64 start, u64 end, bool (*fn)(const struct tree_entry *, void *),
+		  void *arg)
+{
+	struct foreach f = {fn, arg};
+
+	if (start < end)
+		foreach_table(&f, root_of(mm), PT_LEVELS, start, end, true);
+}
+
+static u64 count_leaves(struct page *table, int level)
+{
+	unsigned int size = level == PT_LEVELS ? USER_ROOT_ENTRIES : PTRS_PER_TABLE;
+	u64 n = 0;
+
+	if (level == 1)
+		return table->nr_present;
+	for (unsigned int i = 0; (i = next_used(table, i, size)) < size; i++)
+		n += count_leaves(target_of(entries_of(table)[i]), level - 1);
+	return n;
+}
+
+u64 tree_resident(struct mm *mm)
+{
+	return count_leaves(root_of(mm), PT_LEVELS);
+}
+
+static void count_below(struct page *table, int level, struct mm_rss *rss)
+{
+	unsigned int size = level == PT_LEVELS ? USER_ROOT_ENTRIES : PTRS_PER_TABLE;
+
+	for (unsigned int i = 0; (i = next_used(table, i, size)) < size; i++) {
+		struct page *p = target_of(entries_of(table)[i]);
+
+		if (level > 1) {
+			rss->tables++;
+			count_below(p, level - 1, rss);
+		} else if (p->flags & PG_CACHE) {
+			rss->shared++;
+		} else if (!(p->flags & PG_ZERO)) {
+			rss->anon++;
+		}
+	}
+}
+
+void tree_count(struct mm *mm, struct mm_rss *rss)
+{
+	*rss = (struct mm_rss){};
+	count_below(root_of(mm), PT_LEVELS, rss);
+}
+
+void tree_check_counts(struct mm *mm)
+{
+	struct mm_rss found;
+
+	tree_count(mm, &found);
+	if (root_of(mm)->nr_present) /* else a clone failed, and was emptied */
+		BUG_ON(memcmp(&found, &mm->rss, sizeof(found)));
+}
