@@ -13,8 +13,6 @@
 // flags: -DAREA_LEAF_MAX=4 -DAREA_NODE_MAX=4
 #include "tests/unit/tree_host.h"
 
-#include "kernel/exit.h"
-#include "kernel/fork.h"
 #include "mm/area.h"
 #include "mm/tree.h"
 
