@@ -54,8 +54,9 @@ struct boot_info {
 	u64 entry_cycles;                     /* time-stamp counter at our first instructions */
 };
 
+void start_kernel(const struct boot_info *boot) __noreturn; /* kernel/main.c */
+const char *kernel_command_line(void);                      /* what the loader was given */
+u64 cycles_since_entry(void);                               /* since the loader left */
 /* The value of `key=` on the command line copied to buf, or the empty string for a bare `key`.
  * False when absent. */
-const char *kernel_command_line(void); /* what the loader was given: kernel/main.c */
-u64 cycles_since_entry(void);          /* since the loader left; kernel/main.c */
 bool boot_option(const struct boot_info *boot, const char *key, char *buf, size_t n);

@@ -11,9 +11,18 @@
 extern char __kernel_end[];
 extern u64 boot_cycles;                         /* start.asm */
 void boot_main(u32 magic, u32 info) __noreturn; /* called by start.asm */
-void start_kernel(const struct boot_info *boot) __noreturn;
 
 static struct boot_info boot_info;
+
+const char *kernel_command_line(void)
+{
+	return boot_info.cmdline;
+}
+
+u64 cycles_since_entry(void)
+{
+	return cpu_cycles() - boot_info.entry_cycles;
+}
 
 /* What this kernel and every program for x86-64 lean on: a leaf of CPUID and a bit of its edx. CMOV
  * is looked at before the first C. */

@@ -12,18 +12,16 @@
  */
 #include "kernel/exit.h"
 
+#include "kernel/attachment.h"
 #include "kernel/fork.h"
-#include "kernel/fs/fs.h"
-#include "kernel/ipc/ipc.h"
 #include "kernel/kthread.h"
 #include "kernel/lib/log.h"
-#include "kernel/shell/puppet.h"
+#include "kernel/lib/syscall.h"
+#include "kernel/resources.h"
 #include "kernel/signal/sigqueue.h"
-#include "kernel/sys/syscall.h"
 #include "kernel/task.h"
 #include "kernel/timers/posix_timer.h"
 #include "kernel/trace/trace.h"
-#include "kernel/tty/tty.h"
 #include "mm/mm.h"
 
 struct task *child_reaper;
@@ -439,7 +437,7 @@ static void __noreturn exit_task(int code, bool group)
 	/* A task that learns of this end finds it switched away for good: nothing else runs here in
 	 * between. */
 	preempt_disable();
-	exit_puppet(p); /* late: the shell goes on to look at what is left of it */
+	release_attachment(p); /* late: its holder looks at what is left of it */
 	exit_notify(p, group_dead);
 	if (p->flags & PF_KTHREAD)
 		kthread_exited();

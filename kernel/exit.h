@@ -7,7 +7,6 @@ struct list_head;
 struct pid;
 struct task;
 
-void do_exit(int code) __noreturn; /* code: a wait status */
 void do_group_exit(int code) __noreturn;
 void release_task(struct task *p);
 /* The same with tasklist_lock held, for one that has no group left; then put_task() without it. */

@@ -14,7 +14,7 @@
  *       copy_signal()     kernel/signal/deliver.c: what a thread group has in common
  *       copy_sighand()    kernel/signal/action.c: handlers
  *       copy_mm()         memory: mm/mm.c, mm/tree.c
- *       copy_puppet()     kernel/shell/puppet.c: the shell's hold on it
+ *       copy_attachment() kernel/attachment.h: what holds on to the parent from outside
  *       copy_thread()     arch/x86_64/process.c: registers, FPU, TLS
  *       publish_child()   into the process tree: the last thing that can be refused, by a signal
  *     wake_up_new_task()  kernel/sched/core.c: just ahead of the parent, so that the child runs
@@ -26,15 +26,14 @@
  */
 #include "kernel/fork.h"
 
+#include "kernel/attachment.h"
 #include "kernel/debug/debug.h"
-#include "kernel/fs/fs.h"
 #include "kernel/futex/futex.h"
-#include "kernel/ipc/ipc.h"
 #include "kernel/lib/log.h"
 #include "kernel/lib/string.h"
+#include "kernel/lib/syscall.h"
 #include "kernel/lib/tunable.h"
-#include "kernel/shell/puppet.h"
-#include "kernel/sys/syscall.h"
+#include "kernel/resources.h"
 #include "kernel/task.h"
 #include "kernel/time/timer.h"
 #include "kernel/trace/trace.h"
@@ -404,21 +403,21 @@ static struct task *copy_process(struct kernel_clone_args *args, struct pid *pid
 	err = copy_mm(flags, p);
 	if (err)
 		goto bad_fork_cleanup_sighand;
-	err = current->puppet && !args->fn ? copy_puppet(p) : 0;
+	err = args->fn ? 0 : copy_attachment(p);
 	if (err)
 		goto bad_fork_cleanup_mm;
 	err = copy_thread(p, args);
 	if (err)
-		goto bad_fork_cleanup_puppet;
+		goto bad_fork_cleanup_attachment;
 
 	set_child_identity(p, args, pid);
 	err = publish_child(p, flags, pid);
 	if (err)
-		goto bad_fork_cleanup_puppet;
+		goto bad_fork_cleanup_attachment;
 	return p;
 
-bad_fork_cleanup_puppet:
-	exit_puppet(p); /* free_task() undoes copy_thread(), however far it got */
+bad_fork_cleanup_attachment:
+	release_attachment(p); /* free_task() undoes copy_thread(), however far it got */
 bad_fork_cleanup_mm:
 	undo_mm(p);
 bad_fork_cleanup_sighand:
@@ -530,7 +529,7 @@ pid_t do_fork(struct kernel_clone_args *args)
 
 	/* Read now: once the child runs it may be gone, and its number someone else's. */
 	nr = pid->nr;
-	publish_puppet(p);
+	publish_attachment(p);
 	trace_sched_process_fork(current, p);
 	if (args->flags & CLONE_PARENT_SETTID)
 		(void)put_user(nr, args->parent_tid); /* as Linux: the child exists all the same */
@@ -584,16 +583,11 @@ struct task *fork_idle(u32 cpu)
 
 /* ---- the system calls ---- */
 
-/* CLONE_STOPPED left the ABI with Linux 2.6.38 (its bit means CLONE_NEWCGROUP now): only the shell
- * can ask for it, through the puppet that it makes clone. */
-static bool puppet_clone_stopped(void)
+/* CLONE_STOPPED left the ABI with Linux 2.6.38 (its bit means CLONE_NEWCGROUP now): only what holds
+ * on to a task can ask for it. */
+static bool clone_stopped(void)
 {
-	struct puppet *puppet = current->puppet;
-	bool stopped = puppet && puppet->clone_stopped;
-
-	if (stopped)
-		puppet->clone_stopped = false;
-	return stopped;
+	return current->attached && current->attached->ops->stops_clone();
 }
 
 long sys_fork(void)
@@ -620,7 +614,7 @@ long sys_clone(unsigned long flags, unsigned long stack, int __user *ptid, int _
 		.exit_signal = flags & CSIGNAL,
 		.stack = stack,
 		.tls = tls,
-		.stopped = puppet_clone_stopped(),
+		.stopped = clone_stopped(),
 	};
 
 	/* An exit signal of 65 … 255 is no signal: as on Linux the child is made, and its end is

@@ -19,9 +19,9 @@
 #include "kernel/lib/log.h"
 #include "kernel/lib/random.h"
 #include "kernel/lib/string.h"
+#include "kernel/lib/syscall.h"
 #include "kernel/lib/tunable.h"
 #include "kernel/shell/puppet.h"
-#include "kernel/sys/syscall.h"
 #include "kernel/task.h"
 #include "kernel/time/timer.h"
 #include "kernel/tty/tty.h"
@@ -32,88 +32,7 @@
 #include "mm/vmalloc.h"
 #include "tests/kernel/ktest.h"
 
-static struct signal init_signal = {
-	.count = REFCOUNT_INIT(1),
-	.nr_threads = 1,
-	.live = 1,
-	.threads = {&init_task.thread_node, &init_task.thread_node},
-	.leader = &init_task,
-	.wait_chld = WAIT_QUEUE_INIT(init_signal.wait_chld),
-	.shared = {.queue = LIST_HEAD_INIT(init_signal.shared.queue)},
-	.cpu_timers_lock = SPINLOCK_INIT(LOCK_CPUTIME),
-	.handlers = {.count = REFCOUNT_INIT(1),
-		     .lock = SPINLOCK_INIT(LOCK_SIGHAND),
-		     .defaulted = ~0UL},
-};
-/* The group and session of the kernel itself: number 0, never in the pidmap. */
-static struct pid init_pid = {.count = REFCOUNT_INIT(1)};
-
-/* Pid 0: it was never forked, everything of it is written down here. boot/start.asm gives it
- * init_stack. */
-struct task init_task = {
-	.stack = init_stack,
-	.usage = REFCOUNT_INIT(2),
-	.flags = PF_KTHREAD,
-	.active_mm = &init_mm,
-	.cred = &init_cred,
-	.signal = &init_signal,
-	.sighand = &init_signal.handlers,
-	.pending = {.queue = LIST_HEAD_INIT(init_task.pending.queue)},
-	.real_parent = &init_task,
-	.parent = &init_task,
-	.children = LIST_HEAD_INIT(init_task.children),
-	.zombies = LIST_HEAD_INIT(init_task.zombies),
-	.jobs = LIST_HEAD_INIT(init_task.jobs),
-	.group_leader = &init_task,
-	.thread_node = {&init_signal.threads, &init_signal.threads},
-	.static_prio = NICE_TO_PRIO(0),
-	.normal_prio = NICE_TO_PRIO(0),
-	.prio = NICE_TO_PRIO(0),
-	.time_slice = TICK_NS,
-	.cpus_mask = ~0UL,
-	.timer_slack = 50 * NSEC_PER_USEC,
-	.comm = "idle",
-};
-
 static const struct boot_info *boot;
-
-const char *kernel_command_line(void)
-{
-	return boot->cmdline;
-}
-
-u64 cycles_since_entry(void)
-{
-	return cpu_cycles() - boot->entry_cycles;
-}
-
-static void init_limits(void)
-{
-	struct rlimit64 *rlim = init_signal.rlim;
-	u64 nproc;
-
-	for (int i = 0; i < RLIM_NLIMITS; i++)
-		rlim[i] = (struct rlimit64){RLIM64_INFINITY, RLIM64_INFINITY};
-	nproc = max_threads / 2;
-	rlim[RLIMIT_STACK].rlim_cur = 8 * 1024 * 1024;
-	rlim[RLIMIT_CORE].rlim_cur = 0;
-	rlim[RLIMIT_NPROC] = (struct rlimit64){nproc, nproc};
-	rlim[RLIMIT_NOFILE] = (struct rlimit64){1024, NOFILE_MAX};
-	rlim[RLIMIT_MEMLOCK] = (struct rlimit64){8 * 1024 * 1024, 8 * 1024 * 1024};
-	rlim[RLIMIT_SIGPENDING] = (struct rlimit64){nproc, nproc};
-	rlim[RLIMIT_MSGQUEUE] = (struct rlimit64){819200, 819200};
-	rlim[RLIMIT_NICE] = (struct rlimit64){0, 0};
-	rlim[RLIMIT_RTPRIO] = (struct rlimit64){0, 0};
-}
-
-static void init_task_links(void)
-{
-	for (int type = 0; type < PIDTYPE_MAX; type++) {
-		list_init(&init_pid.tasks[type]);
-		attach_pid(&init_task, type, &init_pid);
-	}
-	list_add_tail(&init_task.all, &all_tasks);
-}
 
 /* ---- pid 1 ---- */
 
@@ -277,8 +196,7 @@ landmark void start_kernel(const struct boot_info *boot_info)
 	signal_init();
 	futex_init();
 	fork_init();
-	init_limits();
-	init_task_links();
+	init_task_init();
 	fs_init();
 	console_tty_init();
 	arch_console_init();

@@ -9,6 +9,3 @@ struct task;
 #define OOM_SCORE_ADJ_MAX 1000
 /* What /proc/PID/oom_score shows; caller holds tasklist_lock. */
 u64 oom_score(const struct task *leader);
-/* Kill the process whose death frees most; the caller then tries again. Sleeps a little. False when
- * there is nobody left to kill. */
-bool out_of_memory(void);

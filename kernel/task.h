@@ -15,11 +15,11 @@
 #define TASK_COMM_LEN  16
 #define MAX_HELD_LOCKS (DEBUG_CHECKS ? 16 : 1)
 
+struct attachment;
 struct mm;
 struct files;
 struct fs_context;
 struct dentry;
-struct puppet;
 struct pi_waiter;
 struct vfork_wait;
 
@@ -114,7 +114,7 @@ struct task {
 	struct files *files;   /* me, under tl */
 	struct fs_context *fs; /* me, under tl */
 	struct sem_undo_list *sem_undo; /* me: NULL until an operation with SEM_UNDO */
-	struct puppet *puppet;          /* the shell's mailbox; NULL for ordinary programs */
+	struct attachment *attached;    /* me: what holds on to it from outside, or NULL */
 	struct vfork_wait *vfork_done;  /* tl: our parent waits for our exec or exit */
 	void __user *robust_list;       /* me: struct robust_list_head: locks to release at exit */
 	struct prio_array *array;       /* rq: NULL when not queued */
@@ -151,7 +151,7 @@ struct task {
 #define TASK_COPY_START offsetof(struct task, flags)
 
 extern spinlock_t tasklist_lock;
-extern struct task init_task;
+extern struct task init_task;      /* pid 0: init_task.c */
 extern struct task *child_reaper;  /* pid 1: adopts orphans */
 extern struct list_head all_tasks; /* leaders; tl */
 
@@ -176,3 +176,4 @@ static inline void get_task(struct task *p)
 	refcount_inc(&p->usage);
 }
 void put_task(struct task *p); /* the last reference frees it */
+void init_task_init(void);     /* its limits and its links; once fork_init() knows max_threads */

@@ -67,7 +67,7 @@ int mm_fork_advice(struct mm *mm)
 /* What is in memory of a file is told only to callers that could find out by writing to it. */
 static bool may_tell(const struct area *a)
 {
-	return !a->file || file_may_tell(a->file);
+	return !a->file || mapped_files->may_tell(a->file);
 }
 
 static bool page_incore(struct mm *mm, const struct area *a, u64 addr)

@@ -50,13 +50,15 @@ void area_hold_source(const struct area *a)
 {
 	if (a->obj)
 		object_get(a->obj);
-	file_hold(a->file);
+	if (a->file)
+		mapped_files->hold(a->file);
 }
 
 void area_drop_source(const struct area *a)
 {
 	object_put(a->obj);
-	file_put(a->file);
+	if (a->file)
+		mapped_files->put(a->file);
 }
 
 static void free_spares(struct area_set *list)

@@ -142,7 +142,7 @@ static enum fault_result map_missing(struct mm *mm, const struct area *a, pte_t 
 	if (!write)
 		map_around(mm, a, slot, addr);
 	else if (!private && a->file)
-		file_note_write(a->file);
+		mapped_files->note_write(a->file);
 	return FAULT_OK;
 }
 

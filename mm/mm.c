@@ -31,6 +31,7 @@ struct mm init_mm = {
 	.count = REFCOUNT_INIT(2), /* its users, and the CPU that boots on it */
 };
 
+const struct mapped_file_ops *mapped_files;
 struct page *zero_page;
 static struct kmem_cache *mm_cache;
 
@@ -130,8 +131,9 @@ struct mm *mm_clone(struct mm *src)
 	if (!err) {
 		area_set_get(src->areas);
 		mm->areas = src->areas;
-		file_hold(src->exe);
 		mm->exe = src->exe;
+		if (mm->exe)
+			mapped_files->hold(mm->exe);
 	}
 	mutex_unlock(&src->lock);
 	if (!err && mm->fork_flags)
@@ -157,7 +159,8 @@ void mm_put(struct mm *mm)
 	tree_destroy(mm);
 	area_set_put(mm->areas);
 	mm->areas = NULL;
-	file_put(mm->exe);
+	if (mm->exe)
+		mapped_files->put(mm->exe);
 	mm->exe = NULL;
 	mm_drop(mm);
 }

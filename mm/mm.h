@@ -35,15 +35,16 @@ enum area_flags {
 /* What a child does not inherit as it is. */
 #define AREA_FORK (AREA_DONTFORK | AREA_WIPEONFORK | AREA_LOCK)
 
-/* An open file, as far as an address space goes: what was mapped, for whoever wants to know its
- * name. kernel/fs/open_file.c; both take NULL. */
+/* An open file, as far as an address space goes: what was mapped, for its name. None of these takes
+ * NULL. */
 struct file;
-void file_hold(struct file *f);
-void file_put(struct file *f);
-/* A page of f is about to be written through a shared mapping; f is not NULL. */
-void file_note_write(struct file *f);
-/* May current learn which pages of it are in memory? mincore(2). */
-bool file_may_tell(struct file *f);
+struct mapped_file_ops {
+	void (*hold)(struct file *f); /* one more reference */
+	void (*put)(struct file *f);
+	void (*note_write)(struct file *f); /* a page is to be written through a shared mapping */
+	bool (*may_tell)(struct file *f);   /* may current learn what is in memory? mincore(2) */
+};
+extern const struct mapped_file_ops *mapped_files; /* set while the system comes up */
 
 /* [start, end), page-aligned. Anonymous private when obj is NULL. */
 struct area {

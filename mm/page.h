@@ -1,7 +1,7 @@
 /* Physical pages: the page array and the buddy allocator. */
 #pragma once
 
-#include "arch/x86_64/mm/pte.h"
+#include "arch/x86_64/arch.h"
 #include "kernel/lib/atomic.h"
 #include "kernel/lib/list.h"
 #include "kernel/lib/lock.h"
@@ -102,6 +102,9 @@ enum alloc_flags {
 #define PAGE_RESERVE 64
 /* May the running task have them? kernel/oom.c */
 bool may_use_reserve(void);
+/* Kill the process whose death frees most; the caller then tries again. Sleeps a little. False when
+ * no process is left to kill. */
+bool out_of_memory(void);
 /* 2^order pages with count 1, or NULL. Any context. */
 struct page *alloc_pages(unsigned int order, unsigned int flags);
 /* The pages of one allocation; its count is 1, or 0 when the caller dropped the last reference

@@ -123,6 +123,8 @@ static inline struct task *switch_to(struct task *prev, struct task *next)
 /* First C function of every new task, called by ret_from_fork before it goes to user mode or to
  * fn(). */
 void schedule_tail(struct task *prev); /* kernel/sched/switch.c */
+/* What fn() ends in, if it returns to the kernel. code: a wait status. */
+void do_exit(int code) __noreturn; /* kernel/exit.c */
 
 /* ---- signals (arch/x86_64/signal_frame.c) ---- */
 /* Push Linux's rt signal frame on the user stack and point `regs` at the handler. 0 or -EFAULT. */
@@ -140,6 +142,8 @@ void flush_tlb_mm(struct mm *mm);
  * caches. */
 void flush_tlb_range(struct mm *mm, u64 start, u64 end);
 void flush_tlb_kernel_range(u64 start, u64 end);
+/* Of one CPU, so far: its flushes, and the other CPUs that it asked for one. */
+void arch_tlb_counts(u32 cpu, u64 *flushes, u64 *asked);
 void clear_page(void *page);
 void copy_page(void *dst, const void *src);
 /* Map or unmap one page in the kernel's vmalloc range. Returns 0 or -ENOMEM; unmap gives back the
@@ -202,7 +206,7 @@ void arch_console_write(const char *s,
 			size_t n); /* to all of them, translating \n to \r\n where needed */
 void arch_console_write_raw(const char *s,
 			    size_t n); /* the same without any translation: the tty's output */
-/* Bytes that a program may write now; when there is none, console_writable() tells of some. */
+/* Bytes that a program may write now; when there is none, the terminal is told of some. */
 size_t arch_console_room(void);
 void arch_console_flush(void); /* push out what is queued, by polling (panic) */
 /* Draw on the screen what was written since the last time. Called by each tick and before idling;
@@ -211,10 +215,13 @@ void arch_console_refresh(void);
 /* Did the last thing written end its line? A prompt asks, to begin on a line of its own. */
 bool arch_console_at_line_start(void);
 void arch_console_size(unsigned int *rows, unsigned int *cols);
-/* The drivers hand each typed character to this (kernel/tty/tty.c), in interrupt context. */
-void console_input(char c);
-/* The serial port takes bytes again: wakes those that sleep for it. Interrupt context. */
-void console_writable(void);
+/* The terminal above the drivers. Both are called in interrupt context. */
+struct console_hooks {
+	void (*input)(char c);  /* a character was typed */
+	void (*writable)(void); /* the serial port takes bytes again */
+};
+/* Until then what is typed is lost. Before arch_console_init(). */
+void arch_console_attach(const struct console_hooks *hooks);
 
 /* ---- debugging ---- */
 void arch_backtrace(const struct pt_regs *regs, void (*print)(const char *fmt, ...) __printf(1, 2));

@@ -7,7 +7,7 @@
 #include "arch/x86_64/cpu/msr.h"
 #include "kernel/fork.h"
 #include "kernel/lib/string.h"
-#include "kernel/sys/syscall.h"
+#include "kernel/lib/syscall.h"
 #include "kernel/task.h"
 #include <asm/prctl.h>
 

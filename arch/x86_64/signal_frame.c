@@ -17,7 +17,7 @@
 #include "arch/x86_64/cpu/traps.h"
 #include "arch/x86_64/mm/user_words.h"
 #include "kernel/lib/string.h"
-#include "kernel/sys/syscall.h"
+#include "kernel/lib/syscall.h"
 #include "kernel/task.h"
 
 #define RED_ZONE  128

@@ -6,8 +6,6 @@
 struct boot_info;
 
 void symbols_init(const struct boot_info *boot);
-/* "name+0x12" of a kernel text address, or "0xffff…" without symbols. */
-const char *symbol_name(u64 addr, char *buf, size_t n);
 /* Where the function begins that `addr` is in; 0 without symbols. */
 u64 symbol_start(u64 addr);
 void log_init(void);
@@ -28,7 +26,6 @@ size_t stack_watermark(const void *stack);
 
 /* Print every tunable, or the one called `name`. -ENOENT. */
 int tunables_show(const char *name, void (*print)(const char *fmt, ...) __printf(1, 2));
-const char *lock_class_name(unsigned int class);
 
 /* What debug builds know of all locks of a class. */
 struct lock_stat {

@@ -7,9 +7,9 @@
  */
 #include "arch/x86_64/arch.h"
 #include "kernel/debug/debug.h"
-#include "kernel/debug/stall.h"
 #include "kernel/lib/lock.h"
 #include "kernel/lib/log.h"
+#include "kernel/lib/stall.h"
 #include "kernel/task.h"
 
 static const char *const class_names[LOCK_CLASSES] = {

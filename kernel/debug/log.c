@@ -6,9 +6,9 @@
 #include "kernel/debug/debug.h"
 #include "kernel/lib/lock.h"
 #include "kernel/lib/log.h"
+#include "kernel/lib/nsec.h"
 #include "kernel/lib/string.h"
 #include "kernel/lib/tunable.h"
-#include "kernel/time/timer.h"
 
 #define LOG_SIZE 65536u
 #define LOG_LINE 512
@@ -73,28 +73,7 @@ void pr_err(const char *fmt, ...)
 	LOG(true);
 }
 
-#define PAUSE_NS    (2 * NSEC_PER_MSEC)
-#define PATIENCE_NS (10 * NSEC_PER_SEC)
-
-/* Wait for a terminal that does not read as fast as the caller writes; where the caller may sleep,
- * and not for ever: a terminal that has stopped costs it PATIENCE_NS, once. */
-static void wait_for_room(void)
-{
-	static bool stopped;
-	u64 end = 0;
-
-	while (!arch_console_room()) {
-		if (READ_ONCE(stopped) || preempt_count() != 0 || !irqs_enabled())
-			return;
-		if (!end)
-			end = arch_clock_ns() + PATIENCE_NS;
-		if (arch_clock_ns() > end)
-			WRITE_ONCE(stopped, true);
-		else
-			sleep_ns(PAUSE_NS);
-	}
-	WRITE_ONCE(stopped, false);
-}
+void (*console_wait_for_room)(void);
 
 void console_printf(const char *fmt, ...)
 {
@@ -102,7 +81,8 @@ void console_printf(const char *fmt, ...)
 	va_list ap;
 	int n;
 
-	wait_for_room();
+	if (console_wait_for_room)
+		console_wait_for_room();
 	va_start(ap, fmt);
 	n = MIN(vsnprintf(text, sizeof(text), fmt, ap), (int)sizeof(text) - 1);
 	va_end(ap);

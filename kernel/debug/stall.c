@@ -5,7 +5,7 @@
  * (arch_backtrace_cpu). In a debug build whoever ticks looks once a second whether the others have
  * taken an interrupt since the last time; one that has not is sent one, and has another second.
  */
-#include "kernel/debug/stall.h"
+#include "kernel/lib/stall.h"
 
 #include "arch/x86_64/arch.h"
 #include "kernel/lib/atomic.h"

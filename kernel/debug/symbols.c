@@ -4,7 +4,7 @@
  * allocator, and also when all else is broken.
  */
 #include <linux/elf.h>
-#include "arch/x86_64/mm/pte.h"
+#include "arch/x86_64/arch.h"
 #include "boot/boot_info.h"
 #include "kernel/debug/debug.h"
 #include "kernel/lib/log.h"

@@ -7,7 +7,7 @@
  */
 #include "kernel/exec/elf.h"
 
-#include "arch/x86_64/mm/pte.h"
+#include "arch/x86_64/arch.h"
 #include "kernel/lib/overflow.h"
 #include "kernel/lib/string.h"
 #include <asm/errno.h>

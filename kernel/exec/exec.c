@@ -8,6 +8,7 @@
  */
 #include "kernel/exec/exec.h"
 
+#include "kernel/attachment.h"
 #include "kernel/exec/args.h"
 #include "kernel/exec/exec_creds.h"
 #include "kernel/exec/layout.h"
@@ -18,12 +19,11 @@
 #include "kernel/fs/vfs.h"
 #include "kernel/lib/log.h"
 #include "kernel/lib/string.h"
-#include "kernel/shell/puppet.h"
-#include "kernel/sys/syscall.h"
+#include "kernel/lib/syscall.h"
+#include "kernel/sharing.h"
 #include "kernel/task.h"
 #include "kernel/timers/posix_timer.h"
 #include "kernel/trace/trace.h"
-#include "kernel/unshare.h"
 #include "kernel/vdso/vdso.h"
 #include "mm/mm.h"
 #include "mm/slab.h"
@@ -299,7 +299,7 @@ static void commit_exec(struct task *p, const char *path, struct exec_image *img
 	files_close_on_exec(p->files);
 	start_thread(task_pt_regs(p), img->entry, img->sp);
 	trace_sched_process_exec(p, path);
-	exit_puppet(p); /* last: the shell goes on, and looks at the name and the memory */
+	release_attachment(p); /* last: its holder looks at the name and the memory */
 }
 
 /* 0, or -errno: the old program goes on, or is killed when its other threads are gone already. */

@@ -1,6 +1,6 @@
 /* Changing directories: mkdir, mknod, symlink, link, unlink, rmdir, rename. */
 #include "kernel/fs/vfs.h"
-#include "kernel/sys/syscall.h"
+#include "kernel/lib/syscall.h"
 #include "kernel/task.h"
 
 /* The sticky bit of /tmp: only the owner of the file or of the directory may take a name away. */

@@ -1,7 +1,7 @@
 /* System calls on descriptors themselves: close, dup, fcntl, ioctl, close_range. */
 #include "kernel/fs/vfs.h"
-#include "kernel/sys/syscall.h"
-#include "kernel/unshare.h"
+#include "kernel/lib/syscall.h"
+#include "kernel/sharing.h"
 
 #include <linux/close_range.h>
 

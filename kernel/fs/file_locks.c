@@ -11,7 +11,7 @@
  */
 #include "kernel/fs/vfs.h"
 #include "kernel/lib/random.h"
-#include "kernel/sys/syscall.h"
+#include "kernel/lib/syscall.h"
 #include "kernel/task.h"
 #include "mm/page.h"
 #include "mm/slab.h"

@@ -2,8 +2,8 @@
  * copies and advice. */
 #include "kernel/fs/vfs.h"
 #include "kernel/lib/log.h"
+#include "kernel/lib/syscall.h"
 #include "kernel/signal/signal.h"
-#include "kernel/sys/syscall.h"
 #include "kernel/task.h"
 #include "mm/slab.h"
 

@@ -6,22 +6,18 @@
 #include "kernel/lib/lock.h"
 #include "kernel/lib/types.h"
 #include "kernel/lib/uapi.h"
+#include "kernel/resources.h"
 
 struct file; /* an open file description */
 struct inode;
 struct dentry;
 struct vm_object;
-struct task;
 
-/* A table of descriptors, shared by CLONE_FILES. Private to kernel/fs/fd_table.c but for these. */
-struct files;
-#define NOFILE_MAX (1024 * 1024)              /* no RLIMIT_NOFILE goes higher */
-void fs_init(void);                           /* caches, the empty root, /dev with its nodes */
-struct files *files_create(void);             /* empty; NULL without memory */
-struct files *files_clone(struct files *src); /* fork's copy; NULL without memory */
-void files_get(struct files *f);
-void files_put(struct files *f); /* the last reference closes everything */
-u32 files_users(const struct files *f);
+/* A table of descriptors, shared by CLONE_FILES. Private to kernel/fs/fd_table.c but for these and
+ * for what kernel/resources.h has. */
+extern u64 nr_open;               /* fs.nr_open: the highest RLIMIT_NOFILE now */
+void fs_init(void);               /* caches, the empty root, /dev with its nodes */
+struct files *files_create(void); /* empty; NULL without memory */
 void files_close_on_exec(struct files *f);
 /* Descriptors 0, 1 and 2 of an empty table become /dev/console. 0 or -errno. */
 int files_open_console(struct files *f);
@@ -39,22 +35,7 @@ void files_foreach(struct files *f,
 		   void *arg);
 
 /* Root, working directory and umask, shared by CLONE_FS. */
-struct fs_context;
 struct fs_context *fs_context_create(void); /* at the root */
-struct fs_context *fs_context_clone(struct fs_context *src);
-void fs_context_put(struct fs_context *fs);
-/* The two halves of it, for a task that stops using its own: exec compares the count with the tasks
- * that point here, so both change in one hold of tasklist_lock. True: it was the last use, and is
- * to be freed. */
-bool fs_context_leave(struct fs_context *fs);
-void fs_context_free(struct fs_context *fs);
-mode_t fs_context_umask(const struct fs_context *fs);
-u32 fs_context_users(const struct fs_context *fs);
-/* With references; NULL for what is not asked for. */
-void fs_context_read(struct fs_context *fs, struct dentry **root, struct dentry **pwd);
-/* clone(2): the same with one user more, if it is to be shared, or a copy. ERR_PTR: -ENOMEM;
- * -EAGAIN during an exec in which no task may join. */
-struct fs_context *fs_context_fork(struct fs_context *fs, bool share);
 /* Until the end, nothing joins the users. True when there are no more of them than `own`. */
 bool fs_context_exec_begin(struct fs_context *fs, u32 own);
 void fs_context_exec_end(struct fs_context *fs);

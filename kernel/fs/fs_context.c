@@ -1,6 +1,6 @@
 /* Root, working directory and umask of a task: what CLONE_FS shares. */
 #include "kernel/fs/vfs.h"
-#include "kernel/sys/syscall.h"
+#include "kernel/lib/syscall.h"
 #include "kernel/task.h"
 #include "mm/slab.h"
 

@@ -8,7 +8,7 @@
  */
 #include "kernel/fs/vfs.h"
 #include "kernel/lib/log.h"
-#include "kernel/sys/syscall.h"
+#include "kernel/lib/syscall.h"
 #include "kernel/task.h"
 #include "mm/slab.h"
 
@@ -30,9 +30,6 @@ static u64 nr_mounts;                                    /* mount_lock */
 u64 mount_max = 100000;
 static struct kmem_cache *super_cache;
 static u32 last_dev; /* atomic: minor numbers below the unnamed major 0 */
-
-static const struct fs_type *const types[] = {&tmpfs_type, &devtmpfs_type, &proc_type,
-					      &devpts_type};
 
 void mount_init(void)
 {
@@ -135,16 +132,18 @@ void super_unmounted(struct super *s)
 
 static const struct fs_type *find_type(const char *name)
 {
-	for (size_t i = 0; i < ARRAY_SIZE(types); i++)
-		if (!strcmp(types[i]->name, name))
-			return types[i];
+	LINKER_SET_FOREACH(fs_types, it)
+	{
+		if (!strcmp((*it)->name, name))
+			return *it;
+	}
 	return NULL;
 }
 
 void fs_types_foreach(void (*fn)(const struct fs_type *type, void *arg), void *arg)
 {
-	for (size_t i = 0; i < ARRAY_SIZE(types); i++)
-		fn(types[i], arg);
+	LINKER_SET_FOREACH(fs_types, it)
+	fn(*it, arg);
 }
 
 /* A new file system that is nowhere yet. ERR_PTR. */

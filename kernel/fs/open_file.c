@@ -2,6 +2,7 @@
 #include "kernel/fs/vfs.h"
 #include "kernel/lib/log.h"
 #include "kernel/task.h"
+#include "mm/mm.h"
 #include "mm/page.h"
 #include "mm/slab.h"
 
@@ -9,8 +10,24 @@ static struct kmem_cache *file_cache;
 static u64 open_files; /* atomic */
 u64 file_max;
 
+static void file_note_write(struct file *f)
+{
+	inode_modified(f->inode);
+}
+
+static bool file_may_tell(struct file *f)
+{
+	return inode_owner_or_root(f->inode) || !inode_permission(f->inode, MAY_WRITE);
+}
+
+static const struct mapped_file_ops mapped_file_ops = {.hold = file_hold,
+						       .put = file_put,
+						       .note_write = file_note_write,
+						       .may_tell = file_may_tell};
+
 void file_init(void)
 {
+	mapped_files = &mapped_file_ops;
 	file_cache = kmem_cache_create("file", sizeof(struct file), 0);
 	/* as on Linux: a tenth of memory, for files that take a KiB each with what they need */
 	file_max = MAX(nr_total_pages() * (PAGE_SIZE / 1024) / 10, 8192UL);
@@ -125,20 +142,10 @@ mode_t file_set_ids(struct file *f, uid_t *uid, gid_t *gid)
 	return mode & (S_ISUID | (mode & S_IXGRP ? S_ISGID : 0));
 }
 
-void file_note_write(struct file *f)
-{
-	inode_modified(f->inode);
-}
-
 void file_note_map(struct file *f)
 {
 	if (!(f->flags & O_NOATIME))
 		inode_accessed(f->inode);
-}
-
-bool file_may_tell(struct file *f)
-{
-	return inode_owner_or_root(f->inode) || !inode_permission(f->inode, MAY_WRITE);
 }
 
 int file_may_map(struct file *f, bool shared, bool write, bool exec)

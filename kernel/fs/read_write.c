@@ -1,6 +1,6 @@
 /* Reading, writing and seeking: plain, at a position, vectored, and from file to file. */
 #include "kernel/fs/fd_table.h"
-#include "kernel/sys/syscall.h"
+#include "kernel/lib/syscall.h"
 #include "mm/slab.h"
 
 ssize_t file_read(struct file *f, struct uio *io, u64 *pos)

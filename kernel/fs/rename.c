@@ -4,7 +4,7 @@
  * are done.
  */
 #include "kernel/fs/vfs.h"
-#include "kernel/sys/syscall.h"
+#include "kernel/lib/syscall.h"
 #include "kernel/task.h"
 
 /* Both parents, the upper one first: rmdir locks a parent and then its child, and must never wait

@@ -1,6 +1,6 @@
 /* Looking at files: the stat family, access, readlink, statfs. */
 #include "kernel/fs/vfs.h"
-#include "kernel/sys/syscall.h"
+#include "kernel/lib/syscall.h"
 #include "kernel/task.h"
 
 /* statfs(2): f_flags is filled in at all. */

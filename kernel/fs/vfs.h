@@ -18,7 +18,6 @@
 #include "arch/x86_64/arch.h"
 #include "kernel/cred.h"
 #include "kernel/fs/fs.h"
-#include "kernel/fs/sysctl_limits.h"
 #include "kernel/fs/uio.h"
 #include "kernel/lib/atomic.h"
 #include "kernel/lib/list.h"
@@ -324,9 +323,12 @@ static inline void dentry_unpin(struct dentry *d)
  * becomes the root. Its root directory gets this mode. */
 void kernel_mount(const char *type, const char *path, mode_t mode);
 void fs_types_foreach(void (*fn)(const struct fs_type *type, void *arg), void *arg);
+extern u64 mount_max; /* fs.mount-max */
 /* Calls fn for everything mounted, oldest first; `path` is where, as seen from current's root. */
 void mounts_foreach(void (*fn)(const struct super *s, const char *path, void *arg), void *arg);
-extern const struct fs_type tmpfs_type, devtmpfs_type, proc_type, devpts_type;
+/* The file systems that can be mounted register themselves: LINKER_SET_ADD(fs_types, NAME_type). */
+LINKER_SET_DECLARE(fs_types, const struct fs_type);
+extern const struct fs_type tmpfs_type, devpts_type;
 
 /* ---- inode.c: life and attributes ---- */
 void inode_init(void);
@@ -442,6 +444,7 @@ struct file *file_alloc(struct inode *inode, struct dentry *dentry, const struct
 			u32 flags, u32 mode); /* takes references of its own; NULL */
 /* Why it gave none: -ENFILE (fs.file-max, which root may exceed) or -ENOMEM. */
 int file_alloc_error(void);
+extern u64 file_max; /* fs.file-max */
 static inline void file_get(struct file *f)
 {
 	refcount_inc(&f->count);
@@ -524,5 +527,9 @@ void pipe_free(struct pipe *p);
 /* fcntl's pipe size, ioctl's FIONREAD for a pipe. -EBADF when f is no pipe. */
 long pipe_get_size(struct file *f);
 long pipe_set_size(struct file *f, unsigned long size);
+extern u64 pipe_max_size;        /* fs.pipe-max-size, in bytes */
+int pipe_set_max_size(s64 size); /* rounds up to a power of two */
+/* fs.pipe-user-pages-soft and -hard, of one user; 0: no limit */
+extern u64 pipe_pages_soft, pipe_pages_hard;
 int devices_make_nodes(struct dentry *dev); /* 0 or -ENOMEM */
 extern const struct file_ops tty_file_ops, ctty_file_ops, ptmx_file_ops, pts_file_ops;

@@ -1,6 +1,6 @@
 /* Extended attributes: no file system here has any. xattr(7) */
 #include "kernel/fs/vfs.h"
-#include "kernel/sys/syscall.h"
+#include "kernel/lib/syscall.h"
 
 #include <linux/xattr.h>
 

@@ -17,8 +17,8 @@
 #include "kernel/futex/futex_internal.h"
 
 #include "kernel/lib/random.h"
+#include "kernel/lib/syscall.h"
 #include "kernel/oom.h"
-#include "kernel/sys/syscall.h"
 #include "kernel/task.h"
 #include "kernel/time/timer.h"
 #include "mm/mm.h"

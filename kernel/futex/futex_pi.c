@@ -16,7 +16,7 @@
  */
 #include "kernel/futex/futex_internal.h"
 #include "kernel/lib/log.h"
-#include "kernel/sys/syscall.h"
+#include "kernel/lib/syscall.h"
 #include "kernel/task.h"
 #include "kernel/time/timer.h"
 

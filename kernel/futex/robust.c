@@ -6,7 +6,7 @@
  * lock do so from exit_pi() (kernel/futex/futex_pi.c), which comes next.
  */
 #include "kernel/futex/futex_internal.h"
-#include "kernel/sys/syscall.h"
+#include "kernel/lib/syscall.h"
 #include "kernel/task.h"
 
 long sys_set_robust_list(struct robust_list_head __user *head, size_t len)

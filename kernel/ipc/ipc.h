@@ -57,8 +57,3 @@ int ipc_may_change(const struct ipc_object *o); /* IPC_SET, IPC_RMID: 0 or -EPER
 void ipc_stat(const struct ipc_object *o, struct ipc64_perm *out);
 void ipc_set(struct ipc_object *o, const struct ipc64_perm *to);
 long ipc_seconds(void); /* the time of day, as the *_ctime fields have it */
-
-/* ---- sem.c ---- */
-struct task;
-int copy_semundo(u64 flags, struct task *p); /* fork: 0 or -ENOMEM */
-void exit_sem(struct task *p);               /* exit, and the undo of copy_semundo() */

@@ -7,11 +7,11 @@
  */
 #include "kernel/ipc/sem.h"
 
-#include "kernel/fs/proc/proc.h"
+#include "kernel/fs/seq.h"
 #include "kernel/ipc/show.h"
 #include "kernel/lib/log.h"
 #include "kernel/lib/string.h"
-#include "kernel/sys/syscall.h"
+#include "kernel/lib/syscall.h"
 #include "kernel/task.h"
 #include "kernel/time/timer.h"
 #include "kernel/time/timespec.h"

@@ -4,6 +4,7 @@
  */
 #include "kernel/ipc/sem.h"
 #include "kernel/lib/log.h"
+#include "kernel/resources.h"
 #include "kernel/task.h"
 #include "mm/slab.h"
 

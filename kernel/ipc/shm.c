@@ -5,12 +5,12 @@
  * show it (mm/area.c), so fork, exec and exit need no help; when it was removed and the last of
  * them goes, it goes too.
  */
-#include "kernel/fs/proc/proc.h"
+#include "kernel/fs/seq.h"
 #include "kernel/ipc/ipc.h"
 #include "kernel/ipc/show.h"
 #include "kernel/lib/log.h"
 #include "kernel/lib/string.h"
-#include "kernel/sys/syscall.h"
+#include "kernel/lib/syscall.h"
 #include "kernel/task.h"
 #include "mm/mm.h"
 #include "mm/slab.h"

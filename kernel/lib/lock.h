@@ -7,8 +7,7 @@
  */
 #pragma once
 
-#include "arch/x86_64/cpu/irqflags.h"
-#include "arch/x86_64/cpu/percpu.h"
+#include "arch/x86_64/arch.h"
 #include "kernel/lib/atomic.h"
 #include "kernel/lib/fuzz.h"
 #include "kernel/lib/list.h"
@@ -236,6 +235,7 @@ void lock_acquired(const void *lock, bool waited, const void *pc);
 void lock_order_release(const void *lock);
 /* A waiter has told that it is held too long: its holder need not. */
 void lock_stall_reported(const void *lock);
+const char *lock_class_name(unsigned int class);
 /* Panics in a debug build when called where sleeping is not allowed. */
 #ifndef HOST_TEST
 void might_sleep_checked(void);

@@ -10,6 +10,8 @@ int snprintf(char *buf, size_t size, const char *fmt, ...) __printf(3, 4);
 int vsnprintf(char *buf, size_t size, const char *fmt, va_list ap);
 /* As snprintf, but returns what was really written. */
 int scnprintf(char *buf, size_t size, const char *fmt, ...) __printf(3, 4);
+/* "name+0x12" of a kernel text address, or "0xffff…" without symbols. */
+const char *symbol_name(u64 addr, char *buf, size_t n);
 
 /* One line of the kernel log, with a time stamp: kept in the ring buffer (dmesg) and, unless booted
  * with `quiet`, shown on the console. Any context. The text ends with \n. */
@@ -20,6 +22,8 @@ void pr_err(const char *fmt, ...) __printf(1, 2);
 /* Formatted output to the console alone (shell, test results). Sleeps where the caller may, up to
  * ten seconds, while the terminal does not read. */
 void console_printf(const char *fmt, ...) __printf(1, 2);
+/* The terminal's part of it: sleeps until the terminal takes more. NULL: it is not there yet. */
+extern void (*console_wait_for_room)(void);
 
 void panic(const char *fmt, ...) __noreturn __printf(1, 2);
 struct pt_regs;

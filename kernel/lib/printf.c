@@ -1,5 +1,4 @@
 /* printf(3)'s subset. Pure: no allocation, no lock, any context. */
-#include "kernel/debug/debug.h"
 #include "kernel/lib/log.h"
 #include "kernel/lib/string.h"
 

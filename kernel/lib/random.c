@@ -1,6 +1,6 @@
 /*
- * The random generator: getrandom(2), /dev/random, /dev/urandom, AT_RANDOM, where things are
- * mapped.
+ * The random generator behind getrandom(2), /dev/random, /dev/urandom, AT_RANDOM and the choice of
+ * addresses.
  *
  * ChaCha20 with fast key erasure: each filling of the store takes a few blocks of the key's stream,
  * the first half block of which becomes the next key; requests take bytes from the store and leave
@@ -18,12 +18,9 @@
 #include "kernel/lib/chacha20.h"
 #include "kernel/lib/lock.h"
 #include "kernel/lib/log.h"
+#include "kernel/lib/nsec.h"
 #include "kernel/lib/string.h"
 #include "kernel/lib/tunable.h"
-#include "kernel/sys/syscall.h"
-#include "kernel/task.h"
-#include "kernel/time/timer.h"
-#include <linux/random.h>
 
 #define RESEED_NS (60 * NSEC_PER_SEC)
 #define POOL      4
@@ -82,16 +79,16 @@ static void reseed(void)
 		seed[i] ^= READ_ONCE(pool[i]);
 	}
 	stir(seed);
-	reseed_at = ktime_get() + RESEED_NS;
+	reseed_at = arch_clock_ns() + RESEED_NS;
 }
 
 /* Without an instruction for it: the time that reads of memory take varies in its lowest bits. */
 static void gather_jitter(void)
 {
-	volatile u8 *memory = (volatile u8 *)&init_task;
+	volatile u8 *memory = (volatile u8 *)init_stack;
 
 	for (u32 i = 0; i < 8192; i++) {
-		(void)memory[cpu_cycles() * 61 % sizeof(init_task)];
+		(void)memory[cpu_cycles() * 61 % KERNEL_STACK_SIZE];
 		random_add_event();
 	}
 }
@@ -104,7 +101,7 @@ void random_init(void)
 	if (fixed_seed >= 0) {
 		seed[1] = 0;
 	} else {
-		seed[2] = ktime_get_real();
+		seed[2] = arch_wall_clock() * NSEC_PER_SEC + arch_clock_ns();
 		if (!by_cpu)
 			gather_jitter();
 	}
@@ -141,7 +138,7 @@ void random_stir(const void *data, size_t n)
 /* Caller holds random_lock. */
 static void refill(void)
 {
-	if (ktime_get() >= reseed_at)
+	if (arch_clock_ns() >= reseed_at)
 		reseed();
 	for (u32 i = 0; i < STORE_BLOCKS; i++)
 		chacha20_block(key, i, no_nonce, store.block[i]);
@@ -179,30 +176,4 @@ u64 random_u64(void)
 
 	random_bytes(&v, sizeof(v));
 	return v;
-}
-
-/* The generator is seeded at boot: nobody ever waits for it, whatever the flags. */
-long sys_getrandom(void __user *buf, size_t count, unsigned int flags)
-{
-	char chunk[RANDOM_CHUNK];
-	size_t done = 0;
-
-	if (flags & ~(GRND_NONBLOCK | GRND_RANDOM | GRND_INSECURE))
-		return -EINVAL;
-	if ((flags & (GRND_RANDOM | GRND_INSECURE)) == (GRND_RANDOM | GRND_INSECURE))
-		return -EINVAL;
-	count = MIN(count, 0x7fffffffUL);
-	while (done < count) {
-		size_t n = MIN(count - done, sizeof(chunk)), left;
-
-		random_bytes(chunk, n);
-		left = copy_to_user((char __user *)buf + done, chunk, n);
-		done += n - left;
-		if (left)
-			break;
-		if (done % PAGE_SIZE == 0 && signal_pending(current))
-			break;
-	}
-	memset(chunk, 0, sizeof(chunk));
-	return done || !count ? (long)done : -EFAULT;
 }

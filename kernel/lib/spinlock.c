@@ -4,12 +4,11 @@
  * locked add to both.
  */
 #include "arch/x86_64/arch.h"
-#include "kernel/debug/debug.h"
-#include "kernel/debug/stall.h"
 #include "kernel/lib/atomic.h"
 #include "kernel/lib/fuzz.h"
 #include "kernel/lib/lock.h"
 #include "kernel/lib/log.h"
+#include "kernel/lib/stall.h"
 
 bool locks_off;
 

@@ -1,7 +1,7 @@
 /* Sockets as files, and their system calls: socket(2) and all that follow from it. */
 #include "kernel/net/socket.h"
 
-#include "kernel/sys/syscall.h"
+#include "kernel/lib/syscall.h"
 #include "kernel/task.h"
 #include "mm/slab.h"
 

@@ -196,6 +196,8 @@ void unix_forget_room(struct usock *s); /* the peer is another, or `s` is closed
 void unix_made_room(struct usock *to);
 void unix_room_for_all(struct usock *to);
 
+extern u64 socket_max_backlog; /* net.core.somaxconn: socket_unix.c */
+
 /* ---- socket.c ---- */
 struct usock *file_socket(const struct file *f); /* NULL: it is none */
 

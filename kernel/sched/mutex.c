@@ -5,8 +5,8 @@
  * starves.
  */
 #include "kernel/debug/debug.h"
-#include "kernel/debug/stall.h"
 #include "kernel/lib/log.h"
+#include "kernel/lib/stall.h"
 #include "kernel/sched/rq.h"
 #include "kernel/task.h"
 #include "kernel/time/timer.h"

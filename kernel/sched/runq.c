@@ -1,28 +1,10 @@
 /* Looking at the run queues: for the shell's `runq`, for ps and for the tests. */
+#include "kernel/lib/command.h"
 #include "kernel/lib/fuzz.h"
 #include "kernel/lib/log.h"
 #include "kernel/lib/string.h"
 #include "kernel/sched/rq.h"
-#include "kernel/shell/command.h"
 #include "kernel/task.h"
-
-char task_state_char(const struct task *p)
-{
-	if (p->exit_state == TASK_ZOMBIE)
-		return 'Z';
-	if (p->exit_state == TASK_DEAD || p->state == TASK_DEAD)
-		return 'X';
-	switch (p->state) {
-	case TASK_RUNNING:
-		return 'R';
-	case TASK_INTERRUPTIBLE:
-		return 'S';
-	case TASK_STOPPED:
-		return 'T';
-	default:
-		return p->flags & PF_KTHREAD ? 'I' : 'D'; /* waits for work, and nobody for it */
-	}
-}
 
 static size_t snapshot_array(struct rq *rq, struct prio_array *array, struct runq_entry *out,
 			     size_t max)

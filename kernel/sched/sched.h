@@ -1,7 +1,7 @@
 /* The O(1) scheduler: one run queue a CPU, two arrays of 140 lists in each. */
 #pragma once
 
-#include "arch/x86_64/cpu/percpu.h"
+#include "arch/x86_64/arch.h"
 #include "kernel/lib/list.h"
 #include "kernel/lib/lock.h"
 #include "kernel/lib/types.h"
@@ -99,7 +99,6 @@ void leave_borrowed_mm(void);
 void cpu_idle(void) __noreturn;
 void init_idle(struct task *idle, struct cpu *cpu);
 u64 task_wchan(struct task *p); /* where it sleeps, as arch_wchan() says; 0: it does not */
-char task_state_char(const struct task *p); /* as in ps: R S D I T Z X */
 /* Copy of a run queue's order for `runq` and the tests: up to max pids, active first. Returns how
  * many. */
 struct runq_entry {

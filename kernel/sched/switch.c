@@ -6,9 +6,9 @@
  * taken by the task that leaves and released by the one that arrives.
  */
 #include "kernel/lib/log.h"
+#include "kernel/lib/syscall.h"
 #include "kernel/sched/load.h"
 #include "kernel/sched/rq.h"
-#include "kernel/sys/syscall.h"
 #include "kernel/task.h"
 #include "kernel/time/timer.h"
 #include "kernel/trace/trace.h"

@@ -1,9 +1,9 @@
 /* forkcost: what a fork of the selected puppet costs, with each depth of sharing, side by side. */
 #include "kernel/lib/log.h"
 #include "kernel/lib/string.h"
+#include "kernel/sharing.h"
 #include "kernel/shell/report.h"
 #include "kernel/task.h"
-#include "kernel/task_refs.h"
 #include "mm/mm.h"
 
 struct cost {

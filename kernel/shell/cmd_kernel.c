@@ -3,8 +3,8 @@
 #include "kernel/debug/debug.h"
 #include "kernel/fork.h"
 #include "kernel/lib/log.h"
+#include "kernel/lib/syscall.h"
 #include "kernel/shell/shell.h"
-#include "kernel/sys/syscall.h"
 #include "kernel/task.h"
 #include "kernel/time/timer.h"
 

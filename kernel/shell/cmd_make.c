@@ -1,10 +1,10 @@
 /* The other make-commands: what the selected puppet is told to do, but for the forks. */
 #include "kernel/lib/log.h"
 #include "kernel/lib/string.h"
+#include "kernel/lib/syscall.h"
+#include "kernel/sharing.h"
 #include "kernel/shell/shell.h"
-#include "kernel/sys/syscall.h"
 #include "kernel/task.h"
-#include "kernel/task_refs.h"
 #include "mm/mm.h"
 
 /* ---- the scratch pages, where the strings of an order lie ---- */

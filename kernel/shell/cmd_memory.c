@@ -1,11 +1,11 @@
-/* Looking at memory: vm, mem, slabs. The tables themselves are in cmd_pt.c. */
+/* Looking at memory: vm, mem, slabs, tlb. The tables themselves are in cmd_pt.c. */
 #include "kernel/lib/log.h"
+#include "kernel/sharing.h"
+#include "kernel/shell/account.h"
 #include "kernel/shell/shell.h"
 #include "kernel/task.h"
-#include "kernel/task_refs.h"
 #include "mm/mm.h"
 #include "mm/slab.h"
-#include "tests/kernel/ktest.h"
 
 /* ---- vm ---- */
 
@@ -101,5 +101,23 @@ SHELL_COMMAND(slabs, "look", "slabs",
 		return shell_usage("slabs");
 	console_printf("%-20s %6s %8s %8s %6s\n", "CACHE", "SIZE", "ACTIVE", "TOTAL", "PAGES");
 	kmem_cache_foreach(slab_line, NULL);
+	return 0;
+}
+
+/* ---- tlb ---- */
+
+SHELL_COMMAND(tlb, "look", "tlb",
+	      "TLB flushes of each CPU, and how many others had to be asked for them")
+{
+	if (argc != 1)
+		return shell_usage("tlb");
+	console_printf("%-6s %10s %12s %12s\n", "CPU", "FLUSHES", "CPUS ASKED", "SPARED");
+	for (u32 i = 0; i < nr_cpus; i++) {
+		u64 flushes, asked;
+
+		arch_tlb_counts(i, &flushes, &asked);
+		console_printf("%-6u %10lu %12lu %12lu\n", i, flushes, asked,
+			       flushes * (nr_cpus - 1) - asked);
+	}
 	return 0;
 }

@@ -2,10 +2,10 @@
 #include <linux/mman.h>
 #include "kernel/lib/log.h"
 #include "kernel/lib/string.h"
+#include "kernel/lib/syscall.h"
+#include "kernel/sharing.h"
 #include "kernel/shell/report.h"
-#include "kernel/sys/syscall.h"
 #include "kernel/task.h"
-#include "kernel/task_refs.h"
 #include "mm/mm.h"
 
 /* [addr, addr + 8) may be accessed so, by the areas: an order that faults would kill the puppet. */

@@ -5,9 +5,9 @@
  */
 #include "kernel/lib/log.h"
 #include "kernel/lib/string.h"
+#include "kernel/sharing.h"
 #include "kernel/shell/shell.h"
 #include "kernel/task.h"
-#include "kernel/task_refs.h"
 #include "mm/tree.h"
 
 /* Neighbouring leaves of one kind, printed as one line. */

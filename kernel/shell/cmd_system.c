@@ -1,4 +1,4 @@
-/* The system itself: help, set, test, poweroff, reboot. */
+/* The system itself: help, set, poweroff, reboot. */
 #include "arch/x86_64/arch.h"
 #include "kernel/debug/debug.h"
 #include "kernel/lib/fault_injection.h"
@@ -7,7 +7,6 @@
 #include "kernel/lib/tunable.h"
 #include "kernel/lib/uapi.h"
 #include "kernel/shell/shell.h"
-#include "tests/kernel/ktest.h"
 
 /* ---- help ---- */
 
@@ -145,19 +144,7 @@ SHELL_COMMAND(
 	return 0;
 }
 
-/* ---- test, poweroff, reboot ---- */
-
-SHELL_COMMAND(test, "system", "test [SUITE[.NAME]]", "run the suites that live inside the kernel")
-{
-	int failures;
-
-	if (argc > 2)
-		return shell_usage("test");
-	failures = ktest_run(argv[1]);
-	if (failures == -ENOENT)
-		return shell_fail("test: there is no suite '%s'\n", argc == 2 ? argv[1] : "all");
-	return failures ? STATUS_FAILED : 0;
-}
+/* ---- poweroff, reboot ---- */
 
 SHELL_COMMAND(poweroff, "system", "poweroff [STATUS]",
 	      "switch off; tools/run exits with STATUS (0 ... 125)")

@@ -2,10 +2,11 @@
 #include "kernel/fs/fs.h"
 #include "kernel/lib/log.h"
 #include "kernel/lib/string.h"
+#include "kernel/sharing.h"
 #include "kernel/shell/shell.h"
 #include "kernel/task.h"
-#include "kernel/task_refs.h"
 #include "kernel/time/timer.h"
+#include "kernel/trace/trace.h"
 #include "mm/mm.h"
 
 /* "puppet", or "[kthreadd]" for a thread of the kernel. */
@@ -17,7 +18,7 @@ static const char *display_name(const struct task *t, char *buf, size_t n)
 
 static const char *mark(const struct task *t)
 {
-	return selected && t->puppet == selected ? "  <- selected" : "";
+	return selected && puppet_of(t) == selected ? "  <- selected" : "";
 }
 
 /* ---- ps ---- */

@@ -2,10 +2,10 @@
 #include "kernel/fs/fs.h"
 #include "kernel/lib/log.h"
 #include "kernel/lib/string.h"
+#include "kernel/lib/syscall.h"
 #include "kernel/lib/tunable.h"
 #include "kernel/shell/lineedit.h"
 #include "kernel/shell/shell.h"
-#include "kernel/sys/syscall.h"
 #include "kernel/task.h"
 
 #define NAME_LEN 64
@@ -81,7 +81,7 @@ static void match_pids(struct matches *m, bool puppets_only)
 	if (task_list_get(&all) != 0)
 		return;
 	for (size_t i = 0; i < all.n; i++) {
-		if (puppets_only && !all.task[i]->puppet)
+		if (puppets_only && !all.task[i]->attached)
 			continue;
 		snprintf(text, sizeof(text), puppets_only ? "%d:" : "%d", all.task[i]->pid_nr);
 		match(m, text, false);

@@ -3,8 +3,8 @@
 #include "kernel/fs/fs.h"
 #include "kernel/lib/log.h"
 #include "kernel/lib/string.h"
+#include "kernel/lib/syscall.h"
 #include "kernel/shell/shell.h"
-#include "kernel/sys/syscall.h"
 #include "kernel/task.h"
 #include "kernel/time/timer.h"
 #include "kernel/tty/tty.h"
@@ -277,7 +277,7 @@ static int job_argument(const char *command, const char *text, struct task **out
 		return shell_fail("%s: there is no job\n", command);
 	}
 	status = task_of_argument(command, text, out);
-	if (status == 0 && ((*out)->puppet || ((*out)->flags & PF_KTHREAD))) {
+	if (status == 0 && ((*out)->attached || ((*out)->flags & PF_KTHREAD))) {
 		status = shell_fail("%s: %d is no program\n", command, (*out)->pid_nr);
 		put_task(*out);
 	}

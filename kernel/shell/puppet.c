@@ -38,7 +38,10 @@ void puppet_put(struct puppet *p)
 		kfree(p);
 }
 
-int copy_puppet(struct task *task)
+static const struct attachment_ops puppet_ops;
+
+/* fork: a puppet's child is a puppet. */
+static int copy_puppet(struct task *task)
 {
 	struct puppet *p = kzalloc(sizeof(*p));
 
@@ -47,16 +50,16 @@ int copy_puppet(struct task *task)
 	refcount_set(&p->count, 1);
 	p->task = task;
 	wait_queue_init(&p->orders);
-	task->puppet = p;
+	p->attachment.ops = &puppet_ops;
+	task->attached = &p->attachment;
 	return 0;
 }
 
-void publish_puppet(struct task *task)
+/* From here on the shell can find it. */
+static void publish_puppet(struct task *task)
 {
-	struct puppet *p = task->puppet;
+	struct puppet *p = puppet_of(task);
 
-	if (!p)
-		return;
 	puppet_get(p); /* the list's reference */
 	spin_lock(&puppets_lock);
 	list_add_tail(&p->link, &puppets);
@@ -72,13 +75,12 @@ void puppet_forget(struct puppet *p)
 	puppet_put(p);
 }
 
-void exit_puppet(struct task *task)
+/* The shell has lost hold of it. */
+static void release_puppet(struct task *task)
 {
-	struct puppet *p = task->puppet;
+	struct puppet *p = puppet_of(task);
 
-	if (!p)
-		return;
-	task->puppet = NULL;
+	task->attached = NULL;
 	spin_lock(&puppets_lock);
 	p->exited = task->flags & PF_EXITING;
 	p->exit_code = task->exit_code;
@@ -134,17 +136,43 @@ static long fetch(struct puppet *p, struct pt_regs *regs)
 	return o.nr; /* into rax */
 }
 
-long sys_puppet_next(struct pt_regs *regs)
+/* The private call: sleeps until the shell gives an order, then loads it into `regs`. */
+static long puppet_next(struct pt_regs *regs)
 {
-	struct puppet *p = current->puppet;
+	struct puppet *p = puppet_of(current);
 	int err;
 
-	if (!p)
-		return -ENOSYS;
 	ask(p, (long)regs->rdi);
 	err = wait_event_interruptible(&p->orders, READ_ONCE(p->state) == PUPPET_ORDERED);
 	/* A signal: the call is restarted with the same rdi, once the signal has had its way. */
 	return err ? err : fetch(p, regs);
+}
+
+static long puppet_syscall(struct pt_regs *regs, unsigned long nr)
+{
+	return nr == NR_PUPPET_NEXT ? puppet_next(regs) : -ENOSYS;
+}
+
+static bool stops_clone(void)
+{
+	struct puppet *p = puppet_of(current);
+	bool stopped = p->clone_stopped;
+
+	p->clone_stopped = false;
+	return stopped;
+}
+
+static const struct attachment_ops puppet_ops = {.copy = copy_puppet,
+						 .publish = publish_puppet,
+						 .release = release_puppet,
+						 .stops_clone = stops_clone,
+						 .call = puppet_syscall};
+
+struct puppet *puppet_of(const struct task *t)
+{
+	struct attachment *a = t->attached;
+
+	return a && a->ops == &puppet_ops ? container_of(a, struct puppet, attachment) : NULL;
 }
 
 void puppet_give(struct puppet *p, const struct puppet_order *order)

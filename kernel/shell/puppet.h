@@ -9,6 +9,7 @@
  */
 #pragma once
 
+#include "kernel/attachment.h"
 #include "kernel/lib/atomic.h"
 #include "kernel/lib/list.h"
 #include "kernel/lib/types.h"
@@ -41,7 +42,7 @@ struct puppet_order {
 
 enum puppet_state {
 	PUPPET_NEW,     /* has not asked yet */
-	PUPPET_IDLE,    /* sleeps in sys_puppet_next() */
+	PUPPET_IDLE,    /* sleeps in puppet_next() */
 	PUPPET_ORDERED, /* was given an order, has not fetched it yet */
 	PUPPET_BUSY,    /* carries it out */
 	PUPPET_GONE,    /* exited, or is another program by exec */
@@ -51,6 +52,7 @@ enum puppet_state {
  * "me": written by its own task alone, and read by the shell once `state` says that the order is
  * done. */
 struct puppet {
+	struct attachment attachment; /* what its task points to */
 	refcount_t count;
 	struct list_head link;        /* pl: all puppets, oldest first */
 	struct task *task;            /* pl: NULL once gone */
@@ -67,19 +69,11 @@ struct puppet {
 	bool told;                    /* shell: the result of its last order was shown */
 	u64 quiet_switches; /* shell: how often it had been switched out when it was last looked at
 			     */
-	bool clone_stopped; /* its next sys_clone() leaves the child stopped: set by the shell while
-			       it is idle, read and cleared by sys_clone() */
+	bool clone_stopped; /* its next clone(2) leaves the child stopped: set by the shell while it
+			       is idle, read and cleared by the call */
 };
 
-/* fork: a puppet's child is a puppet. 0 or -ENOMEM. p->puppet is NULL before. */
-int copy_puppet(struct task *p);
-/* The child is in the process tree now: from here on the shell can find it. */
-void publish_puppet(struct task *p);
-/* exit and exec: the shell has lost hold of it. Also the undo of copy_puppet(). */
-void exit_puppet(struct task *p);
-struct pt_regs;
-/* Body of the private call: sleeps until the shell gives an order, then loads it into `regs`. */
-long sys_puppet_next(struct pt_regs *regs);
+struct puppet *puppet_of(const struct task *t); /* NULL: it is none */
 /* The shell's thread; never returns. */
 int shell_main(void *arg);
 /* Type lines for the shell before it reads the keyboard: run `line` and return its status. For

@@ -7,8 +7,8 @@
  * asleep without having run in between.
  */
 #include "kernel/lib/log.h"
+#include "kernel/lib/syscall.h"
 #include "kernel/shell/shell.h"
-#include "kernel/sys/syscall.h"
 #include "kernel/task.h"
 #include "kernel/time/timer.h"
 #include "kernel/trace/trace.h"

@@ -10,8 +10,8 @@
 #include "kernel/fork.h"
 #include "kernel/fs/fs.h"
 #include "kernel/lib/log.h"
+#include "kernel/sharing.h"
 #include "kernel/task.h"
-#include "kernel/task_refs.h"
 #include "kernel/trace/trace.h"
 #include "mm/mm.h"
 

@@ -1,8 +1,8 @@
 /* What the shell's own files share. */
 #pragma once
 
+#include "kernel/lib/command.h"
 #include "kernel/lib/errno.h"
-#include "kernel/shell/command.h"
 #include "kernel/shell/parse.h"
 #include "kernel/shell/puppet.h"
 

@@ -1,6 +1,6 @@
 /* The system calls around signals: masks, actions, kill and waiting. */
 #include "kernel/lib/string.h"
-#include "kernel/sys/syscall.h"
+#include "kernel/lib/syscall.h"
 #include "kernel/task.h"
 #include "kernel/time/timespec.h"
 

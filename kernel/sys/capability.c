@@ -9,7 +9,7 @@
 
 #include "kernel/cred.h"
 #include "kernel/lib/string.h"
-#include "kernel/sys/syscall.h"
+#include "kernel/lib/syscall.h"
 #include "kernel/task.h"
 
 u64 cred_permitted(const struct cred *c)

@@ -1,7 +1,7 @@
 /* From a number to a function, and an account of the numbers that have none. */
+#include "kernel/attachment.h"
 #include "kernel/lib/string.h"
-#include "kernel/shell/puppet.h"
-#include "kernel/sys/syscall.h"
+#include "kernel/lib/syscall.h"
 #include "kernel/task.h"
 #include "kernel/trace/trace.h"
 
@@ -72,8 +72,10 @@ void unimplemented_foreach(void (*fn)(unsigned long nr, u64 count, void *), void
 
 static noinline long absent_syscall(struct pt_regs *regs, unsigned long nr)
 {
-	if (nr == NR_PUPPET_NEXT && current->puppet)
-		return sys_puppet_next(regs);
+	long ret = current->attached ? current->attached->ops->call(regs, nr) : -ENOSYS;
+
+	if (ret != -ENOSYS)
+		return ret;
 	__atomic_add_fetch(&unimplemented[MIN(nr, (unsigned long)NR_SYSCALLS)], 1,
 			   __ATOMIC_RELAXED);
 	return -ENOSYS;

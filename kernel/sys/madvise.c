@@ -5,9 +5,9 @@
  * there is refused: programs ask, and believe the answer.
  */
 #include "kernel/lib/overflow.h"
+#include "kernel/lib/syscall.h"
 #include "kernel/lib/uapi.h"
 #include "kernel/sys/mlock.h"
-#include "kernel/sys/syscall.h"
 #include "kernel/task.h"
 #include "mm/mm.h"
 #include <linux/mman.h>

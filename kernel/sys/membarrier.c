@@ -5,7 +5,7 @@
  * CPUs and wait until each has answered. Registering would tell which CPUs may be spared; here it
  * only decides whether the call is allowed, as on Linux.
  */
-#include "kernel/sys/syscall.h"
+#include "kernel/lib/syscall.h"
 #include "kernel/task.h"
 #include "mm/mm.h"
 

@@ -4,8 +4,8 @@
  */
 #include "kernel/sys/mlock.h"
 
+#include "kernel/lib/syscall.h"
 #include "kernel/lib/uapi.h"
-#include "kernel/sys/syscall.h"
 #include "kernel/task.h"
 #include "mm/mm.h"
 #include <linux/mman.h>

@@ -9,9 +9,9 @@
 #include "kernel/fs/fs.h"
 #include "kernel/fs/vfs.h"
 #include "kernel/lib/overflow.h"
+#include "kernel/lib/syscall.h"
 #include "kernel/lib/uapi.h"
 #include "kernel/sys/mlock.h"
-#include "kernel/sys/syscall.h"
 #include "kernel/task.h"
 #include "mm/mm.h"
 

@@ -1,8 +1,8 @@
 /* What a process decides about itself: prctl(2), personality(2). */
 #include "kernel/fs/fs.h"
 #include "kernel/lib/string.h"
+#include "kernel/lib/syscall.h"
 #include "kernel/sys/capability.h"
-#include "kernel/sys/syscall.h"
 #include "kernel/task.h"
 #include "mm/mm.h"
 

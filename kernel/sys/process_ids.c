@@ -1,5 +1,5 @@
 /* Who am I: process, group, session and user ids. credentials(7). */
-#include "kernel/sys/syscall.h"
+#include "kernel/lib/syscall.h"
 #include "kernel/task.h"
 #include "kernel/tty/tty.h"
 

@@ -1,5 +1,5 @@
 /* The machine as a whole: reboot(2). */
-#include "kernel/sys/syscall.h"
+#include "kernel/lib/syscall.h"
 #include "kernel/task.h"
 #include <linux/reboot.h>
 

@@ -1,12 +1,10 @@
 /* Limits and usage: getrlimit(2), prlimit(2), getrusage(2), times(2), sysinfo(2). */
 #include "kernel/fork.h"
 #include "kernel/fs/fs.h"
-#include "kernel/fs/sysctl_limits.h"
 #include "kernel/lib/string.h"
+#include "kernel/lib/syscall.h"
 #include "kernel/sched/load.h"
 #include "kernel/signal/sigqueue.h"
-#include "kernel/sys/rusage.h"
-#include "kernel/sys/syscall.h"
 #include "kernel/task.h"
 #include "kernel/time/timer.h"
 #include "mm/mm.h"
@@ -128,26 +126,6 @@ long sys_prlimit64(pid_t pid, unsigned int resource, const struct rlimit64 __use
 	if (!err && uold && copy_to_user(uold, &old, sizeof(old)))
 		return -EFAULT;
 	return err;
-}
-
-static struct __kernel_old_timeval timeval_of(u64 ns)
-{
-	return (struct __kernel_old_timeval){.tv_sec = ns / NSEC_PER_SEC,
-					     .tv_usec = ns % NSEC_PER_SEC / NSEC_PER_USEC};
-}
-
-int put_rusage(struct rusage __user *uru, const struct usage *used)
-{
-	struct rusage ru;
-
-	memset(&ru, 0, sizeof(ru));
-	ru.ru_utime = timeval_of(used->utime);
-	ru.ru_stime = timeval_of(used->stime);
-	ru.ru_minflt = used->min_flt;
-	ru.ru_nvcsw = used->nvcsw;
-	ru.ru_nivcsw = used->nivcsw;
-	ru.ru_maxrss = used->max_pages * (PAGE_SIZE / 1024);
-	return copy_to_user(uru, &ru, sizeof(ru)) ? -EFAULT : 0;
 }
 
 /* Of current's process, and of its reaped children. */

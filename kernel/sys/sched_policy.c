@@ -1,5 +1,5 @@
 /* Priorities and policies: sched(7), getpriority(2). */
-#include "kernel/sys/syscall.h"
+#include "kernel/lib/syscall.h"
 #include "kernel/task.h"
 #include "kernel/time/timer.h"
 

@@ -1,6 +1,6 @@
 /* User and group ids: credentials(7), setuid(2) and its family, setgroups(2). */
 #include "kernel/cred.h"
-#include "kernel/sys/syscall.h"
+#include "kernel/lib/syscall.h"
 #include "kernel/task.h"
 
 #define KEEP ((u32)-1) /* -1: leave this id as it is */

@@ -3,7 +3,7 @@
 
 #include "kernel/lib/lock.h"
 #include "kernel/lib/string.h"
-#include "kernel/sys/syscall.h"
+#include "kernel/lib/syscall.h"
 #include "kernel/task.h"
 
 static spinlock_t uts_lock = SPINLOCK_INIT(LOCK_UTS);

@@ -5,8 +5,8 @@
  * may be started and stopped under any.
  */
 #include "arch/x86_64/arch.h"
-#include "kernel/debug/stall.h"
 #include "kernel/lib/log.h"
+#include "kernel/lib/stall.h"
 #include "kernel/sched/load.h"
 #include "kernel/sched/sched.h"
 #include "kernel/time/time_internal.h"

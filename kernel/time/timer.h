@@ -2,18 +2,18 @@
 #pragma once
 
 #include "kernel/lib/lock.h"
+#include "kernel/lib/nsec.h"
 #include "kernel/lib/types.h"
 #include "kernel/time/heap.h"
-
-#define NSEC_PER_SEC  1000000000UL
-#define NSEC_PER_MSEC 1000000UL
-#define NSEC_PER_USEC 1000UL
-#define TIME_FOREVER  (~0UL)
 
 u64 ktime_get(void);      /* monotonic */
 u64 ktime_get_real(void); /* since the epoch */
 void ktime_set_real(u64 ns);
 u64 ktime_real_base(void); /* time of day at monotonic 0 */
+/* Monotonic time at which the wall clock will show `real`, unless it is set. */
+u64 ktime_of_real(u64 real);
+/* Woken when the wall clock is set: what sleeps until a time of day looks again. */
+extern struct wait_queue clock_was_set;
 
 /* One-shot. The callback runs in interrupt context with no lock held and may start the timer again.
  */

@@ -3,8 +3,9 @@
 
 #include "kernel/lib/types.h"
 
-struct task;
+struct rusage;
 struct signal;
+struct task;
 
 struct usage {
 	u64 utime, stime;  /* ns */
@@ -33,3 +34,5 @@ void task_usage(struct task *p, struct usage *out);
 /* Of all threads of a process, the living and the gone, without its children. Caller holds
  * tasklist_lock or the sighand->lock of its tasks. */
 void process_usage(struct signal *sig, struct usage *out);
+/* As getrusage(2) and wait4(2) report it. 0 or -EFAULT. */
+int put_rusage(struct rusage __user *ru, const struct usage *used);

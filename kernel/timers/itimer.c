@@ -8,7 +8,7 @@
  */
 #include "kernel/timers/itimer.h"
 
-#include "kernel/sys/syscall.h"
+#include "kernel/lib/syscall.h"
 #include "kernel/task.h"
 #include "kernel/time/timespec.h"
 

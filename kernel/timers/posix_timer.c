@@ -17,9 +17,9 @@
 
 #include "kernel/lib/random.h"
 #include "kernel/lib/string.h"
+#include "kernel/lib/syscall.h"
 #include "kernel/lib/treap.h"
 #include "kernel/signal/sigqueue.h"
-#include "kernel/sys/syscall.h"
 #include "kernel/task.h"
 #include "kernel/time/time_internal.h"
 #include "kernel/time/timespec.h"

@@ -8,9 +8,9 @@
 #include "arch/x86_64/arch.h"
 #include "kernel/lib/lock.h"
 #include "kernel/lib/log.h"
+#include "kernel/lib/nsec.h"
 #include "kernel/lib/string.h"
 #include "kernel/task.h"
-#include "kernel/time/timer.h"
 
 #define TRACE_RECORDS 8192
 
@@ -35,6 +35,24 @@ static bool user_on;
 static u32 watchers;
 
 bool trace_enabled; /* user_on or watchers: what the events test, without the lock */
+
+char task_state_char(const struct task *p)
+{
+	if (p->exit_state == TASK_ZOMBIE)
+		return 'Z';
+	if (p->exit_state == TASK_DEAD || p->state == TASK_DEAD)
+		return 'X';
+	switch (p->state) {
+	case TASK_RUNNING:
+		return 'R';
+	case TASK_INTERRUPTIBLE:
+		return 'S';
+	case TASK_STOPPED:
+		return 'T';
+	default:
+		return p->flags & PF_KTHREAD ? 'I' : 'D'; /* waits for work, and no task for it */
+	}
+}
 
 static const char *const event_names[] = {
 #define EVENT(name, proto, args, fmt, ...) #name,

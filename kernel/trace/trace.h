@@ -31,6 +31,7 @@ void trace_record(enum trace_event_id id, const char *str, const char *str2, u64
 #include "kernel/trace/events.def"
 #undef EVENT
 
+char task_state_char(const struct task *p); /* as in ps and sched_switch: R S D I T Z X */
 /* The user's switch. */
 void trace_on(void);
 void trace_off(void);

@@ -212,3 +212,4 @@ static void devpts_statfs(struct super *s __maybe_unused, struct statfs *st)
 
 const struct fs_type devpts_type = {
 	.name = "devpts", .fill = devpts_fill, .remount = devpts_remount, .statfs = devpts_statfs};
+LINKER_SET_ADD(fs_types, devpts_type);

@@ -13,3 +13,6 @@ struct dentry *devpts_for(struct inode *ptmx, struct dentry *dentry);
 /* A name for a new slave: with a reference; ERR_PTR. */
 struct dentry *devpts_add(struct dentry *root, struct pty *p, u32 *index, u32 *dev);
 void devpts_remove(struct dentry *node);
+
+extern u64 pty_max; /* kernel.pty.max */
+extern u64 nr_ptys; /* kernel.pty.nr: atomic */

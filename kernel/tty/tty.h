@@ -3,6 +3,7 @@
 
 #include "kernel/lib/types.h"
 #include "kernel/lib/uapi.h"
+#include "kernel/resources.h"
 
 struct tty;
 struct task;
@@ -33,6 +34,3 @@ struct pid *tty_get_foreground(struct tty *t); /* with a reference, or NULL */
 /* For proc(5)'s stat: device number and foreground group of a terminal, 0 and -1 without one. The
  * caller holds tasklist_lock. */
 void tty_numbers(const struct tty *t, u32 *dev, pid_t *pgrp);
-/* A session leader exits or gives its terminal up: the foreground group is told, and the terminal
- * is free. */
-void tty_disassociate(struct task *leader, bool exits);

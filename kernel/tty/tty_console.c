@@ -9,6 +9,7 @@
 #include "kernel/kthread.h"
 #include "kernel/lib/log.h"
 #include "kernel/task.h"
+#include "kernel/time/timer.h"
 #include "kernel/tty/tty_internal.h"
 
 #define RAW_SIZE 1024
@@ -23,7 +24,7 @@ static u8 raw[RAW_SIZE]; /* as the keyboard gave them; full: what comes is lost 
 static struct wait_queue raw_wait = WAIT_QUEUE_INIT(raw_wait); /* ktty, or the shell */
 static bool shell_owns = true; /* typed bytes are the shell's; console_tty.lock, read by anybody */
 
-void console_input(char c)
+static void console_input(char c)
 {
 	u64 flags = spin_lock_irqsave(&raw_lock);
 
@@ -90,9 +91,35 @@ static size_t console_room(struct tty *t __maybe_unused)
 	return arch_console_room();
 }
 
-void console_writable(void)
+static void console_writable(void)
 {
 	wake_up_all(&console_tty.write_wait);
+}
+
+static const struct console_hooks console_hooks = {.input = console_input,
+						   .writable = console_writable};
+
+#define PAUSE_NS    (2 * NSEC_PER_MSEC)
+#define PATIENCE_NS (10 * NSEC_PER_SEC)
+
+/* Wait for a terminal that does not read as fast as the caller writes; where the caller may sleep,
+ * and not for ever: a terminal that has stopped costs it PATIENCE_NS, once. */
+static void wait_for_room(void)
+{
+	static bool stopped;
+	u64 end = 0;
+
+	while (!arch_console_room()) {
+		if (READ_ONCE(stopped) || preempt_count() != 0 || !irqs_enabled())
+			return;
+		if (!end)
+			end = arch_clock_ns() + PATIENCE_NS;
+		if (arch_clock_ns() > end)
+			WRITE_ONCE(stopped, true);
+		else
+			sleep_ns(PAUSE_NS);
+	}
+	WRITE_ONCE(stopped, false);
 }
 
 static const struct tty_driver console_driver = {
@@ -143,6 +170,8 @@ void console_tty_init(void)
 	unsigned int rows, cols;
 
 	tty_setup(t, &console_driver, (u32)make_dev(5, 1));
+	arch_console_attach(&console_hooks);
+	console_wait_for_room = wait_for_room;
 	arch_console_size(&rows, &cols);
 	t->winsize = (struct winsize){.ws_row = (u16)rows, .ws_col = (u16)cols};
 }

@@ -10,6 +10,7 @@
 #include "kernel/lib/log.h"
 #include "kernel/lib/string.h"
 #include "kernel/lib/tunable.h"
+#include "kernel/shell/shell.h"
 #include "kernel/task.h"
 #include "kernel/time/timer.h"
 
@@ -102,7 +103,7 @@ static bool run_one(const struct ktest *test)
 }
 
 /* "fork" is a suite, "fork.basic" one test. */
-static bool selected(const struct ktest *t, const char *what)
+static bool matches(const struct ktest *t, const char *what)
 {
 	size_t n = strlen(t->suite);
 
@@ -120,7 +121,7 @@ static size_t collect(const char *what)
 
 	LINKER_SET_FOREACH(ktests, it)
 	{
-		if (selected(*it, what) && n < MAX_TESTS)
+		if (matches(*it, what) && n < MAX_TESTS)
 			list[n++] = *it;
 	}
 	return n;
@@ -179,4 +180,16 @@ int ktest_run(const char *suite)
 	console_printf("# ktest: %lu passed, %lu failed\n", n - failed, failed);
 	show_fuzz();
 	return (int)failed;
+}
+
+SHELL_COMMAND(test, "system", "test [SUITE[.NAME]]", "run the suites that live inside the kernel")
+{
+	int failed;
+
+	if (argc > 2)
+		return shell_usage("test");
+	failed = ktest_run(argv[1]);
+	if (failed == -ENOENT)
+		return shell_fail("test: there is no suite '%s'\n", argc == 2 ? argv[1] : "all");
+	return failed ? STATUS_FAILED : 0;
 }

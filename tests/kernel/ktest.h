@@ -6,6 +6,7 @@
 #pragma once
 
 #include "kernel/lib/types.h"
+#include "kernel/shell/account.h"
 
 struct ktest {
 	const char *suite, *name;
@@ -36,13 +37,3 @@ bool ktest_check_eq(long a, long b, const char *text, const char *file, int line
 /* Run one suite, or all for NULL or "all". Returns the number of failures; -ENOENT when there is no
  * such suite. */
 int ktest_run(const char *suite);
-
-/* What must be equal before and after; also used by the shell's `mem` and the fault-injection walk.
- */
-struct account {
-	u64 free_pages; /* caches drained first */
-	u64 slab_objects, tasks, pids, files;
-};
-void account_take(struct account *a);
-/* True when equal; otherwise each difference is printed. */
-bool account_equal(const struct account *before, const struct account *after);

@@ -5,7 +5,7 @@
 #include "kernel/fork.h"
 #include "kernel/fs/fs.h"
 #include "kernel/lib/string.h"
-#include "kernel/sys/syscall.h"
+#include "kernel/lib/syscall.h"
 #include "kernel/wait.h"
 #include "mm/mm.h"
 

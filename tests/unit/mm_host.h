@@ -10,6 +10,7 @@
 #include <asm/errno.h>
 
 #include "arch/x86_64/arch.h"
+#include "mm/mm.h"
 #include "mm/page.h"
 #include "mm/slab.h"
 
@@ -54,23 +55,31 @@ void copy_page(void *dst, const void *src)
 struct file {
 	u32 count;
 };
-void file_hold(struct file *f)
+static void file_hold(struct file *f)
 {
-	if (f)
-		f->count++;
+	f->count++;
 }
-void file_note_write(struct file *f)
+static void file_put(struct file *f)
+{
+	if (!f->count--)
+		abort();
+}
+static void file_note_write(struct file *f)
 {
 	(void)f;
 }
-bool file_may_tell(struct file *f)
+static bool file_may_tell(struct file *f)
 {
 	return f != NULL;
 }
-void file_put(struct file *f)
+static const struct mapped_file_ops host_file_ops = {.hold = file_hold,
+						     .put = file_put,
+						     .note_write = file_note_write,
+						     .may_tell = file_may_tell};
+HOST_STUB const struct mapped_file_ops *mapped_files; /* for tests without mm/mm.c */
+__attribute__((constructor)) static void set_mapped_files(void)
 {
-	if (f && !f->count--)
-		abort();
+	mapped_files = &host_file_ops;
 }
 
 #ifndef MM_HOST_REAL_ALLOCATOR

@@ -406,7 +406,7 @@ static void do_fork(struct space *child, const struct space *parent)
 	CHECK_EQ(child->mm->areas == parent->mm->areas, 1);
 }
 
-static void do_exit(struct space *s)
+static void exit_space(struct space *s)
 {
 	struct mm *mm = s->mm;
 
@@ -595,7 +595,7 @@ static void tear_down(void)
 {
 	for (int i = 0; i < NR_SPACES; i++)
 		if (spaces[i].mm)
-			do_exit(&spaces[i]);
+			exit_space(&spaces[i]);
 	for (int i = 0; i < NR_OBJECTS; i++)
 		object_put(objects[i]);
 	CHECK_EQ(pages_out, 1); /* the zero page */
@@ -640,9 +640,9 @@ static void random_step(void)
 	else if (what < 190)
 		do_move(s);
 	else if (what < 196)
-		other ? do_fork(other, s) : do_exit(s);
+		other ? do_fork(other, s) : exit_space(s);
 	else if (what < 198)
-		do_exit(s);
+		exit_space(s);
 	else if (other)
 		do_create(other);
 }
@@ -760,7 +760,7 @@ TEST(one_fault_gives_back_a_run)
 	CHECK_EQ(parent->mm->stats.cow_pages, 1);
 	access_page(parent, CLUSTER_PAGES + 5, true);
 	CHECK_EQ(parent->mm->stats.cow_reused, 1);
-	do_exit(child);
+	exit_space(child);
 	access_page(parent, CLUSTER_PAGES + 0, true);
 	CHECK_EQ(parent->mm->stats.cow_reused, 1 + 5); /* not 3, 4 and 5 */
 	access_page(parent, CLUSTER_PAGES + 8, true);
@@ -897,8 +897,8 @@ static u32 walk_failures(long (*op)(struct space *), int share)
 		}
 		for (u32 i = first; i < first + 16; i++)
 			access_page(&spaces[1], i, false);
-		do_exit(&spaces[0]);
-		do_exit(&spaces[1]);
+		exit_space(&spaces[0]);
+		exit_space(&spaces[1]);
 		if (!failed || host_failures)
 			return n - 1;
 	}
@@ -985,8 +985,8 @@ TEST(saturated_counts)
 	access_page(&spaces[1], i, false);
 	access_page(&spaces[1], i, true);
 	CHECK(refcount_read(&p->count) >= REFCOUNT_SATURATED);
-	do_exit(&spaces[1]);
-	do_exit(s);
+	exit_space(&spaces[1]);
+	exit_space(s);
 	CHECK_EQ(pages_out, 2); /* the zero page, and the one that nobody can account for */
 	refcount_set(&p->count, 1);
 	put_page(p);

@@ -1,7 +1,7 @@
 /* Constants for NASM: tools/genoffsets turns each of these lines into a %define in offsets.inc. */
 #include "arch/x86_64/cpu/percpu.h"
 #include "arch/x86_64/entry/regs.h"
-#include "kernel/sys/syscall.h"
+#include "kernel/lib/syscall.h"
 #include "kernel/task.h"
 
 #define CONSTANT(name, value) __asm__ volatile("\n.ascii \"->" #name " %0\"\n" ::"i"(value))

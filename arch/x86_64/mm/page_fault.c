@@ -8,10 +8,10 @@
 #include "arch/x86_64/cpu/traps.h"
 #include "arch/x86_64/mm/extable.h"
 #include "kernel/lib/log.h"
-#include "kernel/oom.h"
 #include "kernel/task.h"
 #include "kernel/trace/trace.h"
 #include "mm/mm.h"
+#include "mm/page.h"
 #include "mm/vmalloc.h"
 
 /* SDM vol. 3A, 4.7. */

@@ -10,10 +10,8 @@
 #include "arch/x86_64/cpu/msr.h"
 #include "arch/x86_64/cpu/smp.h"
 #include "arch/x86_64/dev/irq/intc.h"
-#include "kernel/debug/stall.h"
 #include "kernel/lib/log.h"
-#include "kernel/shell/command.h"
-#include "kernel/shell/shell.h"
+#include "kernel/lib/stall.h"
 #include "kernel/task.h"
 #include "mm/mm.h"
 
@@ -215,15 +213,8 @@ void flush_tlb_kernel_range(u64 start, u64 end)
 	flush(NULL, start, end);
 }
 
-SHELL_COMMAND(tlb, "look", "tlb",
-	      "TLB flushes of each CPU, and how many others had to be asked for them")
+void arch_tlb_counts(u32 cpu, u64 *flushes, u64 *asked)
 {
-	if (argc != 1)
-		return shell_usage("tlb");
-	console_printf("%-6s %10s %12s %12s\n", "CPU", "FLUSHES", "CPUS ASKED", "SPARED");
-	for (u32 i = 0; i < nr_cpus; i++)
-		console_printf("%-6u %10lu %12lu %12lu\n", i, shootdowns[i].flushes,
-			       shootdowns[i].asked,
-			       shootdowns[i].flushes * (nr_cpus - 1) - shootdowns[i].asked);
-	return 0;
+	*flushes = READ_ONCE(shootdowns[cpu].flushes);
+	*asked = READ_ONCE(shootdowns[cpu].asked);
 }

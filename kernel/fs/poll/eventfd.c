@@ -1,7 +1,7 @@
 /* eventfd(2): a counter that can be waited for. */
 #include "kernel/fs/poll/poll.h"
 #include "kernel/fs/vfs.h"
-#include "kernel/sys/syscall.h"
+#include "kernel/lib/syscall.h"
 #include "kernel/task.h"
 #include "mm/slab.h"
 

@@ -7,7 +7,7 @@
  */
 #include "kernel/fs/poll/poll.h"
 
-#include "kernel/sys/syscall.h"
+#include "kernel/lib/syscall.h"
 #include "kernel/task.h"
 #include "kernel/time/timer.h"
 #include "kernel/time/timespec.h"

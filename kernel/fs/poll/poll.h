@@ -31,3 +31,5 @@ void poll_items_free(struct poll_item *items, u32 n); /* and the references to n
 /* The signal mask of the p-forms: 0, -EINVAL, -EFAULT; and back again, by how it ended. */
 int poll_swap_mask(const sigset_t64 __user *umask, size_t size);
 void poll_restore_mask(const sigset_t64 __user *umask, long ret);
+
+extern u64 epoll_max_watches; /* fs.epoll.max_user_watches, of one user: epoll.c */

@@ -1,8 +1,8 @@
 /* Links that lead to files without a path: /proc/self, exe, cwd, root, and the open files. */
 #include "kernel/fs/proc/proc.h"
 #include "kernel/lib/log.h"
+#include "kernel/sharing.h"
 #include "kernel/task.h"
-#include "kernel/task_refs.h"
 #include "mm/mm.h"
 
 /* ---- self, thread-self ---- */

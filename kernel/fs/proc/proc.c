@@ -471,4 +471,5 @@ static void proc_statfs(struct super *s __maybe_unused, struct statfs *st)
 	st->f_type = PROC_SUPER_MAGIC;
 }
 
-const struct fs_type proc_type = {.name = "proc", .fill = proc_fill, .statfs = proc_statfs};
+static const struct fs_type proc_type = {.name = "proc", .fill = proc_fill, .statfs = proc_statfs};
+LINKER_SET_ADD(fs_types, proc_type);

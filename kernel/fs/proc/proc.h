@@ -7,26 +7,12 @@
  */
 #pragma once
 
+#include "kernel/fs/seq.h"
 #include "kernel/fs/vfs.h"
 #include "kernel/signal/sigqueue.h"
 #include "kernel/time/timer.h"
 
 struct task;
-
-/* Text that grows while it is written; what does not fit is only counted, and written again into
- * more room (seq_fill() in proc.c). */
-struct seq {
-	char *data;
-	size_t len, room;
-	struct user *user; /* charged for a long text; a reference. NULL: none */
-	u32 cost;          /* what it is charged, in KiB */
-};
-
-void seq_printf(struct seq *s, const char *fmt, ...) __printf(2, 3);
-void seq_puts(struct seq *s, const char *text);
-void seq_write(struct seq *s, const void *data, size_t n);
-/* With each character of `special` as a backslash and three octal digits. */
-void seq_escape(struct seq *s, const char *text, const char *special);
 
 struct proc_entry;
 

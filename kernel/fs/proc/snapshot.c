@@ -3,7 +3,8 @@
 
 #include "kernel/fs/fs.h"
 #include "kernel/lib/string.h"
-#include "kernel/task_refs.h"
+#include "kernel/sharing.h"
+#include "kernel/trace/trace.h"
 #include "kernel/tty/tty.h"
 
 /* Handlers and pending signals; the caller holds tasklist_lock. */

@@ -1,6 +1,7 @@
 /* /proc/sys: what can be read, and in part set, of the kernel's own numbers and names. proc(5). */
 #include "kernel/fork.h"
 #include "kernel/fs/fs.h"
+#include "kernel/fs/poll/poll.h"
 #include "kernel/fs/proc/proc.h"
 #include "kernel/lib/log.h"
 #include "kernel/lib/string.h"

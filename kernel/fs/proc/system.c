@@ -4,7 +4,7 @@
 #include "kernel/fs/proc/proc.h"
 #include "kernel/ipc/show.h"
 #include "kernel/lib/log.h"
-#include "kernel/sys/syscall.h"
+#include "kernel/lib/syscall.h"
 #include "kernel/sys/utsname.h"
 #include "kernel/task.h"
 #include "kernel/time/timer.h"

@@ -188,6 +188,7 @@ static void tmpfs_statfs(struct super *s, struct statfs *st)
 
 const struct fs_type tmpfs_type = {
 	.name = "tmpfs", .fill = tmpfs_fill, .remount = tmpfs_remount, .statfs = tmpfs_statfs};
+LINKER_SET_ADD(fs_types, tmpfs_type);
 
 static int devtmpfs_fill(struct super *s, char *options)
 {
@@ -200,7 +201,8 @@ static int devtmpfs_fill(struct super *s, char *options)
 }
 
 /* A tmpfs that is born with the nodes of all devices there are. */
-const struct fs_type devtmpfs_type = {.name = "devtmpfs",
-				      .fill = devtmpfs_fill,
-				      .remount = tmpfs_remount,
-				      .statfs = tmpfs_statfs};
+static const struct fs_type devtmpfs_type = {.name = "devtmpfs",
+					     .fill = devtmpfs_fill,
+					     .remount = tmpfs_remount,
+					     .statfs = tmpfs_statfs};
+LINKER_SET_ADD(fs_types, devtmpfs_type);

@@ -76,6 +76,29 @@ void arch_console_init(void)
 		pr_info("console: %s\n", serial_present() ? "serial port, no screen" : "none");
 }
 
+/* ---- the terminal above ---- */
+
+static const struct console_hooks *terminal; /* NULL: not there yet */
+
+void arch_console_attach(const struct console_hooks *hooks)
+{
+	terminal = hooks;
+}
+
+void console_input(char c)
+{
+	if (terminal)
+		terminal->input(c);
+}
+
+void console_writable(void)
+{
+	if (terminal)
+		terminal->writable();
+}
+
+/* ---- output ---- */
+
 /* Where the next character goes: what a terminal swallows (ESC [ … letter) does not move it. */
 static bool line_start = true, in_escape;
 

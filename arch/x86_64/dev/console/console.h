@@ -1,4 +1,5 @@
-/* The lock that the output devices share: LOCK_CONSOLE. */
+/* What the drivers of the console share: the lock of the output devices, LOCK_CONSOLE, and the way
+ * up to the terminal. */
 #pragma once
 
 #include "kernel/lib/types.h"
@@ -6,3 +7,6 @@
 /* Returns what console_unlock() wants back. Interrupts are off in between. */
 u64 __must_check console_lock(void);
 void console_unlock(u64 flags);
+/* In interrupt context: a character was typed; the serial port takes bytes again. */
+void console_input(char c);
+void console_writable(void);

@@ -3,6 +3,7 @@
 #include "arch/x86_64/dev/console/keyboard.h"
 
 #include "arch/x86_64/arch.h"
+#include "arch/x86_64/dev/console/console.h"
 #include "arch/x86_64/dev/io.h"
 #include "arch/x86_64/dev/irq/intc.h"
 #include "kernel/lib/log.h"

@@ -1,4 +1,4 @@
-/* What another task owns, with a reference; NULL: it has none, or none any more. */
+/* What tasks share: sharing.c. */
 #pragma once
 
 #include "kernel/lib/types.h"
@@ -8,8 +8,13 @@ struct files;
 struct mm;
 struct task;
 
+/* What another task has, with a reference; NULL: it has none, or none any more. */
 struct mm *task_get_mm(struct task *t); /* a user reference */
 struct files *task_get_files(struct task *t);
 /* Root and working directory, with references, and umask; NULL for what is not asked for. False: it
  * has none. */
 bool task_read_fs(struct task *t, struct dentry **root, struct dentry **pwd, mode_t *umask);
+/* current gets a table of descriptors of its own, if it shares one. 0 or -ENOMEM. */
+int unshare_files(void);
+/* current uses `own`, whose reference it takes over, and drops its table until now. */
+void replace_files(struct files *own);

@@ -1,5 +1,5 @@
 /* Reading the clocks: clock_gettime(2), clock_getres(2), gettimeofday(2), time(2). */
-#include "kernel/sys/syscall.h"
+#include "kernel/lib/syscall.h"
 #include "kernel/task.h"
 #include "kernel/time/timer.h"
 #include "kernel/time/timespec.h"

@@ -1,7 +1,7 @@
 /* Copying what system calls are given. */
+#include "arch/x86_64/arch.h"
 #include "kernel/lib/string.h"
-#include "kernel/sys/syscall.h"
-#include "kernel/task.h"
+#include "kernel/lib/syscall.h"
 
 static int check_zeroed(const char __user *from, size_t n)
 {

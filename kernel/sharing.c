@@ -1,16 +1,61 @@
 /*
- * Leaving what clone(2) shared: unshare(2).
+ * What a task may share: its memory, its descriptors, its place in the file system.
  *
- * Everything is copied before anything changes, so that a call that fails has done nothing.
+ * A task changes these pointers only under tasklist_lock, and drops its own reference after that:
+ * another task that sees one under the lock may still take a reference. unshare(2) copies
+ * everything before it changes anything, so that a call that fails has done nothing.
  */
-#include "kernel/unshare.h"
+#include "kernel/sharing.h"
 
 #include "kernel/fork.h"
-#include "kernel/fs/fs.h"
-#include "kernel/ipc/ipc.h"
-#include "kernel/sys/syscall.h"
+#include "kernel/lib/syscall.h"
+#include "kernel/resources.h"
 #include "kernel/task.h"
 #include "mm/mm.h"
+
+/* ---- taking hold of what another task has ---- */
+
+struct mm *task_get_mm(struct task *t)
+{
+	struct mm *mm;
+
+	spin_lock(&tasklist_lock);
+	mm = t->mm;
+	if (mm)
+		mm_get(mm);
+	spin_unlock(&tasklist_lock);
+	return mm;
+}
+
+struct files *task_get_files(struct task *t)
+{
+	struct files *files;
+
+	spin_lock(&tasklist_lock);
+	files = t->files;
+	if (files)
+		files_get(files);
+	spin_unlock(&tasklist_lock);
+	return files;
+}
+
+/* No reference to the struct itself: exec counts the tasks that use it. */
+bool task_read_fs(struct task *t, struct dentry **root, struct dentry **pwd, mode_t *umask)
+{
+	struct fs_context *fs;
+
+	spin_lock(&tasklist_lock);
+	fs = t->fs;
+	if (fs) {
+		fs_context_read(fs, root, pwd);
+		if (umask)
+			*umask = fs_context_umask(fs);
+	}
+	spin_unlock(&tasklist_lock);
+	return fs != NULL;
+}
+
+/* ---- leaving what clone(2) shared ---- */
 
 #define UNSHARE_SUPPORTED \
 	(CLONE_FILES | CLONE_FS | CLONE_SYSVSEM | CLONE_THREAD | CLONE_SIGHAND | CLONE_VM)

@@ -1,4 +1,6 @@
-/* The account that every test ends with: what must be as it was before. */
+/* The account of what is in use: what `mem` shows, and what must be as before when a test ends. */
+#include "kernel/shell/account.h"
+
 #include "kernel/fork.h"
 #include "kernel/fs/fs.h"
 #include "kernel/lib/log.h"
@@ -8,7 +10,6 @@
 #include "mm/page.h"
 #include "mm/slab.h"
 #include "mm/vmalloc.h"
-#include "tests/kernel/ktest.h"
 
 static void add_pages(const struct kmem_cache_info *info, void *sum)
 {

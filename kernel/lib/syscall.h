@@ -3,11 +3,13 @@
 
 #include "kernel/lib/types.h"
 #include "kernel/lib/uapi.h"
-#include "kernel/signal/signal.h"
 
 struct epoll_event;
+struct k_sigaction;
 struct msghdr;
+struct pt_regs;
 struct statx;
+typedef u64 sigset_t64;
 
 #define SYSCALL(nr, name, ...) long sys_##name(__VA_ARGS__);
 #include "kernel/sys/syscalls.def"

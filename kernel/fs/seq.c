@@ -1,6 +1,8 @@
 /* Text of a length that is known only when it has been written. */
-#include "kernel/fs/proc/proc.h"
+#include "kernel/fs/seq.h"
+
 #include "kernel/lib/log.h"
+#include "kernel/lib/string.h"
 
 #include <stdarg.h>
 

@@ -1,0 +1,129 @@
+/*
+ * nanosleep(2), clock_nanosleep(2).
+ *
+ * A relative sleep that a signal interrupts stores what is left and asks for ERESTART_RESTARTBLOCK:
+ * when the signal stopped or continued the task, restart_syscall(2) resumes the sleep until the
+ * time that was meant at first; when a handler ran, the program gets EINTR.
+ */
+#include "kernel/lib/syscall.h"
+#include "kernel/sched/wait_queue.h"
+#include "kernel/task.h"
+#include "kernel/time/timer.h"
+#include "kernel/time/timespec.h"
+#include "kernel/timers/cpu_timer.h"
+
+/* Sleep until monotonic `until`, or until a signal is pending: then the time left, never 0. */
+static u64 sleep_interruptible(u64 until)
+{
+	u64 now;
+
+	for (;;) {
+		current->state = TASK_INTERRUPTIBLE;
+		if (signal_pending(current))
+			break;
+		if (schedule_until(until) == 0)
+			return 0;
+	}
+	current->state = TASK_RUNNING;
+	now = ktime_get();
+	return until > now ? until - now : 0;
+}
+
+/* restart_arg: [0] monotonic end, [1] where the remaining time goes, or 0. */
+static long sleep_relative(struct task *p)
+{
+	struct timespec __user *rem = (void __user *)p->restart_arg[1];
+	u64 left = sleep_interruptible(p->restart_arg[0]);
+
+	if (left == 0)
+		return 0;
+	if (rem && put_timespec(rem, left) != 0)
+		return -EFAULT;
+	p->restart_fn = sleep_relative;
+	return -ERESTART_RESTARTBLOCK;
+}
+
+static long sleep_for(u64 ns, struct timespec __user *rem)
+{
+	current->restart_arg[0] = time_add(ktime_get(), ns);
+	current->restart_arg[1] = (u64)rem;
+	return sleep_relative(current);
+}
+
+/* Until the time of day is `real`: setting the clock may bring that nearer or farther. */
+static long sleep_until_real(u64 real)
+{
+	struct waiter w;
+	long ret = 0;
+
+	waiter_init(&w);
+	for (;;) {
+		prepare_to_wait(&clock_was_set, &w, TASK_INTERRUPTIBLE);
+		if (ktime_get_real() >= real)
+			break;
+		if (signal_pending(current)) {
+			ret = -ERESTARTNOHAND;
+			break;
+		}
+		schedule_until(ktime_of_real(real));
+	}
+	finish_wait(&clock_was_set, &w);
+	return ret;
+}
+
+/* An absolute end needs no remaining time and no restart block: the same call made again means the
+ * same. */
+static long sleep_until(clockid_t clock, u64 until)
+{
+	if (clock == CLOCK_REALTIME || clock == CLOCK_TAI)
+		return sleep_until_real(until);
+	return sleep_interruptible(until) == 0 ? 0 : -ERESTARTNOHAND;
+}
+
+long sys_nanosleep(const struct timespec __user *req, struct timespec __user *rem)
+{
+	u64 ns;
+	long ret = get_timespec(&ns, req);
+
+	return ret ? ret : sleep_for(ns, rem);
+}
+
+/* clock_nanosleep(2): EINVAL for clocks that are none, ENOTSUP for those that nobody can wait for.
+ * CPU clocks answer for themselves. */
+static long check_sleep_clock(clockid_t clock)
+{
+	switch (clock) {
+	case CLOCK_REALTIME:
+	case CLOCK_MONOTONIC:
+	case CLOCK_BOOTTIME:
+	case CLOCK_TAI:
+	case CLOCK_PROCESS_CPUTIME_ID:
+		return 0;
+	case CLOCK_THREAD_CPUTIME_ID:
+	case CLOCK_REALTIME_ALARM:
+	case CLOCK_BOOTTIME_ALARM:
+	case CLOCK_MONOTONIC_RAW:
+	case CLOCK_REALTIME_COARSE:
+	case CLOCK_MONOTONIC_COARSE:
+		return -EOPNOTSUPP;
+	default:
+		return clock < 0 ? 0 : -EINVAL;
+	}
+}
+
+long sys_clock_nanosleep(clockid_t clock, int flags, const struct timespec __user *req,
+			 struct timespec __user *rem)
+{
+	u64 ns;
+	long ret = check_sleep_clock(clock);
+
+	if (ret == 0 && (flags & ~TIMER_ABSTIME))
+		ret = -EINVAL;
+	if (ret == 0)
+		ret = get_timespec(&ns, req);
+	if (ret != 0)
+		return ret;
+	if (is_cpu_clock(clock))
+		return cpu_clock_sleep(clock, ns, flags & TIMER_ABSTIME, rem);
+	return flags & TIMER_ABSTIME ? sleep_until(clock, ns) : sleep_for(ns, rem);
+}
