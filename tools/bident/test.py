@@ -8,7 +8,7 @@ import time
 import xml.etree.ElementTree as xml
 from pathlib import Path
 
-from bident import ROOT, Failure, Parser, build, compilers, console, end_with, machine, model, readme, releases, soak, tap, usertest
+from bident import ROOT, Failure, Parser, build, compilers, console, end_with, layers, machine, model, readme, releases, soak, tap, usertest
 
 KINDS = ("build", "unit", "model", "kernel", "user", "soak", "system")
 APART = ("compilers", "releases")  # not in all
@@ -56,6 +56,7 @@ def test_build(report):
             report.result(False, what, str(failure))
     compilers.check_accesses(report)
     compilers.check_format(report)
+    layers.check(report)
     if report.selected("build: README.md"):
         report.result(readme.is_current(), "build: README.md lists the system calls there are")
 
