@@ -5,6 +5,7 @@
  */
 #pragma once
 
+#include "kernel/lib/scope.h"
 #include "kernel/lib/types.h"
 
 struct dentry;
@@ -16,7 +17,8 @@ struct task;
 #define NOFILE_MAX (1024 * 1024)              /* no RLIMIT_NOFILE goes higher */
 struct files *files_clone(struct files *src); /* fork's copy; NULL without memory */
 void files_get(struct files *f);
-void files_put(struct files *f); /* the last reference closes everything */
+void files_put(struct files *f); /* the last reference closes everything; NULL is allowed */
+SCOPED(files_put, struct files *)
 u32 files_users(const struct files *f);
 
 /* ---- kernel/fs/fs_context.c ---- */

@@ -6,6 +6,7 @@
 #include "kernel/lib/atomic.h"
 #include "kernel/lib/list.h"
 #include "kernel/lib/log.h"
+#include "kernel/lib/scope.h"
 #include "kernel/lib/types.h"
 #include "kernel/lib/uapi.h"
 #include "kernel/pid.h"
@@ -176,4 +177,5 @@ static inline void get_task(struct task *p)
 	refcount_inc(&p->usage);
 }
 void put_task(struct task *p); /* the last reference frees it */
-void init_task_init(void);     /* its limits and its links; once fork_init() knows max_threads */
+SCOPED(put_task, struct task *)
+void init_task_init(void); /* its limits and its links; once fork_init() knows max_threads */

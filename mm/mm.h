@@ -9,6 +9,7 @@
 #include "arch/x86_64/arch.h"
 #include "kernel/lib/atomic.h"
 #include "kernel/lib/lock.h"
+#include "kernel/lib/scope.h"
 #include "kernel/lib/types.h"
 #include "mm/object.h"
 #include "mm/page.h"
@@ -136,7 +137,8 @@ static inline void mm_get(struct mm *mm)
 {
 	refcount_inc(&mm->users);
 }
-void mm_put(struct mm *mm);  /* drop a user; the last unmaps everything */
+void mm_put(struct mm *mm); /* drop a user; the last unmaps everything */
+SCOPED(mm_put, struct mm *)
 void mm_drop(struct mm *mm); /* drop a `count` reference; the last frees root and struct */
 static inline void mm_grab(struct mm *mm)
 {

@@ -20,6 +20,11 @@ void kmem_cache_free(struct kmem_cache *c, void *obj);
 void *kmalloc(size_t size);
 void *kzalloc(size_t size);
 void kfree(void *p); /* NULL is allowed */
+/* scoped(kfree), for a pointer to anything. */
+static inline void scoped_kfree(void *p)
+{
+	kfree(*(void **)p);
+}
 char *kstrdup(const char *s);
 
 void slab_init(void);

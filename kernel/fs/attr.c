@@ -8,102 +8,64 @@
 
 long sys_fchmodat(int dirfd, const char __user *path, mode_t mode)
 {
-	struct dentry *d;
-	int err = user_path(dirfd, path, WALK_FOLLOW, &d);
+	struct dentry *d scoped(dentry_put) = user_path(dirfd, path, WALK_FOLLOW);
 
-	if (err)
-		return err;
-	err = inode_chmod(d->inode, mode);
-	dentry_put(d);
-	return err;
-}
-
-long sys_chmod(const char __user *path, mode_t mode)
-{
-	return sys_fchmodat(AT_FDCWD, path, mode);
+	return IS_ERR(d) ? PTR_ERR(d) : inode_chmod(d->inode, mode);
 }
 
 long sys_fchmod(int fd, mode_t mode)
 {
-	struct file *f = file_get_io(fd);
-	int err;
+	struct file *f scoped(file_put) = file_get_io(fd);
 
-	if (!f)
-		return -EBADF;
-	err = inode_chmod(f->inode, mode);
-	file_put(f);
-	return err;
+	return f ? inode_chmod(f->inode, mode) : -EBADF;
 }
 
 /* ---- chown ---- */
 
 long sys_fchownat(int dirfd, const char __user *path, uid_t uid, gid_t gid, int flags)
 {
-	struct dentry *d;
-	int err;
+	struct dentry *d scoped(dentry_put) = NULL;
 
 	if (flags & ~(AT_SYMLINK_NOFOLLOW | AT_EMPTY_PATH))
 		return -EINVAL;
-	err = user_path(dirfd, path, walk_flags(flags), &d);
-	if (err)
-		return err;
-	err = inode_chown(d->inode, uid, gid);
-	dentry_put(d);
-	return err;
-}
-
-long sys_chown(const char __user *path, uid_t uid, gid_t gid)
-{
-	return sys_fchownat(AT_FDCWD, path, uid, gid, 0);
-}
-
-long sys_lchown(const char __user *path, uid_t uid, gid_t gid)
-{
-	return sys_fchownat(AT_FDCWD, path, uid, gid, AT_SYMLINK_NOFOLLOW);
+	d = user_path(dirfd, path, walk_flags(flags));
+	return IS_ERR(d) ? PTR_ERR(d) : inode_chown(d->inode, uid, gid);
 }
 
 long sys_fchown(int fd, uid_t uid, gid_t gid)
 {
-	struct file *f = file_get_io(fd);
-	int err;
+	struct file *f scoped(file_put) = file_get_io(fd);
 
-	if (!f)
-		return -EBADF;
-	err = inode_chown(f->inode, uid, gid);
-	file_put(f);
-	return err;
+	return f ? inode_chown(f->inode, uid, gid) : -EBADF;
 }
 
 /* ---- truncate ---- */
 
 long sys_truncate(const char __user *path, long length)
 {
-	struct dentry *d;
+	struct dentry *d scoped(dentry_put) = NULL;
 	int err;
 
 	if (length < 0)
 		return -EINVAL;
-	err = user_path(AT_FDCWD, path, WALK_FOLLOW, &d);
-	if (err)
-		return err;
+	d = user_path(AT_FDCWD, path, WALK_FOLLOW);
+	if (IS_ERR(d))
+		return PTR_ERR(d);
 	if (inode_is(d->inode, S_IFDIR))
-		err = -EISDIR;
-	else
-		err = inode_permission(d->inode, MAY_WRITE);
+		return -EISDIR;
+	err = inode_permission(d->inode, MAY_WRITE);
 	if (!err)
 		err = inode_count_writer(d->inode);
 	if (!err) {
 		err = inode_truncate(d->inode, length);
 		atomic_dec(&d->inode->writers);
 	}
-	dentry_put(d);
 	return err;
 }
 
 long sys_ftruncate(int fd, long length)
 {
-	struct file *f;
-	int err;
+	struct file *f scoped(file_put) = NULL;
 
 	if (length < 0)
 		return -EINVAL;
@@ -111,11 +73,8 @@ long sys_ftruncate(int fd, long length)
 	if (!f)
 		return -EBADF;
 	if (!(f->mode & FMODE_WRITE) || !inode_is(f->inode, S_IFREG))
-		err = -EINVAL;
-	else
-		err = inode_truncate(f->inode, length);
-	file_put(f);
-	return err;
+		return -EINVAL;
+	return inode_truncate(f->inode, length);
 }
 
 /* ---- times: utimensat(2) ---- */
@@ -170,46 +129,38 @@ static int set_times(struct inode *i, const struct new_times *t)
 		if (inode_permission(i, MAY_WRITE))
 			return -EACCES;
 	}
-	mutex_lock(&i->lock);
+	guard_mutex(&i->lock);
 	if (t->set_atime)
 		WRITE_ONCE(i->atime, t->atime);
 	if (t->set_mtime)
 		WRITE_ONCE(i->mtime, t->mtime);
 	inode_changed(i);
-	mutex_unlock(&i->lock);
 	return 0;
 }
 
 static long set_times_at(int dirfd, const char __user *path, u32 walk, const struct timespec *ts)
 {
+	struct dentry *d scoped(dentry_put) = NULL;
 	struct new_times t;
-	struct dentry *d;
 	int err = decode_times(ts, &t);
 
-	if (!err)
-		err = user_path(dirfd, path, walk, &d);
 	if (err)
 		return err;
-	err = set_times(d->inode, &t);
-	dentry_put(d);
-	return err;
+	d = user_path(dirfd, path, walk);
+	return IS_ERR(d) ? PTR_ERR(d) : set_times(d->inode, &t);
 }
 
 /* futimens(3) */
 static long set_times_of(int fd, const struct timespec *ts)
 {
+	struct file *f scoped(file_put) = NULL;
 	struct new_times t;
-	struct file *f;
 	int err = decode_times(ts, &t);
 
 	if (err)
 		return err;
 	f = file_get_io(fd);
-	if (!f)
-		return -EBADF;
-	err = set_times(f->inode, &t);
-	file_put(f);
-	return err;
+	return f ? set_times(f->inode, &t) : -EBADF;
 }
 
 long sys_utimensat(int dirfd, const char __user *path, const struct timespec __user *utimes,
@@ -244,11 +195,6 @@ long sys_futimesat(int dirfd, const char __user *path, const struct timeval __us
 	if (path || dirfd == AT_FDCWD)
 		return set_times_at(dirfd, path, WALK_FOLLOW, ts);
 	return set_times_of(dirfd, ts);
-}
-
-long sys_utimes(const char __user *path, const struct timeval __user *utimes)
-{
-	return sys_futimesat(AT_FDCWD, path, utimes);
 }
 
 long sys_utime(const char __user *path, const struct utimbuf __user *utimes)

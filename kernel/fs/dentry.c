@@ -146,12 +146,8 @@ void dentry_put(struct dentry *d)
 
 struct dentry *dentry_parent(struct dentry *d)
 {
-	struct dentry *parent;
-
-	spin_lock(&tree_lock);
-	parent = dentry_get(d->parent);
-	spin_unlock(&tree_lock);
-	return parent;
+	guard_spin(&tree_lock);
+	return dentry_get(d->parent);
 }
 
 bool dentry_is_below(struct dentry *d, struct dentry *top)
@@ -168,27 +164,42 @@ char *dentry_path(struct dentry *d, struct dentry *root, char *buf, size_t n, bo
 	char *p = buf + n - 1;
 
 	*p = '\0';
-	spin_lock(&tree_lock);
+	guard_spin(&tree_lock);
 	*gone = d->unlinked;
 	for (; d != root; d = d->parent) {
 		while (d->covers && d != root)
 			d = d->covers;
 		if (d == root || d->parent == d)
 			break;
-		if ((size_t)(p - buf) < d->len + 1UL) {
-			spin_unlock(&tree_lock);
+		if ((size_t)(p - buf) < d->len + 1UL)
 			return ERR_PTR(-ENAMETOOLONG);
-		}
 		p -= d->len;
 		memcpy(p, d->name, d->len);
 		*--p = '/';
 	}
 	if (d != root)
 		*gone = true;
-	spin_unlock(&tree_lock);
 	if (!*p && p > buf)
 		*--p = '/';
 	return p;
+}
+
+ssize_t dentry_describe(struct dentry *d, char *buf, size_t n)
+{
+	struct dentry *root scoped(dentry_put) = NULL;
+	char *path;
+	bool gone;
+	size_t len;
+
+	fs_get_root_pwd(&root, NULL);
+	path = dentry_path(d, root, buf, n, &gone);
+	if (IS_ERR(path))
+		return PTR_ERR(path);
+	len = strlen(path);
+	memmove(buf, path, len + 1);
+	if (gone)
+		len += strlcpy(buf + len, " (deleted)", n - len);
+	return (ssize_t)len;
 }
 
 /* ---- mounts ---- */
@@ -210,33 +221,26 @@ struct dentry *dentry_cross(struct dentry *d)
 
 struct dentry *dentry_up(struct dentry *d, struct dentry *root)
 {
-	spin_lock(&tree_lock);
+	guard_spin(&tree_lock);
 	while (d->covers && d != root)
 		d = d->covers;
 	if (d != root)
 		d = d->parent;
 	while (d->covered_by && d != root) /* ".." of a place below something mounted over it */
 		d = d->covered_by;
-	dentry_get(d);
-	spin_unlock(&tree_lock);
-	return d;
+	return dentry_get(d);
 }
 
 int dentry_cover(struct dentry *d, struct dentry *top)
 {
-	int err = 0;
-
-	spin_lock(&tree_lock);
+	guard_spin(&tree_lock);
 	if (d->unlinked)
-		err = -ENOENT;
-	else if (d->covered_by)
-		err = -EBUSY;
-	if (!err) {
-		WRITE_ONCE(d->covered_by, dentry_get(top));
-		top->covers = dentry_get(d);
-	}
-	spin_unlock(&tree_lock);
-	return err;
+		return -ENOENT;
+	if (d->covered_by)
+		return -EBUSY;
+	WRITE_ONCE(d->covered_by, dentry_get(top));
+	top->covers = dentry_get(d);
+	return 0;
 }
 
 void dentry_uncover(struct dentry *top)
@@ -300,15 +304,12 @@ struct dentry *directory_lookup(struct dentry *dir, const struct qname *name)
 	struct directory *in = dir->inode->dir;
 	struct dentry *d;
 
-	spin_lock(&in->lock);
+	guard_spin(&in->lock);
 	for (d = *bucket_of(in, name->hash); d; d = d->hash_next)
 		if (d->hash == name->hash && d->len == name->len &&
-		    !memcmp(d->name, name->s, d->len)) {
-			dentry_get(d);
-			break;
-		}
-	spin_unlock(&in->lock);
-	return d;
+		    !memcmp(d->name, name->s, d->len))
+			return dentry_get(d);
+	return NULL;
 }
 
 static void chain_add(struct directory *dir, struct dentry *d)
@@ -428,9 +429,8 @@ void directory_add(struct dentry *dir, struct dentry *d)
 	directory_resize(in);
 	d->parent = dentry_get(dir); /* nobody can see it yet */
 	dentry_get(d);
-	spin_lock(&in->lock);
+	guard_spin(&in->lock);
 	directory_insert(in, d);
-	spin_unlock(&in->lock);
 }
 
 static void mark_unlinked(struct dentry *d)

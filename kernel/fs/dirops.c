@@ -12,15 +12,14 @@ static bool sticky_forbids(const struct inode *dir, const struct inode *victim)
 	       me != dir->uid;
 }
 
-/* May a name be made in the directory? Its lock is held. */
-static int may_make(struct dentry *dir)
+int fs_may_make(struct dentry *dir)
 {
 	if (directory_dead(dir->inode->dir))
 		return -ENOENT;
 	return inode_permission(dir->inode, MAY_WRITE | MAY_EXEC);
 }
 
-static int may_remove(struct dentry *dir, struct dentry *victim)
+int fs_may_remove(struct dentry *dir, struct dentry *victim)
 {
 	int err = inode_permission(dir->inode, MAY_WRITE | MAY_EXEC);
 
@@ -54,7 +53,7 @@ static int lock_for_new(struct walk *w, bool is_dir, const struct super *sb)
 	} else if (sb && w->at->inode->sb != sb) {
 		err = -EXDEV;
 	} else {
-		err = may_make(w->at);
+		err = fs_may_make(w->at);
 	}
 	if (err)
 		mutex_unlock(&w->at->inode->lock);
@@ -105,14 +104,9 @@ out:
 
 static long user_make_node(int dirfd, const char __user *path, struct node_spec *spec)
 {
-	char *name = getname(path);
-	int err;
+	char *name scoped(putname) = getname(path);
 
-	if (IS_ERR(name))
-		return PTR_ERR(name);
-	err = fs_make_node(dirfd, name, spec, NULL);
-	putname(name);
-	return err;
+	return IS_ERR(name) ? PTR_ERR(name) : fs_make_node(dirfd, name, spec, NULL);
 }
 
 int kernel_mknod(const char *path, struct node_spec *spec)
@@ -126,11 +120,6 @@ long sys_mkdirat(int dirfd, const char __user *path, mode_t mode)
 				 .umask = fs_umask()};
 
 	return user_make_node(dirfd, path, &spec);
-}
-
-long sys_mkdir(const char __user *path, mode_t mode)
-{
-	return sys_mkdirat(AT_FDCWD, path, mode);
 }
 
 long sys_mknodat(int dirfd, const char __user *path, mode_t mode, unsigned int dev)
@@ -157,28 +146,13 @@ long sys_mknodat(int dirfd, const char __user *path, mode_t mode, unsigned int d
 	return user_make_node(dirfd, path, &spec);
 }
 
-long sys_mknod(const char __user *path, mode_t mode, unsigned int dev)
-{
-	return sys_mknodat(AT_FDCWD, path, mode, dev);
-}
-
 long sys_symlinkat(const char __user *target, int dirfd, const char __user *path)
 {
 	struct node_spec spec = {.mode = S_IFLNK | S_IRWXUGO};
-	char *text = getname(target);
-	long err;
+	char *text scoped(putname) = getname(target);
 
-	if (IS_ERR(text))
-		return PTR_ERR(text);
 	spec.target = text;
-	err = user_make_node(dirfd, path, &spec);
-	putname(text);
-	return err;
-}
-
-long sys_symlink(const char __user *target, const char __user *path)
-{
-	return sys_symlinkat(target, AT_FDCWD, path);
+	return IS_ERR(text) ? PTR_ERR(text) : user_make_node(dirfd, path, &spec);
 }
 
 /* ---- hard links ---- */
@@ -198,9 +172,8 @@ static int link_locked(struct walk *w, struct inode *inode)
 static int link_to(struct inode *inode, int dirfd, const char *path)
 {
 	struct walk w;
-	int err;
+	int err = walk_parent(&w, dirfd, path);
 
-	err = walk_parent(&w, dirfd, path);
 	if (err)
 		return err;
 	err = lock_for_new(&w, false, inode->sb);
@@ -219,41 +192,27 @@ int kernel_link(struct inode *inode, const char *path)
 
 long sys_linkat(int fromfd, const char __user *from, int tofd, const char __user *to, int flags)
 {
-	struct dentry *d;
-	char *name;
-	int err;
+	struct dentry *d scoped(dentry_put) = NULL;
+	char *name scoped(putname) = NULL;
 
 	if (flags & ~(AT_SYMLINK_FOLLOW | AT_EMPTY_PATH))
 		return -EINVAL;
 	if ((flags & AT_EMPTY_PATH) && !cred_is_root(current->cred))
 		return -ENOENT;
-	err = user_path(fromfd, from,
-			(flags & AT_SYMLINK_FOLLOW ? WALK_FOLLOW : 0) |
-				(flags & AT_EMPTY_PATH ? WALK_EMPTY : 0),
-			&d);
-	if (err)
-		return err;
+	d = user_path(fromfd, from,
+		      (flags & AT_SYMLINK_FOLLOW ? WALK_FOLLOW : 0) |
+			      (flags & AT_EMPTY_PATH ? WALK_EMPTY : 0));
+	if (IS_ERR(d))
+		return PTR_ERR(d);
 	name = getname(to);
-	if (IS_ERR(name)) {
-		err = (int)PTR_ERR(name);
-	} else {
-		err = link_to(d->inode, tofd, name);
-		putname(name);
-	}
-	dentry_put(d);
-	return err;
-}
-
-long sys_link(const char __user *from, const char __user *to)
-{
-	return sys_linkat(AT_FDCWD, from, AT_FDCWD, to, 0);
+	return IS_ERR(name) ? PTR_ERR(name) : link_to(d->inode, tofd, name);
 }
 
 /* ---- removing ---- */
 
 static int unlink_locked(struct walk *w, struct dentry *d)
 {
-	int err = may_remove(w->at, d);
+	int err = fs_may_remove(w->at, d);
 
 	if (err)
 		return err;
@@ -267,23 +226,20 @@ static int unlink_locked(struct walk *w, struct dentry *d)
 static int rmdir_locked(struct walk *w, struct dentry *d)
 {
 	struct inode *victim = d->inode;
-	int err = may_remove(w->at, d);
+	int err = fs_may_remove(w->at, d);
 
 	if (err)
 		return err;
 	if (!inode_is(victim, S_IFDIR))
 		return -ENOTDIR;
 	if (dentry_is_root(d))
-		return -EBUSY;            /* something is mounted there */
-	mutex_lock_nested(&victim->lock); /* nobody makes a name in it from here on */
+		return -EBUSY;             /* something is mounted there */
+	guard_mutex_nested(&victim->lock); /* no name is made in it from here on */
 	if (dentry_is_covered(d))
-		err = -EBUSY;
-	else if (directory_size(victim->dir))
-		err = -ENOTEMPTY;
-	else
-		err = w->at->inode->ops->remove ? w->at->inode->ops->remove(w->at, d) : -EPERM;
-	mutex_unlock(&victim->lock);
-	return err;
+		return -EBUSY;
+	if (directory_size(victim->dir))
+		return -ENOTEMPTY;
+	return w->at->inode->ops->remove ? w->at->inode->ops->remove(w->at, d) : -EPERM;
 }
 
 static int remove_name(int dirfd, const char *path, bool dir)
@@ -325,25 +281,10 @@ int kernel_unlink(const char *path)
 
 long sys_unlinkat(int dirfd, const char __user *path, int flags)
 {
-	char *name;
-	int err;
+	char *name scoped(putname) = NULL;
 
 	if (flags & ~AT_REMOVEDIR)
 		return -EINVAL;
 	name = getname(path);
-	if (IS_ERR(name))
-		return PTR_ERR(name);
-	err = remove_name(dirfd, name, flags & AT_REMOVEDIR);
-	putname(name);
-	return err;
-}
-
-long sys_unlink(const char __user *path)
-{
-	return sys_unlinkat(AT_FDCWD, path, 0);
-}
-
-long sys_rmdir(const char __user *path)
-{
-	return sys_unlinkat(AT_FDCWD, path, AT_REMOVEDIR);
+	return IS_ERR(name) ? PTR_ERR(name) : remove_name(dirfd, name, flags & AT_REMOVEDIR);
 }

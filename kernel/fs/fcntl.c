@@ -37,14 +37,8 @@ long sys_close_range(unsigned int first, unsigned int last, unsigned int flags)
 static long dup_from(int fd, u32 from, bool cloexec)
 {
 	struct file *f = file_get_fd(fd);
-	int new;
 
-	if (!f)
-		return -EBADF;
-	new = fd_open(f, from, cloexec);
-	if (new < 0)
-		file_put(f);
-	return new;
+	return f ? fd_open(f, from, cloexec) : -EBADF;
 }
 
 long sys_dup(int fd)
@@ -54,27 +48,20 @@ long sys_dup(int fd)
 
 static long dup_to(int oldfd, int newfd, bool cloexec)
 {
-	struct file *f = file_get_fd(oldfd);
-	int err;
+	struct file *f scoped(file_put) = file_get_fd(oldfd);
+	int err = f && newfd >= 0 ? fd_replace((u32)newfd, f, cloexec) : -EBADF;
 
-	if (!f)
-		return -EBADF;
-	err = newfd < 0 ? -EBADF : fd_replace((u32)newfd, f, cloexec);
-	file_put(f);
 	return err ? err : newfd;
 }
 
 long sys_dup2(int oldfd, int newfd)
 {
-	struct file *f;
+	struct file *f scoped(file_put) = NULL;
 
 	if (oldfd != newfd)
 		return dup_to(oldfd, newfd, false);
 	f = file_get_fd(oldfd);
-	if (!f)
-		return -EBADF;
-	file_put(f);
-	return newfd;
+	return f ? newfd : -EBADF;
 }
 
 long sys_dup3(int oldfd, int newfd, int flags)
@@ -121,29 +108,21 @@ static long fcntl_file(int fd, struct file *f, unsigned int cmd, unsigned long a
 
 long sys_fcntl(int fd, unsigned int cmd, unsigned long arg)
 {
-	struct file *f = file_get_fd(fd);
-	long ret;
+	struct file *f scoped(file_put) = file_get_fd(fd);
 
 	if (!f)
 		return -EBADF;
 	switch (cmd) {
 	case F_DUPFD:
 	case F_DUPFD_CLOEXEC:
-		ret = arg >= fd_limit() ? -EINVAL : dup_from(fd, (u32)arg, cmd == F_DUPFD_CLOEXEC);
-		break;
+		return arg >= fd_limit() ? -EINVAL : dup_from(fd, (u32)arg, cmd == F_DUPFD_CLOEXEC);
 	case F_GETFD:
-		ret = fd_cloexec((u32)fd, -1);
-		break;
+		return fd_cloexec((u32)fd, -1);
 	case F_SETFD:
-		ret = fd_cloexec((u32)fd, arg & FD_CLOEXEC ? 1 : 0);
-		ret = ret < 0 ? ret : 0;
-		break;
+		return MIN(fd_cloexec((u32)fd, arg & FD_CLOEXEC ? 1 : 0), 0);
 	default:
-		ret = fcntl_file(fd, f, cmd, arg);
-		break;
+		return fcntl_file(fd, f, cmd, arg);
 	}
-	file_put(f);
-	return ret;
 }
 
 /* ---- ioctl ---- */
@@ -168,21 +147,15 @@ static long bytes_ahead(struct file *f, unsigned long arg)
 
 long sys_ioctl(int fd, unsigned int cmd, unsigned long arg)
 {
-	struct file *f = file_get_io(fd);
-	long ret;
+	struct file *f scoped(file_put) = file_get_io(fd);
 
 	if (!f)
 		return -EBADF;
-	if (cmd == FIOCLEX || cmd == FIONCLEX) {
-		ret = fd_cloexec((u32)fd, cmd == FIOCLEX);
-		ret = ret < 0 ? ret : 0;
-	} else if (cmd == FIONBIO) {
-		ret = set_nonblock(f, arg);
-	} else if (cmd == FIONREAD && inode_is(f->inode, S_IFREG)) {
-		ret = bytes_ahead(f, arg);
-	} else {
-		ret = f->ops && f->ops->ioctl ? f->ops->ioctl(f, cmd, arg) : -ENOTTY;
-	}
-	file_put(f);
-	return ret;
+	if (cmd == FIOCLEX || cmd == FIONCLEX)
+		return MIN(fd_cloexec((u32)fd, cmd == FIOCLEX), 0);
+	if (cmd == FIONBIO)
+		return set_nonblock(f, arg);
+	if (cmd == FIONREAD && inode_is(f->inode, S_IFREG))
+		return bytes_ahead(f, arg);
+	return f->ops && f->ops->ioctl ? f->ops->ioctl(f, cmd, arg) : -ENOTTY;
 }

@@ -191,25 +191,28 @@ static noinline void files_free(struct files *f)
 
 void files_put(struct files *f)
 {
-	if (refcount_dec_and_test(&f->count))
+	if (f && refcount_dec_and_test(&f->count))
 		files_free(f);
 }
 
 /* ---- one descriptor ---- */
 
+struct file *files_get_file(struct files *f, u32 fd)
+{
+	struct file *file;
+
+	guard_spin(&f->lock);
+	file = files_slot(f, fd);
+	if (file)
+		file_get(file);
+	return file;
+}
+
 struct file *file_get_fd(int fd)
 {
 	struct files *f = current->files;
-	struct file *file;
 
-	if (fd < 0 || !f)
-		return NULL;
-	spin_lock(&f->lock);
-	file = files_slot(f, (u32)fd);
-	if (file)
-		file_get(file);
-	spin_unlock(&f->lock);
-	return file;
+	return fd < 0 || !f ? NULL : files_get_file(f, (u32)fd);
 }
 
 u64 fd_limit(void)
@@ -245,25 +248,21 @@ static int reserve_lowest(struct files *f, u32 from)
 int fd_alloc(u32 from)
 {
 	struct files *f = current->files;
-	int fd;
 
 	if (from >= fd_limit())
 		return -EMFILE;
-	spin_lock(&f->lock);
-	fd = reserve_lowest(f, from);
-	spin_unlock(&f->lock);
-	return fd;
+	guard_spin(&f->lock);
+	return reserve_lowest(f, from);
 }
 
 void fd_install(int fd, struct file *file, bool cloexec)
 {
 	struct files *f = current->files;
 
-	spin_lock(&f->lock);
+	guard_spin(&f->lock);
 	f->fd[fd] = file;
 	if (cloexec)
 		bitmap_set(f->cloexec, (u32)fd);
-	spin_unlock(&f->lock);
 }
 
 /* Lock held. */
@@ -279,9 +278,8 @@ void fd_cancel(int fd)
 {
 	struct files *f = current->files;
 
-	spin_lock(&f->lock);
+	guard_spin(&f->lock);
 	release_slot(f, (u32)fd);
-	spin_unlock(&f->lock);
 }
 
 int fd_open(struct file *file, u32 from, bool cloexec)
@@ -290,6 +288,8 @@ int fd_open(struct file *file, u32 from, bool cloexec)
 
 	if (fd >= 0)
 		fd_install(fd, file, cloexec);
+	else
+		file_put(file);
 	return fd;
 }
 
@@ -367,17 +367,16 @@ int fd_replace(u32 fd, struct file *file, bool cloexec)
 int fd_cloexec(u32 fd, int set)
 {
 	struct files *f = current->files;
-	int old = -EBADF;
+	int old;
 
-	spin_lock(&f->lock);
-	if (files_slot(f, fd)) {
-		old = bitmap_test(f->cloexec, fd);
-		if (set > 0)
-			bitmap_set(f->cloexec, fd);
-		else if (set == 0)
-			bitmap_clear(f->cloexec, fd);
-	}
-	spin_unlock(&f->lock);
+	guard_spin(&f->lock);
+	if (!files_slot(f, fd))
+		return -EBADF;
+	old = bitmap_test(f->cloexec, fd);
+	if (set > 0)
+		bitmap_set(f->cloexec, fd);
+	else if (set == 0)
+		bitmap_clear(f->cloexec, fd);
 	return old;
 }
 
@@ -387,12 +386,9 @@ int fd_next_open(u32 from, u32 to)
 	struct files *f = current->files;
 	u32 fd;
 
-	spin_lock(&f->lock);
+	guard_spin(&f->lock);
 	fd = from < f->size ? (u32)bitmap_find_set(f->open, f->size, from) : f->size;
-	if (fd >= f->size || fd > to)
-		fd = (u32)-1;
-	spin_unlock(&f->lock);
-	return (int)fd;
+	return fd >= f->size || fd > to ? -1 : (int)fd;
 }
 
 /* ---- all of them ---- */
@@ -417,29 +413,13 @@ void files_close_on_exec(struct files *f)
 	spin_unlock(&f->lock);
 }
 
-struct file *files_get_file(struct files *f, u32 fd)
-{
-	struct file *file;
-
-	spin_lock(&f->lock);
-	file = files_slot(f, fd);
-	if (file)
-		file_get(file);
-	spin_unlock(&f->lock);
-	return file;
-}
-
 bool files_next(struct files *f, u32 *fd)
 {
-	bool found;
-
-	spin_lock(&f->lock);
+	guard_spin(&f->lock);
 	do
 		*fd = *fd < f->size ? (u32)bitmap_find_set(f->open, f->size, *fd) : f->size;
 	while (*fd < f->size && !f->fd[*fd] && ++*fd); /* reserved ones do not count */
-	found = *fd < f->size;
-	spin_unlock(&f->lock);
-	return found;
+	return *fd < f->size;
 }
 
 u32 files_room(const struct files *f)
@@ -450,7 +430,7 @@ u32 files_room(const struct files *f)
 void files_foreach(struct files *f,
 		   void (*fn)(int fd, const char *what, u32 flags, bool cloexec, void *), void *arg)
 {
-	char *buf = name_alloc();
+	char *buf scoped(putname) = name_alloc();
 
 	if (!buf)
 		return;
@@ -471,23 +451,20 @@ void files_foreach(struct files *f,
 			fn((int)fd, file_describe(file, buf, PATH_MAX), file->flags, cloexec, arg);
 		file_put(file);
 	}
-	putname(buf);
 }
 
 int files_open_console(struct files *f)
 {
-	struct file *file = file_open(AT_FDCWD, "/dev/console", O_RDWR, 0);
+	struct file *file scoped(file_put) = file_open(AT_FDCWD, "/dev/console", O_RDWR, 0);
 
 	if (IS_ERR(file))
 		return (int)PTR_ERR(file);
-	spin_lock(&f->lock);
+	guard_spin(&f->lock);
 	for (u32 fd = 0; fd < 3; fd++) {
 		file_get(file);
 		f->fd[fd] = file;
 		bitmap_set(f->open, fd);
 	}
 	f->next = 3;
-	spin_unlock(&f->lock);
-	file_put(file);
 	return 0;
 }

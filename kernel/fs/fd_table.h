@@ -41,8 +41,8 @@ static inline struct fd fd_borrow(int fd)
 	return (struct fd){.file = files_slot(f, (u32)fd)};
 }
 
-static inline void fd_return(struct fd f)
+static always_inline void scoped_fd(struct fd *f)
 {
-	if (unlikely(f.owned))
-		file_put(f.file);
+	if (unlikely(f->owned))
+		file_put(f->file);
 }

@@ -451,11 +451,10 @@ static void test_lock(struct inode *i, const struct file_lock *want, struct floc
 /* The process has closed the file in another thread just now: its lock must not stay. */
 static void undo_if_closed(int fd, struct file *f, const struct file_lock *want)
 {
-	struct file *now = file_get_fd(fd);
+	struct file *now scoped(file_put) = file_get_fd(fd);
 
 	if (now != f && want->pid != -1)
 		locks_drop(f->inode, want->owner);
-	file_put(now);
 }
 
 long fcntl_lock(int fd, struct file *f, unsigned int cmd, unsigned long arg)
@@ -490,19 +489,13 @@ long fcntl_lock(int fd, struct file *f, unsigned int cmd, unsigned long arg)
 
 static int flock_type(int op, short *type)
 {
-	switch (op) {
-	case LOCK_SH:
-		*type = F_RDLCK;
-		return 0;
-	case LOCK_EX:
-		*type = F_WRLCK;
-		return 0;
-	case LOCK_UN:
-		*type = F_UNLCK;
-		return 0;
-	default:
+	static const short types[] = {
+		[LOCK_SH] = F_RDLCK, [LOCK_EX] = F_WRLCK, [LOCK_UN] = F_UNLCK};
+
+	if (op != LOCK_SH && op != LOCK_EX && op != LOCK_UN)
 		return -EINVAL;
-	}
+	*type = types[op];
+	return 0;
 }
 
 /* Already held in that kind: nothing is to be given up. */
@@ -523,7 +516,7 @@ static bool holds_whole(struct inode *i, const struct file_lock *want)
 long sys_flock(int fd, unsigned int op)
 {
 	struct file_lock want = {.pid = -1, .whole = true, .end = TO_THE_END};
-	struct file *f;
+	struct file *f scoped(file_put) = NULL;
 	long err = flock_type((int)op & ~LOCK_NB, &want.type);
 
 	if (err)
@@ -532,8 +525,5 @@ long sys_flock(int fd, unsigned int op)
 	if (!f)
 		return -EBADF;
 	want.owner = f;
-	if (!holds_whole(f->inode, &want))
-		err = set_lock(f->inode, &want, !(op & LOCK_NB));
-	file_put(f);
-	return err;
+	return holds_whole(f->inode, &want) ? 0 : set_lock(f->inode, &want, !(op & LOCK_NB));
 }

@@ -100,14 +100,11 @@ static long fallocate_file(struct file *f, int mode, long offset, long len)
 
 long sys_fallocate(int fd, int mode, long offset, long len)
 {
-	struct file *f = file_get_io(fd);
-	long ret;
+	struct file *f scoped(file_put) = file_get_io(fd);
 
 	if (!f)
 		return -EBADF;
-	ret = offset < 0 || len <= 0 ? -EINVAL : fallocate_file(f, mode, offset, len);
-	file_put(f);
-	return ret;
+	return offset < 0 || len <= 0 ? -EINVAL : fallocate_file(f, mode, offset, len);
 }
 
 /* ---- memfd_create(2) ---- */
@@ -159,20 +156,16 @@ static struct file *memfd_file(char *name)
 /* "memfd:NAME", for /proc. ERR_PTR. */
 static char *import_name(const char __user *uname)
 {
-	char *path = getname_empty(uname), *name;
+	char *path scoped(putname) = getname_empty(uname), *name;
 
 	if (IS_ERR(path))
-		return PTR_ERR(path) == -ENAMETOOLONG ? ERR_PTR(-EINVAL) : path;
-	if (strlen(path) > MEMFD_NAME_MAX) {
-		name = ERR_PTR(-EINVAL);
-	} else {
-		name = kmalloc(strlen(path) + sizeof("memfd:"));
-		if (name)
-			snprintf(name, strlen(path) + sizeof("memfd:"), "memfd:%s", path);
-		else
-			name = ERR_PTR(-ENOMEM);
-	}
-	putname(path);
+		return ERR_PTR(PTR_ERR(path) == -ENAMETOOLONG ? -EINVAL : PTR_ERR(path));
+	if (strlen(path) > MEMFD_NAME_MAX)
+		return ERR_PTR(-EINVAL);
+	name = kmalloc(strlen(path) + sizeof("memfd:"));
+	if (!name)
+		return ERR_PTR(-ENOMEM);
+	snprintf(name, strlen(path) + sizeof("memfd:"), "memfd:%s", path);
 	return name;
 }
 
@@ -180,7 +173,6 @@ long sys_memfd_create(const char __user *uname, unsigned int flags)
 {
 	struct file *f;
 	char *name;
-	int fd;
 
 	if (flags & ~MFD_CLOEXEC) /* no seals, no huge pages */
 		return -EINVAL;
@@ -192,10 +184,7 @@ long sys_memfd_create(const char __user *uname, unsigned int flags)
 		kfree(name);
 		return file_alloc_error();
 	}
-	fd = fd_open(f, 0, flags & MFD_CLOEXEC);
-	if (fd < 0)
-		file_put(f);
-	return fd;
+	return fd_open(f, 0, flags & MFD_CLOEXEC);
 }
 
 /* ---- copy_file_range(2) ---- */
@@ -238,7 +227,7 @@ static int may_copy(const struct file *in, u64 from, const struct file *out, u64
 static ssize_t copy_range(struct file *in, u64 *from, struct file *out, u64 *to, size_t count)
 {
 	ssize_t done = 0, n = may_copy(in, *from, out, *to, count);
-	void *page;
+	void *page scoped(kfree) = NULL;
 
 	if (n || !count)
 		return n;
@@ -253,7 +242,6 @@ static ssize_t copy_range(struct file *in, u64 *from, struct file *out, u64 *to,
 		if (fatal_signal_pending(current))
 			break;
 	}
-	kfree(page);
 	return done ? done : n;
 }
 
@@ -282,21 +270,20 @@ static int put_offset(struct file *f, long __user *upos, u64 pos)
 long sys_copy_file_range(int in_fd, long __user *in_pos, int out_fd, long __user *out_pos,
 			 size_t count, unsigned int flags)
 {
-	struct file *in = file_get_io(in_fd), *out = file_get_io(out_fd);
+	struct file *in scoped(file_put) = file_get_io(in_fd);
+	struct file *out scoped(file_put) = file_get_io(out_fd);
 	u64 from, to;
-	ssize_t ret = -EBADF;
+	ssize_t ret;
 
-	if (in && out) {
-		ret = flags ? -EINVAL : get_offset(in, in_pos, &from);
-		if (!ret)
-			ret = get_offset(out, out_pos, &to);
-		if (!ret)
-			ret = copy_range(in, &from, out, &to, MIN(count, MAX_RW_COUNT));
-		if (ret > 0 && (put_offset(in, in_pos, from) || put_offset(out, out_pos, to)))
-			ret = -EFAULT;
-	}
-	file_put(in);
-	file_put(out);
+	if (!in || !out)
+		return -EBADF;
+	ret = flags ? -EINVAL : get_offset(in, in_pos, &from);
+	if (!ret)
+		ret = get_offset(out, out_pos, &to);
+	if (!ret)
+		ret = copy_range(in, &from, out, &to, MIN(count, MAX_RW_COUNT));
+	if (ret > 0 && (put_offset(in, in_pos, from) || put_offset(out, out_pos, to)))
+		return -EFAULT;
 	return ret;
 }
 
@@ -304,56 +291,44 @@ long sys_copy_file_range(int in_fd, long __user *in_pos, int out_fd, long __user
 
 long sys_fadvise64(int fd, long offset __maybe_unused, long len, int advice)
 {
-	struct file *f = file_get_io(fd);
-	long ret = 0;
+	struct file *f scoped(file_put) = file_get_io(fd);
 
 	if (!f)
 		return -EBADF;
 	if (inode_is(f->inode, S_IFIFO))
-		ret = -ESPIPE;
-	else if (len < 0 || advice < POSIX_FADV_NORMAL || advice > POSIX_FADV_NOREUSE)
-		ret = -EINVAL;
-	file_put(f);
-	return ret;
+		return -ESPIPE;
+	return len < 0 || advice < POSIX_FADV_NORMAL || advice > POSIX_FADV_NOREUSE ? -EINVAL : 0;
 }
 
 long sys_readahead(int fd, long offset __maybe_unused, size_t count __maybe_unused)
 {
-	struct file *f = file_get_io(fd);
-	long ret = 0;
+	struct file *f scoped(file_put) = file_get_io(fd);
 
 	if (!f || !(f->mode & FMODE_READ))
-		ret = -EBADF;
-	else if (!f->inode->object)
-		ret = -EINVAL;
-	file_put(f);
-	return ret;
+		return -EBADF;
+	return f->inode->object ? 0 : -EINVAL;
 }
 
 long sys_sync_file_range(int fd, long offset, long len, unsigned int flags)
 {
-	struct file *f = file_get_io(fd);
-	long end, ret = 0;
+	struct file *f scoped(file_put) = file_get_io(fd);
+	long end;
 
 	if (!f)
 		return -EBADF;
 	if ((flags &
 	     ~(SYNC_FILE_RANGE_WAIT_BEFORE | SYNC_FILE_RANGE_WRITE | SYNC_FILE_RANGE_WAIT_AFTER)) ||
 	    offset < 0 || __builtin_add_overflow(offset, len, &end) || end < offset)
-		ret = -EINVAL;
-	else if (!inode_is(f->inode, S_IFREG) && !inode_is(f->inode, S_IFDIR) &&
-		 !inode_is(f->inode, S_IFBLK))
-		ret = -ESPIPE;
-	file_put(f);
-	return ret;
+		return -EINVAL;
+	return inode_is(f->inode, S_IFREG) || inode_is(f->inode, S_IFDIR) ||
+			       inode_is(f->inode, S_IFBLK)
+		       ? 0
+		       : -ESPIPE;
 }
 
 long sys_syncfs(int fd)
 {
-	struct file *f = file_get_io(fd);
+	struct file *f scoped(file_put) = file_get_io(fd);
 
-	if (!f)
-		return -EBADF;
-	file_put(f);
-	return 0;
+	return f ? 0 : -EBADF;
 }

@@ -4,6 +4,7 @@
 
 #include "kernel/lib/atomic.h"
 #include "kernel/lib/lock.h"
+#include "kernel/lib/scope.h"
 #include "kernel/lib/types.h"
 #include "kernel/lib/uapi.h"
 #include "kernel/resources.h"
@@ -23,7 +24,8 @@ void files_close_on_exec(struct files *f);
 int files_open_console(struct files *f);
 /* The open file of a descriptor of current's, with a reference; NULL: -EBADF. */
 struct file *file_get_fd(int fd);
-void file_put(struct file *f);
+void file_put(struct file *f); /* NULL is allowed */
+SCOPED(file_put, struct file *)
 /* The open file of a descriptor in a table, with a reference, or NULL. */
 struct file *files_get_file(struct files *f, u32 fd);
 /* The lowest open descriptor from *fd on; false: there is none. */
@@ -51,8 +53,8 @@ struct vm_object *file_object(struct file *f);
 u64 file_size(struct file *f);
 void file_hold(struct file *f); /* one more reference; NULL is allowed */
 void file_identity(struct file *f, u64 *dev, u64 *ino);
-/* The absolute path of an open file, in buf. */
-const char *file_path(struct file *f, char *buf, size_t n);
+/* The absolute path of an open file, or what else it is known by, in buf. */
+const char *file_describe(struct file *f, char *buf, size_t n);
 /* Whether the caller could read the file by its name too. */
 bool file_is_readable(struct file *f);
 /* Which of S_ISUID and S_ISGID hold for a program started from this file, and whose ids they are:

@@ -178,14 +178,9 @@ static int enter(struct dentry *d, struct dentry **which)
 
 static long enter_path(const char __user *path, struct dentry **which)
 {
-	struct dentry *d;
-	int err = user_path(AT_FDCWD, path, WALK_FOLLOW, &d);
+	struct dentry *d scoped(dentry_put) = user_path(AT_FDCWD, path, WALK_FOLLOW);
 
-	if (err)
-		return err;
-	err = enter(d, which);
-	dentry_put(d);
-	return err;
+	return IS_ERR(d) ? PTR_ERR(d) : enter(d, which);
 }
 
 long sys_chdir(const char __user *path)
@@ -195,15 +190,11 @@ long sys_chdir(const char __user *path)
 
 long sys_fchdir(int fd)
 {
-	struct file *f = file_get_fd(fd);
-	int err = -ENOTDIR;
+	struct file *f scoped(file_put) = file_get_fd(fd);
 
 	if (!f)
 		return -EBADF;
-	if (f->dentry)
-		err = enter(f->dentry, &current->fs->pwd);
-	file_put(f);
-	return err;
+	return f->dentry ? enter(f->dentry, &current->fs->pwd) : -ENOTDIR;
 }
 
 long sys_chroot(const char __user *path)
@@ -215,26 +206,19 @@ long sys_chroot(const char __user *path)
  * of it. */
 long sys_getcwd(char __user *buf, size_t size)
 {
-	struct dentry *root, *pwd;
-	char *name = name_alloc(), *path;
+	struct dentry *root scoped(dentry_put) = NULL, *pwd scoped(dentry_put) = NULL;
+	char *name scoped(putname) = name_alloc(), *path;
 	bool gone = false;
 	size_t len;
-	long ret;
 
 	if (!name)
 		return -ENOMEM;
 	fs_get_root_pwd(&root, &pwd);
 	path = dentry_path(pwd, root, name, PATH_MAX, &gone);
-	if (IS_ERR(path)) {
-		ret = PTR_ERR(path);
-	} else if (gone) {
-		ret = -ENOENT;
-	} else {
-		len = strlen(path) + 1;
-		ret = len > size ? -ERANGE : copy_to_user(buf, path, len) ? -EFAULT : (long)len;
-	}
-	dentry_put(root);
-	dentry_put(pwd);
-	putname(name);
-	return ret;
+	if (IS_ERR(path))
+		return PTR_ERR(path);
+	if (gone)
+		return -ENOENT;
+	len = strlen(path) + 1;
+	return len > size ? -ERANGE : copy_to_user(buf, path, len) ? -EFAULT : (long)len;
 }

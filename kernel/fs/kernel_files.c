@@ -21,27 +21,19 @@ int kernel_write_all(struct file *f, const void *data, size_t n)
 
 int kernel_write_file(const char *path, const void *data, size_t n, mode_t mode)
 {
-	struct file *f = file_open(AT_FDCWD, path, O_WRONLY | O_CREAT | O_TRUNC, mode);
-	int err;
+	struct file *f scoped(file_put) =
+		file_open(AT_FDCWD, path, O_WRONLY | O_CREAT | O_TRUNC, mode);
+	int err = IS_ERR(f) ? (int)PTR_ERR(f) : kernel_write_all(f, data, n);
 
-	if (IS_ERR(f))
-		return (int)PTR_ERR(f);
-	err = kernel_write_all(f, data, n);
-	if (!err)
-		err = inode_chmod(f->inode,
-				  mode); /* whatever the umask, and when it was there before */
-	file_put(f);
-	return err;
+	/* whatever the umask, and when it was there before */
+	return err ? err : inode_chmod(f->inode, mode);
 }
 
 bool kernel_path_exists(const char *path)
 {
-	struct dentry *d;
+	struct dentry *d scoped(dentry_put) = path_lookup(AT_FDCWD, path, WALK_FOLLOW);
 
-	if (path_lookup(AT_FDCWD, path, WALK_FOLLOW, &d))
-		return false;
-	dentry_put(d);
-	return true;
+	return !IS_ERR(d);
 }
 
 struct list_request {
@@ -62,12 +54,7 @@ static bool list_emit(void *arg, const char *name, u32 len, u64 cookie __maybe_u
 int kernel_list_dir(const char *path, void (*fn)(const char *name, bool is_dir, void *), void *arg)
 {
 	struct list_request r = {.fn = fn, .arg = arg};
-	struct file *f = file_open(AT_FDCWD, path, O_RDONLY | O_DIRECTORY, 0);
-	int err;
+	struct file *f scoped(file_put) = file_open(AT_FDCWD, path, O_RDONLY | O_DIRECTORY, 0);
 
-	if (IS_ERR(f))
-		return (int)PTR_ERR(f);
-	err = f->ops->iterate(f, list_emit, &r);
-	file_put(f);
-	return err;
+	return IS_ERR(f) ? (int)PTR_ERR(f) : f->ops->iterate(f, list_emit, &r);
 }

@@ -74,22 +74,19 @@ static struct dentry *first_or_kill(struct dentry *dir)
 {
 	struct dentry *d;
 
-	mutex_lock(&dir->inode->lock);
+	guard_mutex(&dir->inode->lock);
 	d = directory_next(dir, 0, NULL);
 	if (d)
-		dentry_get(d);
-	else
-		directory_kill(dir->inode->dir);
-	mutex_unlock(&dir->inode->lock);
-	return d;
+		return dentry_get(d);
+	directory_kill(dir->inode->dir);
+	return NULL;
 }
 
 static void forget_name(struct dentry *dir, struct dentry *d)
 {
-	mutex_lock(&dir->inode->lock);
+	guard_mutex(&dir->inode->lock);
 	if (!d->unlinked)
 		directory_remove(dir, d);
-	mutex_unlock(&dir->inode->lock);
 }
 
 /* Forget every name below `root`, from the leaves up: a loop, for paths can be long. */
@@ -225,8 +222,8 @@ void kernel_mount(const char *name, const char *path, mode_t mode)
 {
 	struct super *s = super_create(find_type(name), name, MS_RELATIME, NULL);
 	struct node_spec spec = {.mode = S_IFDIR | 0755};
-	struct dentry *at;
-	int err = 0;
+	struct dentry *at scoped(dentry_put) = NULL;
+	int err;
 
 	BUG_ON(IS_ERR(s));
 	s->root->inode->mode = S_IFDIR | mode;
@@ -237,34 +234,29 @@ void kernel_mount(const char *name, const char *path, mode_t mode)
 	}
 	err = kernel_mknod(path, &spec);
 	BUG_ON(err && err != -EEXIST);
-	err = path_lookup(AT_FDCWD, path, WALK_FOLLOW, &at);
-	BUG_ON(err);
-	mutex_lock(&mount_lock);
+	at = path_lookup(AT_FDCWD, path, WALK_FOLLOW);
+	BUG_ON(IS_ERR(at));
+	guard_mutex(&mount_lock);
 	err = attach(s, at);
-	mutex_unlock(&mount_lock);
 	BUG_ON(err);
-	dentry_put(at);
 }
 
 void mounts_foreach(void (*fn)(const struct super *s, const char *path, void *arg), void *arg)
 {
-	struct dentry *root;
-	char *buf = name_alloc(), *path;
+	struct dentry *root scoped(dentry_put) = NULL;
+	char *buf scoped(putname) = name_alloc(), *path;
 	struct super *s;
 	bool outside;
 
 	if (!buf)
 		return;
 	fs_get_root_pwd(&root, NULL);
-	mutex_lock(&mount_lock);
+	guard_mutex(&mount_lock);
 	list_for_each_entry (s, &mounts, node) {
 		path = dentry_path(s->root, root, buf, PATH_MAX, &outside);
 		if (!IS_ERR(path) && !outside)
 			fn(s, path, arg);
 	}
-	mutex_unlock(&mount_lock);
-	dentry_put(root);
-	putname(buf);
 }
 
 /* ---- system calls ---- */
@@ -308,7 +300,7 @@ static int remount(struct dentry *at, unsigned long flags, char *options)
 
 	if (!dentry_is_root(at))
 		return -EINVAL;
-	mutex_lock(&mount_lock);
+	guard_mutex(&mount_lock);
 	if (options && *options)
 		err = s->type->remount ? s->type->remount(s, options) : -EINVAL;
 	if (!(flags & (ATIME_FLAGS | MS_STRICTATIME)))
@@ -317,7 +309,6 @@ static int remount(struct dentry *at, unsigned long flags, char *options)
 		flags = mount_flags(flags);
 	if (!err)
 		WRITE_ONCE(s->flags, flags & MOUNT_FLAGS);
-	mutex_unlock(&mount_lock);
 	return err;
 }
 
@@ -325,24 +316,20 @@ static int do_mount(const char *source, const char *target, const char *type, un
 		    char *options)
 {
 	unsigned long how = flags & ~(MOUNT_FLAGS | MOUNT_NO_MATTER | MS_STRICTATIME);
-	struct dentry *at;
-	int err;
+	struct dentry *at scoped(dentry_put) = NULL;
 
 	if (how & ~(unsigned long)(MS_REMOUNT | MS_PRIVATE | MS_REC))
 		return -EINVAL;
-	err = path_lookup(AT_FDCWD, target, WALK_FOLLOW, &at);
-	if (err)
-		return err;
+	at = path_lookup(AT_FDCWD, target, WALK_FOLLOW);
+	if (IS_ERR(at))
+		return (int)PTR_ERR(at);
 	if (how & MS_PRIVATE) /* there is one namespace: every mount is private already */
-		err = dentry_is_root(at) ? 0 : -EINVAL;
-	else if (how & MS_REMOUNT)
-		err = remount(at, flags, options);
-	else if (!inode_is(at->inode, S_IFDIR))
-		err = -ENOTDIR;
-	else
-		err = mount_new(at, type, source, mount_flags(flags), options);
-	dentry_put(at);
-	return err;
+		return dentry_is_root(at) ? 0 : -EINVAL;
+	if (how & MS_REMOUNT)
+		return remount(at, flags, options);
+	if (!inode_is(at->inode, S_IFDIR))
+		return -ENOTDIR;
+	return mount_new(at, type, source, mount_flags(flags), options);
 }
 
 /* A string of the caller's in a buffer of its own; "" for NULL. ERR_PTR. */
@@ -384,32 +371,26 @@ long sys_mount(const char __user *source, const char __user *target, const char 
 static int umount_root(struct dentry *d, int flags)
 {
 	struct super *s = d->inode->sb;
-	int err = 0;
 
-	mutex_lock(&mount_lock);
+	guard_mutex(&mount_lock);
 	if (s->root != d || list_empty(&s->node))
-		err = -EINVAL; /* somebody was faster */
-	else if (d == fs_root || (!(flags & MNT_DETACH) && atomic_read(&s->active) > 1))
-		err = -EBUSY;
-	else
-		detach_tree(s);
-	mutex_unlock(&mount_lock);
-	return err;
+		return -EINVAL; /* another task was faster */
+	if (d == fs_root || (!(flags & MNT_DETACH) && atomic_read(&s->active) > 1))
+		return -EBUSY;
+	detach_tree(s);
+	return 0;
 }
 
 long sys_umount2(const char __user *target, int flags)
 {
-	struct dentry *d;
-	int err;
+	struct dentry *d scoped(dentry_put) = NULL;
 
 	if (flags & ~UMOUNT_KNOWN)
 		return -EINVAL;
 	if (!cred_is_root(current->cred))
 		return -EPERM;
-	err = user_path(AT_FDCWD, target, flags & UMOUNT_NOFOLLOW ? 0 : WALK_FOLLOW, &d);
-	if (err)
-		return err;
-	err = dentry_is_root(d) ? umount_root(d, flags) : -EINVAL;
-	dentry_put(d);
-	return err;
+	d = user_path(AT_FDCWD, target, flags & UMOUNT_NOFOLLOW ? 0 : WALK_FOLLOW);
+	if (IS_ERR(d))
+		return PTR_ERR(d);
+	return dentry_is_root(d) ? umount_root(d, flags) : -EINVAL;
 }

@@ -52,57 +52,34 @@ char *getname(const char __user *path)
 /* ---- beginning and end ---- */
 
 /* The file behind a descriptor, whatever it is; the working directory for AT_FDCWD. */
-static int lookup_fd(int dirfd, struct dentry **out)
+static struct dentry *lookup_fd(int dirfd)
 {
+	struct file *f scoped(file_put) = NULL;
 	struct dentry *d;
-	struct file *f;
 
 	if (dirfd == AT_FDCWD) {
-		fs_get_root_pwd(NULL, out);
-		return 0;
+		fs_get_root_pwd(NULL, &d);
+		return d;
 	}
 	f = file_get_fd(dirfd);
-	if (!f)
-		return -EBADF;
-	d = f->dentry ? dentry_get(f->dentry) : dentry_anonymous(inode_get(f->inode));
-	file_put(f);
-	if (IS_ERR(d))
-		return (int)PTR_ERR(d);
-	*out = d;
-	return 0;
+	return f ? file_dentry(f) : ERR_PTR(-EBADF);
 }
 
-/* The directory that a relative path starts from; with a reference. */
-static int walk_origin(int dirfd, struct dentry **out)
+/* A relative path starts from a directory. */
+static int walk_from(struct walk *w, struct dentry *d)
 {
-	struct dentry *d;
-	int err = lookup_fd(dirfd, &d);
-
-	if (err)
-		return err;
-	if (!inode_is(d->inode, S_IFDIR)) {
-		dentry_put(d);
-		return -ENOTDIR;
-	}
-	*out = d;
-	return 0;
+	if (IS_ERR(d))
+		return (int)PTR_ERR(d);
+	w->at = d;
+	return inode_is(d->inode, S_IFDIR) ? 0 : -ENOTDIR;
 }
 
 int walk_start(struct walk *w, int dirfd, const char *path)
 {
-	int err;
-
 	memset(w, 0, sizeof(*w));
 	w->rest = path;
-	if (*path == '/') {
-		fs_get_root_pwd(&w->root, NULL);
-		w->at = dentry_get(w->root);
-		return 0;
-	}
-	err = walk_origin(dirfd, &w->at);
-	if (!err)
-		fs_get_root_pwd(&w->root, NULL);
-	return err;
+	fs_get_root_pwd(&w->root, NULL);
+	return walk_from(w, *path == '/' ? dentry_get(w->root) : lookup_fd(dirfd));
 }
 
 void walk_end(struct walk *w)
@@ -201,17 +178,13 @@ static enum last_type classify(const struct qname *name)
 /* A component in the middle of the path. */
 static int walk_step(struct walk *w, const struct qname *name)
 {
+	enum last_type type = classify(name);
 	struct dentry *d;
 
-	switch (classify(name)) {
-	case LAST_DOTDOT:
+	if (type == LAST_DOTDOT)
 		walk_up(w);
+	if (type != LAST_NAME)
 		return 0;
-	case LAST_DOT:
-		return 0;
-	default:
-		break;
-	}
 	d = lookup_in(w->at, name);
 	if (IS_ERR(d))
 		return (int)PTR_ERR(d);
@@ -305,56 +278,52 @@ int walk_parent(struct walk *w, int dirfd, const char *path)
 
 /* ---- whole paths ---- */
 
-static int walk_whole(struct walk *w, u32 flags, struct dentry **out)
+struct dentry *walk_check_slash(const struct walk *w, struct dentry *d)
+{
+	if (!w->slash || inode_is(d->inode, S_IFDIR))
+		return d;
+	dentry_put(d);
+	return ERR_PTR(-ENOTDIR);
+}
+
+static struct dentry *walk_whole(struct walk *w, u32 flags)
 {
 	for (;;) {
 		struct dentry *d;
 		int err = walk_to_last(w);
 
 		if (err)
-			return err;
+			return ERR_PTR(err);
 		d = walk_lookup_last(w);
 		if (IS_ERR(d))
-			return (int)PTR_ERR(d);
-		if (inode_is(d->inode, S_IFLNK) && ((flags & WALK_FOLLOW) || w->slash)) {
-			err = walk_follow(w, d);
-			if (err)
-				return err;
-			continue;
-		}
-		if (w->slash && !inode_is(d->inode, S_IFDIR)) {
-			dentry_put(d);
-			return -ENOTDIR;
-		}
-		*out = d;
-		return 0;
+			return d;
+		if (!inode_is(d->inode, S_IFLNK) || (!(flags & WALK_FOLLOW) && !w->slash))
+			return walk_check_slash(w, d);
+		err = walk_follow(w, d);
+		if (err)
+			return ERR_PTR(err);
 	}
 }
 
-int path_lookup(int dirfd, const char *path, u32 flags, struct dentry **out)
+struct dentry *path_lookup(int dirfd, const char *path, u32 flags)
 {
+	struct dentry *d;
 	struct walk w;
 	int err;
 
 	if (!*path)
-		return flags & WALK_EMPTY ? lookup_fd(dirfd, out) : -ENOENT;
+		return flags & WALK_EMPTY ? lookup_fd(dirfd) : ERR_PTR(-ENOENT);
 	err = walk_start(&w, dirfd, path);
-	if (!err)
-		err = walk_whole(&w, flags, out);
+	d = err ? ERR_PTR(err) : walk_whole(&w, flags);
 	walk_end(&w);
-	return err;
+	return d;
 }
 
-int user_path(int dirfd, const char __user *path, u32 flags, struct dentry **out)
+struct dentry *user_path(int dirfd, const char __user *path, u32 flags)
 {
-	char *name = flags & WALK_EMPTY ? getname_empty(path) : getname(path);
-	int err;
+	char *name scoped(putname) = flags & WALK_EMPTY ? getname_empty(path) : getname(path);
 
-	if (IS_ERR(name))
-		return (int)PTR_ERR(name);
-	err = path_lookup(dirfd, name, flags, out);
-	putname(name);
-	return err;
+	return IS_ERR(name) ? ERR_PTR(PTR_ERR(name)) : path_lookup(dirfd, name, flags);
 }
 
 void namei_init(void)

@@ -86,7 +86,7 @@ static struct dentry *create_last(struct walk *w, mode_t mode)
 {
 	struct inode *dir = w->at->inode;
 	struct node_spec spec = {.mode = S_IFREG | (mode & S_IALLUGO), .umask = fs_umask()};
-	int err = directory_dead(dir->dir) ? -ENOENT : inode_permission(dir, MAY_WRITE | MAY_EXEC);
+	int err = fs_may_make(w->at);
 
 	if (err)
 		return ERR_PTR(err);
@@ -139,11 +139,7 @@ static struct dentry *open_last(struct walk *w, int flags, mode_t mode, bool *cr
 		if (err)
 			return ERR_PTR(err);
 	}
-	if (w->slash && !inode_is(d->inode, S_IFDIR)) {
-		dentry_put(d);
-		return ERR_PTR(-ENOTDIR);
-	}
-	return d;
+	return walk_check_slash(w, d);
 }
 
 /* O_TMPFILE: a file that has no name in the directory, nor anywhere. */
@@ -156,9 +152,9 @@ static struct file *open_nameless(int dirfd, const char *path, int flags, mode_t
 
 	if (!(flags & O_DIRECTORY) || !(file_mode(flags) & FMODE_WRITE))
 		return ERR_PTR(-EINVAL);
-	err = path_lookup(dirfd, path, WALK_FOLLOW, &dir);
-	if (err)
-		return ERR_PTR(err);
+	dir = path_lookup(dirfd, path, WALK_FOLLOW);
+	if (IS_ERR(dir))
+		return (struct file *)dir;
 	if (!inode_is(dir->inode, S_IFDIR))
 		err = -ENOTDIR;
 	else
@@ -208,40 +204,24 @@ long sys_openat(int dirfd, const char __user *path, int flags, mode_t mode)
 {
 	char *name = getname(path);
 	struct file *f;
-	int fd;
 
 	if (IS_ERR(name))
 		return PTR_ERR(name);
 	f = file_open(dirfd, name, flags, mode);
 	putname(name);
-	if (IS_ERR(f))
-		return PTR_ERR(f);
-	fd = fd_open(f, 0, flags & O_CLOEXEC);
-	if (fd < 0)
-		file_put(f);
-	return fd;
-}
-
-long sys_open(const char __user *path, int flags, mode_t mode)
-{
-	return sys_openat(AT_FDCWD, path, flags, mode);
-}
-
-long sys_creat(const char __user *path, mode_t mode)
-{
-	return sys_openat(AT_FDCWD, path, O_CREAT | O_WRONLY | O_TRUNC, mode);
+	return IS_ERR(f) ? PTR_ERR(f) : fd_open(f, 0, flags & O_CLOEXEC);
 }
 
 /* ---- for exec ---- */
 
 struct file *open_exec(int dirfd, const char *path, u32 walk)
 {
+	struct dentry *d = path_lookup(dirfd, path, walk);
 	struct file *exec;
-	struct dentry *d;
-	int err = path_lookup(dirfd, path, walk, &d);
+	int err;
 
-	if (err)
-		return ERR_PTR(err);
+	if (IS_ERR(d))
+		return (struct file *)d;
 	/* Execute permission is asked for, not read permission: so the file is opened without
 	 * checking the latter. */
 	if (inode_is(d->inode, S_IFLNK))
@@ -255,14 +235,13 @@ struct file *open_exec(int dirfd, const char *path, u32 walk)
 		return ERR_PTR(err);
 	}
 	exec = file_open_dentry(d, O_RDONLY, true);
-	if (!IS_ERR(exec)) {
-		err = inode_deny_writers(exec->inode);
-		if (!err)
-			exec->mode |= FMODE_DENIES; /* nobody else knows it yet */
-	}
-	if (err && !IS_ERR(exec)) {
+	if (IS_ERR(exec))
+		return exec;
+	err = inode_deny_writers(exec->inode);
+	if (err) {
 		file_put(exec);
-		exec = ERR_PTR(err);
+		return ERR_PTR(err);
 	}
+	exec->mode |= FMODE_DENIES; /* no other task knows it yet */
 	return exec;
 }

@@ -105,6 +105,11 @@ struct file *file_get_io(int fd)
 	return f;
 }
 
+struct dentry *file_dentry(struct file *f)
+{
+	return f->dentry ? dentry_get(f->dentry) : dentry_anonymous(inode_get(f->inode));
+}
+
 struct vm_object *file_object(struct file *f)
 {
 	return f->inode->object;
@@ -133,11 +138,10 @@ mode_t file_set_ids(struct file *f, uid_t *uid, gid_t *gid)
 
 	if (!(mode & (S_ISUID | S_ISGID)) || (READ_ONCE(i->sb->flags) & MS_NOSUID))
 		return 0;
-	mutex_lock(&i->lock); /* mode and owner belong together: chown(2) changes both */
+	guard_mutex(&i->lock); /* mode and owner belong together: chown(2) changes both */
 	mode = i->mode;
 	*uid = i->uid;
 	*gid = i->gid;
-	mutex_unlock(&i->lock);
 	/* Without the group's execute bit, S_ISGID has meant a kind of lock. */
 	return mode & (S_ISUID | (mode & S_IXGRP ? S_ISGID : 0));
 }
@@ -161,11 +165,6 @@ int file_may_map(struct file *f, bool shared, bool write, bool exec)
 
 const char *file_describe(struct file *f, char *buf, size_t n)
 {
-	struct dentry *root;
-	bool gone;
-	char *path;
-	size_t len;
-
 	if (!f->dentry && inode_is(f->inode, S_IFREG)) {
 		if (f->inode->sb->type == &tmpfs_type)
 			snprintf(buf, n, "/#%lu (deleted)", f->inode->ino);
@@ -185,21 +184,7 @@ const char *file_describe(struct file *f, char *buf, size_t n)
 			 f->inode->ino);
 		return buf;
 	}
-	fs_get_root_pwd(&root, NULL);
-	path = dentry_path(f->dentry, root, buf, n, &gone);
-	dentry_put(root);
-	if (IS_ERR(path)) {
+	if (dentry_describe(f->dentry, buf, n) < 0)
 		strlcpy(buf, "(too long)", n);
-		return buf;
-	}
-	len = strlen(path);
-	memmove(buf, path, len + 1);
-	if (gone)
-		strlcpy(buf + len, " (deleted)", n - len);
 	return buf;
-}
-
-const char *file_path(struct file *f, char *buf, size_t n)
-{
-	return file_describe(f, buf, n);
 }

@@ -30,22 +30,17 @@ void node_set_owner(struct node_spec *spec, const struct inode *dir)
 
 int inode_chmod(struct inode *i, mode_t mode)
 {
-	int err = 0;
-
 	if (inode_may_change(i))
 		return -EROFS;
 	mode &= S_IALLUGO;
-	mutex_lock(&i->lock);
-	if (!inode_owner_or_root(i)) {
-		err = -EPERM;
-	} else {
-		if (!may_set_gid_bit(i->gid))
-			mode &= ~(mode_t)S_ISGID;
-		WRITE_ONCE(i->mode, (i->mode & S_IFMT) | mode);
-		inode_changed(i);
-	}
-	mutex_unlock(&i->lock);
-	return err;
+	guard_mutex(&i->lock);
+	if (!inode_owner_or_root(i))
+		return -EPERM;
+	if (!may_set_gid_bit(i->gid))
+		mode &= ~(mode_t)S_ISGID;
+	WRITE_ONCE(i->mode, (i->mode & S_IFMT) | mode);
+	inode_changed(i);
+	return 0;
 }
 
 /* ---- chown(2) ---- */
@@ -94,14 +89,10 @@ static int chown_locked(struct inode *i, uid_t uid, gid_t gid)
 
 int inode_chown(struct inode *i, uid_t uid, gid_t gid)
 {
-	int err;
-
 	if (inode_may_change(i))
 		return -EROFS;
-	mutex_lock(&i->lock);
-	err = chown_locked(i, uid, gid);
-	mutex_unlock(&i->lock);
-	return err;
+	guard_mutex(&i->lock);
+	return chown_locked(i, uid, gid);
 }
 
 /* ---- contents ---- */

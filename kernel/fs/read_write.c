@@ -35,38 +35,28 @@ static ssize_t absurd_error(const struct file *f, u32 mode)
 
 long sys_read(int fd, void __user *buf, size_t count)
 {
-	struct fd f = fd_borrow(fd);
+	struct fd f scoped(fd) = fd_borrow(fd);
 	struct uio io;
-	ssize_t ret;
 
 	if (unlikely(!f.file))
 		return -EBADF;
-	if (absurd(count)) {
-		ret = absurd_error(f.file, FMODE_READ);
-	} else {
-		uio_init_user(&io, buf, MIN(count, MAX_RW_COUNT));
-		ret = file_read(f.file, &io, NULL);
-	}
-	fd_return(f);
-	return ret;
+	if (absurd(count))
+		return absurd_error(f.file, FMODE_READ);
+	uio_init_user(&io, buf, MIN(count, MAX_RW_COUNT));
+	return file_read(f.file, &io, NULL);
 }
 
 long sys_write(int fd, const void __user *buf, size_t count)
 {
-	struct fd f = fd_borrow(fd);
+	struct fd f scoped(fd) = fd_borrow(fd);
 	struct uio io;
-	ssize_t ret;
 
 	if (unlikely(!f.file))
 		return -EBADF;
-	if (absurd(count)) {
-		ret = absurd_error(f.file, FMODE_WRITE);
-	} else {
-		uio_init_user(&io, (void __user *)buf, MIN(count, MAX_RW_COUNT));
-		ret = file_write(f.file, &io, NULL);
-	}
-	fd_return(f);
-	return ret;
+	if (absurd(count))
+		return absurd_error(f.file, FMODE_WRITE);
+	uio_init_user(&io, (void __user *)buf, MIN(count, MAX_RW_COUNT));
+	return file_write(f.file, &io, NULL);
 }
 
 /* ---- at a position ---- */
@@ -76,22 +66,21 @@ static bool file_positioned(const struct file *f)
 	return f->ops && f->ops->positioned;
 }
 
+/* pos < 0: the file's own position. */
 static ssize_t read_or_write_at(int fd, struct uio *io, long pos, bool write)
 {
-	struct file *f = file_get_io(fd);
+	struct file *f scoped(file_put) = file_get_io(fd);
 	u64 at = (u64)pos;
-	ssize_t ret;
 
 	if (!f)
 		return -EBADF;
+	if (pos < 0)
+		return write ? file_write(f, io, NULL) : file_read(f, io, NULL);
 	if (!file_positioned(f))
-		ret = -ESPIPE;
-	else if (io->left > (u64)MAX_FILE_SIZE - at)
-		ret = -EINVAL;
-	else
-		ret = write ? file_write(f, io, &at) : file_read(f, io, &at);
-	file_put(f);
-	return ret;
+		return -ESPIPE;
+	if (io->left > (u64)MAX_FILE_SIZE - at)
+		return -EINVAL;
+	return write ? file_write(f, io, &at) : file_read(f, io, &at);
 }
 
 static ssize_t one_at(int fd, void __user *buf, size_t count, long pos, bool write)
@@ -118,20 +107,18 @@ long sys_pwrite64(int fd, const void __user *buf, size_t count, long pos)
 
 /* ---- vectored ---- */
 
-int import_iovec(const struct iovec __user *uiov, int n, struct iovec *fast, struct iovec **out,
-		 struct uio *io)
+int import_iovec(const struct iovec __user *uiov, int n, struct segments *sg, struct uio *io)
 {
-	struct iovec *iov = fast;
+	struct iovec *iov = sg->few;
 	size_t total = 0;
 
 	if (n < 0 || n > UIO_MAXIOV)
 		return -EINVAL;
 	if (n > FAST_IOV) {
-		iov = kmalloc((size_t)n * sizeof(*iov));
+		iov = sg->more = kmalloc((size_t)n * sizeof(*iov));
 		if (!iov)
 			return -ENOMEM;
 	}
-	*out = iov;
 	if (copy_from_user(iov, uiov, (size_t)n * sizeof(*iov)))
 		return -EFAULT;
 	for (int i = 0; i < n; i++) {
@@ -144,27 +131,20 @@ int import_iovec(const struct iovec __user *uiov, int n, struct iovec *fast, str
 	return 0;
 }
 
-/* pos < 0: the file's own position. */
+void scoped_segments(struct segments *sg)
+{
+	kfree(sg->more);
+}
+
 static ssize_t vectored(int fd, const struct iovec __user *uiov, int n, long pos, bool write)
 {
-	struct iovec fast[FAST_IOV], *iov = fast;
+	struct segments sg scoped(segments);
 	struct uio io;
-	struct file *f;
-	ssize_t ret = import_iovec(uiov, n, fast, &iov, &io);
+	int err;
 
-	if (ret == 0) {
-		if (pos >= 0) {
-			ret = read_or_write_at(fd, &io, pos, write);
-		} else if ((f = file_get_io(fd)) == NULL) {
-			ret = -EBADF;
-		} else {
-			ret = write ? file_write(f, &io, NULL) : file_read(f, &io, NULL);
-			file_put(f);
-		}
-	}
-	if (iov != fast)
-		kfree(iov);
-	return ret;
+	sg.more = NULL;
+	err = import_iovec(uiov, n, &sg, &io);
+	return err ? err : read_or_write_at(fd, &io, pos, write);
 }
 
 long sys_readv(int fd, const struct iovec __user *iov, int iovcnt)
@@ -269,55 +249,35 @@ static ssize_t sendfile_between(struct file *out, struct file *in, long __user *
 
 long sys_sendfile(int out_fd, int in_fd, long __user *offset, size_t count)
 {
-	struct file *out = file_get_io(out_fd), *in = file_get_io(in_fd);
-	ssize_t ret = -EBADF;
+	struct file *out scoped(file_put) = file_get_io(out_fd);
+	struct file *in scoped(file_put) = file_get_io(in_fd);
 
-	if (in && out)
-		ret = (ssize_t)count < 0 ? -EINVAL : sendfile_between(out, in, offset, count);
-	file_put(in);
-	file_put(out);
-	return ret;
+	if (!in || !out)
+		return -EBADF;
+	return (ssize_t)count < 0 ? -EINVAL : sendfile_between(out, in, offset, count);
 }
 
 /* ---- seeking and syncing ---- */
 
 long sys_lseek(int fd, long offset, int whence)
 {
-	struct file *f = file_get_io(fd);
-	s64 ret;
+	struct file *f scoped(file_put) = file_get_io(fd);
 
 	if (!f)
 		return -EBADF;
 	if (whence < 0 || whence > SEEK_HOLE)
-		ret = -EINVAL;
-	else
-		ret = f->ops && f->ops->lseek ? f->ops->lseek(f, offset, whence) : -ESPIPE;
-	file_put(f);
-	return ret;
+		return -EINVAL;
+	return f->ops && f->ops->lseek ? f->ops->lseek(f, offset, whence) : -ESPIPE;
 }
 
 /* Everything lives in memory and is as safe there as it will ever be. */
-static long sync_fd(int fd)
+long sys_fsync(int fd)
 {
-	struct file *f = file_get_io(fd);
-	long ret = 0;
+	struct file *f scoped(file_put) = file_get_io(fd);
 
 	if (!f)
 		return -EBADF;
-	if (!inode_is(f->inode, S_IFREG) && !inode_is(f->inode, S_IFDIR))
-		ret = -EINVAL;
-	file_put(f);
-	return ret;
-}
-
-long sys_fsync(int fd)
-{
-	return sync_fd(fd);
-}
-
-long sys_fdatasync(int fd)
-{
-	return sync_fd(fd);
+	return inode_is(f->inode, S_IFREG) || inode_is(f->inode, S_IFDIR) ? 0 : -EINVAL;
 }
 
 long sys_sync(void)

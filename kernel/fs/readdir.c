@@ -13,7 +13,7 @@ s64 directory_lseek(struct file *f, s64 offset, int whence)
 {
 	s64 to = -EINVAL;
 
-	mutex_lock(&f->inode->lock);
+	guard_mutex(&f->inode->lock);
 	if (whence == SEEK_SET)
 		to = offset;
 	else if (whence == SEEK_CUR && __builtin_add_overflow((s64)f->pos, offset, &to))
@@ -22,7 +22,6 @@ s64 directory_lseek(struct file *f, s64 offset, int whence)
 		f->pos = (u64)to;
 	else if (to != -EOVERFLOW)
 		to = -EINVAL;
-	mutex_unlock(&f->inode->lock);
 	return to;
 }
 
@@ -156,12 +155,7 @@ static long get_entries(struct file *f, void __user *buf, size_t count)
 
 long sys_getdents64(int fd, void __user *buf, size_t count)
 {
-	struct file *f = file_get_io(fd);
-	long ret;
+	struct file *f scoped(file_put) = file_get_io(fd);
 
-	if (!f)
-		return -EBADF;
-	ret = get_entries(f, buf, count);
-	file_put(f);
-	return ret;
+	return f ? get_entries(f, buf, count) : -EBADF;
 }

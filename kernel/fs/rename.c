@@ -29,32 +29,14 @@ static void unlock_parents(struct dentry *a, struct dentry *b)
 		mutex_unlock(&b->inode->lock);
 }
 
-static int may_take(struct dentry *dir, struct dentry *d)
-{
-	const struct inode *in = dir->inode;
-	uid_t me = current->cred->fsuid;
-	int err = inode_permission(in, MAY_WRITE | MAY_EXEC);
-
-	if (!err && (in->mode & S_ISVTX) && !cred_is_fs_root(current->cred) &&
-	    me != d->inode->uid && me != in->uid)
-		err = -EPERM;
-	return err;
-}
-
 /* Types and permissions of what moves and of what is in its way (NULL: nothing). */
 static int may_rename(struct walk *from, struct dentry *d, struct walk *to, struct dentry *victim)
 {
 	bool is_dir = inode_is(d->inode, S_IFDIR);
-	int err = may_take(from->at, d);
+	int err = fs_may_remove(from->at, d);
 
-	if (err)
-		return err;
-	if (victim)
-		err = may_take(to->at, victim);
-	else
-		err = directory_dead(to->at->inode->dir)
-			      ? -ENOENT
-			      : inode_permission(to->at->inode, MAY_WRITE | MAY_EXEC);
+	if (!err)
+		err = victim ? fs_may_remove(to->at, victim) : fs_may_make(to->at);
 	if (err)
 		return err;
 	/* a directory that changes its parent has its ".." rewritten */
@@ -101,9 +83,9 @@ static int exchange_locked(struct walk *from, struct dentry *a, struct walk *to,
 		return -ENOTDIR;
 	if (a->inode == b->inode)
 		return 0;
-	err = may_take(from->at, a);
+	err = fs_may_remove(from->at, a);
 	if (!err)
-		err = may_take(to->at, b);
+		err = fs_may_remove(to->at, b);
 	if (err)
 		return err;
 	if (from->at != to->at && ((a_dir && inode_permission(a->inode, MAY_WRITE)) ||
@@ -202,8 +184,7 @@ static long rename_paths(int fromfd, const char *from, int tofd, const char *to,
 long sys_renameat2(int fromfd, const char __user *from, int tofd, const char __user *to,
 		   unsigned int flags)
 {
-	char *old, *new;
-	long err;
+	char *old scoped(putname) = NULL, *new scoped(putname) = NULL;
 
 	if ((flags & ~(u32)(RENAME_NOREPLACE | RENAME_EXCHANGE)) ||
 	    flags == (RENAME_NOREPLACE | RENAME_EXCHANGE))
@@ -212,19 +193,5 @@ long sys_renameat2(int fromfd, const char __user *from, int tofd, const char __u
 	if (IS_ERR(old))
 		return PTR_ERR(old);
 	new = getname(to);
-	err = rename_paths(fromfd, old, tofd, new, flags);
-	if (!IS_ERR(new))
-		putname(new);
-	putname(old);
-	return err;
-}
-
-long sys_renameat(int fromfd, const char __user *from, int tofd, const char __user *to)
-{
-	return sys_renameat2(fromfd, from, tofd, to, 0);
-}
-
-long sys_rename(const char __user *from, const char __user *to)
-{
-	return sys_renameat2(AT_FDCWD, from, AT_FDCWD, to, 0);
+	return rename_paths(fromfd, old, tofd, new, flags);
 }

@@ -13,11 +13,9 @@
 
 long sys_newfstatat(int dirfd, const char __user *path, struct stat __user *ust, int flags)
 {
+	struct dentry *d scoped(dentry_put) = NULL;
 	struct stat st;
-	struct dentry *d;
-	struct file *f;
 	char first = 1;
-	int err;
 
 	if (flags & ~(AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT | AT_EMPTY_PATH))
 		return -EINVAL;
@@ -26,43 +24,24 @@ long sys_newfstatat(int dirfd, const char __user *path, struct stat __user *ust,
 	if ((flags & AT_EMPTY_PATH) && dirfd >= 0) {
 		if (path && get_user(first, path))
 			return -EFAULT;
-		if (!path || !first) {
-			f = file_get_fd(dirfd);
-			if (!f)
-				return -EBADF;
-			inode_stat(f->inode, &st);
-			file_put(f);
-			goto out;
-		}
+		if (!path || !first)
+			return sys_fstat(dirfd, ust);
 	}
-	err = user_path(dirfd, path, walk_flags(flags), &d);
-	if (err)
-		return err;
+	d = user_path(dirfd, path, walk_flags(flags));
+	if (IS_ERR(d))
+		return PTR_ERR(d);
 	inode_stat(d->inode, &st);
-	dentry_put(d);
-out:
 	return copy_to_user(ust, &st, sizeof(st)) ? -EFAULT : 0;
-}
-
-long sys_stat(const char __user *path, struct stat __user *st)
-{
-	return sys_newfstatat(AT_FDCWD, path, st, 0);
-}
-
-long sys_lstat(const char __user *path, struct stat __user *st)
-{
-	return sys_newfstatat(AT_FDCWD, path, st, AT_SYMLINK_NOFOLLOW);
 }
 
 long sys_fstat(int fd, struct stat __user *ust)
 {
-	struct file *f = file_get_fd(fd);
+	struct file *f scoped(file_put) = file_get_fd(fd);
 	struct stat st;
 
 	if (!f)
 		return -EBADF;
 	inode_stat(f->inode, &st);
-	file_put(f);
 	return copy_to_user(ust, &st, sizeof(st)) ? -EFAULT : 0;
 }
 
@@ -102,20 +81,18 @@ static void fill_statx(struct statx *x, struct inode *i, bool mount_root)
 long sys_statx(int dirfd, const char __user *path, int flags, unsigned int mask,
 	       struct statx __user *ux)
 {
-	struct dentry *d;
+	struct dentry *d scoped(dentry_put) = NULL;
 	struct statx x;
-	int err;
 
 	if (mask & STATX__RESERVED)
 		return -EINVAL;
 	if ((flags & AT_STATX_SYNC_TYPE) == AT_STATX_SYNC_TYPE ||
 	    (flags & ~(AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT | AT_EMPTY_PATH | AT_STATX_SYNC_TYPE)))
 		return -EINVAL;
-	err = user_path(dirfd, path, walk_flags(flags), &d);
-	if (err)
-		return err;
+	d = user_path(dirfd, path, walk_flags(flags));
+	if (IS_ERR(d))
+		return PTR_ERR(d);
 	fill_statx(&x, d->inode, dentry_is_root(d) && !dentry_is_anonymous(d));
-	dentry_put(d);
 	return copy_to_user(ux, &x, sizeof(x)) ? -EFAULT : 0;
 }
 
@@ -123,18 +100,14 @@ long sys_statx(int dirfd, const char __user *path, int flags, unsigned int mask,
 
 static long may_access(int dirfd, const char __user *path, int mode, int flags)
 {
-	struct dentry *d;
-	long err = user_path(dirfd, path, walk_flags(flags), &d);
+	struct dentry *d scoped(dentry_put) = user_path(dirfd, path, walk_flags(flags));
 
-	if (err)
-		return err;
+	if (IS_ERR(d))
+		return PTR_ERR(d);
 	if ((mode & MAY_EXEC) && inode_is(d->inode, S_IFREG) &&
 	    (READ_ONCE(d->inode->sb->flags) & MS_NOEXEC))
-		err = -EACCES;
-	else if (mode)
-		err = inode_permission(d->inode, mode);
-	dentry_put(d);
-	return err;
+		return -EACCES;
+	return mode ? inode_permission(d->inode, mode) : 0;
 }
 
 /* The same for the real user, on the whole way to the file: access(2) is for set-user-id programs.
@@ -167,22 +140,12 @@ long sys_faccessat2(int dirfd, const char __user *path, int mode, int flags)
 	return may_access_really(dirfd, path, mode, flags);
 }
 
-long sys_faccessat(int dirfd, const char __user *path, int mode)
-{
-	return sys_faccessat2(dirfd, path, mode, 0);
-}
-
-long sys_access(const char __user *path, int mode)
-{
-	return sys_faccessat2(AT_FDCWD, path, mode, 0);
-}
-
 /* ---- readlink ---- */
 
 static long put_link(struct dentry *link, char __user *buf, size_t size)
 {
+	char *computed scoped(putname) = NULL;
 	const char *text = link->inode->target;
-	char *computed = NULL;
 	long len;
 
 	if (text) {
@@ -197,32 +160,23 @@ static long put_link(struct dentry *link, char __user *buf, size_t size)
 		len = (long)size;
 	if (len > 0 && copy_to_user(buf, text, (size_t)len))
 		len = -EFAULT;
-	if (computed)
-		putname(computed);
 	return len;
 }
 
 long sys_readlinkat(int dirfd, const char __user *path, char __user *buf, size_t size)
 {
-	struct dentry *d;
+	struct dentry *d scoped(dentry_put) = NULL;
 	char first;
 	long ret;
-	int err;
 
 	if ((int)size <= 0)
 		return -EINVAL;
-	err = user_path(dirfd, path, WALK_EMPTY, &d);
-	if (err)
-		return err;
+	d = user_path(dirfd, path, WALK_EMPTY);
+	if (IS_ERR(d))
+		return PTR_ERR(d);
 	ret = inode_is(d->inode, S_IFLNK) ? put_link(d, buf, size) : -EINVAL;
-	dentry_put(d);
 	/* an empty name names a link that is open, or nothing */
 	return ret == -EINVAL && get_user(first, path) == 0 && !first ? -ENOENT : ret;
-}
-
-long sys_readlink(const char __user *path, char __user *buf, size_t size)
-{
-	return sys_readlinkat(AT_FDCWD, path, buf, size);
 }
 
 /* ---- statfs ---- */
@@ -243,24 +197,14 @@ static long put_statfs(const struct inode *i, struct statfs __user *ust)
 
 long sys_statfs(const char __user *path, struct statfs __user *st)
 {
-	struct dentry *d;
-	long err = user_path(AT_FDCWD, path, WALK_FOLLOW, &d);
+	struct dentry *d scoped(dentry_put) = user_path(AT_FDCWD, path, WALK_FOLLOW);
 
-	if (err)
-		return err;
-	err = put_statfs(d->inode, st);
-	dentry_put(d);
-	return err;
+	return IS_ERR(d) ? PTR_ERR(d) : put_statfs(d->inode, st);
 }
 
 long sys_fstatfs(int fd, struct statfs __user *st)
 {
-	struct file *f = file_get_fd(fd);
-	long err;
+	struct file *f scoped(file_put) = file_get_fd(fd);
 
-	if (!f)
-		return -EBADF;
-	err = put_statfs(f->inode, st);
-	file_put(f);
-	return err;
+	return f ? put_statfs(f->inode, st) : -EBADF;
 }

@@ -22,6 +22,7 @@
 #include "kernel/lib/atomic.h"
 #include "kernel/lib/list.h"
 #include "kernel/lib/lock.h"
+#include "kernel/lib/scope.h"
 #include "kernel/lib/string.h"
 #include "kernel/lib/types.h"
 #include "kernel/lib/uapi.h"
@@ -214,7 +215,8 @@ static inline struct dentry *dentry_get(struct dentry *d)
 	refcount_inc(&d->count);
 	return d;
 }
-void dentry_put(struct dentry *d);              /* NULL is allowed */
+void dentry_put(struct dentry *d); /* NULL is allowed */
+SCOPED(dentry_put, struct dentry *)
 struct dentry *dentry_parent(struct dentry *d); /* with a reference */
 struct directory *directory_create(void);
 void directory_free(struct directory *dir);
@@ -257,6 +259,9 @@ static inline bool dentry_is_root(const struct dentry *d)
 /* "/a/b" from `root` in buf; ERR_PTR(-ENAMETOOLONG). *gone: it has been unlinked, or lies outside
  * of root. */
 char *dentry_path(struct dentry *d, struct dentry *root, char *buf, size_t n, bool *gone);
+/* The same from current's root, with " (deleted)" behind it when it is gone. The length, or
+ * -ENAMETOOLONG. */
+ssize_t dentry_describe(struct dentry *d, char *buf, size_t n);
 
 /* ---- mount.c: file systems and where they are mounted ---- */
 struct fs_type {
@@ -375,6 +380,7 @@ char *getname(const char __user *path);       /* ERR_PTR; -ENOENT for an empty o
 char *getname_empty(const char __user *path); /* empty is allowed */
 char *name_alloc(void);                       /* PATH_MAX bytes, or NULL */
 void putname(char *name);
+SCOPED(putname, char *)
 enum walk_flags {
 	WALK_FOLLOW = 1 << 0, /* a symbolic link at the end is followed */
 	WALK_EMPTY = 1 << 1,  /* an empty path means dirfd itself (AT_EMPTY_PATH) */
@@ -384,9 +390,10 @@ static inline u32 walk_flags(int at)
 {
 	return (at & AT_SYMLINK_NOFOLLOW ? 0 : WALK_FOLLOW) | (at & AT_EMPTY_PATH ? WALK_EMPTY : 0);
 }
-int path_lookup(int dirfd, const char *path, u32 flags, struct dentry **out);
+/* With a reference; ERR_PTR. */
+struct dentry *path_lookup(int dirfd, const char *path, u32 flags);
 /* The same from a user pointer. */
-int user_path(int dirfd, const char __user *path, u32 flags, struct dentry **out);
+struct dentry *user_path(int dirfd, const char __user *path, u32 flags);
 
 enum last_type {
 	LAST_NAME,
@@ -416,6 +423,9 @@ int walk_follow(struct walk *w,
 		struct dentry *link); /* go on with the link's text; takes over the reference */
 void walk_end(struct walk *w);
 struct dentry *walk_lookup_last(struct walk *w); /* with a reference; ERR_PTR(-ENOENT…) */
+/* What was found is a directory, if the name ended in a slash. Takes over the reference; ERR_PTR.
+ */
+struct dentry *walk_check_slash(const struct walk *w, struct dentry *d);
 /* walk_start and walk_to_last; on success the caller ends with walk_end. */
 int walk_parent(struct walk *w, int dirfd, const char *path);
 
@@ -431,6 +441,9 @@ struct file *file_open_dentry(struct dentry *d, int flags, bool created);
 
 /* ---- dirops.c: for the kernel itself; paths are kernel strings ---- */
 int fs_make_node(int dirfd, const char *path, struct node_spec *spec, struct dentry **out);
+/* May a name be made in the directory, or this one taken away? Its lock is held. */
+int fs_may_make(struct dentry *dir);
+int fs_may_remove(struct dentry *dir, struct dentry *victim);
 int kernel_mknod(const char *path, struct node_spec *spec);
 int kernel_link(struct inode *inode, const char *path);
 int kernel_unlink(const char *path);
@@ -452,16 +465,20 @@ static inline void file_get(struct file *f)
 void file_free(struct file *f); /* the last reference is gone */
 /* As file_get_fd(), but not for O_PATH descriptors. */
 struct file *file_get_io(int fd);
-const char *file_describe(struct file *f, char *buf, size_t n);
+/* The file's own name, or one for the occasion. With a reference; ERR_PTR. */
+struct dentry *file_dentry(struct file *f);
 
 /* ---- read_write.c ---- */
 ssize_t file_read(struct file *f, struct uio *io, u64 *pos);
 ssize_t file_write(struct file *f, struct uio *io, u64 *pos);
 #define FAST_IOV 8
-/* Copy and check the segments: to `fast` when they fit, else *out is allocated, also on failure.
- * Sets io->left to their sum. */
-int import_iovec(const struct iovec __user *uiov, int n, struct iovec *fast, struct iovec **out,
-		 struct uio *io);
+/* The segments of a vectored call, begun with `more` NULL and ended by scoped(segments). */
+struct segments {
+	struct iovec few[FAST_IOV], *more;
+};
+/* Copy and check them. Sets io->left to their sum. */
+int import_iovec(const struct iovec __user *uiov, int n, struct segments *sg, struct uio *io);
+void scoped_segments(struct segments *sg);
 
 /* ---- fd_table.c: descriptors ---- */
 int fd_alloc(u32 from); /* reserve the lowest free one; -EMFILE, -ENOMEM, -EINVAL */
@@ -469,8 +486,7 @@ void fd_install(int fd, struct file *f, bool cloexec); /* takes over the referen
 void fd_cancel(int fd);                                /* undo fd_alloc() */
 /* Two descriptors at once, told to the program. On failure the references stay the caller's. */
 int fd_install_pair(struct file *f[2], int __user *ufds, bool cloexec);
-int fd_open(struct file *f, u32 from,
-	    bool cloexec); /* both; on failure the reference stays the caller's */
+int fd_open(struct file *f, u32 from, bool cloexec); /* both; on failure it drops the reference */
 u64 fd_limit(void);
 int fd_close(u32 fd);
 int fd_replace(u32 fd, struct file *f, bool cloexec);

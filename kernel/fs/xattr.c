@@ -20,40 +20,16 @@ static long refuse(const char __user *name, long err)
 
 static long on_path(const char __user *path, u32 flags)
 {
-	struct dentry *d;
-	long err = user_path(AT_FDCWD, path, flags, &d);
+	struct dentry *d scoped(dentry_put) = user_path(AT_FDCWD, path, flags);
 
-	if (!err)
-		dentry_put(d);
-	return err;
+	return IS_ERR(d) ? PTR_ERR(d) : 0;
 }
 
 static long on_file(int fd)
 {
-	struct file *f = file_get_io(fd);
+	struct file *f scoped(file_put) = file_get_io(fd);
 
-	if (!f)
-		return -EBADF;
-	file_put(f);
-	return 0;
-}
-
-long sys_getxattr(const char __user *path, const char __user *name,
-		  void __user *value __maybe_unused, size_t size __maybe_unused)
-{
-	return refuse(name, on_path(path, WALK_FOLLOW));
-}
-
-long sys_lgetxattr(const char __user *path, const char __user *name,
-		   void __user *value __maybe_unused, size_t size __maybe_unused)
-{
-	return refuse(name, on_path(path, 0));
-}
-
-long sys_fgetxattr(int fd, const char __user *name, void __user *value __maybe_unused,
-		   size_t size __maybe_unused)
-{
-	return refuse(name, on_file(fd));
+	return f ? 0 : -EBADF;
 }
 
 long sys_setxattr(const char __user *path, const char __user *name,
@@ -75,6 +51,7 @@ long sys_fsetxattr(int fd, const char __user *name, const void __user *value __m
 	return flags & ~(XATTR_CREATE | XATTR_REPLACE) ? -EINVAL : refuse(name, on_file(fd));
 }
 
+/* Getting is refused as removing is: see syscalls.def. */
 long sys_removexattr(const char __user *path, const char __user *name)
 {
 	return refuse(name, on_path(path, WALK_FOLLOW));

@@ -280,11 +280,6 @@ long sys_semtimedop(int id, const struct sembuf __user *uops, size_t nops,
 	return ret;
 }
 
-long sys_semop(int id, const struct sembuf __user *ops, size_t nops)
-{
-	return sys_semtimedop(id, ops, nops, NULL);
-}
-
 /* ---- semctl ---- */
 
 static void remove_set(struct sem_set *set)

@@ -29,15 +29,11 @@ void socket_init(void)
 
 static ssize_t socket_read(struct file *f, struct uio *io, u64 *pos __maybe_unused)
 {
-	struct received r = {0};
-	ssize_t ret;
+	struct received r scoped(received) = {0};
 
 	if (!io->left) /* not even a datagram is taken */
 		return 0;
-	ret = unix_receive(f->private, io, f->flags & O_NONBLOCK ? MSG_DONTWAIT : 0, &r);
-	scm_free(&r.scm);
-	usock_put(r.from);
-	return ret;
+	return unix_receive(f->private, io, f->flags & O_NONBLOCK ? MSG_DONTWAIT : 0, &r);
 }
 
 static ssize_t socket_write(struct file *f, struct uio *io, u64 *pos __maybe_unused)
@@ -56,14 +52,11 @@ static long socket_ioctl(struct file *f, unsigned int cmd, unsigned long arg)
 {
 	struct usock *s = f->private;
 
-	switch (cmd) {
-	case FIONREAD:
-		if (READ_ONCE(s->state) == SOCKET_LISTENS)
-			return -EINVAL;
-		return put_user((int)unix_waiting(s), (int __user *)arg);
-	default:
+	if (cmd != FIONREAD)
 		return -ENOTTY;
-	}
+	if (READ_ONCE(s->state) == SOCKET_LISTENS)
+		return -EINVAL;
+	return put_user((int)unix_waiting(s), (int __user *)arg);
 }
 
 static void socket_release(struct file *f)
@@ -112,19 +105,22 @@ static struct file *socket_file(struct usock *s, int flags)
 	return f;
 }
 
-/* The socket behind a descriptor; *f has the reference. */
-static int get_socket(int fd, struct file **f, struct usock **s)
+/* The socket behind a descriptor, with a reference to its file. ERR_PTR. */
+static struct usock *get_socket(int fd)
 {
-	*f = file_get_io(fd);
-	if (!*f)
-		return -EBADF;
-	if ((*f)->ops != &socket_file_ops) {
-		file_put(*f);
-		return -ENOTSOCK;
-	}
-	*s = (*f)->private;
-	return 0;
+	struct file *f = file_get_io(fd);
+
+	if (f && f->ops == &socket_file_ops)
+		return f->private;
+	file_put(f);
+	return ERR_PTR(f ? -ENOTSOCK : -EBADF);
 }
+
+static void put_socket(struct usock *s)
+{
+	file_put(s->file);
+}
+SCOPED(put_socket, struct usock *)
 
 /* ---- addresses ---- */
 
@@ -188,18 +184,13 @@ static struct file *new_socket(int type, int flags)
 
 long sys_socket(int family, int type, int protocol)
 {
-	int flags = type, fd, err = check_type(family, &type, protocol);
+	int flags = type, err = check_type(family, &type, protocol);
 	struct file *f;
 
 	if (err)
 		return err;
 	f = new_socket(type, flags);
-	if (!f)
-		return file_alloc_error();
-	fd = fd_open(f, 0, flags & SOCK_CLOEXEC);
-	if (fd < 0)
-		file_put(f);
-	return fd;
+	return f ? fd_open(f, 0, flags & SOCK_CLOEXEC) : file_alloc_error();
 }
 
 long sys_socketpair(int family, int type, int protocol, int __user *fds)
@@ -225,55 +216,34 @@ long sys_socketpair(int family, int type, int protocol, int __user *fds)
 
 long sys_bind(int fd, const void __user *uaddr, int len)
 {
+	struct usock *s scoped(put_socket) = get_socket(fd);
 	struct sockaddr_un addr;
-	struct usock *s;
-	struct file *f;
-	int err = get_socket(fd, &f, &s);
+	int err = IS_ERR(s) ? (int)PTR_ERR(s) : get_address(&addr, uaddr, len);
 
-	if (err)
-		return err;
-	err = get_address(&addr, uaddr, len);
-	if (!err)
-		err = unix_bind(s, &addr, (u32)len);
-	file_put(f);
-	return err;
+	return err ? err : unix_bind(s, &addr, (u32)len);
 }
 
 long sys_listen(int fd, int backlog)
 {
-	struct usock *s;
-	struct file *f;
-	int err = get_socket(fd, &f, &s);
+	struct usock *s scoped(put_socket) = get_socket(fd);
 
-	if (err)
-		return err;
-	err = unix_listen(s, backlog);
-	file_put(f);
-	return err;
+	return IS_ERR(s) ? PTR_ERR(s) : unix_listen(s, backlog);
 }
 
 long sys_connect(int fd, const void __user *uaddr, int len)
 {
+	struct usock *s scoped(put_socket) = get_socket(fd);
 	struct sockaddr_un addr;
-	struct usock *s;
-	struct file *f;
-	int err = get_socket(fd, &f, &s);
+	int err = IS_ERR(s) ? (int)PTR_ERR(s) : get_address(&addr, uaddr, len);
 
-	if (err)
-		return err;
-	err = get_address(&addr, uaddr, len);
-	if (!err)
-		err = unix_connect(s, &addr, (u32)len, f->flags & O_NONBLOCK);
-	file_put(f);
-	return err;
+	return err ? err : unix_connect(s, &addr, (u32)len, s->file->flags & O_NONBLOCK);
 }
 
 /* Wait for a connection that is to be `new`; tell who it is. */
 static int accept_into(struct file *new, struct usock *s, bool nonblock, void __user *uaddr,
 		       int __user *ulen)
 {
-	struct usock *n = unix_accept(s, nonblock), *peer;
-	int err = 0;
+	struct usock *n = unix_accept(s, nonblock), *peer scoped(usock_put) = NULL;
 
 	if (IS_ERR(n))
 		return (int)PTR_ERR(n);
@@ -281,94 +251,66 @@ static int accept_into(struct file *new, struct usock *s, bool nonblock, void __
 	if (!uaddr)
 		return 0;
 	peer = unix_peer(n);
-	err = put_address(peer, uaddr, ulen);
-	usock_put(peer);
-	return err;
+	return put_address(peer, uaddr, ulen);
 }
 
 long sys_accept4(int fd, void __user *uaddr, int __user *ulen, int flags)
 {
-	struct file *f, *new;
-	struct usock *s;
+	struct usock *s scoped(put_socket) = NULL;
+	struct file *new;
 	int newfd, err;
 
 	if (flags & ~(SOCK_CLOEXEC | SOCK_NONBLOCK))
 		return -EINVAL;
-	err = get_socket(fd, &f, &s);
-	if (err)
-		return err;
-	newfd = fd_alloc(0);
-	new = newfd < 0 ? NULL : socket_file(NULL, flags);
+	s = get_socket(fd);
+	newfd = IS_ERR(s) ? (int)PTR_ERR(s) : fd_alloc(0);
 	if (newfd < 0)
-		err = newfd;
-	else
-		err = new ? accept_into(new, s, f->flags & O_NONBLOCK, uaddr, ulen)
-			  : file_alloc_error();
-	file_put(f);
-	if (!err) {
-		fd_install(newfd, new, flags & SOCK_CLOEXEC);
 		return newfd;
-	}
-	file_put(new);
-	if (newfd >= 0)
+	new = socket_file(NULL, flags);
+	err = new ? accept_into(new, s, s->file->flags & O_NONBLOCK, uaddr, ulen)
+		  : file_alloc_error();
+	if (err) {
+		file_put(new);
 		fd_cancel(newfd);
-	return err;
-}
-
-long sys_accept(int fd, void __user *uaddr, int __user *ulen)
-{
-	return sys_accept4(fd, uaddr, ulen, 0);
+		return err;
+	}
+	fd_install(newfd, new, flags & SOCK_CLOEXEC);
+	return newfd;
 }
 
 long sys_shutdown(int fd, int how)
 {
-	struct usock *s;
-	struct file *f;
-	int err = get_socket(fd, &f, &s);
+	struct usock *s scoped(put_socket) = get_socket(fd);
 
-	if (err)
-		return err;
-	err = unix_shutdown(s, how);
-	file_put(f);
-	return err;
+	return IS_ERR(s) ? PTR_ERR(s) : unix_shutdown(s, how);
 }
 
 long sys_getsockname(int fd, void __user *uaddr, int __user *ulen)
 {
-	struct usock *s;
-	struct file *f;
-	int err = get_socket(fd, &f, &s);
+	struct usock *s scoped(put_socket) = get_socket(fd);
 
-	if (err)
-		return err;
-	err = put_address(s, uaddr, ulen);
-	file_put(f);
-	return err;
+	return IS_ERR(s) ? PTR_ERR(s) : put_address(s, uaddr, ulen);
 }
 
 long sys_getpeername(int fd, void __user *uaddr, int __user *ulen)
 {
-	struct usock *s, *peer;
-	struct file *f;
-	int err = get_socket(fd, &f, &s);
+	struct usock *s scoped(put_socket) = get_socket(fd);
+	struct usock *peer scoped(usock_put) = NULL;
 
-	if (err)
-		return err;
+	if (IS_ERR(s))
+		return PTR_ERR(s);
 	peer = unix_peer(s);
-	err = peer ? put_address(peer, uaddr, ulen) : -ENOTCONN;
-	usock_put(peer);
-	file_put(f);
-	return err;
+	return peer ? put_address(peer, uaddr, ulen) : -ENOTCONN;
 }
 
 /* ---- sending and receiving ---- */
 
-static u32 effective_flags(const struct file *f, unsigned int flags)
+static u32 effective_flags(const struct usock *s, unsigned int flags)
 {
-	return flags | (f->flags & O_NONBLOCK ? MSG_DONTWAIT : 0);
+	return flags | (s->file->flags & O_NONBLOCK ? MSG_DONTWAIT : 0);
 }
 
-static ssize_t send_from(struct file *f, struct usock *s, struct uio *io, const struct msghdr *msg,
+static ssize_t send_from(struct usock *s, struct uio *io, const struct msghdr *msg,
 			 unsigned int flags)
 {
 	struct scm scm = {.cred = current_ucred()};
@@ -379,7 +321,7 @@ static ssize_t send_from(struct file *f, struct usock *s, struct uio *io, const 
 	if (!ret)
 		ret = scm_import(&scm, msg);
 	if (!ret)
-		ret = unix_send(s, io, &addr, (u32)len, &scm, effective_flags(f, flags));
+		ret = unix_send(s, io, &addr, (u32)len, &scm, effective_flags(s, flags));
 	scm_free(&scm);
 	return ret;
 }
@@ -387,53 +329,43 @@ static ssize_t send_from(struct file *f, struct usock *s, struct uio *io, const 
 long sys_sendto(int fd, const void __user *buf, size_t n, unsigned int flags,
 		const void __user *uaddr, int len)
 {
+	struct usock *s scoped(put_socket) = get_socket(fd);
 	struct msghdr msg = {.msg_name = (void __user *)uaddr, .msg_namelen = len};
 	struct uio io;
-	struct usock *s;
-	struct file *f;
-	ssize_t ret = get_socket(fd, &f, &s);
 
-	if (ret)
-		return ret;
+	if (IS_ERR(s))
+		return PTR_ERR(s);
 	uio_init_user(&io, (void __user *)buf, MIN(n, MAX_RW_COUNT));
-	ret = send_from(f, s, &io, &msg, flags);
-	file_put(f);
-	return ret;
+	return send_from(s, &io, &msg, flags);
 }
 
 long sys_recvfrom(int fd, void __user *buf, size_t n, unsigned int flags, void __user *uaddr,
 		  int __user *ulen)
 {
-	struct received r = {0};
+	struct usock *s scoped(put_socket) = get_socket(fd);
+	struct received r scoped(received) = {0};
 	struct uio io;
-	struct usock *s;
-	struct file *f;
-	ssize_t ret = get_socket(fd, &f, &s);
+	ssize_t ret;
 	int err;
 
-	if (ret)
-		return ret;
+	if (IS_ERR(s))
+		return PTR_ERR(s);
 	uio_init_user(&io, buf, MIN(n, MAX_RW_COUNT));
-	ret = unix_receive(s, &io, effective_flags(f, flags), &r);
-	if (ret >= 0 && uaddr) {
-		/* a stream has no sender to tell: nothing at all, not even an empty name */
-		if (s->type == SOCK_STREAM || !r.from || !r.from->name)
-			err = put_user(0, ulen);
-		else
-			err = put_address(r.from, uaddr, ulen);
-		ret = err ? err : ret;
-	}
-	scm_free(&r.scm);
-	usock_put(r.from);
-	file_put(f);
-	return ret;
+	ret = unix_receive(s, &io, effective_flags(s, flags), &r);
+	if (ret < 0 || !uaddr)
+		return ret;
+	/* a stream has no sender to tell: nothing at all, not even an empty name */
+	if (s->type == SOCK_STREAM || !r.from || !r.from->name)
+		err = put_user(0, ulen);
+	else
+		err = put_address(r.from, uaddr, ulen);
+	return err ? err : ret;
 }
 
-/* The header and the segments it points to. `*iov` is to be freed when it is not `fast`. */
-static int import_msghdr(struct msghdr *msg, const struct msghdr __user *umsg, struct iovec *fast,
-			 struct iovec **iov, struct uio *io)
+/* The header and the segments it points to. */
+static int import_msghdr(struct msghdr *msg, const struct msghdr __user *umsg, struct segments *sg,
+			 struct uio *io)
 {
-	*iov = fast;
 	if (copy_from_user(msg, umsg, sizeof(*msg)))
 		return -EFAULT;
 	if (!msg->msg_name)
@@ -442,27 +374,20 @@ static int import_msghdr(struct msghdr *msg, const struct msghdr __user *umsg, s
 		return -EINVAL;
 	if (msg->msg_iovlen > UIO_MAXIOV)
 		return -EMSGSIZE;
-	return import_iovec(msg->msg_iov, (int)msg->msg_iovlen, fast, iov, io);
+	return import_iovec(msg->msg_iov, (int)msg->msg_iovlen, sg, io);
 }
 
 long sys_sendmsg(int fd, const struct msghdr __user *umsg, unsigned int flags)
 {
-	struct iovec fast[FAST_IOV], *iov = fast;
+	struct usock *s scoped(put_socket) = get_socket(fd);
+	struct segments sg scoped(segments);
 	struct msghdr msg;
 	struct uio io;
-	struct usock *s;
-	struct file *f;
-	ssize_t ret = get_socket(fd, &f, &s);
+	int err;
 
-	if (ret)
-		return ret;
-	ret = import_msghdr(&msg, umsg, fast, &iov, &io);
-	if (!ret)
-		ret = send_from(f, s, &io, &msg, flags);
-	if (iov != fast)
-		kfree(iov);
-	file_put(f);
-	return ret;
+	sg.more = NULL;
+	err = IS_ERR(s) ? (int)PTR_ERR(s) : import_msghdr(&msg, umsg, &sg, &io);
+	return err ? err : send_from(s, &io, &msg, flags);
 }
 
 /* What recvmsg(2) tells beside the bytes. */
@@ -486,30 +411,20 @@ static int export_received(struct usock *s, struct received *r, struct msghdr *m
 
 long sys_recvmsg(int fd, struct msghdr __user *umsg, unsigned int flags)
 {
-	struct iovec fast[FAST_IOV], *iov = fast;
-	struct received r = {0};
+	struct usock *s scoped(put_socket) = get_socket(fd);
+	struct received r scoped(received) = {0};
+	struct segments sg scoped(segments);
 	struct msghdr msg;
 	struct uio io;
-	struct usock *s;
-	struct file *f;
-	ssize_t ret = get_socket(fd, &f, &s);
+	ssize_t ret;
+	int err;
 
-	if (ret)
-		return ret;
-	ret = import_msghdr(&msg, umsg, fast, &iov, &io);
-	if (!ret)
-		ret = unix_receive(s, &io, effective_flags(f, flags), &r);
-	if (ret >= 0) {
-		int err = export_received(s, &r, &msg, umsg, flags & MSG_CMSG_CLOEXEC);
-
-		ret = err ? err : ret;
-	}
-	scm_free(&r.scm);
-	usock_put(r.from);
-	if (iov != fast)
-		kfree(iov);
-	file_put(f);
-	return ret;
+	sg.more = NULL;
+	err = IS_ERR(s) ? (int)PTR_ERR(s) : import_msghdr(&msg, umsg, &sg, &io);
+	ret = err ? err : unix_receive(s, &io, effective_flags(s, flags), &r);
+	if (ret >= 0)
+		err = export_received(s, &r, &msg, umsg, flags & MSG_CMSG_CLOEXEC);
+	return err ? err : ret;
 }
 
 /* ---- options: socket(7) ---- */
@@ -540,62 +455,50 @@ static int set_option(struct usock *s, int name, int value)
 
 long sys_setsockopt(int fd, int level, int name, const void __user *uvalue, int len)
 {
-	struct usock *s;
-	struct file *f;
-	int value, err = get_socket(fd, &f, &s);
+	struct usock *s scoped(put_socket) = get_socket(fd);
+	int value;
 
-	if (err)
-		return err;
+	if (IS_ERR(s))
+		return PTR_ERR(s);
 	if (len < 0 || (level == SOL_SOCKET && len < (int)sizeof(value)))
-		err = -EINVAL;
-	else if (level != SOL_SOCKET)
-		err = -EOPNOTSUPP;
-	else if (get_user(value, (const int __user *)uvalue))
-		err = -EFAULT;
-	else
-		err = set_option(s, name, value);
-	file_put(f);
-	return err;
+		return -EINVAL;
+	if (level != SOL_SOCKET)
+		return -EOPNOTSUPP;
+	if (get_user(value, (const int __user *)uvalue))
+		return -EFAULT;
+	return set_option(s, name, value);
 }
 
 static int take_error(struct usock *s)
 {
 	int err;
 
-	mutex_lock(&s->lock);
+	guard_mutex(&s->lock);
 	err = s->error;
 	s->error = 0;
-	mutex_unlock(&s->lock);
 	return err;
 }
 
-static int get_option(struct usock *s, int name, int *value)
+/* None of them is ever negative. */
+static int get_option(struct usock *s, int name)
 {
 	switch (name) {
 	case SO_TYPE:
-		*value = s->type;
-		return 0;
+		return s->type;
 	case SO_DOMAIN:
-		*value = AF_UNIX;
-		return 0;
+		return AF_UNIX;
 	case SO_PROTOCOL:
-		*value = 0;
 		return 0;
 	case SO_ERROR:
-		*value = take_error(s);
-		return 0;
+		return take_error(s);
 	case SO_ACCEPTCONN:
-		*value = READ_ONCE(s->state) == SOCKET_LISTENS;
-		return 0;
+		return READ_ONCE(s->state) == SOCKET_LISTENS;
 	case SO_PASSCRED:
-		*value = READ_ONCE(s->passcred);
-		return 0;
+		return READ_ONCE(s->passcred);
 	case SO_SNDBUF:
-		*value = (int)READ_ONCE(s->sndbuf);
-		return 0;
+		return (int)READ_ONCE(s->sndbuf);
 	case SO_RCVBUF:
-		*value = (int)READ_ONCE(s->rcvbuf);
-		return 0;
+		return (int)READ_ONCE(s->rcvbuf);
 	default:
 		return -ENOPROTOOPT;
 	}
@@ -606,16 +509,15 @@ static int put_option(struct usock *s, int name, void __user *to, int __user *ul
 	struct ucred cred;
 	const void *from = &cred;
 	size_t n = sizeof(cred);
-	int value, err;
+	int value;
 
 	if (name == SO_PEERCRED) {
-		mutex_lock(&s->lock);
+		guard_mutex(&s->lock);
 		cred = s->peer_cred;
-		mutex_unlock(&s->lock);
 	} else {
-		err = get_option(s, name, &value);
-		if (err)
-			return err;
+		value = get_option(s, name);
+		if (value < 0)
+			return value;
 		from = &value;
 		n = sizeof(value);
 	}
@@ -625,18 +527,14 @@ static int put_option(struct usock *s, int name, void __user *to, int __user *ul
 
 long sys_getsockopt(int fd, int level, int name, void __user *to, int __user *ulen)
 {
-	struct usock *s;
-	struct file *f;
-	int room, err = get_socket(fd, &f, &s);
+	struct usock *s scoped(put_socket) = get_socket(fd);
+	int room;
 
-	if (err)
-		return err;
+	if (IS_ERR(s))
+		return PTR_ERR(s);
 	if (level != SOL_SOCKET)
-		err = -EOPNOTSUPP;
-	else if (get_user(room, ulen))
-		err = -EFAULT;
-	else
-		err = room < 0 ? -EINVAL : put_option(s, name, to, ulen, room);
-	file_put(f);
-	return err;
+		return -EOPNOTSUPP;
+	if (get_user(room, ulen))
+		return -EFAULT;
+	return room < 0 ? -EINVAL : put_option(s, name, to, ulen, room);
 }

@@ -152,7 +152,8 @@ static inline struct usock *usock_get(struct usock *s)
 void unix_init(void);
 struct usock *usock_create(int type); /* NULL without memory */
 void usock_put(struct usock *s);      /* NULL is allowed */
-void usock_close(struct usock *s);    /* takes over the reference */
+SCOPED(usock_put, struct usock *)
+void usock_close(struct usock *s); /* takes over the reference */
 void usock_pair(struct usock *a, struct usock *b);
 struct ucred current_ucred(void);
 /* Who has this name, if of that type. With a reference; ERR_PTR. */
@@ -167,16 +168,22 @@ struct usock *unix_peer(struct usock *s); /* with a reference, or NULL */
 /* A datagram socket does not talk to `old` any more: what it got and has not read is lost, and then
  * `old` gets an error if it talks to `s` alone. As on Linux. */
 void unix_leave_peer(struct usock *s, struct usock *old);
+void scm_free(struct scm *scm); /* socket_message.c */
 /* ---- socket_io.c ---- */
 /* `to` (NULL len 0: the peer). Takes what is in scm. Bytes, or -errno. */
 ssize_t unix_send(struct usock *s, struct uio *io, const struct sockaddr_un *to, u32 len,
 		  struct scm *scm, u32 flags);
 /* What a read found beside the bytes. */
 struct received {
-	struct scm scm;     /* the caller lets go of it by scm_free() */
+	struct scm scm;
 	struct usock *from; /* a reference, or NULL */
 	u32 flags;          /* MSG_TRUNC */
 };
+static inline void scoped_received(struct received *r)
+{
+	scm_free(&r->scm);
+	usock_put(r->from);
+}
 ssize_t unix_receive(struct usock *s, struct uio *io, u32 flags, struct received *r);
 u32 unix_poll(struct usock *s, struct poll_table *pt);
 size_t unix_waiting(struct usock *s); /* bytes: FIONREAD */
@@ -209,9 +216,8 @@ void unix_collect(void);            /* free the messages that no task can come t
 
 /* ---- socket_message.c ---- */
 struct message *message_create(struct usock *from, struct uio *io, size_t n); /* ERR_PTR */
-void message_free(struct message *m);         /* any lock may be held */
-void free_messages(struct list_head *unread); /* all of the list; no lock is held */
-void scm_free(struct scm *scm);
+void message_free(struct message *m);                       /* any lock may be held */
+void free_messages(struct list_head *unread);               /* all of the list; no lock is held */
 int scm_copy_files(struct scm *to, const struct scm *from); /* for MSG_PEEK */
 /* The control messages of a sendmsg(2). */
 int scm_import(struct scm *scm, const struct msghdr *msg);

@@ -68,12 +68,8 @@ void usock_put(struct usock *s)
 
 struct usock *unix_peer(struct usock *s)
 {
-	struct usock *peer;
-
-	mutex_lock(&s->lock);
-	peer = s->peer ? usock_get(s->peer) : NULL;
-	mutex_unlock(&s->lock);
-	return peer;
+	guard_mutex(&s->lock);
+	return s->peer ? usock_get(s->peer) : NULL;
 }
 
 static void wake_both(struct usock *s)
@@ -215,19 +211,24 @@ static struct usock *find_bound(const struct unix_name *name, const struct inode
 	return NULL;
 }
 
+/* With a reference; ERR_PTR. */
+static struct usock *get_bound(const struct unix_name *name, const struct inode *inode)
+{
+	struct usock *s;
+
+	guard_spin(&bind_lock);
+	s = find_bound(name, inode);
+	return s ? usock_get(s) : ERR_PTR(-ECONNREFUSED);
+}
+
 static int bind_abstract(struct usock *s, struct unix_name *n)
 {
-	int err = 0;
-
-	spin_lock(&bind_lock);
-	if (find_bound(n, NULL)) {
-		err = -EADDRINUSE;
-	} else {
-		s->name = n;
-		list_add_tail(&s->bound, bound_list(n, NULL));
-	}
-	spin_unlock(&bind_lock);
-	return err;
+	guard_spin(&bind_lock);
+	if (find_bound(n, NULL))
+		return -EADDRINUSE;
+	s->name = n;
+	list_add_tail(&s->bound, bound_list(n, NULL));
+	return 0;
 }
 
 static int bind_path(struct usock *s, struct unix_name *n)
@@ -240,11 +241,10 @@ static int bind_path(struct usock *s, struct unix_name *n)
 		return err == -EEXIST ? -EADDRINUSE : err;
 	dentry_pin(d);
 	dentry_put(d);
-	spin_lock(&bind_lock);
+	guard_spin(&bind_lock);
 	s->name = n;
 	s->place = d;
 	list_add_tail(&s->bound, bound_list(NULL, d->inode));
-	spin_unlock(&bind_lock);
 	return 0;
 }
 
@@ -292,29 +292,19 @@ int unix_bind(struct usock *s, const struct sockaddr_un *addr, u32 len)
 
 static struct usock *find_by_path(const char *path)
 {
-	struct usock *s = NULL;
-	struct dentry *d;
-	int err = path_lookup(AT_FDCWD, path, WALK_FOLLOW, &d);
+	struct dentry *d scoped(dentry_put) = path_lookup(AT_FDCWD, path, WALK_FOLLOW);
+	int err = IS_ERR(d) ? (int)PTR_ERR(d) : inode_permission(d->inode, MAY_WRITE);
 
 	if (err)
 		return ERR_PTR(err);
-	err = inode_permission(d->inode, MAY_WRITE);
-	if (!err && inode_is(d->inode, S_IFSOCK)) {
-		spin_lock(&bind_lock);
-		s = find_bound(NULL, d->inode);
-		if (s)
-			usock_get(s);
-		spin_unlock(&bind_lock);
-	}
-	dentry_put(d);
-	return err ? ERR_PTR(err) : s ? s : ERR_PTR(-ECONNREFUSED);
+	return inode_is(d->inode, S_IFSOCK) ? get_bound(NULL, d->inode) : ERR_PTR(-ECONNREFUSED);
 }
 
 /* Who has this name. With a reference; ERR_PTR. */
 struct usock *unix_find(const struct sockaddr_un *addr, u32 len, int type)
 {
+	struct unix_name *n scoped(kfree) = NULL;
 	int err = check_name(addr, len);
-	struct unix_name *n;
 	struct usock *s;
 
 	if (err)
@@ -322,15 +312,7 @@ struct usock *unix_find(const struct sockaddr_un *addr, u32 len, int type)
 	n = name_create(addr, len);
 	if (!n)
 		return ERR_PTR(-ENOMEM);
-	if (is_abstract(n)) {
-		spin_lock(&bind_lock);
-		s = find_bound(n, NULL);
-		s = s ? usock_get(s) : ERR_PTR(-ECONNREFUSED);
-		spin_unlock(&bind_lock);
-	} else {
-		s = find_by_path(n->addr.sun_path);
-	}
-	kfree(n);
+	s = is_abstract(n) ? get_bound(n, NULL) : find_by_path(n->addr.sun_path);
 	if (IS_ERR(s) || s->type == type)
 		return s;
 	usock_put(s);

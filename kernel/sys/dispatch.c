@@ -4,10 +4,21 @@
 #include "kernel/lib/syscall.h"
 #include "kernel/task.h"
 #include "kernel/trace/trace.h"
+#include <linux/fcntl.h>
 
 static long sys_absent(void);
 
 #pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wunused-parameter" /* what the other call does not take */
+#define SYSCALL(nr, name, ...)
+#define FORWARD(nr, name, call, ...) \
+	long sys_##name(__VA_ARGS__) \
+	{                            \
+		return sys_##call;   \
+	}
+#include "kernel/sys/syscalls.def"
+#undef SYSCALL
+
 #pragma GCC diagnostic ignored "-Woverride-init" /* what is there stands over what is not */
 const syscall_fn syscall_handlers[NR_SYSCALLS] = {
 	[0 ... NR_SYSCALLS - 1] = (syscall_fn)(void *)sys_absent,
@@ -18,7 +29,8 @@ const syscall_fn syscall_handlers[NR_SYSCALLS] = {
 #pragma GCC diagnostic pop
 
 static const struct syscall_info infos[NR_SYSCALLS] = {
-#define SYSCALL(nr, name, ...) [nr] = {#name, #__VA_ARGS__},
+#define SYSCALL(nr, name, ...)       [nr] = {#name, #__VA_ARGS__},
+#define FORWARD(nr, name, call, ...) [nr] = {#name, #__VA_ARGS__},
 #include "kernel/sys/syscalls.def"
 #undef SYSCALL
 };

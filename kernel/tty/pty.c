@@ -326,14 +326,8 @@ static long set_packet_mode(const int __user *arg)
 static long open_peer(struct pty *p, int flags)
 {
 	struct file *f = file_open_dentry(dentry_get(p->node), flags, true);
-	int fd;
 
-	if (IS_ERR(f))
-		return PTR_ERR(f);
-	fd = fd_open(f, 0, flags & O_CLOEXEC);
-	if (fd < 0)
-		file_put(f);
-	return fd;
+	return IS_ERR(f) ? PTR_ERR(f) : fd_open(f, 0, flags & O_CLOEXEC);
 }
 
 static long flush_from_master(struct pty *p, unsigned long which)

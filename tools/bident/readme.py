@@ -17,7 +17,7 @@ END = "<!-- end -->\n"
 def system_calls():
     """Names in the order of their numbers, and what is missing of those that are not whole."""
     text = (ROOT / "kernel" / "sys" / "syscalls.def").read_text(encoding="utf-8")
-    rows = re.findall(r"^SYSCALL\((\d+), (\w+)", text, re.M)
+    rows = re.findall(r"^(?:SYSCALL|FORWARD)\((\d+), (\w+)", text, re.M)
     partly = dict(re.findall(r'^PARTLY\((\w+), "(.*)"\)', text, re.M))
     return [name for _, name in sorted(rows, key=lambda row: int(row[0]))], partly
 

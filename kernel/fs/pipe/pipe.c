@@ -424,11 +424,6 @@ long sys_pipe2(int __user *ufds, int flags)
 	return err;
 }
 
-long sys_pipe(int __user *fds)
-{
-	return sys_pipe2(fds, 0);
-}
-
 /* ---- FIFOs: fifo(7) ---- */
 
 /* The buffer of a FIFO comes with its first opener and stays with the inode. */

@@ -131,8 +131,3 @@ long sys_eventfd2(unsigned int count, int flags)
 		kfree(e);
 	return fd;
 }
-
-long sys_eventfd(unsigned int count)
-{
-	return sys_eventfd2(count, 0);
-}

@@ -40,7 +40,7 @@ static void show_area(const struct area *a, void *arg)
 
 	if (a->file) {
 		file_identity(a->file, &dev, &ino);
-		file_path(a->file, name, sizeof(name));
+		file_describe(a->file, name, sizeof(name));
 	} else if (a->obj) {
 		strlcpy(name, a->obj->name, sizeof(name));
 	} else if (a->flags & AREA_STACK) {

@@ -84,30 +84,24 @@ static void set_attributes(struct inode *i, const struct cpio_entry *e)
 
 static int write_contents(struct inode *i, const struct cpio_entry *e)
 {
-	struct file *f = file_alloc(i, NULL, i->fops, O_WRONLY, FMODE_WRITE);
-	int err;
+	struct file *f scoped(file_put) = file_alloc(i, NULL, i->fops, O_WRONLY, FMODE_WRITE);
+	int err = f ? inode_truncate(i, 0) : -ENOMEM;
 
-	if (!f)
-		return -ENOMEM;
-	err = inode_truncate(i, 0);
-	if (!err)
-		err = kernel_write_all(f, e->data, e->size);
-	file_put(f);
-	return err;
+	return err ? err : kernel_write_all(f, e->data, e->size);
 }
 
 /* Make the node; what stands there already is replaced, but for a directory. */
-static int make_node(struct unpack *u, const struct cpio_entry *e, struct dentry **out)
+static struct dentry *make_node(struct unpack *u, const struct cpio_entry *e)
 {
 	struct node_spec spec = {.mode = e->mode & (S_IFMT | S_IALLUGO),
 				 .rdev = make_dev(e->rdev_major, e->rdev_minor)};
-	char *target = NULL;
+	char *target scoped(putname) = NULL;
 	int err;
 
 	if ((e->mode & S_IFMT) == S_IFLNK) {
 		target = name_alloc();
 		if (!target)
-			return -ENOMEM;
+			return ERR_PTR(-ENOMEM);
 		memcpy(target, e->data, e->size);
 		target[e->size] = '\0';
 		spec.target = target;
@@ -125,15 +119,13 @@ static int make_node(struct unpack *u, const struct cpio_entry *e, struct dentry
 		if (!err)
 			err = kernel_mknod(u->path, &spec);
 	}
-	if (target)
-		putname(target);
-	return err ? err : path_lookup(AT_FDCWD, u->path, 0, out);
+	return err ? ERR_PTR(err) : path_lookup(AT_FDCWD, u->path, 0);
 }
 
 static int unpack_regular(struct unpack *u, const struct cpio_entry *e)
 {
 	struct link_group *g = e->nlink > 1 ? find_link(u, e) : NULL;
-	struct dentry *d;
+	struct dentry *d scoped(dentry_put) = NULL;
 	int err;
 
 	if (g) {
@@ -145,22 +137,20 @@ static int unpack_regular(struct unpack *u, const struct cpio_entry *e)
 			set_attributes(g->inode, e);
 		return err;
 	}
-	err = make_node(u, e, &d);
-	if (err)
-		return err;
+	d = make_node(u, e);
+	if (IS_ERR(d))
+		return (int)PTR_ERR(d);
 	err = write_contents(d->inode, e);
 	if (!err && e->nlink > 1)
 		err = remember_link(u, e, d->inode);
 	if (!err)
 		set_attributes(d->inode, e);
-	dentry_put(d);
 	return err;
 }
 
 static int unpack_entry(struct unpack *u, const struct cpio_entry *e)
 {
-	struct dentry *d;
-	int err;
+	struct dentry *d scoped(dentry_put) = NULL;
 
 	snprintf(u->path, PATH_MAX, "/%s", e->name);
 	switch (e->mode & S_IFMT) {
@@ -176,15 +166,13 @@ static int unpack_entry(struct unpack *u, const struct cpio_entry *e)
 	default:
 		return -EINVAL;
 	}
-	err = *e->name ? make_node(u, e, &d) : path_lookup(AT_FDCWD, "/", 0, &d);
-	if (err)
-		return err;
-	if (inode_is(d->inode, e->mode & S_IFMT))
-		set_attributes(d->inode, e);
-	else
-		err = -EEXIST;
-	dentry_put(d);
-	return err;
+	d = *e->name ? make_node(u, e) : path_lookup(AT_FDCWD, "/", 0);
+	if (IS_ERR(d))
+		return (int)PTR_ERR(d);
+	if (!inode_is(d->inode, e->mode & S_IFMT))
+		return -EEXIST;
+	set_attributes(d->inode, e);
+	return 0;
 }
 
 /* One sentence for what went wrong with a member; what the parser found it says itself. */
