@@ -3,6 +3,7 @@
 
 #include "kernel/lib/atomic.h"
 #include "kernel/lib/list.h"
+#include "kernel/lib/scope.h"
 #include "kernel/lib/types.h"
 #include "kernel/pidmap.h"
 
@@ -34,6 +35,7 @@ struct pid *alloc_pid(struct pidmap *map);
 /* Nobody ever attached to it: the undo of alloc_pid(). Caller holds tasklist_lock. */
 void free_pid(struct pid *pid);
 void put_pid(struct pid *pid); /* NULL is allowed */
+SCOPED(put_pid, struct pid *)
 static inline struct pid *get_pid(struct pid *pid)
 {
 	refcount_inc(&pid->count);

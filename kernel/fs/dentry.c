@@ -357,13 +357,12 @@ static void begin_resizing(struct directory *dir)
 	if (!fresh)
 		return;
 	memset(fresh, 0, n * sizeof(*fresh));
-	spin_lock(&dir->lock);
+	guard_spin(&dir->lock);
 	dir->old = dir->buckets;
 	dir->nr_old = dir->nr_buckets;
 	dir->moved = 0;
 	dir->buckets = fresh;
 	dir->nr_buckets = n;
-	spin_unlock(&dir->lock);
 }
 
 /* The directory's spinlock is held. */

@@ -273,20 +273,18 @@ static int begin_waiting(const struct file_lock *want, const struct file_lock *i
 	int err = -EAGAIN;
 
 	w->blocker = in_the_way->owner;
-	spin_lock(&waiters_lock);
+	guard_spin(&waiters_lock);
 	if (want->pid != -1 && would_deadlock(want->owner, w->blocker))
 		err = -EDEADLK;
 	else
 		list_add_tail(&w->node, waiters_of(w->owner));
-	spin_unlock(&waiters_lock);
 	return err;
 }
 
 static void end_waiting(struct lock_waiter *w)
 {
-	spin_lock(&waiters_lock);
+	guard_spin(&waiters_lock);
 	list_del(&w->node);
-	spin_unlock(&waiters_lock);
 }
 
 /* ---- setting ---- */
@@ -436,7 +434,7 @@ static void test_lock(struct inode *i, const struct file_lock *want, struct floc
 	out->l_type = F_UNLCK;
 	if (!list)
 		return;
-	mutex_lock(&list->lock);
+	guard_mutex(&list->lock);
 	l = find_conflict(list, want);
 	if (l) {
 		out->l_type = l->type;
@@ -445,7 +443,6 @@ static void test_lock(struct inode *i, const struct file_lock *want, struct floc
 		out->l_len = l->end == TO_THE_END ? 0 : (s64)(l->end - l->start + 1);
 		out->l_pid = l->pid;
 	}
-	mutex_unlock(&list->lock);
 }
 
 /* The process has closed the file in another thread just now: its lock must not stay. */
@@ -506,10 +503,9 @@ static bool holds_whole(struct inode *i, const struct file_lock *want)
 
 	if (!list)
 		return false;
-	mutex_lock(&list->lock);
+	guard_mutex(&list->lock);
 	for (struct file_lock *l = list->first; l && !found; l = l->next)
 		found = l->whole && l->owner == want->owner && l->type == want->type;
-	mutex_unlock(&list->lock);
 	return found;
 }
 

@@ -60,7 +60,7 @@ static int do_fallocate(struct inode *i, int mode, u64 start, u64 end)
 {
 	int err = 0;
 
-	mutex_lock(&i->lock);
+	guard_mutex(&i->lock);
 	if (mode & FALLOC_FL_PUNCH_HOLE)
 		punch(i->object, start, MIN(end, i->object->size));
 	else if ((mode & FALLOC_FL_KEEP_SIZE) && end > i->object->size)
@@ -71,7 +71,6 @@ static int do_fallocate(struct inode *i, int mode, u64 start, u64 end)
 		inode_strip_set_ids(i);
 		inode_modified(i);
 	}
-	mutex_unlock(&i->lock);
 	return err;
 }
 

@@ -47,12 +47,11 @@ struct fs_context *fs_context_create(void)
 
 void fs_context_read(struct fs_context *fs, struct dentry **root, struct dentry **pwd)
 {
-	spin_lock(&fs->lock);
+	guard_spin(&fs->lock);
 	if (root)
 		*root = dentry_get(fs->root);
 	if (pwd)
 		*pwd = dentry_get(fs->pwd);
-	spin_unlock(&fs->lock);
 }
 
 static always_inline struct fs_context *clone_context(struct fs_context *src)
@@ -61,10 +60,9 @@ static always_inline struct fs_context *clone_context(struct fs_context *src)
 
 	if (!fs)
 		return NULL;
-	spin_lock(&src->lock);
+	guard_spin(&src->lock);
 	fs->root = dentry_pin(src->root);
 	fs->pwd = dentry_pin(src->pwd);
-	spin_unlock(&src->lock);
 	return fs;
 }
 
@@ -150,10 +148,9 @@ long sys_umask(mode_t mask)
 	struct fs_context *fs = current->fs;
 	mode_t old;
 
-	spin_lock(&fs->lock);
+	guard_spin(&fs->lock);
 	old = fs->umask;
 	fs->umask = mask & S_IRWXUGO;
-	spin_unlock(&fs->lock);
 	return (long)old;
 }
 

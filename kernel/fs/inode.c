@@ -176,13 +176,12 @@ int inode_truncate(struct inode *i, s64 size)
 		return -EISDIR;
 	if (!inode_is(i, S_IFREG) || !i->ops || !i->ops->truncate)
 		return -EINVAL;
-	mutex_lock(&i->lock);
+	guard_mutex(&i->lock);
 	err = i->ops->truncate(i, (u64)size);
 	if (!err) {
 		inode_strip_set_ids(i);
 		inode_modified(i);
 	}
-	mutex_unlock(&i->lock);
 	return err;
 }
 

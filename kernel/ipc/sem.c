@@ -85,14 +85,10 @@ static long get_set(int key, u32 nr, int flags)
 
 long sys_semget(int key, int nsems, int flags)
 {
-	long ret;
-
 	if (nsems < 0 || nsems > SEMMSL)
 		return -EINVAL;
-	mutex_lock(&sem_table.lock);
-	ret = get_set(key, (u32)nsems, flags);
-	mutex_unlock(&sem_table.lock);
-	return ret;
+	guard_mutex(&sem_table.lock);
+	return get_set(key, (u32)nsems, flags);
 }
 
 /* ---- operations; the caller holds the table's lock ---- */
@@ -239,7 +235,7 @@ static long operate(int id, struct sem_wait *w, u64 until)
 	struct sem_set *set;
 	long ret;
 
-	mutex_lock(&sem_table.lock);
+	guard_mutex(&sem_table.lock);
 	set = find_set(id);
 	ret = IS_ERR(set) ? PTR_ERR(set) : check_ops(set, w);
 	if (!ret) {
@@ -249,7 +245,6 @@ static long operate(int id, struct sem_wait *w, u64 until)
 		else if (ret == WAITING)
 			ret = wait_for_ops(set, w, until);
 	}
-	mutex_unlock(&sem_table.lock);
 	return ret;
 }
 
@@ -324,7 +319,7 @@ static long sem_change(int id, int cmd, const struct semid64_ds __user *buf)
 
 	if (cmd == IPC_SET && copy_from_user(&ds, buf, sizeof(ds)))
 		return -EFAULT;
-	mutex_lock(&sem_table.lock);
+	guard_mutex(&sem_table.lock);
 	set = find_set(id);
 	ret = IS_ERR(set) ? PTR_ERR(set) : ipc_may_change(&set->ipc);
 	if (!ret && cmd == IPC_RMID) {
@@ -333,7 +328,6 @@ static long sem_change(int id, int cmd, const struct semid64_ds __user *buf)
 		ipc_set(&set->ipc, &ds.sem_perm);
 		set->ctime = ipc_seconds();
 	}
-	mutex_unlock(&sem_table.lock);
 	return ret;
 }
 
@@ -391,7 +385,7 @@ static long sem_one(int id, int num, int cmd, int value)
 
 	if (cmd == SETVAL && (value < 0 || value > SEMVMX))
 		return -ERANGE;
-	mutex_lock(&sem_table.lock);
+	guard_mutex(&sem_table.lock);
 	set = find_set(id);
 	if (IS_ERR(set))
 		ret = PTR_ERR(set);
@@ -409,7 +403,6 @@ static long sem_one(int id, int num, int cmd, int value)
 		ret = set->sem[num].pid;
 	else if (!ret)
 		ret = count_waiting(set, (u32)num, cmd == GETZCNT);
-	mutex_unlock(&sem_table.lock);
 	return ret;
 }
 
@@ -419,12 +412,11 @@ static long size_of_set(int id, int flags)
 	struct sem_set *set;
 	long ret;
 
-	mutex_lock(&sem_table.lock);
+	guard_mutex(&sem_table.lock);
 	set = find_set(id);
 	ret = IS_ERR(set) ? PTR_ERR(set) : ipc_permission(&set->ipc, flags);
 	if (!ret)
 		ret = set->nr;
-	mutex_unlock(&sem_table.lock);
 	return ret;
 }
 
@@ -434,7 +426,7 @@ static long copy_values(int id, u16 *values, u32 nr, bool set_them)
 	struct sem_set *set;
 	long ret = 0;
 
-	mutex_lock(&sem_table.lock);
+	guard_mutex(&sem_table.lock);
 	set = find_set(id);
 	if (IS_ERR(set) || set->nr != nr)
 		ret = -EIDRM;
@@ -451,7 +443,6 @@ static long copy_values(int id, u16 *values, u32 nr, bool set_them)
 		set->ctime = ipc_seconds();
 		sem_wake(set);
 	}
-	mutex_unlock(&sem_table.lock);
 	return ret;
 }
 
@@ -514,7 +505,7 @@ int sem_show(struct seq *out, const struct proc_node *node __maybe_unused)
 {
 	seq_printf(out, "%10s %10s %5s %10s %5s %5s %5s %5s %10s %10s\n", "key", "semid", "perms",
 		   "nsems", "uid", "gid", "cuid", "cgid", "otime", "ctime");
-	mutex_lock(&sem_table.lock);
+	guard_mutex(&sem_table.lock);
 	for (u32 i = 0; i < sem_table.room; i++) {
 		const struct sem_set *set = (struct sem_set *)sem_table.slot[i];
 
@@ -524,6 +515,5 @@ int sem_show(struct seq *out, const struct proc_node *node __maybe_unused)
 				   set->ipc.gid, set->ipc.cuid, set->ipc.cgid, set->otime,
 				   set->ctime);
 	}
-	mutex_unlock(&sem_table.lock);
 	return 0;
 }

@@ -63,14 +63,13 @@ static void areas_changed(struct object_watch *w, bool more)
 {
 	struct segment *s = container_of(w, struct segment, watch);
 
-	mutex_lock(&table.lock);
+	guard_mutex(&table.lock);
 	s->lpid = current->tgid_nr;
 	*(more ? &s->atime : &s->dtime) = ipc_seconds();
 	if (more)
 		s->nattch++;
 	else
 		detach(s);
-	mutex_unlock(&table.lock);
 }
 
 static long create(int key, size_t size, int flags)
@@ -121,12 +120,8 @@ static long get_segment(int key, size_t size, int flags)
 
 long sys_shmget(int key, size_t size, int flags)
 {
-	long ret;
-
-	mutex_lock(&table.lock);
-	ret = get_segment(key, size, flags);
-	mutex_unlock(&table.lock);
-	return ret;
+	guard_mutex(&table.lock);
+	return get_segment(key, size, flags);
 }
 
 /* ---- attaching ---- */
@@ -154,7 +149,7 @@ static struct segment *hold_segment(int id, int wanted)
 	struct segment *s;
 	int err;
 
-	mutex_lock(&table.lock);
+	guard_mutex(&table.lock);
 	s = find_segment(id);
 	if (!IS_ERR(s)) {
 		err = ipc_permission(&s->ipc, wanted);
@@ -163,7 +158,6 @@ static struct segment *hold_segment(int id, int wanted)
 		else
 			s->nattch++;
 	}
-	mutex_unlock(&table.lock);
 	return s;
 }
 
@@ -184,9 +178,8 @@ long sys_shmat(int id, unsigned long addr, int flags)
 		return PTR_ERR(s);
 	what.obj = s->object;
 	ret = mm_map_area(current->mm, &what, at, s->size, how);
-	mutex_lock(&table.lock);
+	guard_mutex(&table.lock);
 	detach(s);
-	mutex_unlock(&table.lock);
 	return ret == -EEXIST ? -EINVAL : ret;
 }
 
@@ -198,7 +191,7 @@ static struct vm_object *next_piece(u64 addr, u64 *at, u64 end, const struct vm_
 	struct mm *mm = current->mm;
 	struct vm_object *found = NULL;
 
-	mutex_lock(&mm->lock);
+	guard_mutex(&mm->lock);
 	for (; !found && *at < end && mm_find_area_locked(mm, *at, a) && a->start < end;
 	     *at = a->end)
 		if (a->start >= addr && a->obj && a->obj->watch && (!object || a->obj == object) &&
@@ -206,7 +199,6 @@ static struct vm_object *next_piece(u64 addr, u64 *at, u64 end, const struct vm_
 			found = a->obj;
 	if (found)
 		object_get(found);
-	mutex_unlock(&mm->lock);
 	return found;
 }
 
@@ -310,15 +302,12 @@ static long shm_change(int id, int cmd, const struct shmid64_ds __user *buf)
 {
 	struct shmid64_ds ds;
 	struct segment *s;
-	long ret;
 
 	if (cmd == IPC_SET && copy_from_user(&ds, buf, sizeof(ds)))
 		return -EFAULT;
-	mutex_lock(&table.lock);
+	guard_mutex(&table.lock);
 	s = find_segment(id);
-	ret = IS_ERR(s) ? PTR_ERR(s) : change_segment(s, cmd, &ds);
-	mutex_unlock(&table.lock);
-	return ret;
+	return IS_ERR(s) ? PTR_ERR(s) : change_segment(s, cmd, &ds);
 }
 
 static long shm_limits(struct shminfo64 __user *buf)
@@ -386,7 +375,7 @@ int shm_show(struct seq *out, const struct proc_node *node __maybe_unused)
 	seq_printf(out, "%10s %10s %5s %21s %5s %5s %6s %5s %5s %5s %5s %10s %10s %10s %21s %21s\n",
 		   "key", "shmid", "perms", "size", "cpid", "lpid", "nattch", "uid", "gid", "cuid",
 		   "cgid", "atime", "dtime", "ctime", "rss", "swap");
-	mutex_lock(&table.lock);
+	guard_mutex(&table.lock);
 	for (u32 i = 0; i < table.room; i++) {
 		const struct segment *s = (struct segment *)table.slot[i];
 
@@ -399,6 +388,5 @@ int shm_show(struct seq *out, const struct proc_node *node __maybe_unused)
 				   s->atime, s->dtime, s->ctime, s->object->nr_pages * PAGE_SIZE,
 				   0UL);
 	}
-	mutex_unlock(&table.lock);
 	return 0;
 }

@@ -26,16 +26,18 @@
 
 #define GUARD_NAME_(line) guard_at_##line
 #define GUARD_NAME(line)  GUARD_NAME_(line)
-#define GUARD(kind, lock) \
-	struct kind##_guard GUARD_NAME(__LINE__) scoped(kind) = kind##_guard_begin(lock)
+#define GUARD(kind, lock)                                                      \
+	struct kind##_guard __maybe_unused GUARD_NAME(__LINE__) scoped(kind) = \
+		kind##_guard_begin(lock)
 
 #define guard_mutex(lock) GUARD(mutex, lock)
 #define guard_spin(lock)  GUARD(spin, lock)
 #define guard_irq(lock)   GUARD(irq, lock) /* a spinlock that interrupts take too */
 
 /* A lock of the same class is held: see spin_lock_nested(). */
-#define guard_mutex_nested(lock) \
-	struct mutex_guard GUARD_NAME(__LINE__) scoped(mutex) = mutex_guard_nested(lock)
+#define guard_mutex_nested(lock)                                               \
+	struct mutex_guard __maybe_unused GUARD_NAME(__LINE__) scoped(mutex) = \
+		mutex_guard_nested(lock)
 
 struct mutex_guard {
 	struct mutex *lock;

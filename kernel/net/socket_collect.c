@@ -27,10 +27,9 @@ void scm_hold(struct file *f)
 
 	if (!s)
 		return;
-	mutex_lock(&collect_lock);
+	guard_mutex(&collect_lock);
 	if (!s->held++)
 		list_add_tail(&s->flying, &flying);
-	mutex_unlock(&collect_lock);
 }
 
 static void release_file(struct file *f)
@@ -39,10 +38,9 @@ static void release_file(struct file *f)
 
 	if (!s)
 		return;
-	mutex_lock(&collect_lock);
+	guard_mutex(&collect_lock);
 	if (!--s->held)
 		list_del_init(&s->flying);
-	mutex_unlock(&collect_lock);
 }
 
 void scm_release(struct scm *scm)
@@ -85,14 +83,13 @@ static void each_held_by(struct usock *s, socket_fn fn, struct list_head *arg)
 {
 	struct usock *e;
 
-	mutex_lock(&s->lock);
+	guard_mutex(&s->lock);
 	each_in_queue(s, fn, arg);
 	list_for_each_entry (e, &s->backlog, in_backlog) {
 		mutex_lock_nested(&e->lock);
 		each_in_queue(e, fn, arg);
 		mutex_unlock(&e->lock);
 	}
-	mutex_unlock(&s->lock);
 }
 
 static void count_inner(struct usock *s, struct list_head *arg __maybe_unused)
@@ -149,27 +146,25 @@ static void take_messages(struct usock *s, struct list_head *garbage)
 {
 	struct usock *e;
 
-	mutex_lock(&s->lock);
+	guard_mutex(&s->lock);
 	take_queue(s, garbage);
 	list_for_each_entry (e, &s->backlog, in_backlog) {
 		mutex_lock_nested(&e->lock);
 		take_queue(e, garbage);
 		mutex_unlock(&e->lock);
 	}
-	mutex_unlock(&s->lock);
 }
 
 static void collect(struct list_head *garbage)
 {
 	struct usock *s;
 
-	mutex_lock(&collect_lock);
+	guard_mutex(&collect_lock);
 	find_suspects();
 	clear_reachable();
 	list_for_each_entry (s, &flying, flying)
 		if (s->suspect)
 			take_messages(s, garbage);
-	mutex_unlock(&collect_lock);
 }
 
 /* Tasks that ask while one collects wait for it to be done, and then one of them collects for all.

@@ -350,12 +350,11 @@ size_t unix_waiting(struct usock *s)
 	struct message *m;
 	size_t n = 0;
 
-	mutex_lock(&s->lock);
+	guard_mutex(&s->lock);
 	list_for_each_entry (m, &s->queue, link) {
 		n += m->len - m->at;
 		if (s->type == SOCK_DGRAM)
 			break;
 	}
-	mutex_unlock(&s->lock);
 	return n;
 }

@@ -71,14 +71,13 @@ static struct message *next_doomed(void)
 {
 	struct message *m = NULL;
 
-	spin_lock(&doomed_lock);
+	guard_spin(&doomed_lock);
 	if (list_empty(&doomed)) {
 		draining = false;
 	} else {
 		m = list_first_entry(&doomed, struct message, link);
 		list_del_init(&m->link);
 	}
-	spin_unlock(&doomed_lock);
 	return m;
 }
 

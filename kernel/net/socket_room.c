@@ -78,10 +78,9 @@ struct usock *unix_set_peer(struct usock *s, struct usock *peer)
 {
 	struct usock *old;
 
-	spin_lock(&tell_lock);
+	guard_spin(&tell_lock);
 	old = s->peer;
 	s->peer = peer;
-	spin_unlock(&tell_lock);
 	return old;
 }
 
@@ -108,12 +107,11 @@ static struct usock *next_to_tell(struct usock *to)
 {
 	struct usock *s = NULL;
 
-	spin_lock(&tell_lock);
+	guard_spin(&tell_lock);
 	if (!list_empty(&to->to_tell)) {
 		s = usock_get(list_first_entry(&to->to_tell, struct usock, tell_link));
 		leave_list(s);
 	}
-	spin_unlock(&tell_lock);
 	return s;
 }
 

@@ -25,10 +25,9 @@ static void spin_for(u64 ns)
 
 static int hold_lock(void *unused __maybe_unused)
 {
-	spin_lock(&stalled_lock);
+	guard_spin(&stalled_lock);
 	WRITE_ONCE(begun, true);
 	spin_for(stalled_ns);
-	spin_unlock(&stalled_lock);
 	return 0;
 }
 
@@ -40,10 +39,9 @@ static void wait_for_lock(void)
 
 static int hold_mutex(void *unused __maybe_unused)
 {
-	mutex_lock(&stalled_mutex);
+	guard_mutex(&stalled_mutex);
 	WRITE_ONCE(begun, true);
 	sleep_ns(stalled_ns);
-	mutex_unlock(&stalled_mutex);
 	return 0;
 }
 
@@ -57,10 +55,9 @@ static void wait_for_mutex(void)
 
 static int hold_briefly(void *unused __maybe_unused)
 {
-	mutex_lock(&stalled_mutex);
+	guard_mutex(&stalled_mutex);
 	WRITE_ONCE(begun, true);
 	sleep_ns(stalled_ns / QUEUE);
-	mutex_unlock(&stalled_mutex);
 	return 0;
 }
 

@@ -54,10 +54,8 @@ void own_group(void)
 
 void own_handlers(void)
 {
-	u64 flags = spin_lock_irqsave(&current->sighand->lock);
-
+	guard_irq(&current->sighand->lock);
 	set_handler(current->sighand, SIGCHLD, (u64)SIG_DFL);
-	spin_unlock_irqrestore(&current->sighand->lock, flags);
 }
 
 /* ---- the list ---- */

@@ -61,9 +61,8 @@ static void publish_puppet(struct task *task)
 	struct puppet *p = puppet_of(task);
 
 	puppet_get(p); /* the list's reference */
-	spin_lock(&puppets_lock);
+	guard_spin(&puppets_lock);
 	list_add_tail(&p->link, &puppets);
-	spin_unlock(&puppets_lock);
 }
 
 /* Off the list, once its end was told. */
@@ -192,7 +191,7 @@ struct puppet *puppet_find(pid_t pid)
 {
 	struct puppet *p, *found = NULL;
 
-	spin_lock(&puppets_lock);
+	guard_spin(&puppets_lock);
 	list_for_each_entry (p, &puppets, link) {
 		if (p->state == PUPPET_GONE || !p->task || p->task->pid_nr != pid)
 			continue;
@@ -200,7 +199,6 @@ struct puppet *puppet_find(pid_t pid)
 		found = p;
 		break;
 	}
-	spin_unlock(&puppets_lock);
 	return found;
 }
 
@@ -208,7 +206,7 @@ struct puppet *puppet_any(void)
 {
 	struct puppet *p, *found = NULL;
 
-	spin_lock(&puppets_lock);
+	guard_spin(&puppets_lock);
 	list_for_each_entry (p, &puppets, link) {
 		if (p->state == PUPPET_GONE)
 			continue;
@@ -216,7 +214,6 @@ struct puppet *puppet_any(void)
 		found = p;
 		break;
 	}
-	spin_unlock(&puppets_lock);
 	return found;
 }
 
@@ -224,11 +221,10 @@ struct task *puppet_task(struct puppet *p)
 {
 	struct task *t;
 
-	spin_lock(&puppets_lock);
+	guard_spin(&puppets_lock);
 	t = p->task;
 	if (t)
 		get_task(t);
-	spin_unlock(&puppets_lock);
 	return t;
 }
 

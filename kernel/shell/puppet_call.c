@@ -48,10 +48,9 @@ static bool all_at_rest(void)
 	struct puppet *p;
 	bool rest = true;
 
-	spin_lock(&puppets_lock);
+	guard_spin(&puppets_lock);
 	list_for_each_entry (p, &puppets, link)
 		rest &= at_rest(p);
-	spin_unlock(&puppets_lock);
 	return rest;
 }
 
@@ -61,10 +60,9 @@ static bool all_idle(void)
 	struct puppet *p;
 	bool idle = true;
 
-	spin_lock(&puppets_lock);
+	guard_spin(&puppets_lock);
 	list_for_each_entry (p, &puppets, link)
 		idle &= p->state == PUPPET_IDLE || p->state == PUPPET_GONE;
-	spin_unlock(&puppets_lock);
 	return idle;
 }
 

@@ -73,7 +73,7 @@ static struct puppet *next_news(void)
 {
 	struct puppet *p, *found = NULL;
 
-	spin_lock(&puppets_lock);
+	guard_spin(&puppets_lock);
 	for (int pass = 0; pass < 2 && !found; pass++) {
 		list_for_each_entry (p, &puppets, link) {
 			if (found || !has_news(p, pass == 0))
@@ -82,7 +82,6 @@ static struct puppet *next_news(void)
 			found = p;
 		}
 	}
-	spin_unlock(&puppets_lock);
 	return found;
 }
 

@@ -80,7 +80,7 @@ struct dentry *devpts_add(struct dentry *root, struct pty *p, u32 *index, u32 *d
 	struct qname name;
 	char text[16];
 
-	mutex_lock(&root->inode->lock);
+	guard_mutex(&root->inode->lock);
 	if (__atomic_add_fetch(&nr_ptys, 1, __ATOMIC_RELAXED) <= READ_ONCE(pty_max) &&
 	    free_name(root, index, text, sizeof(text))) {
 		name = qname_of(text, (u32)strlen(text));
@@ -95,7 +95,6 @@ struct dentry *devpts_add(struct dentry *root, struct pty *p, u32 *index, u32 *d
 	} else {
 		__atomic_sub_fetch(&nr_ptys, 1, __ATOMIC_RELAXED);
 	}
-	mutex_unlock(&root->inode->lock);
 	return d;
 }
 

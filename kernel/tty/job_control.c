@@ -60,21 +60,16 @@ static void former_put(struct former *old)
 
 bool tty_is_controlling(struct tty *t)
 {
-	bool yes;
-
-	spin_lock(&tasklist_lock);
-	yes = current->signal->tty == t;
-	spin_unlock(&tasklist_lock);
-	return yes;
+	guard_spin(&tasklist_lock);
+	return current->signal->tty == t;
 }
 
 static bool ignored_or_blocked(int sig)
 {
-	u64 flags = spin_lock_irqsave(&current->sighand->lock);
+	guard_irq(&current->sighand->lock);
 	bool yes = (current->blocked & sigmask(sig)) ||
 		   signal_handler(current->sighand, sig) == (u64)SIG_IGN;
 
-	spin_unlock_irqrestore(&current->sighand->lock, flags);
 	return yes;
 }
 
@@ -83,10 +78,9 @@ static bool in_background(struct tty *t)
 {
 	bool background = false;
 
-	spin_lock(&tasklist_lock);
+	guard_spin(&tasklist_lock);
 	if (current->signal->tty == t && (t->pgrp || tty_is_shells(t)))
 		background = current_pid(PIDTYPE_PGID) != t->pgrp;
-	spin_unlock(&tasklist_lock);
 	return background;
 }
 
@@ -98,18 +92,16 @@ int tty_check_job(struct tty *t, int sig)
 		return sig == SIGTTIN ? -EIO : 0;
 	if (is_current_pgrp_orphaned())
 		return -EIO; /* nobody is left to continue it */
-	spin_lock(&tasklist_lock);
+	guard_spin(&tasklist_lock);
 	kill_pgrp_locked(current_pid(PIDTYPE_PGID), sig, NULL);
-	spin_unlock(&tasklist_lock);
 	return -ERESTARTSYS;
 }
 
 void tty_signal_foreground(struct tty *t, int sig)
 {
-	spin_lock(&tasklist_lock);
+	guard_spin(&tasklist_lock);
 	if (t->pgrp)
 		kill_pgrp_locked(t->pgrp, sig, NULL);
-	spin_unlock(&tasklist_lock);
 }
 
 /* ---- for the shell ---- */
@@ -128,12 +120,8 @@ void tty_set_foreground(struct tty *t, struct pid *session, struct pid *pgrp)
 
 struct pid *tty_get_foreground(struct tty *t)
 {
-	struct pid *pgrp;
-
-	spin_lock(&tasklist_lock);
-	pgrp = t->pgrp ? get_pid(t->pgrp) : NULL;
-	spin_unlock(&tasklist_lock);
-	return pgrp;
+	guard_spin(&tasklist_lock);
+	return t->pgrp ? get_pid(t->pgrp) : NULL;
 }
 
 /* ---- end of a session ---- */

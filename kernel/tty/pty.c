@@ -306,9 +306,8 @@ static long set_lock(struct pty *p, const int __user *arg)
 
 	if (get_user(on, arg))
 		return -EFAULT;
-	mutex_lock(&p->tty.lock);
+	guard_mutex(&p->tty.lock);
 	WRITE_ONCE(p->locked, on != 0);
-	mutex_unlock(&p->tty.lock);
 	return 0;
 }
 

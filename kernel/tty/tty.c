@@ -45,18 +45,16 @@ void tty_output_stopped(void *ctx, bool stop)
 
 void tty_get_termios(struct tty *t, struct termios2 *out)
 {
-	mutex_lock(&t->lock);
+	guard_mutex(&t->lock);
 	*out = t->ldisc.t;
-	mutex_unlock(&t->lock);
 }
 
 void tty_set_termios(struct tty *t, const struct termios2 *in)
 {
-	mutex_lock(&t->lock);
+	guard_mutex(&t->lock);
 	ldisc_set_termios(&t->ldisc, in);
 	if (t->driver->set_termios)
 		t->driver->set_termios(t);
-	mutex_unlock(&t->lock);
 }
 
 void tty_flush_input(struct tty *t)

@@ -36,24 +36,22 @@ static void console_input(char c)
 
 static bool raw_pop(u8 *c)
 {
-	u64 flags = spin_lock_irqsave(&raw_lock);
+	guard_irq(&raw_lock);
 	bool got = raw_head != raw_tail;
 
 	if (got)
 		*c = raw[raw_tail++ % RAW_SIZE];
-	spin_unlock_irqrestore(&raw_lock, flags);
 	return got;
 }
 
 /* Put back in front what was taken too early. False: no room. */
 static bool raw_unpop(u8 c)
 {
-	u64 flags = spin_lock_irqsave(&raw_lock);
+	guard_irq(&raw_lock);
 	bool room = raw_head - raw_tail < RAW_SIZE;
 
 	if (room)
 		raw[--raw_tail % RAW_SIZE] = c;
-	spin_unlock_irqrestore(&raw_lock, flags);
 	return room;
 }
 
@@ -64,10 +62,8 @@ static bool raw_waiting(void)
 
 static void raw_flush(void)
 {
-	u64 flags = spin_lock_irqsave(&raw_lock);
-
+	guard_irq(&raw_lock);
 	raw_tail = raw_head;
-	spin_unlock_irqrestore(&raw_lock, flags);
 }
 
 /* ---- the terminal ---- */

@@ -18,10 +18,9 @@ void tty_open_as(struct file *f, struct tty *t)
 {
 	f->ops = &tty_file_ops;
 	f->private = tty_get(t);
-	mutex_lock(&t->lock);
+	guard_mutex(&t->lock);
 	if (t->openings++ == 0 && t->driver->opened)
 		t->driver->opened(t, true);
-	mutex_unlock(&t->lock);
 }
 
 /* The console never becomes the controlling terminal of whoever opens it: TIOCSCTTY asks for that.

@@ -95,7 +95,7 @@ static long flow(struct tty *t, unsigned long action)
 
 	if (err)
 		return err;
-	mutex_lock(&t->lock);
+	guard_mutex(&t->lock);
 	switch (action) {
 	case TCOOFF:
 	case TCOON:
@@ -110,7 +110,6 @@ static long flow(struct tty *t, unsigned long action)
 	default:
 		err = -EINVAL;
 	}
-	mutex_unlock(&t->lock);
 	return err;
 }
 

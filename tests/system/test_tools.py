@@ -10,7 +10,7 @@ from pathlib import Path
 import pexpect
 import pytest
 
-from bident import ROOT, initramfs, machine, qmp, screen, tap
+from bident import ROOT, initramfs, machine, qmp, repeats, screen, tap
 
 
 def tool(name, *arguments, timeout=300, **keywords):
@@ -232,6 +232,31 @@ TAP = {
 def test_tap(text):
     results = tap.parse(text, "x")
     assert (results.passed, results.failed, results.skipped) == TAP[text]
+
+
+def test_equal_lines_are_found():
+    """Of a file that is copied, all lines that count; of a copied piece, only from the eighth line on."""
+    text = (ROOT / "kernel/wait.c").read_text()
+    lines = repeats.counted_lines(text)
+    assert repeats.repeated({"wait.c": text}) == []
+    assert repeats.repeated({"a.c": text, "b.c": text}) == [[len(lines), "a.c", lines[0][0], "b.c", lines[0][0]]]
+    piece = [line for _, line in lines[40:40 + repeats.EQUAL_LINES]]
+    assert repeats.repeated({"wait.c": text, "b.c": "int b;\n\n\t" + "\n\n".join(piece)}) == \
+        [[repeats.EQUAL_LINES, "wait.c", lines[40][0], "b.c", 3]]
+    assert repeats.repeated({"wait.c": text, "b.c": "\n".join(piece[1:])}) == []
+
+
+def test_long_functions_are_found():
+    def function(name, lines):
+        return f"static int {name}(int a,\n\t\tint b)\n{{\n" + "\tb += a;\n" * lines + "}\n"
+
+    short = [(f"f{n}", 3) for n in range(20)]
+    text = "".join(function(name, lines) for name, lines in [*short, ("long_one", 61), ("copy_process", 61)])
+    assert repeats.functions(text) == [*short, ("long_one", 61), ("copy_process", 61)]
+    assert repeats.wrong_lengths(short + [("copy_process", 61)]) == []
+    assert repeats.wrong_lengths(repeats.functions(text)) == ["long_one has 61 lines, more than 60"]
+    assert len(repeats.wrong_lengths([("f", 21)] * 3 + short[:10])) == 1
+    assert len(repeats.wrong_lengths([("f", 9)] * 20)) == 1
 
 
 def test_initramfs_refuses_odd_paths():

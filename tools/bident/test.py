@@ -8,7 +8,7 @@ import time
 import xml.etree.ElementTree as xml
 from pathlib import Path
 
-from bident import ROOT, Failure, Parser, build, compilers, console, end_with, layers, machine, model, readme, releases, soak, tap, usertest
+from bident import ROOT, Failure, Parser, build, compilers, console, end_with, layers, machine, model, readme, releases, repeats, soak, tap, usertest
 
 KINDS = ("build", "unit", "model", "kernel", "user", "soak", "system")
 APART = ("compilers", "releases")  # not in all
@@ -57,6 +57,7 @@ def test_build(report):
     compilers.check_accesses(report)
     compilers.check_format(report)
     layers.check(report)
+    repeats.check(report)
     if report.selected("build: README.md"):
         report.result(readme.is_current(), "build: README.md lists the system calls there are")
 

@@ -299,7 +299,7 @@ long pipe_set_size(struct file *f, unsigned long size)
 		return -EINVAL;
 	nr = (u32)(round_size(size) / PAGE_SIZE);
 	p = f->inode->pipe;
-	mutex_lock(&p->lock);
+	guard_mutex(&p->lock);
 	old = p->ring.nr_slots;
 	if (nr != old)
 		err = charge_resize(p, nr);
@@ -310,7 +310,6 @@ long pipe_set_size(struct file *f, unsigned long size)
 	}
 	if (!err)
 		wake_writers(p);
-	mutex_unlock(&p->lock);
 	return err ? err : (long)(nr * PAGE_SIZE);
 }
 
@@ -332,7 +331,7 @@ static void pipe_add_end(struct pipe *p, u32 mode)
 /* The last reader's or writer's going ends the other side's wait. */
 static void pipe_drop_end(struct pipe *p, u32 mode)
 {
-	mutex_lock(&p->lock);
+	guard_mutex(&p->lock);
 	if (mode & FMODE_READ)
 		WRITE_ONCE(p->readers, p->readers - 1);
 	if (mode & FMODE_WRITE)
@@ -343,7 +342,6 @@ static void pipe_drop_end(struct pipe *p, u32 mode)
 		wake_readers(p);
 	if (!p->readers && !p->writers) /* a FIFO forgets what nobody read */
 		ring_clear(&p->ring);
-	mutex_unlock(&p->lock);
 }
 
 static void pipe_release(struct file *f)
@@ -431,12 +429,11 @@ static int fifo_buffer(struct inode *i)
 {
 	int err = 0;
 
-	mutex_lock(&i->lock);
+	guard_mutex(&i->lock);
 	if (!i->pipe) {
 		i->pipe = pipe_create();
 		err = i->pipe ? 0 : -ENOMEM;
 	}
-	mutex_unlock(&i->lock);
 	return err;
 }
 

@@ -108,13 +108,11 @@ static void make_ready(struct epoll *ep, struct epoll_item *it)
 static void item_woken(struct wait_hook *wait)
 {
 	struct epoll_item *it = container_of(wait, struct hook, wait)->item;
-	u64 flags;
 
 	if (!(READ_ONCE(it->events) & ~EPOLL_HOW))
 		return;
-	flags = spin_lock_irqsave(&it->set->waiting.lock);
+	guard_irq(&it->set->waiting.lock);
 	make_ready(it->set, it);
-	spin_unlock_irqrestore(&it->set->waiting.lock, flags);
 }
 
 struct item_table {
@@ -145,13 +143,10 @@ static u32 item_poll(struct epoll_item *it, struct poll_table *pt)
 
 static void item_look(struct epoll_item *it, struct poll_table *pt)
 {
-	u64 flags;
-
 	if (!item_poll(it, pt))
 		return;
-	flags = spin_lock_irqsave(&it->set->waiting.lock);
+	guard_irq(&it->set->waiting.lock);
 	make_ready(it->set, it);
-	spin_unlock_irqrestore(&it->set->waiting.lock, flags);
 }
 
 /* ---- the set's tree ---- */
@@ -230,17 +225,14 @@ static void item_free(struct epoll_item *it)
 /* The set is locked. The set does not find the item any more, and the file does not wake it. */
 static void leave_set(struct epoll *ep, struct epoll_item *it)
 {
-	u64 flags;
-
 	if (!it->in_set)
 		return;
 	treap_remove(&ep->items, &(struct item_key){it->file, it->fd}, compare);
 	it->in_set = false;
 	for (u32 i = 0; i < it->queues; i++)
 		wait_hook_remove(it->hooks[i].queue, &it->hooks[i].wait);
-	flags = spin_lock_irqsave(&ep->waiting.lock);
+	guard_irq(&ep->waiting.lock);
 	list_del_init(&it->ready);
-	spin_unlock_irqrestore(&ep->waiting.lock, flags);
 }
 
 /* The set is locked, and had the item until now. Whether it is the caller's to free: otherwise the
@@ -251,10 +243,9 @@ static bool leave_file(struct epoll_item *it)
 	struct watched *w = it->file->watched;
 	bool mine;
 
-	spin_lock(&w->lock);
+	guard_spin(&w->lock);
 	mine = !list_empty(&it->of_file);
 	list_del_init(&it->of_file);
-	spin_unlock(&w->lock);
 	return mine;
 }
 
@@ -262,12 +253,11 @@ static struct epoll_item *take_first(struct watched *w)
 {
 	struct epoll_item *it = NULL;
 
-	spin_lock(&w->lock);
+	guard_spin(&w->lock);
 	if (!list_empty(&w->items)) {
 		it = list_first_entry(&w->items, struct epoll_item, of_file);
 		list_del_init(&it->of_file);
 	}
-	spin_unlock(&w->lock);
 	return it;
 }
 
@@ -425,7 +415,6 @@ static int change_set(struct epoll *ep, int op, struct file *f, int fd,
 static int control(struct file *set, int op, struct file *f, int fd, const struct epoll_event *ev)
 {
 	struct epoll *ep = set->private;
-	int err;
 
 	if (!f->ops || !f->ops->poll)
 		return -EPERM; /* it never makes a reader wait */
@@ -435,10 +424,8 @@ static int control(struct file *set, int op, struct file *f, int fd, const struc
 		return -EINVAL;
 	if (op != EPOLL_CTL_DEL && (ev->events & ~EPOLL_KNOWN))
 		return -EINVAL; /* no edge triggering */
-	mutex_lock(&ep->lock);
-	err = change_set(ep, op, f, fd, ev);
-	mutex_unlock(&ep->lock);
-	return err;
+	guard_mutex(&ep->lock);
+	return change_set(ep, op, f, fd, ev);
 }
 
 long sys_epoll_ctl(int epfd, int op, int fd, const struct epoll_event __user *uev)
@@ -468,50 +455,43 @@ static bool may_be_ready(const struct epoll *ep)
 
 static void begin_collecting(struct epoll *ep, struct list_head *work)
 {
-	u64 flags = spin_lock_irqsave(&ep->waiting.lock);
-
+	guard_irq(&ep->waiting.lock);
 	list_splice_tail(&ep->ready, work);
 	ep->collecting = true;
-	spin_unlock_irqrestore(&ep->waiting.lock, flags);
 }
 
 /* What was not looked at comes first, then what became ready meanwhile, then what was told. One
  * more task may have some of it. */
 static void end_collecting(struct epoll *ep, struct list_head *work, struct list_head *told)
 {
-	u64 flags = spin_lock_irqsave(&ep->waiting.lock);
-
+	guard_irq(&ep->waiting.lock);
 	list_splice_tail(&ep->ready, work);
 	list_splice_tail(told, work);
 	list_splice_tail(work, &ep->ready);
 	ep->collecting = false;
 	if (!list_empty(&ep->ready))
 		wake_up_locked(&ep->waiting);
-	spin_unlock_irqrestore(&ep->waiting.lock, flags);
 }
 
 /* Out of the list before it is asked, so that a wake-up after the question puts it in again. */
 static struct epoll_item *next_item(struct epoll *ep, struct list_head *work)
 {
 	struct epoll_item *it = NULL;
-	u64 flags = spin_lock_irqsave(&ep->waiting.lock);
+	guard_irq(&ep->waiting.lock);
 
 	if (!list_empty(work)) {
 		it = list_first_entry(work, struct epoll_item, ready);
 		list_del_init(&it->ready);
 	}
-	spin_unlock_irqrestore(&ep->waiting.lock, flags);
 	return it;
 }
 
 /* It goes on to be ready: behind the others of `list`, unless a wake-up has queued it already. */
 static void stays_ready(struct epoll *ep, struct epoll_item *it, struct list_head *list)
 {
-	u64 flags = spin_lock_irqsave(&ep->waiting.lock);
-
+	guard_irq(&ep->waiting.lock);
 	if (list_empty(&it->ready))
 		list_add_tail(&it->ready, list);
-	spin_unlock_irqrestore(&ep->waiting.lock, flags);
 }
 
 /* The set is locked. Tell one item: 1, 0 when it is not ready, -EFAULT. */
@@ -541,14 +521,13 @@ static long collect(struct epoll *ep, struct epoll_event __user *uev, int max)
 	long n = 0;
 	int ret = 0;
 
-	mutex_lock(&ep->lock);
+	guard_mutex(&ep->lock);
 	begin_collecting(ep, &work);
 	while (n < max && ret >= 0 && (it = next_item(ep, &work)) != NULL) {
 		ret = tell_item(ep, it, uev + n, &told);
 		n += ret > 0;
 	}
 	end_collecting(ep, &work, &told);
-	mutex_unlock(&ep->lock);
 	return n ? n : ret;
 }
 

@@ -17,8 +17,7 @@ ssize_t proc_thread_self_readlink(struct dentry *link __maybe_unused, char *buf)
 	return snprintf(buf, PATH_MAX, "%d/task/%d", current->tgid_nr, current->pid_nr);
 }
 
-/* Look a name up in a directory of ours; takes over the reference to it. */
-static struct dentry *step(struct dentry *dir, const char *fmt, int n)
+struct dentry *proc_step(struct dentry *dir, const char *fmt, int n)
 {
 	char text[16];
 	int len = scnprintf(text, sizeof(text), fmt, n);
@@ -32,15 +31,14 @@ static struct dentry *step(struct dentry *dir, const char *fmt, int n)
 
 struct dentry *proc_self_jump(struct dentry *link)
 {
-	return step(dentry_parent(link), "%d", current->tgid_nr);
+	return proc_step(dentry_parent(link), "%d", current->tgid_nr);
 }
 
 struct dentry *proc_thread_self_jump(struct dentry *link)
 {
-	struct dentry *d = step(dentry_parent(link), "%d", current->tgid_nr);
+	struct dentry *d = proc_step(proc_self_jump(link), "task", 0);
 
-	d = step(d, "task", 0);
-	return step(d, "%d", current->pid_nr);
+	return proc_step(d, "%d", current->pid_nr);
 }
 
 /* ---- what belongs to a process ---- */

@@ -189,7 +189,7 @@ int proc_show_vmstat(struct seq *s, const struct proc_node *node __maybe_unused)
 int proc_show_cpuinfo(struct seq *s, const struct proc_node *node __maybe_unused)
 {
 	const size_t room = 1024;
-	char *flags = kmalloc(room);
+	char *flags scoped(kfree) = kmalloc(room);
 	struct cpu_identity id;
 
 	if (!flags)
@@ -206,7 +206,6 @@ int proc_show_cpuinfo(struct seq *s, const struct proc_node *node __maybe_unused
 		seq_printf(s, "address sizes\t: %u bits physical, 48 bits virtual\n\n",
 			   id.phys_bits);
 	}
-	kfree(flags);
 	return 0;
 }
 

@@ -26,7 +26,7 @@ char *proc_trim(char *text)
 
 int proc_show_oom_score(struct seq *s, const struct proc_node *node)
 {
-	struct task *p = proc_task(node);
+	struct task *p scoped(put_task) = proc_task(node);
 	u64 score;
 
 	if (!p)
@@ -34,7 +34,6 @@ int proc_show_oom_score(struct seq *s, const struct proc_node *node)
 	spin_lock(&tasklist_lock);
 	score = p->sighand ? oom_score(p->group_leader) : 0;
 	spin_unlock(&tasklist_lock);
-	put_task(p);
 	seq_printf(s, "%lu\n", score);
 	return 0;
 }
@@ -42,12 +41,11 @@ int proc_show_oom_score(struct seq *s, const struct proc_node *node)
 /* 0, or -ESRCH. */
 static int get_adj(const struct proc_node *node, int *adj)
 {
-	struct task *p = proc_task(node);
+	struct task *p scoped(put_task) = proc_task(node);
 
 	if (!p)
 		return -ESRCH;
 	*adj = READ_ONCE(p->signal->oom_score_adj);
-	put_task(p);
 	return 0;
 }
 
@@ -66,18 +64,14 @@ static int change_adj(struct signal *sig, int adj, int lowest, bool legacy)
 
 static int set_adj(const struct proc_node *node, int adj, bool legacy)
 {
-	struct task *p = proc_task(node);
+	struct task *p scoped(put_task) = proc_task(node);
 	struct signal *sig;
-	int err;
 
 	if (!p)
 		return -ESRCH;
-	spin_lock(&tasklist_lock);
+	guard_spin(&tasklist_lock);
 	sig = p->signal;
-	err = change_adj(sig, adj, legacy ? sig->oom_score_adj : sig->oom_score_adj_min, legacy);
-	spin_unlock(&tasklist_lock);
-	put_task(p);
-	return err;
+	return change_adj(sig, adj, legacy ? sig->oom_score_adj : sig->oom_score_adj_min, legacy);
 }
 
 int proc_show_oom_score_adj(struct seq *s, const struct proc_node *node)

@@ -12,23 +12,19 @@
 
 /* ---- memory of the process ---- */
 
-/* Its address space, with a reference; NULL for a kernel thread or one that has ended. -ESRCH, and
- * -EACCES for what is not told to everybody. */
-static int node_mm(const struct proc_node *node, bool private, struct mm **mm)
+/* Show what `show` makes of its address space; nothing of a kernel thread or one that has ended.
+ * The caller may look into whatever task it is when the space has been taken hold of. */
+static int show_of_mm(struct seq *s, const struct proc_node *node, bool private,
+		      int (*show)(struct seq *s, struct mm *mm))
 {
-	struct task *p = proc_task(node);
-	int err = 0;
+	struct task *p scoped(put_task) = proc_task(node);
+	struct mm *mm scoped(mm_put) = p ? task_get_mm(p) : NULL;
 
 	if (!p)
 		return -ESRCH;
-	*mm = task_get_mm(p);
-	if (private && !proc_may_look(p)) {
-		err = -EACCES;
-		if (*mm)
-			mm_put(*mm);
-	}
-	put_task(p);
-	return err;
+	if (private && !proc_may_look(p))
+		return -EACCES;
+	return mm ? show(s, mm) : 0;
 }
 
 static void show_area(const struct area *a, void *arg)
@@ -59,22 +55,21 @@ static void show_area(const struct area *a, void *arg)
 	seq_puts(s, "\n");
 }
 
+static int show_areas(struct seq *s, struct mm *mm)
+{
+	mm_foreach_area(mm, show_area, s);
+	return 0;
+}
+
 static int show_maps(struct seq *s, const struct proc_node *node)
 {
-	struct mm *mm;
-	int err = node_mm(node, true, &mm);
-
-	if (!err && mm) {
-		mm_foreach_area(mm, show_area, s);
-		mm_put(mm);
-	}
-	return err;
+	return show_of_mm(s, node, true, show_areas);
 }
 
 /* The bytes from `start` to `end`, as far as they can be read. */
 static int show_memory(struct seq *s, struct mm *mm, u64 start, u64 end)
 {
-	char *page = kmalloc(PAGE_SIZE);
+	char *page scoped(kfree) = kmalloc(PAGE_SIZE);
 
 	if (!page)
 		return -ENOMEM;
@@ -86,7 +81,6 @@ static int show_memory(struct seq *s, struct mm *mm, u64 start, u64 end)
 			break;
 		start += n;
 	}
-	kfree(page);
 	return 0;
 }
 
@@ -96,13 +90,12 @@ static int show_title(struct seq *s, struct mm *mm)
 {
 	u64 end = mm->env_start == mm->arg_end ? MAX(mm->env_end, mm->arg_end) : mm->arg_end;
 	size_t room = MIN(end - mm->arg_start, PAGE_SIZE), got;
-	char *page = kmalloc(PAGE_SIZE);
+	char *page scoped(kfree) = kmalloc(PAGE_SIZE);
 
 	if (!page)
 		return -ENOMEM;
 	got = mm_access(mm, mm->arg_start, page, room, false);
 	seq_write(s, page, MIN(strnlen(page, got) + 1, got));
-	kfree(page);
 	return 0;
 }
 
@@ -120,56 +113,46 @@ static int show_arguments(struct seq *s, struct mm *mm)
 
 static int show_cmdline(struct seq *s, const struct proc_node *node)
 {
-	struct mm *mm;
-	int err = node_mm(node, false, &mm);
+	return show_of_mm(s, node, false, show_arguments);
+}
 
-	if (err || !mm)
-		return err;
-	err = show_arguments(s, mm);
-	mm_put(mm);
-	return err;
+static int show_environment(struct seq *s, struct mm *mm)
+{
+	return show_memory(s, mm, mm->env_start, mm->env_end);
 }
 
 static int show_environ(struct seq *s, const struct proc_node *node)
 {
-	struct mm *mm;
-	int err = node_mm(node, true, &mm);
-
-	if (err || !mm)
-		return err;
-	err = show_memory(s, mm, mm->env_start, mm->env_end);
-	mm_put(mm);
-	return err;
+	return show_of_mm(s, node, true, show_environment);
 }
 
 /* As it was handed to the program, with the AT_NULL at its end. */
-static int show_auxv(struct seq *s, const struct proc_node *node)
+static int show_vector(struct seq *s, struct mm *mm)
 {
-	struct mm *mm;
 	size_t n = 0;
-	int err = node_mm(node, true, &mm);
 
-	if (err || !mm)
-		return err;
 	while (n < AUXV_WORDS && mm->auxv[n] != AT_NULL)
 		n += 2;
 	if (n < AUXV_WORDS)
 		seq_write(s, mm->auxv, (n + 2) * sizeof(mm->auxv[0]));
-	mm_put(mm);
 	return 0;
+}
+
+static int show_auxv(struct seq *s, const struct proc_node *node)
+{
+	return show_of_mm(s, node, true, show_vector);
 }
 
 /* The function that put it to sleep; "0": it does not sleep, or that is not told. */
 static int show_wchan(struct seq *s, const struct proc_node *node)
 {
-	struct task *p = proc_task(node);
+	struct task *p scoped(put_task) = proc_task(node);
 	char name[80], *plus;
 	u64 addr;
 
 	if (!p)
 		return -ESRCH;
 	addr = proc_may_look(p) ? task_wchan(p) : 0;
-	put_task(p);
 	if (addr) {
 		symbol_name(addr, name, sizeof(name));
 		plus = strchr(name, '+');
@@ -184,29 +167,25 @@ static int show_wchan(struct seq *s, const struct proc_node *node)
 
 static int show_comm(struct seq *s, const struct proc_node *node)
 {
-	struct task *p = proc_task(node);
+	struct task *p scoped(put_task) = proc_task(node);
 
 	if (!p)
 		return -ESRCH;
 	seq_printf(s, "%s\n", p->comm);
-	put_task(p);
 	return 0;
 }
 
 /* Only a thread of the same process may rename one. */
 static int store_comm(const struct proc_node *node, char *text)
 {
-	struct task *p = proc_task(node);
-	int err = 0;
+	struct task *p scoped(put_task) = proc_task(node);
 
 	if (!p)
 		return -ESRCH;
-	if (p->signal == current->signal)
-		strlcpy(p->comm, text, sizeof(p->comm));
-	else
-		err = -EINVAL;
-	put_task(p);
-	return err;
+	if (p->signal != current->signal)
+		return -EINVAL;
+	strlcpy(p->comm, text, sizeof(p->comm));
+	return 0;
 }
 
 static void show_limit(struct seq *s, u64 value)
@@ -239,7 +218,7 @@ static int show_limits(struct seq *s, const struct proc_node *node)
 		[RLIMIT_RTPRIO] = {"Max realtime priority", ""},
 		[RLIMIT_RTTIME] = {"Max realtime timeout", "us"},
 	};
-	struct task *p = proc_task(node);
+	struct task *p scoped(put_task) = proc_task(node);
 
 	if (!p)
 		return -ESRCH;
@@ -252,7 +231,6 @@ static int show_limits(struct seq *s, const struct proc_node *node)
 		show_limit(s, r.rlim_max);
 		seq_printf(s, "%-10s\n", rows[i].unit);
 	}
-	put_task(p);
 	return 0;
 }
 
@@ -260,43 +238,34 @@ static int show_limits(struct seq *s, const struct proc_node *node)
 
 static const struct proc_dir task_dir;
 
-#define PER_THREAD                                                                                \
-	PROC_FILE("stat", 0444, proc_show_pid_stat), PROC_FILE("status", 0444, proc_show_status), \
-		PROC_FILE("statm", 0444, proc_show_statm), PROC_FILE("wchan", 0444, show_wchan),  \
-		PROC_GUARDED("auxv", 0400, show_auxv),                                            \
-		PROC_FILE("mountinfo", 0444, proc_show_mountinfo),                                \
-		PROC_GUARDED("maps", 0444, show_maps), PROC_FILE("cmdline", 0444, show_cmdline),  \
-		PROC_GUARDED("environ", 0400, show_environ),                                      \
-		PROC_FILE("limits", 0444, show_limits),                                           \
-		PROC_FILE("oom_score", 0444, proc_show_oom_score),                                \
-		PROC_FILE("mounts", 0444, proc_show_mounts), PROC_DIR("fd", 0500, proc_fd_dir),   \
-		PROC_LINK("exe", proc_exe_readlink, proc_exe_jump),                               \
-		PROC_LINK("cwd", proc_cwd_readlink, proc_cwd_jump),                               \
-		PROC_LINK("root", proc_root_readlink, proc_root_jump),                            \
-		{.name = "oom_score_adj",                                                         \
-		 .mode = S_IFREG | 0644,                                                          \
-		 .show = proc_show_oom_score_adj,                                                 \
-		 .store = proc_store_oom_score_adj},                                              \
-		{.name = "oom_adj",                                                               \
-		 .mode = S_IFREG | 0644,                                                          \
-		 .show = proc_show_oom_adj,                                                       \
-		 .store = proc_store_oom_adj},                                                    \
-	{                                                                                         \
-		.name = "comm", .mode = S_IFREG | 0644, .show = show_comm, .store = store_comm    \
-	}
+/* Where a process has the same as each of its threads. */
+#define PER_THREAD                                                                                 \
+	PROC_FILE("stat", proc_show_pid_stat), PROC_FILE("status", proc_show_status),              \
+		PROC_FILE("statm", proc_show_statm), PROC_FILE("wchan", show_wchan),               \
+		PROC_GUARDED("auxv", 0400, show_auxv),                                             \
+		PROC_FILE("mountinfo", proc_show_mountinfo),                                       \
+		PROC_GUARDED("maps", 0444, show_maps), PROC_FILE("cmdline", show_cmdline),         \
+		PROC_GUARDED("environ", 0400, show_environ), PROC_FILE("limits", show_limits),     \
+		PROC_FILE("oom_score", proc_show_oom_score),                                       \
+		PROC_FILE("mounts", proc_show_mounts), PROC_NUMBERED("fd", 0500, proc_fd_dir),     \
+		PROC_LINK("exe", proc_exe_readlink, proc_exe_jump),                                \
+		PROC_LINK("cwd", proc_cwd_readlink, proc_cwd_jump),                                \
+		PROC_LINK("root", proc_root_readlink, proc_root_jump),                             \
+		PROC_WRITABLE("oom_score_adj", proc_show_oom_score_adj, proc_store_oom_score_adj), \
+		PROC_WRITABLE("oom_adj", proc_show_oom_adj, proc_store_oom_adj),                   \
+		PROC_WRITABLE("comm", show_comm, store_comm)
 
 static const struct proc_entry thread_entries[] = {PER_THREAD};
-static const struct proc_entry pid_entries[] = {PER_THREAD, PROC_DIR("task", 0555, task_dir)};
-static const struct proc_dir thread_dir = {.entries = thread_entries,
-					   .nr = ARRAY_SIZE(thread_entries)};
+static const struct proc_entry pid_entries[] = {PER_THREAD, PROC_NUMBERED("task", 0555, task_dir)};
 const struct proc_dir proc_pid_dir = {.entries = pid_entries, .nr = ARRAY_SIZE(pid_entries)};
-static const struct proc_entry thread_entry = PROC_DIR("", 0555, thread_dir);
+static const struct proc_entry thread_entry = PROC_DIR("", thread_entries);
 
 static struct dentry *thread_find(struct dentry *dir, const struct qname *name)
 {
-	struct task *leader = proc_task(proc_node_of(dir->inode)), *p = NULL;
+	struct task *leader scoped(put_task) = proc_task(proc_node_of(dir->inode));
+	struct task *p scoped(put_task) = NULL;
+	struct pid *pid scoped(put_pid) = NULL;
 	struct dentry *d = NULL;
-	struct pid *pid;
 	u32 nr;
 
 	if (leader && proc_number(name, &nr))
@@ -306,28 +275,21 @@ static struct dentry *thread_find(struct dentry *dir, const struct qname *name)
 		d = proc_make(dir, name, &thread_entry, pid, 0);
 		if (!IS_ERR(d))
 			((struct proc_node *)d->inode->private)->thread = true;
-		put_pid(pid);
 	}
-	if (p)
-		put_task(p);
-	if (leader)
-		put_task(leader);
 	return d;
 }
 
 static bool thread_next(const struct proc_node *dir, u32 *n)
 {
-	struct task *leader = proc_task(dir), *t;
+	struct task *leader scoped(put_task) = proc_task(dir), *t;
 	u32 best = 0;
 
 	if (!leader)
 		return false;
-	spin_lock(&tasklist_lock);
+	guard_spin(&tasklist_lock);
 	list_for_each_entry (t, &leader->signal->threads, thread_node)
 		if ((u32)t->pid_nr >= *n && (!best || (u32)t->pid_nr < best))
 			best = (u32)t->pid_nr;
-	spin_unlock(&tasklist_lock);
-	put_task(leader);
 	*n = best;
 	return best != 0;
 }

@@ -44,7 +44,7 @@ static void set_owner(struct inode *i, struct pid *pid)
 {
 	struct task *p;
 
-	spin_lock(&tasklist_lock);
+	guard_spin(&tasklist_lock);
 	p = pid_task(pid, PIDTYPE_PID);
 	/* What may not be looked at, as after a change of ids, belongs to root; but for directories
 	 * that all may list. */
@@ -52,7 +52,6 @@ static void set_owner(struct inode *i, struct pid *pid)
 		i->uid = p->cred->euid;
 		i->gid = p->cred->egid;
 	}
-	spin_unlock(&tasklist_lock);
 }
 
 static struct inode *make_inode(struct super *sb, const struct proc_entry *e, struct pid *pid,
@@ -108,28 +107,24 @@ struct task *proc_task(const struct proc_node *node)
 {
 	struct task *p;
 
-	spin_lock(&tasklist_lock);
+	guard_spin(&tasklist_lock);
 	p = pid_task(node->pid, PIDTYPE_PID);
 	if (p)
 		get_task(p);
-	spin_unlock(&tasklist_lock);
 	return p;
 }
 
 bool proc_may_look(struct task *p)
 {
 	const struct cred *me = current->cred, *its;
-	bool may;
 
 	if (p->signal == current->signal || cred_is_root(me))
 		return true;
-	spin_lock(&tasklist_lock);
+	guard_spin(&tasklist_lock);
 	its = p->cred;
-	may = me->fsuid == its->uid && me->fsuid == its->euid && me->fsuid == its->suid &&
-	      me->fsgid == its->gid && me->fsgid == its->egid && me->fsgid == its->sgid &&
-	      (!p->mm || READ_ONCE(p->mm->dumpable));
-	spin_unlock(&tasklist_lock);
-	return may;
+	return me->fsuid == its->uid && me->fsuid == its->euid && me->fsuid == its->suid &&
+	       me->fsgid == its->gid && me->fsgid == its->egid && me->fsgid == its->sgid &&
+	       (!p->mm || READ_ONCE(p->mm->dumpable));
 }
 
 bool proc_number(const struct qname *name, u32 *n)
@@ -151,10 +146,8 @@ bool proc_number(const struct qname *name, u32 *n)
 
 static bool gone(const struct proc_node *node)
 {
-	struct task *p = node->pid ? proc_task(node) : NULL;
+	struct task *p scoped(put_task) = node->pid ? proc_task(node) : NULL;
 
-	if (p)
-		put_task(p);
 	return node->pid && !p;
 }
 
@@ -218,12 +211,11 @@ static int proc_iterate(struct file *f, dir_emit_fn emit, void *arg)
 {
 	int err = 0;
 
-	mutex_lock(&f->inode->lock);
+	guard_mutex(&f->inode->lock);
 	if (gone(proc_node_of(f->inode)))
 		err = -ENOENT;
 	else if (directory_emit_dots(f, emit, arg) && emit_fixed(f, emit, arg))
 		emit_numbers(f, emit, arg);
-	mutex_unlock(&f->inode->lock);
 	return err;
 }
 
@@ -240,12 +232,9 @@ static struct dentry *proc_no_make(struct dentry *dir __maybe_unused,
 static bool proc_permits(const struct inode *i)
 {
 	const struct proc_node *node = i->private;
-	struct task *p = node->entry->dir == &proc_fd_dir ? proc_task(node) : NULL;
-	bool own = p && p->signal == current->signal;
+	struct task *p scoped(put_task) = node->entry->dir == &proc_fd_dir ? proc_task(node) : NULL;
 
-	if (p)
-		put_task(p);
-	return own;
+	return p && p->signal == current->signal;
 }
 
 static const struct inode_ops proc_dir_ops = {
@@ -364,12 +353,9 @@ static int seq_fill(struct seq *s, const struct proc_node *node)
 
 static bool may_look_at_node(const struct proc_node *node)
 {
-	struct task *p = proc_task(node);
-	bool may = p && proc_may_look(p);
+	struct task *p scoped(put_task) = proc_task(node);
 
-	if (p)
-		put_task(p);
-	return may;
+	return p && proc_may_look(p);
 }
 
 static int proc_open(struct inode *inode, struct file *f)
@@ -397,7 +383,7 @@ static ssize_t proc_read(struct file *f, struct uio *io, u64 *pos)
 	u64 *at = pos ? pos : &f->pos;
 	ssize_t ret = 0;
 
-	mutex_lock(&f->inode->lock);
+	guard_mutex(&f->inode->lock);
 	if (*at == 0 || !s->data)
 		ret = seq_fill(s, proc_node_of(f->inode));
 	if (!ret && *at < s->len && io->left) {
@@ -406,7 +392,6 @@ static ssize_t proc_read(struct file *f, struct uio *io, u64 *pos)
 		if (!ret)
 			ret = -EFAULT;
 	}
-	mutex_unlock(&f->inode->lock);
 	return ret;
 }
 
@@ -414,7 +399,7 @@ static ssize_t proc_write(struct file *f, struct uio *io, u64 *pos __maybe_unuse
 {
 	const struct proc_node *node = proc_node_of(f->inode);
 	size_t n = io->left;
-	char *text;
+	char *text scoped(kfree) = NULL;
 	int err;
 
 	if (!node->entry->store)
@@ -424,11 +409,10 @@ static ssize_t proc_write(struct file *f, struct uio *io, u64 *pos __maybe_unuse
 	text = kmalloc(n + 1);
 	if (!text)
 		return -ENOMEM;
-	err = uio_fetch(io, text, n) == n ? 0 : -EFAULT;
+	if (uio_fetch(io, text, n) < n)
+		return -EFAULT;
 	text[n] = '\0';
-	if (!err)
-		err = node->entry->store(node, text);
-	kfree(text);
+	err = node->entry->store(node, text);
 	return err ? err : (ssize_t)n;
 }
 
@@ -457,7 +441,7 @@ static const struct file_ops proc_file_ops = {
 
 static int proc_fill(struct super *s, char *options __maybe_unused)
 {
-	static const struct proc_entry root = PROC_DIR("/", 0555, proc_root_dir);
+	static const struct proc_entry root = PROC_NUMBERED("/", 0555, proc_root_dir);
 	struct inode *i = make_inode(s, &root, NULL, 0);
 
 	s->root = i ? dentry_make_root(i) : NULL;

@@ -59,15 +59,27 @@ int proc_show_vmstat(struct seq *s, const struct proc_node *node);
 int proc_show_cpuinfo(struct seq *s, const struct proc_node *node);
 int proc_show_interrupts(struct seq *s, const struct proc_node *node);
 
-#define PROC_FILE(nm, md, fn)                                      \
+#define PROC_FILE(nm, fn)                                          \
 	{                                                          \
-		.name = (nm), .mode = S_IFREG | (md), .show = (fn) \
+		.name = (nm), .mode = S_IFREG | 0444, .show = (fn) \
 	}
 #define PROC_GUARDED(nm, md, fn)                                                    \
 	{                                                                           \
 		.name = (nm), .mode = S_IFREG | (md), .guarded = true, .show = (fn) \
 	}
-#define PROC_DIR(nm, md, what)                                       \
+#define PROC_WRITABLE(nm, fn, write)                                                 \
+	{                                                                            \
+		.name = (nm), .mode = S_IFREG | 0644, .show = (fn), .store = (write) \
+	}
+/* A directory of the entries in an array, and one with computed names. */
+#define PROC_DIR(nm, list)                                                            \
+	{                                                                             \
+		.name = (nm), .mode = S_IFDIR | 0555, .dir = &(const struct proc_dir) \
+		{                                                                     \
+			.entries = (list), .nr = ARRAY_SIZE(list)                     \
+		}                                                                     \
+	}
+#define PROC_NUMBERED(nm, md, what)                                  \
 	{                                                            \
 		.name = (nm), .mode = S_IFDIR | (md), .dir = &(what) \
 	}
@@ -100,6 +112,8 @@ static inline u64 ticks(u64 ns)
 /* ---- pid_dir.c, links.c ---- */
 extern const struct proc_dir proc_pid_dir; /* /proc/PID */
 extern const struct proc_dir proc_fd_dir;
+/* Look a name up in a directory of procfs; takes over the reference to it. ERR_PTR. */
+struct dentry *proc_step(struct dentry *dir, const char *fmt, int n);
 ssize_t proc_self_readlink(struct dentry *link, char *buf);
 struct dentry *proc_self_jump(struct dentry *link);
 ssize_t proc_thread_self_readlink(struct dentry *link, char *buf);

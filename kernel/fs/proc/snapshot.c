@@ -11,7 +11,7 @@
 static void look_at_signals(struct look *l, struct task *p)
 {
 	struct sighand *sh = p->sighand;
-	u64 flags = spin_lock_irqsave(&sh->lock);
+	guard_irq(&sh->lock);
 
 	l->pending = p->pending.set;
 	l->shared = p->signal->shared.set;
@@ -22,7 +22,6 @@ static void look_at_signals(struct look *l, struct task *p)
 		else if (signal_handler(sh, sig) != (u64)SIG_DFL)
 			l->caught |= sigmask(sig);
 	}
-	spin_unlock_irqrestore(&sh->lock, flags);
 }
 
 /* One thread, or all of its group, the living and the gone; tasklist_lock is held. */

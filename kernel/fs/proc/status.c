@@ -101,22 +101,12 @@ static void show_memory(struct seq *s, const struct look *l)
 
 static const char *state_word(char state)
 {
-	switch (state) {
-	case 'R':
-		return "running";
-	case 'S':
-		return "sleeping";
-	case 'D':
-		return "disk sleep";
-	case 'I':
-		return "idle";
-	case 'T':
-		return "stopped";
-	case 'Z':
-		return "zombie";
-	default:
-		return "dead";
-	}
+	static const char *const words['Z' + 1] = {
+		['R'] = "running", ['S'] = "sleeping", ['D'] = "disk sleep",
+		['I'] = "idle",    ['T'] = "stopped",  ['Z'] = "zombie",
+	};
+
+	return words[(u8)state] ?: "dead";
 }
 
 static void show_signals(struct seq *s, const struct look *l)

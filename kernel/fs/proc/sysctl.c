@@ -12,10 +12,10 @@
 #include "mm/mm.h"
 #include "mm/vmalloc.h"
 
-/* A number in the range [min, max]. It is a word that is read whole anywhere, or else what `get`
- * and `set` make of it. */
+/* A number in the range [min, max]. It is a word of 64 bits that is read and written whole, or else
+ * what `get` and `set` make of it. */
 struct sysctl {
-	u64 *word;
+	void *word;
 	s64 (*get)(void);
 	int (*set)(s64 value); /* 0 or -errno; called for values in range only */
 	s64 min, max;
@@ -30,7 +30,7 @@ static int show_number(struct seq *s, const struct proc_node *node)
 {
 	const struct sysctl *c = sysctl_of(node);
 
-	seq_printf(s, "%ld\n", c->word ? (s64)READ_ONCE(*c->word) : c->get());
+	seq_printf(s, "%ld\n", c->word ? READ_ONCE(*(s64 *)c->word) : c->get());
 	return 0;
 }
 
@@ -41,16 +41,10 @@ static int store_number(const struct proc_node *node, char *text)
 
 	if (parse_s64(proc_trim(text), &value) || value < c->min || value > c->max)
 		return -EINVAL;
-	if (!c->word || c->set)
+	if (c->set)
 		return c->set(value);
-	WRITE_ONCE(*c->word, (u64)value);
+	WRITE_ONCE(*(s64 *)c->word, value);
 	return 0;
-}
-
-/* Values are longs that are read and written whole. */
-static s64 get_threads_max(void)
-{
-	return READ_ONCE(max_threads);
 }
 
 static int set_threads_max(s64 n)
@@ -63,33 +57,12 @@ static int set_threads_max(s64 n)
 	return 0;
 }
 
-static s64 get_map_count(void)
-{
-	return READ_ONCE(max_map_count);
-}
-
-static int set_map_count(s64 n)
-{
-	WRITE_ONCE(max_map_count, n);
-	return 0;
-}
-
-static s64 get_rt_period(void)
-{
-	return READ_ONCE(sched_rt_period_us);
-}
-
 static int set_rt_period(s64 us)
 {
 	if (us < READ_ONCE(sched_rt_runtime_us))
 		return -EINVAL;
 	WRITE_ONCE(sched_rt_period_us, us);
 	return 0;
-}
-
-static s64 get_rt_runtime(void)
-{
-	return READ_ONCE(sched_rt_runtime_us);
 }
 
 static int set_rt_runtime(s64 us)
@@ -121,11 +94,9 @@ static int set_last_pid(s64 n)
 	return pid_set_last((int)n);
 }
 
-/* Memory is never promised: who asks for it learns when he touches it that there is none. */
-static s64 get_overcommit(void)
-{
-	return 1;
-}
+/* Memory is never promised: a task that asks for it learns when it touches it that there is none.
+ */
+static s64 always_overcommit = 1;
 
 static int show_name(struct seq *s, const struct proc_node *node)
 {
@@ -164,16 +135,10 @@ static int show_file_nr(struct seq *s, const struct proc_node *node __maybe_unus
 	return 0;
 }
 
-static s64 get_nr_ptys(void)
-{
-	return (s64)READ_ONCE(nr_ptys);
-}
-
 static const struct proc_entry pty_entries[] = {
 	NUMBER("max", 0644, .word = &pty_max, .max = INT32_MAX),
-	NUMBER("nr", 0444, .get = get_nr_ptys),
+	NUMBER("nr", 0444, .word = &nr_ptys),
 };
-static const struct proc_dir pty_dir = {.entries = pty_entries, .nr = ARRAY_SIZE(pty_entries)};
 static const struct proc_entry kernel_entries[] = {
 	NAME("domainname", 0644, domainname),
 	NAME("hostname", 0644, nodename),
@@ -182,29 +147,26 @@ static const struct proc_entry kernel_entries[] = {
 	NAME("ostype", 0444, sysname),
 	NUMBER("pid_max", 0644, .get = get_pid_max, .set = set_pid_max, .min = RESERVED_PIDS + 1,
 	       .max = PID_MAX_LIMIT),
-	PROC_DIR("pty", 0555, pty_dir),
-	NUMBER("sched_rt_period_us", 0644, .get = get_rt_period, .set = set_rt_period, .min = 1,
-	       .max = INT32_MAX),
-	NUMBER("sched_rt_runtime_us", 0644, .get = get_rt_runtime, .set = set_rt_runtime, .min = -1,
-	       .max = INT32_MAX),
-	NUMBER("threads-max", 0644, .get = get_threads_max, .set = set_threads_max, .min = 20,
+	PROC_DIR("pty", pty_entries),
+	NUMBER("sched_rt_period_us", 0644, .word = &sched_rt_period_us, .set = set_rt_period,
+	       .min = 1, .max = INT32_MAX),
+	NUMBER("sched_rt_runtime_us", 0644, .word = &sched_rt_runtime_us, .set = set_rt_runtime,
+	       .min = -1, .max = INT32_MAX),
+	NUMBER("threads-max", 0644, .word = &max_threads, .set = set_threads_max, .min = 20,
 	       .max = PID_MAX_LIMIT),
 	NAME("version", 0444, version),
 };
 static const struct proc_entry vm_entries[] = {
-	NUMBER("max_map_count", 0644, .get = get_map_count, .set = set_map_count, .min = 0,
-	       .max = 0x7fffffff),
-	NUMBER("overcommit_memory", 0444, .get = get_overcommit),
+	NUMBER("max_map_count", 0644, .word = &max_map_count, .min = 0, .max = 0x7fffffff),
+	NUMBER("overcommit_memory", 0444, .word = &always_overcommit),
 };
 static const struct proc_entry epoll_entries[] = {
 	NUMBER("max_user_watches", 0644, .word = &epoll_max_watches, .max = INT32_MAX),
 };
-static const struct proc_dir epoll_dir = {.entries = epoll_entries,
-					  .nr = ARRAY_SIZE(epoll_entries)};
 static const struct proc_entry fs_entries[] = {
-	PROC_DIR("epoll", 0555, epoll_dir),
+	PROC_DIR("epoll", epoll_entries),
 	NUMBER("file-max", 0644, .word = &file_max, .max = INT64_MAX),
-	{.name = "file-nr", .mode = S_IFREG | 0444, .show = show_file_nr},
+	PROC_FILE("file-nr", show_file_nr),
 	NUMBER("mount-max", 0644, .word = &mount_max, .min = 1, .max = INT32_MAX),
 	NUMBER("nr_open", 0644, .word = &nr_open, .min = 64, .max = MAX_DESCRIPTORS_EVER),
 	NUMBER("pipe-max-size", 0644, .word = &pipe_max_size, .set = pipe_set_max_size, .min = 1,
@@ -212,29 +174,22 @@ static const struct proc_entry fs_entries[] = {
 	NUMBER("pipe-user-pages-hard", 0644, .word = &pipe_pages_hard, .max = INT64_MAX),
 	NUMBER("pipe-user-pages-soft", 0644, .word = &pipe_pages_soft, .max = INT64_MAX),
 };
-static const struct proc_dir kernel_dir = {.entries = kernel_entries,
-					   .nr = ARRAY_SIZE(kernel_entries)};
-static const struct proc_dir vm_dir = {.entries = vm_entries, .nr = ARRAY_SIZE(vm_entries)};
-static const struct proc_dir fs_dir = {.entries = fs_entries, .nr = ARRAY_SIZE(fs_entries)};
 static const struct proc_entry core_entries[] = {
 	NUMBER("somaxconn", 0644, .word = &socket_max_backlog, .max = INT32_MAX),
 };
-static const struct proc_dir core_dir = {.entries = core_entries, .nr = ARRAY_SIZE(core_entries)};
 /* A socket takes the value for a number without a sign, as on Linux: below 0 is no limit. */
 static const struct proc_entry unix_entries[] = {
 	NUMBER("max_dgram_qlen", 0644, .word = &unix_max_dgrams, .min = INT32_MIN,
 	       .max = INT32_MAX),
 };
-static const struct proc_dir unix_dir = {.entries = unix_entries, .nr = ARRAY_SIZE(unix_entries)};
 static const struct proc_entry net_entries[] = {
-	PROC_DIR("core", 0555, core_dir),
-	PROC_DIR("unix", 0555, unix_dir),
+	PROC_DIR("core", core_entries),
+	PROC_DIR("unix", unix_entries),
 };
-static const struct proc_dir net_dir = {.entries = net_entries, .nr = ARRAY_SIZE(net_entries)};
 static const struct proc_entry sys_entries[] = {
-	PROC_DIR("fs", 0555, fs_dir),
-	PROC_DIR("kernel", 0555, kernel_dir),
-	PROC_DIR("net", 0555, net_dir),
-	PROC_DIR("vm", 0555, vm_dir),
+	PROC_DIR("fs", fs_entries),
+	PROC_DIR("kernel", kernel_entries),
+	PROC_DIR("net", net_entries),
+	PROC_DIR("vm", vm_entries),
 };
 const struct proc_dir proc_sys_dir = {.entries = sys_entries, .nr = ARRAY_SIZE(sys_entries)};

@@ -88,14 +88,7 @@ static ssize_t mounts_readlink(struct dentry *link __maybe_unused, char *buf)
 
 static struct dentry *mounts_jump(struct dentry *link)
 {
-	struct dentry *self = proc_self_jump(link), *d;
-	struct qname name = qname_of("mounts", 6);
-
-	if (IS_ERR(self))
-		return self;
-	d = self->inode->ops->lookup(self, &name);
-	dentry_put(self);
-	return d ? d : ERR_PTR(-ENOENT);
+	return proc_step(proc_self_jump(link), "mounts", 0);
 }
 
 static void type_line(const struct fs_type *type, void *seq)
@@ -125,31 +118,22 @@ static int show_unimplemented(struct seq *s, const struct proc_node *node __mayb
 }
 
 static const struct proc_entry bident_entries[] = {
-	PROC_FILE("unimplemented", 0444, show_unimplemented),
+	PROC_FILE("unimplemented", show_unimplemented),
 };
-static const struct proc_dir bident_dir = {.entries = bident_entries,
-					   .nr = ARRAY_SIZE(bident_entries)};
 
-static const struct proc_entry pid_entry = PROC_DIR("", 0555, proc_pid_dir);
+static const struct proc_entry pid_entry = PROC_NUMBERED("", 0555, proc_pid_dir);
 
 /* Threads that are no leaders are found by their number too, but not listed. */
 static struct dentry *pid_find(struct dentry *dir, const struct qname *name)
 {
-	struct dentry *d = NULL;
-	struct task *p = NULL;
-	struct pid *pid;
+	struct task *p scoped(put_task) = NULL;
+	struct pid *pid scoped(put_pid) = NULL;
 	u32 nr;
 
 	if (proc_number(name, &nr))
 		p = find_get_task((pid_t)nr);
-	if (!p)
-		return NULL;
-	pid = find_get_pid((pid_t)nr);
-	if (pid)
-		d = proc_make(dir, name, &pid_entry, pid, 0);
-	put_pid(pid);
-	put_task(p);
-	return d;
+	pid = p ? find_get_pid((pid_t)nr) : NULL;
+	return pid ? proc_make(dir, name, &pid_entry, pid, 0) : NULL;
 }
 
 static bool pid_next(const struct proc_node *dir __maybe_unused, u32 *n)
@@ -162,28 +146,27 @@ static bool pid_next(const struct proc_node *dir __maybe_unused, u32 *n)
 }
 
 static const struct proc_entry ipc_entries[] = {
-	PROC_FILE("sem", 0444, sem_show),
-	PROC_FILE("shm", 0444, shm_show),
+	PROC_FILE("sem", sem_show),
+	PROC_FILE("shm", shm_show),
 };
-static const struct proc_dir ipc_dir = {.entries = ipc_entries, .nr = ARRAY_SIZE(ipc_entries)};
 
 static const struct proc_entry root_entries[] = {
-	PROC_DIR("bident", 0555, bident_dir),
-	PROC_FILE("cmdline", 0444, show_cmdline),
-	PROC_FILE("cpuinfo", 0444, proc_show_cpuinfo),
-	PROC_FILE("filesystems", 0444, show_filesystems),
-	PROC_FILE("interrupts", 0444, proc_show_interrupts),
-	PROC_FILE("loadavg", 0444, proc_show_loadavg),
-	PROC_FILE("meminfo", 0444, proc_show_meminfo),
+	PROC_DIR("bident", bident_entries),
+	PROC_FILE("cmdline", show_cmdline),
+	PROC_FILE("cpuinfo", proc_show_cpuinfo),
+	PROC_FILE("filesystems", show_filesystems),
+	PROC_FILE("interrupts", proc_show_interrupts),
+	PROC_FILE("loadavg", proc_show_loadavg),
+	PROC_FILE("meminfo", proc_show_meminfo),
 	PROC_LINK("mounts", mounts_readlink, mounts_jump),
 	PROC_LINK("self", proc_self_readlink, proc_self_jump),
-	PROC_FILE("stat", 0444, proc_show_stat),
-	PROC_DIR("sys", 0555, proc_sys_dir),
-	PROC_DIR("sysvipc", 0555, ipc_dir),
+	PROC_FILE("stat", proc_show_stat),
+	PROC_NUMBERED("sys", 0555, proc_sys_dir),
+	PROC_DIR("sysvipc", ipc_entries),
 	PROC_LINK("thread-self", proc_thread_self_readlink, proc_thread_self_jump),
-	PROC_FILE("uptime", 0444, proc_show_uptime),
-	PROC_FILE("version", 0444, show_version),
-	PROC_FILE("vmstat", 0444, proc_show_vmstat),
+	PROC_FILE("uptime", proc_show_uptime),
+	PROC_FILE("version", show_version),
+	PROC_FILE("vmstat", proc_show_vmstat),
 };
 
 const struct proc_dir proc_root_dir = {.entries = root_entries,

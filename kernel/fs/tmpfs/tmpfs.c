@@ -339,7 +339,7 @@ static ssize_t tmpfs_write(struct file *f, struct uio *io, u64 *pos)
 	u64 *at = pos ? pos : &f->pos;
 	ssize_t ret;
 
-	mutex_lock(&i->lock);
+	guard_mutex(&i->lock);
 	if (f->flags & O_APPEND)
 		*at = i->object->size;
 	ret = write_at(i->object, io, at);
@@ -347,7 +347,6 @@ static ssize_t tmpfs_write(struct file *f, struct uio *io, u64 *pos)
 		inode_strip_set_ids(i);
 		inode_modified(i);
 	}
-	mutex_unlock(&i->lock);
 	return ret;
 }
 
@@ -392,11 +391,10 @@ static s64 tmpfs_lseek(struct file *f, s64 offset, int whence)
 {
 	s64 to;
 
-	mutex_lock(&f->inode->lock);
+	guard_mutex(&f->inode->lock);
 	to = seek_target(f, offset, whence);
 	if (to >= 0)
 		f->pos = (u64)to;
-	mutex_unlock(&f->inode->lock);
 	return to;
 }
 

@@ -128,42 +128,32 @@ static void sgr(struct vt *vt)
 
 /* ---- the other control sequences ---- */
 
-static void erase_display(struct vt *vt)
+/* 0: from the cursor on, 1: up to the cursor, 2: all of it. */
+static void erase_in_line(struct vt *vt, u32 part)
 {
-	u32 row = vt->cur.row, col = vt->cur.col;
-
-	switch (vt->params[0]) {
-	case 0:
-		vt_erase(vt, row, col, vt->cols);
-		vt_erase_rows(vt, row + 1, vt->rows);
-		break;
-	case 1:
-		vt_erase_rows(vt, 0, row);
-		vt_erase(vt, row, 0, col + 1);
-		break;
-	case 2:
-	case 3:
-		vt_erase_rows(vt, 0, vt->rows);
-		break;
-	}
+	if (part <= 2)
+		vt_erase(vt, vt->cur.row, part == 0 ? vt->cur.col : 0,
+			 part == 1 ? vt->cur.col + 1 : vt->cols);
 }
 
 static void erase_line(struct vt *vt)
 {
-	u32 row = vt->cur.row, col = vt->cur.col;
-
-	switch (vt->params[0]) {
-	case 0:
-		vt_erase(vt, row, col, vt->cols);
-		break;
-	case 1:
-		vt_erase(vt, row, 0, col + 1);
-		break;
-	case 2:
-		vt_erase(vt, row, 0, vt->cols);
-		break;
-	}
+	erase_in_line(vt, vt->params[0]);
 	vt->cur.wrap = false;
+}
+
+static void erase_display(struct vt *vt)
+{
+	u32 part = vt->params[0];
+
+	if (part == 2 || part == 3)
+		vt_erase_rows(vt, 0, vt->rows);
+	else if (part <= 1)
+		erase_in_line(vt, part);
+	if (part == 0)
+		vt_erase_rows(vt, vt->cur.row + 1, vt->rows);
+	if (part == 1)
+		vt_erase_rows(vt, 0, vt->cur.row);
 }
 
 /* Insert or delete lines: the region from the cursor down scrolls. Outside of the region nothing
@@ -264,33 +254,42 @@ static void repeat(struct vt *vt, u32 n)
 		vt_put(vt, vt->last_char);
 }
 
+/* Sequences that move the cursor by so many rows or columns. */
+static const struct move {
+	s8 down, right;
+	bool to_first; /* and to the first column */
+} moves[128] = {
+	['A'] = {.down = -1},
+	['B'] = {.down = 1},
+	['C'] = {.right = 1},
+	['D'] = {.right = -1},
+	['E'] = {.down = 1, .to_first = true},
+	['F'] = {.down = -1, .to_first = true},
+	['a'] = {.right = 1},
+	['e'] = {.down = 1},
+};
+
+static bool csi_move(struct vt *vt, const struct move *m, s64 n)
+{
+	if (m->down)
+		vt_move_vertical(vt, m->down * n);
+	if (m->right || m->to_first)
+		vt_move(vt, vt->cur.row, m->to_first ? 0 : vt->cur.col + m->right * n);
+	return m->down || m->right;
+}
+
 static void csi_plain(struct vt *vt, u8 final)
 {
 	u32 n = param(vt, 0, 1);
-	s64 row = vt->cur.row, col = vt->cur.col;
 
+	if (csi_move(vt, &moves[final], n))
+		return;
 	switch (final) {
 	case '@':
 		return vt_shift_chars(vt, n, true);
-	case 'A':
-		return vt_move_vertical(vt, -(s64)n);
-	case 'B':
-	case 'e':
-		return vt_move_vertical(vt, n);
-	case 'C':
-	case 'a':
-		return vt_move(vt, row, col + n);
-	case 'D':
-		return vt_move(vt, row, col - n);
-	case 'E':
-		vt_move_vertical(vt, n);
-		return vt_move(vt, vt->cur.row, 0);
-	case 'F':
-		vt_move_vertical(vt, -(s64)n);
-		return vt_move(vt, vt->cur.row, 0);
 	case 'G':
 	case '`':
-		return vt_move(vt, row, (s64)n - 1);
+		return vt_move(vt, vt->cur.row, (s64)n - 1);
 	case 'H':
 	case 'f':
 		return vt_move(vt, (s64)n - 1, (s64)param(vt, 1, 1) - 1);
@@ -315,7 +314,7 @@ static void csi_plain(struct vt *vt, u8 final)
 	case 'c': /* DA: a VT102, as the Linux console says of itself */
 		return vt->params[0] == 0 ? answer_text(vt, "\033[?6c") : (void)0;
 	case 'd':
-		return vt_move(vt, (s64)n - 1, col);
+		return vt_move(vt, (s64)n - 1, vt->cur.col);
 	case 'm':
 		return sgr(vt);
 	case 'n':
@@ -353,10 +352,8 @@ static void csi_byte(struct vt *vt, u8 c)
 		if (vt->nr_params == VT_MAX_PARAMS)
 			vt->nr_params--; /* too many: the last ones are lost */
 		vt->params[vt->nr_params++] = 0;
-	} else if (c >= 0x3c && c <= 0x3f) {
-		vt->marker = c;
-	} else if (c >= 0x20 && c <= 0x2f) {
-		vt->marker = c; /* an intermediate byte: none that we know */
+	} else if (c < 0x40) {
+		vt->marker = c; /* or an intermediate byte: none that we know */
 	} else if (c >= 0x40 && c <= 0x7e) {
 		vt->state = GROUND;
 		if (c == 'h' || c == 'l')
@@ -371,8 +368,7 @@ static void escape_byte(struct vt *vt, u8 c)
 	vt->state = GROUND;
 	switch (c) {
 	case '[':
-		csi_start(vt);
-		break;
+		return csi_start(vt);
 	case ']':
 	case 'P':
 	case 'X':
@@ -387,18 +383,14 @@ static void escape_byte(struct vt *vt, u8 c)
 		vt->cur = vt->saved;
 		break;
 	case 'D':
-		vt_index(vt);
-		break;
+		return vt_index(vt);
 	case 'E':
 		vt_control(vt, '\r');
-		vt_index(vt);
-		break;
+		return vt_index(vt);
 	case 'M':
-		vt_reverse_index(vt);
-		break;
+		return vt_reverse_index(vt);
 	case 'c':
-		vt_reset(vt);
-		break;
+		return vt_reset(vt);
 	case 0x20 ... 0x2f: /* character sets and such: one more byte follows */
 		vt->state = ESCAPE_SKIP;
 		break;
@@ -427,21 +419,20 @@ static bool utf8_byte(struct vt *vt, u8 c)
 
 static void utf8_start(struct vt *vt, u8 c)
 {
-	if (c >= 0xc2 && c <= 0xdf) {
-		vt->utf8_left = 1;
-		vt->utf8_char = c & 0x1f;
-		vt->utf8_min = 0x80;
-	} else if (c >= 0xe0 && c <= 0xef) {
-		vt->utf8_left = 2;
-		vt->utf8_char = c & 0x0f;
-		vt->utf8_min = 0x800;
-	} else if (c >= 0xf0 && c <= 0xf4) {
-		vt->utf8_left = 3;
-		vt->utf8_char = c & 0x07;
-		vt->utf8_min = 0x10000;
-	} else {
-		vt_put(vt, REPLACEMENT);
-	}
+	static const struct {
+		u8 from, to, bits;
+		u32 min;
+	} leads[] = {
+		{0xc2, 0xdf, 0x1f, 0x80}, {0xe0, 0xef, 0x0f, 0x800}, {0xf0, 0xf4, 0x07, 0x10000}};
+
+	for (u32 i = 0; i < ARRAY_SIZE(leads); i++)
+		if (c >= leads[i].from && c <= leads[i].to) {
+			vt->utf8_left = i + 1;
+			vt->utf8_char = c & leads[i].bits;
+			vt->utf8_min = leads[i].min;
+			return;
+		}
+	vt_put(vt, REPLACEMENT);
 }
 
 static void ground_byte(struct vt *vt, u8 c)
