@@ -41,7 +41,8 @@ size_t sched_snapshot(struct cpu *cpu, struct runq_entry *out, size_t max)
 
 #define RUNQ_SHOWN 16
 
-SHELL_COMMAND(runq, "look", "runq", "the run queue of each CPU, in the order it will be served")
+SHELL_COMMAND(runq, "look", 0, 0, "runq",
+	      "the run queue of each CPU, in the order it will be served")
 {
 	struct runq_entry entries[RUNQ_SHOWN];
 

@@ -81,11 +81,9 @@ static const struct crash {
 	{"panic", "panic()", crash_panic},
 };
 
-SHELL_COMMAND(crash, "system", "crash [KIND]",
+SHELL_COMMAND(crash, "system", 0, 1, "crash [KIND]",
 	      "break one of the kernel's defences on purpose; without KIND the list")
 {
-	if (argc > 2)
-		return shell_usage("crash");
 	for (size_t i = 0; i < ARRAY_SIZE(crashes); i++) {
 		if (argc == 1)
 			console_printf("  %-8s %s\n", crashes[i].name, crashes[i].about);
@@ -94,10 +92,9 @@ SHELL_COMMAND(crash, "system", "crash [KIND]",
 			return shell_fail("crash: %s: nothing stopped it\n", argv[1]);
 		}
 	}
-	if (argc == 2) {
-		console_printf("crash: there is no '%s'; `crash` lists them\n", argv[1]);
-		return STATUS_USAGE;
-	}
+	if (argc == 2)
+		return shell_error(STATUS_USAGE, "crash: there is no '%s'; `crash` lists them\n",
+				   argv[1]);
 	console_printf("  * on several CPUs noticed by a kernel built with -Ddebug_checks=true%s\n",
 		       DEBUG_CHECKS ? ", as this one is" : "; this one is not, and hangs there");
 	return 0;

@@ -9,7 +9,7 @@
 static int fork_by_puppet(const char *what, const struct puppet_order *order, u64 flags,
 			  bool stopped)
 {
-	struct puppet *p = puppet_ready();
+	struct puppet *p scoped(puppet_put) = puppet_ready();
 	struct fork_base before;
 	struct call c;
 	int status;
@@ -24,22 +24,23 @@ static int fork_by_puppet(const char *what, const struct puppet_order *order, u6
 		report_fork(what, &c, &before, flags, stopped);
 	status = c.end == CALL_GONE || (c.end == CALL_DONE && c.result < 0) ? STATUS_FAILED : 0;
 	call_finish(&c);
-	puppet_put(p);
 	return status;
 }
 
-SHELL_COMMAND(fork, "make", "fork", "the selected puppet calls fork(2); its child is a puppet too")
+SHELL_COMMAND(fork, "make", 0, 0, "fork",
+	      "the selected puppet calls fork(2); its child is a puppet too")
 {
 	const struct puppet_order order = {.nr = __NR_fork};
 
-	return argc == 1 ? fork_by_puppet("fork", &order, 0, false) : shell_usage("fork");
+	return fork_by_puppet("fork", &order, 0, false);
 }
 
-SHELL_COMMAND(vfork, "make", "vfork", "vfork(2): the parent sleeps until the child execs or exits")
+SHELL_COMMAND(vfork, "make", 0, 0, "vfork",
+	      "vfork(2): the parent sleeps until the child execs or exits")
 {
 	const struct puppet_order order = {.nr = __NR_vfork};
 
-	return argc == 1 ? fork_by_puppet("vfork", &order, 0, false) : shell_usage("vfork");
+	return fork_by_puppet("vfork", &order, 0, false);
 }
 
 /* "SIGUSR1", or a number: the exit signal's byte. */
@@ -79,23 +80,20 @@ static bool parse_clone_flags(char *text, u64 *flags, u64 *signal, bool *stopped
 	return true;
 }
 
-SHELL_COMMAND(clone, "make", "clone FLAG,FLAG...[,SIGNAL]",
+SHELL_COMMAND(clone, "make", 1, 1, "clone FLAG,FLAG...[,SIGNAL]",
 	      "clone(2) with CLONE_* flags and an exit signal (SIGCHLD if none; 0: silent)")
 {
 	u64 flags = 0, signal = SIGCHLD;
 	struct puppet_order order = {.nr = __NR_clone};
 	bool stopped = false;
 
-	if (argc != 2)
-		return shell_usage("clone");
 	if (!parse_clone_flags(argv[1], &flags, &signal, &stopped))
 		return STATUS_USAGE;
 	if (flags >>
-	    32) { /* only clone3 takes 64 bits; the old call would drop them without a word */
-		console_printf(
+	    32) /* only clone3 takes 64 bits; the old call would drop them without a word */
+		return shell_error(
+			STATUS_USAGE,
 			"clone: such a flag exists only in clone3(2), which the shell cannot call\n");
-		return STATUS_USAGE;
-	}
 	/* Stores of thread ids go to the puppet's data page, behind the word of peek and poke. */
 	order.arg[0] = flags | signal;
 	order.arg[2] = PUPPET_DATA + 8;

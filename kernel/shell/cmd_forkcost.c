@@ -14,24 +14,20 @@ struct cost {
 
 static void read_stats(struct cost *cost, struct puppet *child)
 {
-	struct task *t = puppet_task(child);
-	struct mm *mm = t ? task_get_mm(t) : NULL;
+	struct mm *mm scoped(mm_put) = puppet_get_mm(child);
 
 	if (mm) {
 		cost->shared = mm->stats.tables_shared;
 		cost->copied = mm->stats.tables_copied;
-		mm_put(mm);
 	}
-	if (t)
-		put_task(t);
 }
 
 /* Fork, let the child exit, wait for it: the next round finds the caches as this one did. False
  * after saying why. */
 static bool one_round(struct puppet *p, struct cost *cost)
 {
-	struct puppet *child;
-	struct task *t;
+	struct puppet *child scoped(puppet_put) = NULL;
+	struct task *t scoped(put_task) = NULL;
 	long pid = call_simple(p, true, __NR_fork, 0, 0, 0, 0);
 
 	if (pid <= 0)
@@ -41,7 +37,6 @@ static bool one_round(struct puppet *p, struct cost *cost)
 		return false;
 	if (cost->cycles == 0 || t->fork_cycles < cost->cycles)
 		cost->cycles = t->fork_cycles;
-	put_task(t);
 	child = puppet_find((pid_t)pid);
 	if (child == NULL)
 		return false;
@@ -49,7 +44,6 @@ static bool one_round(struct puppet *p, struct cost *cost)
 	call_simple(child, true, __NR_exit, 0, 0, 0, 0);
 	if (READ_ONCE(child->state) == PUPPET_GONE)
 		puppet_forget(child); /* its end is no news */
-	puppet_put(child);
 	return call_simple(p, true, __NR_wait4, (u64)pid, 0, 0, 0) == pid;
 }
 
@@ -70,19 +64,16 @@ static bool measure(struct puppet *p, enum fork_share share, u64 rounds)
 	return ok;
 }
 
-SHELL_COMMAND(forkcost, "make", "forkcost [ROUNDS]",
+SHELL_COMMAND(forkcost, "make", 0, 1, "forkcost [ROUNDS]",
 	      "fork with each fork.share, the least cost of some rounds (9) side by side")
 {
-	struct puppet *p;
+	struct puppet *p scoped(puppet_put) = NULL;
 	u64 rounds = 9;
 	bool ok = true;
 
-	if (argc > 2)
-		return shell_usage("forkcost");
-	if (argc == 2 && (parse_u64(argv[1], &rounds) != 0 || rounds == 0)) {
-		console_printf("forkcost: '%s' is not a number of rounds from 1 up\n", argv[1]);
-		return STATUS_USAGE;
-	}
+	if (argc == 2 && (parse_u64(argv[1], &rounds) != 0 || rounds == 0))
+		return shell_error(STATUS_USAGE,
+				   "forkcost: '%s' is not a number of rounds from 1 up\n", argv[1]);
 	p = puppet_ready();
 	if (p == NULL)
 		return STATUS_FAILED;
@@ -90,6 +81,5 @@ SHELL_COMMAND(forkcost, "make", "forkcost [ROUNDS]",
 		       "tables copied", "cycles", "ns");
 	for (int share = SHARE_PAGES; share <= SHARE_TREE && ok; share++)
 		ok = measure(p, share, rounds);
-	puppet_put(p);
 	return ok ? 0 : STATUS_FAILED;
 }

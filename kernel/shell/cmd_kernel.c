@@ -8,12 +8,10 @@
 #include "kernel/task.h"
 #include "kernel/time/timer.h"
 
-SHELL_COMMAND(cpu, "look", "cpu", "the processors, their features, the clock and the timer")
+SHELL_COMMAND(cpu, "look", 0, 0, "cpu", "the processors, their features, the clock and the timer")
 {
 	u64 now = ktime_get();
 
-	if (argc != 1)
-		return shell_usage("cpu");
 	for (u32 i = 0; i < nr_cpus; i++)
 		console_printf("cpu %u: APIC id %u, %lu interrupts\n", i, cpus[i].apic_id,
 			       cpus[i].irqs);
@@ -24,10 +22,8 @@ SHELL_COMMAND(cpu, "look", "cpu", "the processors, their features, the clock and
 	return 0;
 }
 
-SHELL_COMMAND(dmesg, "look", "dmesg", "the kernel's log")
+SHELL_COMMAND(dmesg, "look", 0, 0, "dmesg", "the kernel's log")
 {
-	if (argc != 1)
-		return shell_usage("dmesg");
 	log_show(console_printf);
 	return 0;
 }
@@ -47,13 +43,11 @@ static void show_call(unsigned long nr)
 		       without ? "; without: " : "", without ? without : "");
 }
 
-SHELL_COMMAND(syscalls, "look", "syscalls [all]",
+SHELL_COMMAND(syscalls, "look", 0, 1, "syscalls [all]",
 	      "calls that were asked for and do not exist; `all` lists those that do")
 {
 	u32 n = 0;
 
-	if (argc > 2)
-		return shell_usage("syscalls");
 	if (argc == 2) {
 		for (unsigned long nr = 0; nr < NR_SYSCALLS; nr++)
 			if (syscall_info(nr))

@@ -60,14 +60,12 @@ static void show_classes(void)
 	}
 }
 
-SHELL_COMMAND(locks, "look", "locks",
+SHELL_COMMAND(locks, "look", 0, 0, "locks",
 	      "who holds and who waits for a lock, and the longest hold of each class")
 {
 	struct task_list all;
 	u32 n = 0;
 
-	if (argc != 1)
-		return shell_usage("locks");
 	if (task_list_get(&all) != 0)
 		return shell_fail("locks: no memory\n");
 	for (u32 i = 0; i < nr_cpus; i++)

@@ -16,12 +16,8 @@ struct scratch {
 
 static bool scratch_open(struct scratch *s, struct puppet *p)
 {
-	struct task *t = puppet_task(p);
-
-	s->mm = t ? task_get_mm(t) : NULL;
+	s->mm = puppet_get_mm(p);
 	s->next = PUPPET_SCRATCH;
-	if (t)
-		put_task(t);
 	return s->mm != NULL;
 }
 
@@ -79,26 +75,20 @@ static bool exec_order(struct puppet_order *o, struct puppet *p, char **argv)
 	return o->arg[0] && o->arg[1] && o->arg[2];
 }
 
-SHELL_COMMAND(exec, "make", "exec PATH ARG...",
+SHELL_COMMAND(exec, "make", 1, ANY, "exec PATH ARG...",
 	      "execve(2): the puppet becomes that program, in the foreground unless &")
 {
+	struct puppet *p scoped(puppet_put) = puppet_ready();
 	struct puppet_order order = {0};
-	struct puppet *p;
 	struct call c;
-	int status;
+	int status = STATUS_FAILED;
 
-	if (argc < 2)
-		return shell_usage("exec");
-	p = puppet_ready();
 	if (p == NULL)
 		return STATUS_FAILED;
-	if (!exec_order(&order, p, argv + 1)) {
-		puppet_put(p);
+	if (!exec_order(&order, p, argv + 1))
 		return shell_fail(
 			"exec: the arguments are longer than the puppet's scratch pages\n");
-	}
 	call_puppet(&c, p, &order);
-	status = STATUS_FAILED;
 	if (c.end == CALL_DONE) {
 		print_result(p, __NR_execve, c.result);
 	} else if (c.end == CALL_GONE && c.task) {
@@ -107,51 +97,40 @@ SHELL_COMMAND(exec, "make", "exec PATH ARG...",
 		wait_for_rest(); /* a vfork's parent may have been released */
 	}
 	call_finish(&c);
-	puppet_put(p);
 	return status;
 }
 
-SHELL_COMMAND(exit, "make", "exit [N]", "_exit(2) with status N")
+SHELL_COMMAND(exit, "make", 0, 1, "exit [N]", "_exit(2) with status N")
 {
+	struct puppet *p scoped(puppet_put) = NULL;
 	u64 n = 0;
-	struct puppet *p;
 
-	if (argc > 2)
-		return shell_usage("exit");
 	if (argc == 2 && !number_argument("exit", argv[1], &n))
 		return STATUS_USAGE;
 	p = puppet_ready();
 	if (p == NULL)
 		return STATUS_FAILED;
 	call_simple(p, true, __NR_exit, n, 0, 0, 0);
-	puppet_put(p);
 	return 0;
 }
 
 void tell_wait(struct puppet *p, long pid)
 {
-	struct task *t = puppet_task(p);
-	struct mm *mm = t ? task_get_mm(t) : NULL;
+	struct mm *mm scoped(mm_put) = puppet_get_mm(p);
 	char how[48];
 	int status;
 
 	if (mm && mm_access(mm, PUPPET_SCRATCH, &status, sizeof(status), false) == sizeof(status))
 		console_printf("%d: wait4 = %ld: it %s\n", p->pid, pid,
 			       describe_end(status, how, sizeof(how)));
-	if (mm)
-		mm_put(mm);
-	if (t)
-		put_task(t);
 }
 
-SHELL_COMMAND(wait, "make", "wait [PID]", "wait4(2) for a child, or for any")
+SHELL_COMMAND(wait, "make", 0, 1, "wait [PID]", "wait4(2) for a child, or for any")
 {
+	struct puppet *p scoped(puppet_put) = NULL;
 	pid_t pid = -1;
-	struct puppet *p;
 	long r;
 
-	if (argc > 2)
-		return shell_usage("wait");
 	if (argc == 2 && !pid_argument("wait", argv[1], &pid))
 		return STATUS_USAGE;
 	p = puppet_ready();
@@ -160,7 +139,6 @@ SHELL_COMMAND(wait, "make", "wait [PID]", "wait4(2) for a child, or for any")
 	r = call_simple(p, true, __NR_wait4, (u64)pid, PUPPET_SCRATCH, 0, 0);
 	if (r > 0)
 		tell_wait(p, r);
-	puppet_put(p);
 	return r < 0 && r != -ERESTARTSYS ? STATUS_FAILED : 0;
 }
 
@@ -168,12 +146,11 @@ SHELL_COMMAND(wait, "make", "wait [PID]", "wait4(2) for a child, or for any")
  * continued. */
 static int kill_by_shell(int sig, pid_t pid)
 {
-	struct task *t = pid > 0 ? find_get_task(pid) : NULL;
+	struct task *t scoped(put_task) = pid > 0 ? find_get_task(pid) : NULL;
 
 	if (t == NULL)
 		return shell_fail("kill: there is no task %d\n", pid);
 	send_signal(sig, NULL, t, true);
-	put_task(t);
 	console_printf("kill: sent by the shell itself, for the selected puppet cannot\n");
 	wait_for_rest();
 	return 0;
@@ -181,33 +158,25 @@ static int kill_by_shell(int sig, pid_t pid)
 
 static bool selected_is_idle(void)
 {
-	struct task *t;
-	bool idle;
+	struct task *t scoped(put_task) = NULL;
 
 	puppets_news();
 	t = selected ? puppet_task(selected) : NULL;
-	idle = t && READ_ONCE(selected->state) == PUPPET_IDLE &&
+	return t && READ_ONCE(selected->state) == PUPPET_IDLE &&
 	       READ_ONCE(t->state) != TASK_STOPPED;
-	if (t)
-		put_task(t);
-	return idle;
 }
 
-SHELL_COMMAND(kill, "make", "kill SIG PID",
+SHELL_COMMAND(kill, "make", 2, 2, "kill SIG PID",
 	      "kill(2): SIG by name or number; a negative PID is a process group")
 {
-	struct puppet *p;
+	struct puppet *p scoped(puppet_put) = NULL;
 	pid_t pid;
 	int sig;
 	long r;
 
-	if (argc != 3)
-		return shell_usage("kill");
 	sig = signal_number(argv[1]);
-	if (sig < 0) {
-		console_printf("kill: there is no signal '%s'\n", argv[1]);
-		return STATUS_USAGE;
-	}
+	if (sig < 0)
+		return shell_error(STATUS_USAGE, "kill: there is no signal '%s'\n", argv[1]);
 	if (!pid_argument("kill", argv[2], &pid))
 		return STATUS_USAGE;
 	if (!selected_is_idle())
@@ -219,7 +188,6 @@ SHELL_COMMAND(kill, "make", "kill SIG PID",
 	if (r == 0)
 		console_printf("%d: kill: sent %s to %d\n", p->pid,
 			       sig ? signal_name(sig) : "nothing", pid);
-	puppet_put(p);
 	return r < 0 && r != -ERESTARTSYS ? STATUS_FAILED : 0;
 }
 
@@ -260,56 +228,40 @@ static bool sys_arguments(struct puppet_order *o, struct puppet *p, int argc, ch
 	return ok;
 }
 
-SHELL_COMMAND(sys, "make", "sys NAME ARG...",
+SHELL_COMMAND(sys, "make", 1, ANY, "sys NAME ARG...",
 	      "any system call: arguments are numbers, or strings in quotes")
 {
-	struct puppet_order order = {0};
-	struct puppet *p;
-	struct call c;
-	long nr;
+	struct puppet_order order = {.nr = syscall_number(argv[1])};
+	struct puppet *p scoped(puppet_put) = NULL;
+	const struct syscall_info *info;
+	enum call_end end;
+	long result;
 
-	if (argc < 2)
-		return shell_usage("sys");
-	nr = syscall_number(argv[1]);
-	if (nr < 0) {
-		console_printf("sys: there is no system call '%s'\n", argv[1]);
-		return STATUS_USAGE;
-	}
-	if (argc - 2 > declared_arguments(syscall_info((unsigned long)nr)->args)) {
-		console_printf("sys: usage: sys %s (%s)\n", argv[1],
-			       syscall_info((unsigned long)nr)->args);
-		return STATUS_USAGE;
-	}
+	if (order.nr < 0)
+		return shell_error(STATUS_USAGE, "sys: there is no system call '%s'\n", argv[1]);
+	info = syscall_info((unsigned long)order.nr);
+	if (argc - 2 > declared_arguments(info->args))
+		return shell_error(STATUS_USAGE, "sys: usage: sys %s (%s)\n", argv[1], info->args);
 	p = puppet_ready();
 	if (p == NULL)
 		return STATUS_FAILED;
-	order.nr = nr;
-	if (!sys_arguments(&order, p, argc - 2, argv + 2)) {
-		puppet_put(p);
+	if (!sys_arguments(&order, p, argc - 2, argv + 2))
 		return shell_fail("sys: no room for the strings in the puppet's scratch pages\n");
-	}
-	call_puppet(&c, p, &order);
-	if (c.end == CALL_DONE)
-		print_result(p, nr, c.result);
-	else if (c.end != CALL_GONE)
+	end = order_puppet(p, &order, &result);
+	if (end == CALL_DONE)
+		print_result(p, order.nr, result);
+	else if (end != CALL_GONE)
 		console_printf("%d: %s in %s\n", p->pid,
-			       c.end == CALL_STOPPED ? "stopped" : "blocked", argv[1]);
-	int status =
-		c.end == CALL_DONE && c.result < 0 && c.result >= -MAX_ERRNO ? STATUS_FAILED : 0;
-
-	call_finish(&c);
-	puppet_put(p);
-	return status;
+			       end == CALL_STOPPED ? "stopped" : "blocked", argv[1]);
+	return end == CALL_DONE && result < 0 && result >= -MAX_ERRNO ? STATUS_FAILED : 0;
 }
 
 /* ---- which one ---- */
 
-static int select_command(int argc, char **argv)
+static int select_command(char **argv)
 {
 	pid_t pid;
 
-	if (argc != 2)
-		return shell_usage("select");
 	if (!pid_argument("select", argv[1], &pid))
 		return STATUS_USAGE;
 	if (puppet_select(pid) != 0)
@@ -318,12 +270,12 @@ static int select_command(int argc, char **argv)
 	return 0;
 }
 
-SHELL_COMMAND(select, "make", "select PID", "orders without `PID:` go to this puppet")
+SHELL_COMMAND(select, "make", 1, 1, "select PID", "orders without `PID:` go to this puppet")
 {
-	return select_command(argc, argv);
+	return select_command(argv);
 }
 
-SHELL_COMMAND(use, "make", "use PID", "the same as select")
+SHELL_COMMAND(use, "make", 1, 1, "use PID", "the same as select")
 {
-	return select_command(argc, argv);
+	return select_command(argv);
 }

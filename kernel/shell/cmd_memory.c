@@ -37,30 +37,24 @@ static void vm_stats(const struct mm *mm)
 		s->cow_reused);
 }
 
-SHELL_COMMAND(vm, "look", "vm [PID]", "the areas of an address space, and what happened in it")
+SHELL_COMMAND(vm, "look", 0, 1, "vm [PID]",
+	      "the areas of an address space, and what happened in it")
 {
-	struct task *t;
-	struct mm *mm;
-	int status;
+	struct task *t scoped(put_task) = NULL;
+	struct mm *mm scoped(mm_put) = NULL;
+	int status = task_of_argument("vm", argv[1], &t);
 
-	if (argc > 2)
-		return shell_usage("vm");
-	status = task_of_argument("vm", argv[1], &t);
 	if (status)
 		return status;
 	mm = task_get_mm(t);
-	if (mm == NULL) {
-		status = shell_fail("vm: task %d has no address space of its own\n", t->pid_nr);
-	} else {
-		console_printf("task %d: %lu areas, %lu KiB resident, used by %u task(s)\n",
-			       t->pid_nr, mm_area_count(mm), mm_resident(mm) * (PAGE_SIZE / 1024),
-			       refcount_read(&mm->users) - 1);
-		mm_foreach_area(mm, vm_line, NULL);
-		vm_stats(mm);
-		mm_put(mm);
-	}
-	put_task(t);
-	return status;
+	if (mm == NULL)
+		return shell_fail("vm: task %d has no address space of its own\n", t->pid_nr);
+	console_printf("task %d: %lu areas, %lu KiB resident, used by %u task(s)\n", t->pid_nr,
+		       mm_area_count(mm), mm_resident(mm) * (PAGE_SIZE / 1024),
+		       refcount_read(&mm->users) - 1);
+	mm_foreach_area(mm, vm_line, NULL);
+	vm_stats(mm);
+	return 0;
 }
 
 /* ---- mem, slabs ---- */
@@ -70,14 +64,12 @@ static void add_pages(const struct kmem_cache_info *info, void *sum)
 	*(u64 *)sum += info->pages;
 }
 
-SHELL_COMMAND(mem, "look", "mem",
+SHELL_COMMAND(mem, "look", 0, 0, "mem",
 	      "what is in use: physical memory, slab caches, tasks, pids, open files")
 {
 	struct account now;
 	u64 slab = 0;
 
-	if (argc != 1)
-		return shell_usage("mem");
 	account_take(&now); /* also empties the caches of freed stacks and slabs */
 	kmem_cache_foreach(add_pages, &slab);
 	console_printf(
@@ -94,11 +86,9 @@ static void slab_line(const struct kmem_cache_info *info, void *unused __maybe_u
 		       info->total, info->pages);
 }
 
-SHELL_COMMAND(slabs, "look", "slabs",
+SHELL_COMMAND(slabs, "look", 0, 0, "slabs",
 	      "the slab caches: size of an object, how many are in use and have room, pages")
 {
-	if (argc != 1)
-		return shell_usage("slabs");
 	console_printf("%-20s %6s %8s %8s %6s\n", "CACHE", "SIZE", "ACTIVE", "TOTAL", "PAGES");
 	kmem_cache_foreach(slab_line, NULL);
 	return 0;
@@ -106,11 +96,9 @@ SHELL_COMMAND(slabs, "look", "slabs",
 
 /* ---- tlb ---- */
 
-SHELL_COMMAND(tlb, "look", "tlb",
+SHELL_COMMAND(tlb, "look", 0, 0, "tlb",
 	      "TLB flushes of each CPU, and how many others had to be asked for them")
 {
-	if (argc != 1)
-		return shell_usage("tlb");
 	console_printf("%-6s %10s %12s %12s\n", "CPU", "FLUSHES", "CPUS ASKED", "SPARED");
 	for (u32 i = 0; i < nr_cpus; i++) {
 		u64 flushes, asked;

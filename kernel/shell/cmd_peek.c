@@ -11,20 +11,12 @@
 /* [addr, addr + 8) may be accessed so, by the areas: an order that faults would kill the puppet. */
 static bool may_access(const char *command, struct puppet *p, u64 addr, bool write)
 {
-	u32 need = write ? AREA_WRITE : AREA_READ;
-	struct task *t = puppet_task(p);
-	struct mm *mm = t ? task_get_mm(t) : NULL;
+	struct mm *mm scoped(mm_put) = puppet_get_mm(p);
 	struct area a;
-	bool mapped = false, allowed = false;
+	bool mapped = mm && addr < TASK_SIZE - 8 && mm_find_area(mm, addr, &a) && addr >= a.start &&
+		      addr + 8 <= a.end;
+	bool allowed = mapped && (a.flags & (write ? AREA_WRITE : AREA_READ));
 
-	if (mm) {
-		mapped = addr < TASK_SIZE - 8 && mm_find_area(mm, addr, &a) && addr >= a.start &&
-			 addr + 8 <= a.end;
-		allowed = mapped && (a.flags & need);
-		mm_put(mm);
-	}
-	if (t)
-		put_task(t);
 	if (!mapped)
 		console_printf("%s: %#lx is not mapped in puppet %d\n", command, addr, p->pid);
 	else if (!allowed)
@@ -33,32 +25,21 @@ static bool may_access(const char *command, struct puppet *p, u64 addr, bool wri
 	return allowed;
 }
 
-SHELL_COMMAND(peek, "make", "peek [ADDR]",
+SHELL_COMMAND(peek, "make", 0, 1, "peek [ADDR]",
 	      "the puppet reads the 8 bytes at ADDR in ring 3 (its data word if none)")
 {
 	struct puppet_order order = {.nr = PUPPET_PEEK, .arg = {PUPPET_DATA}};
-	struct puppet *p;
-	struct call c;
-	int status = STATUS_FAILED;
+	struct puppet *p scoped(puppet_put) = NULL;
+	long word;
 
-	if (argc > 2)
-		return shell_usage("peek");
 	if (argc == 2 && !number_argument("peek", argv[1], &order.arg[0]))
 		return STATUS_USAGE;
 	p = puppet_ready();
-	if (p == NULL)
+	if (p == NULL || !may_access("peek", p, order.arg[0], false) ||
+	    order_puppet(p, &order, &word) != CALL_DONE)
 		return STATUS_FAILED;
-	if (may_access("peek", p, order.arg[0], false)) {
-		call_puppet(&c, p, &order);
-		if (c.end == CALL_DONE) {
-			console_printf("%d: [%#lx] = %lu (%#lx)\n", p->pid, order.arg[0],
-				       (u64)c.result, (u64)c.result);
-			status = 0;
-		}
-		call_finish(&c);
-	}
-	puppet_put(p);
-	return status;
+	console_printf("%d: [%#lx] = %lu (%#lx)\n", p->pid, order.arg[0], (u64)word, (u64)word);
+	return 0;
 }
 
 static void tell_poke(struct puppet *p, const struct puppet_order *o, const struct mm_stats *before,
@@ -70,81 +51,58 @@ static void tell_poke(struct puppet *p, const struct puppet_order *o, const stru
 		after->cow_pages - before->cow_pages, after->cow_reused - before->cow_reused);
 }
 
-SHELL_COMMAND(poke, "make", "poke [ADDR] VALUE",
+SHELL_COMMAND(poke, "make", 1, 2, "poke [ADDR] VALUE",
 	      "the puppet writes 8 bytes at ADDR in ring 3 (its data word if none)")
 {
 	struct puppet_order order = {.nr = PUPPET_POKE, .arg = {PUPPET_DATA}};
+	struct puppet *p scoped(puppet_put) = NULL;
+	struct mm *mm scoped(mm_put) = NULL;
 	struct mm_stats before;
-	struct puppet *p;
-	struct mm *mm;
-	struct call c;
-	int status = STATUS_FAILED;
+	long none;
 
-	if (argc < 2 || argc > 3)
-		return shell_usage("poke");
 	if ((argc == 3 && !number_argument("poke", argv[1], &order.arg[0])) ||
 	    !number_argument("poke", argv[argc - 1], &order.arg[1]))
 		return STATUS_USAGE;
 	p = puppet_ready();
 	if (p == NULL)
 		return STATUS_FAILED;
-	mm = p->task ? task_get_mm(p->task) : NULL;
-	if (mm && may_access("poke", p, order.arg[0], true)) {
-		before = mm->stats;
-		call_puppet(&c, p, &order);
-		if (c.end == CALL_DONE) {
-			tell_poke(p, &order, &before, &mm->stats);
-			status = 0;
-		}
-		call_finish(&c);
-	}
-	if (mm)
-		mm_put(mm);
-	puppet_put(p);
-	return status;
+	mm = puppet_get_mm(p);
+	if (mm == NULL || !may_access("poke", p, order.arg[0], true))
+		return STATUS_FAILED;
+	before = mm->stats;
+	if (order_puppet(p, &order, &none) != CALL_DONE)
+		return STATUS_FAILED;
+	tell_poke(p, &order, &before, &mm->stats);
+	return 0;
 }
 
 static int touch(struct puppet *p, u64 bytes)
 {
 	struct puppet_order order = {.nr = PUPPET_TOUCH};
-	struct call c;
-	long addr = call_simple(p, true, __NR_mmap, 0, bytes, PROT_READ | PROT_WRITE,
-				MAP_PRIVATE | MAP_ANONYMOUS);
+	long pages, addr = call_simple(p, true, __NR_mmap, 0, bytes, PROT_READ | PROT_WRITE,
+				       MAP_PRIVATE | MAP_ANONYMOUS);
 
 	if (addr < 0)
 		return STATUS_FAILED;
 	order.arg[0] = (u64)addr;
 	order.arg[1] = bytes;
-	call_puppet(&c, p, &order);
-	if (c.end == CALL_DONE)
-		console_printf("%d: mapped %#lx-%#lx and wrote %ld pages, %lu ns\n", p->pid,
-			       (u64)addr, (u64)addr + bytes, c.result,
-			       cycles_to_ns(p->end_cycles - p->start_cycles));
-	int status = c.end == CALL_DONE ? 0 : STATUS_FAILED;
-
-	call_finish(&c);
-	return status;
+	if (order_puppet(p, &order, &pages) != CALL_DONE)
+		return STATUS_FAILED;
+	console_printf("%d: mapped %#lx-%#lx and wrote %ld pages, %lu ns\n", p->pid, (u64)addr,
+		       (u64)addr + bytes, pages, cycles_to_ns(p->end_cycles - p->start_cycles));
+	return 0;
 }
 
-SHELL_COMMAND(touch, "make", "touch MIB",
+SHELL_COMMAND(touch, "make", 1, 1, "touch MIB",
 	      "the puppet maps MIB mebibytes and writes to each page of them in ring 3")
 {
+	struct puppet *p scoped(puppet_put) = NULL;
 	u64 mib;
-	struct puppet *p;
-	int status;
 
-	if (argc != 2)
-		return shell_usage("touch");
 	if (!number_argument("touch", argv[1], &mib))
 		return STATUS_USAGE;
-	if (mib == 0 || mib > (TASK_SIZE >> 20)) {
-		console_printf("touch: %s MiB is not a size\n", argv[1]);
-		return STATUS_USAGE;
-	}
+	if (mib == 0 || mib > (TASK_SIZE >> 20))
+		return shell_error(STATUS_USAGE, "touch: %s MiB is not a size\n", argv[1]);
 	p = puppet_ready();
-	if (p == NULL)
-		return STATUS_FAILED;
-	status = touch(p, mib << 20);
-	puppet_put(p);
-	return status;
+	return p ? touch(p, mib << 20) : STATUS_FAILED;
 }

@@ -126,13 +126,11 @@ static void report(void)
 	}
 }
 
-SHELL_COMMAND(prof, "look", "prof COMMAND...",
+SHELL_COMMAND(prof, "look", 1, ANY, "prof COMMAND...",
 	      "functions of the kernel by their share of the time of a command or program")
 {
 	int status;
 
-	if (argc < 2)
-		return shell_usage("prof");
 	if (places)
 		return shell_fail("prof: one at a time\n");
 	places = vmalloc(PLACES * sizeof(*places));

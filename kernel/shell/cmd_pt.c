@@ -85,7 +85,7 @@ static bool pt_entry(const struct tree_entry *e, void *arg)
 static int show_tables(struct task *t, u64 start, u64 end)
 {
 	struct pt_walk walk = {.owned = {[PT_LEVELS] = true}};
-	struct mm *mm = task_get_mm(t);
+	struct mm *mm scoped(mm_put) = task_get_mm(t);
 
 	if (mm == NULL)
 		return shell_fail("pt: task %d has no address space of its own\n", t->pid_nr);
@@ -96,31 +96,23 @@ static int show_tables(struct task *t, u64 start, u64 end)
 	flush_run(&walk);
 	mutex_unlock(&mm->lock);
 	console_printf("%lu tables below the root, %lu pages\n", walk.tables, walk.leaves);
-	mm_put(mm);
 	return 0;
 }
 
-SHELL_COMMAND(pt, "look", "pt [PID [ADDR]]",
+SHELL_COMMAND(pt, "look", 0, 2, "pt [PID [ADDR]]",
 	      "the tree of page tables, with each count, shared or owned")
 {
 	u64 start = 0, end = TASK_SIZE;
-	struct task *t;
+	struct task *t scoped(put_task) = NULL;
 	int status;
 
-	if (argc > 3)
-		return shell_usage("pt");
 	if (argc == 3) {
-		if (parse_u64(argv[2], &start) != 0 || start >= TASK_SIZE) {
-			console_printf("pt: '%s' is not a user address\n", argv[2]);
-			return STATUS_USAGE;
-		}
+		if (parse_u64(argv[2], &start) != 0 || start >= TASK_SIZE)
+			return shell_error(STATUS_USAGE, "pt: '%s' is not a user address\n",
+					   argv[2]);
 		start &= PAGE_MASK;
 		end = start + PAGE_SIZE;
 	}
 	status = task_of_argument("pt", argv[1], &t);
-	if (status)
-		return status;
-	status = show_tables(t, start, end);
-	put_task(t);
-	return status;
+	return status ? status : show_tables(t, start, end);
 }

@@ -86,14 +86,12 @@ static void say_why(const struct program *prog)
 
 static int run_program(char **argv)
 {
+	struct task *t scoped(put_task) = NULL;
 	struct program prog;
-	struct task *t;
 	int status = 0;
 
-	if (!find_program(prog.path, sizeof(prog.path), argv[0])) {
-		console_printf("%s: there is no such program\n", argv[0]);
-		return STATUS_UNKNOWN;
-	}
+	if (!find_program(prog.path, sizeof(prog.path), argv[0]))
+		return shell_error(STATUS_UNKNOWN, "%s: there is no such program\n", argv[0]);
 	t = start_program(&prog, argv);
 	if (t == NULL)
 		return STATUS_CANNOT_RUN;
@@ -108,11 +106,10 @@ static int run_program(char **argv)
 	}
 	if (prog.error)
 		say_why(&prog);
-	put_task(t);
 	return status;
 }
 
-SHELL_COMMAND(run, "run", "[run] PATH ARG... [&]",
+SHELL_COMMAND(run, "run", 0, ANY, "[run] PATH ARG... [&]",
 	      "start a program with the terminal, or with & without it")
 {
 	char **words = strcmp(argv[0], "run") == 0 ? argv + 1 : argv;
@@ -128,14 +125,12 @@ static void print_time(const char *name, u64 ns)
 		       ns % NSEC_PER_SEC / NSEC_PER_USEC);
 }
 
-SHELL_COMMAND(time, "run", "time COMMAND...",
+SHELL_COMMAND(time, "run", 1, ANY, "time COMMAND...",
 	      "how long a command takes; a program's own time as well")
 {
 	u64 start;
 	int status;
 
-	if (argc < 2)
-		return shell_usage("time");
 	last_program.pid = 0;
 	start = ktime_get();
 	status = shell_run_words(argc - 1, argv + 1, shell_background());
@@ -147,25 +142,21 @@ SHELL_COMMAND(time, "run", "time COMMAND...",
 	return status;
 }
 
-SHELL_COMMAND(repeat, "run", "repeat N COMMAND...", "run a command N times, or until it fails")
+SHELL_COMMAND(repeat, "run", 2, ANY, "repeat N COMMAND...",
+	      "run a command N times, or until it fails")
 {
 	u64 n;
 	int status = 0;
 
-	if (argc < 3)
-		return shell_usage("repeat");
-	if (parse_u64(argv[1], &n) != 0) {
-		console_printf("repeat: '%s' is not a number\n", argv[1]);
-		return STATUS_USAGE;
-	}
+	if (parse_u64(argv[1], &n) != 0)
+		return shell_error(STATUS_USAGE, "repeat: '%s' is not a number\n", argv[1]);
 	for (u64 i = 1; i <= n; i++) {
 		status = shell_run_words(argc - 2, argv + 2, shell_background());
 		puppets_news();
-		if (status) {
-			console_printf("repeat: round %lu of %lu ended with status %d\n", i, n,
-				       status);
-			break;
-		}
+		if (status)
+			return shell_error(status,
+					   "repeat: round %lu of %lu ended with status %d\n", i, n,
+					   status);
 		if (shell_interrupted())
 			return 128 + SIGINT;
 	}

@@ -160,10 +160,10 @@ static bool set_duration(int argc, char **argv)
 	return true;
 }
 
-SHELL_COMMAND(stall, "system", "stall [KIND [SECONDS]]",
+SHELL_COMMAND(stall, "system", 0, 2, "stall [KIND [SECONDS]]",
 	      "hold something up for seconds, to see it reported; without KIND the list")
 {
-	if (argc > 3 || !set_duration(argc, argv))
+	if (!set_duration(argc, argv))
 		return shell_usage("stall");
 	for (size_t i = 0; i < ARRAY_SIZE(stalls); i++) {
 		if (argc == 1)
@@ -171,10 +171,9 @@ SHELL_COMMAND(stall, "system", "stall [KIND [SECONDS]]",
 		else if (strcmp(argv[1], stalls[i].name) == 0)
 			return run(&stalls[i]);
 	}
-	if (argc > 1) {
-		console_printf("stall: there is no '%s'; `stall` lists them\n", argv[1]);
-		return STATUS_USAGE;
-	}
+	if (argc > 1)
+		return shell_error(STATUS_USAGE, "stall: there is no '%s'; `stall` lists them\n",
+				   argv[1]);
 	console_printf("  * reported by a kernel built with -Ddebug_checks=true%s\n",
 		       DEBUG_CHECKS ? ", as this one is" : "; this one is not");
 	return 0;

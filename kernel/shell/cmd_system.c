@@ -37,12 +37,10 @@ static void help_group(const char *group, const char *about)
 		console_printf("  %-28s %s\n", c->usage, c->help);
 }
 
-SHELL_COMMAND(help, "system", "help [COMMAND]", "this list, or one command")
+SHELL_COMMAND(help, "system", 0, 1, "help [COMMAND]", "this list, or one command")
 {
 	const struct shell_command *c;
 
-	if (argc > 2)
-		return shell_usage("help");
 	if (argc == 2) {
 		c = shell_find_command(argv[1]);
 		if (c == NULL)
@@ -85,11 +83,7 @@ static int set_fail(const char *spec)
 
 	if (err == -ENOENT)
 		return shell_fail("set: fail: there is no such site; `set` lists them\n");
-	if (err) {
-		console_printf("set: usage: set fail SITE:N\n");
-		return STATUS_USAGE;
-	}
-	return 0;
+	return err ? shell_error(STATUS_USAGE, "set: usage: set fail SITE:N\n") : 0;
 }
 
 static int no_switch(const char *name)
@@ -119,13 +113,11 @@ static int set_tunable(const char *name, const char *value)
 }
 
 SHELL_COMMAND(
-	set, "system", "set [NAME [VALUE]]",
+	set, "system", 0, 2, "set [NAME [VALUE]]",
 	"the kernel's switches; `set fail SITE:N` lets the N-th allocation there fail, whichever task's it is")
 {
 	char *equals = argc == 2 ? strchr(argv[1], '=') : NULL;
 
-	if (argc > 3)
-		return shell_usage("set");
 	if (equals) { /* as on the boot command line */
 		*equals = '\0';
 		return set_tunable(argv[1], equals + 1);
@@ -146,26 +138,20 @@ SHELL_COMMAND(
 
 /* ---- poweroff, reboot ---- */
 
-SHELL_COMMAND(poweroff, "system", "poweroff [STATUS]",
+SHELL_COMMAND(poweroff, "system", 0, 1, "poweroff [STATUS]",
 	      "switch off; tools/run exits with STATUS (0 ... 125)")
 {
 	u64 status = 0;
 
-	if (argc > 2)
-		return shell_usage("poweroff");
-	if (argc == 2 && (parse_u64(argv[1], &status) != 0 || status > POWEROFF_MAX_STATUS)) {
-		console_printf("poweroff: '%s' is not a status from 0 to %d\n", argv[1],
-			       POWEROFF_MAX_STATUS);
-		return STATUS_USAGE;
-	}
+	if (argc == 2 && (parse_u64(argv[1], &status) != 0 || status > POWEROFF_MAX_STATUS))
+		return shell_error(STATUS_USAGE, "poweroff: '%s' is not a status from 0 to %d\n",
+				   argv[1], POWEROFF_MAX_STATUS);
 	arch_console_flush();
 	arch_poweroff((int)status);
 }
 
-SHELL_COMMAND(reboot, "system", "reboot", "start the machine again")
+SHELL_COMMAND(reboot, "system", 0, 0, "reboot", "start the machine again")
 {
-	if (argc != 1)
-		return shell_usage("reboot");
 	arch_console_flush();
 	arch_reboot();
 }

@@ -25,12 +25,10 @@ static const char *mark(const struct task *t)
 
 static void ps_line(struct task *t)
 {
-	struct mm *mm = task_get_mm(t);
+	struct mm *mm scoped(mm_put) = task_get_mm(t);
 	u64 pages = mm ? mm_resident(mm) : 0, ms = task_runtime(t) / NSEC_PER_MSEC;
 	char name[TASK_COMM_LEN + 2];
 
-	if (mm)
-		mm_put(mm);
 	console_printf("%6d %6d %6d %c %4d %3d %6lu.%03lu %8lu %s%s\n", t->pid_nr, t->tgid_nr,
 		       t->real_parent->tgid_nr, task_state_char(t), t->prio,
 		       PRIO_TO_NICE(t->static_prio), ms / 1000, ms % 1000,
@@ -38,13 +36,11 @@ static void ps_line(struct task *t)
 }
 
 SHELL_COMMAND(
-	ps, "look", "ps",
+	ps, "look", 0, 0, "ps",
 	"all tasks: pid, thread group, parent, state, priority, processor time, memory in KiB")
 {
 	struct task_list all;
 
-	if (argc != 1)
-		return shell_usage("ps");
 	if (task_list_get(&all) != 0)
 		return shell_fail("ps: no memory\n");
 	console_printf("%6s %6s %6s S %4s %3s %10s %8s %s\n", "PID", "TGID", "PPID", "PRIO", "NI",
@@ -110,29 +106,26 @@ static void print_below(struct tree *tree, const struct task *p, int depth)
 	}
 }
 
-SHELL_COMMAND(tree, "look", "tree [PID]",
+SHELL_COMMAND(tree, "look", 0, 1, "tree [PID]",
 	      "the family tree of all tasks, or of one: state, and who is selected")
 {
 	struct task_list all;
 	struct tree tree = {.all = &all};
-	struct task *root = &init_task;
+	struct task *root scoped(put_task) = NULL;
 	int status;
 
-	if (argc > 2)
-		return shell_usage("tree");
 	status = argc == 2 ? task_of_argument("tree", argv[1], &root) : 0;
 	if (status)
 		return status;
-	if (argc == 1)
+	if (argc == 1) {
+		root = &init_task;
 		get_task(root);
-	if (task_list_get(&all) != 0) {
-		put_task(root);
-		return shell_fail("tree: no memory\n");
 	}
+	if (task_list_get(&all) != 0)
+		return shell_fail("tree: no memory\n");
 	print_node(root);
 	print_below(&tree, root, 1);
 	task_list_free(&all);
-	put_task(root);
 	return 0;
 }
 
@@ -154,13 +147,11 @@ static void pidmap_row(int from)
 		console_printf("%8d %s\n", from, row);
 }
 
-SHELL_COMMAND(pidmap, "look", "pidmap",
+SHELL_COMMAND(pidmap, "look", 0, 0, "pidmap",
 	      "the bitmap behind the pids: each # is a number in use; empty rows are left out")
 {
 	const struct pidmap *m = &init_pidmap;
 
-	if (argc != 1)
-		return shell_usage("pidmap");
 	console_printf(
 		"last pid %d, pid_max %d, %d in use, below %d not reused after the first lap\n",
 		m->last_pid, m->pid_max, m->nr_used, RESERVED_PIDS);
@@ -185,27 +176,22 @@ static void fds_line(int fd, const char *what, u32 flags, bool cloexec, void *co
 	++*(u32 *)count;
 }
 
-SHELL_COMMAND(fds, "look", "fds [PID]",
+SHELL_COMMAND(fds, "look", 0, 1, "fds [PID]",
 	      "the open files of a task (of the selected puppet if none is named)")
 {
-	struct task *t;
-	struct files *files;
+	struct files *files scoped(files_put) = NULL;
+	struct task *t scoped(put_task) = NULL;
+	int status = task_of_argument("fds", argv[1], &t);
 	u32 n = 0;
-	int status;
 
-	if (argc > 2)
-		return shell_usage("fds");
-	status = task_of_argument("fds", argv[1], &t);
 	if (status)
 		return status;
 	files = task_get_files(t);
 	if (files) {
 		console_printf("task %d: table used by %u\n", t->pid_nr, files_users(files) - 1);
 		files_foreach(files, fds_line, &n);
-		files_put(files);
 	}
 	if (n == 0)
 		console_printf("task %d has no open files\n", t->pid_nr);
-	put_task(t);
 	return 0;
 }

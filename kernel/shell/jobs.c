@@ -32,14 +32,12 @@ int console_files(void)
 	struct fs_context *fs = fs_context_create();
 
 	if (!files || !fs || files_open_console(files) != 0) {
-		if (files)
-			files_put(files);
+		files_put(files);
 		if (fs)
 			fs_context_put(fs);
 		return -ENOMEM;
 	}
-	if (current->files)
-		files_put(current->files);
+	files_put(current->files);
 	if (current->fs)
 		fs_context_put(current->fs);
 	current->files = files;
@@ -278,6 +276,7 @@ static int job_argument(const char *command, const char *text, struct task **out
 	if (status == 0 && ((*out)->attached || ((*out)->flags & PF_KTHREAD))) {
 		status = shell_fail("%s: %d is no program\n", command, (*out)->pid_nr);
 		put_task(*out);
+		*out = NULL;
 	}
 	return status;
 }
@@ -297,43 +296,31 @@ static void continue_job(struct task *t)
 		j->stopped = false;
 }
 
-SHELL_COMMAND(fg, "run", "fg [PID]",
+SHELL_COMMAND(fg, "run", 0, 1, "fg [PID]",
 	      "give the terminal to a program, and continue it if it was stopped")
 {
-	struct task *t;
-	int status;
+	struct task *t scoped(put_task) = NULL;
+	int status = job_argument("fg", argv[1], &t);
 
-	if (argc > 2)
-		return shell_usage("fg");
-	status = job_argument("fg", argv[1], &t);
 	if (status)
 		return status;
 	give_terminal(t);
 	continue_job(t);
-	status = run_in_foreground(t, NULL);
-	put_task(t);
+	return run_in_foreground(t, NULL);
+}
+
+SHELL_COMMAND(bg, "run", 0, 1, "bg [PID]", "continue a stopped program without the terminal")
+{
+	struct task *t scoped(put_task) = NULL;
+	int status = job_argument("bg", argv[1], &t);
+
+	if (!status)
+		continue_job(t);
 	return status;
 }
 
-SHELL_COMMAND(bg, "run", "bg [PID]", "continue a stopped program without the terminal")
+SHELL_COMMAND(jobs, "run", 0, 0, "jobs", "the programs started with & or stopped")
 {
-	struct task *t;
-	int status;
-
-	if (argc > 2)
-		return shell_usage("bg");
-	status = job_argument("bg", argv[1], &t);
-	if (status)
-		return status;
-	continue_job(t);
-	put_task(t);
-	return 0;
-}
-
-SHELL_COMMAND(jobs, "run", "jobs", "the programs started with & or stopped")
-{
-	if (argc != 1)
-		return shell_usage("jobs");
 	jobs_news();
 	for (size_t i = 0; i < MAX_JOBS; i++)
 		if (jobs[i].pid)

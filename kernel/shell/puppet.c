@@ -7,6 +7,7 @@
 #include "kernel/fork.h"
 #include "kernel/lib/log.h"
 #include "kernel/lib/string.h"
+#include "kernel/sharing.h"
 #include "kernel/shell/shell.h"
 #include "kernel/task.h"
 #include "kernel/time/timer.h"
@@ -189,32 +190,16 @@ void puppet_give(struct puppet *p, const struct puppet_order *order)
 
 struct puppet *puppet_find(pid_t pid)
 {
-	struct puppet *p, *found = NULL;
+	struct puppet *p;
 
 	guard_spin(&puppets_lock);
 	list_for_each_entry (p, &puppets, link) {
-		if (p->state == PUPPET_GONE || !p->task || p->task->pid_nr != pid)
+		if (p->state == PUPPET_GONE || !p->task || (pid && p->task->pid_nr != pid))
 			continue;
 		puppet_get(p);
-		found = p;
-		break;
+		return p;
 	}
-	return found;
-}
-
-struct puppet *puppet_any(void)
-{
-	struct puppet *p, *found = NULL;
-
-	guard_spin(&puppets_lock);
-	list_for_each_entry (p, &puppets, link) {
-		if (p->state == PUPPET_GONE)
-			continue;
-		puppet_get(p);
-		found = p;
-		break;
-	}
-	return found;
+	return NULL;
 }
 
 struct task *puppet_task(struct puppet *p)
@@ -226,6 +211,13 @@ struct task *puppet_task(struct puppet *p)
 	if (t)
 		get_task(t);
 	return t;
+}
+
+struct mm *puppet_get_mm(struct puppet *p)
+{
+	struct task *t scoped(put_task) = puppet_task(p);
+
+	return t ? task_get_mm(t) : NULL;
 }
 
 /* ---- the first one: an address space built by hand ---- */

@@ -107,7 +107,7 @@ static const char *not_ready(const struct puppet *p, const struct task *t)
 /* One line that says why not; false when it can. */
 static bool tell_not_ready(struct puppet *p)
 {
-	struct task *t = puppet_task(p);
+	struct task *t scoped(put_task) = puppet_task(p);
 	const char *why = not_ready(p, t);
 	char buf[24];
 
@@ -117,8 +117,6 @@ static bool tell_not_ready(struct puppet *p)
 			t->pid_nr, call_name(p->order.nr, buf, sizeof(buf)));
 	else if (why)
 		shell_fail("puppet %d %s\n", t ? t->pid_nr : p->pid, why);
-	if (t)
-		put_task(t);
 	return why != NULL;
 }
 
@@ -172,6 +170,16 @@ void call_finish(struct call *c)
 	puppet_put(c->p);
 }
 
+enum call_end order_puppet(struct puppet *p, const struct puppet_order *order, long *result)
+{
+	struct call c;
+
+	call_puppet(&c, p, order);
+	*result = c.result;
+	call_finish(&c);
+	return c.end;
+}
+
 void print_result(const struct puppet *p, long nr, long result)
 {
 	char buf[24];
@@ -188,17 +196,14 @@ void print_result(const struct puppet *p, long nr, long result)
 long call_simple(struct puppet *p, bool quiet, long nr, u64 a0, u64 a1, u64 a2, u64 a3)
 {
 	struct puppet_order order = {.nr = nr, .arg = {a0, a1, a2, a3}};
-	struct call c;
 	char buf[24];
-	long result = -ERESTARTSYS;
+	long result;
 
-	call_puppet(&c, p, &order);
-	switch (c.end) {
+	switch (order_puppet(p, &order, &result)) {
 	case CALL_DONE:
-		result = c.result;
 		if (!quiet || (result < 0 && result >= -MAX_ERRNO))
 			print_result(p, nr, result);
-		break;
+		return result;
 	case CALL_BLOCKED:
 		console_printf("%d: blocked in %s; its result will be told when it comes\n", p->pid,
 			       call_name(nr, buf, sizeof(buf)));
@@ -210,9 +215,7 @@ long call_simple(struct puppet *p, bool quiet, long nr, u64 a0, u64 a1, u64 a2, 
 		console_printf("%d: still in %s\n", p->pid, call_name(nr, buf, sizeof(buf)));
 		break;
 	case CALL_GONE: /* puppets_news() tells */
-		result = 0;
-		break;
+		return 0;
 	}
-	call_finish(&c);
-	return result;
+	return -ERESTARTSYS;
 }

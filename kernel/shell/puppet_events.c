@@ -45,7 +45,7 @@ static void tell_exec(const struct puppet *p, const struct task *t)
 
 static void tell_end(const struct puppet *p)
 {
-	struct task *t = find_get_task(p->pid);
+	struct task *t scoped(put_task) = find_get_task(p->pid);
 	char how[48];
 	bool zombie = t && READ_ONCE(t->exit_state) == TASK_ZOMBIE;
 
@@ -56,8 +56,6 @@ static void tell_end(const struct puppet *p)
 	else
 		console_printf("%d: %s%s\n", p->pid, describe_end(p->exit_code, how, sizeof(how)),
 			       zombie ? "; a zombie until its parent waits" : "");
-	if (t)
-		put_task(t);
 }
 
 static bool has_news(const struct puppet *p, bool gone)
@@ -71,18 +69,16 @@ static bool has_news(const struct puppet *p, bool gone)
  * possible. */
 static struct puppet *next_news(void)
 {
-	struct puppet *p, *found = NULL;
+	struct puppet *p;
 
 	guard_spin(&puppets_lock);
-	for (int pass = 0; pass < 2 && !found; pass++) {
-		list_for_each_entry (p, &puppets, link) {
-			if (found || !has_news(p, pass == 0))
-				continue;
-			puppet_get(p);
-			found = p;
-		}
-	}
-	return found;
+	for (int pass = 0; pass < 2; pass++)
+		list_for_each_entry (p, &puppets, link)
+			if (has_news(p, pass == 0)) {
+				puppet_get(p);
+				return p;
+			}
+	return NULL;
 }
 
 static void select_puppet(struct puppet *p)
@@ -95,7 +91,7 @@ static void select_puppet(struct puppet *p)
 static void select_another(void)
 {
 	pid_t old = selected ? selected->pid : 0;
-	struct puppet *p = puppet_any();
+	struct puppet *p = puppet_find(0);
 	bool fresh = p == NULL;
 	int err = fresh ? puppet_start(&p) : 0;
 

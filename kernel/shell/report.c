@@ -41,17 +41,13 @@ u64 cycles_to_ns(u64 cycles)
 
 void fork_base_take(struct fork_base *b, struct puppet *p)
 {
-	struct task *t = puppet_task(p);
-	struct mm *mm = t ? task_get_mm(t) : NULL;
+	struct mm *mm scoped(mm_put) = puppet_get_mm(p);
 
 	*b = (struct fork_base){0};
 	if (mm) {
 		b->cow_pages = mm->stats.cow_pages;
 		b->cow_tables = mm->stats.cow_tables;
-		mm_put(mm);
 	}
-	if (t)
-		put_task(t);
 }
 
 /* What the trace tells of one fork. */
@@ -144,7 +140,7 @@ static void print_shared(const struct task *a, const struct task *b)
 static void print_details(const struct call *c, struct task *child, const struct fork_base *before,
 			  bool shared)
 {
-	struct mm *pm, *cm;
+	struct mm *pm scoped(mm_put) = NULL, *cm scoped(mm_put) = NULL;
 
 	if (shared)
 		print_shared(c->task, child); /* first: our own references would count as users */
@@ -157,10 +153,6 @@ static void print_details(const struct call *c, struct task *child, const struct
 			"  tables and pages: none copied, both live in one address space; do_fork took "
 			"%lu cycles, %lu ns\n",
 			c->task->fork_cycles, cycles_to_ns(c->task->fork_cycles));
-	if (pm)
-		mm_put(pm);
-	if (cm)
-		mm_put(cm);
 }
 
 static void print_advice(const struct call *c, const struct fork_story *s, bool stopped)
@@ -176,8 +168,8 @@ static void print_advice(const struct call *c, const struct fork_story *s, bool 
 void report_fork(const char *what, const struct call *c, const struct fork_base *before, u64 flags,
 		 bool stopped)
 {
+	struct task *child scoped(put_task) = NULL;
 	struct fork_story story;
-	struct task *child;
 
 	if (c->end == CALL_DONE && c->result < 0) {
 		console_printf("%s: %d: %s (%ld); nothing was made\n", what, c->p->pid,
@@ -191,9 +183,7 @@ void report_fork(const char *what, const struct call *c, const struct fork_base 
 	}
 	print_pid_line(what, c, &story, stopped);
 	child = find_get_task(story.child);
-	if (child) {
+	if (child)
 		print_details(c, child, before, flags != 0);
-		put_task(child);
-	}
 	print_advice(c, &story, stopped);
 }

@@ -72,7 +72,7 @@ int shell_usage(const char *command)
 	return STATUS_USAGE;
 }
 
-int shell_fail(const char *fmt, ...)
+int shell_error(int status, const char *fmt, ...)
 {
 	char text[256];
 	va_list ap;
@@ -81,7 +81,7 @@ int shell_fail(const char *fmt, ...)
 	vsnprintf(text, sizeof(text), fmt, ap);
 	va_end(ap);
 	console_printf("%s", text);
-	return STATUS_FAILED;
+	return status;
 }
 
 bool shell_background(void)
@@ -116,8 +116,7 @@ static int run_addressed(pid_t pid, int argc, char **argv, bool background)
 		return shell_fail("%d: there is no such puppet\n", pid);
 	if (argc == 0) {
 		puppet_put(one);
-		console_printf("usage: PID: COMMAND\n");
-		return STATUS_USAGE;
+		return shell_error(STATUS_USAGE, "usage: PID: COMMAND\n");
 	}
 	selected = one;
 	status = shell_run_words(argc, argv, background);
@@ -138,6 +137,8 @@ static int run_command(const struct shell_command *c, int argc, char **argv)
 	bool make = strcmp(c->group, "make") == 0;
 	int status;
 
+	if (argc - 1 < c->least || argc - 1 > c->most)
+		return shell_usage(c->name);
 	if (make)
 		trace_watch_begin();
 	status = c->fn(argc, argv);
@@ -171,12 +172,11 @@ int shell_run_words(int argc, char **argv, bool background)
 		c = shell_find_command("run");
 	else
 		c = shell_find_command(argv[0]);
-	if (c == NULL) {
-		console_printf(
+	if (c == NULL)
+		return shell_error(
+			STATUS_UNKNOWN,
 			"%s: there is no such command: `help` lists them; `run NAME`, or its path, starts a program\n",
 			argv[0]);
-		return STATUS_UNKNOWN;
-	}
 	in_background = background;
 	status = run_command(c, argc, argv); /* `run` takes a bare path as well */
 	in_background = outer;

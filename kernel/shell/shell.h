@@ -3,6 +3,7 @@
 
 #include "kernel/lib/command.h"
 #include "kernel/lib/errno.h"
+#include "kernel/lib/scope.h"
 #include "kernel/shell/parse.h"
 #include "kernel/shell/puppet.h"
 
@@ -26,8 +27,9 @@ bool shell_interrupted(void);
 const struct shell_command *shell_find_command(const char *name);
 /* "fork: usage: fork", and the status 2. */
 int shell_usage(const char *command);
-/* Print "NAME: " and the message; returns STATUS_FAILED. */
-int shell_fail(const char *fmt, ...) __printf(1, 2);
+/* Print the message; returns the status. */
+int shell_error(int status, const char *fmt, ...) __printf(2, 3);
+#define shell_fail(...) shell_error(STATUS_FAILED, __VA_ARGS__)
 
 /* ---- arguments.c: each prints one line when the text is not what it should be ---- */
 bool number_argument(const char *command, const char *text, u64 *out); /* negative ones wrap */
@@ -55,11 +57,13 @@ extern struct list_head puppets;
 extern spinlock_t puppets_lock;
 int puppet_start(
 	struct puppet **out); /* a fresh one, child of the caller, with a reference; 0 or -errno */
-struct puppet *puppet_find(pid_t pid); /* with a reference, or NULL */
-struct puppet *puppet_any(void);       /* the oldest that lives, with a reference, or NULL */
+/* With a reference, or NULL. 0: the oldest that lives. */
+struct puppet *puppet_find(pid_t pid);
 void puppet_get(struct puppet *p);
-void puppet_put(struct puppet *p);
+void puppet_put(struct puppet *p); /* NULL is allowed */
+SCOPED(puppet_put, struct puppet *)
 struct task *puppet_task(struct puppet *p); /* with a reference; NULL when gone */
+struct mm *puppet_get_mm(struct puppet *p); /* with a user reference; NULL when gone */
 void puppet_give(struct puppet *p, const struct puppet_order *order);
 void puppet_forget(struct puppet *p); /* takes a gone one off the list */
 
@@ -83,6 +87,8 @@ struct puppet *puppet_ready(void);
 /* Give an order, and wait until every puppet is at rest. */
 void call_puppet(struct call *c, struct puppet *p, const struct puppet_order *order);
 void call_finish(struct call *c); /* drops the references */
+/* Both, for a caller that only wants to know how it ended. */
+enum call_end order_puppet(struct puppet *p, const struct puppet_order *order, long *result);
 /* call_puppet() for a system call, the result told unless it is a success and `quiet`. The result,
  * or -ERESTARTSYS if there is none. */
 long call_simple(struct puppet *p, bool quiet, long nr, u64 a0, u64 a1, u64 a2, u64 a3);

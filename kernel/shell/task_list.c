@@ -57,10 +57,8 @@ int task_of_argument(const char *command, const char *text, struct task **out)
 		*out = selected ? puppet_task(selected) : NULL;
 		return *out ? 0 : shell_fail("%s: no puppet is selected\n", command);
 	}
-	if (parse_u64(text, &pid) != 0 || pid > PID_MAX_LIMIT) {
-		console_printf("%s: '%s' is not a pid\n", command, text);
-		return STATUS_USAGE;
-	}
+	if (parse_u64(text, &pid) != 0 || pid > PID_MAX_LIMIT)
+		return shell_error(STATUS_USAGE, "%s: '%s' is not a pid\n", command, text);
 	*out = find_get_task((pid_t)pid);
 	return *out ? 0 : shell_fail("%s: there is no task %lu\n", command, pid);
 }

@@ -182,13 +182,11 @@ int ktest_run(const char *suite)
 	return (int)failed;
 }
 
-SHELL_COMMAND(test, "system", "test [SUITE[.NAME]]", "run the suites that live inside the kernel")
+SHELL_COMMAND(test, "system", 0, 1, "test [SUITE[.NAME]]",
+	      "run the suites that live inside the kernel")
 {
-	int failed;
+	int failed = ktest_run(argv[1]);
 
-	if (argc > 2)
-		return shell_usage("test");
-	failed = ktest_run(argv[1]);
 	if (failed == -ENOENT)
 		return shell_fail("test: there is no suite '%s'\n", argc == 2 ? argv[1] : "all");
 	return failed ? STATUS_FAILED : 0;
