@@ -66,7 +66,7 @@ void ipc_remove(struct ipc_table *t, struct ipc_object *o)
 	t->room = 0;
 }
 
-struct ipc_object *ipc_at(struct ipc_table *t, int i)
+static struct ipc_object *in_slot(struct ipc_table *t, int i)
 {
 	u32 slot = (u32)i % IPC_MAX;
 
@@ -77,17 +77,54 @@ struct ipc_object *ipc_at(struct ipc_table *t, int i)
 
 struct ipc_object *ipc_find(struct ipc_table *t, int id)
 {
-	struct ipc_object *o = ipc_at(t, id);
+	struct ipc_object *o = in_slot(t, id);
 
 	return IS_ERR(o) || o->id == id ? o : ERR_PTR(-EINVAL);
 }
 
-struct ipc_object *ipc_find_key(struct ipc_table *t, int key)
+static struct ipc_object *find_key(struct ipc_table *t, int key)
 {
 	for (u32 i = 0; i < t->room; i++)
 		if (t->slot[i] && t->slot[i]->key == key)
 			return t->slot[i];
 	return NULL;
+}
+
+long ipc_get(struct ipc_table *t, int key, u64 size, int flags,
+	     long (*create)(int key, u64 size, int flags),
+	     u64 (*size_of)(const struct ipc_object *o))
+{
+	struct ipc_object *o = key == IPC_PRIVATE ? NULL : find_key(t, key);
+	int err;
+
+	if (!o)
+		return key == IPC_PRIVATE || (flags & IPC_CREAT) ? create(key, size, flags)
+								 : -ENOENT;
+	if ((flags & (IPC_CREAT | IPC_EXCL)) == (IPC_CREAT | IPC_EXCL))
+		return -EEXIST;
+	if (size > size_of(o))
+		return -EINVAL;
+	err = ipc_permission(o, flags);
+	return err ? err : o->id;
+}
+
+/* ERR_PTR if it is one, or if it may not be used so. */
+static struct ipc_object *if_permitted(struct ipc_object *o, int flags)
+{
+	int err = IS_ERR(o) ? 0 : ipc_permission(o, flags);
+
+	return err ? ERR_PTR(err) : o;
+}
+
+struct ipc_object *ipc_open(struct ipc_table *t, int id, int flags)
+{
+	return if_permitted(ipc_find(t, id), flags);
+}
+
+struct ipc_object *ipc_open_to_stat(struct ipc_table *t, int id, int cmd, int any)
+{
+	return if_permitted(cmd == IPC_STAT ? ipc_find(t, id) : in_slot(t, id),
+			    cmd == any ? 0 : 0444);
 }
 
 int ipc_last_slot(const struct ipc_table *t)

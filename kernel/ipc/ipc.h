@@ -43,11 +43,16 @@ int ipc_add(struct ipc_table *t, struct ipc_object *o, int key, int flags);
 void ipc_remove(struct ipc_table *t, struct ipc_object *o);
 /* ERR_PTR(-EINVAL): no such id, or none any more. As on Linux; -EIDRM is for those that wait. */
 struct ipc_object *ipc_find(struct ipc_table *t, int id);
-/* By a key that is not IPC_PRIVATE, or NULL. */
-struct ipc_object *ipc_find_key(struct ipc_table *t, int key);
-/* As the first argument of the *_STAT calls has it: in slot number i. An id does as well, also one
- * whose slot has been used again since. ERR_PTR(-EINVAL). */
-struct ipc_object *ipc_at(struct ipc_table *t, int i);
+/* semget(2), shmget(2): the id of what has this key and is at least of this size, made by `create`
+ * if it is asked for and not there. Or -errno. */
+long ipc_get(struct ipc_table *t, int key, u64 size, int flags,
+	     long (*create)(int key, u64 size, int flags),
+	     u64 (*size_of)(const struct ipc_object *o));
+/* As ipc_find(), if current may do what `flags` say; else ERR_PTR(-EACCES). */
+struct ipc_object *ipc_open(struct ipc_table *t, int id, int flags);
+/* For IPC_STAT, an id, and the *_STAT calls, of which `any` asks for no permission: a slot. An id
+ * does as well there, also one whose slot has been used again since. */
+struct ipc_object *ipc_open_to_stat(struct ipc_table *t, int id, int cmd, int any);
 int ipc_last_slot(const struct ipc_table *t); /* in use; 0 when there is none */
 
 /* May current do what the permission bits of `flags` (those of any of the three classes) say?

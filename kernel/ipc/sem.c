@@ -41,7 +41,7 @@ static struct sem_set *find_set(int id)
 
 /* ---- semget; the caller holds the table's lock ---- */
 
-static long create(int key, u32 nr, int flags)
+static long create(int key, u64 nr, int flags)
 {
 	struct sem_set *set;
 	int err;
@@ -60,27 +60,15 @@ static long create(int key, u32 nr, int flags)
 	}
 	list_init(&set->waiting);
 	list_init(&set->undos);
-	set->nr = nr;
+	set->nr = (u32)nr;
 	set->ctime = ipc_seconds();
 	used_sems += nr;
 	return set->ipc.id;
 }
 
-static long get_set(int key, u32 nr, int flags)
+static u64 size_of(const struct ipc_object *o)
 {
-	struct sem_set *set = NULL;
-	int err;
-
-	if (key != IPC_PRIVATE)
-		set = (struct sem_set *)ipc_find_key(&sem_table, key);
-	if (!set)
-		return key == IPC_PRIVATE || (flags & IPC_CREAT) ? create(key, nr, flags) : -ENOENT;
-	if ((flags & (IPC_CREAT | IPC_EXCL)) == (IPC_CREAT | IPC_EXCL))
-		return -EEXIST;
-	if (nr > set->nr)
-		return -EINVAL;
-	err = ipc_permission(&set->ipc, flags);
-	return err ? err : set->ipc.id;
+	return ((const struct sem_set *)o)->nr;
 }
 
 long sys_semget(int key, int nsems, int flags)
@@ -88,7 +76,7 @@ long sys_semget(int key, int nsems, int flags)
 	if (nsems < 0 || nsems > SEMMSL)
 		return -EINVAL;
 	guard_mutex(&sem_table.lock);
-	return get_set(key, (u32)nsems, flags);
+	return ipc_get(&sem_table, key, (u64)nsems, flags, create, size_of);
 }
 
 /* ---- operations; the caller holds the table's lock ---- */
@@ -296,10 +284,8 @@ static long sem_stat(int id, int cmd, struct semid64_ds __user *buf)
 	long ret;
 
 	mutex_lock(&sem_table.lock);
-	set = cmd == IPC_STAT ? find_set(id) : (struct sem_set *)ipc_at(&sem_table, id);
-	ret = IS_ERR(set)           ? PTR_ERR(set)
-	      : cmd == SEM_STAT_ANY ? 0
-				    : ipc_permission(&set->ipc, 0444);
+	set = (struct sem_set *)ipc_open_to_stat(&sem_table, id, cmd, SEM_STAT_ANY);
+	ret = IS_ERR(set) ? PTR_ERR(set) : 0;
 	if (!ret) {
 		ipc_stat(&set->ipc, &ds.sem_perm);
 		ds.sem_otime = set->otime;
@@ -381,56 +367,52 @@ static long set_value(struct sem_set *set, u32 num, int value)
 static long sem_one(int id, int num, int cmd, int value)
 {
 	struct sem_set *set;
-	long ret;
+	bool beyond;
+	int err;
 
 	if (cmd == SETVAL && (value < 0 || value > SEMVMX))
 		return -ERANGE;
 	guard_mutex(&sem_table.lock);
 	set = find_set(id);
 	if (IS_ERR(set))
-		ret = PTR_ERR(set);
-	else if (cmd == SETVAL && (num < 0 || (u32)num >= set->nr))
-		ret = -EINVAL;
-	else
-		ret = ipc_permission(&set->ipc, cmd == SETVAL ? 0222 : 0444);
-	if (!ret && (num < 0 || (u32)num >= set->nr))
-		ret = -EINVAL;
-	if (!ret && cmd == SETVAL)
-		ret = set_value(set, (u32)num, value);
-	else if (!ret && cmd == GETVAL)
-		ret = set->sem[num].value;
-	else if (!ret && cmd == GETPID)
-		ret = set->sem[num].pid;
-	else if (!ret)
-		ret = count_waiting(set, (u32)num, cmd == GETZCNT);
-	return ret;
+		return PTR_ERR(set);
+	beyond = num < 0 || (u32)num >= set->nr;
+	err = beyond && cmd == SETVAL ? -EINVAL
+				      : ipc_permission(&set->ipc, cmd == SETVAL ? 0222 : 0444);
+	if (err || beyond)
+		return err ? err : -EINVAL;
+	switch (cmd) {
+	case SETVAL:
+		return set_value(set, (u32)num, value);
+	case GETVAL:
+		return set->sem[num].value;
+	case GETPID:
+		return set->sem[num].pid;
+	default:
+		return count_waiting(set, (u32)num, cmd == GETZCNT);
+	}
 }
 
 /* How many semaphores the set has, if current may do this with it. */
 static long size_of_set(int id, int flags)
 {
 	struct sem_set *set;
-	long ret;
 
 	guard_mutex(&sem_table.lock);
-	set = find_set(id);
-	ret = IS_ERR(set) ? PTR_ERR(set) : ipc_permission(&set->ipc, flags);
-	if (!ret)
-		ret = set->nr;
-	return ret;
+	set = (struct sem_set *)ipc_open(&sem_table, id, flags);
+	return IS_ERR(set) ? PTR_ERR(set) : set->nr;
 }
 
 /* Of a set with `nr` semaphores: who is slow enough may find another one under the same id. */
 static long copy_values(int id, u16 *values, u32 nr, bool set_them)
 {
 	struct sem_set *set;
-	long ret = 0;
 
 	guard_mutex(&sem_table.lock);
 	set = find_set(id);
 	if (IS_ERR(set) || set->nr != nr)
-		ret = -EIDRM;
-	for (u32 i = 0; !ret && i < set->nr; i++) {
+		return -EIDRM;
+	for (u32 i = 0; i < nr; i++) {
 		if (!set_them) {
 			values[i] = (u16)set->sem[i].value;
 			continue;
@@ -438,19 +420,19 @@ static long copy_values(int id, u16 *values, u32 nr, bool set_them)
 		set->sem[i].value = values[i];
 		set->sem[i].pid = current->tgid_nr;
 	}
-	if (!ret && set_them) {
-		sem_undo_clear(set, 0, set->nr - 1);
+	if (set_them) {
+		sem_undo_clear(set, 0, nr - 1);
 		set->ctime = ipc_seconds();
 		sem_wake(set);
 	}
-	return ret;
+	return 0;
 }
 
 /* GETALL, SETALL. */
 static long sem_all(int id, int cmd, u16 __user *array)
 {
 	long nr = size_of_set(id, cmd == SETALL ? 0222 : 0444), ret = 0;
-	u16 *values;
+	u16 *values scoped(kfree) = NULL;
 
 	if (nr < 0)
 		return nr;
@@ -466,7 +448,6 @@ static long sem_all(int id, int cmd, u16 __user *array)
 		ret = copy_values(id, values, (u32)nr, cmd == SETALL);
 	if (!ret && cmd == GETALL && copy_to_user(array, values, (size_t)nr * sizeof(*values)))
 		ret = -EFAULT;
-	kfree(values);
 	return ret;
 }
 

@@ -72,7 +72,7 @@ static void areas_changed(struct object_watch *w, bool more)
 		detach(s);
 }
 
-static long create(int key, size_t size, int flags)
+static long create(int key, u64 size, int flags)
 {
 	char name[24];
 	struct segment *s;
@@ -100,28 +100,15 @@ static long create(int key, size_t size, int flags)
 	return s->ipc.id;
 }
 
-static long get_segment(int key, size_t size, int flags)
+static u64 size_of(const struct ipc_object *o)
 {
-	struct segment *s = NULL;
-	int err;
-
-	if (key != IPC_PRIVATE)
-		s = (struct segment *)ipc_find_key(&table, key);
-	if (!s)
-		return key == IPC_PRIVATE || (flags & IPC_CREAT) ? create(key, size, flags)
-								 : -ENOENT;
-	if ((flags & (IPC_CREAT | IPC_EXCL)) == (IPC_CREAT | IPC_EXCL))
-		return -EEXIST;
-	if (size > s->size)
-		return -EINVAL;
-	err = ipc_permission(&s->ipc, flags);
-	return err ? err : s->ipc.id;
+	return ((const struct segment *)o)->size;
 }
 
 long sys_shmget(int key, size_t size, int flags)
 {
 	guard_mutex(&table.lock);
-	return get_segment(key, size, flags);
+	return ipc_get(&table, key, size, flags, create, size_of);
 }
 
 /* ---- attaching ---- */
@@ -147,17 +134,11 @@ static long check_attach(u64 *addr, int flags, u32 *how)
 static struct segment *hold_segment(int id, int wanted)
 {
 	struct segment *s;
-	int err;
 
 	guard_mutex(&table.lock);
-	s = find_segment(id);
-	if (!IS_ERR(s)) {
-		err = ipc_permission(&s->ipc, wanted);
-		if (err)
-			s = ERR_PTR(err);
-		else
-			s->nattch++;
-	}
+	s = (struct segment *)ipc_open(&table, id, wanted);
+	if (!IS_ERR(s))
+		s->nattch++;
 	return s;
 }
 
@@ -246,8 +227,8 @@ static long shm_stat(int id, int cmd, struct shmid64_ds __user *buf)
 	long ret;
 
 	mutex_lock(&table.lock);
-	s = cmd == IPC_STAT ? find_segment(id) : (struct segment *)ipc_at(&table, id);
-	ret = IS_ERR(s) ? PTR_ERR(s) : cmd == SHM_STAT_ANY ? 0 : ipc_permission(&s->ipc, 0444);
+	s = (struct segment *)ipc_open_to_stat(&table, id, cmd, SHM_STAT_ANY);
+	ret = IS_ERR(s) ? PTR_ERR(s) : 0;
 	if (!ret) {
 		stat_segment(s, &ds);
 		ret = cmd == IPC_STAT ? 0 : s->ipc.id;

@@ -4,16 +4,9 @@
 #include "kernel/lib/types.h"
 #include "kernel/lib/uapi.h"
 
-#define N(x) [x] = #x
-
+/* From the UAPI headers: tools/uapi-links. */
 static const char *const errors[] = {
-	N(EPERM),     N(ENOENT),  N(ESRCH),     N(EINTR),      N(EIO),          N(ENXIO),
-	N(E2BIG),     N(ENOEXEC), N(EBADF),     N(ECHILD),     N(EAGAIN),       N(ENOMEM),
-	N(EACCES),    N(EFAULT),  N(EBUSY),     N(EEXIST),     N(EXDEV),        N(ENODEV),
-	N(ENOTDIR),   N(EISDIR),  N(EINVAL),    N(ENFILE),     N(EMFILE),       N(ENOTTY),
-	N(ETXTBSY),   N(EFBIG),   N(ENOSPC),    N(ESPIPE),     N(EROFS),        N(EMLINK),
-	N(EPIPE),     N(EDOM),    N(ERANGE),    N(EDEADLK),    N(ENAMETOOLONG), N(ENOSYS),
-	N(ENOTEMPTY), N(ELOOP),   N(EOVERFLOW), N(EOPNOTSUPP), N(ETIMEDOUT),
+#include <errno_names.inc>
 };
 
 const char *errno_name(long error)

@@ -4,52 +4,15 @@
 #include "kernel/lib/uapi.h"
 #include "kernel/shell/shell.h"
 
-#define N(x) [x] = #x
-
+/* From the UAPI headers: tools/uapi-links. */
 static const char *const signals[_NSIG + 1] = {
-	N(SIGHUP),  N(SIGINT),    N(SIGQUIT), N(SIGILL),  N(SIGTRAP),   N(SIGABRT), N(SIGBUS),
-	N(SIGFPE),  N(SIGKILL),   N(SIGUSR1), N(SIGSEGV), N(SIGUSR2),   N(SIGPIPE), N(SIGALRM),
-	N(SIGTERM), N(SIGSTKFLT), N(SIGCHLD), N(SIGCONT), N(SIGSTOP),   N(SIGTSTP), N(SIGTTIN),
-	N(SIGTTOU), N(SIGURG),    N(SIGXCPU), N(SIGXFSZ), N(SIGVTALRM), N(SIGPROF), N(SIGWINCH),
-	N(SIGIO),   N(SIGPWR),    N(SIGSYS),
+#include <signal_names.inc>
 };
-
 static const struct {
 	const char *name;
 	u64 bit;
 } flags[] = {
-#define F(x)          \
-	{             \
-#x, x \
-	}
-	F(CLONE_VM),
-	F(CLONE_FS),
-	F(CLONE_FILES),
-	F(CLONE_SIGHAND),
-	F(CLONE_PIDFD),
-	F(CLONE_PTRACE),
-	F(CLONE_VFORK),
-	F(CLONE_PARENT),
-	F(CLONE_THREAD),
-	F(CLONE_NEWNS),
-	F(CLONE_SYSVSEM),
-	F(CLONE_SETTLS),
-	F(CLONE_PARENT_SETTID),
-	F(CLONE_CHILD_CLEARTID),
-	F(CLONE_DETACHED),
-	F(CLONE_UNTRACED),
-	F(CLONE_CHILD_SETTID),
-	F(CLONE_NEWCGROUP),
-	F(CLONE_NEWUTS),
-	F(CLONE_NEWIPC),
-	F(CLONE_NEWUSER),
-	F(CLONE_NEWPID),
-	F(CLONE_NEWNET),
-	F(CLONE_IO),
-	F(CLONE_CLEAR_SIGHAND),
-	F(CLONE_INTO_CGROUP),
-	F(CLONE_NEWTIME),
-#undef F
+#include <clone_flags.inc>
 };
 
 const char *signal_name(int sig)
