@@ -1,6 +1,5 @@
 /* Open files that have no name and no contents but what their operations make of them. */
 #include "kernel/fs/vfs.h"
-#include "kernel/task.h"
 
 #include <linux/magic.h>
 

@@ -5,7 +5,6 @@
  * the opening the operations of the driver. A number nobody answers to is -ENXIO.
  */
 #include "kernel/fs/vfs.h"
-#include "kernel/lib/log.h"
 #include "kernel/lib/random.h"
 #include "kernel/task.h"
 

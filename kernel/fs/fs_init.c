@@ -1,7 +1,5 @@
 /* Coming up: the caches, and the file systems that are there from the start. */
 #include "kernel/fs/vfs.h"
-#include "kernel/lib/log.h"
-#include "kernel/tty/tty.h"
 
 void fs_init(void)
 {

@@ -1,6 +1,5 @@
 /* Files for the kernel itself: the shell, the initramfs and the tests. Paths are kernel strings. */
 #include "kernel/fs/vfs.h"
-#include "kernel/task.h"
 
 int kernel_write_all(struct file *f, const void *data, size_t n)
 {

@@ -3,7 +3,6 @@
 
 #include "kernel/lib/syscall.h"
 #include "kernel/task.h"
-#include "mm/slab.h"
 
 #include <linux/magic.h>
 

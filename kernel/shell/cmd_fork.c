@@ -3,7 +3,6 @@
 #include "kernel/lib/string.h"
 #include "kernel/shell/report.h"
 #include "kernel/task.h"
-#include "kernel/trace/trace.h"
 
 /* flags 0: fork or vfork, which have no flags of their own to show. */
 static int fork_by_puppet(const char *what, const struct puppet_order *order, u64 flags,

@@ -4,7 +4,6 @@
  * Tasks change all this while it is read: what is shown may be a moment old or belong to the lock
  * before. Locks and their owners are only named, never followed: they may be gone.
  */
-#include "arch/x86_64/arch.h"
 #include "kernel/debug/debug.h"
 #include "kernel/lib/atomic.h"
 #include "kernel/lib/log.h"

@@ -9,7 +9,6 @@
 #include "kernel/task.h"
 #include "kernel/time/timer.h"
 #include "kernel/wait.h"
-#include "mm/mm.h"
 
 /* Lies on the shell's stack, which waits until the program has been loaded, or could not be. */
 struct program {

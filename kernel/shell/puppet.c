@@ -5,7 +5,6 @@
 #include "kernel/exec/exec.h"
 #include "kernel/exit.h"
 #include "kernel/fork.h"
-#include "kernel/lib/log.h"
 #include "kernel/lib/string.h"
 #include "kernel/sharing.h"
 #include "kernel/shell/shell.h"

@@ -7,7 +7,6 @@
 
 #include "arch/x86_64/arch.h"
 #include "boot/boot_info.h"
-#include "kernel/fs/fs.h"
 #include "kernel/lib/log.h"
 #include "kernel/lib/string.h"
 #include "kernel/lib/syscall.h"

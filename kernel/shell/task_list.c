@@ -1,10 +1,8 @@
 /* Taking hold of tasks, to look at them outside tasklist_lock. */
 #include "kernel/fork.h"
-#include "kernel/lib/log.h"
 #include "kernel/lib/string.h"
 #include "kernel/shell/shell.h"
 #include "kernel/task.h"
-#include "mm/mm.h"
 #include "mm/vmalloc.h"
 
 static void sort_by_pid(struct task_list *l)

@@ -1,5 +1,4 @@
 /* What stty, shells and editors ask of a terminal: ioctl_tty(2). */
-#include "kernel/task.h"
 #include "kernel/tty/tty_internal.h"
 
 /* The old structure is the new one without the two speeds at its end. */

@@ -2,8 +2,6 @@
 #include "arch/x86_64/arch.h"
 #include "kernel/fork.h"
 #include "kernel/fs/proc/proc.h"
-#include "kernel/lib/log.h"
-#include "kernel/lib/string.h"
 #include "kernel/sched/load.h"
 #include "kernel/task.h"
 #include "kernel/time/timer.h"

@@ -1,6 +1,5 @@
 /* /proc/PID/oom_score and what moves it: which process dies when memory is short. proc(5). */
 #include "kernel/fs/proc/proc.h"
-#include "kernel/lib/log.h"
 #include "kernel/lib/string.h"
 #include "kernel/oom.h"
 #include "kernel/task.h"

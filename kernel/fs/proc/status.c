@@ -1,7 +1,5 @@
 /* /proc/PID/stat, status, statm: what ps and top read. proc(5). */
 #include "kernel/fs/proc/snapshot.h"
-#include "kernel/lib/log.h"
-#include "kernel/lib/string.h"
 #include "kernel/sys/capability.h"
 
 /* ---- stat ---- */

@@ -3,7 +3,6 @@
 #include "kernel/fs/fs.h"
 #include "kernel/fs/poll/poll.h"
 #include "kernel/fs/proc/proc.h"
-#include "kernel/lib/log.h"
 #include "kernel/lib/string.h"
 #include "kernel/net/socket.h"
 #include "kernel/sys/utsname.h"

@@ -3,7 +3,6 @@
  * contents of a regular file are a vm_object, whose pages mmap() puts straight into address spaces.
  */
 #include "kernel/fs/vfs.h"
-#include "kernel/lib/log.h"
 #include "kernel/signal/signal.h"
 #include "kernel/task.h"
 #include "mm/mm.h"

@@ -2,7 +2,6 @@
  * The 8254 interval timer, for machines with nothing better: channel 2 counts freely as a clock of
  * 16 bits, which must be read every 27 ms; channel 0 interrupts once.
  */
-#include "arch/x86_64/arch.h"
 #include "arch/x86_64/dev/clock/clock.h"
 #include "arch/x86_64/dev/io.h"
 #include "arch/x86_64/dev/irq/intc.h"

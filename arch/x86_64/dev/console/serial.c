@@ -14,7 +14,6 @@
 #include "arch/x86_64/dev/console/serial.h"
 
 #include "arch/x86_64/arch.h"
-#include "arch/x86_64/cpu/irq.h"
 #include "arch/x86_64/dev/console/console.h"
 #include "arch/x86_64/dev/io.h"
 #include "arch/x86_64/dev/irq/intc.h"

@@ -9,11 +9,9 @@
 #include "arch/x86_64/arch.h"
 #include "arch/x86_64/cpu/features.h"
 #include "arch/x86_64/cpu/msr.h"
-#include "arch/x86_64/dev/clock/clock.h"
 #include "arch/x86_64/dev/io.h"
 #include "arch/x86_64/dev/irq/intc.h"
 #include "arch/x86_64/mm/paging.h"
-#include "kernel/lib/log.h"
 #include "kernel/lib/uapi.h"
 #include "kernel/time/timer.h"
 
