@@ -5,12 +5,7 @@
 
 static struct super *anon_super;
 
-static void anon_statfs(struct super *sb __maybe_unused, struct statfs *st)
-{
-	st->f_type = ANON_INODE_FS_MAGIC;
-}
-
-static const struct fs_type anon_type = {.name = "anon_inodefs", .statfs = anon_statfs};
+static const struct fs_type anon_type = {.name = "anon_inodefs", .magic = ANON_INODE_FS_MAGIC};
 
 void anon_file_init(void)
 {
@@ -19,18 +14,14 @@ void anon_file_init(void)
 
 int anon_file_open(const char *what, const struct file_ops *ops, void *private, int flags)
 {
-	struct node_spec spec = {.mode = 0600};
+	struct inode *i = inode_of_caller(anon_super, 0600);
 	struct file *f = NULL;
 	int fd = fd_alloc(0);
-	struct inode *i;
 
-	node_set_owner(&spec, NULL);
-	i = inode_alloc(anon_super, &spec);
 	if (fd >= 0 && i)
 		f = file_alloc(i, NULL, ops, O_RDWR | ((u32)flags & O_NONBLOCK),
 			       FMODE_READ | FMODE_WRITE);
 	if (f) {
-		i->fops = &no_device_ops; /* for who opens it again, by /proc/self/fd */
 		i->private = (void *)what;
 		f->private = private;
 		fd_install(fd, f, flags & O_CLOEXEC);

@@ -40,8 +40,7 @@ static ssize_t full_write(struct file *f __maybe_unused, struct uio *io, u64 *po
 	return io->left ? -ENOSPC : 0;
 }
 
-static s64 null_lseek(struct file *f __maybe_unused, s64 offset __maybe_unused,
-		      int whence __maybe_unused)
+s64 no_lseek(struct file *f __maybe_unused, s64 offset __maybe_unused, int whence __maybe_unused)
 {
 	return 0;
 }
@@ -76,13 +75,13 @@ static ssize_t random_write(struct file *f __maybe_unused, struct uio *io, u64 *
 }
 
 static const struct file_ops null_ops = {
-	.read = null_read, .write = null_write, .lseek = null_lseek, .positioned = true};
+	.read = null_read, .write = null_write, .lseek = no_lseek, .positioned = true};
 static const struct file_ops zero_ops = {
-	.read = zero_read, .write = null_write, .lseek = null_lseek, .positioned = true};
+	.read = zero_read, .write = null_write, .lseek = no_lseek, .positioned = true};
 static const struct file_ops full_ops = {
-	.read = zero_read, .write = full_write, .lseek = null_lseek, .positioned = true};
+	.read = zero_read, .write = full_write, .lseek = no_lseek, .positioned = true};
 static const struct file_ops random_ops = {
-	.read = random_read, .write = random_write, .lseek = null_lseek, .positioned = true};
+	.read = random_read, .write = random_write, .lseek = no_lseek, .positioned = true};
 
 bool file_is_zero(const struct file *f)
 {

@@ -1,5 +1,5 @@
 /* Regular files beyond read and write: their holes, room made beforehand, files without a name,
- * copies and advice. */
+ * advice. */
 #include "kernel/fs/vfs.h"
 #include "kernel/lib/log.h"
 #include "kernel/lib/syscall.h"
@@ -110,12 +110,7 @@ long sys_fallocate(int fd, int mode, long offset, long len)
 
 static struct super *memfd_super; /* what they belong to: it is never mounted */
 
-static void memfd_statfs(struct super *sb __maybe_unused, struct statfs *st)
-{
-	st->f_type = TMPFS_MAGIC;
-}
-
-static const struct fs_type memfd_type = {.name = "memfd", .statfs = memfd_statfs};
+static const struct fs_type memfd_type = {.name = "memfd", .magic = TMPFS_MAGIC};
 
 /* All of them together have as much room as a tmpfs has by default. */
 void memfd_init(void)
@@ -184,106 +179,6 @@ long sys_memfd_create(const char __user *uname, unsigned int flags)
 		return file_alloc_error();
 	}
 	return fd_open(f, 0, flags & MFD_CLOEXEC);
-}
-
-/* ---- copy_file_range(2) ---- */
-
-static ssize_t copy_some(struct file *in, u64 *from, struct file *out, u64 *to, void *page,
-			 size_t n)
-{
-	ssize_t got = kernel_read(in, page, MIN(n, PAGE_SIZE), *from), put;
-	struct uio io;
-	u64 at = *to;
-
-	if (got <= 0)
-		return got;
-	uio_init_kernel(&io, page, (size_t)got);
-	put = file_write(out, &io, &at);
-	if (put > 0) {
-		*from += (u64)put;
-		*to += (u64)put;
-	}
-	return put;
-}
-
-static int may_copy(const struct file *in, u64 from, const struct file *out, u64 to, size_t n)
-{
-	if (inode_is(in->inode, S_IFDIR) || inode_is(out->inode, S_IFDIR))
-		return -EISDIR;
-	if (!inode_is(in->inode, S_IFREG) || !inode_is(out->inode, S_IFREG))
-		return -EINVAL;
-	if (!(in->mode & FMODE_READ) || !(out->mode & FMODE_WRITE) || (out->flags & O_APPEND))
-		return -EBADF;
-	if (in->inode->sb != out->inode->sb)
-		return -EXDEV;
-	if (n > MAX_FILE_SIZE - from || n > MAX_FILE_SIZE - to)
-		return -EOVERFLOW;
-	if (in->inode == out->inode && from < to + n && to < from + n)
-		return -EINVAL;
-	return 0;
-}
-
-static ssize_t copy_range(struct file *in, u64 *from, struct file *out, u64 *to, size_t count)
-{
-	ssize_t done = 0, n = may_copy(in, *from, out, *to, count);
-	void *page scoped(kfree) = NULL;
-
-	if (n || !count)
-		return n;
-	page = kmalloc(PAGE_SIZE);
-	if (!page)
-		return -ENOMEM;
-	while ((size_t)done < count) {
-		n = copy_some(in, from, out, to, page, count - (size_t)done);
-		if (n <= 0)
-			break;
-		done += n;
-		if (fatal_signal_pending(current))
-			break;
-	}
-	return done ? done : n;
-}
-
-/* The position given, or the file's own. */
-static int get_offset(const struct file *f, const long __user *upos, u64 *pos)
-{
-	long given;
-
-	*pos = READ_ONCE(f->pos);
-	if (!upos)
-		return 0;
-	if (get_user(given, upos))
-		return -EFAULT;
-	*pos = (u64)given;
-	return given < 0 ? -EINVAL : 0;
-}
-
-static int put_offset(struct file *f, long __user *upos, u64 pos)
-{
-	if (upos)
-		return put_user((long)pos, upos) ? -EFAULT : 0;
-	WRITE_ONCE(f->pos, pos);
-	return 0;
-}
-
-long sys_copy_file_range(int in_fd, long __user *in_pos, int out_fd, long __user *out_pos,
-			 size_t count, unsigned int flags)
-{
-	struct file *in scoped(file_put) = file_get_io(in_fd);
-	struct file *out scoped(file_put) = file_get_io(out_fd);
-	u64 from, to;
-	ssize_t ret;
-
-	if (!in || !out)
-		return -EBADF;
-	ret = flags ? -EINVAL : get_offset(in, in_pos, &from);
-	if (!ret)
-		ret = get_offset(out, out_pos, &to);
-	if (!ret)
-		ret = copy_range(in, &from, out, &to, MIN(count, MAX_RW_COUNT));
-	if (ret > 0 && (put_offset(in, in_pos, from) || put_offset(out, out_pos, to)))
-		return -EFAULT;
-	return ret;
 }
 
 /* ---- advice: everything is in memory already ---- */

@@ -261,6 +261,23 @@ void mounts_foreach(void (*fn)(const struct super *s, const char *path, void *ar
 
 /* ---- system calls ---- */
 
+bool next_option(char **text, char **name, char **value)
+{
+	char *next;
+
+	if (!*text || !**text)
+		return false;
+	*name = *text;
+	next = strchr(*text, ',');
+	if (next)
+		*next++ = '\0';
+	*text = next;
+	*value = strchr(*name, '=');
+	if (*value)
+		*(*value)++ = '\0';
+	return true;
+}
+
 static int mount_new(struct dentry *at, const char *type_name, const char *source,
 		     unsigned long flags, char *options)
 {

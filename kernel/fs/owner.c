@@ -28,6 +28,18 @@ void node_set_owner(struct node_spec *spec, const struct inode *dir)
 	spec->mode &= ~spec->umask;
 }
 
+struct inode *inode_of_caller(struct super *sb, mode_t mode)
+{
+	struct node_spec spec = {.mode = mode};
+	struct inode *i;
+
+	node_set_owner(&spec, NULL);
+	i = inode_alloc(sb, &spec);
+	if (i)
+		i->fops = &no_device_ops;
+	return i;
+}
+
 int inode_chmod(struct inode *i, mode_t mode)
 {
 	if (inode_may_change(i))

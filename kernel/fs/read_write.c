@@ -1,4 +1,4 @@
-/* Reading, writing and seeking: plain, at a position, vectored, and from file to file. */
+/* Reading, writing and seeking: plain, at a position, and vectored. */
 #include "kernel/fs/fd_table.h"
 #include "kernel/lib/syscall.h"
 #include "mm/slab.h"
@@ -60,11 +60,6 @@ long sys_write(int fd, const void __user *buf, size_t count)
 }
 
 /* ---- at a position ---- */
-
-static bool file_positioned(const struct file *f)
-{
-	return f->ops && f->ops->positioned;
-}
 
 /* pos < 0: the file's own position. */
 static ssize_t read_or_write_at(int fd, struct uio *io, long pos, bool write)
@@ -177,84 +172,6 @@ ssize_t kernel_read(struct file *f, void *buf, size_t n, u64 pos)
 
 	uio_init_kernel(&io, buf, MIN(n, MAX_RW_COUNT));
 	return file_read(f, &io, &pos);
-}
-
-/* ---- from file to file ---- */
-
-/* One page at most. Returns bytes written, 0 at the end of `in`. What was read but not taken is
- * read again later: `in` is a file with positions. */
-static ssize_t send_some(struct file *out, struct file *in, u64 *pos, void *page, size_t n)
-{
-	ssize_t got = kernel_read(in, page, MIN(n, PAGE_SIZE), *pos), put;
-	struct uio io;
-
-	if (got <= 0)
-		return got;
-	uio_init_kernel(&io, page, (size_t)got);
-	put = file_write(out, &io, NULL);
-	if (put > 0)
-		*pos += (u64)put;
-	return put;
-}
-
-static ssize_t send_all(struct file *out, struct file *in, u64 *pos, size_t count)
-{
-	void *page = kmalloc(PAGE_SIZE);
-	size_t done = 0;
-	ssize_t n = 0;
-
-	if (!page)
-		return -ENOMEM;
-	while (done < count) {
-		n = send_some(out, in, pos, page, count - done);
-		if (n <= 0)
-			break;
-		done += (size_t)n;
-		if (fatal_signal_pending(current))
-			break;
-	}
-	kfree(page);
-	return done ? (ssize_t)done : n;
-}
-
-static ssize_t sendfile_between(struct file *out, struct file *in, long __user *offset,
-				size_t count)
-{
-	u64 pos;
-	long start;
-	ssize_t n;
-
-	if (!(in->mode & FMODE_READ) || !(out->mode & FMODE_WRITE))
-		return -EBADF;
-	if (!file_positioned(in))
-		return -EINVAL;
-	if (out->flags & O_APPEND)
-		return -EINVAL;
-	if (offset) {
-		if (get_user(start, offset))
-			return -EFAULT;
-		if (start < 0)
-			return -EINVAL;
-		pos = (u64)start;
-	} else {
-		pos = READ_ONCE(in->pos);
-	}
-	n = send_all(out, in, &pos, MIN(count, MAX_RW_COUNT));
-	if (n > 0 && offset && put_user((long)pos, offset))
-		return -EFAULT;
-	if (n > 0 && !offset)
-		WRITE_ONCE(in->pos, pos);
-	return n;
-}
-
-long sys_sendfile(int out_fd, int in_fd, long __user *offset, size_t count)
-{
-	struct file *out scoped(file_put) = file_get_io(out_fd);
-	struct file *in scoped(file_put) = file_get_io(in_fd);
-
-	if (!in || !out)
-		return -EBADF;
-	return (ssize_t)count < 0 ? -EINVAL : sendfile_between(out, in, offset, count);
 }
 
 /* ---- seeking and syncing ---- */

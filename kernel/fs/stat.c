@@ -184,14 +184,16 @@ long sys_readlinkat(int dirfd, const char __user *path, char __user *buf, size_t
 static long put_statfs(const struct inode *i, struct statfs __user *ust)
 {
 	struct super *s = i->sb;
-	struct statfs st = {.f_bsize = PAGE_SIZE,
+	struct statfs st = {.f_type = s->type->magic,
+			    .f_bsize = PAGE_SIZE,
 			    .f_frsize = PAGE_SIZE,
 			    .f_namelen = NAME_MAX,
 			    .f_flags = ST_VALID | (long)(s->flags & ST_AS_MOUNTED) |
 				       (s->flags & MS_RELATIME ? ST_RELATIME : 0),
 			    .f_fsid.val[0] = (int)s->dev};
 
-	s->type->statfs(s, &st);
+	if (s->type->statfs)
+		s->type->statfs(s, &st);
 	return copy_to_user(ust, &st, sizeof(st)) ? -EFAULT : 0;
 }
 

@@ -271,7 +271,8 @@ struct fs_type {
 	int (*fill)(struct super *s, char *options);
 	/* Change what a mounted one can change: MS_REMOUNT. NULL: it has no options. */
 	int (*remount)(struct super *s, char *options);
-	void (*statfs)(struct super *s, struct statfs *st); /* type, sizes */
+	long magic;                                         /* its number for statfs(2) */
+	void (*statfs)(struct super *s, struct statfs *st); /* sizes; NULL: it has none */
 };
 
 /* One file system. It lives as long as one of its inodes, and is mounted at one place at most. */
@@ -352,6 +353,9 @@ int inode_permission(const struct inode *i, int mask); /* by the fsuid: 0 or -EA
 bool inode_owner_or_root(const struct inode *i);
 bool in_group(gid_t gid);
 /* ---- owner.c ---- */
+/* An inode that belongs to the caller, in no directory; whoever opens it again, by /proc/self/fd,
+ * is refused. NULL without memory. */
+struct inode *inode_of_caller(struct super *sb, mode_t mode);
 /* Owner and group of what the caller makes in the directory, which is locked (NULL: in none), and
  * what becomes of its mode. */
 void node_set_owner(struct node_spec *spec, const struct inode *dir);
@@ -468,6 +472,11 @@ struct file *file_get_io(int fd);
 /* The file's own name, or one for the occasion. With a reference; ERR_PTR. */
 struct dentry *file_dentry(struct file *f);
 
+static inline bool file_positioned(const struct file *f)
+{
+	return f->ops && f->ops->positioned;
+}
+
 /* ---- read_write.c ---- */
 ssize_t file_read(struct file *f, struct uio *io, u64 *pos);
 ssize_t file_write(struct file *f, struct uio *io, u64 *pos);
@@ -547,5 +556,9 @@ extern u64 pipe_max_size;        /* fs.pipe-max-size, in bytes */
 int pipe_set_max_size(s64 size); /* rounds up to a power of two */
 /* fs.pipe-user-pages-soft and -hard, of one user; 0: no limit */
 extern u64 pipe_pages_soft, pipe_pages_hard;
-int devices_make_nodes(struct dentry *dev); /* 0 or -ENOMEM */
+int devices_make_nodes(struct dentry *dev);           /* 0 or -ENOMEM */
+s64 no_lseek(struct file *f, s64 offset, int whence); /* there is no position: does nothing */
+/* The next of mount(2)'s options, "name=value" between commas. `text` is cut up and moves on; value
+ * is NULL where there is none. False: that was the last. */
+bool next_option(char **text, char **name, char **value);
 extern const struct file_ops tty_file_ops, ctty_file_ops, ptmx_file_ops, pts_file_ops;

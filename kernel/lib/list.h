@@ -92,6 +92,15 @@ static inline void list_splice_tail(struct list_head *from, struct list_head *to
 #define list_first_entry(head, type, member) list_entry((head)->next, type, member)
 #define list_last_entry(head, type, member)  list_entry((head)->prev, type, member)
 
+/* Remove the first entry and return it; NULL: the list is empty. */
+#define list_take_first(head, type, member)                                        \
+	({                                                                         \
+		struct list_head *head_ = (head), *first_ = head_->next;           \
+		if (first_ != head_)                                               \
+			list_del_init(first_);                                     \
+		first_ != head_ ? list_entry(first_, type, member) : (type *)NULL; \
+	})
+
 #define list_for_each_entry(pos, head, member)                                             \
 	for (pos = list_entry((head)->next, typeof(*pos), member); &pos->member != (head); \
 	     pos = list_entry(pos->member.next, typeof(*pos), member))

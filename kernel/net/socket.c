@@ -11,12 +11,7 @@
 
 static struct super *socket_super; /* what sockets belong to: it is never mounted */
 
-static void sockfs_statfs(struct super *sb __maybe_unused, struct statfs *st)
-{
-	st->f_type = SOCKFS_MAGIC;
-}
-
-static const struct fs_type sockfs_type = {.name = "sockfs", .statfs = sockfs_statfs};
+static const struct fs_type sockfs_type = {.name = "sockfs", .magic = SOCKFS_MAGIC};
 
 void socket_init(void)
 {
@@ -87,15 +82,11 @@ static void attach_socket(struct file *f, struct usock *s)
 /* An open file for a socket; takes over the reference on success. NULL without memory. */
 static struct file *socket_file(struct usock *s, int flags)
 {
-	struct node_spec spec = {.mode = S_IFSOCK | S_IRWXUGO};
-	struct inode *i;
+	struct inode *i = inode_of_caller(socket_super, S_IFSOCK | S_IRWXUGO);
 	struct file *f;
 
-	node_set_owner(&spec, NULL);
-	i = inode_alloc(socket_super, &spec);
 	if (!i)
 		return NULL;
-	i->fops = &no_device_ops; /* for who opens it again, by /proc/self/fd */
 	f = file_alloc(i, NULL, &socket_file_ops, O_RDWR | ((u32)flags & O_NONBLOCK),
 		       FMODE_READ | FMODE_WRITE);
 	inode_put(i);

@@ -127,11 +127,8 @@ static void clear_reachable(void)
 	list_for_each_entry (s, &flying, flying)
 		if (s->outer)
 			clear_one(s, &cleared);
-	while (!list_empty(&cleared)) {
-		s = list_first_entry(&cleared, struct usock, cleared);
-		list_del_init(&s->cleared);
+	while ((s = list_take_first(&cleared, struct usock, cleared)) != NULL)
 		each_held_by(s, clear_one, &cleared);
-	}
 }
 
 /* ---- taking away ---- */

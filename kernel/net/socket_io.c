@@ -62,8 +62,7 @@ static int deliver(struct usock *s, struct usock *to, struct message *m, bool no
 	return err;
 }
 
-/* One message of n bytes. Bytes, or -errno. */
-/* Its files are somebody else's now. */
+/* Its files are another's now. */
 static void scm_moved(struct scm *scm)
 {
 	scm->nr = 0;
@@ -71,6 +70,7 @@ static void scm_moved(struct scm *scm)
 	scm->user = NULL;
 }
 
+/* One message of n bytes. Bytes, or -errno. */
 static ssize_t send_one(struct usock *s, struct usock *to, struct uio *io, size_t n,
 			struct scm *scm, bool nonblock)
 {
@@ -218,12 +218,9 @@ static int take_extras(struct message *m, bool peek, struct received *r)
 
 static void drop_first(struct usock *s)
 {
-	struct message *m = list_first_entry(&s->queue, struct message, link);
-
-	list_del_init(&m->link);
 	if (s->type == SOCK_DGRAM)
 		WRITE_ONCE(s->backlog_nr, s->backlog_nr - 1);
-	message_free(m);
+	message_free(list_take_first(&s->queue, struct message, link));
 }
 
 /* Lock held. Bytes of the first message of a stream. *stop: the next one is not to be mixed in. */

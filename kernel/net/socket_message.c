@@ -57,7 +57,7 @@ static spinlock_t doomed_lock = SPINLOCK_INIT(LOCK_DCACHE); /* the next two */
 static struct list_head doomed = LIST_HEAD_INIT(doomed);
 static bool draining;
 
-static void scm_put_files(struct scm *scm)
+void scm_free(struct scm *scm)
 {
 	scm_release(scm);
 	for (u32 i = 0; i < scm->nr; i++)
@@ -69,15 +69,11 @@ static void scm_put_files(struct scm *scm)
 
 static struct message *next_doomed(void)
 {
-	struct message *m = NULL;
+	struct message *m;
 
 	guard_spin(&doomed_lock);
-	if (list_empty(&doomed)) {
-		draining = false;
-	} else {
-		m = list_first_entry(&doomed, struct message, link);
-		list_del_init(&m->link);
-	}
+	m = list_take_first(&doomed, struct message, link);
+	draining = m != NULL;
 	return m;
 }
 
@@ -91,7 +87,7 @@ static void free_with_files(struct message *m)
 	draining = true;
 	spin_unlock(&doomed_lock);
 	while (mine && (m = next_doomed()) != NULL) {
-		scm_put_files(&m->scm);
+		scm_free(&m->scm);
 		kfree(m);
 	}
 }
@@ -111,20 +107,13 @@ void message_free(struct message *m)
 
 void free_messages(struct list_head *unread)
 {
-	while (!list_empty(unread)) {
-		struct message *m = list_first_entry(unread, struct message, link);
+	struct message *m;
 
-		list_del_init(&m->link);
+	while ((m = list_take_first(unread, struct message, link)) != NULL)
 		message_free(m);
-	}
 }
 
 /* ---- what travels with them ---- */
-
-void scm_free(struct scm *scm)
-{
-	scm_put_files(scm);
-}
 
 int scm_copy_files(struct scm *to, const struct scm *from)
 {
@@ -184,13 +173,13 @@ static int charge_files(struct scm *scm)
 static int import_files(struct scm *scm, const int *fds, size_t len)
 {
 	size_t n = len / sizeof(*fds);
-	int err = scm->user || !n ? 0 : charge_files(scm);
-
-	if (err)
-		return err;
+	int err;
 
 	if (!n)
 		return 0;
+	err = scm->user ? 0 : charge_files(scm);
+	if (err)
+		return err;
 	if (scm->nr + n > SCM_MAX_FD)
 		return -EINVAL;
 	if (!scm->files)

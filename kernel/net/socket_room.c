@@ -105,13 +105,13 @@ bool unix_peer_has_room(struct usock *s)
 /* The next sender to tell, with a reference; NULL: none. */
 static struct usock *next_to_tell(struct usock *to)
 {
-	struct usock *s = NULL;
+	struct usock *s;
 
 	guard_spin(&tell_lock);
-	if (!list_empty(&to->to_tell)) {
-		s = usock_get(list_first_entry(&to->to_tell, struct usock, tell_link));
-		leave_list(s);
-	}
+	if (list_empty(&to->to_tell))
+		return NULL;
+	s = usock_get(list_first_entry(&to->to_tell, struct usock, tell_link));
+	leave_list(s);
 	return s;
 }
 

@@ -78,12 +78,6 @@ static void wake_both(struct usock *s)
 	wake_up_all(&s->write_wait);
 }
 
-static void move_all(struct list_head *from, struct list_head *to)
-{
-	while (!list_empty(from))
-		list_move_tail(from->next, to);
-}
-
 static void unbind(struct usock *s)
 {
 	struct dentry *place;
@@ -121,8 +115,8 @@ static void close_one(struct usock *s, struct list_head *orphans, bool embryo)
 	s->state = SOCKET_CLOSED;
 	WRITE_ONCE(s->shut, SHUT_BOTH);
 	peer = unix_set_peer(s, NULL);
-	move_all(&s->queue, &unread);
-	move_all(&s->backlog, orphans);
+	list_splice_tail(&s->queue, &unread);
+	list_splice_tail(&s->backlog, orphans);
 	mutex_unlock(&s->lock);
 	wake_both(s);
 	unix_room_for_all(s);
@@ -141,12 +135,8 @@ void usock_close(struct usock *s)
 	struct list_head orphans = LIST_HEAD_INIT(orphans);
 
 	close_one(s, &orphans, false);
-	while (!list_empty(&orphans)) {
-		struct usock *o = list_first_entry(&orphans, struct usock, in_backlog);
-
-		list_del_init(&o->in_backlog);
-		close_one(o, &orphans, true); /* one that was never accepted has no backlog */
-	}
+	while ((s = list_take_first(&orphans, struct usock, in_backlog)) != NULL)
+		close_one(s, &orphans, true); /* one that was never accepted has no backlog */
 }
 
 void usock_pair(struct usock *a, struct usock *b)
@@ -517,8 +507,7 @@ struct usock *unix_accept(struct usock *s, bool nonblock)
 		if (s->state != SOCKET_LISTENS) {
 			err = -EINVAL;
 		} else if (!list_empty(&s->backlog)) {
-			n = list_first_entry(&s->backlog, struct usock, in_backlog);
-			list_del_init(&n->in_backlog);
+			n = list_take_first(&s->backlog, struct usock, in_backlog);
 			WRITE_ONCE(s->backlog_nr, s->backlog_nr - 1);
 		} else if (s->shut & SHUT_RECEIVE) {
 			err = -EINVAL;

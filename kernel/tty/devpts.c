@@ -117,23 +117,17 @@ void devpts_remove(struct dentry *node)
 /* uid, gid, mode, ptmxmode; `newinstance` is what every mount is. `text` is cut up. */
 static int parse_options(char *text, struct devpts_options *o)
 {
-	while (text && *text) {
-		char *next = strchr(text, ','), *value;
+	char *name, *value;
 
-		if (next)
-			*next++ = '\0';
-		value = strchr(text, '=');
-		if (value)
-			*value++ = '\0';
-		else if (strcmp(text, "newinstance"))
+	while (next_option(&text, &name, &value)) {
+		if (!value && !strcmp(name, "newinstance"))
+			continue;
+		if (!value || !(!strcmp(name, "uid")        ? parse_number(value, 10, &o->uid)
+				: !strcmp(name, "gid")      ? parse_number(value, 10, &o->gid)
+				: !strcmp(name, "mode")     ? parse_number(value, 8, &o->mode)
+				: !strcmp(name, "ptmxmode") ? parse_number(value, 8, &o->ptmx_mode)
+							    : false))
 			return -EINVAL;
-		if (value && !(!strcmp(text, "uid")        ? parse_number(value, 10, &o->uid)
-			       : !strcmp(text, "gid")      ? parse_number(value, 10, &o->gid)
-			       : !strcmp(text, "mode")     ? parse_number(value, 8, &o->mode)
-			       : !strcmp(text, "ptmxmode") ? parse_number(value, 8, &o->ptmx_mode)
-							   : false))
-			return -EINVAL;
-		text = next;
 	}
 	o->mode &= S_IALLUGO;
 	o->ptmx_mode &= S_IALLUGO;
@@ -204,11 +198,8 @@ static int devpts_remount(struct super *s, char *options)
 	return err;
 }
 
-static void devpts_statfs(struct super *s __maybe_unused, struct statfs *st)
-{
-	st->f_type = DEVPTS_SUPER_MAGIC;
-}
-
-const struct fs_type devpts_type = {
-	.name = "devpts", .fill = devpts_fill, .remount = devpts_remount, .statfs = devpts_statfs};
+const struct fs_type devpts_type = {.name = "devpts",
+				    .magic = DEVPTS_SUPER_MAGIC,
+				    .fill = devpts_fill,
+				    .remount = devpts_remount};
 LINKER_SET_ADD(fs_types, devpts_type);

@@ -35,12 +35,7 @@ struct pipe {
 static struct kmem_cache *pipe_cache;
 static struct super *pipe_super; /* what pipes belong to: it is never mounted */
 
-static void pipefs_statfs(struct super *sb __maybe_unused, struct statfs *st)
-{
-	st->f_type = PIPEFS_MAGIC;
-}
-
-static const struct fs_type pipefs_type = {.name = "pipefs", .statfs = pipefs_statfs};
+static const struct fs_type pipefs_type = {.name = "pipefs", .magic = PIPEFS_MAGIC};
 
 void pipe_init(void)
 {
@@ -361,11 +356,8 @@ static const struct file_ops pipe_ops = {
 
 static struct inode *pipe_inode(void)
 {
-	struct node_spec spec = {.mode = S_IFIFO | 0600};
-	struct inode *i;
+	struct inode *i = inode_of_caller(pipe_super, S_IFIFO | 0600);
 
-	node_set_owner(&spec, NULL);
-	i = inode_alloc(pipe_super, &spec);
 	if (!i)
 		return NULL;
 	i->fops = &fifo_ops; /* for who opens it again, by /proc/self/fd */

@@ -251,14 +251,8 @@ static bool leave_file(struct epoll_item *it)
 
 static struct epoll_item *take_first(struct watched *w)
 {
-	struct epoll_item *it = NULL;
-
 	guard_spin(&w->lock);
-	if (!list_empty(&w->items)) {
-		it = list_first_entry(&w->items, struct epoll_item, of_file);
-		list_del_init(&it->of_file);
-	}
-	return it;
+	return list_take_first(&w->items, struct epoll_item, of_file);
 }
 
 void epoll_forget_all(struct file *f)
@@ -476,14 +470,8 @@ static void end_collecting(struct epoll *ep, struct list_head *work, struct list
 /* Out of the list before it is asked, so that a wake-up after the question puts it in again. */
 static struct epoll_item *next_item(struct epoll *ep, struct list_head *work)
 {
-	struct epoll_item *it = NULL;
 	guard_irq(&ep->waiting.lock);
-
-	if (!list_empty(work)) {
-		it = list_first_entry(work, struct epoll_item, ready);
-		list_del_init(&it->ready);
-	}
-	return it;
+	return list_take_first(work, struct epoll_item, ready);
 }
 
 /* It goes on to be ready: behind the others of `list`, unless a wake-up has queued it already. */

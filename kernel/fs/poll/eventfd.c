@@ -91,13 +91,6 @@ static u32 eventfd_poll(struct file *f, struct poll_table *pt)
 	return (count ? POLLIN | POLLRDNORM : 0) | (count < EFD_MOST ? POLLOUT | POLLWRNORM : 0);
 }
 
-/* There is no position: moving it does nothing, as on Linux. */
-static s64 eventfd_lseek(struct file *f __maybe_unused, s64 offset __maybe_unused,
-			 int whence __maybe_unused)
-{
-	return 0;
-}
-
 static void eventfd_release(struct file *f)
 {
 	kfree(f->private);
@@ -106,7 +99,7 @@ static void eventfd_release(struct file *f)
 static const struct file_ops eventfd_ops = {
 	.read = eventfd_read,
 	.write = eventfd_write,
-	.lseek = eventfd_lseek,
+	.lseek = no_lseek, /* as on Linux */
 	.poll = eventfd_poll,
 	.release = eventfd_release,
 };

@@ -450,10 +450,6 @@ static int proc_fill(struct super *s, char *options __maybe_unused)
 	return s->root ? 0 : -ENOMEM;
 }
 
-static void proc_statfs(struct super *s __maybe_unused, struct statfs *st)
-{
-	st->f_type = PROC_SUPER_MAGIC;
-}
-
-static const struct fs_type proc_type = {.name = "proc", .fill = proc_fill, .statfs = proc_statfs};
+static const struct fs_type proc_type = {
+	.name = "proc", .magic = PROC_SUPER_MAGIC, .fill = proc_fill};
 LINKER_SET_ADD(fs_types, proc_type);

@@ -88,32 +88,28 @@ struct tmpfs_options {
 /* tmpfs(5): size, mode, uid, gid. `text` is cut up. */
 static int parse_options(char *text, struct tmpfs_options *o)
 {
-	while (text && *text) {
-		char *next = strchr(text, ','), *value;
+	char *name, *value;
+
+	while (next_option(&text, &name, &value)) {
 		bool ok = false;
 		u32 n;
 
-		if (next)
-			*next++ = '\0';
-		value = strchr(text, '=');
 		if (!value)
 			return -EINVAL;
-		*value++ = '\0';
-		if (!strcmp(text, "size"))
+		if (!strcmp(name, "size"))
 			ok = o->has_pages = parse_size(value, &o->pages);
-		else if (!strcmp(text, "nr_blocks"))
+		else if (!strcmp(name, "nr_blocks"))
 			ok = o->has_pages = parse_amount(value, &o->pages);
-		else if (!strcmp(text, "nr_inodes"))
+		else if (!strcmp(name, "nr_inodes"))
 			ok = o->has_inodes = parse_amount(value, &o->inodes);
-		else if (!strcmp(text, "mode") && (ok = parse_number(value, 8, &n)))
+		else if (!strcmp(name, "mode") && (ok = parse_number(value, 8, &n)))
 			o->root.mode = S_IFDIR | (n & S_IALLUGO);
-		else if (!strcmp(text, "uid"))
+		else if (!strcmp(name, "uid"))
 			ok = parse_number(value, 10, &o->root.uid);
-		else if (!strcmp(text, "gid"))
+		else if (!strcmp(name, "gid"))
 			ok = parse_number(value, 10, &o->root.gid);
 		if (!ok)
 			return -EINVAL;
-		text = next;
 	}
 	return 0;
 }
@@ -179,15 +175,17 @@ static void tmpfs_statfs(struct super *s, struct statfs *st)
 {
 	s64 limit = s->quota->limit, left = limit - atomic_read(&s->quota->used);
 
-	st->f_type = TMPFS_MAGIC;
 	st->f_blocks = limit;
 	st->f_bfree = st->f_bavail = MAX(left, 0L);
 	st->f_files = s->max_inodes;
 	st->f_ffree = s->max_inodes ? s->max_inodes - atomic_read(&s->nr_inodes) : 0;
 }
 
-const struct fs_type tmpfs_type = {
-	.name = "tmpfs", .fill = tmpfs_fill, .remount = tmpfs_remount, .statfs = tmpfs_statfs};
+const struct fs_type tmpfs_type = {.name = "tmpfs",
+				   .magic = TMPFS_MAGIC,
+				   .fill = tmpfs_fill,
+				   .remount = tmpfs_remount,
+				   .statfs = tmpfs_statfs};
 LINKER_SET_ADD(fs_types, tmpfs_type);
 
 static int devtmpfs_fill(struct super *s, char *options)
@@ -202,6 +200,7 @@ static int devtmpfs_fill(struct super *s, char *options)
 
 /* A tmpfs that is born with the nodes of all devices there are. */
 static const struct fs_type devtmpfs_type = {.name = "devtmpfs",
+					     .magic = TMPFS_MAGIC,
 					     .fill = devtmpfs_fill,
 					     .remount = tmpfs_remount,
 					     .statfs = tmpfs_statfs};
