@@ -76,14 +76,13 @@ int fs_make_node(int dirfd, const char *path, struct node_spec *spec, struct den
 	bool is_dir = (spec->mode & S_IFMT) == S_IFDIR;
 	struct dentry *d;
 	struct inode *dir;
-	struct walk w;
+	struct walk w scoped(walk);
 	int err = walk_parent(&w, dirfd, path);
 
+	if (!err)
+		err = lock_for_new(&w, is_dir, NULL);
 	if (err)
 		return err;
-	err = lock_for_new(&w, is_dir, NULL);
-	if (err)
-		goto out;
 	dir = w.at->inode;
 	node_set_owner(spec, dir);
 	if (!may_make_type(spec) || !dir->ops->make)
@@ -92,14 +91,12 @@ int fs_make_node(int dirfd, const char *path, struct node_spec *spec, struct den
 		d = dir->ops->make(w.at, &w.last, spec);
 	mutex_unlock(&dir->lock);
 	if (IS_ERR(d))
-		err = (int)PTR_ERR(d);
-	else if (out)
+		return (int)PTR_ERR(d);
+	if (out)
 		*out = d;
 	else
 		dentry_put(d);
-out:
-	walk_end(&w);
-	return err;
+	return 0;
 }
 
 static long user_make_node(int dirfd, const char __user *path, struct node_spec *spec)
@@ -107,11 +104,6 @@ static long user_make_node(int dirfd, const char __user *path, struct node_spec 
 	char *name scoped(putname) = getname(path);
 
 	return IS_ERR(name) ? PTR_ERR(name) : fs_make_node(dirfd, name, spec, NULL);
-}
-
-int kernel_mknod(const char *path, struct node_spec *spec)
-{
-	return fs_make_node(AT_FDCWD, path, spec, NULL);
 }
 
 long sys_mkdirat(int dirfd, const char __user *path, mode_t mode)
@@ -171,17 +163,15 @@ static int link_locked(struct walk *w, struct inode *inode)
 
 static int link_to(struct inode *inode, int dirfd, const char *path)
 {
-	struct walk w;
+	struct walk w scoped(walk);
 	int err = walk_parent(&w, dirfd, path);
 
-	if (err)
-		return err;
-	err = lock_for_new(&w, false, inode->sb);
+	if (!err)
+		err = lock_for_new(&w, false, inode->sb);
 	if (!err) {
 		err = link_locked(&w, inode);
 		mutex_unlock(&w.at->inode->lock);
 	}
-	walk_end(&w);
 	return err;
 }
 
@@ -246,32 +236,23 @@ static int remove_name(int dirfd, const char *path, bool dir)
 {
 	static const int not_a_name[] = {
 		[LAST_DOT] = -EINVAL, [LAST_DOTDOT] = -ENOTEMPTY, [LAST_ROOT] = -EBUSY};
-	struct dentry *d;
-	struct walk w;
+	/* dropped outside of the lock: it may be the last reference to a big file */
+	struct dentry *d scoped(dentry_put) = NULL;
+	struct walk w scoped(walk);
 	int err = walk_parent(&w, dirfd, path);
 
 	if (err)
 		return err;
-	if (w.type != LAST_NAME) {
-		err = dir ? not_a_name[w.type] : -EISDIR;
-		goto out;
-	}
+	if (w.type != LAST_NAME)
+		return dir ? not_a_name[w.type] : -EISDIR;
 	err = inode_may_change(w.at->inode);
 	if (err)
-		goto out;
-	mutex_lock(&w.at->inode->lock);
+		return err;
+	guard_mutex(&w.at->inode->lock);
 	d = walk_lookup_last(&w);
-	if (IS_ERR(d)) {
-		err = (int)PTR_ERR(d);
-		mutex_unlock(&w.at->inode->lock);
-		goto out;
-	}
-	err = dir ? rmdir_locked(&w, d) : unlink_locked(&w, d);
-	mutex_unlock(&w.at->inode->lock);
-	dentry_put(d); /* outside of the lock: it may be the last reference to a big file */
-out:
-	walk_end(&w);
-	return err;
+	if (IS_ERR(d))
+		return (int)PTR_ERR(d);
+	return dir ? rmdir_locked(&w, d) : unlink_locked(&w, d);
 }
 
 int kernel_unlink(const char *path)

@@ -232,7 +232,7 @@ void kernel_mount(const char *name, const char *path, mode_t mode)
 		list_add_tail(&s->node, &mounts);
 		return;
 	}
-	err = kernel_mknod(path, &spec);
+	err = fs_make_node(AT_FDCWD, path, &spec, NULL);
 	BUG_ON(err && err != -EEXIST);
 	at = path_lookup(AT_FDCWD, path, WALK_FOLLOW);
 	BUG_ON(IS_ERR(at));

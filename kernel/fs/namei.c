@@ -82,7 +82,7 @@ int walk_start(struct walk *w, int dirfd, const char *path)
 	return walk_from(w, *path == '/' ? dentry_get(w->root) : lookup_fd(dirfd));
 }
 
-void walk_end(struct walk *w)
+void scoped_walk(struct walk *w)
 {
 	dentry_put(w->at);
 	dentry_put(w->root);
@@ -269,11 +269,7 @@ int walk_parent(struct walk *w, int dirfd, const char *path)
 {
 	int err = walk_start(w, dirfd, path);
 
-	if (!err)
-		err = walk_to_last(w);
-	if (err)
-		walk_end(w);
-	return err;
+	return err ? err : walk_to_last(w);
 }
 
 /* ---- whole paths ---- */
@@ -305,18 +301,19 @@ static struct dentry *walk_whole(struct walk *w, u32 flags)
 	}
 }
 
+static struct dentry *walk_path(int dirfd, const char *path, u32 flags)
+{
+	struct walk w scoped(walk);
+	int err = walk_start(&w, dirfd, path);
+
+	return err ? ERR_PTR(err) : walk_whole(&w, flags);
+}
+
 struct dentry *path_lookup(int dirfd, const char *path, u32 flags)
 {
-	struct dentry *d;
-	struct walk w;
-	int err;
-
 	if (!*path)
 		return flags & WALK_EMPTY ? lookup_fd(dirfd) : ERR_PTR(-ENOENT);
-	err = walk_start(&w, dirfd, path);
-	d = err ? ERR_PTR(err) : walk_whole(&w, flags);
-	walk_end(&w);
-	return d;
+	return walk_path(dirfd, path, flags);
 }
 
 struct dentry *user_path(int dirfd, const char __user *path, u32 flags)

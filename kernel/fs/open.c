@@ -4,11 +4,10 @@
 #include "kernel/task.h"
 
 /* What O_ACCMODE asks of the inode. 3 is Linux's "both, but only for ioctl": treated as both. */
+static const u8 wanted[] = {MAY_READ, MAY_WRITE, MAY_READ | MAY_WRITE, MAY_READ | MAY_WRITE};
+
 static int wanted_permission(int flags)
 {
-	static const u8 wanted[] = {MAY_READ, MAY_WRITE, MAY_READ | MAY_WRITE,
-				    MAY_READ | MAY_WRITE};
-
 	return wanted[flags & O_ACCMODE] | (flags & O_TRUNC ? MAY_WRITE : 0);
 }
 
@@ -16,14 +15,8 @@ static u32 file_mode(int flags)
 {
 	if (flags & O_PATH)
 		return FMODE_PATH;
-	switch (flags & O_ACCMODE) {
-	case O_RDONLY:
-		return FMODE_READ;
-	case O_WRONLY:
-		return FMODE_WRITE;
-	default:
-		return FMODE_READ | FMODE_WRITE;
-	}
+	return (wanted[flags & O_ACCMODE] & MAY_READ ? FMODE_READ : 0) |
+	       (wanted[flags & O_ACCMODE] & MAY_WRITE ? FMODE_WRITE : 0);
 }
 
 /* Type and permission: may this inode be opened so? */
@@ -146,8 +139,8 @@ static struct dentry *open_last(struct walk *w, int flags, mode_t mode, bool *cr
 static struct file *open_nameless(int dirfd, const char *path, int flags, mode_t mode)
 {
 	struct node_spec spec = {.mode = S_IFREG | (mode & S_IALLUGO), .umask = fs_umask()};
-	struct inode *i = NULL;
-	struct dentry *dir;
+	struct dentry *dir scoped(dentry_put) = NULL, *d;
+	struct inode *i;
 	int err;
 
 	if (!(flags & O_DIRECTORY) || !(file_mode(flags) & FMODE_WRITE))
@@ -156,34 +149,36 @@ static struct file *open_nameless(int dirfd, const char *path, int flags, mode_t
 	if (IS_ERR(dir))
 		return (struct file *)dir;
 	if (!inode_is(dir->inode, S_IFDIR))
-		err = -ENOTDIR;
-	else
-		err = inode_permission(dir->inode, MAY_WRITE | MAY_EXEC);
-	if (!err && !dir->inode->ops->nameless)
-		err = -EOPNOTSUPP;
-	if (!err) {
-		mutex_lock(&dir->inode->lock);
-		node_set_owner(&spec, dir->inode);
-		mutex_unlock(&dir->inode->lock);
-		i = dir->inode->ops->nameless(dir->inode->sb, &spec);
-		err = IS_ERR(i) ? (int)PTR_ERR(i) : 0;
-	}
-	dentry_put(dir);
+		return ERR_PTR(-ENOTDIR);
+	err = inode_permission(dir->inode, MAY_WRITE | MAY_EXEC);
 	if (err)
 		return ERR_PTR(err);
+	if (!dir->inode->ops->nameless)
+		return ERR_PTR(-EOPNOTSUPP);
+	mutex_lock(&dir->inode->lock);
+	node_set_owner(&spec, dir->inode);
+	mutex_unlock(&dir->inode->lock);
+	i = dir->inode->ops->nameless(dir->inode->sb, &spec);
+	if (IS_ERR(i))
+		return (struct file *)i;
 	i->nlink = 0;
 	i->linkable = !(flags & O_EXCL);
-	dir = dentry_anonymous(i);
-	return IS_ERR(dir) ? (struct file *)dir : file_open_dentry(dir, flags & ~O_DIRECTORY, true);
+	d = dentry_anonymous(i);
+	return IS_ERR(d) ? (struct file *)d : file_open_dentry(d, flags & ~O_DIRECTORY, true);
+}
+
+static struct file *open_path(int dirfd, const char *path, int flags, mode_t mode)
+{
+	struct walk w scoped(walk);
+	bool created = false;
+	int err = walk_start(&w, dirfd, path);
+	struct dentry *d = err ? ERR_PTR(err) : open_last(&w, flags, mode, &created);
+
+	return IS_ERR(d) ? (struct file *)d : file_open_dentry(d, flags, created);
 }
 
 struct file *file_open(int dirfd, const char *path, int flags, mode_t mode)
 {
-	struct dentry *d;
-	struct walk w;
-	bool created = false;
-	int err;
-
 	if (flags & O_PATH)
 		flags &= O_DIRECTORY | O_NOFOLLOW | O_PATH | O_CLOEXEC;
 	else if (flags & __O_TMPFILE)
@@ -192,10 +187,7 @@ struct file *file_open(int dirfd, const char *path, int flags, mode_t mode)
 		return ERR_PTR(-EINVAL);
 	if (!*path)
 		return ERR_PTR(-ENOENT);
-	err = walk_start(&w, dirfd, path);
-	d = err ? ERR_PTR(err) : open_last(&w, flags, mode, &created);
-	walk_end(&w);
-	return IS_ERR(d) ? (struct file *)d : file_open_dentry(d, flags, created);
+	return open_path(dirfd, path, flags, mode);
 }
 
 /* ---- system calls ---- */

@@ -126,10 +126,21 @@ static int rename_locked(struct walk *from, struct dentry *d, struct walk *to,
 	return err ? err : rename_over(from, d, to, victim);
 }
 
+/* What was found at the two names: dentries, or ERR_PTR. */
+static int rename_found(struct walk *from, struct dentry *d, struct walk *to, struct dentry *victim,
+			unsigned int flags)
+{
+	if (IS_ERR(d))
+		return (int)PTR_ERR(d);
+	if (IS_ERR(victim) && PTR_ERR(victim) != -ENOENT)
+		return (int)PTR_ERR(victim);
+	return rename_locked(from, d, to, IS_ERR(victim) ? NULL : victim, flags);
+}
+
 static int rename_walked(struct walk *from, struct walk *to, unsigned int flags)
 {
-	struct dentry *d, *victim = NULL;
-	int err = 0;
+	struct dentry *d scoped(dentry_put) = NULL, *victim scoped(dentry_put) = NULL;
+	int err;
 
 	if (from->at->inode->sb != to->at->inode->sb)
 		return -EXDEV;
@@ -142,24 +153,10 @@ static int rename_walked(struct walk *from, struct walk *to, unsigned int flags)
 	mutex_lock(&rename_lock);
 	lock_parents(from->at, to->at);
 	d = walk_lookup_last(from);
-	if (IS_ERR(d)) {
-		err = (int)PTR_ERR(d);
-		goto out;
-	}
 	victim = walk_lookup_last(to);
-	if (IS_ERR(victim)) {
-		if (PTR_ERR(victim) != -ENOENT)
-			err = (int)PTR_ERR(victim);
-		victim = NULL;
-	}
-	if (!err)
-		err = rename_locked(from, d, to, victim, flags);
-out:
+	err = rename_found(from, d, to, victim, flags);
 	unlock_parents(from->at, to->at);
 	mutex_unlock(&rename_lock);
-	if (!IS_ERR(d))
-		dentry_put(d);
-	dentry_put(victim);
 	return err;
 }
 
@@ -167,18 +164,12 @@ out:
  */
 static long rename_paths(int fromfd, const char *from, int tofd, const char *to, unsigned int flags)
 {
-	struct walk a, b;
+	struct walk a scoped(walk), b scoped(walk) = {0};
 	int err = walk_parent(&a, fromfd, from);
 
-	if (err)
-		return err;
-	err = IS_ERR(to) ? (int)PTR_ERR(to) : walk_parent(&b, tofd, to);
-	if (!err) {
-		err = rename_walked(&a, &b, flags);
-		walk_end(&b);
-	}
-	walk_end(&a);
-	return err;
+	if (!err)
+		err = IS_ERR(to) ? (int)PTR_ERR(to) : walk_parent(&b, tofd, to);
+	return err ? err : rename_walked(&a, &b, flags);
 }
 
 long sys_renameat2(int fromfd, const char __user *from, int tofd, const char __user *to,

@@ -421,16 +421,17 @@ struct walk {
 	struct walk_frame *frames; /* links we have to come back to; allocated with the first */
 	u32 depth, links;
 };
+/* Begins a walk, of a variable that is scoped(walk): also when it fails. */
 int walk_start(struct walk *w, int dirfd, const char *path);
+void scoped_walk(struct walk *w);
 int walk_to_last(struct walk *w); /* leaves w->at and w->last */
 int walk_follow(struct walk *w,
 		struct dentry *link); /* go on with the link's text; takes over the reference */
-void walk_end(struct walk *w);
 struct dentry *walk_lookup_last(struct walk *w); /* with a reference; ERR_PTR(-ENOENT…) */
 /* What was found is a directory, if the name ended in a slash. Takes over the reference; ERR_PTR.
  */
 struct dentry *walk_check_slash(const struct walk *w, struct dentry *d);
-/* walk_start and walk_to_last; on success the caller ends with walk_end. */
+/* walk_start and walk_to_last. */
 int walk_parent(struct walk *w, int dirfd, const char *path);
 
 /* ---- readdir.c ---- */
@@ -448,7 +449,6 @@ int fs_make_node(int dirfd, const char *path, struct node_spec *spec, struct den
 /* May a name be made in the directory, or this one taken away? Its lock is held. */
 int fs_may_make(struct dentry *dir);
 int fs_may_remove(struct dentry *dir, struct dentry *victim);
-int kernel_mknod(const char *path, struct node_spec *spec);
 int kernel_link(struct inode *inode, const char *path);
 int kernel_unlink(const char *path);
 

@@ -2,14 +2,14 @@
 #include "kernel/lib/string.h"
 #include "kernel/lib/uapi.h"
 
-static int digit_value(char c)
+unsigned int digit_value(char c)
 {
 	if (c >= '0' && c <= '9')
-		return c - '0';
+		return (unsigned int)(c - '0');
 	if (c >= 'a' && c <= 'f')
-		return c - 'a' + 10;
+		return (unsigned int)(c - 'a' + 10);
 	if (c >= 'A' && c <= 'F')
-		return c - 'A' + 10;
+		return (unsigned int)(c - 'A' + 10);
 	return 16;
 }
 
@@ -35,7 +35,7 @@ int parse_u64(const char *s, u64 *out)
 	if (*s == '\0')
 		return -EINVAL;
 	for (; *s; s++) {
-		unsigned int d = (unsigned int)digit_value(*s);
+		unsigned int d = digit_value(*s);
 
 		if (d >= base)
 			return -EINVAL;

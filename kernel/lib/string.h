@@ -23,5 +23,6 @@ char *strstr(const char *hay, const char *needle);
 size_t strlcpy(char *dst, const char *src, size_t size);
 /* Parse the whole of `s` as a number (0x, 0 and decimal prefixes). 0 or -EINVAL; -ERANGE on
  * overflow. */
+unsigned int digit_value(char c); /* of a hexadecimal digit; 16: it is none */
 int parse_u64(const char *s, u64 *out);
 int parse_s64(const char *s, s64 *out);

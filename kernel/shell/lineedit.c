@@ -227,6 +227,12 @@ static enum edit_result cancel(struct lineedit *e)
 
 static enum edit_result feed_control(struct lineedit *e, char c)
 {
+	/* the keys that move the cursor, by other names */
+	static const char arrows[' '] = {[CTRL('A')] = 'H', [CTRL('B')] = 'D', [CTRL('E')] = 'F',
+					 [CTRL('F')] = 'C', [CTRL('N')] = 'B', [CTRL('P')] = 'A'};
+
+	if (c < ' ')
+		cursor_key(e, arrows[(u8)c]);
 	switch (c) {
 	case '\t':
 		return EDIT_TAB;
@@ -240,24 +246,6 @@ static enum edit_result feed_control(struct lineedit *e, char c)
 	case CTRL('H'):
 	case 0x7f:
 		cut(e, prev_char(e, e->pos), e->pos);
-		break;
-	case CTRL('A'):
-		move_to(e, 0);
-		break;
-	case CTRL('E'):
-		move_to(e, e->len);
-		break;
-	case CTRL('B'):
-		cursor_key(e, 'D');
-		break;
-	case CTRL('F'):
-		cursor_key(e, 'C');
-		break;
-	case CTRL('P'):
-		browse(e, 1);
-		break;
-	case CTRL('N'):
-		browse(e, -1);
 		break;
 	case CTRL('K'):
 		cut(e, e->pos, e->len);

@@ -3,6 +3,7 @@
  * stands at the end of an allocation of exactly its size, so that the address sanitizer sees one
  * byte read too many.
  */
+// sources: kernel/lib/parse.c
 #include "tests/unit/host.h"
 
 #include "kernel/fs/tmpfs/cpio.c"

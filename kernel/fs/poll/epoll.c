@@ -96,9 +96,11 @@ static void epoll_put(struct epoll *ep)
 
 /* ---- becoming ready ---- */
 
-/* waiting.lock held. */
-static void make_ready(struct epoll *ep, struct epoll_item *it)
+static void make_ready(struct epoll_item *it)
 {
+	struct epoll *ep = it->set;
+
+	guard_irq(&ep->waiting.lock);
 	if (list_empty(&it->ready))
 		list_add_tail(&it->ready, &ep->ready);
 	wake_up_locked(&ep->waiting);
@@ -109,10 +111,8 @@ static void item_woken(struct wait_hook *wait)
 {
 	struct epoll_item *it = container_of(wait, struct hook, wait)->item;
 
-	if (!(READ_ONCE(it->events) & ~EPOLL_HOW))
-		return;
-	guard_irq(&it->set->waiting.lock);
-	make_ready(it->set, it);
+	if (READ_ONCE(it->events) & ~EPOLL_HOW)
+		make_ready(it);
 }
 
 struct item_table {
@@ -143,10 +143,8 @@ static u32 item_poll(struct epoll_item *it, struct poll_table *pt)
 
 static void item_look(struct epoll_item *it, struct poll_table *pt)
 {
-	if (!item_poll(it, pt))
-		return;
-	guard_irq(&it->set->waiting.lock);
-	make_ready(it->set, it);
+	if (item_poll(it, pt))
+		make_ready(it);
 }
 
 /* ---- the set's tree ---- */

@@ -278,23 +278,28 @@ static void export_timeout(struct timespec __user *uts, u64 until)
 		return;
 }
 
+/* The end of the p-forms. */
+static long end_wait(long ret, const sigset_t64 __user *mask, struct timespec __user *timeout,
+		     u64 until)
+{
+	if (ret == -EINTR)
+		ret = -ERESTARTNOHAND;
+	poll_restore_mask(mask, ret);
+	export_timeout(timeout, until);
+	return ret;
+}
+
 long sys_ppoll(struct pollfd __user *fds, unsigned int nfds, const struct timespec __user *timeout,
 	       const sigset_t64 __user *mask, size_t sigsetsize)
 {
 	u64 until;
-	long ret;
 	int err = import_timeout(timeout, &until);
 
 	if (!err)
 		err = poll_swap_mask(mask, sigsetsize);
 	if (err)
 		return err;
-	ret = do_poll(fds, nfds, until);
-	if (ret == -EINTR)
-		ret = -ERESTARTNOHAND;
-	poll_restore_mask(mask, ret);
-	export_timeout((struct timespec __user *)timeout, until);
-	return ret;
+	return end_wait(do_poll(fds, nfds, until), mask, (struct timespec __user *)timeout, until);
 }
 
 /* ---- select, pselect6 ---- */
@@ -434,7 +439,6 @@ long sys_pselect6(int n, u64 __user *in, u64 __user *out, u64 __user *except,
 	struct select_sets s = {in, out, except};
 	struct sigset_arg sig = {NULL, 0};
 	u64 until;
-	long ret;
 	int err = import_timeout(timeout, &until);
 
 	if (!err && usig && copy_from_user(&sig, usig, sizeof(sig)))
@@ -443,10 +447,5 @@ long sys_pselect6(int n, u64 __user *in, u64 __user *out, u64 __user *except,
 		err = poll_swap_mask(sig.mask, sig.size);
 	if (err)
 		return err;
-	ret = do_select(n, &s, until);
-	if (ret == -EINTR)
-		ret = -ERESTARTNOHAND;
-	poll_restore_mask(sig.mask, ret);
-	export_timeout(timeout, until);
-	return ret;
+	return end_wait(do_select(n, &s, until), sig.mask, timeout, until);
 }

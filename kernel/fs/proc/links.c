@@ -56,9 +56,10 @@ static struct task *task_to_look_into(struct dentry *link)
 	return ERR_PTR(-EACCES);
 }
 
-/* The root directory of the task, or its working directory. With a reference; ERR_PTR. */
-static struct dentry *task_place(struct dentry *link, bool root)
+/* The root directory of the task, if the entry says so, or its working directory. */
+struct dentry *proc_place_jump(struct dentry *link)
 {
+	bool root = proc_node_of(link->inode)->entry->arg != NULL;
 	struct task *p scoped(put_task) = task_to_look_into(link);
 	struct dentry *d;
 
@@ -67,62 +68,24 @@ static struct dentry *task_place(struct dentry *link, bool root)
 	return task_read_fs(p, root ? &d : NULL, root ? NULL : &d, NULL) ? d : ERR_PTR(-ENOENT);
 }
 
-static ssize_t place_readlink(struct dentry *link, char *buf, bool root)
+ssize_t proc_place_readlink(struct dentry *link, char *buf)
 {
-	struct dentry *d scoped(dentry_put) = task_place(link, root);
+	struct dentry *d scoped(dentry_put) = proc_place_jump(link);
 
 	return IS_ERR(d) ? PTR_ERR(d) : dentry_describe(d, buf, PATH_MAX);
 }
 
-ssize_t proc_cwd_readlink(struct dentry *link, char *buf)
-{
-	return place_readlink(link, buf, false);
-}
-
-struct dentry *proc_cwd_jump(struct dentry *link)
-{
-	return task_place(link, false);
-}
-
-ssize_t proc_root_readlink(struct dentry *link, char *buf)
-{
-	return place_readlink(link, buf, true);
-}
-
-struct dentry *proc_root_jump(struct dentry *link)
-{
-	return task_place(link, true);
-}
-
 /* ---- open files ---- */
 
-/* The program that runs. With a reference; ERR_PTR: a kernel thread has none. */
-static struct file *task_exe(struct dentry *link)
+/* The program that runs. With a reference; NULL: a kernel thread has none. */
+static struct file *task_exe(struct task *p)
 {
-	struct task *p scoped(put_task) = task_to_look_into(link);
-	struct mm *mm scoped(mm_put) = NULL;
+	struct mm *mm scoped(mm_put) = task_get_mm(p);
 
-	if (IS_ERR(p))
-		return (struct file *)p;
-	mm = task_get_mm(p);
-	if (!mm || !mm->exe)
-		return ERR_PTR(-ENOENT);
+	if (!mm)
+		return NULL;
 	file_hold(mm->exe);
 	return mm->exe;
-}
-
-ssize_t proc_exe_readlink(struct dentry *link, char *buf)
-{
-	struct file *f scoped(file_put) = task_exe(link);
-
-	return IS_ERR(f) ? PTR_ERR(f) : (ssize_t)strlen(file_describe(f, buf, PATH_MAX));
-}
-
-struct dentry *proc_exe_jump(struct dentry *link)
-{
-	struct file *f scoped(file_put) = task_exe(link);
-
-	return IS_ERR(f) ? (struct dentry *)f : file_dentry(f);
 }
 
 /* With a reference; NULL. */
@@ -133,31 +96,33 @@ static struct file *task_file(struct task *p, u32 fd)
 	return files ? files_get_file(files, fd) : NULL;
 }
 
+static const struct proc_entry fd_entry = PROC_LINK("", proc_file_readlink, proc_file_jump);
+
 /* With a reference; ERR_PTR. */
 static struct file *link_file(struct dentry *link)
 {
+	const struct proc_node *node = proc_node_of(link->inode);
 	struct task *p scoped(put_task) = task_to_look_into(link);
 
 	if (IS_ERR(p))
 		return (struct file *)p;
-	return task_file(p, proc_node_of(link->inode)->fd) ?: ERR_PTR(-ENOENT);
+	return (node->entry == &fd_entry ? task_file(p, node->fd) : task_exe(p))
+		       ?: ERR_PTR(-ENOENT);
 }
 
-static ssize_t fd_readlink(struct dentry *link, char *buf)
+ssize_t proc_file_readlink(struct dentry *link, char *buf)
 {
 	struct file *f scoped(file_put) = link_file(link);
 
 	return IS_ERR(f) ? PTR_ERR(f) : (ssize_t)strlen(file_describe(f, buf, PATH_MAX));
 }
 
-static struct dentry *fd_jump(struct dentry *link)
+struct dentry *proc_file_jump(struct dentry *link)
 {
 	struct file *f scoped(file_put) = link_file(link);
 
 	return IS_ERR(f) ? (struct dentry *)f : file_dentry(f);
 }
-
-static const struct proc_entry fd_entry = PROC_LINK("", fd_readlink, fd_jump);
 
 /* Permissions of the link tell how the file was opened. */
 static struct dentry *fd_find(struct dentry *dir, const struct qname *name)

@@ -23,12 +23,18 @@ static void cpu_line(struct seq *s, const struct cpu_times *t)
 		   ticks(t->system), ticks(t->idle));
 }
 
-static void add_times(struct cpu_times *sum, const struct cpu_times *t)
+static struct cpu_times sum_times(void)
 {
-	sum->user += t->user;
-	sum->nice += t->nice;
-	sum->system += t->system;
-	sum->idle += t->idle;
+	struct cpu_times sum = {}, t;
+
+	for (u32 cpu = 0; cpu < nr_cpus; cpu++) {
+		cpu_times(cpu, &t);
+		sum.user += t.user;
+		sum.nice += t.nice;
+		sum.system += t.system;
+		sum.idle += t.idle;
+	}
+	return sum;
 }
 
 static u64 line_count(u8 vector)
@@ -54,12 +60,8 @@ static void intr_line(struct seq *s)
 
 int proc_show_stat(struct seq *s, const struct proc_node *node __maybe_unused)
 {
-	struct cpu_times sum = {}, t;
+	struct cpu_times sum = sum_times(), t;
 
-	for (u32 cpu = 0; cpu < nr_cpus; cpu++) {
-		cpu_times(cpu, &t);
-		add_times(&sum, &t);
-	}
 	seq_puts(s, "cpu ");
 	cpu_line(s, &sum);
 	for (u32 cpu = 0; cpu < nr_cpus; cpu++) {
@@ -76,14 +78,9 @@ int proc_show_stat(struct seq *s, const struct proc_node *node __maybe_unused)
 
 int proc_show_uptime(struct seq *s, const struct proc_node *node __maybe_unused)
 {
-	u64 now = ktime_get() / (NSEC_PER_SEC / 100), idle = 0;
-	struct cpu_times t;
+	u64 now = ktime_get() / (NSEC_PER_SEC / 100);
+	u64 idle = sum_times().idle / (NSEC_PER_SEC / 100);
 
-	for (u32 cpu = 0; cpu < nr_cpus; cpu++) {
-		cpu_times(cpu, &t);
-		idle += t.idle;
-	}
-	idle /= NSEC_PER_SEC / 100;
 	seq_printf(s, "%lu.%02lu %lu.%02lu\n", now / 100, now % 100, idle / 100, idle % 100);
 	return 0;
 }

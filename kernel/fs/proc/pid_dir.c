@@ -248,9 +248,9 @@ static const struct proc_dir task_dir;
 		PROC_GUARDED("environ", 0400, show_environ), PROC_FILE("limits", show_limits),     \
 		PROC_FILE("oom_score", proc_show_oom_score),                                       \
 		PROC_FILE("mounts", proc_show_mounts), PROC_NUMBERED("fd", 0500, proc_fd_dir),     \
-		PROC_LINK("exe", proc_exe_readlink, proc_exe_jump),                                \
-		PROC_LINK("cwd", proc_cwd_readlink, proc_cwd_jump),                                \
-		PROC_LINK("root", proc_root_readlink, proc_root_jump),                             \
+		PROC_LINK("exe", proc_file_readlink, proc_file_jump),                              \
+		PROC_LINK("cwd", proc_place_readlink, proc_place_jump),                            \
+		PROC_LINK("root", proc_place_readlink, proc_place_jump, .arg = "root"),            \
 		PROC_WRITABLE("oom_score_adj", proc_show_oom_score_adj, proc_store_oom_score_adj), \
 		PROC_WRITABLE("oom_adj", proc_show_oom_adj, proc_store_oom_adj),                   \
 		PROC_WRITABLE("comm", show_comm, store_comm)

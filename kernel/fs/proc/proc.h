@@ -83,9 +83,10 @@ int proc_show_interrupts(struct seq *s, const struct proc_node *node);
 	{                                                            \
 		.name = (nm), .mode = S_IFDIR | (md), .dir = &(what) \
 	}
-#define PROC_LINK(nm, text, to)                                                        \
-	{                                                                              \
-		.name = (nm), .mode = S_IFLNK | 0777, .readlink = (text), .jump = (to) \
+#define PROC_LINK(nm, text, to, ...)                                                    \
+	{                                                                               \
+		.name = (nm), .mode = S_IFLNK | 0777, .readlink = (text), .jump = (to), \
+		__VA_ARGS__                                                             \
 	}
 
 static inline const struct proc_node *proc_node_of(const struct inode *i)
@@ -118,12 +119,12 @@ ssize_t proc_self_readlink(struct dentry *link, char *buf);
 struct dentry *proc_self_jump(struct dentry *link);
 ssize_t proc_thread_self_readlink(struct dentry *link, char *buf);
 struct dentry *proc_thread_self_jump(struct dentry *link);
-ssize_t proc_exe_readlink(struct dentry *link, char *buf);
-struct dentry *proc_exe_jump(struct dentry *link);
-ssize_t proc_cwd_readlink(struct dentry *link, char *buf);
-struct dentry *proc_cwd_jump(struct dentry *link);
-ssize_t proc_root_readlink(struct dentry *link, char *buf);
-struct dentry *proc_root_jump(struct dentry *link);
+/* To a file: the program, or an open one; to a directory: the working one, or the root if the entry
+ * has an argument. */
+ssize_t proc_file_readlink(struct dentry *link, char *buf);
+struct dentry *proc_file_jump(struct dentry *link);
+ssize_t proc_place_readlink(struct dentry *link, char *buf);
+struct dentry *proc_place_jump(struct dentry *link);
 
 /* The line that was written, without blanks around it. */
 char *proc_trim(char *text);

@@ -48,28 +48,17 @@ static enum cpio_result bad(struct cpio_reader *r, const char *why)
 	return CPIO_BAD;
 }
 
-static int hex_digit(u8 c)
-{
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	if (c >= 'a' && c <= 'f')
-		return c - 'a' + 10;
-	if (c >= 'A' && c <= 'F')
-		return c - 'A' + 10;
-	return -1;
-}
-
 static bool parse_fields(const u8 *p, u32 out[FIELDS])
 {
 	for (int i = 0; i < FIELDS; i++) {
 		u32 v = 0;
 
 		for (int k = 0; k < 8; k++) {
-			int digit = hex_digit(*p++);
+			u32 digit = digit_value((char)*p++);
 
-			if (digit < 0)
+			if (digit >= 16)
 				return false;
-			v = v << 4 | (u32)digit;
+			v = v << 4 | digit;
 		}
 		out[i] = v;
 	}

@@ -63,7 +63,7 @@ static int make_parents(char *path)
 		int err;
 
 		*slash = '\0';
-		err = kernel_mknod(path, &spec);
+		err = fs_make_node(AT_FDCWD, path, &spec, NULL);
 		*slash = '/';
 		if (err && err != -EEXIST)
 			return err;
@@ -106,18 +106,18 @@ static struct dentry *make_node(struct unpack *u, const struct cpio_entry *e)
 		target[e->size] = '\0';
 		spec.target = target;
 	}
-	err = kernel_mknod(u->path, &spec);
+	err = fs_make_node(AT_FDCWD, u->path, &spec, NULL);
 	if (err == -ENOENT) {
 		err = make_parents(u->path);
 		if (!err)
-			err = kernel_mknod(u->path, &spec);
+			err = fs_make_node(AT_FDCWD, u->path, &spec, NULL);
 	}
 	if (err == -EEXIST && (e->mode & S_IFMT) == S_IFDIR) {
 		err = 0;
 	} else if (err == -EEXIST) {
 		err = kernel_unlink(u->path);
 		if (!err)
-			err = kernel_mknod(u->path, &spec);
+			err = fs_make_node(AT_FDCWD, u->path, &spec, NULL);
 	}
 	return err ? ERR_PTR(err) : path_lookup(AT_FDCWD, u->path, 0);
 }
