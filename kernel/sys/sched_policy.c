@@ -105,14 +105,9 @@ static long set_attr(struct task *p, struct sched_attr *a)
 
 static long set_attr_of(pid_t pid, struct sched_attr *a)
 {
-	struct task *p = sched_target(pid);
-	long err;
+	struct task *p scoped(put_task) = sched_target(pid);
 
-	if (IS_ERR(p))
-		return PTR_ERR(p);
-	err = set_attr(p, a);
-	put_task(p);
-	return err;
+	return IS_ERR(p) ? PTR_ERR(p) : set_attr(p, a);
 }
 
 static long set_scheduler(pid_t pid, int policy, const int __user *upriority)
@@ -183,7 +178,7 @@ long sys_sched_getattr(pid_t pid, struct sched_attr __user *uattr, unsigned int 
 		       unsigned int flags)
 {
 	struct sched_attr a = {.size = MIN(size, (unsigned int)sizeof(a))};
-	struct task *p;
+	struct task *p scoped(put_task) = NULL;
 
 	if (!uattr || pid < 0 || size > PAGE_SIZE || size < SCHED_ATTR_SIZE_VER0 || flags)
 		return -EINVAL;
@@ -196,35 +191,26 @@ long sys_sched_getattr(pid_t pid, struct sched_attr __user *uattr, unsigned int 
 		a.sched_priority = p->rt_priority;
 	else
 		a.sched_nice = PRIO_TO_NICE(p->static_prio);
-	put_task(p);
 	return copy_to_user(uattr, &a, a.size) ? -EFAULT : 0;
 }
 
 long sys_sched_getscheduler(pid_t pid)
 {
-	struct task *p = sched_target(pid);
-	long policy;
+	struct task *p scoped(put_task) = sched_target(pid);
 
 	if (IS_ERR(p))
 		return PTR_ERR(p);
-	policy = p->policy | (p->reset_on_fork ? SCHED_RESET_ON_FORK : 0);
-	put_task(p);
-	return policy;
+	return p->policy | (p->reset_on_fork ? SCHED_RESET_ON_FORK : 0);
 }
 
 long sys_sched_getparam(pid_t pid, int __user *upriority)
 {
-	struct task *p;
-	int priority;
+	struct task *p scoped(put_task) = NULL;
 
 	if (!upriority)
 		return -EINVAL;
 	p = sched_target(pid);
-	if (IS_ERR(p))
-		return PTR_ERR(p);
-	priority = p->rt_priority;
-	put_task(p);
-	return put_user(priority, upriority);
+	return IS_ERR(p) ? PTR_ERR(p) : put_user(p->rt_priority, upriority);
 }
 
 static long priority_bound(int policy, int rt)
@@ -246,14 +232,13 @@ long sys_sched_get_priority_min(int policy)
 
 long sys_sched_rr_get_interval(pid_t pid, struct timespec __user *interval)
 {
-	struct task *p = sched_target(pid);
+	struct task *p scoped(put_task) = sched_target(pid);
 	struct timespec ts = {0};
 	u64 ns;
 
 	if (IS_ERR(p))
 		return PTR_ERR(p);
 	ns = p->policy == SCHED_FIFO ? 0 : (u64)task_timeslice(p);
-	put_task(p);
 	ts.tv_sec = ns / NSEC_PER_SEC;
 	ts.tv_nsec = ns % NSEC_PER_SEC;
 	return copy_to_user(interval, &ts, sizeof(ts)) ? -EFAULT : 0;
@@ -270,34 +255,28 @@ static struct task *affinity_target(pid_t pid)
 /* A mask shorter than ours says nothing of the rest: those CPUs are not in it. */
 long sys_sched_setaffinity(pid_t pid, unsigned int len, const unsigned long __user *umask)
 {
+	struct task *p scoped(put_task) = NULL;
 	unsigned long mask = 0;
-	struct task *p;
-	long err;
 
 	if (copy_from_user(&mask, umask, MIN(len, (unsigned int)sizeof(mask))))
 		return -EFAULT;
 	p = affinity_target(pid);
 	if (IS_ERR(p))
 		return PTR_ERR(p);
-	err = may_schedule(p) ? sched_set_affinity(p, mask) : -EPERM;
-	put_task(p);
-	return err;
+	return may_schedule(p) ? sched_set_affinity(p, mask) : -EPERM;
 }
 
 /* The raw call returns how many bytes it has written. */
 long sys_sched_getaffinity(pid_t pid, unsigned int len, unsigned long __user *umask)
 {
-	unsigned long mask;
-	struct task *p;
+	struct task *p scoped(put_task) = NULL;
 
-	if (len < sizeof(mask) || len % sizeof(mask))
+	if (len < sizeof(*umask) || len % sizeof(*umask))
 		return -EINVAL;
 	p = affinity_target(pid);
 	if (IS_ERR(p))
 		return PTR_ERR(p);
-	mask = sched_get_affinity(p);
-	put_task(p);
-	return put_user(mask, umask) ? -EFAULT : (long)sizeof(mask);
+	return put_user(sched_get_affinity(p), umask) ? -EFAULT : (long)sizeof(*umask);
 }
 
 /* The third argument has meant nothing since Linux 2.6.24. There is one node. */

@@ -30,14 +30,15 @@ struct ids {
 	u32 real, effective, saved, fs;
 };
 
-static struct ids uids_of(const struct cred *c)
-{
-	return (struct ids){c->uid, c->euid, c->suid, c->fsuid};
-}
+enum kind {
+	USER,
+	GROUP
+};
 
-static struct ids gids_of(const struct cred *c)
+static struct ids ids_of(const struct cred *c, enum kind kind)
 {
-	return (struct ids){c->gid, c->egid, c->sgid, c->fsgid};
+	return kind == USER ? (struct ids){c->uid, c->euid, c->suid, c->fsuid}
+			    : (struct ids){c->gid, c->egid, c->sgid, c->fsgid};
 }
 
 /* Give current these ids. 0 or -ENOMEM. */
@@ -75,8 +76,10 @@ static long set_gids(const struct ids *ids)
 /* ---- the rules, alike for users and groups. 0, -EPERM or -EINVAL with *ids as it was ---- */
 
 /* Root sets all of them for good; others choose among what they have. setuid(2). */
-static long change_one(struct ids *ids, u32 id, bool root)
+static long change_one(struct ids *ids, const u32 *to, bool root)
 {
+	u32 id = *to;
+
 	if (id == KEEP)
 		return -EINVAL;
 	if (!root && id != ids->real && id != ids->saved)
@@ -89,8 +92,9 @@ static long change_one(struct ids *ids, u32 id, bool root)
 
 /* setreuid(2): the saved id follows when the real one is set, or the effective one to another than
  * the real. */
-static long change_two(struct ids *ids, u32 real, u32 effective, bool root)
+static long change_two(struct ids *ids, const u32 *to, bool root)
 {
+	u32 real = to[0], effective = to[1];
 	struct ids old = *ids;
 
 	if (!root && real != KEEP && real != old.real && real != old.effective)
@@ -114,8 +118,10 @@ static bool has_id(const struct ids *ids, u32 id)
 }
 
 /* setresuid(2) */
-static long change_three(struct ids *ids, u32 real, u32 effective, u32 saved, bool root)
+static long change_three(struct ids *ids, const u32 *to, bool root)
 {
+	u32 real = to[0], effective = to[1], saved = to[2];
+
 	if (!root && (!has_id(ids, real) || !has_id(ids, effective) || !has_id(ids, saved)))
 		return -EPERM;
 	if (real != KEEP)
@@ -135,52 +141,48 @@ static bool root(void)
 	return cred_is_root(current->cred);
 }
 
+static long set_ids(enum kind kind, const struct ids *ids)
+{
+	return kind == USER ? set_uids(ids) : set_gids(ids);
+}
+
+static long change(enum kind kind, long (*rule)(struct ids *ids, const u32 *to, bool root),
+		   const u32 *to)
+{
+	struct ids ids = ids_of(current->cred, kind);
+	long err = rule(&ids, to, root());
+
+	return err ? err : set_ids(kind, &ids);
+}
+
 long sys_setuid(uid_t uid)
 {
-	struct ids ids = uids_of(current->cred);
-	long err = change_one(&ids, uid, root());
-
-	return err ? err : set_uids(&ids);
+	return change(USER, change_one, &uid);
 }
 
 long sys_setgid(gid_t gid)
 {
-	struct ids ids = gids_of(current->cred);
-	long err = change_one(&ids, gid, root());
-
-	return err ? err : set_gids(&ids);
+	return change(GROUP, change_one, &gid);
 }
 
 long sys_setreuid(uid_t real, uid_t effective)
 {
-	struct ids ids = uids_of(current->cred);
-	long err = change_two(&ids, real, effective, root());
-
-	return err ? err : set_uids(&ids);
+	return change(USER, change_two, (const u32[]){real, effective});
 }
 
 long sys_setregid(gid_t real, gid_t effective)
 {
-	struct ids ids = gids_of(current->cred);
-	long err = change_two(&ids, real, effective, root());
-
-	return err ? err : set_gids(&ids);
+	return change(GROUP, change_two, (const u32[]){real, effective});
 }
 
 long sys_setresuid(uid_t real, uid_t effective, uid_t saved)
 {
-	struct ids ids = uids_of(current->cred);
-	long err = change_three(&ids, real, effective, saved, root());
-
-	return err ? err : set_uids(&ids);
+	return change(USER, change_three, (const u32[]){real, effective, saved});
 }
 
 long sys_setresgid(gid_t real, gid_t effective, gid_t saved)
 {
-	struct ids ids = gids_of(current->cred);
-	long err = change_three(&ids, real, effective, saved, root());
-
-	return err ? err : set_gids(&ids);
+	return change(GROUP, change_three, (const u32[]){real, effective, saved});
 }
 
 static long put_ids(const struct ids *ids, u32 __user *real, u32 __user *effective,
@@ -194,41 +196,39 @@ static long put_ids(const struct ids *ids, u32 __user *real, u32 __user *effecti
 
 long sys_getresuid(uid_t __user *real, uid_t __user *effective, uid_t __user *saved)
 {
-	struct ids ids = uids_of(current->cred);
+	struct ids ids = ids_of(current->cred, USER);
 
 	return put_ids(&ids, real, effective, saved);
 }
 
 long sys_getresgid(gid_t __user *real, gid_t __user *effective, gid_t __user *saved)
 {
-	struct ids ids = gids_of(current->cred);
+	struct ids ids = ids_of(current->cred, GROUP);
 
 	return put_ids(&ids, real, effective, saved);
 }
 
 /* setfsuid(2) returns the old id, whether it was changed or not. */
-long sys_setfsuid(uid_t uid)
+static long change_fs(enum kind kind, u32 id)
 {
-	struct ids ids = uids_of(current->cred);
+	struct ids ids = ids_of(current->cred, kind);
 	u32 old = ids.fs;
 
-	if (uid != KEEP && (root() || has_id(&ids, uid))) {
-		ids.fs = uid;
-		(void)set_uids(&ids);
+	if (id != KEEP && (root() || has_id(&ids, id))) {
+		ids.fs = id;
+		(void)set_ids(kind, &ids);
 	}
 	return old;
 }
 
+long sys_setfsuid(uid_t uid)
+{
+	return change_fs(USER, uid);
+}
+
 long sys_setfsgid(gid_t gid)
 {
-	struct ids ids = gids_of(current->cred);
-	u32 old = ids.fs;
-
-	if (gid != KEEP && (root() || has_id(&ids, gid))) {
-		ids.fs = gid;
-		(void)set_gids(&ids);
-	}
-	return old;
+	return change_fs(GROUP, gid);
 }
 
 long sys_getgroups(int size, gid_t __user *list)

@@ -19,9 +19,8 @@ static struct new_utsname utsname = {
 
 void utsname_get(struct new_utsname *out)
 {
-	spin_lock(&uts_lock);
+	guard_spin(&uts_lock);
 	*out = utsname;
-	spin_unlock(&uts_lock);
 }
 
 int utsname_set(size_t field, const char *text, size_t n)
@@ -32,10 +31,9 @@ int utsname_set(size_t field, const char *text, size_t n)
 		return -EPERM;
 	if (n > __NEW_UTS_LEN)
 		return -EINVAL;
-	spin_lock(&uts_lock);
+	guard_spin(&uts_lock);
 	memset(name, 0, __NEW_UTS_LEN + 1);
 	memcpy(name, text, n);
-	spin_unlock(&uts_lock);
 	return 0;
 }
 

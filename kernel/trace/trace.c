@@ -77,7 +77,7 @@ void trace_record(enum trace_event_id id, const char *str, const char *str2, u64
 		  u64 d, u64 e)
 {
 	bool irqs_off = !irqs_enabled();
-	u64 flags = spin_lock_irqsave(&trace_lock);
+	guard_irq(&trace_lock);
 	struct record *r = &ring[next_seq % TRACE_RECORDS];
 	const struct cpu *cpu = this_cpu();
 	const struct task *task = current; /* NULL early at boot */
@@ -100,7 +100,6 @@ void trace_record(enum trace_event_id id, const char *str, const char *str2, u64
 	r->arg[2] = c;
 	r->arg[3] = d;
 	r->arg[4] = e;
-	spin_unlock_irqrestore(&trace_lock, flags);
 }
 
 #define EVENT(name, proto, args, fmt, ...)               \
@@ -113,12 +112,10 @@ void trace_record(enum trace_event_id id, const char *str, const char *str2, u64
 
 static void change(bool on, int watch)
 {
-	u64 flags = spin_lock_irqsave(&trace_lock);
-
+	guard_irq(&trace_lock);
 	user_on = on;
 	watchers += watch;
 	WRITE_ONCE(trace_enabled, user_on || watchers);
-	spin_unlock_irqrestore(&trace_lock, flags);
 }
 
 void trace_on(void)
@@ -148,10 +145,8 @@ void trace_watch_end(void)
 
 void trace_clear(void)
 {
-	u64 flags = spin_lock_irqsave(&trace_lock);
-
+	guard_irq(&trace_lock);
 	first_seq = next_seq;
-	spin_unlock_irqrestore(&trace_lock, flags);
 }
 
 u64 trace_next_seq(void)
@@ -161,13 +156,9 @@ u64 trace_next_seq(void)
 
 static bool get_record(u64 seq, struct record *out)
 {
-	u64 flags = spin_lock_irqsave(&trace_lock);
-	bool there;
-
+	guard_irq(&trace_lock);
 	*out = ring[seq % TRACE_RECORDS];
-	there = out->seq1 == seq + 1;
-	spin_unlock_irqrestore(&trace_lock, flags);
-	return there;
+	return out->seq1 == seq + 1;
 }
 
 bool trace_get(u64 seq, struct trace_view *out)
