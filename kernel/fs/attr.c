@@ -1,7 +1,6 @@
 /* Changing what a file is called to be: chmod, chown, truncate, utimensat. */
 #include "kernel/fs/vfs.h"
 #include "kernel/lib/syscall.h"
-#include "kernel/task.h"
 #include "kernel/time/timer.h"
 
 /* ---- chmod ---- */

@@ -1,7 +1,6 @@
 /* open(2): from a path to an open file. */
 #include "kernel/fs/vfs.h"
 #include "kernel/lib/syscall.h"
-#include "kernel/task.h"
 
 /* What O_ACCMODE asks of the inode. 3 is Linux's "both, but only for ioctl": treated as both. */
 static const u8 wanted[] = {MAY_READ, MAY_WRITE, MAY_READ | MAY_WRITE, MAY_READ | MAY_WRITE};

@@ -5,7 +5,6 @@
  */
 #include "kernel/fs/vfs.h"
 #include "kernel/lib/syscall.h"
-#include "kernel/task.h"
 
 /* Both parents, the upper one first: rmdir locks a parent and then its child, and must never wait
  * the other way. */

@@ -9,8 +9,6 @@
 
 #include "kernel/fs/seq.h"
 #include "kernel/ipc/show.h"
-#include "kernel/lib/log.h"
-#include "kernel/lib/string.h"
 #include "kernel/lib/syscall.h"
 #include "kernel/task.h"
 #include "kernel/time/timer.h"

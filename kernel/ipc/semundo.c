@@ -3,7 +3,6 @@
  * CLONE_SYSVSEM; the last one to leave does it. semop(2).
  */
 #include "kernel/ipc/sem.h"
-#include "kernel/lib/log.h"
 #include "kernel/resources.h"
 #include "kernel/task.h"
 #include "mm/slab.h"

@@ -9,7 +9,6 @@
 #include "kernel/ipc/ipc.h"
 #include "kernel/ipc/show.h"
 #include "kernel/lib/log.h"
-#include "kernel/lib/string.h"
 #include "kernel/lib/syscall.h"
 #include "kernel/task.h"
 #include "mm/mm.h"

@@ -9,7 +9,6 @@
 #include "kernel/time/timer.h"
 #include "mm/page.h"
 #include "mm/slab.h"
-#include "mm/vmalloc.h"
 
 static void add_pages(const struct kmem_cache_info *info, void *sum)
 {

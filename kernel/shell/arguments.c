@@ -1,7 +1,6 @@
 /* Numbers and pids among the words of a command. */
 #include "kernel/lib/log.h"
 #include "kernel/lib/string.h"
-#include "kernel/pid.h"
 #include "kernel/shell/shell.h"
 
 bool number_argument(const char *command, const char *text, u64 *out)

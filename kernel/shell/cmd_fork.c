@@ -2,7 +2,6 @@
 #include "kernel/lib/log.h"
 #include "kernel/lib/string.h"
 #include "kernel/shell/report.h"
-#include "kernel/task.h"
 
 /* flags 0: fork or vfork, which have no flags of their own to show. */
 static int fork_by_puppet(const char *what, const struct puppet_order *order, u64 flags,

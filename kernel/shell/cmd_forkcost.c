@@ -1,7 +1,6 @@
 /* forkcost: what a fork of the selected puppet costs, with each depth of sharing, side by side. */
 #include "kernel/lib/log.h"
 #include "kernel/lib/string.h"
-#include "kernel/sharing.h"
 #include "kernel/shell/report.h"
 #include "kernel/task.h"
 #include "mm/mm.h"

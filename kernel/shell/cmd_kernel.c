@@ -5,7 +5,6 @@
 #include "kernel/lib/log.h"
 #include "kernel/lib/syscall.h"
 #include "kernel/shell/shell.h"
-#include "kernel/task.h"
 #include "kernel/time/timer.h"
 
 SHELL_COMMAND(cpu, "look", 0, 0, "cpu", "the processors, their features, the clock and the timer")

@@ -2,7 +2,6 @@
 #include "kernel/lib/log.h"
 #include "kernel/lib/string.h"
 #include "kernel/lib/syscall.h"
-#include "kernel/sharing.h"
 #include "kernel/shell/shell.h"
 #include "kernel/task.h"
 #include "mm/mm.h"

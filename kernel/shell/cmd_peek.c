@@ -1,11 +1,7 @@
 /* peek, poke and touch: the selected puppet uses its own memory, by ring 3's loads and stores. */
 #include <linux/mman.h>
 #include "kernel/lib/log.h"
-#include "kernel/lib/string.h"
-#include "kernel/lib/syscall.h"
-#include "kernel/sharing.h"
 #include "kernel/shell/report.h"
-#include "kernel/task.h"
 #include "mm/mm.h"
 
 /* [addr, addr + 8) may be accessed so, by the areas: an order that faults would kill the puppet. */

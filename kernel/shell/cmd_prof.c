@@ -10,7 +10,6 @@
 #include "kernel/lib/atomic.h"
 #include "kernel/lib/log.h"
 #include "kernel/lib/string.h"
-#include "kernel/sched/rq.h"
 #include "kernel/shell/shell.h"
 #include "kernel/time/timer.h"
 #include "mm/vmalloc.h"

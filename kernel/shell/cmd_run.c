@@ -1,6 +1,5 @@
 /* Running programs: run (or a bare path), time, repeat. */
 #include "kernel/exec/exec.h"
-#include "kernel/exit.h"
 #include "kernel/fork.h"
 #include "kernel/fs/fs.h"
 #include "kernel/lib/log.h"

@@ -5,7 +5,6 @@
 #include "kernel/lib/log.h"
 #include "kernel/lib/string.h"
 #include "kernel/lib/tunable.h"
-#include "kernel/lib/uapi.h"
 #include "kernel/shell/shell.h"
 
 /* ---- help ---- */

@@ -5,7 +5,6 @@
 #include "kernel/sharing.h"
 #include "kernel/shell/shell.h"
 #include "kernel/task.h"
-#include "kernel/time/timer.h"
 #include "kernel/trace/trace.h"
 #include "mm/mm.h"
 

@@ -1,7 +1,6 @@
 /* What became of puppets behind the shell's back: results that came late, deaths, and who is
  * selected now. */
 #include "kernel/lib/log.h"
-#include "kernel/lib/syscall.h"
 #include "kernel/shell/shell.h"
 #include "kernel/task.h"
 #include "kernel/wait.h"

@@ -12,7 +12,6 @@
 #include "kernel/lib/syscall.h"
 #include "kernel/shell/lineedit.h"
 #include "kernel/shell/report.h"
-#include "kernel/task.h"
 #include "kernel/trace/trace.h"
 #include "kernel/tty/tty.h"
 #include "mm/slab.h"

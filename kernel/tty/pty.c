@@ -9,7 +9,6 @@
 #include "kernel/tty/pty.h"
 
 #include "kernel/fs/poll/poll.h"
-#include "kernel/lib/syscall.h"
 #include "kernel/task.h"
 #include "kernel/tty/tty_internal.h"
 #include "mm/slab.h"

@@ -1,12 +1,8 @@
 /* /proc/PID: what one process, or one thread, is doing. proc(5) has the formats. */
-#include "kernel/debug/debug.h"
 #include "kernel/fs/proc/proc.h"
 #include "kernel/lib/log.h"
-#include "kernel/oom.h"
 #include "kernel/sharing.h"
-#include "kernel/signal/sigqueue.h"
 #include "kernel/task.h"
-#include "kernel/time/timer.h"
 #include "mm/mm.h"
 #include "mm/slab.h"
 

@@ -1,14 +1,10 @@
 /* /proc itself: the system as a whole, and a directory for each process. proc(5). */
 #include "boot/boot_info.h"
-#include "kernel/debug/debug.h"
 #include "kernel/fs/proc/proc.h"
 #include "kernel/ipc/show.h"
-#include "kernel/lib/log.h"
 #include "kernel/lib/syscall.h"
 #include "kernel/sys/utsname.h"
 #include "kernel/task.h"
-#include "kernel/time/timer.h"
-#include "mm/slab.h"
 
 static int show_version(struct seq *s, const struct proc_node *node __maybe_unused)
 {
