@@ -171,6 +171,36 @@ __attribute__((unused)) static void sleep_ms(long ms)
 		;
 }
 
+__attribute__((unused)) static struct timespec ms_from_now(clockid_t clock, long ms)
+{
+	struct timespec ts;
+
+	clock_gettime(clock, &ts);
+	ts.tv_sec += ms / 1000;
+	ts.tv_nsec += ms % 1000 * 1000000;
+	if (ts.tv_nsec >= 1000000000) {
+		ts.tv_sec++;
+		ts.tv_nsec -= 1000000000;
+	}
+	return ts;
+}
+
+/* What /proc/self/stat tells behind the name: "S 1 …", in a buffer that the next call uses again.
+ */
+__attribute__((unused)) static const char *own_stat(void)
+{
+	static char line[1024];
+	FILE *f = fopen("/proc/self/stat", "r");
+	char *at = NULL;
+
+	if (f) {
+		if (fgets(line, sizeof(line), f))
+			at = strrchr(line, ')');
+		fclose(f);
+	}
+	return at ? at + 2 : "";
+}
+
 /* A pipe on which one process waits for another: no test depends on how long something takes. */
 struct gate {
 	int fd[2];

@@ -30,17 +30,9 @@ static long long rusage_ns(int who)
 
 static long long stat_ns(void)
 {
-	char line[1024] = "", *at;
 	unsigned long utime = 0, stime = 0;
-	FILE *f = fopen("/proc/self/stat", "r");
 
-	if (f) {
-		(void)!fgets(line, sizeof(line), f);
-		fclose(f);
-	}
-	at = strrchr(line, ')');
-	if (at)
-		sscanf(at, ") %*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %lu %lu", &utime, &stime);
+	sscanf(own_stat(), "%*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %lu %lu", &utime, &stime);
 	return (utime + stime) * 10 * MS;
 }
 

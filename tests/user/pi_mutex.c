@@ -27,17 +27,6 @@ static void make(int type, int robust, int pshared)
 	ERR(pthread_mutex_init(m, &attr));
 }
 
-static struct timespec in_ms(long ms)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_REALTIME, &ts);
-	ts.tv_nsec += ms * 1000000;
-	ts.tv_sec += ts.tv_nsec / 1000000000;
-	ts.tv_nsec %= 1000000000;
-	return ts;
-}
-
 static void *in_thread(void *(*fn)(void *), void *arg)
 {
 	pthread_t thread;
@@ -51,7 +40,7 @@ static void *in_thread(void *(*fn)(void *), void *arg)
 
 static void *tries(void *arg)
 {
-	struct timespec soon = in_ms(10), past = {0};
+	struct timespec soon = ms_from_now(CLOCK_REALTIME, 10), past = {0};
 
 	ERR(pthread_mutex_trylock(m));
 	ERR(pthread_mutex_timedlock(m, &soon));
@@ -149,7 +138,7 @@ static void *plays(void *arg)
 
 static void condition(void)
 {
-	struct timespec soon = in_ms(10);
+	struct timespec soon = ms_from_now(CLOCK_REALTIME, 10);
 	pthread_t other;
 
 	make(PTHREAD_MUTEX_NORMAL, PTHREAD_MUTEX_STALLED, PTHREAD_PROCESS_PRIVATE);

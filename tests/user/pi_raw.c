@@ -41,17 +41,6 @@ static void say_word(const char *what, const uint32_t *word, uint32_t known)
 	    val & FUTEX_WAITERS ? ", waiters" : "", val & FUTEX_OWNER_DIED ? ", owner died" : "");
 }
 
-static struct timespec from_now(clockid_t clock, long ms)
-{
-	struct timespec ts;
-
-	clock_gettime(clock, &ts);
-	ts.tv_nsec += ms * 1000000;
-	ts.tv_sec += ts.tv_nsec / 1000000000;
-	ts.tv_nsec %= 1000000000;
-	return ts;
-}
-
 static long lock(uint32_t *word)
 {
 	return futex(word, FUTEX_LOCK_PI, 0, NULL, NULL, 0);
@@ -178,11 +167,11 @@ static void held_by_another(void)
 	RESULT(trylock(&sh->a));
 	say_word("after trylock", &sh->a, pid);
 	RESULT(unlock(&sh->a));
-	ts = from_now(CLOCK_REALTIME, 5);
+	ts = ms_from_now(CLOCK_REALTIME, 5);
 	RESULT(futex(&sh->a, FUTEX_LOCK_PI, 0, &ts, NULL, 0));
-	ts = from_now(CLOCK_MONOTONIC, 5);
+	ts = ms_from_now(CLOCK_MONOTONIC, 5);
 	RESULT(futex(&sh->a, FUTEX_LOCK_PI2, 0, &ts, NULL, 0));
-	ts = from_now(CLOCK_REALTIME, 5);
+	ts = ms_from_now(CLOCK_REALTIME, 5);
 	RESULT(futex(&sh->a, FUTEX_LOCK_PI2 | FUTEX_CLOCK_REALTIME, 0, &ts, NULL, 0));
 	ts.tv_sec = ts.tv_nsec = 0;
 	RESULT(futex(&sh->a, FUTEX_LOCK_PI, 0, &ts, NULL, 0));
@@ -340,7 +329,7 @@ static void deadlock(void)
 		sleep_ms(1);
 	sleep_ms(10);
 	RESULT(lock(&sh->b));
-	ts = from_now(CLOCK_REALTIME, 5);
+	ts = ms_from_now(CLOCK_REALTIME, 5);
 	RESULT(futex(&sh->b, FUTEX_LOCK_PI, 0, &ts, NULL, 0));
 	RESULT(unlock(&sh->a));
 	reap("other", pid);

@@ -4,19 +4,11 @@
 
 static void look(const char *what)
 {
-	char line[1024] = "", *at;
 	long prio = 0, nice = 0;
 	struct sched_param p = {0};
-	FILE *f = fopen("/proc/self/stat", "r");
 
-	if (f) {
-		(void)!fgets(line, sizeof(line), f);
-		fclose(f);
-	}
-	at = strrchr(line, ')');
-	if (at)
-		sscanf(at, ") %*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %*u %*u %*d %*d %ld %ld",
-		       &prio, &nice);
+	sscanf(own_stat(), "%*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %*u %*u %*d %*d %ld %ld",
+	       &prio, &nice);
 	sched_getparam(0, &p);
 	say("%s: policy %d, priority %d, in stat %ld, nice %ld", what, sched_getscheduler(0),
 	    p.sched_priority, prio, nice);

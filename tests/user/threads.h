@@ -67,20 +67,6 @@ __attribute__((unused)) static pid_t own_tid(void)
 	return (pid_t)syscall(SYS_gettid);
 }
 
-__attribute__((unused)) static struct timespec ms_from_now(clockid_t clock, long ms)
-{
-	struct timespec ts;
-
-	clock_gettime(clock, &ts);
-	ts.tv_sec += ms / 1000;
-	ts.tv_nsec += ms % 1000 * 1000000;
-	if (ts.tv_nsec >= 1000000000) {
-		ts.tv_sec++;
-		ts.tv_nsec -= 1000000000;
-	}
-	return ts;
-}
-
 /* Each case is a process of its own: what one leaves behind, the next does not meet. */
 #define CASE(fn) in_child(#fn, fn)
 
