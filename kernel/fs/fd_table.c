@@ -300,21 +300,19 @@ int fd_install_pair(struct file *f[2], int __user *ufds, bool cloexec)
 	int fds[2], err;
 
 	fds[0] = fd_alloc(0);
-	if (fds[0] < 0)
-		return fds[0];
 	fds[1] = fd_alloc(0);
-	err = fds[1] < 0 ? fds[1] : 0;
-	if (!err && copy_to_user(ufds, fds, sizeof(fds))) {
-		fd_cancel(fds[1]);
+	err = MIN(MIN(fds[0], fds[1]), 0);
+	if (!err && copy_to_user(ufds, fds, sizeof(fds)))
 		err = -EFAULT;
-	}
-	if (err) {
-		fd_cancel(fds[0]);
-		return err;
-	}
-	fd_install(fds[0], f[0], cloexec);
-	fd_install(fds[1], f[1], cloexec);
-	return 0;
+	for (int i = 0; i < 2; i++)
+		if (!err) {
+			fd_install(fds[i], f[i], cloexec);
+		} else {
+			if (fds[i] >= 0)
+				fd_cancel(fds[i]);
+			file_put(f[i]);
+		}
+	return err;
 }
 
 int fd_close(u32 fd)

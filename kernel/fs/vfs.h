@@ -493,7 +493,7 @@ void scoped_segments(struct segments *sg);
 int fd_alloc(u32 from); /* reserve the lowest free one; -EMFILE, -ENOMEM, -EINVAL */
 void fd_install(int fd, struct file *f, bool cloexec); /* takes over the reference */
 void fd_cancel(int fd);                                /* undo fd_alloc() */
-/* Two descriptors at once, told to the program. On failure the references stay the caller's. */
+/* Two descriptors at once, told to the program. On failure it drops the references. */
 int fd_install_pair(struct file *f[2], int __user *ufds, bool cloexec);
 int fd_open(struct file *f, u32 from, bool cloexec); /* both; on failure it drops the reference */
 u64 fd_limit(void);

@@ -192,16 +192,12 @@ long sys_socketpair(int family, int type, int protocol, int __user *fds)
 		return err;
 	f[0] = new_socket(type, flags);
 	f[1] = f[0] ? new_socket(type, flags) : NULL;
-	err = -ENOMEM;
-	if (f[1]) {
-		usock_pair(f[0]->private, f[1]->private);
-		err = fd_install_pair(f, fds, flags & SOCK_CLOEXEC);
-	}
-	if (err) {
+	if (!f[1]) {
 		file_put(f[0]);
-		file_put(f[1]);
+		return -ENOMEM;
 	}
-	return err;
+	usock_pair(f[0]->private, f[1]->private);
+	return fd_install_pair(f, fds, flags & SOCK_CLOEXEC);
 }
 
 long sys_bind(int fd, const void __user *uaddr, int len)

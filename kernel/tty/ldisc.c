@@ -379,17 +379,12 @@ static bool flow_control(struct ldisc *ld, u8 c)
 
 static bool signal_key(struct ldisc *ld, u8 c)
 {
-	int sig;
+	int sig = is_cc(ld, c, VINTR)   ? SIGINT
+		  : is_cc(ld, c, VQUIT) ? SIGQUIT
+		  : is_cc(ld, c, VSUSP) ? SIGTSTP
+					: 0;
 
-	if (!lflag(ld, ISIG))
-		return false;
-	if (is_cc(ld, c, VINTR))
-		sig = SIGINT;
-	else if (is_cc(ld, c, VQUIT))
-		sig = SIGQUIT;
-	else if (is_cc(ld, c, VSUSP))
-		sig = SIGTSTP;
-	else
+	if (!lflag(ld, ISIG) || !sig)
 		return false;
 	if (!lflag(ld, NOFLSH))
 		ldisc_flush(ld);

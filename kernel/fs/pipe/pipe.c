@@ -404,14 +404,7 @@ long sys_pipe2(int __user *ufds, int flags)
 	if (flags & ~(O_CLOEXEC | O_NONBLOCK))
 		return -EINVAL; /* O_DIRECT, packet mode, is not there */
 	err = pipe_files(f, (u32)flags & O_NONBLOCK);
-	if (err)
-		return err;
-	err = fd_install_pair(f, ufds, flags & O_CLOEXEC);
-	if (err) {
-		file_put(f[0]);
-		file_put(f[1]);
-	}
-	return err;
+	return err ? err : fd_install_pair(f, ufds, flags & O_CLOEXEC);
 }
 
 /* ---- FIFOs: fifo(7) ---- */

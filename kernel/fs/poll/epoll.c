@@ -555,16 +555,9 @@ static long wait_on_set(int epfd, struct epoll_event __user *uev, int max, u64 u
 	return ret;
 }
 
-static u64 end_of(int timeout_ms)
-{
-	if (timeout_ms < 0)
-		return TIME_FOREVER;
-	return timeout_ms ? ktime_get() + (u64)timeout_ms * NSEC_PER_MSEC : 0;
-}
-
 long sys_epoll_wait(int epfd, struct epoll_event __user *events, int max, int timeout_ms)
 {
-	return wait_on_set(epfd, events, max, end_of(timeout_ms));
+	return wait_on_set(epfd, events, max, poll_until(timeout_ms));
 }
 
 long sys_epoll_pwait(int epfd, struct epoll_event __user *events, int max, int timeout_ms,
@@ -574,7 +567,7 @@ long sys_epoll_pwait(int epfd, struct epoll_event __user *events, int max, int t
 
 	if (ret)
 		return ret;
-	ret = wait_on_set(epfd, events, max, end_of(timeout_ms));
+	ret = wait_on_set(epfd, events, max, poll_until(timeout_ms));
 	poll_restore_mask(mask, ret);
 	return ret;
 }

@@ -148,6 +148,13 @@ void poll_items_free(struct poll_item *items, u32 n)
 	kfree(items);
 }
 
+u64 poll_until(int timeout_ms)
+{
+	if (timeout_ms < 0)
+		return TIME_FOREVER;
+	return timeout_ms ? ktime_get() + (u64)timeout_ms * NSEC_PER_MSEC : 0;
+}
+
 /* ---- signal mask of the p-forms ---- */
 
 int poll_swap_mask(const sigset_t64 __user *umask, size_t size)
@@ -238,12 +245,9 @@ static long restart_poll(struct task *p)
 
 long sys_poll(struct pollfd __user *fds, unsigned int nfds, int timeout_ms)
 {
-	u64 until = TIME_FOREVER;
-	long ret;
+	u64 until = poll_until(timeout_ms);
+	long ret = do_poll(fds, nfds, until);
 
-	if (timeout_ms >= 0)
-		until = timeout_ms ? ktime_get() + (u64)timeout_ms * NSEC_PER_MSEC : 0;
-	ret = do_poll(fds, nfds, until);
 	if (ret != -EINTR)
 		return ret;
 	current->restart_fn = restart_poll;

@@ -27,6 +27,7 @@ static inline void poll_wait(struct poll_table *pt, struct wait_queue *q)
 /* `until` monotonic; 0: only look. The number of items with events, or -errno: -EINTR is the
  * caller's to translate. */
 long poll_items(struct poll_item *items, u32 n, u64 until);
+u64 poll_until(int timeout_ms);                       /* below 0: for ever */
 void poll_items_free(struct poll_item *items, u32 n); /* and the references to n files */
 /* The signal mask of the p-forms: 0, -EINVAL, -EFAULT; and back again, by how it ended. */
 int poll_swap_mask(const sigset_t64 __user *umask, size_t size);

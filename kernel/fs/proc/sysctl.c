@@ -15,7 +15,7 @@
  * what `get` and `set` make of it. */
 struct sysctl {
 	void *word;
-	s64 (*get)(void);
+	int (*get)(void);
 	int (*set)(s64 value); /* 0 or -errno; called for values in range only */
 	s64 min, max;
 };
@@ -72,20 +72,10 @@ static int set_rt_runtime(s64 us)
 	return 0;
 }
 
-static s64 get_pid_max(void)
-{
-	return pid_max();
-}
-
 static int set_pid_max(s64 n)
 {
 	pid_set_max((int)n);
 	return 0;
-}
-
-static s64 get_last_pid(void)
-{
-	return pid_last();
 }
 
 static int set_last_pid(s64 n)
@@ -141,10 +131,10 @@ static const struct proc_entry pty_entries[] = {
 static const struct proc_entry kernel_entries[] = {
 	NAME("domainname", 0644, domainname),
 	NAME("hostname", 0644, nodename),
-	NUMBER("ns_last_pid", 0644, .get = get_last_pid, .set = set_last_pid, .max = PID_MAX_LIMIT),
+	NUMBER("ns_last_pid", 0644, .get = pid_last, .set = set_last_pid, .max = PID_MAX_LIMIT),
 	NAME("osrelease", 0444, release),
 	NAME("ostype", 0444, sysname),
-	NUMBER("pid_max", 0644, .get = get_pid_max, .set = set_pid_max, .min = RESERVED_PIDS + 1,
+	NUMBER("pid_max", 0644, .get = pid_max, .set = set_pid_max, .min = RESERVED_PIDS + 1,
 	       .max = PID_MAX_LIMIT),
 	PROC_DIR("pty", pty_entries),
 	NUMBER("sched_rt_period_us", 0644, .word = &sched_rt_period_us, .set = set_rt_period,

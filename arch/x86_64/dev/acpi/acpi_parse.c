@@ -199,30 +199,15 @@ void acpi_parse_hpet(struct acpi_info *info, const void *table, size_t len)
  * else. */
 static bool aml_byte(const u8 **p, const u8 *end, u8 *out)
 {
+	static const u8 behind[] = {[0x0a] = 1, [0x0b] = 2, [0x0c] = 4}; /* bytes, by the prefix */
 	size_t size;
 
-	if (*p >= end)
+	if (*p >= end || **p >= sizeof(behind))
 		return false;
-	switch (**p) {
-	case 0x00:
-	case 0x01:
-		*out = *(*p)++;
-		return true;
-	case 0x0a:
-		size = 1;
-		break;
-	case 0x0b:
-		size = 2;
-		break;
-	case 0x0c:
-		size = 4;
-		break;
-	default:
+	size = behind[**p];
+	if ((!size && **p > 1) || (size_t)(end - *p) < 1 + size)
 		return false;
-	}
-	if ((size_t)(end - *p) < 1 + size)
-		return false;
-	*out = (*p)[1];
+	*out = size ? (*p)[1] : **p;
 	*p += 1 + size;
 	return true;
 }

@@ -59,16 +59,7 @@ int irq_install(u8 irq, irq_handler_t fn)
 /* Lines that drivers of ours use, as Linux names who does. */
 static const char *line_user(u8 irq)
 {
-	switch (irq) {
-	case 0:
-		return "timer";
-	case 1:
-		return "i8042";
-	case 4:
-		return "ttyS0";
-	default:
-		return "";
-	}
+	return irq == 0 ? "timer" : irq == 1 ? "i8042" : irq == 4 ? "ttyS0" : "";
 }
 
 bool arch_irq_label(u8 vector, char *tag, size_t n, char *about, size_t about_n)
