@@ -31,11 +31,6 @@ struct segment {
 
 static struct ipc_table table = IPC_TABLE_INIT(table, SHMMNI);
 
-static u64 pages_of(const struct segment *s)
-{
-	return DIV_ROUND_UP(s->size, PAGE_SIZE);
-}
-
 static struct segment *find_segment(int id)
 {
 	return (struct segment *)ipc_find(&table, id);
@@ -316,7 +311,7 @@ static long shm_usage(struct shm_info __user *buf)
 		const struct segment *s = (struct segment *)table.slot[i];
 
 		if (s) {
-			info.shm_tot += pages_of(s);
+			info.shm_tot += DIV_ROUND_UP(s->size, PAGE_SIZE);
 			info.shm_rss += s->object->nr_pages;
 		}
 	}

@@ -8,19 +8,18 @@
 
 /* ---- memory of the process ---- */
 
-/* Show what `show` makes of its address space; nothing of a kernel thread or one that has ended.
+/* Show what show_mm() makes of its address space; nothing of a kernel thread or one that has ended.
  * The caller may look into whatever task it is when the space has been taken hold of. */
-static int show_of_mm(struct seq *s, const struct proc_node *node, bool private,
-		      int (*show)(struct seq *s, struct mm *mm))
+static int show_of_mm(struct seq *s, const struct proc_node *node)
 {
 	struct task *p scoped(put_task) = proc_task(node);
 	struct mm *mm scoped(mm_put) = p ? task_get_mm(p) : NULL;
 
 	if (!p)
 		return -ESRCH;
-	if (private && !proc_may_look(p))
+	if (node->entry->guarded && !proc_may_look(p))
 		return -EACCES;
-	return mm ? show(s, mm) : 0;
+	return mm ? node->entry->show_mm(s, mm) : 0;
 }
 
 static void show_area(const struct area *a, void *arg)
@@ -55,11 +54,6 @@ static int show_areas(struct seq *s, struct mm *mm)
 {
 	mm_foreach_area(mm, show_area, s);
 	return 0;
-}
-
-static int show_maps(struct seq *s, const struct proc_node *node)
-{
-	return show_of_mm(s, node, true, show_areas);
 }
 
 /* The bytes from `start` to `end`, as far as they can be read. */
@@ -107,19 +101,9 @@ static int show_arguments(struct seq *s, struct mm *mm)
 	return show_memory(s, mm, mm->arg_start, mm->arg_end);
 }
 
-static int show_cmdline(struct seq *s, const struct proc_node *node)
-{
-	return show_of_mm(s, node, false, show_arguments);
-}
-
 static int show_environment(struct seq *s, struct mm *mm)
 {
 	return show_memory(s, mm, mm->env_start, mm->env_end);
-}
-
-static int show_environ(struct seq *s, const struct proc_node *node)
-{
-	return show_of_mm(s, node, true, show_environment);
 }
 
 /* As it was handed to the program, with the AT_NULL at its end. */
@@ -132,11 +116,6 @@ static int show_vector(struct seq *s, struct mm *mm)
 	if (n < AUXV_WORDS)
 		seq_write(s, mm->auxv, (n + 2) * sizeof(mm->auxv[0]));
 	return 0;
-}
-
-static int show_auxv(struct seq *s, const struct proc_node *node)
-{
-	return show_of_mm(s, node, true, show_vector);
 }
 
 /* The function that put it to sleep; "0": it does not sleep, or that is not told. */
@@ -234,15 +213,21 @@ static int show_limits(struct seq *s, const struct proc_node *node)
 
 static const struct proc_dir task_dir;
 
+#define PROC_OF_MM(nm, md, guard, fn)                                                         \
+	{                                                                                     \
+		.name = (nm), .mode = S_IFREG | (md), .guarded = (guard), .show = show_of_mm, \
+		.show_mm = (fn)                                                               \
+	}
 /* Where a process has the same as each of its threads. */
 #define PER_THREAD                                                                                 \
 	PROC_FILE("stat", proc_show_pid_stat), PROC_FILE("status", proc_show_status),              \
 		PROC_FILE("statm", proc_show_statm), PROC_FILE("wchan", show_wchan),               \
-		PROC_GUARDED("auxv", 0400, show_auxv),                                             \
+		PROC_OF_MM("auxv", 0400, true, show_vector),                                       \
 		PROC_FILE("mountinfo", proc_show_mountinfo),                                       \
-		PROC_GUARDED("maps", 0444, show_maps), PROC_FILE("cmdline", show_cmdline),         \
-		PROC_GUARDED("environ", 0400, show_environ), PROC_FILE("limits", show_limits),     \
-		PROC_FILE("oom_score", proc_show_oom_score),                                       \
+		PROC_OF_MM("maps", 0444, true, show_areas),                                        \
+		PROC_OF_MM("cmdline", 0444, false, show_arguments),                                \
+		PROC_OF_MM("environ", 0400, true, show_environment),                               \
+		PROC_FILE("limits", show_limits), PROC_FILE("oom_score", proc_show_oom_score),     \
 		PROC_FILE("mounts", proc_show_mounts), PROC_NUMBERED("fd", 0500, proc_fd_dir),     \
 		PROC_LINK("exe", proc_file_readlink, proc_file_jump),                              \
 		PROC_LINK("cwd", proc_place_readlink, proc_place_jump),                            \

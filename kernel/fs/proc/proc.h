@@ -12,6 +12,7 @@
 #include "kernel/signal/sigqueue.h"
 #include "kernel/time/timer.h"
 
+struct mm;
 struct task;
 
 struct proc_entry;
@@ -42,6 +43,7 @@ struct proc_entry {
 	bool guarded; /* whatever the mode: only a task that may look into the process opens it */
 	/* S_IFREG: the contents; 0 or -errno. */
 	int (*show)(struct seq *s, const struct proc_node *node);
+	int (*show_mm)(struct seq *s, struct mm *mm); /* pid_dir.c: what show() tells of it */
 	int (*store)(const struct proc_node *node, char *text); /* a write; 0 or -errno */
 	const struct proc_dir *dir;                             /* S_IFDIR */
 	/* S_IFLNK: either its text for the reader at hand, or where it leads. */
@@ -62,10 +64,6 @@ int proc_show_interrupts(struct seq *s, const struct proc_node *node);
 #define PROC_FILE(nm, fn)                                          \
 	{                                                          \
 		.name = (nm), .mode = S_IFREG | 0444, .show = (fn) \
-	}
-#define PROC_GUARDED(nm, md, fn)                                                    \
-	{                                                                           \
-		.name = (nm), .mode = S_IFREG | (md), .guarded = true, .show = (fn) \
 	}
 #define PROC_WRITABLE(nm, fn, write)                                                 \
 	{                                                                            \

@@ -4,12 +4,7 @@
 
 /* ---- stat ---- */
 
-/* The priority as proc(5) has it: 0 … 39 of nice, -2 … -100 of real-time tasks. */
-static int shown_priority(const struct look *l)
-{
-	return l->prio - MAX_RT_PRIO;
-}
-
+/* The priority is shown as proc(5) has it: 0 … 39 of nice, -2 … -100 of real-time tasks. */
 int proc_show_pid_stat(struct seq *s, const struct proc_node *node)
 {
 	static const struct mm none;
@@ -26,7 +21,8 @@ int proc_show_pid_stat(struct seq *s, const struct proc_node *node)
 		   l.pid, l.comm, l.state, l.ppid, l.pgrp, l.session, l.tty, l.tpgid,
 		   l.kthread ? 0x00200000 : 0x00400000, l.used.min_flt, l.children.min_flt,
 		   ticks(l.used.utime), ticks(l.used.stime), ticks(l.children.utime),
-		   ticks(l.children.stime), shown_priority(&l), l.nice, l.threads, ticks(l.start));
+		   ticks(l.children.stime), l.prio - MAX_RT_PRIO, l.nice, l.threads,
+		   ticks(l.start));
 	seq_printf(s, " %lu %lu %lu %lu %lu %lu 0 0", mm->nr_mapped * PAGE_SIZE,
 		   l.rss.anon + l.rss.shared, l.rss_limit, mine ? mm->start_code : !!l.mm,
 		   mine ? mm->end_code : !!l.mm, mine ? mm->start_stack : 0);
