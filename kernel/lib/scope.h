@@ -1,22 +1,21 @@
 /*
- * What a block holds until it is left, by whichever way:
+ * Locks and references that are held to the end of a block, on whichever way it is left:
  *
  *	guard_mutex(&dir->lock);                               a lock, to the end of the block
  *	struct file *f scoped(file_put) = file_get_io(fd);     a reference, likewise
  *
- * The last one taken is released first. Used where the end of the block is where it ends; what has
- * to be let go of earlier, or handed on, is said in so many words.
+ * The last one taken is released first. Where a lock is released earlier, or a reference handed on,
+ * the code does it itself.
  */
 #pragma once
 
 #include "kernel/lib/lock.h"
 #include "kernel/lib/types.h"
 
-/* For a variable; `release` is one of those that SCOPED() made known. */
+/* For a variable: scoped_RELEASE(&variable) is called at the end of its block. */
 #define scoped(release) __attribute__((cleanup(scoped_##release)))
 
-/* Makes scoped(release) known for variables of this pointer type. An ERR_PTR is left alone, as is
- * NULL. */
+/* Makes that function, for variables of this pointer type. NULL and ERR_PTR are left alone. */
 #define SCOPED(release, type)                               \
 	static always_inline void scoped_##release(type *p) \
 	{                                                   \
