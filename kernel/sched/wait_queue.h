@@ -74,64 +74,39 @@ static inline void wake_up_all(struct wait_queue *q)
 }
 #endif
 
+/* The loop of the next three: true when cond holds, false when it does not and give_up does. */
+#define wait_loop(q, state, cond, give_up, sleep)        \
+	({                                               \
+		struct waiter __w;                       \
+		bool __held;                             \
+		waiter_init(&__w);                       \
+		for (;;) {                               \
+			prepare_to_wait(q, &__w, state); \
+			__held = (cond);                 \
+			if (__held || (give_up))         \
+				break;                   \
+			sleep;                           \
+			__held = (cond);                 \
+			if (__held)                      \
+				break;                   \
+		}                                        \
+		finish_wait(q, &__w);                    \
+		__held;                                  \
+	})
+
 /* Sleep until cond holds; not interrupted by signals. */
-#define wait_event(q, cond)                                             \
-	do {                                                            \
-		struct waiter __w;                                      \
-		waiter_init(&__w);                                      \
-		for (;;) {                                              \
-			prepare_to_wait(q, &__w, TASK_UNINTERRUPTIBLE); \
-			if (cond)                                       \
-				break;                                  \
-			schedule();                                     \
-			if (cond)                                       \
-				break;                                  \
-		}                                                       \
-		finish_wait(q, &__w);                                   \
-	} while (0)
+#define wait_event(q, cond) ((void)wait_loop(q, TASK_UNINTERRUPTIBLE, cond, false, schedule()))
 
 /* Sleep until cond holds (0) or a signal is pending (-ERESTARTSYS). */
-#define wait_event_interruptible(q, cond)                             \
-	({                                                            \
-		struct waiter __w;                                    \
-		int __ret = 0;                                        \
-		waiter_init(&__w);                                    \
-		for (;;) {                                            \
-			prepare_to_wait(q, &__w, TASK_INTERRUPTIBLE); \
-			if (cond)                                     \
-				break;                                \
-			if (signal_pending(current)) {                \
-				__ret = -ERESTARTSYS;                 \
-				break;                                \
-			}                                             \
-			schedule();                                   \
-			if (cond)                                     \
-				break;                                \
-		}                                                     \
-		finish_wait(q, &__w);                                 \
-		__ret;                                                \
-	})
+#define wait_event_interruptible(q, cond)                                            \
+	(wait_loop(q, TASK_INTERRUPTIBLE, cond, signal_pending(current), schedule()) \
+		 ? 0                                                                 \
+		 : -ERESTARTSYS)
 
 /* Sleep until cond holds (true) or the monotonic time `until` passes (false); not interrupted by
  * signals. */
-#define wait_event_until(q, cond, until)                                \
-	({                                                              \
-		struct waiter __w;                                      \
-		bool __ok = true;                                       \
-		waiter_init(&__w);                                      \
-		for (;;) {                                              \
-			prepare_to_wait(q, &__w, TASK_UNINTERRUPTIBLE); \
-			if (cond)                                       \
-				break;                                  \
-			if (ktime_get() >= (until)) {                   \
-				__ok = false;                           \
-				break;                                  \
-			}                                               \
-			schedule_until(until);                          \
-		}                                                       \
-		finish_wait(q, &__w);                                   \
-		__ok;                                                   \
-	})
+#define wait_event_until(q, cond, until) \
+	wait_loop(q, TASK_UNINTERRUPTIBLE, cond, ktime_get() >= (until), schedule_until(until))
 
 /* Something that a mutex guards, and that who holds it may have to wait for. Cheaper than a wait
  * queue, which needs a lock of its own. */

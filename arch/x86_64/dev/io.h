@@ -3,39 +3,23 @@
 
 #include "kernel/lib/types.h"
 
-static inline void outb(u16 port, u8 v)
-{
-	__asm__ volatile("outb %0, %1" ::"a"(v), "Nd"(port));
-}
-static inline void outw(u16 port, u16 v)
-{
-	__asm__ volatile("outw %0, %1" ::"a"(v), "Nd"(port));
-}
-static inline void outl(u16 port, u32 v)
-{
-	__asm__ volatile("outl %0, %1" ::"a"(v), "Nd"(port));
-}
-static inline u8 inb(u16 port)
-{
-	u8 v;
+/* inb(), outb() and so on. */
+#define PORT_ACCESS(suffix, type)                                                \
+	static inline type in##suffix(u16 port)                                  \
+	{                                                                        \
+		type v;                                                          \
+                                                                                 \
+		__asm__ volatile("in" #suffix " %1, %0" : "=a"(v) : "Nd"(port)); \
+		return v;                                                        \
+	}                                                                        \
+	static inline void out##suffix(u16 port, type v)                         \
+	{                                                                        \
+		__asm__ volatile("out" #suffix " %0, %1" ::"a"(v), "Nd"(port));  \
+	}
+PORT_ACCESS(b, u8)
+PORT_ACCESS(w, u16)
+PORT_ACCESS(l, u32)
 
-	__asm__ volatile("inb %1, %0" : "=a"(v) : "Nd"(port));
-	return v;
-}
-static inline u16 inw(u16 port)
-{
-	u16 v;
-
-	__asm__ volatile("inw %1, %0" : "=a"(v) : "Nd"(port));
-	return v;
-}
-static inline u32 inl(u16 port)
-{
-	u32 v;
-
-	__asm__ volatile("inl %1, %0" : "=a"(v) : "Nd"(port));
-	return v;
-}
 /* About a microsecond: a write to the POST port, which nobody listens to. */
 static inline void io_delay(void)
 {
