@@ -92,10 +92,10 @@ static void forget_name(struct dentry *dir, struct dentry *d)
 /* Forget every name below `root`, from the leaves up: a loop, for paths can be long. */
 static void forget_names(struct dentry *root)
 {
-	struct dentry *dir = dentry_get(root), *d;
+	struct dentry *dir scoped(dentry_put) = dentry_get(root), *d;
 
 	if (!root->inode->dir) /* its names are computed: there is nothing to forget */
-		goto out;
+		return;
 	for (;;) {
 		d = first_or_kill(dir);
 		if (d && inode_is(d->inode, S_IFDIR)) {
@@ -112,8 +112,6 @@ static void forget_names(struct dentry *root)
 		forget_name(dir, d);
 		dentry_put(d);
 	}
-out:
-	dentry_put(dir);
 }
 
 void super_unmounted(struct super *s)

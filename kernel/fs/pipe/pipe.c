@@ -161,25 +161,21 @@ static ssize_t pipe_read(struct file *f, struct uio *io, u64 *pos __maybe_unused
 
 	if (!io->left)
 		return 0;
-	mutex_lock(&p->lock);
+	guard_mutex(&p->lock);
 	while (!ring_bytes(&p->ring)) {
-		ret = 0;
 		if (!p->writers)
-			goto out;
-		ret = -EAGAIN;
+			return 0;
 		if (f->flags & O_NONBLOCK)
-			goto out;
+			return -EAGAIN;
 		ret = condition_wait(&p->readable, &p->lock);
 		if (ret)
-			goto out;
+			return ret;
 	}
 	/* a writer sleeps only while there is less room than this */
 	was_full = ring_free_bytes(&p->ring) < PIPE_BUF;
 	ret = ring_take(&p->ring, io);
 	if (unlikely(was_full) && ring_free_bytes(&p->ring) >= PIPE_BUF)
 		wake_writers(p);
-out:
-	mutex_unlock(&p->lock);
 	return ret;
 }
 
