@@ -167,7 +167,7 @@ static bool last_thread_gone(struct task *p)
 void release_task_locked(struct task *p)
 {
 	unhash_task(p);
-	sched_exit(p);
+	sched_exit(p, p->group_leader == p ? p->parent : p->group_leader);
 }
 
 /* Forget a task that has exited. Its exit_state is TASK_DEAD: the caller is the only one who may do

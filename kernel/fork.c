@@ -1,28 +1,30 @@
 /*
  * The birth of a task.
  *
- *   do_fork()             refuses, takes a number, has the child made, lets it run
+ *   do_fork()             checks the flags, takes a pid, makes the child, starts it
  *     check_clone_flags()
- *     alloc_pid()         kernel/pid.c: the next number off the pidmap
- *     copy_process()      all that the child needs, step by step; invisible until the last
- *       dup_task_struct()
- *       copy_creds()      kernel/cred.c: who it acts for; counted for RLIMIT_NPROC
+ *     alloc_pid()         kernel/pid.c: a struct pid with the next number off the pidmap; the
+ *                         textbooks' alloc_pidmap()
+ *     copy_process()      makes the child step by step; it is invisible until the last step
+ *       dup_task_struct() the struct, and its kernel stack
+ *       copy_creds()      kernel/cred.c: user and group ids; counts it for RLIMIT_NPROC
  *       sched_fork()      kernel/sched/core.c: half of the parent's timeslice
- *       copy_semundo()    kernel/ipc/sem.c: what exit undoes of semaphores
+ *       copy_semundo()    kernel/ipc/semundo.c: semaphore operations that exit undoes
  *       copy_files()      descriptors
  *       copy_fs()         root, working directory, umask
- *       copy_signal()     kernel/signal/deliver.c: what a thread group has in common
+ *       copy_signal()     kernel/signal/deliver.c: the state of a thread group
  *       copy_sighand()    kernel/signal/action.c: handlers
  *       copy_mm()         memory: mm/mm.c, mm/tree.c
  *       copy_attachment() kernel/attachment.h: what holds on to the parent from outside
  *       copy_thread()     arch/x86_64/process.c: registers, FPU, TLS
- *       publish_child()   into the process tree: the last thing that can be refused, by a signal
- *     wake_up_new_task()  kernel/sched/core.c: just ahead of the parent, so that the child runs
- *                         first, unless they share memory or sched.child_first=0
+ *       publish_child()   into the process tree: the last step that can fail, for a signal
+ *     wake_up_new_task()  kernel/sched/core.c: queued just ahead of the parent, so that the child
+ *                         runs first, unless they share memory or sched.child_first=0
  *     wait_for_vfork_done()
  *
- * What fork does to memory is in mm/tree.c, and finished by mm/fault.c when somebody writes.
- * The system calls, at the end, only translate their arguments. clone(2), fork(2), vfork(2).
+ * mm/tree.c makes the child's memory copy-on-write, and mm/fault.c copies a page at the first
+ * write. The system calls at the end of this file only translate their arguments. clone(2),
+ * fork(2), vfork(2).
  */
 #include "kernel/fork.h"
 
@@ -37,8 +39,9 @@
 #include "kernel/task.h"
 #include "kernel/time/timer.h"
 #include "kernel/trace/trace.h"
+#include "mm/ctor_cache.h"
 #include "mm/mm.h"
-#include "mm/slab.h"
+#include "mm/page.h"
 #include "mm/vmalloc.h"
 
 /* Guards the process tree, thread groups, sessions and the links between pids and tasks. */
@@ -51,136 +54,80 @@ long max_threads;
 TUNABLE(max_threads, "kernel.threads-max", max_threads, 1, PID_MAX_LIMIT, NULL,
 	"tasks that may be alive at once");
 
-static struct kmem_cache *task_cache;
-
-void fork_init(void)
-{
-	task_cache = kmem_cache_create("task", sizeof(struct task), 64);
-	if (max_threads == 0)
-		/* Kernel stacks of all tasks together may take an eighth of the memory, as in
-		 * Linux. */
-		max_threads = MAX(nr_total_pages() * PAGE_SIZE / KERNEL_STACK_SIZE / 8, 20UL);
-}
-
-/* ---- what may be asked for ---- */
+/* ---- flags ---- */
 
 #define CLONE_SUPPORTED                                                                            \
 	(CSIGNAL | CLONE_VM | CLONE_FS | CLONE_FILES | CLONE_SIGHAND | CLONE_VFORK |               \
 	 CLONE_PARENT | CLONE_THREAD | CLONE_SETTLS | CLONE_PARENT_SETTID | CLONE_CHILD_CLEARTID | \
 	 CLONE_DETACHED | CLONE_CHILD_SETTID | CLONE_CLEAR_SIGHAND | CLONE_SYSVSEM)
 
-/* Reject first: every combination that clone(2) calls illegal, and every flag that does not work
- * yet. */
+/* 0, or -EINVAL for a combination that clone(2) calls illegal or a flag that is not supported. */
 static int check_clone_flags(const struct kernel_clone_args *args)
 {
 	u64 flags = args->flags;
 
 	if (flags & ~(u64)CLONE_SUPPORTED)
 		return -EINVAL;
-	/* Threads share handlers, and handlers are addresses: they share the memory too. */
+	/* Threads share handlers, and whatever shares handlers shares the memory they lie in. */
 	if ((flags & CLONE_THREAD) && !(flags & CLONE_SIGHAND))
 		return -EINVAL;
 	if ((flags & CLONE_SIGHAND) && !(flags & CLONE_VM))
 		return -EINVAL;
 	if ((flags & CLONE_SIGHAND) && (flags & CLONE_CLEAR_SIGHAND))
 		return -EINVAL;
-	/* The reaper's siblings would have no parent inside the system; init's threads likewise. */
+	/* A sibling of init would have no parent. */
 	if ((flags & CLONE_PARENT) && current->signal->leader == child_reaper)
 		return -EINVAL;
 	return 0;
 }
 
-/* ---- a bare task: the struct, its kernel stack, and room for its registers ---- */
+/* ---- the bare task: the struct, its kernel stack, and room for FPU registers ---- */
 
-/* What the last tasks to end on a CPU leave for the next that are born there. They belong to that
- * CPU with interrupts off. Debug builds keep none, but have the slab watch over what was freed. */
-#define CPU_TASKS 4
-static struct cpu_tasks {
-	struct task *task[CPU_TASKS];
-	u32 nr;
-} cpu_tasks[MAX_CPUS];
-
-static void free_task_struct(struct task *p)
+/* A task keeps its kernel stack, and its room for FPU registers if it had any, while it is free. */
+static int construct_task(void *obj)
 {
+	struct task *p = obj;
+
+	p->thread.fpu = NULL;
+	p->stack = alloc_kernel_stack();
+	return p->stack ? 0 : -ENOMEM;
+}
+
+static void destroy_task(void *obj)
+{
+	struct task *p = obj;
+
 	arch_free_thread(p);
 	free_kernel_stack(p->stack);
-	kmem_cache_free(task_cache, p);
+}
+
+static struct ctor_cache task_cache = {.ctor = construct_task, .dtor = destroy_task};
+
+void fork_init(void)
+{
+	ctor_cache_init(&task_cache, "task", sizeof(struct task), 64);
+	if (max_threads == 0)
+		/* Kernel stacks may take an eighth of the memory, as on Linux. */
+		max_threads = MAX(nr_total_pages() * PAGE_SIZE / KERNEL_STACK_SIZE / 8, 20UL);
 }
 
 static void free_task(struct task *p)
 {
-	struct cpu_tasks *mine;
-	bool kept = false;
-	u64 irq = local_irq_save();
-
-	mine = &cpu_tasks[this_cpu()->id];
-	if (!DEBUG_CHECKS && mine->nr < CPU_TASKS) {
-		mine->task[mine->nr++] = p;
-		kept = true;
-	}
-	local_irq_restore(irq);
-	if (!kept)
-		free_task_struct(p);
+	ctor_cache_free(&task_cache, p);
 	atomic_dec(&nr_task_structs);
-}
-
-static struct task *alloc_task(void)
-{
-	u64 irq = local_irq_save();
-	struct cpu_tasks *mine = &cpu_tasks[this_cpu()->id];
-	struct task *p = mine->nr ? mine->task[--mine->nr] : NULL;
-
-	local_irq_restore(irq);
-	if (p)
-		return p;
-	p = kmem_cache_alloc(task_cache);
-	if (!p)
-		return NULL;
-	p->thread.fpu = NULL;
-	p->stack = alloc_kernel_stack();
-	if (!p->stack) {
-		kmem_cache_free(task_cache, p);
-		return NULL;
-	}
-	return p;
-}
-
-/* Freeing a stack takes locks that an interrupt must not take: each CPU only hands its tasks over,
- * chained by their pointer to a parent. */
-static void hand_over_tasks(void *chain)
-{
-	struct cpu_tasks *mine = &cpu_tasks[this_cpu()->id];
-	struct task **first = chain;
-
-	while (mine->nr) {
-		struct task *p = mine->task[--mine->nr];
-
-		p->parent = __atomic_load_n(first, __ATOMIC_RELAXED);
-		while (!__atomic_compare_exchange_n(first, &p->parent, p, false, __ATOMIC_ACQ_REL,
-						    __ATOMIC_RELAXED))
-			cpu_relax();
-	}
 }
 
 void drain_task_cache(void)
 {
-	struct task *chain = NULL;
-
-	on_each_cpu(hand_over_tasks, &chain);
-	while (chain) {
-		struct task *p = chain;
-
-		chain = p->parent;
-		free_task_struct(p);
-	}
+	ctor_cache_drain(&task_cache);
 	drain_kernel_stacks();
 }
 
-/* What is neither zeroed nor copied, the steps of copy_process() fill in. Kernel stack and room for
- * registers are there already: those of the last owner, or new ones. */
+/* A new task with some fields zeroed and some copied (task.h). The steps of copy_process() fill in
+ * the rest. */
 static struct task *dup_task_struct(const struct task *parent)
 {
-	struct task *p = alloc_task();
+	struct task *p = ctor_cache_alloc(&task_cache);
 
 	if (!p)
 		return NULL;
@@ -189,8 +136,7 @@ static struct task *dup_task_struct(const struct task *parent)
 	       sizeof(*p) - TASK_COPY_START);
 	if (DEBUG_CHECKS)
 		stack_poison(p->stack);
-	/* One for whoever reaps it, one for the CPU, dropped by the switch that leaves it for good.
-	 */
+	/* One reference is dropped by the task's reaper, one by the last switch away from it. */
 	refcount_set(&p->usage, 2);
 	list_init(&p->children);
 	list_init(&p->zombies);
@@ -219,7 +165,7 @@ static int copy_files(u64 flags, struct task *p)
 	struct files *files = current->files;
 
 	if (!files)
-		return 0; /* a kernel thread has none to give */
+		return 0; /* a kernel thread without files */
 	if (flags & CLONE_FILES)
 		files_get(files);
 	else if (!(files = files_clone(files)))
@@ -277,7 +223,7 @@ static void undo_mm(struct task *p)
 	p->mm = p->active_mm = NULL;
 }
 
-/* sigaltstack(2): a thread would share it. */
+/* A thread does not inherit the alternate signal stack: sigaltstack(2). */
 static void inherit_sigaltstack(u64 flags, struct task *p)
 {
 	bool thread = (flags & (CLONE_VM | CLONE_VFORK)) == CLONE_VM;
@@ -307,9 +253,9 @@ static void set_child_identity(struct task *p, const struct kernel_clone_args *a
 }
 
 /*
- * The last step: parent, thread group, pid links. From here the child can be found, signalled and
- * killed. Fails only when a signal arrived meanwhile: with the child not yet in the tree, a signal
- * to the process group would have missed it.
+ * The last step: set parent, thread group and pid links. From here on the child can be found,
+ * signalled and killed. Fails only if a signal has arrived meanwhile: if it was for the process
+ * group, it has missed the child, which is not in the group yet.
  */
 static int publish_child(struct task *p, u64 flags, struct pid *pid)
 {
@@ -352,9 +298,9 @@ static int publish_child(struct task *p, u64 flags, struct pid *pid)
 }
 
 /*
- * Make a child of `current` under the number `pid`. It does not run yet. ERR_PTR:
- * -EAGAIN (RLIMIT_NPROC, threads-max), -ENOMEM, -EPERM (TLS), -ERESTARTNOINTR (a signal came
- * first); then nothing of it is left.
+ * Make a child of `current` with the number `pid`. It does not run yet. ERR_PTR with nothing left
+ * of it: -EAGAIN (RLIMIT_NPROC, threads-max), -ENOMEM, -EPERM (TLS), -ERESTARTNOINTR (a signal is
+ * pending).
  */
 static struct task *copy_process(struct kernel_clone_args *args, struct pid *pid)
 {
@@ -362,7 +308,7 @@ static struct task *copy_process(struct kernel_clone_args *args, struct pid *pid
 	struct task *p;
 	int err;
 
-	/* Let a pending signal be handled before the fork: its handler then runs once, in the
+	/* A pending signal is handled before the fork, so that its handler runs only once, in the
 	 * parent. */
 	if (signal_pending(current) && !(current->flags & PF_KTHREAD))
 		return ERR_PTR(-ERESTARTNOINTR);
@@ -389,7 +335,7 @@ static struct task *copy_process(struct kernel_clone_args *args, struct pid *pid
 	sched_fork(p);
 	err = copy_semundo(flags, p);
 	if (err)
-		goto bad_fork_cleanup_creds;
+		goto bad_fork_cleanup_sched;
 	err = copy_files(flags, p);
 	if (err)
 		goto bad_fork_cleanup_semundo;
@@ -421,7 +367,7 @@ bad_fork_cleanup_attachment:
 bad_fork_cleanup_mm:
 	undo_mm(p);
 bad_fork_cleanup_sighand:
-	put_sighand(p->sighand);
+	put_sighand(p->sighand); /* cannot fail, so the label below is not a target of its own */
 	put_signal(p->signal);
 bad_fork_cleanup_fs:
 	undo_fs(p);
@@ -429,16 +375,18 @@ bad_fork_cleanup_files:
 	undo_files(p);
 bad_fork_cleanup_semundo:
 	exit_sem(p);
+bad_fork_cleanup_sched:
+	sched_exit(p, current);
 bad_fork_cleanup_creds:
 	exit_creds(p);
 	free_task(p);
 	return ERR_PTR(err);
 }
 
-/* ---- vfork: the parent sleeps until the child has let go of its memory ---- */
+/* ---- vfork: the parent sleeps until the child no longer uses its memory ---- */
 
-/* On the parent's stack. Once `done` is set neither side knows of the other any more; until then
- * the child lives. */
+/* Lies on the parent's stack. The child uses it until it sets `done`, and lives at least as long.
+ */
 struct vfork_wait {
 	struct task *parent;
 	bool done; /* tl */
@@ -448,14 +396,14 @@ static void wait_for_vfork_done(struct task *child, pid_t nr, struct vfork_wait 
 {
 	trace_vfork_wait(current, nr);
 	for (;;) {
-		/* A full barrier: either we see that it is done, or the child sees us asleep. */
+		/* A full barrier: either this task sees `done`, or the child sees it asleep. */
 		__atomic_exchange_n(&current->state, TASK_KILLABLE, __ATOMIC_SEQ_CST);
 		if (READ_ONCE(vfork->done) || fatal_signal_pending(current))
 			break;
 		schedule();
 	}
 	WRITE_ONCE(current->state, TASK_RUNNING);
-	if (!READ_ONCE(vfork->done)) { /* we are killed: it must not touch our stack later */
+	if (!READ_ONCE(vfork->done)) { /* killed: the child must not use this stack later */
 		spin_lock(&tasklist_lock);
 		if (!vfork->done)
 			child->vfork_done = NULL;
@@ -472,7 +420,7 @@ void complete_vfork_done(struct task *p)
 	if (!vfork)
 		return;
 	p->vfork_done = NULL;
-	parent = vfork->parent; /* it stays until tasklist_lock is released, its stack does not */
+	parent = vfork->parent; /* tasklist_lock keeps the parent, but not its stack */
 	WRITE_ONCE(vfork->done, true);
 	wake_up_process(parent);
 }
@@ -480,7 +428,7 @@ void complete_vfork_done(struct task *p)
 void mm_release(struct task *p, bool exec)
 {
 	futex_exit(p, exec);
-	/* set_tid_address(2): only worth it if somebody shares the memory and can see it. */
+	/* set_tid_address(2): skipped if no other task shares the memory. */
 	if (p->clear_child_tid) {
 		if (refcount_read(&p->mm->users) > 1 && put_user(0, p->clear_child_tid) == 0)
 			futex_wake((u64)p->clear_child_tid, false, 1, FUTEX_BITSET_MATCH_ANY);
@@ -488,9 +436,9 @@ void mm_release(struct task *p, bool exec)
 	}
 }
 
-/* ---- the main entry ---- */
+/* ---- do_fork ---- */
 
-/* Start the child, or leave it stopped as if by SIGSTOP when the shell asked for CLONE_STOPPED. */
+/* Start the child. With CLONE_STOPPED it stops at once, as if by SIGSTOP. */
 static void start_child(struct task *p, const struct kernel_clone_args *args)
 {
 	if (!args->stopped) {
@@ -502,8 +450,8 @@ static void start_child(struct task *p, const struct kernel_clone_args *args)
 	wake_up_new_task(p, args->flags);
 }
 
-/* Fork as `args` say. The child's pid in the parent, or -errno as listed at copy_process(), -EAGAIN
- * when the numbers are used up. */
+/* Fork as `args` say. Returns the child's pid, or -errno: -EAGAIN if all pids are in use, -EINVAL
+ * for wrong flags, or an error of copy_process(). */
 pid_t do_fork(struct kernel_clone_args *args)
 {
 	u64 start = cpu_cycles();
@@ -527,12 +475,12 @@ pid_t do_fork(struct kernel_clone_args *args)
 		return PTR_ERR(p);
 	}
 
-	/* Read now: once the child runs it may be gone, and its number someone else's. */
+	/* Read the number now: once the child runs it may exit, and `pid` be freed. */
 	nr = pid->nr;
 	publish_attachment(p);
 	trace_sched_process_fork(current, p);
 	if (args->flags & CLONE_PARENT_SETTID)
-		(void)put_user(nr, args->parent_tid); /* as Linux: the child exists all the same */
+		(void)put_user(nr, args->parent_tid); /* as on Linux, a bad address is no error */
 	if (args->flags & CLONE_VFORK)
 		p->vfork_done = &vfork;
 
@@ -555,15 +503,16 @@ pid_t kernel_thread(int (*fn)(void *), void *arg, const char *name)
 	return do_fork(&args);
 }
 
-/* Like init_task: pid 0, in no list, and sharing all that init_task has. It never ends. */
+/* An idle task is like init_task: pid 0, in no list, and sharing everything with init_task. It
+ * never exits. */
 struct task *fork_idle(u32 cpu)
 {
 	struct task *p = dup_task_struct(&init_task);
 
 	if (!p)
 		return NULL;
-	atomic_dec(&nr_task_structs); /* nr_threads does not know it either */
-	arch_free_thread(p);          /* it never goes to user mode */
+	atomic_dec(&nr_task_structs); /* idle tasks are not counted, in nr_threads either */
+	arch_free_thread(p);          /* it never enters user mode */
 	p->thread = (struct thread){0};
 	p->state = TASK_RUNNING;
 	p->pid_nr = p->tgid_nr = p->ppid_nr = 0;
@@ -608,7 +557,7 @@ long sys_clone(unsigned long flags, unsigned long stack, int __user *ptid, int _
 	       unsigned long tls)
 {
 	struct kernel_clone_args args = {
-		.flags = (u32)flags & ~CSIGNAL, /* 32 bits are all that this call ever had */
+		.flags = (u32)flags & ~CSIGNAL, /* as on Linux, this call has only 32 flags */
 		.parent_tid = ptid,
 		.child_tid = ctid,
 		.exit_signal = flags & CSIGNAL,
@@ -617,12 +566,11 @@ long sys_clone(unsigned long flags, unsigned long stack, int __user *ptid, int _
 		.stopped = clone_stopped(),
 	};
 
-	/* An exit signal of 65 … 255 is no signal: as on Linux the child is made, and its end is
-	 * silent. */
+	/* As on Linux, an exit signal of 65 … 255 is accepted and none is sent at exit. */
 	return do_fork(&args);
 }
 
-/* What clone3(2) has and do_fork() has not yet: asking for it is an error, not silence. */
+/* 0, or -EINVAL for what do_fork() does not support and what clone3(2) calls illegal. */
 static int check_clone3(const struct clone_args *u)
 {
 	if (u->flags & (CSIGNAL | CLONE_DETACHED))

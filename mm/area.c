@@ -1,4 +1,4 @@
-/* The areas of an address space, above the tree that holds them: see area.h. */
+/* The areas of an address space, on top of the tree that holds them: see area.h. */
 #include "mm/area.h"
 
 #include <asm/errno.h>
@@ -14,7 +14,7 @@ static void tell_watch(const struct area *a, bool more)
 		a->obj->watch->changed(a->obj->watch, more);
 }
 
-/* One address space more or less has all these areas. */
+/* Tell the watches of all areas that one more, or one less, address space has them. */
 static void tell_watches(const struct area_set *n, bool more)
 {
 	for (u32 i = 0; n->watched && i < n->nr; i++)
@@ -129,7 +129,7 @@ u32 areas_hole(const struct area_set *s, u64 start, u64 end)
 
 /* ---- owning ---- */
 
-/* The way to the leaf of addr. *splits: it has no room for `extra` areas. */
+/* Own the path to the leaf of addr. *splits becomes true if it has no room for `extra` areas. */
 static int own_leaf(struct area_set *root, u64 addr, u32 extra, struct area_set **leaf,
 		    bool *splits)
 {
@@ -139,7 +139,8 @@ static int own_leaf(struct area_set *root, u64 addr, u32 extra, struct area_set 
 	return 0;
 }
 
-/* The area below `start` may become one with what is put or changed there. `leaf`: of start. */
+/* Own the area below `start` if it is in another leaf than `leaf`, the leaf of start: it may be
+ * merged with what is inserted or changed there. */
 static int own_below(struct area_set *root, u64 start, u32 extra, struct area_set *leaf,
 		     bool *splits)
 {
@@ -148,8 +149,8 @@ static int own_below(struct area_set *root, u64 start, u32 extra, struct area_se
 	return below ? own_leaf(root, below->start, extra, &leaf, splits) : 0;
 }
 
-/* The ways to where the range begins and ends, and to the area below it if `below`: with them what
- * is left after the change, and what may become one with its neighbours, is our own. */
+/* Own the leaves at both ends of the range, and that of the area below it if `below`: everything
+ * that is left after the change, or that may be merged with a neighbour. */
 static int own_edges(struct area_set *root, u64 start, u64 end, u32 extra, bool below)
 {
 	struct area_set *leaf, *other;
@@ -159,7 +160,7 @@ static int own_edges(struct area_set *root, u64 start, u64 end, u32 extra, bool 
 		return -ENOMEM;
 	if ((end < leaf->start || end >= leaf->end) && own_leaf(root, end, extra, &other, &splits))
 		return -ENOMEM;
-	/* If the whole leaf goes, the area below may be in what is the root then. */
+	/* If the whole leaf is removed, the leaf of the area below may become the root. */
 	if ((below || end >= leaf->end) && own_below(root, start, extra, leaf, &splits))
 		return -ENOMEM;
 	return area_tree_spares(root, splits);
@@ -198,8 +199,7 @@ int areas_prepare_all(struct area_set **set, u64 start, u64 end, u32 extra)
 
 /* ---- changing ---- */
 
-/* The part of the set's area `a` below addr becomes an area of its own: it goes into the same leaf,
- * in front. */
+/* Cut the area `a` of the set at addr: its lower part becomes a new area in the same leaf. */
 static void cut_area(struct area_set **set, const struct area *a, u64 addr)
 {
 	struct area lower = *a;
@@ -210,7 +210,7 @@ static void cut_area(struct area_set **set, const struct area *a, u64 addr)
 	area_tree_insert(set, &lower);
 }
 
-/* Cut the area that addr lies inside of into two. */
+/* Cut the area that addr lies inside of, if there is one. */
 static void cut(struct area_set **set, u64 addr)
 {
 	const struct area *a = area_find(*set, addr);
@@ -219,8 +219,8 @@ static void cut(struct area_set **set, u64 addr)
 		cut_area(set, a, addr);
 }
 
-/* Can b, which begins where a ends, become part of a? A stack that grows keeps to itself: its lower
- * edge has a meaning. */
+/* Can b, which begins where a ends, be merged with a? A growing stack is never merged with the area
+ * below it, since it may grow at its lower edge. */
 static bool alike(const struct area *a, const struct area *b)
 {
 	if (a->end != b->start || a->flags != b->flags || a->obj != b->obj || a->file != b->file ||
@@ -244,7 +244,7 @@ static void merge_at(struct area_set **set, u64 addr)
 	area_resize(*set, start, start, end);
 }
 
-/* In a leaf that is the whole tree. */
+/* Make room for, or remove, areas in a leaf that is the whole tree. */
 static void open_slot(struct area_set *s, u32 i)
 {
 	if (i < s->nr)
@@ -258,7 +258,8 @@ static void close_slots(struct area_set *s, u32 i, u32 n)
 	s->nr -= (u16)n;
 }
 
-/* What areas_remove() does. False, with nothing done: an area has to be cut in two. */
+/* areas_remove() in a leaf that is the whole tree. False, with nothing done, if an area has to be
+ * cut in two. */
 static bool remove_from_leaf(struct area_set *s, u64 start, u64 end)
 {
 	u32 first = leaf_index(s, start), last;
@@ -283,7 +284,7 @@ static bool remove_from_leaf(struct area_set *s, u64 start, u64 end)
 	return true;
 }
 
-/* Whatever reaches into [start, end) from outside ends there. */
+/* Cut the areas that reach into [start, end) at its ends. */
 static void cut_edges(struct area_set **set, u64 start, u64 end)
 {
 	const struct area *a = area_find(*set, start);
@@ -307,7 +308,7 @@ void areas_remove(struct area_set **set, u64 start, u64 end)
 	a = area_find(*set, start);
 	if (!a || a->start >= end)
 		return;
-	/* Most often it is one area, and all of it. */
+	/* Usually the range is exactly one area. */
 	if (a->start < start || a->end != end)
 		cut_edges(set, start, end);
 	if ((*set)->watched)
@@ -315,7 +316,7 @@ void areas_remove(struct area_set **set, u64 start, u64 end)
 	area_tree_remove(set, start, end);
 }
 
-/* What areas_insert() does. */
+/* areas_insert() in a leaf that is the whole tree. */
 static void insert_into_leaf(struct area_set *s, const struct area *a)
 {
 	u32 i = leaf_index(s, a->start);

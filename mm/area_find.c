@@ -1,5 +1,5 @@
-/* Finding areas, and gaps between them, in their tree: see area_tree.h. The lock of the mm whose
- * tree it is is held. */
+/* Finding areas, and gaps between them, in their tree: see area_tree.h. The caller holds the lock
+ * of the tree's mm. */
 #include "mm/area_tree.h"
 
 #include "kernel/lib/log.h"
@@ -60,7 +60,7 @@ static const struct area *last_area(const struct area_set *n)
 
 const struct area *area_tree_around(const struct area_set *n, u64 addr, const struct area **above)
 {
-	const struct area_set *left = NULL; /* the nearest subtree on the left of the way down */
+	const struct area_set *left = NULL; /* the nearest subtree to the left of the path */
 	u32 i;
 
 	*above = NULL;
@@ -81,14 +81,14 @@ const struct area *area_tree_around(const struct area_set *n, u64 addr, const st
 
 /* ---- gaps ---- */
 
-/* A search for a gap, downwards. */
+/* A search for a gap, from high addresses to low ones. */
 struct gap_search {
 	u64 len, low;
-	u64 top;  /* everything at and above it has been looked at */
-	u64 hole; /* the longest that was too short, or more than that */
+	u64 top;  /* everything from here up has been searched */
+	u64 hole; /* no gap that was too short is longer than this */
 };
 
-/* Does it fit between `bottom` and the top? */
+/* Is the gap between `bottom` and the top long enough? */
 static bool gap_fits(struct gap_search *g, u64 bottom)
 {
 	bottom = MAX(bottom, g->low);
@@ -118,7 +118,7 @@ static inline bool gap_in_leaf(struct gap_search *g, const struct area_set *n)
 
 static bool gap_below(struct gap_search *g, const struct area_set *n);
 
-/* In child c, whose longest gap may be long enough: if it was not, c knows better from now on. */
+/* Search child c, whose `gap` promises one that is long enough; correct it if there is none. */
 static bool gap_in_child(struct gap_search *g, const struct area_set *c)
 {
 	bool all = g->top >= c->end;
@@ -130,7 +130,7 @@ static bool gap_in_child(struct gap_search *g, const struct area_set *c)
 	return false;
 }
 
-/* True: at the top is one. */
+/* True: there is a gap right below g->top. */
 static bool gap_below(struct gap_search *g, const struct area_set *n)
 {
 	if (!n->level)

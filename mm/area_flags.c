@@ -1,6 +1,6 @@
 /*
- * What is said of areas without changing what they are: advice for fork, and locks. Nothing ever
- * leaves memory here, so a lock is kept only in the books; whoever locks then faults the pages in.
+ * Flags of areas that do not change what is mapped: advice for fork, and locks. Without swap a lock
+ * is only counted; the system call that sets it faults the pages in afterwards.
  */
 #include <asm/errno.h>
 
@@ -64,7 +64,7 @@ int mm_fork_advice(struct mm *mm)
 	return (int)err;
 }
 
-/* What is in memory of a file is told only to callers that could find out by writing to it. */
+/* Whether a file's page is in memory is told only to tasks that may write the file: mincore(2). */
 static bool may_tell(const struct area *a)
 {
 	return !a->file || mapped_files->may_tell(a->file);

@@ -1,4 +1,4 @@
-/* The tree of areas: see area_tree.h. The lock of the mm whose tree it is is held. */
+/* The tree of areas: see area_tree.h. The caller holds the lock of the tree's mm. */
 #include "mm/area_tree.h"
 
 #include <asm/errno.h>
@@ -86,9 +86,9 @@ void area_set_release(struct area_set *n)
 	free_node(n);
 }
 
-/* ---- what a node knows of what is below it ---- */
+/* ---- the summary in a node of what is below it ---- */
 
-/* Between slot i and the one in front of it. */
+/* The gap between slot i - 1 and slot i. */
 static u64 gap_before(const struct area_set *n, u32 i)
 {
 	u64 low, below;
@@ -148,8 +148,8 @@ static void note_last(struct area_set *n)
 	n->end = n->level ? n->child[n->nr - 1]->end : n->areas[n->nr - 1].end;
 }
 
-/* Slot i is new, or not what it was, or what stood behind it is gone. Of its gaps only a longer one
- * is noted: to find out that none is as long as the longest was would take a look at every slot. */
+/* Update the summary after slot i was added or changed, or the slot behind it removed. `gap` only
+ * grows here: to lower it would take a look at every slot. */
 static void note_slot(struct area_set *n, u32 i)
 {
 	u64 gap = MAX(gap_before(n, i), gap_before(n, i + 1));
@@ -161,7 +161,7 @@ static void note_slot(struct area_set *n, u32 i)
 		note_last(n);
 }
 
-/* All of it anew. */
+/* Compute the whole summary anew. */
 static void refresh(struct area_set *n)
 {
 	n->watched = any_watched(n);
@@ -185,7 +185,7 @@ static char *slot_at(struct area_set *n, u32 i)
 	return (char *)n->areas + i * slot_size(n);
 }
 
-/* One reference more to all that it refers to. */
+/* Take one more reference to everything that the node refers to. */
 static void hold_slots(struct area_set *n)
 {
 	for (u32 i = 0; i < n->nr; i++)
@@ -215,7 +215,7 @@ static struct area_set *copy_of(struct area_set *n)
 	return copy;
 }
 
-/* Make the node behind a reference ours alone. NULL without memory. */
+/* Own the node at *at: replace it by a copy if it is shared. NULL without memory. */
 static struct area_set *own(struct area_set **at)
 {
 	struct area_set *copy;
@@ -225,7 +225,7 @@ static struct area_set *own(struct area_set **at)
 	copy = copy_of(*at);
 	if (!copy)
 		return NULL;
-	area_set_release(*at); /* there is the copy instead */
+	area_set_release(*at);
 	*at = copy;
 	return copy;
 }
@@ -266,8 +266,7 @@ static bool add_spares(struct area_set **list, u8 level, u32 wanted)
 	return true;
 }
 
-/* A split makes one node on each level, and perhaps a root; the root that two splits make is one.
- */
+/* A split needs one node on each level. Two splits can make the tree one level higher, once. */
 int area_tree_spares(struct area_set *root, bool splits)
 {
 	if (!splits)
@@ -289,7 +288,7 @@ static struct area_set *take_spare(struct area_set *root, u8 level)
 	return s;
 }
 
-/* Another node is the root from now on. */
+/* The spares belong to the root: move them when another node becomes the root. */
 static void move_spares(struct area_set *to, struct area_set *from)
 {
 	to->spare_leaf = from->spare_leaf;
@@ -299,7 +298,7 @@ static void move_spares(struct area_set *to, struct area_set *from)
 
 /* ---- inserting ---- */
 
-/* Make room for `count` slots at index i; their contents are the caller's to fill in. */
+/* Make room for `count` slots at index i, for the caller to fill in. */
 static void make_room(struct area_set *n, u32 i, u32 count)
 {
 	DEBUG_ON(n->nr + count > room_of(n) || refcount_read(&n->count) != 1);
@@ -326,8 +325,8 @@ static struct area_set *split(struct area_set *root, struct area_set *n)
 	return right;
 }
 
-/* Put `slot` at index i. If that needs a split, returns the new node, which belongs on the right.
- */
+/* Insert `slot` at index i. If that takes a split, returns the new node, to be inserted on the
+ * right of n. */
 static struct area_set *put_slot(struct area_set *root, struct area_set *n, u32 i, const void *slot)
 {
 	struct area_set *right = n->nr == room_of(n) ? split(root, n) : NULL, *to = n;
@@ -396,8 +395,8 @@ void area_tree_insert(struct area_set **root, const struct area *a)
 
 /* ---- removing ---- */
 
-/* Move what the neighbour refers to into n, in front of what is there or behind it. Others may
- * share the neighbour: they keep it. */
+/* Move the slots of a neighbour into n, in front of its own or behind them. A neighbour that is
+ * shared keeps its slots, and n takes references of its own. */
 static void take_in(struct area_set *n, struct area_set *neighbour, bool in_front)
 {
 	u32 at = in_front ? 0 : n->nr;
@@ -418,7 +417,7 @@ static bool fits_into(const struct area_set *a, const struct area_set *b)
 	return a->nr + b->nr <= room_of(a) * 3 / 4;
 }
 
-/* Child i has lost something, but not all. If too little is left, it takes in a neighbour. */
+/* Child i has lost some of its slots: if too few are left, it takes in a neighbour. */
 static void mend_child(struct area_set *n, u32 i)
 {
 	struct area_set *c = n->child[i];
@@ -436,7 +435,7 @@ static void mend_child(struct area_set *n, u32 i)
 	}
 }
 
-/* From n went `lost` areas, the last of them in front of what is slot i now. */
+/* Update the summary after `lost` areas below n were removed, just in front of slot i. */
 static void note_loss(struct area_set *n, u32 i, u32 lost)
 {
 	n->total -= n->level ? lost : 0;
@@ -447,7 +446,7 @@ static void note_loss(struct area_set *n, u32 i, u32 lost)
 		n->watched = any_watched(n);
 }
 
-/* These return how many areas went. */
+/* Both return the number of areas removed. */
 static u32 drop_from_leaf(struct area_set *n, u64 start, u64 end)
 {
 	u32 first = leaf_index(n, start), last = first;
@@ -461,13 +460,13 @@ static u32 drop_from_leaf(struct area_set *n, u64 start, u64 end)
 
 static u32 remove_below(struct area_set *n, u64 start, u64 end)
 {
-	bool lower = false, upper; /* of the child in front, of the one behind, something went */
+	bool lower = false, upper; /* the children at the two ends lose a part */
 	u32 first, last, lost = 0;
 
 	if (!n->level)
 		return drop_from_leaf(n, start, end);
 	first = child_index(n, start);
-	if (first < n->nr && n->child[first]->start < start) { /* only its upper part */
+	if (first < n->nr && n->child[first]->start < start) { /* loses its upper part */
 		lost += remove_below(n->child[first], start, end);
 		first++;
 		lower = true;
@@ -478,7 +477,7 @@ static u32 remove_below(struct area_set *n, u64 start, u64 end)
 	}
 	if (last > first)
 		take_slots(n, first, last - first);
-	upper = first < n->nr && n->child[first]->start < end; /* only its lower part */
+	upper = first < n->nr && n->child[first]->start < end; /* loses its lower part */
 	if (upper)
 		lost += remove_below(n->child[first], start, end);
 	note_loss(n, first, lost);
@@ -489,7 +488,7 @@ static u32 remove_below(struct area_set *n, u64 start, u64 end)
 	return lost;
 }
 
-/* A root with a single child is none. */
+/* A root with a single child is replaced by that child. */
 static void lower_root(struct area_set **root)
 {
 	struct area_set *old = *root;
@@ -501,7 +500,7 @@ static void lower_root(struct area_set **root)
 			old->nr = 0;
 			area_set_release(old);
 			old = *root;
-		} else { /* nothing is left: areas_prepare() has seen to it that there is one */
+		} else { /* the tree is empty: areas_prepare() has made a leaf for this case */
 			struct area_set *leaf = take_spare(old, 0);
 
 			move_spares(leaf, old);

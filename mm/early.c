@@ -1,9 +1,9 @@
 /*
- * Memory before there is an allocator: which RAM is really free, and a little of it handed out for
- * good.
+ * Memory before there is an allocator: finds out which RAM is free, and hands out a little of it
+ * for good.
  *
- * The loader's map is not trusted to be sorted, aligned or free of overlaps. What is usable is the
- * union of its RAM ranges, less everything it calls something else, less what we know to be in use.
+ * The loader's map may be unsorted, unaligned or overlapping. Free memory is the union of its RAM
+ * ranges, without every range of another type, and without what is known to be in use.
  */
 #include "mm/page.h"
 
@@ -11,7 +11,7 @@
 #include "kernel/lib/log.h"
 #include "kernel/lib/string.h"
 
-/* The BIOS scribbles in the first 64 KiB, and application processors start in it. */
+/* The BIOS writes into the first 64 KiB, and application processors start there. */
 #define LOW_RESERVED_END 0x10000UL
 /* EBDA, video memory and option ROMs, whatever the map says. */
 #define LEGACY_HOLE_START 0x9f000UL
@@ -27,7 +27,7 @@ struct range {
 static struct range ranges[MAX_RANGES];
 static u32 nr_ranges;
 static phys_addr_t highest_ram;
-/* All RAM, free or not: what has a page array. */
+/* All RAM, free or not: the page array covers it. */
 static struct range ram[MAX_RANGES];
 static u32 nr_ram;
 
@@ -57,7 +57,7 @@ static void add_free(phys_addr_t start, phys_addr_t end)
 		return;
 	while (i < nr_ranges && ranges[i].end < start)
 		i++;
-	while (i < nr_ranges && ranges[i].start <= end) { /* they touch: swallow it */
+	while (i < nr_ranges && ranges[i].start <= end) { /* they touch: merge */
 		start = MIN(start, ranges[i].start);
 		end = MAX(end, ranges[i].end);
 		delete_range(i);
@@ -65,7 +65,7 @@ static void add_free(phys_addr_t start, phys_addr_t end)
 	insert_range(i, start, end);
 }
 
-/* A page that is used in part is used. */
+/* A page that is in use in part is not free. */
 static void take_out(phys_addr_t start, phys_addr_t end)
 {
 	if (start >= end)
@@ -112,8 +112,7 @@ void early_mm_init(const struct boot_info *boot)
 		panic("the boot loader reported no usable memory\n");
 }
 
-/* From the top of the highest range that has room: low memory stays in one piece, and free for
- * devices. */
+/* Takes from the top of the highest range that has room, to keep low memory free for devices. */
 phys_addr_t early_alloc(size_t size, size_t align)
 {
 	size = ALIGN_UP(size, PAGE_SIZE);
@@ -138,7 +137,7 @@ phys_addr_t early_highest_ram(void)
 	return highest_ram;
 }
 
-/* What of this range of RAM lies between the free ranges. */
+/* Reserve the parts of this range of RAM that lie between the free ranges. */
 static void reserve_rest(struct range r)
 {
 	for (u32 i = 0; i < nr_ranges; i++) {

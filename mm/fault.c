@@ -1,17 +1,17 @@
 /*
- * Page faults: what a process may touch, it gets when it touches it.
+ * Page faults: a page is mapped, or copied, when it is first touched.
  *
- *   nothing there   anonymous: the shared zero page for a read, a zeroed page for a write;
- *                   an object's: its page, or a copy for a write to a private mapping
- *   read-only leaf  written to in a writable area: own the path to it; then the page is ours if
- *                   nobody else refers to it, and is copied if somebody does
+ *   absent leaf     anonymous area: a read maps the shared zero page, a write a zeroed page;
+ *                   area of an object: its page, or a copy for a write to a private mapping
+ *   read-only leaf  write in a writable area: own the path to the leaf; then the page is reused if
+ *                   its count is 1, and copied otherwise
  *
- * A fault costs more than a page or two. So its neighbours come along where that is likely to spare
- * one: pages of a file that are in memory anyway, pages that have become ours, and copies for who
- * writes one page after the other.
+ * A fault costs more than mapping a page or two. So a fault also handles its neighbours where that
+ * is likely to save another fault: pages of a file that are in memory already, pages whose count
+ * has dropped to 1, and copies for a task that writes one page after the other.
  *
- * Everything happens under mm->lock, so what is decided stays true until it is done. A shortage of
- * memory at any step leaves the address space as it was, and the fault can be taken again.
+ * Everything happens under mm->lock, so a decision stays valid until it is carried out. Running out
+ * of memory at any step leaves the address space as it was, and the fault can be taken again.
  */
 #include <asm/errno.h>
 
@@ -34,7 +34,7 @@ static bool allowed(u32 area_flags, enum fault_access access)
 	return area_flags & AREA_PROT; /* x86: what can be written or executed can be read */
 }
 
-/* The area of addr, after growing a stack down to it if need be; NULL with the reason. */
+/* The area of addr, after growing a stack down to it if necessary; NULL with the reason. */
 static const struct area *area_for(struct mm *mm, u64 addr, enum fault_result *why)
 {
 	const struct area *a = area_find(mm->areas, addr);
@@ -55,9 +55,9 @@ static struct page *copy_of(struct page *p)
 	return copy;
 }
 
-/* ---- nothing there yet ---- */
+/* ---- absent leaves ---- */
 
-/* Each returns a page with a reference for the new leaf, or NULL with the reason. */
+/* Both return a page with a reference for the new leaf, or NULL with the reason. */
 
 static struct page *anonymous_page(struct mm *mm, bool write, enum fault_result *why)
 {
@@ -94,11 +94,10 @@ static struct page *object_page(struct mm *mm, const struct area *a, u64 addr, b
 	return private;
 }
 
-/* Pages, a power of two: those of a file that one read brings in, if they are in memory. */
-#define MAP_AROUND 16
+#define MAP_AROUND 16 /* pages, a power of two */
 
-/* Who reads one page of a file soon reads those beside it: what of them is in memory costs less to
- * map now than another fault. `slot` has just been filled. */
+/* A program that reads one page of a file soon reads the pages beside it. Those that are in memory
+ * cost less to map now than by a fault each. `slot` has just been filled. */
 static void map_around(struct mm *mm, const struct area *a, pte_t *slot, u64 addr)
 {
 	u64 start = MAX(ALIGN_DOWN(addr, MAP_AROUND * PAGE_SIZE), a->start);
@@ -115,7 +114,7 @@ static void map_around(struct mm *mm, const struct area *a, pte_t *slot, u64 add
 	mm->rss.shared += n;
 }
 
-/* The way to `slot` is ours. */
+/* Map the page of addr. The path to `slot` is owned. */
 static enum fault_result map_missing(struct mm *mm, const struct area *a, pte_t *slot, u64 addr,
 				     bool write)
 {
@@ -127,7 +126,7 @@ static enum fault_result map_missing(struct mm *mm, const struct area *a, pte_t 
 	p = a->obj ? object_page(mm, a, addr, private && write, &why)
 		   : anonymous_page(mm, write, &why);
 	if (!p) {
-		(void)tree_unmap(mm, addr, addr + PAGE_SIZE); /* tables made in vain */
+		(void)tree_unmap(mm, addr, addr + PAGE_SIZE); /* frees the tables made for it */
 		return why;
 	}
 	sched_fuzz_point();
@@ -138,7 +137,7 @@ static enum fault_result map_missing(struct mm *mm, const struct area *a, pte_t 
 		mm->rss.anon += write;
 		return FAULT_OK;
 	}
-	tree_count_leaf(mm, p, 1);
+	rss_count(&mm->rss, p, 1);
 	if (!write)
 		map_around(mm, a, slot, addr);
 	else if (!private && a->file)
@@ -146,25 +145,25 @@ static enum fault_result map_missing(struct mm *mm, const struct area *a, pte_t 
 	return FAULT_OK;
 }
 
-/* ---- there, but read-only ---- */
+/* ---- read-only leaves ---- */
 
-#define REUSE_AROUND     16 /* pages, a power of two: what one fault gives back */
+#define REUSE_AROUND     16 /* pages, a power of two: how many one fault may make writable */
 #define COPY_AHEAD_ORDER 4U /* at most 2^4 pages are copied by one fault */
 
-/* Never written to in place, whatever its count: the zero page, a file's. */
+/* The zero page and pages of files are never written in place, whatever their counts. */
 static bool is_special(pte_t leaf)
 {
 	return phys_to_page(pte_addr(leaf))->flags & (PG_CACHE | PG_ZERO);
 }
 
-/* One count decides, once the path is ours: nobody can gain a reference but through us. */
-static bool is_ours(pte_t leaf)
+/* Once the path is owned the count decides: another reference could only come from this mm. */
+static bool is_owned(pte_t leaf)
 {
 	return refcount_read(&phys_to_page(pte_addr(leaf))->count) == 1 && !is_special(leaf);
 }
 
-/* The page at `slot` has become ours alone again, probably because a child is gone: then so have
- * its neighbours, and they are written to next. */
+/* The page at `slot` has a single reference again, probably because a child has exited. Its
+ * neighbours then do too, and they are likely to be written next: make them all writable. */
 static void reuse_around(struct mm *mm, const struct area *a, pte_t *slot, u64 addr)
 {
 	u64 start = MAX(ALIGN_DOWN(addr, REUSE_AROUND * PAGE_SIZE), a->start);
@@ -173,7 +172,7 @@ static void reuse_around(struct mm *mm, const struct area *a, pte_t *slot, u64 a
 	pte_t *at = slot - ((addr - start) >> PAGE_SHIFT);
 
 	for (; start < end; start += PAGE_SIZE, at++) {
-		if (!*at || (*at & (PTE_WRITE | PTE_SHARED)) || !is_ours(*at))
+		if (!*at || (*at & (PTE_WRITE | PTE_SHARED)) || !is_owned(*at))
 			continue;
 		WRITE_ONCE(*at, *at | PTE_WRITE | PTE_DIRTY);
 		mm->stats.cow_reused++;
@@ -181,7 +180,7 @@ static void reuse_around(struct mm *mm, const struct area *a, pte_t *slot, u64 a
 	}
 }
 
-/* Replace the shared page at `slot` by a copy, read-only still. False without memory. */
+/* Replace the shared page at `slot` by a copy, which is still read-only. False without memory. */
 static bool copy_leaf(struct gather *g, pte_t *slot, u64 addr)
 {
 	struct mm *mm = g->mm;
@@ -206,8 +205,9 @@ static bool copy_leaf(struct gather *g, pte_t *slot, u64 addr)
 	return true;
 }
 
-/* Somebody who writes to one shared page after the other, upwards, will write to the next: from his
- * third fault on he gets some more with each, twice as many as with the last. How many. */
+/* A task that writes to one shared page after the other, upwards, is likely to write to the next.
+ * From the third such fault on, copy some of the pages ahead, twice as many each time. Returns how
+ * many were copied. */
 static u32 copy_ahead(struct gather *g, const struct area *a, pte_t *slot, u64 addr)
 {
 	struct mm *mm = g->mm;
@@ -220,14 +220,14 @@ static u32 copy_ahead(struct gather *g, const struct area *a, pte_t *slot, u64 a
 		end = addr;
 	for (slot++; at < end; at += PAGE_SIZE, slot++)
 		if (!*slot || (*slot & (PTE_WRITE | PTE_SHARED)) || is_special(*slot) ||
-		    is_ours(*slot) || !copy_leaf(g, slot, at))
+		    is_owned(*slot) || !copy_leaf(g, slot, at))
 			break;
 	mm->cow_next = at;
 	return (at - addr) / PAGE_SIZE - 1;
 }
 
-/* A copy may be written to only when no CPU can still read the page that it replaces: another
- * thread would miss what is written. */
+/* A copy becomes writable only after the flush: until then another CPU could still read the page
+ * that it replaces, and its thread would miss what is written. */
 static enum fault_result copy_on_write(struct gather *g, const struct area *a, pte_t *slot,
 				       u64 addr)
 {
@@ -243,7 +243,7 @@ static enum fault_result copy_on_write(struct gather *g, const struct area *a, p
 	return FAULT_OK;
 }
 
-/* The way to `slot` is ours. */
+/* A write to a read-only leaf in a writable area. The path to `slot` is owned. */
 static enum fault_result write_protected(struct gather *g, const struct area *a, pte_t *slot,
 					 u64 addr)
 {
@@ -252,7 +252,7 @@ static enum fault_result write_protected(struct gather *g, const struct area *a,
 		WRITE_ONCE(*slot, *slot | PTE_WRITE | PTE_DIRTY);
 		return FAULT_OK;
 	}
-	if (is_ours(*slot)) {
+	if (is_owned(*slot)) {
 		reuse_around(g->mm, a, slot, addr);
 		return FAULT_OK;
 	}
@@ -261,8 +261,8 @@ static enum fault_result write_protected(struct gather *g, const struct area *a,
 
 /* ---- the fault ---- */
 
-/* The way has to become ours first, or there is something that is not. */
-static enum fault_result own_and_mend(struct mm *mm, const struct area *a, u64 addr, bool write)
+/* The slow part: own the path first. */
+static enum fault_result own_and_map(struct mm *mm, const struct area *a, u64 addr, bool write)
 {
 	enum fault_result result = FAULT_OK;
 	struct gather g;
@@ -280,8 +280,8 @@ static enum fault_result own_and_mend(struct mm *mm, const struct area *a, u64 a
 	return result;
 }
 
-/* The caller holds mm->lock. After FAULT_OK the leaf is there and allows the access. Without
- * memory, tables may have become ours or been made in vain: nobody sees a difference. */
+/* The caller holds mm->lock. After FAULT_OK the leaf is present and allows the access. After
+ * FAULT_OOM tables may have been copied or made for nothing, which changes no address. */
 static enum fault_result fault_locked(struct mm *mm, u64 addr, enum fault_access access)
 {
 	enum fault_result why;
@@ -298,8 +298,8 @@ static enum fault_result fault_locked(struct mm *mm, u64 addr, enum fault_access
 	if (slot && !*slot)
 		return map_missing(mm, a, slot, addr, write);
 	if (!write && (slot || tree_walk(mm, addr)))
-		return FAULT_OK; /* another thread was here first */
-	return own_and_mend(mm, a, addr, write);
+		return FAULT_OK; /* another thread has mapped it meanwhile */
+	return own_and_map(mm, a, addr, write);
 }
 
 enum fault_result mm_fault(struct mm *mm, u64 addr, enum fault_access access)
@@ -328,7 +328,7 @@ enum fault_result mm_fault_locked(struct mm *mm, u64 addr, enum fault_access acc
 	enum fault_result result;
 
 	*kaddr = mm_look(mm, addr, access);
-	if (*kaddr) /* there is nothing to fault in */
+	if (*kaddr) /* mapped already */
 		return FAULT_OK;
 	result = addr < TASK_SIZE ? fault_locked(mm, addr, access) : FAULT_MAPERR;
 	if (result == FAULT_OK)
@@ -358,7 +358,7 @@ static enum fault_result own_first_part(struct gather *g, u64 addr)
 	memcpy(page_to_virt(p), page_to_virt(from), addr % PAGE_SIZE);
 	put_page(from);
 	mm->stats.cow_pages++;
-	tree_count_leaf(mm, p, 1);
+	rss_count(&mm->rss, p, 1);
 	tree_fill_slot(slot, page_to_phys(p) | tree_leaf_bits(a->flags) | PTE_WRITE | PTE_DIRTY);
 	return FAULT_OK;
 }

@@ -1,9 +1,9 @@
 /*
  * Changing what is mapped: mmap, munmap, mprotect, mremap, brk and the growth of stacks.
  *
- * Each change has two phases under mm->lock. First acquire: room in the area set, ownership of the
- * page tables that will be touched; this may run out of memory, and then nothing has changed that
- * anybody could see. Then commit, which cannot fail.
+ * Each change has two phases under mm->lock. First acquire room in the area set and ownership of
+ * the page tables that will be touched; this may run out of memory and changes nothing visible.
+ * Then commit, which cannot fail.
  */
 #include <asm/errno.h>
 #include <linux/mman.h>
@@ -17,10 +17,9 @@ long max_map_count = 65530;
 TUNABLE(max_map_count, "vm.max_map_count", max_map_count, 0, 0x7fffffff, NULL,
 	"areas that one address space may have");
 
-/* ---- pieces that several calls share: the caller holds mm->lock ---- */
+/* ---- steps that several calls share: the caller holds mm->lock ---- */
 
-/* May that many areas be cut in two? The limit is asked as on Linux: a new mapping may be one more
- * than it says. */
+/* May so many areas be cut in two? As on Linux, a new mapping may exceed the limit by one. */
 static bool may_cut(const struct mm *mm, u32 cuts)
 {
 	return !cuts || area_count(mm->areas) + cuts <= (u64)max_map_count;
@@ -45,7 +44,7 @@ static bool may_lock(const struct mm *mm, u32 flags, u64 more)
 	return !(flags & AREA_LOCKED) || mm->nr_locked + more <= mm->limit_lock >> PAGE_SHIFT;
 }
 
-/* What lies above the free address `addr`: there the gap ends, or at mmap_base. */
+/* The end of the gap that the free address `addr` lies in, mmap_base at most. */
 static u64 end_of_gap(const struct mm *mm, u64 addr)
 {
 	const struct area *a = area_find(mm->areas, addr);
@@ -53,7 +52,7 @@ static u64 end_of_gap(const struct mm *mm, u64 addr)
 	return a ? MIN(mm->mmap_base, area_claim(a)) : mm->mmap_base;
 }
 
-/* What was acquired by prepare_unmap() is removed. */
+/* Remove a range for which prepare_unmap() has acquired everything. */
 static void commit_unmap(struct mm *mm, u64 start, u64 end)
 {
 	u64 mapped, data;
@@ -61,18 +60,18 @@ static void commit_unmap(struct mm *mm, u64 start, u64 end)
 	areas_pages(mm->areas, start, end, &mapped, &data);
 	if (!mapped)
 		return;
-	(void)tree_unmap(mm, start, end); /* was prepared: does not fail */
+	(void)tree_unmap(mm, start, end); /* prepared: cannot fail */
 	if (mm->nr_locked)
 		mm->nr_locked -= areas_locked(mm->areas, start, end);
 	areas_remove(&mm->areas, start, end);
 	mm->peak_mapped = MAX(mm->peak_mapped, mm->nr_mapped);
-	if (mm->gap_from && end > mm->gap_from) /* a gap more, or a larger one, where none was */
+	if (mm->gap_from && end > mm->gap_from) /* a new gap above gap_from, or a longer one */
 		mm->gap_from = MAX(mm->gap_from, end_of_gap(mm, start));
 	mm->nr_mapped -= mapped;
 	mm->nr_data -= data;
 }
 
-/* ... with room for `extra` areas beside. */
+/* Acquire for commit_unmap(), with room for `extra` more areas. */
 static int prepare_unmap(struct mm *mm, u64 start, u64 end, u32 extra)
 {
 	u32 hole = areas_hole(mm->areas, start, end);
@@ -93,7 +92,7 @@ static int unmap_locked(struct mm *mm, u64 start, u64 end)
 	return err;
 }
 
-/* Where it goes was prepared. */
+/* Insert an area for which areas_prepare() was called. */
 static void insert_area(struct mm *mm, const struct area *a)
 {
 	u64 pages = (a->end - a->start) >> PAGE_SHIFT;
@@ -108,7 +107,7 @@ static void insert_area(struct mm *mm, const struct area *a)
 	mm->fork_flags |= (a->flags & AREA_FORK) != 0;
 }
 
-/* Map `a` in place of whatever is there. */
+/* Map `a` and unmap what was there before. */
 static int map_area(struct mm *mm, const struct area *a)
 {
 	u64 pages = (a->end - a->start) >> PAGE_SHIFT, mapped, data;
@@ -134,7 +133,7 @@ static int map_area(struct mm *mm, const struct area *a)
 
 /* ---- choosing an address ---- */
 
-/* Is [start, end) free, and no stack's gap either? */
+/* Is [start, end) free and not in the gap below a stack? */
 static bool range_usable(const struct mm *mm, u64 start, u64 end)
 {
 	const struct area *a = area_find(mm->areas, start);
@@ -142,7 +141,8 @@ static bool range_usable(const struct mm *mm, u64 start, u64 end)
 	return !a || area_claim(a) >= end;
 }
 
-/* From mmap_base down, but from where the last search ended: all gaps above are too small. */
+/* Search down from mmap_base. Starts where the last search ended if all gaps above are too short.
+ */
 static u64 find_gap_from_base(struct mm *mm, u64 len)
 {
 	u64 addr;
@@ -153,11 +153,11 @@ static u64 find_gap_from_base(struct mm *mm, u64 len)
 	}
 	addr = areas_gap(mm->areas, len, MMAP_MIN_ADDR, mm->gap_from, &mm->gap_hole);
 	if (addr)
-		mm->gap_from = addr + len; /* whether it will be mapped or not */
+		mm->gap_from = addr + len; /* correct even if it is not mapped after all */
 	return addr;
 }
 
-/* As mmap(2) without MAP_FIXED: at the hint, or from mmap_base down, or anywhere. */
+/* mmap(2) without MAP_FIXED: the hint if it is free, else below mmap_base, else anywhere. */
 static u64 choose_address(struct mm *mm, u64 hint, u64 len, u32 how)
 {
 	u64 addr, hole = 0;
@@ -307,8 +307,8 @@ static void zap_area(struct mm *mm, const struct area *a, u64 first, u64 end)
 				 a->start + ((high - a->pgoff) << PAGE_SHIFT));
 }
 
-/* An address space that a fork is just making comes after its parent in the list, whose lock the
- * fork holds until its tables are whole: none is missed. */
+/* Misses no address space: one that a fork is making comes after its parent in the list, and the
+ * fork holds the parent's lock until the child's tables are complete. */
 void mm_zap_object(const struct vm_object *o, u64 first, u64 end, bool copies)
 {
 	for (struct mm *mm = mm_next(NULL); mm; mm = mm_next(mm)) {
@@ -324,7 +324,7 @@ void mm_zap_object(const struct vm_object *o, u64 first, u64 end, bool copies)
 
 /* ---- mprotect ---- */
 
-/* Acquire for every area of the range, or find a reason why not. */
+/* Acquire for every area of the range: 0 or -ENOMEM. */
 static int prepare_protect(struct mm *mm, u64 start, u64 end, u32 prot)
 {
 	u64 mapped, data, data_after = 0;
@@ -358,20 +358,20 @@ static void commit_protect(struct mm *mm, u64 start, u64 end, u32 prot)
 		const struct area *a = area_find(mm->areas, at);
 		u64 to = MIN(a->end, end);
 
-		(void)tree_protect(mm, at, to, a->flags); /* was prepared: does not fail */
+		(void)tree_protect(mm, at, to, a->flags); /* prepared: cannot fail */
 		at = to;
 	}
 }
 
-/* May areas with these flags be given these rights? */
+/* May an area with these flags get the protection `prot`? */
 static bool may_protect(u32 flags, u32 prot)
 {
 	return !((prot & AREA_WRITE) && (flags & AREA_NOWRITE)) &&
 	       !((prot & AREA_EXEC) && (flags & AREA_NOEXEC));
 }
 
-/* How far the change can go from `addr`: to the first hole, or the first area that must not have
- * such rights. The reason in *err. */
+/* The end of what can be changed from `addr` on: the first hole, or the first area that must not
+ * get this protection; *err is the reason. */
 static u64 protect_end(const struct mm *mm, u64 addr, u64 end, u32 prot, long *err)
 {
 	u64 covered = areas_cover_end(mm->areas, addr, end), at = addr;
@@ -389,7 +389,7 @@ static u64 protect_end(const struct mm *mm, u64 addr, u64 end, u32 prot, long *e
 	return covered;
 }
 
-/* Fails as on Linux: what lies in front of the hole, or of what may not be changed, has changed. */
+/* When it fails at a hole or a forbidden area, what lies below has been changed, as on Linux. */
 long mm_protect(struct mm *mm, u64 addr, u64 len, u32 prot)
 {
 	u64 end, covered;
@@ -413,7 +413,7 @@ long mm_protect(struct mm *mm, u64 addr, u64 len, u32 prot)
 
 /* ---- mremap: the caller holds mm->lock, lengths are whole pages ---- */
 
-/* The part of an area from `start` on, at another address and with another length. */
+/* The part of an area from `start` on, moved to another address and with another length. */
 static struct area moved_area(const struct area *a, u64 start, u64 to, u64 len)
 {
 	struct area moved = *a;
@@ -477,26 +477,25 @@ static long remap_locked(struct mm *mm, u64 old, u64 old_len, u64 new_len, u32 f
 	if (old_len > a->end - old)
 		return -EFAULT;
 	if (old_len == 0 &&
-	    !shared) /* a second view of a shared mapping; of a private one there is none */
+	    !shared) /* a length of 0 asks for a second view, of a shared mapping only */
 		return -EINVAL;
 	if (more > 0 && !may_lock(mm, a->flags, more))
 		return -EAGAIN;
 	if (!within_limits(mm, more, area_is_data(a->flags) ? more : 0))
 		return -ENOMEM;
 	if (flags & MREMAP_FIXED) {
-		/* As on Linux, what was at the destination is gone also when the move then fails.
-		 */
+		/* As on Linux, the destination stays unmapped if the move then fails. */
 		err = unmap_locked(mm, to, to + new_len);
 		if (err)
 			return err;
-		a = area_find(mm->areas, old); /* of length 0 it may have gone with the rest */
+		a = area_find(mm->areas, old); /* with old_len 0 it may have been unmapped too */
 		if (!a || a->start > old)
 			return -EFAULT;
 	} else {
 		if (old_len && grow_in_place(mm, old, old_len, new_len))
 			return (long)old;
 		if (area_count(mm->areas) + 3 >= (u64)max_map_count)
-			return -ENOMEM; /* as Linux: to move may cut one into three */
+			return -ENOMEM; /* as on Linux: a move may cut an area into three */
 		to = flags & MREMAP_MAYMOVE ? choose_address(mm, 0, new_len, 0) : 0;
 		if (!to)
 			return -ENOMEM;

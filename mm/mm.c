@@ -1,9 +1,9 @@
 /*
- * Address spaces as a whole: made by exec, twinned by fork, torn down by the last who leaves.
+ * Address spaces as a whole: made by exec, cloned by fork, torn down when the last task leaves.
  *
- * Two counts. `users` are the tasks that live in it: when the last one goes, everything in it is
- * unmapped. `count` keeps the struct and the root table: a CPU may still have them loaded while a
- * kernel thread, which needs no user memory, runs on them.
+ * Two counts. `users` counts the tasks that use the address space: when it drops to 0, everything
+ * is unmapped. `count` keeps the struct and the root table alive: a CPU may still have the root
+ * loaded while it runs a kernel thread, which needs no user memory.
  */
 #include "mm/mm.h"
 
@@ -24,11 +24,11 @@ static const char *const fork_share_words[] = {"pages", "tables", "tree", NULL};
 TUNABLE(fork_share, "fork.share", fork_share, SHARE_PAGES, SHARE_TREE, fork_share_words,
 	"how deep fork shares: pages (copy all tables), tables (share leaf tables), tree (share all)");
 
-/* Its root is set by arch_paging_init(). */
+/* arch_paging_init() sets the root. */
 struct mm init_mm = {
 	.lock = MUTEX_INIT(init_mm.lock, LOCK_MM),
 	.users = REFCOUNT_INIT(1),
-	.count = REFCOUNT_INIT(2), /* its users, and the CPU that boots on it */
+	.count = REFCOUNT_INIT(2), /* its users, and the CPU that boots with it loaded */
 };
 
 const struct mapped_file_ops *mapped_files;
@@ -85,7 +85,8 @@ static void nothing_inherited(struct mm *mm)
 	mm->limit_data = mm->limit_as = NO_LIMIT;
 }
 
-/* An empty one; parent: NULL, or locked by the caller. */
+/* Make an empty mm, with the limits and addresses of `parent` if that is not NULL. The caller holds
+ * the parent's lock. */
 static struct mm *new_mm(const struct mm *parent)
 {
 	struct mm *mm = kmem_cache_alloc(mm_cache);
@@ -145,7 +146,7 @@ struct mm *mm_clone(struct mm *src)
 	return mm;
 }
 
-/* The last user is alone with it: nobody else can take mm->lock any more, so neither do we. */
+/* The last user takes no lock: no other task can reach the mm any more. */
 void mm_put(struct mm *mm)
 {
 	if (!refcount_dec_and_test(&mm->users))
@@ -172,14 +173,4 @@ void mm_drop(struct mm *mm)
 	BUG_ON(mm == &init_mm);
 	tree_free_root(mm);
 	kmem_cache_free(mm_cache, mm);
-}
-
-u64 mm_resident(struct mm *mm)
-{
-	u64 n;
-
-	mutex_lock(&mm->lock);
-	n = tree_resident(mm);
-	mutex_unlock(&mm->lock);
-	return n;
 }

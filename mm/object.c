@@ -1,9 +1,9 @@
 /*
  * Memory objects: the pages of a file, or of shared anonymous memory.
  *
- * Pages hang in a radix tree by page number: a node has 64 slots, and the tree is only as high as
- * the largest number needs. Slots of the lowest level point to pages, the others to nodes. The
- * object holds one reference to each of its pages; every mapping holds its own.
+ * The pages of an object are in a radix tree, by page number. A node has 64 slots, and the tree is
+ * only as high as the largest number needs. Slots of the lowest level point to pages, all others to
+ * nodes. The object holds one reference to each of its pages; every mapping holds its own.
  *
  * Lock: vm_object.lock guards the tree and the size. Pages and nodes are allocated before it is
  * taken or, for nodes, by an allocator that never sleeps.
@@ -38,7 +38,7 @@ void object_init(void)
 
 /* ---- the radix tree: the caller holds the object's lock ---- */
 
-/* A tree of this height has room for page numbers below the result. */
+/* The number of pages that a tree of this height has room for. */
 static u64 radix_room(unsigned int height)
 {
 	return 1UL << (RADIX_SHIFT * height);
@@ -49,7 +49,7 @@ static unsigned int slot_index(u64 index, unsigned int height)
 	return (index >> (RADIX_SHIFT * (height - 1))) & (RADIX_SLOTS - 1);
 }
 
-/* The node of the lowest level where `index` has its slot, or NULL. */
+/* The lowest-level node that has the slot of `index`, or NULL. */
 static const struct radix_node *radix_leaf(const struct vm_object *o, u64 index)
 {
 	const struct radix_node *node = o->pages;
@@ -86,8 +86,8 @@ static int radix_raise(struct vm_object *o, u64 index)
 	return 0;
 }
 
-/* `index` is absent. Empty nodes that a failure leaves behind are used by the next attempt, or
- * freed with the object. */
+/* Insert a page at `index`, which is absent. 0 or -ENOMEM; empty nodes that a failure leaves behind
+ * are used by the next attempt, or freed with the object. */
 static int radix_insert(struct vm_object *o, u64 index, struct page *p)
 {
 	struct radix_node *node;
@@ -127,8 +127,8 @@ void page_quota_uncharge(struct page_quota *q)
 		atomic_dec(&q->used);
 }
 
-/* Drop every page with a number in [first, end), below a node that covers numbers from `base`. True
- * when the node is empty and was freed. */
+/* Drop every page with a number in [first, end) below a node that covers numbers from `base` on.
+ * True if the node became empty and was freed. */
 static bool radix_prune(struct vm_object *o, struct radix_node *node, unsigned int height, u64 base,
 			u64 first, u64 end)
 {
@@ -204,14 +204,14 @@ void object_put(struct vm_object *o)
 {
 	if (!o || !refcount_dec_and_test(&o->count))
 		return;
-	drop_pages(o, 0, ~0UL); /* nobody else can see it: no lock */
+	drop_pages(o, 0, ~0UL); /* the last reference: no lock needed */
 	DEBUG_ON(o->nr_pages);
 	page_quota_put(o->quota);
 	kmem_cache_free(object_cache, o);
 }
 
-/* Look up under the lock: 1 found (with a reference in *out), 0 absent, -EFBIG. `fresh` is put
- * there when absent. */
+/* Look the page up, and insert `fresh`, if that is not NULL, where it is absent. 1: found; 0:
+ * absent or inserted; or -ENOMEM, -ENOSPC, -EFBIG. *out is the page with a reference, or NULL. */
 static int find_or_insert(struct vm_object *o, u64 index, struct page *fresh, struct page **out)
 {
 	int ret = 0;
@@ -241,7 +241,7 @@ static int find_or_insert(struct vm_object *o, u64 index, struct page *fresh, st
 	return ret;
 }
 
-/* A page that is absent is made, with these flags. */
+/* Make the page `index`, which was absent, with these flags. */
 static int make_page(struct vm_object *o, u64 index, u32 flags, struct page **out)
 {
 	struct page *fresh = alloc_page(ALLOC_ZERO);
@@ -252,7 +252,7 @@ static int make_page(struct vm_object *o, u64 index, u32 flags, struct page **ou
 	fresh->flags |= flags;
 	ret = find_or_insert(o, index, fresh, out);
 	if (ret)
-		put_page(fresh); /* it failed, or another caller was faster */
+		put_page(fresh); /* failed, or another task has made the page meanwhile */
 	return ret < 0 ? ret : 0;
 }
 
@@ -279,7 +279,7 @@ int object_reserve_page(struct vm_object *o, u64 index)
 	int ret = find_or_insert(o, index, NULL, &p);
 
 	if (ret > 0 && (p->flags & PG_UNUSED))
-		p->flags &= ~PG_UNUSED; /* as on Linux: the second time it is zeroed, and used */
+		p->flags &= ~PG_UNUSED; /* as on Linux: reserved twice, it counts as used */
 	if (!ret)
 		ret = make_page(o, index, PG_UNUSED, &p);
 	if (ret < 0)
@@ -306,7 +306,7 @@ bool object_has_page(struct vm_object *o, u64 index)
 void object_peek_pages(struct vm_object *o, u64 index, u32 n, struct page **out)
 {
 	spin_lock(&o->lock);
-	while (n > 0) { /* all that have their slots in one node */
+	while (n > 0) { /* one node at a time */
 		const struct radix_node *leaf = radix_leaf(o, index);
 		u32 first = slot_index(index, 1), run = MIN(n, RADIX_SLOTS - first);
 
@@ -322,7 +322,8 @@ void object_peek_pages(struct vm_object *o, u64 index, u32 n, struct page **out)
 	spin_unlock(&o->lock);
 }
 
-/* How many numbers from `index` on certainly have no page; 0: it has one. Lock held. */
+/* A number of pages from `index` on that are absent for certain; 0 if `index` is present. The
+ * caller holds the object's lock. */
 static u64 absent_from(const struct vm_object *o, u64 index)
 {
 	const struct radix_node *node = o->pages;
@@ -339,9 +340,9 @@ static u64 absent_from(const struct vm_object *o, u64 index)
 	return used_page((struct page *)node) ? 0 : 1;
 }
 
-#define BATCH 1024 /* pages that are dropped or looked at in one hold of the lock */
+#define BATCH 1024 /* pages dropped or looked at in one hold of the lock */
 
-/* Drop the pages [first, end), in batches without the lock in between. */
+/* Drop the pages [first, end). Lets go of the lock after each batch. */
 static void drop_range(struct vm_object *o, u64 first, u64 end)
 {
 	while (first < end) {
@@ -358,7 +359,7 @@ static void drop_range(struct vm_object *o, u64 first, u64 end)
 	}
 }
 
-/* The size shrinks first: beyond it no page is made any more. */
+/* The size is lowered first, so that no page is made beyond it while pages are dropped. */
 void object_resize(struct vm_object *o, u64 size)
 {
 	u64 rest = size % PAGE_SIZE;
@@ -376,7 +377,7 @@ void object_resize(struct vm_object *o, u64 size)
 		drop_range(o, DIV_ROUND_UP(size, PAGE_SIZE), ~0UL);
 }
 
-/* Lock held. Zero [start, end), which lies in one page. */
+/* Zero [start, end), which lies in one page. The caller holds the object's lock. */
 static void zero_part(struct vm_object *o, u64 start, u64 end)
 {
 	struct page *p = start < end ? radix_find(o, start / PAGE_SIZE) : NULL;

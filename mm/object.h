@@ -7,15 +7,15 @@
 #include "kernel/lib/types.h"
 #include "mm/page.h"
 
-/* How many pages a number of objects may have together: the size of a file system in memory. */
+/* A limit on the pages of several objects together: the size of a file system in memory. */
 struct page_quota {
 	refcount_t count; /* of objects, and the file system's own */
 	atomic_t used;
 	int limit;
 };
 
-/* Somebody who counts the areas that show an object: mm/area.c tells of each that comes or goes,
- * its mm's lock held, and of all of them when fork shares or exit drops an address space. */
+/* Counts the areas that map an object. mm/area.c calls changed() for each area that is added or
+ * removed, with the mm's lock held, and for all areas when fork or exit shares or drops a set. */
 struct object_watch {
 	void (*changed)(struct object_watch *w, bool more);
 };
@@ -27,8 +27,8 @@ struct vm_object {
 	u64 nr_pages;
 	void *pages; /* radix tree, mm/object.c */
 	unsigned int height;
-	struct page_quota *quota;   /* charged for each page; NULL: nobody is. A reference */
-	struct object_watch *watch; /* NULL: nobody counts */
+	struct page_quota *quota;   /* charged for each page; a reference, or NULL */
+	struct object_watch *watch; /* or NULL */
 	char name[24];              /* for people: the file's name */
 };
 
@@ -46,24 +46,22 @@ bool page_quota_charge(struct page_quota *q); /* one page; false: no more. NULL:
 void page_quota_uncharge(struct page_quota *q);
 void page_quota_put(struct page_quota *q); /* NULL is allowed */
 void object_put(struct vm_object *o);      /* NULL is allowed; the last reference drops the pages */
-/* The page `index`, with a reference for the caller. Absent: a zeroed one is made if `create`, else
- * NULL is stored in *out. 0; -ENOMEM; -ENOSPC when the quota is used up, -EFBIG when past the size
- * (both SIGBUS). */
+/* Store the page `index` in *out, with a reference for the caller. If it is absent, make a zeroed
+ * page if `create`, else store NULL. 0, -ENOMEM, -ENOSPC when the quota is used up, or -EFBIG past
+ * the size (both SIGBUS in a fault). */
 int object_get_page(struct vm_object *o, u64 index, bool create, struct page **out);
-/* Have the page `index` there. One that is made now is only reserved: until it is asked for by
- * object_get_page(.., create, ..) it counts as a hole. Errors as there. */
+/* Make the page `index` if it is absent. A page made here is only reserved: it counts as a hole
+ * until object_get_page() with `create` asks for it. Errors as there. */
 int object_reserve_page(struct vm_object *o, u64 index);
-/* Is the page `index` there, and more than reserved? */
+/* Is the page `index` present and not only reserved? */
 bool object_has_page(struct vm_object *o, u64 index);
-/* Those of the n pages from `index` on that object_has_page(), each with a reference for the
- * caller, NULL for the others. */
+/* Store in out[] the n pages from `index` on, each with a reference for the caller; NULL for those
+ * that are absent or only reserved. */
 void object_peek_pages(struct vm_object *o, u64 index, u32 n, struct page **out);
-/* The first page from `index` on that object_has_page() (`present`), or that is not. A very large
- * number when there is none. */
+/* The first page from `index` on for which object_has_page() is `present`; ~0 if there is none. */
 u64 object_seek(struct vm_object *o, u64 index, bool present);
-/* Bytes [start, end) become zeroes, and whole pages of them are dropped: as object_resize() does.
- */
+/* Zero the bytes [start, end); whole pages in it are dropped, as by object_resize(). */
 void object_punch(struct vm_object *o, u64 start, u64 end);
-/* Change the size; pages past a smaller size are dropped, and the rest of its last page zeroed.
- * Mappings of dropped pages keep them, until mm_zap_object(). */
+/* Change the size. Pages past a smaller size are dropped, and the rest of the last page is zeroed.
+ * Mappings keep dropped pages until mm_zap_object(). */
 void object_resize(struct vm_object *o, u64 size);

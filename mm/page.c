@@ -1,19 +1,19 @@
 /*
  * The buddy allocator, stocks of single pages for each CPU, and the depot between them.
  *
- * Free memory is kept in blocks of 2^order pages, each aligned to its size. A block that is freed
- * looks at its buddy, the other half of the block of the next order: when that is free too, the two
- * become one. So memory grows back together, and a block of any order costs a few list operations.
+ * Free memory is kept in blocks of 2^order pages, each aligned to its size. When a block is freed
+ * and its buddy, the other half of the block of the next order, is free too, the two are merged. So
+ * memory does not stay fragmented, and a block of any order costs a few list operations.
  *
- * A page table is all zeroes again by the time its last entry is gone, and a root table is as it
- * was made: they wait in stocks of their own for the next who needs just such a page.
+ * A page table is all zeroes again when its last entry is gone, and a root table is as it was made.
+ * Such pages go to stocks of their own, for the next allocation that needs a page in that state.
  *
- * What a CPU has too much of it leaves in the depot, a chain of pages at a time, for whoever runs
- * out: that takes as long for a whole chain as the blocks take for one page. Whoever wants a block
- * and finds none has the chains grow together again, one by one, until there is one.
+ * A CPU with too many pages in a stock moves a chain of them to the depot, where CPUs that run out
+ * find it; a whole chain costs as much there as one page costs from the blocks. An allocation of a
+ * block that finds none free takes the chains of the depot apart, one by one, until there is one.
  *
- * Locks: zone.lock guards the blocks, depot.lock the chains; a CPU's stocks belong to that CPU with
- * interrupts off.
+ * Locks: zone.lock guards the blocks, depot.lock the chains. A CPU's stocks belong to that CPU,
+ * with interrupts off.
  */
 #include "mm/page.h"
 
@@ -22,7 +22,8 @@
 #include "kernel/lib/log.h"
 #include "kernel/lib/string.h"
 
-/* What 32-bit devices can reach is kept for them as long as there is anything else. */
+/* Memory that 32-bit devices can reach is used for other purposes only when there is nothing else.
+ */
 enum zone_id {
 	ZONE_DMA32,
 	ZONE_NORMAL,
@@ -38,7 +39,7 @@ struct zone {
 };
 static struct zone zones[NR_ZONES];
 
-/* Single pages are most of the traffic: page tables, user pages. They come and go in chains. */
+/* Most allocations are of single pages, for page tables and user memory. Those move in chains. */
 #define CHAIN_ORDER 5
 #define CHAIN_PAGES (1 << CHAIN_ORDER)
 struct cpu_pages {
@@ -49,7 +50,7 @@ struct cpu_pages {
 static struct cpu_pages cpu_pages[MAX_CPUS][NR_STOCKS];
 
 static struct depot {
-	spinlock_t lock; /* LOCK_ZONE (irq): the rest; whether there is a chain, anybody may look */
+	spinlock_t lock; /* LOCK_ZONE (irq): the rest; chains[] may be compared with NULL without */
 	struct list_head *chains[NR_STOCKS]; /* page.link.prev of its first page: the next chain */
 	u64 nr_free;                         /* pages */
 } depot = {.lock = SPINLOCK_INIT(LOCK_ZONE)};
@@ -84,7 +85,7 @@ static void remove_block(struct zone *z, struct page *p)
 		z->nonempty &= ~(1u << p->order);
 }
 
-/* The smallest block that is large enough; what is left of it goes back in halves. */
+/* Take the smallest block that is large enough and give back what is left of it, in halves. */
 static struct page *zone_take(struct zone *z, unsigned int order)
 {
 	u32 fitting = z->nonempty >> order;
@@ -135,8 +136,8 @@ static u64 in_blocks(void)
 	return READ_ONCE(zones[ZONE_DMA32].nr_free) + READ_ONCE(zones[ZONE_NORMAL].nr_free);
 }
 
-/* The last pages are for those whose work gives memory back, or gives the machine's owner his say.
- * It is the blocks that keep them: what is in a stock or in the depot, anybody may take. */
+/* The last pages are reserved for tasks whose work frees memory, and for the shell. The reserve
+ * applies to the blocks: pages in the stocks and the depot are free for all. */
 static bool may_take(unsigned int order)
 {
 	return in_blocks() >= PAGE_RESERVE + (1UL << order) || may_use_reserve();
@@ -199,7 +200,7 @@ static struct list_head *depot_take(enum page_stock stock)
 	return chain;
 }
 
-/* The pages of a chain go back to the blocks. */
+/* Give the pages of a chain back to the blocks. */
 static void take_apart(struct list_head *chain)
 {
 	struct zone *held = NULL;
@@ -254,7 +255,7 @@ static void push_page(struct cpu_pages *c, struct page *p)
 	c->nr++;
 }
 
-/* One block for the whole chain when there is one, else what can be had. */
+/* Fill a stock with a block of the size of a chain; if there is none, with some single pages. */
 static void cut_blocks(struct cpu_pages *c)
 {
 	struct page *p = take_block(CHAIN_ORDER, 0);
@@ -266,7 +267,7 @@ static void cut_blocks(struct cpu_pages *c)
 		push_page(c, p);
 }
 
-/* Does this CPU's stock have something, if need be out of the depot? */
+/* Does this CPU's stock have a page, after a look into the depot if necessary? */
 static bool stocked(struct cpu_pages *mine, enum page_stock stock)
 {
 	struct cpu_pages *c = &mine[stock];
@@ -279,13 +280,13 @@ static bool stocked(struct cpu_pages *mine, enum page_stock stock)
 	return c->first;
 }
 
-/* Not for long: another CPU may give it a chain at any time. */
+/* May change at once: another CPU can give the depot a chain at any time. */
 static bool out_of_stock(const struct cpu_pages *mine, enum page_stock stock)
 {
 	return !mine[stock].nr && !mine[stock].spare && !READ_ONCE(depot.chains[stock]);
 }
 
-/* A stock that has something, if any has: first the one that is wanted. */
+/* A stock that has a page after refilling: the wanted one if possible. */
 static noinline enum page_stock refilled(struct cpu_pages *mine, enum page_stock want)
 {
 	if (stocked(mine, want))
@@ -298,7 +299,7 @@ static noinline enum page_stock refilled(struct cpu_pages *mine, enum page_stock
 	return want;
 }
 
-/* From the stock that is wanted, or from another. */
+/* Take a page from the stock that is wanted, or from another; *from says which. */
 static struct page *take_page(enum page_stock want, enum page_stock *from)
 {
 	u64 irq = local_irq_save();
@@ -315,8 +316,8 @@ static struct page *take_page(enum page_stock want, enum page_stock *from)
 	return p;
 }
 
-/* The first chain is whole. The one before it goes to the depot, or makes the reserve whole again.
- */
+/* The first chain is full and becomes the spare one. The old spare goes to the depot, or to the
+ * blocks if the reserve has been used. */
 static noinline void set_aside(struct cpu_pages *c, enum page_stock as)
 {
 	if (unlikely(in_blocks() < PAGE_RESERVE))
@@ -350,7 +351,7 @@ void drain_cpu_pages(void)
 	}
 }
 
-/* ---- debug builds: what is free keeps its poison until it is handed out ---- */
+/* ---- debug builds: free pages are filled with poison, which is checked on allocation ---- */
 
 static void poison(struct page *p, unsigned int order)
 {
@@ -378,7 +379,7 @@ static void check_poison(struct page *p, unsigned int order)
 	}
 }
 
-/* A page from a stock of prepared ones is as its last user left it. */
+/* A page from a stock of prepared pages must be as it was freed. */
 static void check_prepared(const struct page *p, enum page_stock stock)
 {
 	const u64 *word = page_to_virt(p);
@@ -448,7 +449,7 @@ static void check_free(struct page *p, unsigned int order)
 		panic("page %#lx freed wrongly: order %u, its flags %#x, order %u, count %u\n",
 		      PFN(page_to_phys(p)), order, p->flags, p->order, refcount_read(&p->count));
 	refcount_set(&p->count, 0);
-	p->flags = 0; /* it may end up inside a larger block, and is then not looked at again */
+	p->flags = 0; /* inside a larger block the flags are not looked at again */
 }
 
 void free_pages(struct page *p, unsigned int order)
@@ -530,7 +531,7 @@ void buddy_reserve_range(phys_addr_t start, phys_addr_t end)
 	}
 }
 
-/* In the largest blocks that are aligned and fit. */
+/* Adds the largest blocks that are aligned and fit. */
 void buddy_add_range(phys_addr_t start, phys_addr_t end)
 {
 	u64 pfn = PFN(start), last = PFN(end);

@@ -18,14 +18,14 @@ enum page_flags {
 	PG_CPU_FREE = 1 << 7, /* free, in the cache of a CPU */
 	PG_POISONED = 1 << 8, /* debug builds: free, and filled with the poison */
 	PG_ROOT = 1 << 9,     /* came out of STOCK_ROOT: is an empty root table already */
-	PG_UNUSED = 1 << 10,  /* PG_CACHE: only reserved by fallocate(2), never asked for since */
+	PG_UNUSED = 1 << 10,  /* PG_CACHE: reserved by fallocate(2), not used yet */
 };
 
 /*
  * One per physical page, 64 bytes.
  *
  * count: references. For user pages and page tables: the number of page-table entries that point
- * here, plus one for each other holder (a memory object, somebody looking). Saturates.
+ * here, plus one for each other holder, such as a memory object. Saturates.
  */
 struct page {
 	refcount_t count;
@@ -76,7 +76,7 @@ static inline struct page *virt_to_page(const void *va)
 /* ---- before the buddy allocator: mm/early.c ---- */
 struct boot_info;
 void early_mm_init(const struct boot_info *boot);
-/* Zeroed memory below 4 GiB that is never given back; panics when there is none. Physical address.
+/* The physical address of zeroed memory below 4 GiB that is never freed; panics if there is none.
  */
 phys_addr_t early_alloc(size_t size, size_t align);
 phys_addr_t early_highest_ram(void); /* end of the highest usable range */
@@ -84,52 +84,52 @@ phys_addr_t early_highest_ram(void); /* end of the highest usable range */
 void page_alloc_init(void);
 
 /* ---- the buddy allocator: mm/page.c ---- */
-/* Boot time only. RAM ends at `highest`; then every range of it is named once, as free or as in use
- * for good. The page array is zeroed, and there for each 4 MiB that has RAM in them. */
+/* Boot time only. RAM ends at `highest`. Then each range of it is added or reserved once. The page
+ * array is zeroed, and mapped for each 4 MiB that has RAM in it. */
 void buddy_init(phys_addr_t highest);
 void buddy_add_range(phys_addr_t start, phys_addr_t end);
 void buddy_reserve_range(phys_addr_t start, phys_addr_t end);
-/* Give back memory that was kept out of the allocator (a module that was read). Whole pages inside
- * [start, end). */
+/* Free the whole pages in [start, end), which were reserved (a module that has been read). */
 void free_reserved_range(phys_addr_t start, phys_addr_t end);
 enum alloc_flags {
 	ALLOC_ZERO = 1 << 0,  /* filled with zeroes */
 	ALLOC_DMA32 = 1 << 1, /* below 4 GiB */
-	ALLOC_ROOT = 1 << 2,  /* one page: out of STOCK_ROOT when there is one (PG_ROOT) */
+	ALLOC_ROOT = 1 << 2,  /* one page, from STOCK_ROOT if it has one (PG_ROOT is then set) */
 };
-/* Pages that only may_use_reserve() gets at: enough for the shell to answer and for a victim to
- * die. */
+/* Pages that only tasks with may_use_reserve() can get: enough for the shell to answer and for a
+ * process killed for lack of memory to exit. */
 #define PAGE_RESERVE 64
-/* May the running task have them? kernel/oom.c */
+/* May the running task use the reserve? kernel/oom.c */
 bool may_use_reserve(void);
 /* Kill the process whose death frees most; the caller then tries again. Sleeps a little. False when
  * no process is left to kill. */
 bool out_of_memory(void);
 /* 2^order pages with count 1, or NULL. Any context. */
 struct page *alloc_pages(unsigned int order, unsigned int flags);
-/* The pages of one allocation; its count is 1, or 0 when the caller dropped the last reference
- * himself. */
+/* Free the pages of one allocation. Its count is 1, or 0 if the caller has dropped the last
+ * reference. */
 void free_pages(struct page *p, unsigned int order);
-struct page *alloc_page(unsigned int flags); /* one; the quick way */
-/* What each CPU keeps single pages as. Pages that come back prepared need not be prepared again. */
+struct page *alloc_page(unsigned int flags); /* one page, with the fast path */
+/* Each CPU keeps stocks of single pages. Pages that are freed in a prepared state need not be
+ * prepared again. */
 enum page_stock {
 	STOCK_ANY,
 	STOCK_ZEROED, /* for ALLOC_ZERO */
 	STOCK_ROOT,   /* root tables without an entry in the user's half */
 	NR_STOCKS
 };
-/* As free_pages(p, 0); the page's contents are as the stock says. */
+/* free_pages(p, 0) of a page whose contents are as the stock says. */
 void free_prepared(struct page *p, enum page_stock as);
 static inline void get_page(struct page *p)
 {
 	refcount_inc(&p->count);
 }
-/* Give back the pages that this CPU keeps at hand. Interrupts are off. */
+/* Give the stocks of this CPU back to the allocator. Interrupts are off. */
 void drain_cpu_pages(void);
 /* Drop a reference to an order-0 page; the last one frees it. */
 void put_page(struct page *p);
 
-u64 nr_free_pages(void); /* those in the CPUs' caches too */
+u64 nr_free_pages(void); /* including the CPUs' stocks */
 u64 nr_total_pages(void);
 /* Free blocks of each order, for `mem`: counts[0 … MAX_ORDER]. */
 void free_blocks(u64 *counts);

@@ -1,13 +1,13 @@
 /*
  * Slab caches: objects of one size, cut from blocks of pages ("slabs"), and kmalloc() on top.
  *
- * The head page of a slab describes it: owner = the cache, index = the first free object (free
- * objects are chained through themselves), spare = objects cut so far (a new slab is not chained up
- * beforehand), nr_present = objects that left it, link = the cache's list of slabs with room. Every
- * other page of the slab has owner = the head page, so any address leads to its slab.
+ * The struct page of a slab's first page describes it: owner = the cache, index = the first free
+ * object (free objects are chained through themselves), spare = objects cut so far (a new slab is
+ * not chained in advance), nr_present = objects taken out, link = the cache's list of slabs with
+ * room. Every other page of the slab has owner = the first page, so any address leads to its slab.
  *
- * In front of the slabs each CPU has a short chain of free objects that it takes from and gives to
- * with interrupts off and no lock. It is filled and emptied in batches.
+ * In front of the slabs each CPU has a short chain of free objects, which it uses with interrupts
+ * off and without a lock. The chain is filled and emptied in batches.
  *
  * Locks: kmem_cache.lock guards the slabs; kmem_cache.cpu[n] belongs to CPU n with interrupts off.
  */
@@ -22,7 +22,7 @@
 #define SLAB_MAX_ORDER   3
 #define SLAB_MIN_OBJECTS 8 /* a slab is made larger rather than hold fewer */
 #define EMPTY_SLABS_KEPT 2
-#define BATCH_BYTES      4096 /* what a CPU moves at a time … */
+#define BATCH_BYTES      4096 /* a CPU moves so many bytes at a time … */
 #define BATCH_MAX        8    /* … but no more objects than this */
 
 struct cpu_objects {
@@ -32,16 +32,16 @@ struct cpu_objects {
 
 struct kmem_cache {
 	const char *name;
-	u32 size;        /* what was asked for */
-	u32 slot;        /* from one object to the next */
-	u32 link_offset; /* where a free object keeps the address of the next */
+	u32 size;        /* of an object, as asked for */
+	u32 slot;        /* distance from one object to the next */
+	u32 link_offset; /* where a free object keeps the address of the next one */
 	u16 per_slab;    /* objects */
 	u8 order;        /* pages of a slab: 2^order */
 	u8 batch;
 	spinlock_t lock;            /* LOCK_SLAB (irq): from here to `cpu` */
 	struct list_head with_room; /* page.link of slabs that have a free object */
 	u64 nr_slabs, nr_empty;
-	u64 nr_out;              /* objects that left their slab: in use, or free on some CPU */
+	u64 nr_out;              /* objects taken out of slabs: in use, or free on a CPU */
 	struct kmem_cache *next; /* all_caches; constant after boot */
 	struct cpu_objects cpu[MAX_CPUS];
 };
@@ -52,7 +52,7 @@ static struct kmem_cache *all_caches;
 FAULT_SITE(slab_site, "slab");
 FAULT_SITE(kmalloc_site, "kmalloc");
 
-/* ---- debug builds: a red zone after each object, and poison in those that are free ---- */
+/* ---- debug builds: a red zone after each object, poison in free objects ---- */
 
 #define RED_FREE   0x5ab5ab5ab0000f2eUL
 #define RED_IN_USE 0x5ab5ab5ab000051eUL
@@ -92,7 +92,7 @@ static void check_in_use(const struct kmem_cache *c, void *obj)
 		panic("slab %s: object %p was written past its end: %#lx\n", c->name, obj, red);
 }
 
-/* ---- slabs: the caller holds the cache's lock, but for new_slab() and free_slab() ---- */
+/* ---- slabs: the caller holds the cache's lock, except in new_slab() and free_slab() ---- */
 
 static void **link_of(const struct kmem_cache *c, void *obj)
 {
@@ -143,7 +143,7 @@ static bool has_room(const struct kmem_cache *c, const struct page *slab)
 	return slab->index || slab->spare < c->per_slab;
 }
 
-/* One more object from the part of a slab that was never used. */
+/* Cut one more object from the part of a slab that was never used. */
 static void *cut_object(const struct kmem_cache *c, struct page *slab)
 {
 	void *obj = (char *)page_to_virt(slab) + (size_t)slab->spare++ * c->slot;
@@ -170,7 +170,7 @@ static void *take_from_slab(struct kmem_cache *c)
 	return obj;
 }
 
-/* Returns the slab when it is to be freed: it is empty, and there are others. */
+/* Returns the slab if the caller is to free it: it is empty, and enough empty ones are kept. */
 static struct page *give_to_slab(struct kmem_cache *c, void *obj)
 {
 	struct page *slab = slab_of(obj);
@@ -184,7 +184,7 @@ static struct page *give_to_slab(struct kmem_cache *c, void *obj)
 		return NULL;
 	if (c->nr_empty < EMPTY_SLABS_KEPT) {
 		c->nr_empty++;
-		list_move_tail(&slab->link, &c->with_room); /* let it stay empty */
+		list_move_tail(&slab->link, &c->with_room); /* used last */
 		return NULL;
 	}
 	list_del(&slab->link);
@@ -227,7 +227,7 @@ static void refill(struct kmem_cache *c, struct cpu_objects *mine)
 	spin_unlock(&c->lock);
 }
 
-/* Back to the slabs until `keep` are left. Returns the pages that were freed. */
+/* Move objects back to their slabs until `keep` are left. Returns the pages freed. */
 static u64 flush(struct kmem_cache *c, struct cpu_objects *mine, u32 keep)
 {
 	u64 freed = 0;
@@ -245,7 +245,7 @@ static u64 flush(struct kmem_cache *c, struct cpu_objects *mine, u32 keep)
 	return freed;
 }
 
-/* This CPU has none: interrupts are off, as `irq` says to be restored. */
+/* The chain of this CPU is empty. Restores interrupts from `irq`. */
 static noinline void *take_after_refill(struct kmem_cache *c, struct cpu_objects *mine, u64 irq)
 {
 	void *obj;
@@ -313,8 +313,8 @@ void kmem_cache_free(struct kmem_cache *c, void *obj)
 	local_irq_restore(irq);
 }
 
-/* Without debugging, a free object keeps the link in its own first word. With it, the link and the
- * red zone lie behind the object, where they do not hide a write after the free. */
+/* A free object keeps the link in its first word. In a debug build the link and the red zone lie
+ * behind the object instead, so that the whole object can be poisoned. */
 static void cache_setup(struct kmem_cache *c, const char *name, size_t size, size_t align)
 {
 	u32 need = MAX(size, sizeof(void *));
@@ -349,7 +349,7 @@ struct kmem_cache *kmem_cache_create(const char *name, size_t size, size_t align
 	return c;
 }
 
-/* Free the slabs that nothing is left in; the caller holds the lock. Returns the pages. */
+/* Free the empty slabs; the caller holds the lock. Returns the pages freed. */
 static u64 free_empty_slabs(struct kmem_cache *c)
 {
 	struct list_head *pos = c->with_room.next, *next;

@@ -7,15 +7,15 @@
 
 struct kmem_cache;
 
-/* Objects of `size` bytes, aligned to `align` (0: 16). The name is kept, not copied. Panics without
- * memory: boot time only. */
+/* A cache of objects of `size` bytes, aligned to `align` (0: 16). Keeps the pointer to the name.
+ * Boot time only: panics without memory. */
 struct kmem_cache *kmem_cache_create(const char *name, size_t size, size_t align);
 /* An uninitialised object, or NULL. Any context. */
 void *kmem_cache_alloc(struct kmem_cache *c);
 void *kmem_cache_zalloc(struct kmem_cache *c);
 void kmem_cache_free(struct kmem_cache *c, void *obj);
 
-/* Up to 4 MiB, aligned to 16 (whole pages from 2 KiB up are aligned to their power of two). NULL
+/* Allocate up to 4 MiB, aligned to 16; sizes from 2 KiB up are aligned to their power of two. NULL
  * without memory. */
 void *kmalloc(size_t size);
 void *kzalloc(size_t size);
@@ -28,15 +28,15 @@ static inline void scoped_kfree(void *p)
 char *kstrdup(const char *s);
 
 void slab_init(void);
-/* Give empty slabs back to the page allocator; returns the pages freed. */
+/* Free the empty slabs of all caches; returns the pages freed. */
 u64 slab_shrink(void);
 
 struct kmem_cache_info {
 	const char *name;
 	size_t size;
-	u64 active, total, pages; /* objects in use, objects there is room for, pages held */
+	u64 active, total, pages; /* objects in use, room for objects, pages held */
 };
 /* Calls fn for each cache. */
 void kmem_cache_foreach(void (*fn)(const struct kmem_cache_info *, void *), void *arg);
-/* Objects in use over all caches, for leak checks. */
+/* Objects in use in all caches, for leak checks. */
 u64 slab_active_objects(void);

@@ -5,25 +5,26 @@
  * by the same rule as the pages:
  *
  *   An entry may be writable (R/W = 1) only if it is the only reference to the table or page it
- *   points to. Whoever wants to change a table must first own it, and its whole path from the root.
+ *   points to. A table may be changed only after it is owned, and with it the whole path from the
+ *   root.
  *
  * The CPU ANDs R/W along its walk, so one cleared bit near the root makes everything below it
- * read-only: fork clears a few bits and is done. A later write fault comes down the same path, and
- * tree_own_child() below decides at each step: writable, go on; read-only and the only reference,
- * make it writable; read-only and shared, copy this one table, which shares what is below it one
+ * read-only: fork clears a few bits and is done. A later write fault walks down the same path, and
+ * tree_own_child() decides at each entry. Writable: go on. Read-only and the only reference: make
+ * it writable. Read-only and shared: copy this one table; the tables below it are then shared one
  * level deeper.
  *
- * Why it is safe. A table whose count is above 1 does not change, but for R/W bits that are taken
- * from it: they mean nothing while an entry above is read-only. Only the holder of the single
- * reference writes into a table, under his mm->lock. Two who copy the same table at once serialise
- * on the table's own lock, and the second looks at the count again. And what was taken out of a
- * tree is dropped only after the TLBs were flushed (struct gather), so no CPU can still walk
- * through a table or use a page that has come to belong to somebody else. INVLPG of any address
+ * Why it is safe. A table whose count is above 1 does not change, except that R/W bits may be
+ * cleared in it; they have no effect while an entry above is read-only. A table with a single
+ * reference is written only by the mm that holds it, under mm->lock. Two mms that copy the same
+ * table at once serialise on the table's own lock, and the second checks the count again. What is
+ * taken out of a tree is dropped only after the TLBs are flushed (struct gather), so no CPU can
+ * still walk through a table, or use a page, that another mm has come to own. INVLPG of any address
  * also empties the caches of upper-level entries (SDM vol. 3A, 4.10.4.1), so flushing the addresses
- * concerned is enough. A whole tree goes when no CPU has it loaded any more.
+ * concerned is enough. A whole tree is freed when no CPU has it loaded any more.
  *
- * The file goes: tables; dropping; owning; fork; the end. What changes ranges of addresses is in
- * tree_range.c, what only looks in tree_walk.c.
+ * Order of this file: tables, dropping, owning, fork, the end. tree_range.c changes ranges of
+ * addresses; tree_walk.c only reads.
  */
 #include "mm/tree_internal.h"
 
@@ -34,7 +35,7 @@
 
 atomic_t nr_table_pages;
 
-/* What struct page says of a table that has nothing in it yet. */
+/* Set up the struct page of an empty table. */
 static struct page *init_table(struct page *t, int level)
 {
 	t->flags = PG_TABLE;
@@ -68,9 +69,9 @@ bool tree_create(struct mm *mm)
 	return true;
 }
 
-/* ---- dropping: what leaves a tree waits here until no TLB knows it any more ---- */
+/* ---- dropping ---- */
 
-/* It has no entry left (of the user's). */
+/* Free a table that has no user entry left. */
 static void free_table(struct page *t)
 {
 	atomic_dec(&nr_table_pages);
@@ -79,7 +80,7 @@ static void free_table(struct page *t)
 
 static void drop_table(struct page *table);
 
-/* Drop one reference to a page or table; the last one to a table drops all that it refers to. */
+/* Drop one reference to a page or table. The last reference to a table drops its entries too. */
 static void drop(struct page *p)
 {
 	if (!refcount_dec_and_test(&p->count))
@@ -90,7 +91,7 @@ static void drop(struct page *p)
 		free_pages(p, 0);
 }
 
-/* Drop all that a table refers to: it is then as empty as it was made. */
+/* Drop everything that a table refers to and leave it all zeroes, as it was made. */
 static void drop_entries(struct page *table)
 {
 	for (u64 used = table->used; used; used &= used - 1) {
@@ -137,8 +138,8 @@ void gather_drop(struct gather *g, struct page *p, u64 start, u64 end)
 
 /* ---- owning ---- */
 
-/* Make `to`, which is fresh, a second reference to all that `from` refers to. Nobody may write
- * through either from now on; only the pages of shared mappings stay as they are. */
+/* Copy all entries of `from` into `to`, a new table, with one more reference for each. R/W is
+ * cleared in both tables, except for pages of shared mappings. */
 static void share_entries(struct page *to, struct page *from)
 {
 	for (u64 used = from->used; used; used &= used - 1) {
@@ -170,7 +171,7 @@ static struct page *unshare(struct gather *g, struct page *parent, unsigned int 
 	if (!copy)
 		return NULL;
 	spin_lock(&old->lock);
-	if (refcount_read(&old->count) == 1) { /* whoever shared it copied it just now */
+	if (refcount_read(&old->count) == 1) { /* the other mm has just copied it */
 		spin_unlock(&old->lock);
 		drop(copy);
 		WRITE_ONCE(entries_of(parent)[i], table_entry(old));
@@ -185,7 +186,8 @@ static struct page *unshare(struct gather *g, struct page *parent, unsigned int 
 	return copy;
 }
 
-/* A chain of empty tables for addr, from `level` down to the leaf table. NULL without memory. */
+/* Make the tables for addr from `level` down to the leaf table, each with the one entry that leads
+ * on. NULL without memory. */
 static struct page *new_branch(int level, u64 addr)
 {
 	struct page *below = NULL;
@@ -289,9 +291,9 @@ u32 tree_fill_slots(pte_t *slot, struct page **pages, u32 n, pte_t bits)
 /* ---- fork ---- */
 
 /*
- * Fill `to`, which is fresh, with what `from` has. Tables of level `shared_level` (0: pages) are
- * shared; those above it are copied. `from` itself may be shared with others: what it refers to
- * cannot change then, and is only walked through here. Returns -ENOMEM with `to` filled in part.
+ * Clone `from` into `to`, a new table. Tables of level `shared_level` (0: pages) are shared, tables
+ * above it are copied. `from` may itself be shared with other trees; then it does not change while
+ * it is walked. 0, or -ENOMEM with `to` filled in part.
  */
 static int clone_table(struct mm *dst, struct page *to, struct page *from, int shared_level)
 {
@@ -325,8 +327,8 @@ int tree_clone(struct mm *dst, struct mm *src, enum fork_share share)
 		[SHARE_PAGES] = 0, [SHARE_TABLES] = 1, [SHARE_TREE] = PT_LEVELS - 1};
 	int err = clone_table(dst, root_of(dst), root_of(src), shared_level[share]);
 
-	/* The parent lost R/W bits: its CPUs must forget them also if we failed, before the
-	 * references that we took are dropped again. */
+	/* The parent lost R/W bits. Its CPUs must forget them even after a failure, before the
+	 * references taken here are dropped again. */
 	flush_tlb_mm(src);
 	if (err)
 		tree_destroy(dst);

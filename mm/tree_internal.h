@@ -1,6 +1,6 @@
 /*
- * Inside the page-table tree: what its files share. tree.c makes, owns, clones and drops tables;
- * tree_range.c changes ranges of addresses; tree_walk.c only looks.
+ * What the files of the page-table tree share. tree.c makes, owns, clones and drops tables;
+ * tree_range.c changes ranges of addresses; tree_walk.c only reads.
  */
 #pragma once
 
@@ -14,7 +14,7 @@
 /* The lower half of a root is the process's; the upper half, the kernel's, never changes. */
 #define USER_ROOT_ENTRIES (PTRS_PER_TABLE / 2)
 
-/* Accessed is set beforehand: the CPU then has no reason to write into a table that is shared. */
+/* Accessed is set in advance, so that the CPU never writes into a table that is shared. */
 #define TABLE_BITS (PTE_PRESENT | PTE_WRITE | PTE_USER | PTE_ACCESSED)
 
 static inline pte_t *entries_of(const struct page *table)
@@ -37,18 +37,17 @@ static inline pte_t table_entry(const struct page *table)
 	return page_to_phys(table) | TABLE_BITS;
 }
 
-/* First address that entry i covers, in the table of this level that covers addr. */
+/* The first address covered by entry i of the table of this level that covers addr. */
 static inline u64 entry_start(u64 addr, int level, unsigned int i)
 {
 	return ALIGN_DOWN(addr, pt_span(level + 1)) + i * pt_span(level);
 }
 
-/* What one bit of page.used stands for. Most of the eight are empty: told one by one, without a
- * loop around them, they cost half. */
+/* One bit of page.used stands for eight entries. Unrolled by hand: the loop doubles the cost. */
 #define for_each_in_run(i) _Pragma("GCC unroll 8") for (unsigned int i = 0; i < 8; i++)
 
-/* The entries of the lowest bit that is set. The compiler is kept from knowing how the address came
- * about, or it reckons it anew for each of the eight. */
+/* The eight entries of the lowest bit set in `used`. The empty asm hides where the address comes
+ * from; otherwise the compiler computes it again for each entry. */
 static inline pte_t *first_run(const struct page *table, u64 used)
 {
 	pte_t *run = entries_of(table) + 8 * __builtin_ctzl(used);
@@ -57,8 +56,7 @@ static inline pte_t *first_run(const struct page *table, u64 used)
 	return run;
 }
 
-/* A used entry of an owned table is to be empty, an empty one used. Both keep its occupancy true.
- */
+/* Clear a used entry of an owned table, and fill an empty one. Both keep nr_present and `used`. */
 static inline void clear_entry(struct page *table, unsigned int i)
 {
 	pte_t *entries = entries_of(table), *run = &entries[i & ~7u];
@@ -76,7 +74,7 @@ static inline void fill_entry(struct page *table, unsigned int i, pte_t e)
 	table->used |= 1UL << (i / 8);
 }
 
-/* The first used entry in [from, end), or end. Runs of eight that are empty cost nothing. */
+/* The first used entry in [from, end), or end. Skips empty runs of eight by their bit. */
 static inline unsigned int next_used(const struct page *table, unsigned int from, unsigned int end)
 {
 	const pte_t *entries = entries_of(table);
@@ -96,8 +94,8 @@ static inline unsigned int next_used(const struct page *table, unsigned int from
 	return end;
 }
 
-/* Visit the used entries of a table that intersect [start, end), which lies in what the table
- * covers. */
+/* Visit the used entries of a table that intersect [start, end). The range lies within what the
+ * table covers. */
 #define for_each_used(i, table, level, start, end)                               \
 	for (unsigned int i##_end = pt_index((end)-1, level) + 1,                \
 			  i = next_used(table, pt_index(start, level), i##_end); \
@@ -111,12 +109,12 @@ static inline void gather_flush(struct gather *g, u64 start, u64 end)
 	g->end = MAX(g->end, end);
 }
 
-/* `p` was taken out of the tree, where [start, end) led to it. */
+/* Gather `p`, which was taken out of the tree, where the addresses [start, end) led to it. */
 void gather_drop(struct gather *g, struct page *p, u64 start, u64 end);
 
 /* ---- owning ---- */
 
-/* One step of a path: own the table behind entry i of `parent`, which is owned and of this level.
- * An absent one is made. NULL without memory. */
+/* One step of tree_own_path(): own the table behind entry i of `parent`, an owned table of this
+ * level. Makes it if it is absent. NULL without memory. */
 struct page *tree_own_child(struct gather *g, struct page *parent, int level, unsigned int i,
 			    u64 addr);

@@ -1,12 +1,13 @@
 /*
- * Changes to a range of addresses: unmapping, protecting, moving. Each first owns the tables that
- * it will change, which can fail, and then changes them, which cannot.
+ * Unmap, protect and move ranges of addresses. Each first owns the tables that it will change,
+ * which can fail, and then changes them, which cannot.
  */
 #include "mm/tree_internal.h"
 
 /* ---- unmapping ---- */
 
-/* Would protect_leaf() change it? Any leaf at all is wanted with ANY_LEAF. */
+/* Does a search with these flags stop at this leaf? With ANY_LEAF it stops at every leaf, otherwise
+ * at those that protect_leaf() would change. */
 #define ANY_LEAF (~0u)
 static pte_t protect_leaf(pte_t leaf, u32 area_flags);
 
@@ -15,8 +16,7 @@ static bool leaf_wanted(pte_t leaf, u32 area_flags)
 	return area_flags == ANY_LEAF || protect_leaf(leaf, area_flags) != leaf;
 }
 
-/* The address of the first wanted leaf in [start, end), below a table that covers all of it; or
- * end. */
+/* The address of the first wanted leaf in [start, end), or end. `table` covers the whole range. */
 static u64 find_leaf(struct page *table, int level, u64 start, u64 end, u32 area_flags)
 {
 	for_each_used(i, table, level, start, end)
@@ -37,8 +37,9 @@ static u64 find_leaf(struct page *table, int level, u64 start, u64 end, u32 area
 	return end;
 }
 
-/* Own the tables at addr's side of [start, end), as far down as the range covers them only in part
- * and has something in them. What it covers whole need not be owned: it is dropped whole. */
+/* Own the tables on the path to addr, one of the two ends of [start, end), as long as the range
+ * covers only a part of what they map and has a leaf in them. A table that the range covers wholly
+ * is dropped as a whole and need not be owned. */
 static int own_edge(struct mm *mm, u64 addr, u64 start, u64 end)
 {
 	struct page *table = root_of(mm);
@@ -60,7 +61,7 @@ static int own_edge(struct mm *mm, u64 addr, u64 start, u64 end)
 	return table ? 0 : -ENOMEM;
 }
 
-/* The leaf table of addr, or NULL. *owned: it is our own, and the way to it. */
+/* The leaf table of addr, or NULL. *owned: the whole path to it is owned. */
 static struct page *leaf_table(struct mm *mm, u64 addr, bool *owned)
 {
 	const pte_t *table = mm->root;
@@ -79,7 +80,7 @@ static struct page *leaf_table(struct mm *mm, u64 addr, bool *owned)
 	return virt_to_page(table);
 }
 
-/* Most changes are about a few pages under one leaf table. */
+/* Most changes concern a few pages under one leaf table. */
 static bool in_one_table(u64 start, u64 end)
 {
 	return start >> pt_shift(2) == (end - 1) >> pt_shift(2) && end - start < pt_span(2);
@@ -114,11 +115,11 @@ int tree_prepare_unmap(struct mm *mm, u64 start, u64 end)
 	return own_edge(mm, end - 1, start, end);
 }
 
-/* What an entry of a table of this level refers to is no longer in use here. */
+/* Uncount what an entry of a table of this level refers to. */
 static void uncount(struct mm *mm, struct page *p, int level)
 {
 	if (level == 1) {
-		tree_count_leaf(mm, p, -1);
+		rss_count(&mm->rss, p, -1);
 		return;
 	}
 	mm->rss.tables--;
@@ -126,8 +127,9 @@ static void uncount(struct mm *mm, struct page *p, int level)
 		uncount(mm, target_of(entries_of(p)[i]), level - 1);
 }
 
-/* The edges are owned where there is something to clear: an entry that is only partly in the range
- * and read-only has nothing of it below. Owned tables that end up empty go too. */
+/* Clear [start, end) below `table`, which is owned. The edges were owned where they have a leaf to
+ * clear; so a read-only entry that is only partly in the range has none and is skipped. Owned
+ * tables that end up empty are dropped. */
 static void unmap_table(struct gather *g, struct page *table, int level, u64 start, u64 end)
 {
 	for_each_used(i, table, level, start, end)
@@ -149,7 +151,7 @@ static void unmap_table(struct gather *g, struct page *table, int level, u64 sta
 	}
 }
 
-/* The same for a range under one leaf table, which is our own. */
+/* The same for a range under one owned leaf table. */
 static void unmap_leaves(struct gather *g, struct page *table, u64 start, u64 end)
 {
 	for_each_used(i, table, 1, start, end)
@@ -158,7 +160,7 @@ static void unmap_leaves(struct gather *g, struct page *table, u64 start, u64 en
 		u64 addr = entry_start(start, 1, i);
 
 		clear_entry(table, i);
-		tree_count_leaf(g->mm, target_of(e), -1);
+		rss_count(&g->mm->rss, target_of(e), -1);
 		gather_drop(g, target_of(e), addr, addr + PAGE_SIZE);
 	}
 	if (!table->nr_present)
@@ -228,7 +230,7 @@ int tree_prepare_protect(struct mm *mm, u64 start, u64 end, u32 area_flags)
 	return 0;
 }
 
-/* What has a leaf to change is owned, and therefore writable from the root down. */
+/* Every table with a leaf to change is owned: its entries are writable from the root down. */
 static void protect_table(struct gather *g, struct page *table, int level, u64 start, u64 end,
 			  u32 area_flags)
 {
@@ -269,8 +271,8 @@ static u64 next_leaf(struct mm *mm, u64 start, u64 end)
 	return start < end ? find_leaf(root_of(mm), PT_LEVELS, start, end, ANY_LEAF) : end;
 }
 
-/* Own both ends of every leaf's way. Destination tables that turn out not to be needed are empty;
- * the unmapping of an empty range frees such tables. */
+/* Own the old and the new path of every leaf. When the move fails half-way, destination tables stay
+ * empty, and tree_move() unmaps them. */
 static int prepare_move(struct mm *mm, u64 from, u64 to, u64 len)
 {
 	u64 end = from + len;
@@ -298,7 +300,7 @@ int tree_move(struct mm *mm, u64 from, u64 to, u64 len)
 		gather_flush(&g, a, a + PAGE_SIZE);
 	}
 	gather_finish(&g);
-	if (len) { /* what is empty now: the old tables, or after a failure the new ones */
+	if (len) { /* drop the empty tables: the old ones, or after a failure the new ones */
 		u64 empty = err ? to : from;
 
 		unmap_table(&g, root_of(mm), PT_LEVELS, empty, empty + len);

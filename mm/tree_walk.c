@@ -1,4 +1,4 @@
-/* Looking at the page-table tree: nothing here owns or changes anything. */
+/* Reading the page-table tree: nothing here owns or changes a table. */
 #include "mm/tree_internal.h"
 
 #include "kernel/lib/string.h"
@@ -54,23 +54,6 @@ void tree_foreach(struct mm *mm, u64 start, u64 end, bool (*fn)(const struct tre
 		foreach_table(&f, root_of(mm), PT_LEVELS, start, end, true);
 }
 
-static u64 count_leaves(struct page *table, int level)
-{
-	unsigned int size = level == PT_LEVELS ? USER_ROOT_ENTRIES : PTRS_PER_TABLE;
-	u64 n = 0;
-
-	if (level == 1)
-		return table->nr_present;
-	for (unsigned int i = 0; (i = next_used(table, i, size)) < size; i++)
-		n += count_leaves(target_of(entries_of(table)[i]), level - 1);
-	return n;
-}
-
-u64 tree_resident(struct mm *mm)
-{
-	return count_leaves(root_of(mm), PT_LEVELS);
-}
-
 static void count_below(struct page *table, int level, struct mm_rss *rss)
 {
 	unsigned int size = level == PT_LEVELS ? USER_ROOT_ENTRIES : PTRS_PER_TABLE;
@@ -81,10 +64,8 @@ static void count_below(struct page *table, int level, struct mm_rss *rss)
 		if (level > 1) {
 			rss->tables++;
 			count_below(p, level - 1, rss);
-		} else if (p->flags & PG_CACHE) {
-			rss->shared++;
-		} else if (!(p->flags & PG_ZERO)) {
-			rss->anon++;
+		} else {
+			rss_count(rss, p, 1);
 		}
 	}
 }

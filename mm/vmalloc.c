@@ -1,11 +1,11 @@
 /*
- * Kernel memory that is contiguous only by its addresses, with an unmapped page on either side.
+ * Kernel memory that is contiguous in virtual addresses only, with an unmapped page on either side.
  *
- * The window [VMALLOC_BASE, VMALLOC_END) is in two halves. The lower one holds areas of any size,
- * in a list sorted by address. The upper one is cut into slots for kernel stacks: a guard page,
- * then the stack. A fixed stride makes "is this a stack's guard page?" a matter of arithmetic,
- * which the double-fault handler can do without a lock; the lowest free slot is always taken first,
- * so that the page tables below the stacks, which are never given back, stay few.
+ * The window [VMALLOC_BASE, VMALLOC_END) has two halves. The lower half holds blocks of any size,
+ * in a list sorted by address. The upper half is divided into slots for kernel stacks: a guard
+ * page, then the stack. With a fixed stride the double-fault handler can tell a guard page by
+ * arithmetic, without a lock. The lowest free slot is always taken first, so that the stacks need
+ * few page tables, which are never freed.
  *
  * Lock: vmalloc_lock guards the list and the slots.
  */
@@ -32,8 +32,8 @@ FAULT_SITE(stack_site, "stack");
 
 /* ---- mapping pages, for both halves ---- */
 
-/* Unmap and free what map_pages() mapped. No CPU may still have a translation when a page is freed,
- * so the pages wait in a chain (page.link.next) for the flush. */
+/* Unmap and free what map_pages() mapped. The pages are chained by page.link.next until the flush,
+ * since no CPU may have a translation of a page that is freed. */
 static void unmap_pages(u64 start, u64 size)
 {
 	struct list_head *chain = NULL;
@@ -53,7 +53,7 @@ static void unmap_pages(u64 start, u64 size)
 	}
 }
 
-/* Fresh pages at [start, start + size). 0, or -1 with nothing mapped. */
+/* Map new pages at [start, start + size). 0, or -1 with nothing mapped. */
 static int map_pages(u64 start, u64 size)
 {
 	for (u64 done = 0; done < size; done += PAGE_SIZE) {
@@ -70,19 +70,19 @@ static int map_pages(u64 start, u64 size)
 	return 0;
 }
 
-/* ---- areas of any size ---- */
+/* ---- blocks of any size ---- */
 
 #define AREAS_START VMALLOC_BASE
 #define AREAS_END   (VMALLOC_BASE + (VMALLOC_END - VMALLOC_BASE) / 2)
 
 struct vm_block {
 	struct list_head link; /* vmalloc_lock: blocks, by address */
-	u64 start, size;       /* without the guard page, which follows */
+	u64 start, size;       /* without the guard page that follows */
 };
 static struct list_head blocks = LIST_HEAD_INIT(blocks);
 static struct kmem_cache *block_cache;
 
-/* Put `b` in the first gap that is large enough for it and a guard page. */
+/* Put `b` into the first gap that has room for it and a guard page. */
 static bool place_block(struct vm_block *b)
 {
 	struct vm_block *next;
@@ -161,7 +161,7 @@ void vfree(void *p)
 #define STACK_PAGES  (1UL << STACK_ORDER)
 _Static_assert(PAGE_SIZE << STACK_ORDER == KERNEL_STACK_SIZE, "a stack is a block");
 
-/* Bitmap of slots in use, a page at a time, as many pages as were ever needed. */
+/* The bitmap of slots in use. It grows by a page at a time and never shrinks. */
 #define SLOTS_PER_PAGE (PAGE_SIZE * 8)
 #define SLOT_PAGES     64
 static u64 *slot_map[SLOT_PAGES]; /* vmalloc_lock */
@@ -172,8 +172,8 @@ static u64 slot_stack(u64 slot)
 	return STACKS_START + slot * STACK_STRIDE + PAGE_SIZE;
 }
 
-/* Find the lowest free slot at or above lowest_free_slot; the caller holds vmalloc_lock. False when
- * the page of the bitmap where it would be does not exist yet. */
+/* Find the lowest free slot; the caller holds vmalloc_lock. False if the bitmap has to grow first.
+ */
 static bool find_slot(u64 *slot)
 {
 	u64 page = lowest_free_slot / SLOTS_PER_PAGE, bit = lowest_free_slot % SLOTS_PER_PAGE;
@@ -188,7 +188,7 @@ static bool find_slot(u64 *slot)
 	return false;
 }
 
-/* One more page for the bitmap. Somebody else may have been faster: then ours is not needed. */
+/* Add a page to the bitmap. False without memory, or if all slots are in use. */
 static bool grow_slots(void)
 {
 	struct page *p = alloc_page(ALLOC_ZERO);
@@ -234,7 +234,7 @@ static void give_slot(u64 slot)
 	spin_unlock(&vmalloc_lock);
 }
 
-/* One block of memory where there is one; single pages otherwise. */
+/* Map a stack to one block of pages if there is one, else to single pages. 0 or -1. */
 static int map_stack(u64 start)
 {
 	struct page *block = alloc_pages(STACK_ORDER, 0);
@@ -258,9 +258,9 @@ static void free_stack_pages(const phys_addr_t pa[STACK_PAGES])
 		put_page(phys_to_page(pa[i]));
 }
 
-/* To unmap a stack, every CPU has to flush. So those that nobody uses stay mapped, for whoever
- * wants one next, until there are so many that they are unmapped by one flush. A debug build unmaps
- * each at once: who still uses it shall fault. */
+/* Unmapping a stack takes a flush on every CPU. So free stacks stay mapped, for reuse, until there
+ * are SPARE_STACKS of them, which are then unmapped by one flush. A debug build unmaps each stack
+ * at once, so that a late use of it faults. */
 #define SPARE_STACKS 16
 static u64 spare_stacks[SPARE_STACKS]; /* vmalloc_lock */
 static u32 nr_spare_stacks;            /* vmalloc_lock */
@@ -292,7 +292,7 @@ static u64 take_spare_stack(void)
 	return stack;
 }
 
-/* All of them; vmalloc_lock is held. How many. */
+/* Take all spare stacks; the caller holds vmalloc_lock. Returns how many. */
 static u32 take_spare_stacks(u64 *stacks)
 {
 	u32 n = nr_spare_stacks;
@@ -364,15 +364,15 @@ bool is_stack_guard(u64 addr)
 	       (addr - STACKS_START) % STACK_STRIDE < PAGE_SIZE;
 }
 
-/* The bitmap and the tables are never given back, and what a crowd of tasks needed of them would
- * look like a leak to whoever compares free memory before and after: so they are made when so many
- * tasks are allowed, as far as memory could hold their stacks. */
+/* The bitmap and the tables are never freed. If a crowd of tasks made them, a test that compares
+ * free memory before and after would see a leak. So they are made in advance, when so many tasks
+ * become allowed, as far as memory has room for their stacks. */
 int reserve_kernel_stacks(u64 stacks)
 {
 	u64 end;
 
 	stacks = MIN(stacks, (nr_total_pages() << PAGE_SHIFT) / KERNEL_STACK_SIZE);
-	stacks = MIN(stacks, SLOT_PAGES * SLOTS_PER_PAGE); /* there are no more, ever */
+	stacks = MIN(stacks, SLOT_PAGES * SLOTS_PER_PAGE); /* all slots there are */
 	end = slot_stack(stacks) + KERNEL_STACK_SIZE;
 	for (u64 va = STACKS_START; va < end; va += pt_span(2))
 		if (arch_prepare_kernel_page(va))
@@ -386,8 +386,8 @@ int reserve_kernel_stacks(u64 stacks)
 void vmalloc_init(void)
 {
 	block_cache = kmem_cache_create("vm_block", sizeof(struct vm_block), 0);
-	/* An eighth of memory is the most that fork spends on stacks, unless told otherwise. */
+	/* By default fork may spend an eighth of memory on stacks. */
 	(void)reserve_kernel_stacks((nr_total_pages() << PAGE_SHIFT) / 8 / KERNEL_STACK_SIZE);
 	vfree(vmalloc(
-		PAGE_SIZE)); /* the first tables of the other half are never given back either */
+		PAGE_SIZE)); /* makes the first tables of the other half, likewise in advance */
 }

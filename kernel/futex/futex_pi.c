@@ -1,18 +1,18 @@
 /*
- * PI futexes: locks in user memory whose owner inherits the priority of who waits. futex(2),
+ * PI futexes: locks in user memory whose owner inherits the priority of its best waiter. futex(2),
  * "Priority-inheritance futexes".
  *
- * The word holds the owner's thread id, FUTEX_WAITERS once somebody has come here to wait, and
+ * The word holds the owner's thread id, FUTEX_WAITERS once a task waits in the kernel, and
  * FUTEX_OWNER_DIED. Without waiters the kernel knows nothing of the lock: the program takes and
- * releases it alone. With waiters their list says who the owner is, and what the word says must
- * agree. At release the kernel writes the best waiter's id into the word and lets that one go on.
+ * releases it alone. With waiters, their list names the owner, and the word must agree. At release
+ * the kernel writes the best waiter's id into the word and wakes that waiter.
  *
- * An owner that dies cannot write the word: it may have no address for it any more. It makes the
- * best waiter the owner, which writes the word itself, in its own memory, when it comes to run
- * (`died`); until then it stays in the bucket, so that others see whom to wait for.
+ * An owner that dies cannot write the word: it may no longer have the memory mapped. It makes the
+ * best waiter the owner, and that one writes the word itself when it runs (`died`). Until then it
+ * stays in the bucket, so that other tasks find the owner to wait for.
  *
- * Locks: mm->lock (the word is there), tasklist_lock (the first waiter looks up the owner),
- * pi_lock, the bucket's.
+ * Locks, in this order: mm->lock (keeps the word mapped), tasklist_lock (to look up the owner),
+ * pi_lock, the bucket's lock.
  */
 #include "kernel/futex/futex_internal.h"
 #include "kernel/lib/log.h"
@@ -20,14 +20,14 @@
 #include "kernel/task.h"
 #include "kernel/time/timer.h"
 
-/* task->pi_exit: may it become the owner that somebody waits for? */
+/* task->pi_exit: may other tasks wait for this one? */
 enum pi_exit {
 	PI_OK,
-	PI_EXITING, /* it is just releasing what it holds: look again when it has */
-	PI_DEAD,    /* it will never release anything */
+	PI_EXITING, /* it is releasing its locks: wait for the end of that */
+	PI_DEAD,    /* it will not release any lock */
 };
 
-/* Where those sleep who found an owner in PI_EXITING. */
+/* Tasks that wait for an owner in PI_EXITING. */
 static struct wait_queue exits = WAIT_QUEUE_INIT(exits);
 
 static u32 tid_of(const struct task *p)
@@ -58,7 +58,7 @@ static bool change_word(u32 *word, u32 *old, u32 new)
 					   __ATOMIC_SEQ_CST);
 }
 
-/* Somebody who waits for `key`, in any way, or NULL. */
+/* The first waiter of any kind for `key`, or NULL. */
 static struct futex_waiter *find_waiter(struct futex_bucket *b, const struct futex_key *key)
 {
 	struct futex_waiter *w;
@@ -69,10 +69,10 @@ static struct futex_waiter *find_waiter(struct futex_bucket *b, const struct fut
 	return NULL;
 }
 
-/* ---- from one owner to the next: pi_lock and the bucket's are held ---- */
+/* ---- from one owner to the next: the caller holds pi_lock and the bucket's lock ---- */
 
-/* `from` lets go of `key`: its best waiter, which waits no more, and which the others wait for from
- * now on. NULL when nobody waits. */
+/* `from` releases `key`. Returns its best waiter, which no longer waits and for which the other
+ * waiters wait from now on; NULL if there is none. */
 static struct futex_waiter *next_owner(struct task *from, const struct futex_key *key)
 {
 	struct futex_waiter *best = NULL;
@@ -93,14 +93,14 @@ static struct futex_waiter *next_owner(struct task *from, const struct futex_key
 	return best;
 }
 
-/* From here on it may be gone as soon as we let go of pi_lock. */
+/* Wake the new owner. Once pi_lock is released, `w` may be gone. */
 static void grant(struct futex_waiter *w)
 {
 	w->woken = true;
 	wake_up_process(w->task);
 }
 
-/* The same from an owner that does not write the word. */
+/* Hand `key` over from an owner that cannot write the word. */
 static void inherit(struct task *from, const struct futex_key *key)
 {
 	struct futex_waiter *w = next_owner(from, key);
@@ -114,7 +114,7 @@ static void inherit(struct task *from, const struct futex_key *key)
 
 /* ---- lock ---- */
 
-/* Others wait for the lock already: for whom? The word must not say anything else. */
+/* The owner of a lock that has waiters already. -EINVAL if the word names another. */
 static struct task *owner_of_waiters(struct futex_bucket *b, struct futex_waiter *w, u32 val)
 {
 	u32 tid = val & FUTEX_TID_MASK;
@@ -132,8 +132,8 @@ static struct task *owner_of_waiters(struct futex_bucket *b, struct futex_waiter
 	return ERR_PTR(-EINVAL);
 }
 
-/* The first to wait asks the word. -EBUSY: the owner is just ending; *exiting gets it, with a
- * reference. Caller holds tasklist_lock, pi_lock. */
+/* The owner that the word names, for the first waiter. -EBUSY: the owner is exiting; it is stored
+ * in *exiting with a reference. The caller holds tasklist_lock and pi_lock. */
 static struct task *owner_by_tid(u32 tid, struct task **exiting)
 {
 	struct task *p = find_task((pid_t)tid);
@@ -149,8 +149,8 @@ static struct task *owner_by_tid(u32 tid, struct task **exiting)
 	return ERR_PTR(-EBUSY);
 }
 
-/* Whom `p` would have to wait for; NULL: nobody, the lock is its. In either case the word says so;
- * `waiters`: and that more will come. */
+/* Take the lock for `p` and return NULL, or return the owner that p has to wait for, with
+ * FUTEX_WAITERS set in the word. `waiters` is FUTEX_WAITERS if more waiters will follow. */
 static struct task *take_or_find_owner(struct futex_bucket *b, const struct futex_key *key,
 				       u32 *word, struct task *p, u32 waiters,
 				       struct task **exiting)
@@ -174,7 +174,7 @@ static struct task *take_or_find_owner(struct futex_bucket *b, const struct fute
 	}
 }
 
-/* 0: the lock is ours; 1: queued; or an error. */
+/* 0: the lock is taken; 1: `w` is queued; or -errno. */
 static int take_or_queue(struct futex_waiter *w, u64 addr, bool private, bool trylock,
 			 struct task **exiting)
 {
@@ -207,14 +207,14 @@ static int take_or_queue(struct futex_waiter *w, u64 addr, bool private, bool tr
 	return ret;
 }
 
-/* Drops the reference. */
+/* Wait for the end of exit_pi() and drop the reference. */
 static void wait_for_exit(struct task *exiting)
 {
 	wait_event(&exits, READ_ONCE(exiting->pi_exit) != PI_EXITING);
 	put_task(exiting);
 }
 
-/* The same, after an owner that is just ending has done so. */
+/* take_or_queue(), again after the exit of an owner that was exiting. */
 static int take_or_queue_retry(struct futex_waiter *w, u64 addr, bool private, bool trylock)
 {
 	for (;;) {
@@ -227,8 +227,8 @@ static int take_or_queue_retry(struct futex_waiter *w, u64 addr, bool private, b
 	}
 }
 
-/* We got the lock from an owner that died: now the word says so too. When it cannot be written any
- * more the next one tries. */
+/* current got the lock from an owner that died: write the word. If the word is not writable any
+ * more, hand the lock on. */
 static long write_inherited(struct futex_waiter *w, u64 addr)
 {
 	u32 *word = pin_word(addr, ACCESS_WRITE), old;
@@ -250,13 +250,13 @@ static long write_inherited(struct futex_waiter *w, u64 addr)
 	return 0;
 }
 
-/* Awake again: with the lock, or with the reason for giving up. */
+/* The end of a wait: with the lock, or with the reason `why` for giving up. */
 static long finish_lock(struct futex_waiter *w, u64 addr, long why)
 {
 	struct futex_bucket *b;
 
 	spin_lock(&pi_lock);
-	b = w->bucket; /* stays: who requeues to a PI lock holds pi_lock too */
+	b = w->bucket; /* a requeue to a PI lock holds pi_lock too */
 	spin_lock(&b->lock);
 	if (!w->woken) {
 		list_del(&w->link);
@@ -264,7 +264,7 @@ static long finish_lock(struct futex_waiter *w, u64 addr, long why)
 			pi_unblock(&w->pi);
 	}
 	unlock_all(b);
-	if (w->woken) /* also when a signal or the time-out came second */
+	if (w->woken) /* even if a signal or the time-out came after the wake */
 		why = w->died ? write_inherited(w, addr) : 0;
 	key_put(&w->key);
 	/* The time-out is absolute: the call can simply be made again. */
@@ -302,8 +302,7 @@ static long unlock_locked(u32 *word, const struct futex_key *key, struct futex_b
 		list_del(&w->link);
 		new = (u32)w->task->pid_nr | FUTEX_WAITERS;
 	}
-	/* What the program writes into the word at the same time is lost, if we have to say there
-	 * who the owner is. */
+	/* With a new owner, what the program writes into the word at the same time is lost. */
 	do
 		if (!w && (old & FUTEX_TID_MASK) != my_tid())
 			return -EAGAIN;
@@ -354,7 +353,7 @@ long futex_wait_requeue_pi(u64 addr, u64 addr2, bool private, u32 val, u64 until
 		bool same = same_key(&w.key, &w.target); /* two addresses of one word */
 
 		ret = finish_lock(&w, addr2, same ? -EINVAL : sleep_queued(&w, until));
-		/* Once it waits for the lock, what it waited for first has happened. */
+		/* A waiter that was requeued has had its wake-up and must not wait for it again. */
 		if (ret == -ERESTARTNOINTR && w.kind == WAITS_FOR_PI_LOCK)
 			ret = -EAGAIN;
 	}
@@ -368,10 +367,10 @@ struct pi_requeue {
 	u32 *word1, *word2; /* pinned */
 	u32 max, moved;
 	u64 until;            /* arrivals in b1 when the first word was compared */
-	struct task *exiting; /* with -EBUSY: the owner that is just ending; a reference */
+	struct task *exiting; /* with -EBUSY: the owner that is exiting; a reference */
 };
 
-/* `w` gets the second lock, or waits for it. */
+/* Give `w` the PI lock, or let it wait for that. */
 static int requeue_one(struct pi_requeue *r, struct futex_waiter *w)
 {
 	u32 waiters = r->max > 1 ? FUTEX_WAITERS : 0;
@@ -397,9 +396,9 @@ static int requeue_one(struct pi_requeue *r, struct futex_waiter *w)
 }
 
 #define REQUEUE_BATCH \
-	16u /* waiters moved in one hold: each may be followed along a chain of locks */
+	16u /* waiters moved in one hold of the locks; each may change a chain of boosts */
 
-/* One batch, of what arrived by r->until: how many it was, or an error. */
+/* Requeue one batch of the waiters that arrived by r->until. Returns how many, or -errno. */
 static long requeue_batch(struct pi_requeue *r)
 {
 	struct futex_waiter *w, *n;
@@ -421,7 +420,7 @@ static long requeue_batch(struct pi_requeue *r)
 	return done;
 }
 
-/* The same, when the first word is `val`: it is compared until a waiter has moved. */
+/* Requeue a batch if the first word is `val`. It is compared only until a waiter has moved. */
 static long compare_and_requeue(struct pi_requeue *r, u32 val)
 {
 	if (r->moved == 0) {
@@ -432,7 +431,7 @@ static long compare_and_requeue(struct pi_requeue *r, u32 val)
 	return requeue_batch(r);
 }
 
-/* Both words, with their keys, in one hold of mm->lock. 0, or an error without it. */
+/* Pin both words, with their keys, in one hold of mm->lock. 0, or -errno without it. */
 static int pin_two(u64 addr1, u64 addr2, bool private, u32 **word1, u32 **word2,
 		   struct futex_key *key1, struct futex_key *key2)
 {
@@ -456,7 +455,7 @@ static int pin_two(u64 addr1, u64 addr2, bool private, u32 **word1, u32 **word2,
 		unpin_word();
 		key_put(key2);
 		key_put(key1);
-		/* Alone it can be made room for, and the next turn finds it there. */
+		/* Fault the first word in alone, and try again. */
 		*word1 = pin_word(addr1, ACCESS_READ);
 		if (IS_ERR(*word1))
 			return (int)PTR_ERR(*word1);
@@ -465,9 +464,9 @@ static int pin_two(u64 addr1, u64 addr2, bool private, u32 **word1, u32 **word2,
 }
 
 /*
- * The words are pinned. An error hides how many have moved before, in this batch or another: Linux
- * does the same when its one pass over the waiters comes to one that waits for something else
- * (-EINVAL), or that would wait for itself (-EDEADLK).
+ * Requeue in batches; the words are pinned. An error hides how many waiters have moved before.
+ * Linux does the same when its one pass reaches a waiter for something else (-EINVAL) or one that
+ * would wait for itself (-EDEADLK).
  */
 static long requeue_pinned(struct pi_requeue *r, u32 val)
 {
@@ -494,7 +493,7 @@ static long try_requeue(struct pi_requeue *r, u64 addr, u64 addr2, bool private,
 		return ret;
 	b1 = bucket_of(&r->key1);
 	if (r->moved && b1 != r->b1)
-		r->until = 0; /* something else was mapped there meanwhile: its waiters stay */
+		r->until = 0; /* other memory is mapped there now: leave its waiters alone */
 	r->b1 = b1;
 	r->b2 = bucket_of(&r->key2);
 	ret = same_key(&r->key1, &r->key2) ? -EINVAL : requeue_pinned(r, val);
@@ -505,10 +504,10 @@ static long try_requeue(struct pi_requeue *r, u64 addr, u64 addr2, bool private,
 }
 
 /*
- * One waiter gets the lock, if it is free; that one and `max_move` others, at most, are moved.
- * Linux asks for the owner once, before the first has moved. Here the waiters that have moved may
- * all be gone before the next batch, and the lock have an owner that is just ending: the call goes
- * on behind it where it was.
+ * Move up to 1 + `max_move` waiters to the PI lock; the first one gets it if it is free. Linux
+ * looks up the owner once, before it moves the first waiter. Here all moved waiters may be gone
+ * before the next batch, and the lock may have an owner that is exiting: then the call waits for
+ * the exit and goes on.
  */
 long futex_cmp_requeue_pi(u64 addr, u64 addr2, bool private, int max_wake, int max_move, u32 val)
 {

@@ -1,14 +1,13 @@
 /*
- * What running costs a task: CPU time, its timeslice, and the share of the real-time tasks. And
- * what each CPU did with its time.
+ * CPU time of tasks, their timeslices, the share of real-time tasks, and the time of each CPU.
  *
- * The run time is exact, from switch to switch. Now and then the part of it that is new is charged:
- * to user or system mode by the tick, which sees what it interrupted; in the proportion so far when
- * the times are asked for in between. So user and system time only grow, add up to the run time
- * exactly, and a tick that is lost changes nothing but the proportion. A CPU's busy time is what it
- * did not idle, and is charged in the same way, to no task in particular.
+ * The run time of a task is exact, from switch to switch. The part of it that is not charged yet is
+ * charged at each tick, to user or system mode, whichever the tick interrupted. When the times are
+ * read in between, it is charged in proportion to the times so far. So user and system time only
+ * grow and add up to the run time exactly; a lost tick changes only the proportion. The busy time
+ * of a CPU, which is all time but idle time, is charged in the same way.
  *
- * All under the lock of the task's run queue.
+ * Everything here is under the lock of the task's run queue.
  */
 #include "kernel/lib/log.h"
 #include "kernel/sched/load.h"
@@ -18,7 +17,7 @@
 
 long sched_rt_period_us = 1000000, sched_rt_runtime_us = 950000;
 
-/* `p` runs, and goes on running meanwhile. */
+/* The run time of a task that is running. */
 static u64 ran_until_now(const struct task *p)
 {
 	u64 now = arch_run_clock();
@@ -31,7 +30,7 @@ static u64 ran_ns(const struct rq *rq, const struct task *p)
 	return arch_run_ns(rq->curr == p ? ran_until_now(p) : p->runtime);
 }
 
-/* The nanoseconds since the last charge, which are now spent. */
+/* Take the time since the last charge off the timeslice, and return it in ns. */
 static u64 charge_slice(struct rq *rq, struct task *p)
 {
 	u64 ran = ran_ns(rq, p), charged = p->utime + p->stime;
@@ -43,7 +42,7 @@ static u64 charge_slice(struct rq *rq, struct task *p)
 	return delta;
 }
 
-/* delta * part / all; part is not more than all, which is not 0. */
+/* delta * part / all. `part` is at most `all`, which is not 0. */
 static u64 proportion(u64 delta, u64 part, u64 all)
 {
 	for (; all >> 32; all >>= 1)
@@ -85,7 +84,7 @@ u64 task_runtime(struct task *p)
 
 	if (!READ_ONCE(p->on_cpu))
 		return arch_run_ns(READ_ONCE(p->runtime));
-	if (p == current) { /* no switch, and no other CPU changes it */
+	if (p == current) { /* without a switch no other CPU changes it */
 		preempt_disable();
 		ran = ran_until_now(p);
 		preempt_enable();
@@ -104,7 +103,7 @@ static u64 busy_charged(const struct rq *rq)
 	return rq->user_ns + rq->nice_ns + rq->system_ns;
 }
 
-/* The nanoseconds since the last charge that the CPU was busy. *idle: all that it was not. */
+/* The busy time of the CPU that is not charged yet, in ns. *idle: all its idle time. */
 static u64 busy_uncharged(const struct rq *rq, u64 *idle)
 {
 	u64 now = arch_run_clock(), charged = busy_charged(rq);
@@ -114,8 +113,8 @@ static u64 busy_uncharged(const struct rq *rq, u64 *idle)
 	return all > *idle + charged ? all - *idle - charged : 0;
 }
 
-/* Charge what no tick has seen, in the proportion so far. Before the first tick there were none but
- * the kernel's own tasks. */
+/* Charge busy time between ticks in proportion to the times so far. Before the first tick only the
+ * kernel has run. */
 static void split_busy(struct rq *rq, u64 delta)
 {
 	u64 all = busy_charged(rq);
@@ -153,8 +152,8 @@ void account_tick(struct rq *rq, struct task *p, bool user)
 	*(p->static_prio > NICE_TO_PRIO(0) ? &rq->nice_ns : &rq->user_ns) += busy;
 }
 
-/* sched(7), "Limiting the CPU usage of real-time and deadline processes": of each period the
- * real-time tasks of a CPU have a part, and the others, if there are any, have the rest. */
+/* sched(7), "Limiting the CPU usage of real-time and deadline processes": real-time tasks may use a
+ * part of each period, and the rest is for the other tasks, if any wait. */
 void throttle_tick(struct rq *rq, u64 now)
 {
 	long runtime = READ_ONCE(sched_rt_runtime_us);
@@ -162,7 +161,7 @@ void throttle_tick(struct rq *rq, u64 now)
 
 	if (rq->rt_ns <= TICK_NS && !over) {
 		rq->rt_period_start =
-			now - rq->rt_ns; /* it begins when a real-time task begins to run */
+			now - rq->rt_ns; /* a period begins when a real-time task begins to run */
 	} else if (now - rq->rt_period_start >=
 		   (u64)READ_ONCE(sched_rt_period_us) * NSEC_PER_USEC) {
 		rq->rt_period_start = now;

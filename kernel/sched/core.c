@@ -1,10 +1,10 @@
 /*
  * The O(1) scheduler: which task runs, and for how long.
  *
- * Each CPU has a run queue with two priority arrays. Tasks with timeslice left are in the active
- * one, those that used it up in the expired one; when the active array is empty the two swap names.
- * Choosing the next task is one find-first-bit. The running task stays in its list: only the end of
- * its slice, a sleep or a yield moves it.
+ * Each CPU has a run queue with two priority arrays. The active array holds the tasks with
+ * timeslice left, the expired array those that used theirs up; when the active array is empty the
+ * two swap roles. Choosing the next task is one find-first-bit. The running task stays in its list
+ * and leaves its place only at the end of its slice, for a sleep or a yield.
  *
  * rq->lock guards the arrays and the scheduling fields of every task that is on them.
  * kernel/sched/switch.c does the switch.
@@ -51,12 +51,12 @@ void sched_init(void)
 
 void init_idle(struct task *idle, struct cpu *cpu)
 {
-	idle->prio = MAX_PRIO; /* worse than anybody: it is never in an array */
+	idle->prio = MAX_PRIO; /* worse than any other; it is never in an array */
 	pi_init_task(idle);
 	idle->flags |= PF_IDLE;
 	idle->cpu = cpu->id;
 	idle->on_cpu = true;
-	idle->exec_start = arch_run_clock(); /* its zero is no time of ours */
+	idle->exec_start = arch_run_clock(); /* the run clock does not start at 0 */
 	cpu->rq->started = idle->exec_start;
 	cpu->rq->idle = cpu->rq->curr = idle;
 }
@@ -114,9 +114,9 @@ void set_special_state(u32 state)
 	spin_unlock_irqrestore(&rq->lock, flags);
 }
 
-/* A task woke up ahead of an equal that runs. One that was woken by the running task itself does
- * not preempt it, since most often that one is about to sleep: but it does not wait for the tick
- * either. */
+/* A woken task was queued ahead of a running task of the same priority. If the running task woke it
+ * itself, it is probably about to sleep and is not preempted; but the woken task does not wait for
+ * a whole tick either. */
 static noinline void preempt_soon(struct rq *rq)
 {
 	if (rq->cpu != this_cpu() || irq_depth())
@@ -125,9 +125,9 @@ static noinline void preempt_soon(struct rq *rq)
 		tick_soon();
 }
 
-/* A woken task is queued just ahead of an equal that runs, and has the CPU soon: what a person
- * types at is answered, whatever else computes. Nothing starves, for the timeslice of a task that
- * wakes up often is used up like any other. */
+/* A woken task is queued just ahead of a running task of the same priority, and gets the CPU soon:
+ * interactive programs answer although others compute. No task starves, since a task that wakes up
+ * often uses up its timeslice as well. */
 static void activate_woken(struct rq *rq, struct task *p)
 {
 	struct task *curr = rq->curr;
@@ -157,8 +157,8 @@ bool try_to_wake_up(struct task *p, u32 mask)
 		if (!queued)
 			load_wakes(rq, p);
 		p->state = TASK_RUNNING;
-		/* Still queued: it was on its way to sleep and has not come to schedule() yet. If
-		 * not, nor does it run any more: the lock was held until its registers were saved.
+		/* If the task is still queued, it was about to sleep and has not reached schedule()
+		 * yet. If not, its registers are saved: the run queue's lock was held until then.
 		 */
 		if (likely(!queued && cpu == p->cpu))
 			activate_woken(rq, p);
@@ -175,13 +175,13 @@ bool wake_up_process(struct task *p)
 	return try_to_wake_up(p, TASK_INTERRUPTIBLE | TASK_UNINTERRUPTIBLE | TASK_KILLABLE);
 }
 
-/* Slices end at ticks: at the nearest. */
+/* A slice ends at the tick that is nearest to its end. */
 static bool slice_used_up(const struct task *p)
 {
 	return p->time_slice < (s64)TICK_NS / 2;
 }
 
-/* The next slice is shorter by what the last one was too long, within limits. */
+/* If the last slice was too long, the next is shorter by as much, within limits. */
 static void renew_slice(struct task *p)
 {
 	s64 slice = task_timeslice(p);
@@ -190,7 +190,7 @@ static void renew_slice(struct task *p)
 	p->first_timeslice = false;
 }
 
-/* What happens when the slice of the running task is used up. */
+/* The running task has used up its slice: move it to the expired array. */
 static void task_slice_expired(struct rq *rq, struct task *p)
 {
 	dequeue_task(p);
@@ -200,20 +200,21 @@ static void task_slice_expired(struct rq *rq, struct task *p)
 	enqueue_task(p, rq->expired);
 }
 
-/* A task that woke up went ahead of the one that runs. */
+/* Reschedule if a woken task is queued ahead of the running one. */
 static void look_ahead(struct rq *rq, const struct task *p)
 {
 	if (p->array && p->array->queue[p->prio].next != &p->run_list)
 		resched_curr(rq);
 }
 
-/* The tick's part that fork needs too, when halving leaves the parent nothing. */
+/* The end of a slice: at a tick, and at a fork that leaves the parent no timeslice. */
 static void task_tick(struct rq *rq, struct task *p)
 {
 	if (!p->array)
 		return;
 	if (rt_task(p)) {
-		/* SCHED_FIFO runs until it sleeps; SCHED_RR goes to the end of its list. */
+		/* A SCHED_FIFO task runs until it sleeps; a SCHED_RR task goes to the end of its
+		 * list. */
 		if (p->policy == SCHED_RR && slice_used_up(p)) {
 			renew_slice(p);
 			requeue_task(p, rq->active);
@@ -230,7 +231,7 @@ static void task_tick(struct rq *rq, struct task *p)
 u64 task_wchan(struct task *p)
 {
 	u64 flags, addr = 0;
-	struct rq *rq = task_rq_lock(p, &flags); /* nobody wakes it meanwhile */
+	struct rq *rq = task_rq_lock(p, &flags); /* it cannot be woken meanwhile */
 
 	if (!p->array && !p->on_cpu && p->state != TASK_RUNNING && p->state != TASK_DEAD)
 		addr = arch_wchan(p);
@@ -286,12 +287,12 @@ void sched_fork(struct task *p)
 	pi_init_task(p);
 	if (p->reset_on_fork)
 		reset_sched(p);
-	p->state = TASK_RUNNING;  /* nobody can wake it: it is in no list yet */
-	p->prio = p->normal_prio; /* what was lent to the parent is not inherited */
+	p->state = TASK_RUNNING;  /* in no list yet, so no other task can wake it */
+	p->prio = p->normal_prio; /* a priority lent to the parent is not inherited */
 	p->cpu = this_cpu()->id;
 	rq = this_cpu()->rq;
 	spin_lock(&rq->lock);
-	/* Forking must not create processor time: the child's slice is taken from the parent's. */
+	/* Forking must not create CPU time: the child's slice is taken from the parent's. */
 	p->time_slice = current->time_slice / 2;
 	p->first_timeslice = true;
 	current->time_slice -= p->time_slice;
@@ -300,8 +301,8 @@ void sched_fork(struct task *p)
 	spin_unlock_irqrestore(&rq->lock, flags);
 }
 
-/* A thread is given to the CPU that has least to do. A process, and whoever makes its parent wait,
- * starts here: the caches have what it will look at. */
+/* A new thread starts on the least loaded CPU. A new process, and a child of vfork, starts on this
+ * CPU, whose caches hold what it will read. */
 static u32 fork_cpu(const struct task *p, u64 clone_flags)
 {
 	u32 here = this_cpu()->id;
@@ -319,32 +320,31 @@ void wake_up_new_task(struct task *p, u64 clone_flags)
 	struct task *parent = current;
 	struct rq *rq;
 
-	WRITE_ONCE(p->cpu, fork_cpu(p, clone_flags)); /* on its way, and ours alone */
+	WRITE_ONCE(p->cpu, fork_cpu(p, clone_flags)); /* not queued yet: no lock needed */
 	rq = task_rq_lock(p, &unused);
 	if (!(clone_flags & CLONE_VM) && sched_child_first && rq == this_cpu()->rq &&
 	    parent->array && !rt_task(p) && p->prio == parent->prio) {
 		/*
-		 * The child will most likely exec at once. Running it first saves the copies of
-		 * pages that the parent would otherwise write to in between. It goes into the
-		 * parent's own list, just ahead of the parent: the scheduler takes the first of a
-		 * list, and whoever else is ahead of the parent has just been woken up by it.
+		 * The child runs first. It will most likely exec at once, which saves the copies of
+		 * pages that the parent would write to in between. It is queued in the parent's
+		 * list, just ahead of the parent: the scheduler takes the first task of a list, and
+		 * any other task ahead of the parent has just been woken by it.
 		 */
 		prio_array_add_before(parent->array, &p->run_list, &parent->run_list);
 		p->array = parent->array;
 		rq->nr_running++;
 		resched_curr(rq);
 	} else {
-		/* With a shared address space nothing would be copied: the child waits for its
-		 * turn. */
+		/* With a shared address space there is nothing to save: the child is queued last.
+		 */
 		rq = place_task(rq, p, p->cpu);
 	}
 	trace_sched_wakeup_new(p);
 	spin_unlock_irqrestore(&rq->lock, flags);
 }
 
-void sched_exit(struct task *p)
+void sched_exit(struct task *p, struct task *parent)
 {
-	struct task *parent = p->group_leader == p ? p->parent : p->group_leader;
 	struct rq *rq;
 	u64 flags;
 
@@ -355,7 +355,7 @@ void sched_exit(struct task *p)
 	spin_unlock_irqrestore(&rq->lock, flags);
 }
 
-/* The policy or the nice value of `p` is another: what does it run at? */
+/* The policy or the nice value of `p` has changed: update its priorities. */
 static void change_normal_prio(struct rq *rq, struct task *p)
 {
 	p->normal_prio = rt_policy(p->policy) ? MAX_RT_PRIO - 1 - p->rt_priority : p->static_prio;
@@ -368,7 +368,7 @@ void sched_set_boost(struct task *p, int boost)
 	struct rq *rq = task_rq_lock(p, &flags);
 
 	p->boost = boost;
-	if (p->prio != effective_prio(p)) /* else it keeps its place among its equals */
+	if (p->prio != effective_prio(p)) /* else it keeps its place in its list */
 		set_task_prio(rq, p, effective_prio(p));
 	spin_unlock_irqrestore(&rq->lock, flags);
 }

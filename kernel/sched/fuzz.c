@@ -1,11 +1,11 @@
 /*
- * Preemption by the throw of a die, for tests (kernel/lib/fuzz.h).
+ * Random preemption, for tests (kernel/lib/fuzz.h).
  *
- * Each CPU has a generator of its own, seeded by sched.fuzz and its number, so that what one CPU
- * does does not depend on how often the others threw. It throws only where preemption is possible:
- * with preempt_count 0, interrupts on and outside of interrupt handlers. Then, by chance, the
- * caller goes to the end of its list or, if nobody else wants this CPU, just loses some time: the
- * others overtake.
+ * Each CPU has a pseudo-random generator of its own, seeded by sched.fuzz and its number, so that
+ * CPUs do not influence each other. The die is thrown only where preemption is possible: with
+ * preempt_count 0, interrupts on, and outside of interrupt handlers. By chance the caller then goes
+ * to the end of its list; if no other task wants this CPU, it waits a little, so that tasks on
+ * other CPUs overtake it.
  */
 #include "kernel/lib/fuzz.h"
 
@@ -16,7 +16,7 @@
 #include "kernel/task.h"
 
 #define ONE_IN    16  /* throws that take the CPU away */
-#define DELAY_MAX 512 /* turns of an idle loop, when there is nobody else */
+#define DELAY_MAX 512 /* turns of an idle loop, if no other task wants the CPU */
 
 long sched_fuzz;
 
@@ -56,8 +56,8 @@ static u64 throw(struct fuzz * f, u32 cpu)
 	return f->x >> 20;
 }
 
-/* Let everybody of the same priority go first; half of the time also those whose slice is used up.
- * False when nobody waits. A real-time task keeps its place: that is promised. */
+/* Let the other tasks of this priority go first; with `to_expired` also those in the expired array.
+ * False if no task waits. A real-time task keeps its place, as sched(7) promises. */
 static bool step_back(struct rq *rq, bool to_expired)
 {
 	struct task *t = current;

@@ -2,9 +2,9 @@
  * Load averages: proc(5), /proc/loadavg.
  *
  * Every five seconds the tasks that run, wait for a CPU or sleep uninterruptibly are counted, and
- * the averages move towards that number. No timer does it, which would wake idle CPUs for nothing:
- * the tick of whichever CPU is busy takes a sample that is due, and a CPU that stops idling takes
- * those that fell into a time in which nobody had a tick, and so nothing ran.
+ * the averages move towards that number. There is no timer, which would wake idle CPUs for nothing:
+ * the tick of any busy CPU takes a sample that is due. A CPU that leaves its idle loop takes the
+ * samples that fell into a time when all CPUs idled.
  */
 #include "kernel/sched/load.h"
 
@@ -14,8 +14,8 @@
 #include "kernel/time/timer.h"
 
 #define SAMPLE_NS  (5 * NSEC_PER_SEC)
-#define CATCH_UP   4096 /* samples after which no trace of an older load is left: 5.7 hours */
-#define LOAD_STEPS 8    /* bits that averages have more than what is shown: they must not stick */
+#define CATCH_UP   4096 /* samples after which older loads no longer count: 5.7 hours */
+#define LOAD_STEPS 8    /* extra bits of precision, so that the averages do not stick */
 
 /* LOAD_ONE * exp(-5 s / 1 min), 5 min, 15 min */
 static const u64 decay[NR_LOADS] = {1884, 2014, 2037};
@@ -24,7 +24,7 @@ static spinlock_t load_lock = SPINLOCK_INIT(LOCK_LOAD); /* (irq) loads, next_sam
 static u64 loads[NR_LOADS];                             /* LOAD_STEPS more bits than shown */
 static u64 next_sample = SAMPLE_NS;
 
-/* Nobody's lock is taken: a sample is as good a moment earlier or later. */
+/* Takes no lock: a sample is as good a moment earlier or later. */
 static u64 count_active(bool idle)
 {
 	s64 n = 0;

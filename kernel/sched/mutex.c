@@ -1,8 +1,8 @@
 /*
- * Mutexes: sleeping locks. Who releases one wakes the first who waits, but leaves the lock free:
- * whoever runs may have it until the woken task does, so that a lock in demand does not go at the
- * speed of the switches. A waiter that was woken for nothing once is given it the next time: nobody
- * starves.
+ * Mutexes: sleeping locks. An unlock wakes the first waiter but leaves the mutex free, so that
+ * another running task may take it before the woken one does; otherwise a contended mutex would
+ * cost a switch each time. A waiter that was woken and found the mutex taken gets it handed over at
+ * the next unlock, so no waiter starves.
  */
 #include "kernel/debug/debug.h"
 #include "kernel/lib/log.h"
@@ -14,7 +14,7 @@
 struct mutex_waiter {
 	struct task *task;
 	struct list_head link;
-	bool outrun; /* it was woken, and somebody else was faster */
+	bool outrun; /* it was woken, but another task took the mutex first */
 };
 
 static struct task *owner_of(const struct mutex *m)
@@ -30,8 +30,9 @@ void mutex_init(struct mutex *m, enum lock_class class)
 	m->class = class;
 }
 
-/* Debug builds: say once that somebody has kept a lock for so long. In a long queue each may wait
- * longer, and nobody is to blame. The lock keeps its owner alive. */
+/* Debug builds: report once that one owner has held the mutex too long. The time starts again when
+ * the owner changes, since a long queue may wait longer without a fault. The owner cannot exit
+ * while it holds the mutex. */
 static void check_wait(const struct mutex *m, const struct task **owner, u64 *since)
 {
 	if (*since == 0)
@@ -47,10 +48,10 @@ static void check_wait(const struct mutex *m, const struct task **owner, u64 *si
 			  (const void *)m, lock_class_name(m->class));
 }
 
-/* Its owner runs on another CPU and will be done sooner than we could sleep and be woken. It may be
- * gone meanwhile: what was its memory is only read. */
 #define SPINS 256
 
+/* An owner that runs on another CPU will probably unlock sooner than this task could sleep and be
+ * woken. The owner may have exited meanwhile; its memory is only read. */
 static bool worth_spinning(const struct mutex *m)
 {
 	const struct task *owner = owner_of(m);
@@ -68,8 +69,8 @@ static bool spin_for(struct mutex *m)
 	return false;
 }
 
-/* Nobody has it, or we were given it. wait_lock is held: from here its owner cannot let go of it
- * without us. */
+/* Succeeds if the mutex is free or its last owner handed it to this task. The caller holds
+ * wait_lock. MUTEX_WAITED makes the owner call mutex_hand_over(), which takes wait_lock. */
 static bool take(struct mutex *m)
 {
 	u64 owner = __atomic_fetch_or(&m->owner, MUTEX_WAITED, __ATOMIC_ACQUIRE) & ~MUTEX_WAITED;
@@ -77,7 +78,7 @@ static bool take(struct mutex *m)
 	return owner == 0 || owner == (u64)current;
 }
 
-/* wait_lock is held, and let go of while it sleeps. */
+/* The caller holds wait_lock; it is released while the task sleeps. */
 static __sched void sleep_for(struct mutex *m, struct mutex_waiter *w, u64 *flags)
 {
 	u64 since = DEBUG_CHECKS ? ktime_get() : 0;
@@ -125,8 +126,8 @@ void mutex_hand_over(struct mutex *m)
 	spin_unlock_irqrestore(&m->wait_lock, flags);
 }
 
-/* While its run queue is locked, who sleeps is not woken: so the mutex that he sleeps for is still
- * there to be looked at. */
+/* A sleeping task cannot be woken while its run queue is locked, so the mutex that it waits for
+ * still exists. */
 const struct mutex *mutex_waited_for(struct task *t, const struct task **owner)
 {
 	u64 flags;

@@ -1,16 +1,16 @@
 /*
  * Priority inheritance.
  *
- * A task of high priority that waits for a lock held by one of low priority would in truth wait for
- * everybody in between. So it lends its priority to the owner; and when the owner itself waits for
- * a lock, further on to the owner of that one: a chain. Here is only who waits for whom; what is
- * waited for is the business of kernel/futex/futex_pi.c.
+ * A task of high priority that waits for a lock of a task of low priority would in effect wait for
+ * every task of a priority in between. So the waiter lends its priority to the owner of the lock;
+ * if the owner waits for a lock itself, also to the owner of that one, and so on along the chain.
+ * This file knows which task waits for which; kernel/futex/futex_pi.c knows the locks.
  *
- * Each owner has one list of all who wait for any of its locks, the best first, and its `boost` is
- * the priority of that first one. Whoever changes a list goes up the chain until nothing changes.
- * One lock, pi_lock, guards it all: a chain then stands still while it is walked, has no circle,
- * because pi_block() refuses the one that would close it, and nobody in it can end. It is taken
- * only when somebody has to wait.
+ * Each owner has one list of the waiters for all its locks, the best first; its `boost` is the
+ * priority of that first waiter. A change of a list is carried up the chain until a boost stays the
+ * same. pi_lock guards all of it: while it is held a chain does not change, and no task in it can
+ * exit. A chain has no cycle, because pi_block() refuses to close one. The lock is taken only when
+ * a task has to wait.
  */
 #include "kernel/sched/pi.h"
 
@@ -27,8 +27,8 @@ void pi_init_task(struct task *p)
 	list_init(&p->pi_waiters);
 }
 
-/* Into its place: behind those that are as good. From the end, for mostly all are as good as each
- * other, and there can be very many. */
+/* Insert behind the waiters of the same or a better priority. Searches from the end: the list may
+ * be long, and usually most priorities are equal. */
 static void insert(struct pi_waiter *w, struct task *owner)
 {
 	struct list_head *at = owner->pi_waiters.prev;
@@ -40,8 +40,8 @@ static void insert(struct pi_waiter *w, struct task *owner)
 	list_add(&w->link, at);
 }
 
-/* The list of `p` has changed: so may what is lent to it, and then its own place in the list of
- * whom it waits for. */
+/* The list of `p` has changed. Update its boost, and if that changed, its place in the list of the
+ * task that it waits for, and so on. */
 static void update_chain(struct task *p)
 {
 	for (;;) {
@@ -62,7 +62,7 @@ static void update_chain(struct task *p)
 	}
 }
 
-static bool closes_circle(const struct task *owner, const struct task *waiter)
+static bool closes_cycle(const struct task *owner, const struct task *waiter)
 {
 	for (int depth = 0; depth < CHAIN_MAX; depth++) {
 		if (owner == waiter)
@@ -76,7 +76,7 @@ static bool closes_circle(const struct task *owner, const struct task *waiter)
 
 int pi_block(struct pi_waiter *w, struct task *owner)
 {
-	if (closes_circle(owner, w->task))
+	if (closes_cycle(owner, w->task))
 		return -EDEADLK;
 	w->task->pi_blocked = w;
 	insert(w, owner);

@@ -1,4 +1,4 @@
-/* Priority inheritance: who holds a lock runs at the priority of the best who waits for it. */
+/* Priority inheritance: the owner of a lock runs at the priority of its best waiter. */
 #pragma once
 
 #include "kernel/lib/list.h"
@@ -6,25 +6,24 @@
 
 struct task;
 
-/* One task that waits for a lock another one holds. All fields: pi_lock. */
+/* A task that waits for a lock of another task. All fields: pi_lock. */
 struct pi_waiter {
 	struct task *task;
-	struct task *owner;    /* who holds the lock; it cannot end while this is in its list */
-	struct list_head link; /* in owner->pi_waiters, equals in the order they came */
-	int prio;              /* the task's own, by which it is in its place */
+	struct task *owner;    /* holds the lock; cannot exit while this is in its list */
+	struct list_head link; /* in owner->pi_waiters: by priority, then in order of arrival */
+	int prio;              /* the task's effective priority when it was inserted */
 };
 
 extern spinlock_t pi_lock;
 
-/* The next three with pi_lock held. */
-/* `w->task` waits for `owner`, who may himself wait for somebody, and so on. -EDEADLK when that
- * leads back to w->task, or is longer than any sane program makes it. */
+/* The caller of the next four holds pi_lock. */
+/* Let w->task wait for `owner`. -EDEADLK if the chain of owners leads back to w->task, or is longer
+ * than CHAIN_MAX. */
 int pi_block(struct pi_waiter *w, struct task *owner);
-/* It does not wait any more. */
-void pi_unblock(struct pi_waiter *w);
-/* The lock has another owner now. */
+void pi_unblock(struct pi_waiter *w); /* it no longer waits */
+/* The lock has a new owner. */
 void pi_pass(struct pi_waiter *w, struct task *owner);
-/* `p` has another normal_prio. pi_lock is held. */
+/* The normal_prio of `p` has changed. */
 void pi_prio_changed(struct task *p);
-/* A fresh task: nobody waits for it. */
+/* Set up a new task, which has no waiters. */
 void pi_init_task(struct task *p);

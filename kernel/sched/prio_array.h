@@ -1,5 +1,4 @@
-/* 140 lists and a bitmap of those that are not empty: the best task is found by one find-first-bit.
- */
+/* 140 lists and a bitmap of those that are not empty: one find-first-bit finds the best task. */
 #pragma once
 
 #include "kernel/lib/bitmap.h"
@@ -22,7 +21,7 @@ static inline void prio_array_init(struct prio_array *a)
 		list_init(&a->queue[i]);
 }
 
-/* Last of its priority. */
+/* Append to the list of its priority. */
 static inline void prio_array_add(struct prio_array *a, struct list_head *node, int prio)
 {
 	list_add_tail(node, &a->queue[prio]);
@@ -30,9 +29,9 @@ static inline void prio_array_add(struct prio_array *a, struct list_head *node, 
 	a->nr++;
 }
 
-/* Just ahead of `before`, which is in list `prio` of this array: list_add_tail() inserts in front
- * of the node it is given, and only if that node is the head does "in front" mean the end of the
- * list. */
+/* Insert just ahead of `before`, a node in a list of this array. list_add_tail() inserts in front
+ * of the node that it is given; "in front" means the end of a list only if that node is the head.
+ */
 static inline void prio_array_add_before(struct prio_array *a, struct list_head *node,
 					 struct list_head *before)
 {
@@ -40,7 +39,7 @@ static inline void prio_array_add_before(struct prio_array *a, struct list_head 
 	a->nr++;
 }
 
-/* Nobody asks the node whether it is queued. */
+/* Leaves the links of the node as they are: p->array tells whether a task is queued. */
 static inline void prio_array_del(struct prio_array *a, struct list_head *node, int prio)
 {
 	__list_remove(node->prev, node->next);
@@ -49,7 +48,7 @@ static inline void prio_array_del(struct prio_array *a, struct list_head *node, 
 		bitmap_clear(a->bitmap, prio);
 }
 
-/* The best priority that has a task and is no better than `from`, or PRIO_LISTS. */
+/* The best priority from `from` on that has a task, or PRIO_LISTS. */
 static inline int prio_array_best_from(const struct prio_array *a, int from)
 {
 	int prio = from;

@@ -1,4 +1,4 @@
-/* What the scheduler's own files share. */
+/* What the files of the scheduler share. */
 #pragma once
 
 #include "kernel/lib/atomic.h"
@@ -6,7 +6,7 @@
 #include "kernel/task.h"
 
 struct rq *cpu_rq(u32 cpu);
-/* The run queue that p->cpu says, locked. */
+/* Lock and return the run queue of p->cpu. */
 static inline struct rq *task_rq_lock(struct task *p, u64 *flags)
 {
 	for (;;) {
@@ -34,7 +34,7 @@ static inline void enqueue_task(struct task *p, struct prio_array *array)
 	p->array = array;
 }
 
-/* To the end of its list, there or in the same array. */
+/* Move `p` to the end of its list in `array`. */
 static inline void requeue_task(struct task *p, struct prio_array *array)
 {
 	int prio = p->prio;
@@ -68,25 +68,25 @@ static inline void preempt_if_better(struct rq *rq, const struct task *p)
 		resched_curr(rq);
 }
 
-/* What it has of its own, or what those who wait for it lend: whichever is better. */
+/* The better of the task's own priority and its boost. */
 int effective_prio(const struct task *p);
-/* What is lent to `p`, or MAX_PRIO. Caller holds pi_lock. */
+/* Set the priority lent to `p`; MAX_PRIO: none. The caller holds pi_lock. */
 void sched_set_boost(struct task *p, int boost);
 
 /* ---- account.c ---- */
-/* The tick interrupted `p`, in user mode or not. */
+/* A tick interrupted `p`; `user`: in user mode. */
 void account_tick(struct rq *rq, struct task *p, bool user);
 void throttle_tick(struct rq *rq, u64 now);
 
 /* ---- load.c ---- */
-/* Kernel threads sleep uninterruptibly when they have nothing to do. */
+/* Kernel threads do not count: they sleep uninterruptibly when idle. */
 static inline bool is_load(const struct task *p)
 {
 	return (p->state & (TASK_UNINTERRUPTIBLE | TASK_KILLABLE)) && !(p->flags & PF_KTHREAD);
 }
 
-/* `p` goes to sleep, or is woken. It may have gone to sleep on another CPU: only the sum over all
- * queues means something. */
+/* `p` goes to sleep, or wakes up. The two may happen on different CPUs: only the sum over all run
+ * queues has a meaning. */
 static inline void load_sleeps(struct rq *rq, const struct task *p)
 {
 	rq->nr_uninterruptible += is_load(p);
@@ -103,7 +103,7 @@ static inline bool cpu_allowed(const struct task *p, u32 cpu)
 }
 u32 least_loaded_cpu(const struct task *p, u32 prefer);
 u32 choose_wake_up_cpu(const struct task *p);
-/* Where `p`, which was asleep, is to run. Interrupts are off. */
+/* Choose the CPU for `p`, which was asleep. Interrupts are off. */
 static inline u32 wake_up_cpu(const struct task *p)
 {
 	return nr_cpus == 1 ? p->cpu : choose_wake_up_cpu(p);

@@ -1,4 +1,4 @@
-/* Looking at the run queues: for the shell's `runq`, for ps and for the tests. */
+/* Snapshots of the run queues: for the shell's `runq`, for ps and for the tests. */
 #include "kernel/lib/command.h"
 #include "kernel/lib/fuzz.h"
 #include "kernel/lib/log.h"

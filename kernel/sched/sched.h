@@ -10,8 +10,7 @@
 
 struct task;
 
-/* What a task waits for. Written by the task itself, and under its run queue's lock by whoever
- * wakes it. */
+/* The task itself writes its state; a waker writes it under the run queue's lock. */
 enum task_state {
 	TASK_RUNNING = 0,         /* running, or in a run queue */
 	TASK_INTERRUPTIBLE = 1,   /* asleep; a signal wakes it */
@@ -33,24 +32,22 @@ struct rq {
 	u32 nr_running;
 	u64 nr_switches;
 	s64 nr_uninterruptible;          /* load.c */
-	u64 user_ns, nice_ns, system_ns; /* account.c: what of this CPU's busy time is charged */
-	u64 started;                     /* when its idle task began, by the run clock */
-	u64 rt_period_start, rt_ns;      /* account.c: the real-time tasks' time in this period */
-	bool rt_throttled;               /* they have had their part of it */
+	u64 user_ns, nice_ns, system_ns; /* account.c: the CPU's busy time charged so far */
+	u64 started;                     /* run clock: when its idle task began */
+	u64 rt_period_start, rt_ns;      /* account.c: run time of real-time tasks in this period */
+	bool rt_throttled;               /* they have used up their part of the period */
 	struct task *curr, *idle;
 	struct prio_array *active, *expired;
 	struct prio_array arrays[2];
 	u32 balance_ticks;
-	struct task *misplaced; /* just left, and may not run here any more: to be put elsewhere
-				 * after the switch
-				 */
-	struct mm *prev_mm; /* borrowed by the kernel thread that just left: to be dropped after the
-			       switch */
+	struct task
+		*misplaced; /* switched out and no longer allowed here: moved after the switch */
+	struct mm *prev_mm; /* borrowed by the thread switched out: dropped after the switch */
 };
 
 extern long sched_child_first; /* tunable sched.child_first */
-/* /proc/sys/kernel: how long real-time tasks may run in each period, if others want to; -1: all the
- * time. */
+/* /proc/sys/kernel: how long real-time tasks may run in each period while other tasks wait; -1: no
+ * limit. */
 extern long sched_rt_period_us, sched_rt_runtime_us;
 
 void sched_init(void);
@@ -58,18 +55,18 @@ void schedule(void);
 /* Called with interrupts off on the way out of an interrupt that found preempt_count 0 and
  * need_resched. */
 void preempt_schedule_irq(void);
-/* ns that `p` has had a CPU, until now. Any context. */
+/* The run time of `p` until now, in ns. Any context. */
 u64 task_runtime(struct task *p);
-/* Charge `p` for all of it: p->utime and p->stime then add up to it, and neither ever goes back.
- * Any context but under a run queue's lock. */
+/* Charge `p` for all its run time: utime and stime then add up to it, and neither ever decreases.
+ * Any context, except under a run queue's lock. */
 void task_charge(struct task *p);
 void scheduler_tick(u64 now);    /* each TICK_NS, in interrupt context */
-void scheduler_look_ahead(void); /* sooner, when an equal of the running task woke up */
-/* Make `p` runnable if its state is in `mask`. True when it was asleep. Any context. */
+void scheduler_look_ahead(void); /* before the next tick: a task of equal priority has woken up */
+/* Make `p` runnable if its state is in `mask`. True if it was asleep. Any context. */
 bool try_to_wake_up(struct task *p, u32 mask);
-bool wake_up_process(struct task *p); /* from any sleep but stopped */
-/* For states that current sets once and does not look at again before schedule(): a waker that
- * still saw the state before must have done with us first. */
+bool wake_up_process(struct task *p); /* from any sleep but TASK_STOPPED */
+/* Set current->state under the run queue's lock, for states that are not set again before
+ * schedule(): a waker that saw the state before has then finished. */
 void set_special_state(u32 state);
 /* fork: give the child half of the parent's timeslice; reset its scheduling state. Interrupts on.
  */
@@ -77,30 +74,29 @@ void sched_fork(struct task *p);
 /* fork: the child's first time in a run queue: just ahead of its parent, so that it runs first,
  * unless CLONE_VM. */
 void wake_up_new_task(struct task *p, u64 clone_flags);
-/* exit: what is left of the child's first timeslice goes back to the parent. It has been charged.
- */
-void sched_exit(struct task *p);
+/* Give what is left of p's first timeslice back to `parent`: at exit, where p has been charged, and
+ * when a fork fails after sched_fork(). */
+void sched_exit(struct task *p, struct task *parent);
 void set_user_nice(struct task *p, int nice);
 int sched_set_policy(struct task *p, int policy, int rt_priority); /* 0 or -EINVAL */
-/* The same with what else sched_setattr(2) sets: a nice value, for those that have one, and whether
- * children begin without privileges. */
+/* The same with the other attributes of sched_setattr(2): a nice value, for policies that have one,
+ * and SCHED_RESET_ON_FORK. */
 int sched_set_attr(struct task *p, int policy, int rt_priority, int nice, bool reset_on_fork);
 bool sched_policy_valid(int policy, int rt_priority);
 s64 task_timeslice(const struct task *p); /* ns, from the static priority */
 void sched_yield(void);
-/* The CPUs that `p` may run on, one bit each. -EINVAL when none of them is there. */
+/* Set the CPUs that `p` may run on, one bit each. 0, or -EINVAL if none of them is online. */
 int sched_set_affinity(struct task *p, u64 mask);
 u64 sched_get_affinity(struct task *p);
-/* Have `p`, if it runs on another CPU, come into the kernel and look at its signals. */
+/* If `p` runs on another CPU, make it enter the kernel and check its signals. */
 void kick_task(struct task *p);
-/* A kernel thread goes on with the tables of whoever ran before it, and so keeps a dead process's
- * root alive. This lets go. */
+/* A kernel thread borrows page tables and so may keep the root of a dead process. This drops it. */
 void leave_borrowed_mm(void);
 void cpu_idle(void) __noreturn;
 void init_idle(struct task *idle, struct cpu *cpu);
-u64 task_wchan(struct task *p); /* where it sleeps, as arch_wchan() says; 0: it does not */
-/* Copy of a run queue's order for `runq` and the tests: up to max pids, active first. Returns how
- * many. */
+u64 task_wchan(struct task *p); /* arch_wchan() of a sleeping task, else 0 */
+/* Copy up to max entries of a run queue in the order in which they will run, for `runq` and the
+ * tests. Returns how many. */
 struct runq_entry {
 	pid_t pid;
 	int prio;

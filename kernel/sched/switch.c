@@ -1,9 +1,9 @@
 /*
- * From one task to the next: schedule() and what surrounds the switch of stacks.
+ * Switching from one task to the next: schedule() and the steps around the switch of stacks.
  *
  * Every switch happens with interrupts off, the run queue locked and preempt_count at exactly 2
- * (one for schedule(), one for the lock), so that the count is the same on both sides. The lock is
- * taken by the task that leaves and released by the one that arrives.
+ * (one for schedule(), one for the lock), so that the count is the same on both sides. The task
+ * that is switched out takes the lock, and the task that is switched in releases it.
  */
 #include "kernel/lib/log.h"
 #include "kernel/lib/syscall.h"
@@ -19,7 +19,7 @@ static struct task *first_task(const struct prio_array *array, int prio)
 	return list_first_entry(&array->queue[prio], struct task, run_list);
 }
 
-/* The real-time tasks have had their share: the best of the others, or NULL. */
+/* The real-time tasks are throttled: the best of the other tasks, or NULL. */
 static noinline struct task *pick_other_task(const struct rq *rq)
 {
 	const struct prio_array *array = rq->active;
@@ -52,10 +52,10 @@ static struct task *pick_next_task(struct rq *rq)
 	return next;
 }
 
-/* A kernel thread has no user addresses of its own and goes on with the tables of whoever ran
- * before it: it holds the mm alive by its count, though perhaps without users. When somebody wants
- * them flushed it goes over to the kernel's (arch/x86_64/mm/tlb.c): what is loaded need not be what
- * it borrowed. */
+/* A kernel thread has no user memory and borrows the page tables of the task that ran before it.
+ * Its reference to mm->count keeps them alive, even when the mm has no users left. To flush them, a
+ * CPU that runs a kernel thread switches to the kernel's own tables (arch/x86_64/mm/tlb.c), so the
+ * loaded tables need not be the borrowed ones. */
 static void switch_mm(struct cpu *cpu, struct task *prev, struct task *next)
 {
 	struct mm *old = prev->active_mm;
@@ -75,7 +75,7 @@ static void switch_mm(struct cpu *cpu, struct task *prev, struct task *next)
 void leave_borrowed_mm(void)
 {
 	struct mm *borrowed = NULL;
-	u64 flags = local_irq_save(); /* a switch would change what is borrowed */
+	u64 flags = local_irq_save(); /* a switch would change active_mm */
 
 	if (!current->mm && current->active_mm != &init_mm) {
 		borrowed = current->active_mm;
@@ -88,7 +88,7 @@ void leave_borrowed_mm(void)
 		mm_drop(borrowed);
 }
 
-/* The lock is released. */
+/* Release the run queue's lock, then drop the mm and move the task that the switch left behind. */
 static noinline void drop_leftovers(struct rq *rq, struct mm *mm, struct task *misplaced)
 {
 	rq->prev_mm = NULL;
@@ -100,8 +100,8 @@ static noinline void drop_leftovers(struct rq *rq, struct mm *mm, struct task *m
 		mm_drop(mm);
 }
 
-/* The first thing that `current` does after a switch: let go of what `prev` left behind. Interrupts
- * are off, and preemption is when it returns. */
+/* The first step of `current` after a switch: release what `prev` left behind. Interrupts are off;
+ * preemption is still off when it returns. */
 static inline void finish_task_switch(struct task *prev)
 {
 	struct rq *rq = this_cpu()->rq;
@@ -117,9 +117,9 @@ static inline void finish_task_switch(struct task *prev)
 	if (unlikely(mm || misplaced))
 		drop_leftovers(rq, mm, misplaced);
 	else
-		spin_unlock_no_resched(&rq->lock); /* we have just been chosen */
+		spin_unlock_no_resched(&rq->lock); /* this task has just been chosen */
 	if (unlikely(dead))
-		put_task(prev); /* its stack is free from here on: nobody runs on it */
+		put_task(prev); /* no CPU runs on its stack any more */
 }
 
 void schedule_tail(struct task *prev)
@@ -138,7 +138,7 @@ static bool signal_ends_sleep(const struct task *p)
 	return (p->state & (TASK_KILLABLE | TASK_STOPPED)) && fatal_signal_pending(p);
 }
 
-/* The CPU goes from one to the other: what prev ran is complete, and next's begins. */
+/* End the run time of prev and begin that of next. */
 static void account_switch(struct task *prev, struct task *next)
 {
 	u64 now = arch_run_clock();
@@ -149,12 +149,12 @@ static void account_switch(struct task *prev, struct task *next)
 }
 
 enum schedule_why {
-	SLEEP_OR_GO_ON, /* by its state */
-	PREEMPTED,      /* on its way to sleep perhaps: it has not looked at its condition yet */
+	SLEEP_OR_GO_ON, /* as the task's state says */
+	PREEMPTED,      /* stays queued whatever its state: it may be about to check a condition */
 	YIELD,
 };
 
-/* A real-time task only lets its equals pass; the others wait for everybody. */
+/* A real-time task lets only tasks of its priority pass; any other waits for all. */
 static void yield_task(struct rq *rq, struct task *p)
 {
 	if (rq->nr_running <= 1)
@@ -173,8 +173,8 @@ static void leave_queue(struct rq *rq, struct task *prev)
 	prev->rt_ns = 0;
 }
 
-/* Interrupts are off, also when it returns: whoever came by an interrupt must not be interrupted
- * here again, and again. */
+/* Interrupts are off, and stay off when it returns: a task that comes here from an interrupt must
+ * not be interrupted again and again. */
 static __sched void __schedule(enum schedule_why why)
 {
 	struct task *prev = current, *next;
@@ -204,7 +204,7 @@ static __sched void __schedule(enum schedule_why why)
 		return;
 	}
 	if (prev->array)
-		prev->nivcsw++; /* it could have gone on */
+		prev->nivcsw++; /* still runnable */
 	else
 		prev->nvcsw++;
 	trace_sched_switch(prev, next);
@@ -225,7 +225,7 @@ __sched void schedule(void)
 	if (DEBUG_CHECKS && preempt_count() != 0)
 		panic("schedule() with preempt_count %u by pid %d\n", preempt_count(),
 		      current->pid_nr);
-	if (DEBUG_CHECKS && !irqs_enabled() && current->state != TASK_DEAD) /* which is its end */
+	if (DEBUG_CHECKS && !irqs_enabled() && current->state != TASK_DEAD)
 		panic("schedule() with interrupts off by pid %d\n", current->pid_nr);
 	do {
 		local_irq_disable();
@@ -249,7 +249,7 @@ long sys_sched_yield(void)
 
 void preempt_schedule(void)
 {
-	/* With interrupts off the caller is not to be preempted either. */
+	/* A caller with interrupts off must not be preempted. */
 	while (need_resched() && preempt_count() == 0 && irqs_enabled()) {
 		local_irq_disable();
 		__schedule(PREEMPTED);

@@ -477,6 +477,106 @@ KTEST(fork, faults_in_clone_sharing_some)
 	walk_faults(CLONE_FS | CLONE_FILES);
 }
 
+/* ---- what a fork leaves behind ---- */
+
+/* It costs its parent no more of the timeslice than the time that it took. */
+KTEST(fork, a_failed_fork_gives_the_timeslice_back)
+{
+	struct kernel_clone_args args = {
+		.flags = CLONE_SETTLS, .tls = 1UL << 63, .exit_signal = SIGCHLD};
+	u64 start;
+	s64 slice;
+
+	if (!EXPECT(user_context_enter(1)))
+		return;
+	while (READ_ONCE(current->time_slice) < 10 * (s64)TICK_NS)
+		cpu_relax(); /* a slice that ends is followed by a whole one */
+	start = ktime_get();
+	slice = READ_ONCE(current->time_slice);
+	for (int i = 0; i < 8; i++)
+		EXPECT_EQ(do_fork(&args), -EPERM);
+	EXPECT(slice - READ_ONCE(current->time_slice) <= (s64)(ktime_get() - start + TICK_NS));
+	user_context_leave();
+}
+
+/* A debug build fills freed memory with this: a field of a new task that still has it was given no
+ * value. */
+#define FREED_WORD 0x6b6b6b6bU
+
+/* The fields that a new task need not have: each is written before it is read. */
+struct field {
+	const char *name;
+	size_t offset, size;
+};
+#define FIELD(type, member)                                                  \
+	{                                                                    \
+#member, offsetof(type, member), sizeof(((type *)0)->member) \
+	}
+static const struct field task_fields[] = {
+	FIELD(struct task, exec_start),    /* by the switch to the task */
+	FIELD(struct task, saved_sigmask), /* with WORK_RESTORE_SIGMASK */
+	FIELD(struct task, restart_arg),   /* with restart_fn */
+	FIELD(struct task, held),          /* with nr_held */
+};
+static const struct field thread_fields[] = {
+	FIELD(struct task, sibling), FIELD(struct task, all), FIELD(struct task, pids),
+	FIELD(struct task, pid_links), /* only leaders are in these lists */
+};
+
+static bool listed(const struct field *fields, size_t n, size_t offset)
+{
+	for (size_t i = 0; i < n; i++)
+		if (offset - fields[i].offset < fields[i].size)
+			return true;
+	return false;
+}
+
+/* A child of the caller, which is a real-time task on one CPU: the child waits in the run queue. */
+static void expect_no_stale_field(pid_t pid, bool thread)
+{
+	struct task *p = find_get_task(pid);
+
+	if (!EXPECT(p != NULL))
+		return;
+	for (size_t at = 0; at < TASK_ZERO_START; at += sizeof(u32)) {
+		if (*(const u32 *)((const char *)p + at) != FREED_WORD ||
+		    listed(task_fields, ARRAY_SIZE(task_fields), at) ||
+		    (thread && listed(thread_fields, ARRAY_SIZE(thread_fields), at)))
+			continue;
+		if (!EXPECT(!"a field of the new task has no value"))
+			console_printf("# struct task, byte %lu\n", at);
+	}
+	put_task(p);
+}
+
+static int return_at_once(void *unused __maybe_unused)
+{
+	return 0;
+}
+
+KTEST(fork, a_new_task_has_a_value_in_each_field)
+{
+	u64 cpus = sched_get_affinity(current);
+	pid_t pids[3];
+
+	if (!DEBUG_CHECKS || !EXPECT(user_context_enter(1)))
+		return;
+	EXPECT_EQ(sched_set_affinity(current, 1), 0);
+	EXPECT_EQ(sched_set_policy(current, SCHED_FIFO, 1), 0);
+	user_script(SCRIPT_EXIT, 0);
+	pids[0] = user_fork(0);
+	pids[1] = user_fork(CLONE_VM | CLONE_FS | CLONE_FILES | CLONE_SIGHAND | CLONE_SYSVSEM);
+	pids[2] = kernel_thread(return_at_once, NULL, "stale");
+	for (size_t i = 0; i < ARRAY_SIZE(pids); i++)
+		if (EXPECT(pids[i] > 0))
+			expect_no_stale_field(pids[i], false);
+	for (size_t i = 0; i < ARRAY_SIZE(pids); i++)
+		EXPECT_EQ(user_wait(pids[i]), 0);
+	EXPECT_EQ(sched_set_policy(current, SCHED_NORMAL, 0), 0);
+	EXPECT_EQ(sched_set_affinity(current, cpus), 0);
+	user_context_leave();
+}
+
 /* ---- vfork ---- */
 
 KTEST(fork, vfork_waits_for_exit)
