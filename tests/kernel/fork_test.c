@@ -497,8 +497,8 @@ KTEST(fork, a_failed_fork_gives_the_timeslice_back)
 	for (int i = 0; i < 8; i++)
 		EXPECT_EQ(do_fork(&args), -EPERM);
 	task_charge(current);
-	/* Negative, if a new slice has begun meanwhile. A slice that is given back is cut to a whole
-	 * one, which loses half a tick at most. */
+	/* Negative, if a new slice has begun meanwhile. A slice that is given back is cut to a
+	 * whole one, which loses half a tick at most. */
 	spent = slice - READ_ONCE(current->time_slice);
 	EXPECT(spent <= (s64)(ktime_get() - start + TICK_NS));
 	user_context_leave();
