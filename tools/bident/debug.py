@@ -40,13 +40,15 @@ def parse_arguments():
     return arguments
 
 
-def watch(process, log):
-    """On a processor that the kernel cannot run on, ends the machine, and so gdb's waiting for start_kernel."""
+def watch(process, log, cannot_run):
+    """On a processor that the kernel cannot run on, ends the machine, and so gdb's waiting for start_kernel.
+    The event is set before: gdb may lose the machine, and end, while QEMU's process is still there."""
     while process.poll() is None:
         text = log.read_text(errors="replace") if log.exists() else ""
         cannot = console.CANNOT.search(text)
         if cannot:
             note(cannot.group())
+            cannot_run.set()
             process.terminate()
         if cannot or console.PROMPT.search(text):
             return
@@ -73,9 +75,10 @@ def main():
                 return machine.EXIT_MACHINE_DIED  # QEMU has said why
             note(f"the serial console is {terminal}: `busybox microcom {terminal}` in another terminal")
             note(f"what it prints is also in {log}")
-            threading.Thread(target=watch, args=(process, log), daemon=True).start()
+            cannot_run = threading.Event()
+            threading.Thread(target=watch, args=(process, log, cannot_run), daemon=True).start()
             status = run_gdb(arguments, medium, gdb_socket)
-            return status if process.poll() is None else machine.EXIT_MACHINE_DIED
+            return machine.EXIT_MACHINE_DIED if cannot_run.is_set() or process.poll() is not None else status
         finally:
             process.kill()
             process.wait()
