@@ -58,6 +58,8 @@ void cpu_idle_wait(void);
 u64 cpu_cycles(void); /* time-stamp counter */
 /* 64 bits from the CPU's own source of noise; false when it has none. */
 bool arch_random(u64 *out);
+/* Another system may stop this CPU at any moment and run something else on it. */
+bool arch_on_hypervisor(void);
 void cpu_print_features(void (*print)(const char *fmt, ...) __printf(1, 2));
 
 /* What /proc/cpuinfo tells; all CPUs are alike. */

@@ -2,6 +2,10 @@
  * Ticket spinlocks: first come, first served. The low byte of `ticket` is the number now being
  * served, the high byte the next one to hand out; x86 keeps stores to the low byte apart from the
  * locked add to both.
+ *
+ * Under a hypervisor a CPU may be stopped at any moment, also while it waits for a lock, and with
+ * tickets all behind it would wait for it, each in its turn. There a waiter gives its ticket back
+ * as soon as it can, and takes the lock when it finds it free, whoever came first.
  */
 #include "arch/x86_64/arch.h"
 #include "kernel/lib/atomic.h"
@@ -103,14 +107,46 @@ static void __noreturn taken_twice(const spinlock_t *l, const void *pc)
  * himself. */
 #define UP_PATIENCE (1UL << 20)
 
-static void wait_for_turn(spinlock_t *l, u8 ticket, const void *pc)
+static bool take_free(spinlock_t *l)
+{
+	u16 t = __atomic_load_n(&l->ticket, __ATOMIC_RELAXED);
+
+	return (t >> 8) == (t & 0xff) &&
+	       __atomic_compare_exchange_n(&l->ticket, &t, (u16)(t + TICKET_NEXT), false,
+					   __ATOMIC_ACQUIRE, __ATOMIC_RELAXED);
+}
+
+/* Only the last ticket can be given back, and not when it is being served. */
+static bool give_back(spinlock_t *l, u8 ticket)
+{
+	u16 t = __atomic_load_n(&l->ticket, __ATOMIC_RELAXED);
+
+	return (u8)((t >> 8) - 1) == ticket && (u8)t != ticket &&
+	       __atomic_compare_exchange_n(&l->ticket, &t, (u16)(t - TICKET_NEXT), false,
+					   __ATOMIC_RELAXED, __ATOMIC_RELAXED);
+}
+
+#define NO_TICKET (-1)
+
+static bool taken(spinlock_t *l, int *ticket)
+{
+	if (*ticket == NO_TICKET)
+		return take_free(l);
+	if (__atomic_load_n(now_serving(l), __ATOMIC_ACQUIRE) == *ticket)
+		return true;
+	if (arch_on_hypervisor() && give_back(l, (u8)*ticket))
+		*ticket = NO_TICKET;
+	return false;
+}
+
+static void wait_for_turn(spinlock_t *l, int ticket, const void *pc)
 {
 	const void *outer = this_cpu()->spins_for; /* not NULL: in an interrupt during a wait */
 	struct long_wait w = {0};
 
 	WRITE_ONCE(this_cpu()->spins_for, l);
 
-	for (u64 spins = 1; __atomic_load_n(now_serving(l), __ATOMIC_ACQUIRE) != ticket; spins++) {
+	for (u64 spins = 1; !taken(l, &ticket); spins++) {
 		if (locks_off)
 			return;
 		if (READ_ONCE(l->owner_cpu) == my_cpu() + 1 ||
@@ -155,13 +191,8 @@ void spin_lock_checked(spinlock_t *l, bool nested)
 
 bool spin_trylock(spinlock_t *l)
 {
-	u16 t;
-
 	preempt_disable();
-	t = __atomic_load_n(&l->ticket, __ATOMIC_RELAXED);
-	if ((t >> 8) != (t & 0xff) ||
-	    !__atomic_compare_exchange_n(&l->ticket, &t, (u16)(t + TICKET_NEXT), false,
-					 __ATOMIC_ACQUIRE, __ATOMIC_RELAXED)) {
+	if (!take_free(l)) {
 		if (locks_off)
 			return true;
 		preempt_enable();

@@ -174,3 +174,8 @@ void cpu_print_features(void (*print)(const char *fmt, ...) __printf(1, 2))
 	      f->tsc_deadline ? ", deadline timer" : "", f->x2apic ? " with x2APIC" : "",
 	      f->hypervisor ? "; on a hypervisor" : "");
 }
+
+bool arch_on_hypervisor(void)
+{
+	return cpu_features.hypervisor;
+}
