@@ -32,7 +32,21 @@ def functions(elf):
             if len(f) == 3 and f[1] in "tTwW" and ("." not in f[2] or re.search(r"\.(constprop|isra|part|cold|lto_priv)\b", f[2]))}
 
 
-def qemu_options(folder, kernel=None, program=None, cuts=()):
+def variables(elf):
+    """[(address, size, name)] of the kernel's data, in the order of addresses."""
+    listing = subprocess.run(["nm", "-n", "-S", str(elf)], capture_output=True, text=True, check=True).stdout
+    fields = (line.split() for line in listing.splitlines())
+    return [(int(f[0], 16), int(f[1], 16), f[3].partition(".")[0]) for f in fields if len(f) == 4 and f[2] in "bBdD"]
+
+
+def ram_options(folder, size):
+    """Words for QEMU's command line: the machine's memory is the file folder/ram, where the plugin reads of which class a lock is."""
+    with open(f"{folder}/ram", "wb") as file:
+        file.truncate(size)
+    return ["-object", f"memory-backend-file,id=ram,size={size},mem-path={folder}/ram,share=on", "-machine", "memory-backend=ram"]
+
+
+def qemu_options(folder, kernel=None, program=None, cuts=(), ram=False):
     """Words for QEMU's command line. `kernel`, `program`: functions of each; the record will be folder/record."""
     words = [str(LIBRARY), f"out={folder}/record"]
     if kernel:
@@ -42,6 +56,8 @@ def qemu_options(folder, kernel=None, program=None, cuts=()):
         words.append(f"symbols={folder}/symbols")
     if program:
         words += [f"low={program['_start']:x}", f"high={program['_fini']:x}", f"mark={program['line']:x}"]
+    if ram:
+        words.append(f"ram={folder}/ram")
     return ["-plugin", ",".join(words + [f"cut={address:x}" for address in cuts])]
 
 
@@ -51,17 +67,22 @@ class Segment:
     marks: int   # calls of the marked function before that
     end: int     # instructions since the machine started
     counts: list # "node:instructions"
+    under: list = () # "set of locks:instructions"
 
 
 class Record:
     def __init__(self, folder):
-        self.names, self.parents, self.segments = {0: ""}, {0: None}, []
+        self.names, self.parents, self.segments, self.locks = {0: ""}, {0: None}, [], {0: []}
         try:
             with open(f"{folder}/record", encoding="ascii") as file:
                 for line in file:
                     kind, *fields = line.split()
                     if kind == "node":
                         self.names[int(fields[0])], self.parents[int(fields[0])] = fields[2], int(fields[1])
+                    elif kind == "locks":
+                        self.locks[int(fields[0])] = fields[1:]
+                    elif kind == "under":
+                        self.segments[-1].under = fields
                     else:
                         self.segments.append(Segment(int(fields[0], 16), int(fields[1]), int(fields[2]), fields[3:]))
         except (OSError, ValueError, IndexError):
@@ -82,12 +103,12 @@ class Record:
                 return index
         raise Failure(f"the profiled machine never came to {site:#x}")
 
-    def sum(self, spans):
-        """node → instructions of the segments first + 1 … last of each span."""
+    def sum(self, spans, what="counts"):
+        """node → instructions of the segments first + 1 … last of each span; or set of locks → instructions (`under`)."""
         total = {}
         for first, last in spans:
             for segment in self.segments[first + 1:last + 1]:
-                for entry in segment.counts:
+                for entry in getattr(segment, what):
                     node, count = map(int, entry.split(":"))
                     total[node] = total.get(node, 0) + count
         return total

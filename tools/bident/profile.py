@@ -1,19 +1,25 @@
 """tools/profile: where the instructions of one row of the benchmark go, by function of the kernel."""
 
 import argparse
+import bisect
+import re
 import statistics
 import tempfile
 from pathlib import Path
 
-from bident import Failure, Parser, check_output, end_with, flame, plugin, yardstick
+from bident import ROOT, Failure, Parser, check_output, end_with, flame, plugin, yardstick
 
 BOOT = "boot"
 SHELL_PROMPT = "edit_begin"  # the shell's editor starts a line: its prompt is printed
+LOCK_CLASSES = ROOT / "kernel" / "lib" / "locks.def"
+EACH_CPUS = ("run_queues", "bases")  # arrays of locks, one for each CPU; other locks that have a name are one for all
+ALL_CPUS_CLASSES = ("SLAB",)         # and so are those of these classes
 DIVISORS = (1, 100, 200, 300, 400, 500, 1000, 1023, 1024)  # operations that forkbench does between two looks at the clock
 EPILOG = """\
 The row runs on Bident under icount, while a plugin of QEMU follows calls and returns. Between which two `rdtsc` of the
 benchmark an operation lies is found by comparing with the figure that it prints itself. `boot` is from the kernel's first
 instruction to the shell's first prompt. Figures are instructions for one operation; `user` is what the program itself runs.
+With --locks: how many run while a spinlock is held, each counted under all that are held; mutexes are not followed.
 """
 
 
@@ -83,6 +89,24 @@ class Profile:
                 self.with_callees[name] = self.with_callees.get(name, 0) + count * scale
         self.total = sum(self.own.values())
 
+    def count_locks(self, record, spans, variables):
+        """`locks` {name: instructions under it}, `under_shared`: those under at least one lock that all CPUs share."""
+        names = LockNames(variables)
+        self.locks, self.under_shared = {}, 0
+        for lock_set, count in record.sum(spans, "under").items():
+            held = {names.of(lock) for lock in record.locks[lock_set]}
+            instructions = count / (len(spans) * self.operations)
+            for lock in held:
+                self.locks[lock] = self.locks.get(lock, 0) + instructions
+            if any(shared for _, shared in held):
+                self.under_shared += instructions
+
+    def lock_table(self):
+        yield f"{'under it':>12} {'':6}  spinlock"
+        for (name, shared), count in sorted(self.locks.items(), key=lambda lock: (-lock[1], lock[0])):
+            yield f"{count:12.1f} {100 * count / self.total:5.1f}%  {name}{', one for all CPUs' if shared else ''}"
+        yield f"{self.under_shared:12.1f} {100 * self.under_shared / self.total:5.1f}%  any that is one for all CPUs"
+
     def folded_lines(self):
         """Brendan Gregg's format; in hundredths, since counts there are whole numbers."""
         return [f"{';'.join(path)} {round(count * 100)}" for path, count in sorted(self.folded.items()) if round(count * 100)]
@@ -109,6 +133,24 @@ class Profile:
         yield from below(())
 
 
+class LockNames:
+    def __init__(self, variables):
+        self._variables = variables
+        self._addresses = [address for address, _, _ in variables]
+        self._classes = ["none", *re.findall(r"^LOCK_CLASS\((\w+)\)", LOCK_CLASSES.read_text(), re.M)]
+
+    def of(self, lock):
+        """(name, whether all CPUs share it) of a lock as the plugin writes it: its address, or the number of its class."""
+        if lock.startswith("class"):
+            name = self._classes[int(lock.removeprefix("class"))]
+            return f"{name} (of an object)", name in ALL_CPUS_CLASSES
+        address = int(lock, 16)
+        start, size, name = self._variables[bisect.bisect_right(self._addresses, address) - 1]
+        if not start <= address < start + size:
+            raise Failure(f"no variable of the kernel lies at {lock}")
+        return (f"{name} (of a CPU)", False) if name in EACH_CPUS else (name, True)
+
+
 def boot_cuts(kernel):
     functions = plugin.functions(kernel)
     if SHELL_PROMPT not in functions or "boot_start" not in functions:
@@ -116,25 +158,34 @@ def boot_cuts(kernel):
     return functions["boot_start"], functions[SHELL_PROMPT]
 
 
-def profile_row(name, repeats, append=""):
+def profile_row(name, repeats, append="", locks=False):
     """(figure the benchmark prints or None, Profile)."""
     plugin.compile_plugin()
     program = yardstick.compile_program("forkbench")
     words = "null reps=1" if name == BOOT else yardstick.words_for([name], repeats)
-    cuts = []
+    cuts, variables = [], []
     with tempfile.TemporaryDirectory(prefix="bident-") as folder:
         def options(kernel):
             if name == BOOT:
                 cuts.extend(boot_cuts(kernel))
-            return plugin.qemu_options(folder, plugin.functions(kernel), plugin.functions(program), cuts)
+            words = plugin.qemu_options(folder, plugin.functions(kernel), plugin.functions(program), cuts, ram=locks)
+            if not locks:
+                return words
+            variables.extend(plugin.variables(kernel))
+            return words + plugin.ram_options(folder, int(yardstick.MEMORY.removesuffix("G")) << 30)
         output = yardstick.Bident(program).run(words, True, timeout=1200, append=append, extra=options)
         record = plugin.Record(folder)
     if name == BOOT:
-        return None, Profile(record, [tuple(map(record.end_at, cuts))], 1)
-    rows, _ = yardstick.parse(output)
-    if name not in rows:
-        raise Failure(f"{output}the benchmark did not print {name}")
-    return rows[name].median, Profile(record, *find_spans(record.segments, rows[name]))
+        median, spans, operations = None, [tuple(map(record.end_at, cuts))], 1
+    else:
+        rows, _ = yardstick.parse(output)
+        if name not in rows:
+            raise Failure(f"{output}the benchmark did not print {name}")
+        median, (spans, operations) = rows[name].median, find_spans(record.segments, rows[name])
+    profile = Profile(record, spans, operations)
+    if locks:
+        profile.count_locks(record, spans, variables)
+    return median, profile
 
 
 def main():
@@ -144,6 +195,7 @@ def main():
     parser.add_argument("--repeat", type=int, default=5, metavar="N", help="samples (5)")
     parser.add_argument("--top", type=int, default=40, metavar="N", help="functions in the table (40)")
     parser.add_argument("--inclusive", action="store_true", help="sort by what a function and its callees take")
+    parser.add_argument("--locks", action="store_true", help="how many instructions run under each spinlock, instead of by function")
     parser.add_argument("--tree", action="store_true", help="print the tree of calls as well")
     parser.add_argument("--folded", metavar="FILE", help="write folded stacks, in hundredths of an instruction")
     parser.add_argument("--svg", metavar="FILE", help="write a flame graph")
@@ -157,10 +209,10 @@ def main():
     check_output(parser, "--svg", arguments.svg)
     if arguments.row != BOOT and yardstick.group_of(arguments.row) == "fan" and arguments.row.endswith("_mem_per_child"):
         parser.error(f"{arguments.row} is no time")
-    printed, profile = profile_row(arguments.row, arguments.repeat, arguments.append)
+    printed, profile = profile_row(arguments.row, arguments.repeat, arguments.append, arguments.locks)
     said = "" if printed is None else f"; the benchmark says {printed:,.2f}"
     print(f"{arguments.row}: {profile.total:,.1f} instructions for one operation{said} ({profile.samples} samples of {profile.operations})")
-    for line in profile.table(arguments.top, arguments.inclusive):
+    for line in profile.lock_table() if arguments.locks else profile.table(arguments.top, arguments.inclusive):
         print(line)
     if arguments.tree:
         print(*profile.tree(), sep="\n")

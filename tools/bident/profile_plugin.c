@@ -3,7 +3,7 @@
  * instruction belongs to, and who called it; or only how many there were.
  *
  *   -plugin
- * profile.so,out=FILE[,symbols=FILE][,low=ADDRESS,high=ADDRESS][,mark=ADDRESS][,cut=ADDRESS]...
+ * profile.so,out=FILE[,symbols=FILE][,low=ADDRESS,high=ADDRESS][,mark=ADDRESS][,cut=ADDRESS]...[,ram=FILE]
  *
  * out        what was seen; read by plugin.py
  * symbols    the kernel's functions, lines "address name" sorted by address; without them
@@ -12,10 +12,16 @@
  * before cut        the first instruction executed here ends a segment, too (may be given several
  * times)
  *
+ * ram        the file that is the machine's memory: under which spinlocks instructions run
+ *
  * All addresses are hexadecimal. Calls are followed by the slot of the stack that a `call` writes
  * and a `ret` reads: the slot knows the caller, whichever task's stack it lies on, so that a switch
  * needs no attention. A jump into another function, or an interrupt, takes the place of the
  * function that it leaves.
+ *
+ * A spinlock is taken by a locked 16-bit `xadd` (or `cmpxchg`, when it is only tried for), and
+ * released by an `add` to the byte at the same address; its class stands behind it in memory
+ * (kernel/lib/lock.h).
  *
  * QEMU's header is in no package of Debian 12, so what is used of it is declared here: version 1 of
  * its API (QEMU 7 and 8), and where version 3 (since 9.1) differs, that too. What only one of them
@@ -26,6 +32,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
 
 struct qemu_plugin_tb;
 struct qemu_plugin_insn;
@@ -249,12 +257,82 @@ static void on_return(unsigned cpu, uint32_t info, uint64_t address, void *data)
 	pending_return = address;
 }
 
+/* ---- spinlocks ---- */
+
+#define PHYSMAP_BASE      0xffff888000000000ull
+#define KERNEL_IMAGE_BASE 0xffffffff80000000ull
+#define HELD_MAX          8
+#define SETS_MAX          1024
+
+static const uint8_t *ram;
+static size_t ram_size;
+static uint64_t held[HELD_MAX]; /* addresses, in the order in which they were taken */
+static int nr_held;
+
+/* What instructions were counted under: the locks that were held at once. */
+static struct lock_set {
+	uint64_t held[HELD_MAX];
+	int n;
+	uint64_t count; /* of the present segment */
+} sets[SETS_MAX];
+static int nr_sets = 1, current_set; /* set 0: none */
+
+static bool in_image(uint64_t address)
+{
+	return address >= KERNEL_IMAGE_BASE;
+}
+
+static unsigned class_of(uint64_t lock)
+{
+	uint64_t at = (in_image(lock) ? lock - KERNEL_IMAGE_BASE : lock - PHYSMAP_BASE) + 2;
+
+	return at + 2 <= ram_size ? ram[at] | ram[at + 1] << 8 : 0;
+}
+
+/* Locks of one class count as one, but for those that have a name. */
+static uint64_t kind_of(uint64_t lock)
+{
+	return in_image(lock) ? lock : class_of(lock);
+}
+
+static void print_set(const struct lock_set *set)
+{
+	fprintf(out, "locks %d", (int)(set - sets));
+	for (int i = 0; i < set->n; i++) {
+		if (in_image(set->held[i]))
+			fprintf(out, " %llx", (unsigned long long)set->held[i]);
+		else
+			fprintf(out, " class%llu", (unsigned long long)set->held[i]);
+	}
+	fputc('\n', out);
+}
+
+static void find_set(void)
+{
+	struct lock_set *set = &sets[nr_sets];
+
+	set->n = nr_held;
+	for (int i = 0; i < nr_held; i++)
+		set->held[i] = kind_of(held[i]);
+	for (current_set = 0; current_set < nr_sets; current_set++)
+		if (sets[current_set].n == set->n &&
+		    !memcmp(sets[current_set].held, set->held, sizeof(set->held[0]) * set->n))
+			return;
+	if (nr_sets + 1 == SETS_MAX) {
+		fputs("profile plugin: too many sets of locks\n", stderr);
+		exit(1);
+	}
+	print_set(set);
+	nr_sets++;
+}
+
 static void settle(void)
 {
 	uint64_t n = *now - seen;
 	seen = *now;
 	if (!n)
 		return;
+	sets[current_set].count += n;
 	if (!nodes[current].count)
 		touched[nr_touched++] = current;
 	nodes[current].count += n;
@@ -291,6 +369,35 @@ static void enter(int function)
 		current = child_of(nodes[current].parent, function);
 }
 
+/* A load and a store are seen of each such instruction: the first counts. */
+static void on_lock(unsigned cpu, uint32_t info, uint64_t address, void *data)
+{
+	(void)cpu, (void)info, (void)data;
+	for (int i = 0; i < nr_held; i++)
+		if (held[i] == address)
+			return;
+	if (nr_held == HELD_MAX)
+		return;
+	settle();
+	held[nr_held++] = address;
+	find_set();
+}
+
+static void on_byte_add(unsigned cpu, uint32_t info, uint64_t address, void *data)
+{
+	int i = 0;
+
+	(void)cpu, (void)info, (void)data;
+	while (i < nr_held && held[i] != address)
+		i++;
+	if (i == nr_held)
+		return;
+	settle();
+	nr_held--;
+	memmove(&held[i], &held[i + 1], (nr_held - i) * sizeof(held[0]));
+	find_set();
+}
+
 static void on_block(unsigned cpu, void *data)
 {
 	(void)cpu;
@@ -310,6 +417,15 @@ static void end_segment(uint64_t site)
 		nodes[touched[i]].count = 0;
 	}
 	nr_touched = 0;
+	fputc('\n', out);
+	if (!ram)
+		return;
+	fputs("under", out);
+	for (int i = 0; i < nr_sets; i++) {
+		if (sets[i].count)
+			fprintf(out, " %d:%llu", i, (unsigned long long)sets[i].count);
+		sets[i].count = 0;
+	}
 	fputc('\n', out);
 }
 
@@ -363,6 +479,24 @@ static void watch_calls(struct qemu_plugin_insn *insn)
 		qemu_plugin_register_vcpu_mem_cb(insn, on_return, NO_REGS, MEM_ANY, NULL);
 }
 
+static void watch_locks(struct qemu_plugin_insn *insn)
+{
+	uint8_t bytes[LONGEST_INSN], *code = bytes;
+	size_t size = fetch(insn, bytes);
+	bool locked = false, short_words = false;
+
+	while (size > 2 && (code[0] >> 4 == 4 || code[0] == 0xf0 || code[0] == 0x66)) {
+		locked |= code[0] == 0xf0;
+		short_words |= code[0] == 0x66;
+		code++;
+		size--;
+	}
+	if (locked && short_words && code[0] == 0x0f && (code[1] == 0xc1 || code[1] == 0xb1))
+		qemu_plugin_register_vcpu_mem_cb(insn, on_lock, NO_REGS, MEM_ANY, NULL);
+	else if (code[0] == 0x80 && (code[1] >> 3 & 7) == 0)
+		qemu_plugin_register_vcpu_mem_cb(insn, on_byte_add, NO_REGS, MEM_ANY, NULL);
+}
+
 static void watch(struct qemu_plugin_insn *insn)
 {
 	static const uint8_t rdtsc[] = {0x0f, 0x31};
@@ -381,6 +515,8 @@ static void watch(struct qemu_plugin_insn *insn)
 			qemu_plugin_register_vcpu_insn_exec_cb(insn, on_cut, NO_REGS, &cuts[i]);
 	if (nr_symbols && !is_user(address))
 		watch_calls(insn);
+	if (ram && !is_user(address))
+		watch_locks(insn);
 }
 
 /* A block ends at a jump, so that it lies within one function. */
@@ -398,6 +534,19 @@ static void on_translation(uint64_t id, struct qemu_plugin_tb *tb)
 		watch(qemu_plugin_tb_get_insn(tb, i));
 }
 
+static bool map_ram(const char *path)
+{
+	FILE *file = fopen(path, "r");
+	struct stat st;
+
+	if (!file || fstat(fileno(file), &st) != 0)
+		return false;
+	ram_size = st.st_size;
+	ram = mmap(NULL, ram_size, PROT_READ, MAP_SHARED, fileno(file), 0);
+	fclose(file);
+	return ram != MAP_FAILED;
+}
+
 static bool option(const char *name, const char *value)
 {
 	uint64_t address = strtoull(value, NULL, 16);
@@ -406,6 +555,8 @@ static bool option(const char *name, const char *value)
 		return (out = fopen(value, "w")) != NULL;
 	if (!strcmp(name, "symbols"))
 		return read_symbols(value);
+	if (!strcmp(name, "ram"))
+		return map_ram(value);
 	if (!strcmp(name, "low"))
 		low = address;
 	else if (!strcmp(name, "high"))
