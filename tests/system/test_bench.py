@@ -126,6 +126,20 @@ def test_profile(tmp_path):
     assert any(title.startswith("sys_getppid: ") for title in titles)
 
 
+def test_profile_by_locks():
+    """A fork with exit and wait: no lock has more instructions than there are, the shared ones together not more than each by itself."""
+    result = tool("profile", "fork_exit_wait", "--locks", "--repeat", "1")
+    assert result.returncode == 0, result.stderr
+    total = float(re.search(r"^fork_exit_wait: ([\d,.]+) instructions", result.stdout)[1].replace(",", ""))
+    under = {name: float(count) for count, name in re.findall(r"^ +([\d.]+) +[\d.]+%  (.+)$", result.stdout, re.M)}
+    shared = {name: count for name, count in under.items() if name.endswith(", one for all CPUs")}
+    together = under["any that is one for all CPUs"]
+    assert {"tasklist_lock, one for all CPUs", "pid_lock, one for all CPUs"} <= set(shared) and "SIGHAND (of an object)" in under
+    assert max(shared.values()) <= together <= sum(shared.values()) + 0.1 * len(shared) and max(under.values()) < total
+    # What two CPUs that fork can do at the same time is limited by this.
+    assert under["tasklist_lock, one for all CPUs"] <= 0.08 * total and together <= 0.11 * total
+
+
 def test_profile_of_the_boot():
     result = tool("profile", "boot", "--top", "200", "--inclusive")
     assert result.returncode == 0, result.stderr

@@ -19,7 +19,7 @@ depends on this machine and on what else it does. `boot` is from the kernel's fi
 prompt, on Linux to init's first look at the clock. Sizes of memory are bytes, not instructions.
 
 tools/bench growth [KIND…] shows how the cost of a fork grows with the size of what is forked; tools/bench smp how much
-sooner two CPUs are done than one.
+sooner two CPUs are done than one, and how many forks a second one to four CPUs make.
 """
 BOOT = "boot"
 LINUX_ENTRY = 0x100000  # where a loader puts a bzImage, and jumps to
@@ -310,6 +310,7 @@ def smp_main(argv):
     parser.add_argument("--more", type=int, default=2, metavar="N", help="CPUs of the other (2)")
     arguments = parser.parse_args(argv)
     smp.compare(arguments.fewer, arguments.more)
+    smp.forks()
     return 0
 
 
