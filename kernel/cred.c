@@ -114,13 +114,17 @@ int cred_set_uid(struct cred *c, uid_t uid)
 	return 0;
 }
 
+/* The old ones, whose reference is the caller's. */
 struct cred *override_creds(struct cred *c)
 {
 	struct cred *old = current->cred;
+	u64 flags;
 
-	spin_lock(&tasklist_lock); /* other tasks look at our credentials under it */
+	spin_lock(&current->lock);
+	flags = spin_lock_irqsave(&current->sighand->lock);
 	current->cred = c;
-	spin_unlock(&tasklist_lock);
+	spin_unlock_irqrestore(&current->sighand->lock, flags);
+	spin_unlock(&current->lock);
 	return old;
 }
 
@@ -147,17 +151,15 @@ void commit_creds(struct cred *c)
 	if (c->user != old->user)
 		note_limit(c); /* as Linux: before this one counts */
 	atomic_inc(&c->user->processes);
-	/* tasklist_lock: whoever looks at another task's credentials holds it. */
-	spin_lock(&tasklist_lock);
-	current->cred = c;
 	if (c->euid != old->euid || c->egid != old->egid || c->fsuid != old->fsuid ||
 	    c->fsgid != old->fsgid) {
-		/* prctl(2): what was said for the old ids does not hold for the new ones. */
-		current->pdeath_signal = 0;
+		/* prctl(2): what was said for the old ids does not hold for the new ones, and not
+		 * for a moment beside them. */
+		WRITE_ONCE(current->pdeath_signal, 0);
 		if (current->mm)
 			WRITE_ONCE(current->mm->dumpable, 0);
 	}
-	spin_unlock(&tasklist_lock);
+	override_creds(c);
 	atomic_dec(&old->user->processes);
 	put_cred(old);
 }

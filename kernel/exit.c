@@ -94,34 +94,53 @@ static bool kill_orphaned_pgrp(struct task *p, struct task *parent)
 
 /* ---- release ---- */
 
-/* Take `p` out of every list it is in. Caller holds tasklist_lock. */
-static void unhash_task(struct task *p)
+/* Off its number and its handlers, the last ways by which signals come. */
+static void leave_handlers(struct task *p)
 {
 	struct signal *sig = p->signal;
 	struct sighand *sighand = p->sighand;
-	u64 flags = spin_lock_irqsave(&sighand->lock);
+	u64 flags;
 
-	if (--sig->nr_threads > 0) /* else nothing asks any more */
-		add_charged_usage(p, &sig->gone);
+	clear_number(p); /* first: a task that is found and has no handlers is found no more */
+	spin_lock(&p->lock);
+	flags = spin_lock_irqsave(&sighand->lock);
 	list_del(&p->thread_node);
 	flush_pending(&p->pending);
-	if (sig->nr_threads == 0)
+	if (sig->nr_threads == 0) /* else something may still ask what all of them used */
 		flush_pending(&sig->shared);
+	else
+		add_charged_usage(p, &sig->gone);
 	p->sighand = NULL;
 	spin_unlock_irqrestore(&sighand->lock, flags);
+	spin_unlock(&p->lock);
 	put_sighand(sighand);
+}
 
-	detach_pid(p, PIDTYPE_PID);
+/* A mere thread leaves the threads that go on at once. For the last task of a process the rest has
+ * time until forget_task(): no walk of the tree comes to it any more. */
+void unlink_task(struct task *p)
+{
+	struct signal *sig = p->signal;
+
+	if (--sig->nr_threads > 0)
+		leave_handlers(p);
 	if (thread_group_leader(p)) {
 		detach_pid(p, PIDTYPE_PGID);
 		detach_pid(p, PIDTYPE_SID);
-		sig->tty = NULL;
+		WRITE_ONCE(sig->tty, NULL);
 		list_del(&p->sibling);
 		list_del(&p->all);
 	}
-	atomic_dec(&nr_threads);
 	if (sig->exec_task)
 		wake_up_process(sig->exec_task);
+}
+
+void forget_task(struct task *p)
+{
+	if (p->sighand)
+		leave_handlers(p);
+	atomic_dec(&nr_threads);
+	put_task(p);
 }
 
 /* ---- zombies ---- */
@@ -164,32 +183,26 @@ static bool last_thread_gone(struct task *p)
 	return true;
 }
 
-void release_task_locked(struct task *p)
-{
-	unhash_task(p);
-	sched_exit(p, p->group_leader == p ? p->parent : p->group_leader);
-}
-
-/* Forget a task that has exited. Its exit_state is TASK_DEAD: the caller is the only one who may do
- * this. */
+/* Its exit_state is TASK_DEAD: the caller is the only one that may do this. */
 void release_task(struct task *p)
 {
 	struct task *leader = p->group_leader;
 	bool leader_too;
 
 	spin_lock(&tasklist_lock);
-	release_task_locked(p);
+	sched_exit(p);
+	unlink_task(p);
 	leader_too = last_thread_gone(p);
 	spin_unlock(&tasklist_lock);
-	put_task(p);
+	forget_task(p);
 	if (leader_too)
 		release_task(leader);
 }
 
 /* ---- exit ---- */
 
-/* Memory, what semaphores are owed, files, directory. Others look at these pointers under
- * tasklist_lock: all go in one hold of it. */
+/* Memory, what semaphores are owed, files, directory. The parent in vfork(2) finds all of it gone.
+ */
 static void exit_resources(struct task *p, bool group_dead)
 {
 	struct fs_context *fs = p->fs;
@@ -204,11 +217,10 @@ static void exit_resources(struct task *p, bool group_dead)
 		 * own. */
 		mm_grab(mm);
 	}
-	spin_lock(&tasklist_lock);
+	spin_lock(&p->lock);
 	complete_vfork_done(p);
 	p->files = NULL;
-	p->fs = NULL;
-	last_of_fs = fs && fs_context_leave(fs);
+	last_of_fs = fs && fs_context_leave(&p->fs, NULL);
 	if (mm) {
 		if (group_dead) /* the threads all had the same */
 			p->signal->gone.max_pages =
@@ -218,7 +230,7 @@ static void exit_resources(struct task *p, bool group_dead)
 		p->active_mm = mm;
 		local_irq_restore(flags);
 	}
-	spin_unlock(&tasklist_lock);
+	spin_unlock(&p->lock);
 	if (mm)
 		mm_put(mm);
 	exit_sem(p);
@@ -247,7 +259,7 @@ static struct task *find_new_reaper(struct task *p)
 
 	for (up = p->real_parent; !reaper && up != child_reaper && up != &init_task;
 	     up = up->real_parent)
-		if (up->signal->child_subreaper)
+		if (READ_ONCE(up->signal->child_subreaper))
 			reaper = living_thread(up->signal, p);
 	return reaper ? reaper : child_reaper;
 }
@@ -259,10 +271,12 @@ static void send_death_signals(struct task *child)
 	struct task *t;
 
 	list_for_each_entry (t, &child->signal->threads, thread_node) {
-		if (!t->pdeath_signal || !t->sighand)
+		int sig = READ_ONCE(t->pdeath_signal);
+
+		if (!sig)
 			continue;
-		sigqueue_user_info(&info, t->pdeath_signal);
-		send_signal(t->pdeath_signal, &info, t, true);
+		sigqueue_user_info(&info, sig);
+		send_signal(sig, &info, t, true);
 	}
 }
 
@@ -279,8 +293,7 @@ static void set_parent(struct task *child, struct task *parent)
 
 /* A zombie among the children of `p` goes to `reaper`, or is released when `reaper` does not want
  * to wait for it: in the same hold of tasklist_lock, since only while it is in the list of its
- * parent does it follow when that one ends too. What is left of it is a reference, dropped by the
- * caller from `dead`. */
+ * parent does it follow when that one ends too. The caller forgets those in `dead`. */
 static void move_zombie(struct task *child, struct task *p, struct task *reaper,
 			struct list_head *dead)
 {
@@ -290,7 +303,8 @@ static void move_zombie(struct task *child, struct task *p, struct task *reaper,
 	}
 	child->exit_state = TASK_DEAD;
 	task_charge(child);
-	release_task_locked(child);
+	sched_exit(child);
+	unlink_task(child);
 	list_add(&child->sibling, dead);
 }
 
@@ -339,13 +353,12 @@ static bool forget_original_parent(struct task *p, struct list_head *dead)
 	return !child;
 }
 
-/* Drop the references of tasks that were released: nothing points to them any more. */
-static void put_dead(struct list_head *dead)
+static void forget_dead(struct list_head *dead)
 {
 	struct task *p, *n;
 
 	list_for_each_entry_safe (p, n, dead, sibling)
-		put_task(p);
+		forget_task(p);
 	list_init(dead);
 }
 
@@ -360,7 +373,7 @@ static void disown_children(struct task *p)
 		if (forget_original_parent(p, &dead) && list_empty(&dead))
 			return;
 		spin_unlock(&tasklist_lock);
-		put_dead(&dead);
+		forget_dead(&dead);
 	}
 }
 

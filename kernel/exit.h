@@ -8,9 +8,11 @@ struct pid;
 struct task;
 
 void do_group_exit(int code) __noreturn;
-void release_task(struct task *p);
-/* The same with tasklist_lock held, for one that has no group left; then put_task() without it. */
-void release_task_locked(struct task *p);
+/* Forget a task that has exited: out of the tree, with tasklist_lock held; and then, without the
+ * lock, what remains of it, and the reference of its parent. */
+void unlink_task(struct task *p);
+void forget_task(struct task *p);
+void release_task(struct task *p); /* both; and its leader, when that waits for the last thread */
 /* p waits to be reaped by its parent. Caller holds tasklist_lock. */
 void become_zombie(struct task *p);
 /* p goes to another list of its parent's, to where it belongs by its birth, or not far behind. It

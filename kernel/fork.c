@@ -138,6 +138,7 @@ static struct task *dup_task_struct(const struct task *parent)
 		stack_poison(p->stack);
 	/* One reference is dropped by the task's reaper, one by the last switch away from it. */
 	refcount_set(&p->usage, 2);
+	spin_lock_init(&p->lock, LOCK_TASK);
 	list_init(&p->children);
 	list_init(&p->zombies);
 	list_init(&p->jobs);
@@ -234,6 +235,14 @@ static void inherit_sigaltstack(u64 flags, struct task *p)
 
 /* ---- making the child visible ---- */
 
+static void set_parent(struct task *p, struct task *parent, u64 exec_id)
+{
+	p->real_parent = p->parent = parent;
+	p->parent_exec_id = exec_id;
+	p->ppid_nr = parent->tgid_nr;
+}
+
+/* What no other task can change, or see yet. */
 static void set_child_identity(struct task *p, const struct kernel_clone_args *args,
 			       struct pid *pid)
 {
@@ -245,11 +254,34 @@ static void set_child_identity(struct task *p, const struct kernel_clone_args *a
 	} else {
 		p->group_leader = p;
 		p->tgid_nr = p->pid_nr;
+		p->signal->leader = p;
+		p->signal->pid = pid;
+		list_add_tail(&p->thread_node, &p->signal->threads);
 		p->exit_signal = args->flags & CLONE_PARENT ? current->group_leader->exit_signal
 							    : args->exit_signal;
 	}
+	set_parent(p, current, current->self_exec_id);
 	p->set_child_tid = args->flags & CLONE_CHILD_SETTID ? args->child_tid : NULL;
 	p->clear_child_tid = args->flags & CLONE_CHILD_CLEARTID ? args->child_tid : NULL;
+}
+
+/* Cannot fail. Caller holds tasklist_lock; for a thread, sighand->lock as well. */
+static void link_child(struct task *p, u64 flags)
+{
+	if (flags & (CLONE_PARENT | CLONE_THREAD))
+		set_parent(p, current->real_parent, current->parent_exec_id);
+	if (flags & CLONE_THREAD) {
+		p->signal->nr_threads++;
+		p->signal->live++;
+		list_add_tail(&p->thread_node, &p->signal->threads);
+	} else {
+		p->signal->tty = current->signal->tty;
+		list_add_tail(&p->sibling, &p->real_parent->children);
+		list_add_tail(&p->all, &all_tasks);
+		attach_pid(p, PIDTYPE_PGID, current->group_leader->pids[PIDTYPE_PGID]);
+		attach_pid(p, PIDTYPE_SID, current->group_leader->pids[PIDTYPE_SID]);
+	}
+	p->birth = total_forks++;
 }
 
 /*
@@ -259,41 +291,22 @@ static void set_child_identity(struct task *p, const struct kernel_clone_args *a
  */
 static int publish_child(struct task *p, u64 flags, struct pid *pid)
 {
-	u64 irq;
+	bool thread = flags & CLONE_THREAD, interrupted;
+	u64 irq = 0;
 
 	spin_lock(&tasklist_lock);
-	irq = spin_lock_irqsave(&current->sighand->lock);
-	recalc_sigpending();
-	if (signal_pending(current) && !(current->flags & PF_KTHREAD)) {
+	if (thread)
+		irq = spin_lock_irqsave(&current->sighand->lock);
+	interrupted = !(current->flags & PF_KTHREAD) && signal_to_handle();
+	if (!interrupted)
+		link_child(p, flags);
+	if (thread)
 		spin_unlock_irqrestore(&current->sighand->lock, irq);
-		spin_unlock(&tasklist_lock);
-		return -ERESTARTNOINTR;
-	}
-
-	/* --- cannot fail from here --- */
-	p->real_parent = flags & (CLONE_PARENT | CLONE_THREAD) ? current->real_parent : current;
-	p->parent = p->real_parent;
-	p->parent_exec_id =
-		p->real_parent == current ? current->self_exec_id : current->parent_exec_id;
-	p->ppid_nr = p->real_parent->tgid_nr;
-	attach_pid(p, PIDTYPE_PID, pid);
-	if (flags & CLONE_THREAD) {
-		p->signal->nr_threads++;
-		p->signal->live++;
-		list_add_tail(&p->thread_node, &p->signal->threads);
-	} else {
-		p->signal->leader = p;
-		list_add_tail(&p->thread_node, &p->signal->threads);
-		list_add_tail(&p->sibling, &p->real_parent->children);
-		list_add_tail(&p->all, &all_tasks);
-		p->signal->tty = current->signal->tty;
-		attach_pid(p, PIDTYPE_PGID, current->group_leader->pids[PIDTYPE_PGID]);
-		attach_pid(p, PIDTYPE_SID, current->group_leader->pids[PIDTYPE_SID]);
-	}
-	atomic_inc(&nr_threads);
-	p->birth = total_forks++;
-	spin_unlock_irqrestore(&current->sighand->lock, irq);
 	spin_unlock(&tasklist_lock);
+	if (interrupted)
+		return -ERESTARTNOINTR;
+	atomic_inc(&nr_threads);
+	set_number(p, pid); /* last: by its number it is found without any of these locks */
 	return 0;
 }
 
@@ -376,7 +389,7 @@ bad_fork_cleanup_files:
 bad_fork_cleanup_semundo:
 	exit_sem(p);
 bad_fork_cleanup_sched:
-	sched_exit(p, current);
+	sched_unfork(p);
 bad_fork_cleanup_creds:
 	exit_creds(p);
 	free_task(p);
@@ -385,43 +398,35 @@ bad_fork_cleanup_creds:
 
 /* ---- vfork: the parent sleeps until the child no longer uses its memory ---- */
 
-/* Lies on the parent's stack. The child uses it until it sets `done`, and lives at least as long.
+/* The child ends the wait by clearing its vfork_parent, and wakes the parent under its own lock:
+ * when the parent has held that lock the child is done with it. Drops the reference to the child.
  */
-struct vfork_wait {
-	struct task *parent;
-	bool done; /* tl */
-};
-
-static void wait_for_vfork_done(struct task *child, pid_t nr, struct vfork_wait *vfork)
+static void wait_for_vfork_done(struct task *child, pid_t nr)
 {
 	trace_vfork_wait(current, nr);
 	for (;;) {
-		/* A full barrier: either this task sees `done`, or the child sees it asleep. */
+		/* A full barrier: either this task sees the wait over, or the child sees it asleep.
+		 */
 		__atomic_exchange_n(&current->state, TASK_KILLABLE, __ATOMIC_SEQ_CST);
-		if (READ_ONCE(vfork->done) || fatal_signal_pending(current))
+		if (!READ_ONCE(child->vfork_parent) || fatal_signal_pending(current))
 			break;
 		schedule();
 	}
 	WRITE_ONCE(current->state, TASK_RUNNING);
-	if (!READ_ONCE(vfork->done)) { /* killed: the child must not use this stack later */
-		spin_lock(&tasklist_lock);
-		if (!vfork->done)
-			child->vfork_done = NULL;
-		spin_unlock(&tasklist_lock);
-	}
+	spin_lock(&child->lock);
+	child->vfork_parent = NULL; /* it is still set when a signal ended the wait */
+	spin_unlock(&child->lock);
+	put_task(child);
 	trace_vfork_done(current, nr);
 }
 
 void complete_vfork_done(struct task *p)
 {
-	struct vfork_wait *vfork = p->vfork_done;
-	struct task *parent;
+	struct task *parent = p->vfork_parent;
 
-	if (!vfork)
+	if (!parent)
 		return;
-	p->vfork_done = NULL;
-	parent = vfork->parent; /* tasklist_lock keeps the parent, but not its stack */
-	WRITE_ONCE(vfork->done, true);
+	WRITE_ONCE(p->vfork_parent, NULL);
 	wake_up_process(parent);
 }
 
@@ -455,7 +460,6 @@ static void start_child(struct task *p, const struct kernel_clone_args *args)
 pid_t do_fork(struct kernel_clone_args *args)
 {
 	u64 start = cpu_cycles();
-	struct vfork_wait vfork = {.parent = current};
 	struct task *p;
 	struct pid *pid;
 	pid_t nr;
@@ -469,9 +473,7 @@ pid_t do_fork(struct kernel_clone_args *args)
 		return PTR_ERR(pid);
 	p = copy_process(args, pid);
 	if (IS_ERR(p)) {
-		spin_lock(&tasklist_lock);
 		free_pid(pid);
-		spin_unlock(&tasklist_lock);
 		return PTR_ERR(p);
 	}
 
@@ -481,14 +483,16 @@ pid_t do_fork(struct kernel_clone_args *args)
 	trace_sched_process_fork(current, p);
 	if (args->flags & CLONE_PARENT_SETTID)
 		(void)put_user(nr, args->parent_tid); /* as on Linux, a bad address is no error */
-	if (args->flags & CLONE_VFORK)
-		p->vfork_done = &vfork;
+	if (args->flags & CLONE_VFORK) {
+		get_task(p);
+		p->vfork_parent = current;
+	}
 
 	current->fork_cycles = cpu_cycles() - start;
 	start_child(p, args);
 
 	if (args->flags & CLONE_VFORK)
-		wait_for_vfork_done(p, nr, &vfork);
+		wait_for_vfork_done(p, nr);
 	return nr;
 }
 

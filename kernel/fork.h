@@ -32,6 +32,6 @@ pid_t kernel_thread(int (*fn)(void *), void *arg, const char *name);
 void drain_task_cache(void);     /* give back what CPUs keep for the next fork; may sleep */
 struct task *fork_idle(u32 cpu); /* the idle task of another CPU; NULL without memory */
 /* exec, exit: what other tasks wait for that our memory tells them: locks and clear_child_tid. Then
- * the memory itself, for the parent in vfork(2): caller holds tasklist_lock. */
+ * the memory itself, for the parent in vfork(2): caller holds p->lock. */
 void mm_release(struct task *p, bool exec);
 void complete_vfork_done(struct task *p);

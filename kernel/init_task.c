@@ -19,12 +19,13 @@ static struct signal init_signal = {
 		     .defaulted = ~0UL},
 };
 /* The group and session of the kernel itself: number 0, never in the pidmap. */
-static struct pid init_pid = {.count = REFCOUNT_INIT(1)};
+static struct pid init_pid = {.count = REFCOUNT_INIT(1), .uses = REFCOUNT_INIT(1)};
 
 /* boot/start.asm gives it init_stack. */
 struct task init_task = {
 	.stack = init_stack,
 	.usage = REFCOUNT_INIT(2),
+	.lock = SPINLOCK_INIT(LOCK_TASK),
 	.flags = PF_KTHREAD,
 	.active_mm = &init_mm,
 	.cred = &init_cred,
@@ -68,7 +69,8 @@ static void init_limits(void)
 
 static void init_links(void)
 {
-	for (int type = 0; type < PIDTYPE_MAX; type++) {
+	set_number(&init_task, &init_pid);
+	for (int type = 0; type < PIDTYPE_LISTS; type++) {
 		list_init(&init_pid.tasks[type]);
 		attach_pid(&init_task, type, &init_pid);
 	}

@@ -10,18 +10,26 @@
 #include "mm/slab.h"
 #include "mm/vmalloc.h"
 
-/* The memory of a process: its first thread may have exited before the others. Caller holds
- * tasklist_lock, under which alone p->mm changes. */
-static struct mm *mm_of_process(const struct task *leader)
+/* What a process has in memory, as its first thread with memory says it: its leader may have exited
+ * before the others. False: it has none. Caller holds tasklist_lock. */
+static bool rss_of_process(const struct task *leader, struct mm_rss *rss)
 {
 	struct task *t;
 
 	if (leader->flags & PF_KTHREAD)
-		return NULL;
-	list_for_each_entry (t, &leader->signal->threads, thread_node)
-		if (t->mm)
-			return t->mm;
-	return NULL;
+		return false;
+	list_for_each_entry (t, &leader->signal->threads, thread_node) {
+		bool found;
+
+		spin_lock(&t->lock);
+		found = t->mm != NULL;
+		if (found)
+			*rss = t->mm->rss;
+		spin_unlock(&t->lock);
+		if (found)
+			return true;
+	}
+	return false;
 }
 
 /* What a process has in memory, in pages, moved by its oom_score_adj: a thousandth of all memory
@@ -30,13 +38,12 @@ static struct mm *mm_of_process(const struct task *leader)
 
 static s64 badness(const struct task *leader)
 {
-	const struct mm *mm = mm_of_process(leader);
-	s64 adj = leader->signal->oom_score_adj;
+	s64 adj = READ_ONCE(leader->signal->oom_score_adj);
+	struct mm_rss rss;
 
-	if (!mm || adj == OOM_SCORE_ADJ_MIN || leader->pid_nr == 1)
+	if (adj == OOM_SCORE_ADJ_MIN || leader->pid_nr == 1 || !rss_of_process(leader, &rss))
 		return NOT_KILLED;
-	return (s64)(mm->rss.anon + mm->rss.shared + mm->rss.tables) +
-	       adj * (s64)nr_total_pages() / 1000;
+	return (s64)(rss.anon + rss.shared + rss.tables) + adj * (s64)nr_total_pages() / 1000;
 }
 
 /* As Linux scales it: 0 for the least, about 667 for what has all memory, twice that at most. */
@@ -91,17 +98,15 @@ static struct task *choose_victim(bool *dying)
 
 static void kill_victim(struct task *victim)
 {
-	const struct mm *mm;
-	u64 pages;
+	struct mm_rss rss = {0};
 
 	spin_lock(&tasklist_lock);
-	mm = mm_of_process(victim);
-	pages = mm ? mm->rss.anon + mm->rss.shared : 0;
+	rss_of_process(victim, &rss);
 	victim->oom_killed = ktime_get();
 	send_signal(SIGKILL, NULL, victim, true);
 	spin_unlock(&tasklist_lock);
 	pr_err("out of memory: killed pid %d (%s), which had %lu pages; %lu pages are free\n",
-	       victim->pid_nr, victim->comm, pages, nr_free_pages());
+	       victim->pid_nr, victim->comm, rss.anon + rss.shared, nr_free_pages());
 	trace_oom_kill(victim);
 }
 

@@ -6,9 +6,10 @@
  * goes back to the bitmap when the last of them lets go; the struct stays for whoever still holds a
  * reference, and names nobody.
  *
- * pid_lock guards the bitmap, the hash is changed under it; tasklist_lock guards the lists of
- * tasks, and who holds it need not take the other one to look for a number: a struct leaves the
- * hash under both. See also kernel/pidmap.c.
+ * pid_lock guards the bitmap, the hash, and the way from a number to its task; tasklist_lock guards
+ * the lists of groups and sessions. A task that has a number is alive: its last reference is
+ * dropped after it has left the number. So one more may be taken under pid_lock, and the task is
+ * used without it. See also kernel/pidmap.c.
  */
 #include "kernel/pid.h"
 
@@ -22,7 +23,7 @@
 struct pidmap init_pidmap = {.pid_max = PID_MAX_DEFAULT};
 static struct pid **pid_hash;
 static u32 pid_hash_size; /* a power of two */
-static spinlock_t pid_lock = SPINLOCK_INIT(LOCK_PID);
+spinlock_t pid_lock = SPINLOCK_INIT(LOCK_PID);
 static struct kmem_cache *pid_cache;
 FAULT_SITE(fault_pidmap, "fork.pidmap");
 
@@ -76,9 +77,10 @@ struct pid *alloc_pid(struct pidmap *map)
 	if (!pid)
 		return ERR_PTR(-ENOMEM);
 	refcount_set(&pid->count, 1);
-	pid->uses = 0;
+	refcount_set(&pid->uses, 1);
+	pid->task = NULL;
 	pid->map = map;
-	for (int i = 0; i < PIDTYPE_MAX; i++)
+	for (int i = 0; i < PIDTYPE_LISTS; i++)
 		list_init(&pid->tasks[i]);
 
 	spin_lock(&pid_lock);
@@ -95,11 +97,17 @@ struct pid *alloc_pid(struct pidmap *map)
 	return pid;
 }
 
+/* Caller holds pid_lock. */
+static void free_number(struct pid *pid)
+{
+	hash_del(pid);
+	pidmap_free(pid->map, pid->nr);
+}
+
 void free_pid(struct pid *pid)
 {
 	spin_lock(&pid_lock);
-	hash_del(pid);
-	pidmap_free(pid->map, pid->nr);
+	free_number(pid);
 	spin_unlock(&pid_lock);
 	put_pid(pid);
 }
@@ -141,7 +149,7 @@ void put_pid(struct pid *pid)
 		kmem_cache_free(pid_cache, pid);
 }
 
-/* Caller holds pid_lock or tasklist_lock. */
+/* Caller holds pid_lock. */
 static struct pid *find_pid(pid_t nr)
 {
 	struct pid *pid = __atomic_load_n(hash_bucket(nr), __ATOMIC_ACQUIRE);
@@ -163,42 +171,69 @@ struct pid *find_get_pid(pid_t nr)
 	return pid;
 }
 
-pid_t current_pgrp(void)
+void set_number(struct task *p, struct pid *pid)
 {
-	pid_t nr;
+	p->pids[PIDTYPE_PID] = pid;
+	__atomic_store_n(&pid->task, p, __ATOMIC_RELEASE); /* who finds p sees all of it */
+}
 
-	spin_lock(&tasklist_lock); /* a parent may move us to another group */
-	nr = current->group_leader->pids[PIDTYPE_PGID]->nr;
-	spin_unlock(&tasklist_lock);
-	return nr;
+void clear_number(struct task *p)
+{
+	struct pid *pid = p->pids[PIDTYPE_PID];
+	bool last;
+
+	spin_lock(&pid_lock);
+	pid->task = NULL;
+	last = refcount_dec_and_test(&pid->uses);
+	if (last)
+		free_number(pid);
+	spin_unlock(&pid_lock);
+	if (last)
+		put_pid(pid);
+}
+
+void swap_numbers(struct task *a, struct task *b)
+{
+	struct pid *pid = a->pids[PIDTYPE_PID];
+	pid_t nr = a->pid_nr;
+
+	spin_lock(&pid_lock);
+	a->pids[PIDTYPE_PID] = b->pids[PIDTYPE_PID];
+	b->pids[PIDTYPE_PID] = pid;
+	a->pids[PIDTYPE_PID]->task = a;
+	b->pids[PIDTYPE_PID]->task = b;
+	a->pid_nr = b->pid_nr;
+	b->pid_nr = nr;
+	spin_unlock(&pid_lock);
 }
 
 void attach_pid(struct task *p, enum pid_type type, struct pid *pid)
 {
 	p->pids[type] = pid;
-	pid->uses++;
+	refcount_inc(&pid->uses);
 	list_add_tail(&p->pid_links[type], &pid->tasks[type]);
+	WRITE_ONCE(p->signal->group_nr[type], pid->nr);
 }
 
-struct pid *unlink_pid(struct task *p, enum pid_type type)
+void detach_pid(struct task *p, enum pid_type type)
 {
 	struct pid *pid = p->pids[type];
 
 	p->pids[type] = NULL;
 	list_del(&p->pid_links[type]);
-	pid->uses--;
-	return pid;
-}
-
-void detach_pid(struct task *p, enum pid_type type)
-{
-	struct pid *pid = unlink_pid(p, type);
-
-	if (pid->uses == 0)
+	if (refcount_dec_and_test(&pid->uses))
 		free_pid(pid);
 }
 
-struct task *pid_task(struct pid *pid, enum pid_type type)
+void move_pid(struct task *from, enum pid_type type, struct task *to)
+{
+	to->pids[type] = from->pids[type];
+	from->pids[type] = NULL;
+	list_add(&to->pid_links[type], &from->pid_links[type]);
+	list_del(&from->pid_links[type]);
+}
+
+struct task *first_in_group(struct pid *pid, enum pid_type type)
 {
 	if (!pid || list_empty(&pid->tasks[type]))
 		return NULL;
@@ -207,18 +242,57 @@ struct task *pid_task(struct pid *pid, enum pid_type type)
 
 struct task *find_task(pid_t nr)
 {
-	return pid_task(find_pid(nr), PIDTYPE_PID);
+	struct pid *pid = find_pid(nr);
+
+	return pid ? pid->task : NULL;
+}
+
+static struct task *in_tree(const struct pid *pid)
+{
+	return pid && pid->task && pid->task->exit_state != TASK_DEAD ? pid->task : NULL;
+}
+
+struct task *find_in_tree(pid_t nr)
+{
+	struct task *p;
+
+	spin_lock(&pid_lock);
+	p = in_tree(find_pid(nr));
+	spin_unlock(&pid_lock);
+	return p;
+}
+
+struct task *pid_in_tree(const struct pid *pid)
+{
+	struct task *p;
+
+	spin_lock(&pid_lock);
+	p = in_tree(pid);
+	spin_unlock(&pid_lock);
+	return p;
 }
 
 struct task *find_get_task(pid_t nr)
 {
 	struct task *p;
 
-	spin_lock(&tasklist_lock);
+	spin_lock(&pid_lock);
 	p = find_task(nr);
 	if (p)
 		get_task(p);
-	spin_unlock(&tasklist_lock);
+	spin_unlock(&pid_lock);
+	return p;
+}
+
+struct task *pid_get_task(struct pid *pid)
+{
+	struct task *p;
+
+	spin_lock(&pid_lock);
+	p = pid->task;
+	if (p)
+		get_task(p);
+	spin_unlock(&pid_lock);
 	return p;
 }
 
@@ -229,10 +303,10 @@ bool next_process(pid_t *nr)
 	int n = *nr;
 
 	while (!found && (n = pidmap_next(&init_pidmap, n)) >= 0) {
-		spin_lock(&tasklist_lock);
+		spin_lock(&pid_lock);
 		p = find_task(n);
 		found = p && thread_group_leader(p);
-		spin_unlock(&tasklist_lock);
+		spin_unlock(&pid_lock);
 		*nr = n++;
 	}
 	return found;
@@ -252,7 +326,7 @@ void visit_processes(void (*visit)(struct task *leader, void *arg), void *arg)
 			n = pidmap_next(&init_pidmap, n);
 			if (n < 0)
 				break;
-			p = find_task(n);
+			p = find_in_tree(n);
 			if (p && thread_group_leader(p))
 				visit(p, arg);
 		}

@@ -3,6 +3,7 @@
 
 #include "kernel/lib/atomic.h"
 #include "kernel/lib/list.h"
+#include "kernel/lib/lock.h"
 #include "kernel/lib/scope.h"
 #include "kernel/lib/types.h"
 #include "kernel/pidmap.h"
@@ -10,29 +11,32 @@
 struct task;
 
 enum pid_type {
-	PIDTYPE_PID,  /* one task */
 	PIDTYPE_PGID, /* process group: its leaders of thread groups */
 	PIDTYPE_SID,  /* session: likewise */
+	PIDTYPE_PID,  /* one task */
 	PIDTYPE_MAX,
+	PIDTYPE_LISTS = PIDTYPE_PID, /* those that many tasks may share */
 };
 
-/* Lives as long as a task uses it in any role or somebody holds a reference; its number is free for
- * reuse when the last *task* has let go of it. */
+/* Lives as long as a task uses it in any role or holds a reference; its number is free for reuse
+ * when the last *task* has let go of it. "tl": tasklist_lock. */
 struct pid {
 	refcount_t count;
-	u32 uses;                            /* tasklist_lock: links in all of tasks[] */
-	struct list_head tasks[PIDTYPE_MAX]; /* tasklist_lock */
-	struct pid *next;                    /* pid_lock: of the same bucket */
-	struct pidmap *map;                  /* whose bit nr is */
+	refcount_t uses;                       /* the task it is made for, and all in tasks[] */
+	struct task *task;                     /* pid_lock, but to set it: whose own number it is */
+	struct list_head tasks[PIDTYPE_LISTS]; /* tl */
+	struct pid *next;                      /* pid_lock: of the same bucket */
+	struct pidmap *map;                    /* whose bit nr is */
 	pid_t nr;
 };
 
 extern struct pidmap init_pidmap;
+extern spinlock_t pid_lock;
 
 void pid_init(void);
 /* A fresh number and its struct; ERR_PTR(-EAGAIN) when all are taken, ERR_PTR(-ENOMEM). */
 struct pid *alloc_pid(struct pidmap *map);
-/* Nobody ever attached to it: the undo of alloc_pid(). Caller holds tasklist_lock. */
+/* No task ever used it: the undo of alloc_pid(). */
 void free_pid(struct pid *pid);
 void put_pid(struct pid *pid); /* NULL is allowed */
 SCOPED(put_pid, struct pid *)
@@ -48,18 +52,25 @@ int pid_last(void);
 int pid_set_last(int nr); /* 0; -EINVAL: not below pid_max() */
 /* With a reference, or NULL. */
 struct pid *find_get_pid(pid_t nr);
-pid_t current_pgrp(void); /* the number of current's process group; takes tasklist_lock */
-/* Caller holds tasklist_lock for all five. */
+/* p can be found by its own number from the first to the second of these. */
+void set_number(struct task *p, struct pid *pid);
+void clear_number(struct task *p);
+void swap_numbers(struct task *a, struct task *b); /* at no moment does either have none */
+struct task *find_task(pid_t nr); /* by thread id, or NULL; caller holds pid_lock */
+/* Groups and sessions. Caller holds tasklist_lock for all six. */
 void attach_pid(struct task *p, enum pid_type type, struct pid *pid);
-void detach_pid(struct task *p, enum pid_type type); /* the number is freed with its last task */
-struct pid *unlink_pid(struct task *p, enum pid_type type); /* even then it is not: attach it */
-struct task *pid_task(struct pid *pid, enum pid_type type); /* the first, or NULL */
-struct task *find_task(pid_t nr);                           /* by thread id */
+void detach_pid(struct task *p, enum pid_type type); /* the number is freed with its last use */
+void move_pid(struct task *from, enum pid_type type, struct task *to);
+struct task *first_in_group(struct pid *pid, enum pid_type type); /* or NULL */
+/* By thread id; NULL: there is none, or it is dead. */
+struct task *find_in_tree(pid_t nr);
+struct task *pid_in_tree(const struct pid *pid);
 /* The lowest number from *nr on that a process (the leader of a thread group) has; false: there is
  * none. */
 bool next_process(pid_t *nr);
 /* Call `visit` for each process, in the order of their numbers, with tasklist_lock held, which is
  * released after each few: none is missed that lives all the while. */
 void visit_processes(void (*visit)(struct task *leader, void *arg), void *arg);
-/* By thread id, with a reference to the task; NULL when there is none. Takes tasklist_lock. */
+/* By thread id, with a reference to the task; NULL when there is none. */
 struct task *find_get_task(pid_t nr);
+struct task *pid_get_task(struct pid *pid); /* likewise: the task whose own number it is */

@@ -24,10 +24,9 @@ u32 files_users(const struct files *f);
 /* ---- kernel/fs/fs_context.c ---- */
 struct fs_context *fs_context_clone(struct fs_context *src);
 void fs_context_put(struct fs_context *fs);
-/* The two halves of it, for a task that stops using its own: exec compares the count with the tasks
- * that point here, so both change in one hold of tasklist_lock. True: it was the last use, and is
- * to be freed. */
-bool fs_context_leave(struct fs_context *fs);
+/* The two halves of it, for a task that stops using its own: *where becomes `own`, or NULL. Caller
+ * holds the task's lock. True: it was the last use, and is to be freed. */
+bool fs_context_leave(struct fs_context **where, struct fs_context *own);
 void fs_context_free(struct fs_context *fs);
 mode_t fs_context_umask(const struct fs_context *fs);
 u32 fs_context_users(const struct fs_context *fs);

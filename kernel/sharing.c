@@ -1,9 +1,10 @@
 /*
- * What a task may share: its memory, its descriptors, its place in the file system.
+ * What a task may share: its memory, descriptors, credentials, its place in the file system.
  *
- * A task changes these pointers only under tasklist_lock, and drops its own reference after that:
- * another task that sees one under the lock may still take a reference. unshare(2) copies
- * everything before it changes anything, so that a call that fails has done nothing.
+ * A task changes these pointers only under its lock, and drops its own reference after that: a
+ * pointer that is seen under the lock still has that reference, and another one may be taken. The
+ * caller has a reference to the task itself, or knows by other means that it stays. unshare(2)
+ * copies everything before it changes anything, so that a call that fails has done nothing.
  */
 #include "kernel/sharing.h"
 
@@ -19,11 +20,45 @@ struct mm *task_get_mm(struct task *t)
 {
 	struct mm *mm;
 
-	spin_lock(&tasklist_lock);
+	spin_lock(&t->lock);
 	mm = t->mm;
 	if (mm)
 		mm_get(mm);
-	spin_unlock(&tasklist_lock);
+	spin_unlock(&t->lock);
+	return mm;
+}
+
+/* A thread of p's process that does not exit, with a reference; NULL. */
+static struct task *get_living_thread(struct task *p)
+{
+	struct task *t, *found = NULL;
+	struct sighand *sh;
+	u64 flags;
+
+	sh = lock_sighand(p, &flags);
+	if (!sh)
+		return NULL;
+	list_for_each_entry (t, &p->signal->threads, thread_node)
+		if (!(t->flags & PF_EXITING))
+			found = t;
+	if (found)
+		get_task(found);
+	unlock_sighand(sh, flags);
+	return found;
+}
+
+struct mm *process_get_mm(struct task *p)
+{
+	struct mm *mm = task_get_mm(p);
+	struct task *t;
+
+	if (mm)
+		return mm;
+	t = get_living_thread(p);
+	if (t) {
+		mm = task_get_mm(t);
+		put_task(t);
+	}
 	return mm;
 }
 
@@ -31,12 +66,23 @@ struct files *task_get_files(struct task *t)
 {
 	struct files *files;
 
-	spin_lock(&tasklist_lock);
+	spin_lock(&t->lock);
 	files = t->files;
 	if (files)
 		files_get(files);
-	spin_unlock(&tasklist_lock);
+	spin_unlock(&t->lock);
 	return files;
+}
+
+struct cred *task_get_cred(struct task *t)
+{
+	struct cred *cred;
+
+	spin_lock(&t->lock);
+	cred = t->cred;
+	refcount_inc(&cred->count);
+	spin_unlock(&t->lock);
+	return cred;
 }
 
 /* No reference to the struct itself: exec counts the tasks that use it. */
@@ -44,14 +90,14 @@ bool task_read_fs(struct task *t, struct dentry **root, struct dentry **pwd, mod
 {
 	struct fs_context *fs;
 
-	spin_lock(&tasklist_lock);
+	spin_lock(&t->lock);
 	fs = t->fs;
 	if (fs) {
 		fs_context_read(fs, root, pwd);
 		if (umask)
 			*umask = fs_context_umask(fs);
 	}
-	spin_unlock(&tasklist_lock);
+	spin_unlock(&t->lock);
 	return fs != NULL;
 }
 
@@ -64,9 +110,9 @@ void replace_files(struct files *own)
 {
 	struct files *shared = current->files;
 
-	spin_lock(&tasklist_lock); /* other tasks look at the pointer under it */
+	spin_lock(&current->lock);
 	current->files = own;
-	spin_unlock(&tasklist_lock);
+	spin_unlock(&current->lock);
 	files_put(shared);
 }
 
@@ -75,10 +121,9 @@ static void replace_fs(struct fs_context *own)
 	struct fs_context *shared = current->fs;
 	bool last;
 
-	spin_lock(&tasklist_lock);
-	current->fs = own;
-	last = fs_context_leave(shared);
-	spin_unlock(&tasklist_lock);
+	spin_lock(&current->lock);
+	last = fs_context_leave(&current->fs, own);
+	spin_unlock(&current->lock);
 	if (last)
 		fs_context_free(shared);
 }

@@ -22,7 +22,6 @@ struct files;
 struct fs_context;
 struct dentry;
 struct pi_waiter;
-struct vfork_wait;
 
 enum task_flags {
 	PF_KTHREAD = 1 << 0,
@@ -41,8 +40,13 @@ enum task_work {
 };
 
 /*
- * Marks: "tl" tasklist_lock, "sh" sighand->lock, "rq" the run queue's lock, "pi" pi_lock, "me" only
- * the task itself writes, "ro" set while the task is being made and constant from then on.
+ * Marks: "tl" tasklist_lock, "tk" the task's own `lock`, "sh" sighand->lock, "rq" the run queue's
+ * lock, "pi" pi_lock, "me" only the task itself writes, "ro" set while the task is being made and
+ * constant from then on. "a word": cannot tear, and may be read without the lock.
+ *
+ * What a task shares with others hangs on the pointers marked "me, tk": the task itself changes one
+ * under the lock, and drops its old reference after that. So the task reads them without the lock,
+ * and another task takes a reference under it (kernel/sharing.c).
  *
  * The struct is in three ranges. What fork gives each child by name comes first: until then the
  * last owner of the memory is still to be seen there, or a debug build's poison, so nobody may
@@ -55,18 +59,21 @@ struct task {
 	void *stack;          /* so does this: lowest address of the kernel stack */
 	refcount_t usage;     /* the task itself and its parent's wait; then whoever looks */
 	u32 state;            /* me, rq; enum task_state */
-	int exit_signal;      /* tl: sent to the parent at exit; -1: not a leader */
-	pid_t pid_nr;      /* ro, but for exec from a non-leader: number in the first namespace */
-	pid_t tgid_nr;     /* ro, same */
-	pid_t ppid_nr;     /* tl: of real_parent's process; getppid() reads no more than this */
-	struct cred *cred; /* me */
-	struct signal *signal;     /* ro */
-	struct sighand *sighand;   /* tl */
+	int exit_signal; /* me, tl when the parent changes; a word: sent to the parent at exit; -1:
+			    not a leader */
+	pid_t pid_nr;    /* ro, but for exec from a non-leader: number in the first namespace */
+	pid_t tgid_nr;   /* ro, same */
+	pid_t ppid_nr;   /* tl, a word: of real_parent's process */
+	spinlock_t lock; /* LOCK_TASK */
+	struct cred *cred; /* me, tk and sh to change, either to read; NULL only at the very end */
+	struct signal *signal; /* ro: a reference, kept to the very end */
+	/* tl (while it is in the tree), tk and sh to change, tl or tk to read; NULL: reaped */
+	struct sighand *sighand;
 	struct sigpending pending; /* sh */
 	u64 default_slack;         /* ro: the parent's timer_slack */
 	/* tl: its own number; the other two only for leaders */
 	struct pid *pids[PIDTYPE_MAX];
-	struct list_head pid_links[PIDTYPE_MAX];
+	struct list_head pid_links[PIDTYPE_LISTS];
 	struct task *real_parent;     /* tl: who forked us, or the reaper */
 	struct task *parent;          /* tl: who is told (real_parent until ptrace exists) */
 	struct list_head children;    /* tl: but for those in the next two lists */
@@ -88,7 +95,7 @@ struct task {
 	int boost;                   /* pi, rq: lent by those who wait; MAX_PRIO: nothing */
 	struct list_head pi_waiters; /* pi: who waits for a lock of this task, the best first */
 	u64 start_time;              /* ro: monotonic ns */
-	u64 exec_start;              /* rq: since when it runs; run clock */
+	u64 exec_start;              /* rq: since when it runs, or does not; run clock */
 	sigset_t64 saved_sigmask;    /* me: WORK_RESTORE_SIGMASK */
 	u64 restart_arg[4];          /* me: of restart_fn */
 	struct held_lock {           /* me: debug builds, kernel/debug/lockdep.c */
@@ -100,26 +107,27 @@ struct task {
 	} held[MAX_HELD_LOCKS];
 
 	/* --- zeroed by dup_task_struct() --- */
-	u32 work;              /* atomic bits, enum task_work */
-	u32 exit_state;        /* tl: 0, TASK_ZOMBIE (waits to be reaped) or TASK_DEAD (reaped) */
-	int exit_code;         /* tl: wait status */
-	int pdeath_signal;     /* tl: sent to this thread's process when its parent ends; 0: none */
-	bool in_jobs;          /* tl: living and in the list of its parent's jobs */
-	bool stop_pending;     /* sh: the group is stopping, and this thread has not stopped yet */
-	bool kthread_done;     /* me: a kernel thread that has left every list */
-	bool on_cpu;           /* rq: it is running, or its registers are not saved yet */
-	u32 pi_exit;           /* pi: enum pi_exit, kernel/futex/futex_pi.c */
-	u32 nr_held;           /* me: of held[] */
-	struct mm *mm;         /* me, under tl: NULL for kernel threads */
-	struct mm *active_mm;  /* rq: whose tables are loaded while this runs */
-	struct files *files;   /* me, under tl */
-	struct fs_context *fs; /* me, under tl */
+	u32 work;             /* atomic bits, enum task_work */
+	u32 exit_state;       /* tl: 0, TASK_ZOMBIE (waits to be reaped) or TASK_DEAD (reaped) */
+	int exit_code;        /* sh: wait status; constant once exit_state says that it has ended */
+	int pdeath_signal;    /* me, a word: sent to its process when its parent ends; 0: none */
+	bool in_jobs;         /* tl: living and in the list of its parent's jobs */
+	bool stop_pending;    /* sh: the group is stopping, and this thread has not stopped yet */
+	bool kthread_done;    /* me: a kernel thread that has left every list */
+	bool on_cpu;          /* rq: it is running, or its registers are not saved yet */
+	u32 pi_exit;          /* pi: enum pi_exit, kernel/futex/futex_pi.c */
+	u32 nr_held;          /* me: of held[] */
+	struct mm *mm;        /* me, tk: NULL for kernel threads */
+	struct mm *active_mm; /* rq: whose tables are loaded while this runs */
+	struct files *files;  /* me, tk */
+	struct fs_context *fs;          /* me, tk, and fs->lock */
 	struct sem_undo_list *sem_undo; /* me: NULL until an operation with SEM_UNDO */
 	struct attachment *attached;    /* me: what holds on to it from outside, or NULL */
-	struct vfork_wait *vfork_done;  /* tl: our parent waits for our exec or exit */
-	void __user *robust_list;       /* me: struct robust_list_head: locks to release at exit */
-	struct prio_array *array;       /* rq: NULL when not queued */
-	struct pi_waiter *pi_blocked;   /* pi: as what it waits itself */
+	struct task *vfork_parent;      /* tk: waits for our exec or exit */
+	void __user
+		*robust_list; /* me, a word: struct robust_list_head: locks to release at exit */
+	struct prio_array *array;     /* rq: NULL when not queued */
+	struct pi_waiter *pi_blocked; /* pi: as what it waits itself */
 	u64 oom_killed;   /* tl: when it was chosen to die for lack of memory; 0: never */
 	u64 utime, stime; /* rq: ns charged of the run time: kernel/sched/account.c */
 	u64 rt_ns;        /* me: ticks as a real-time task since it last slept, for RLIMIT_RTTIME */
@@ -133,19 +141,21 @@ struct task {
 	const struct mutex *waits_for; /* its wait_lock: a mutex that another task holds */
 
 	/* --- copied by dup_task_struct() --- */
-	u32 flags;                /* me; enum task_flags */
-	u64 self_exec_id;         /* me: counts the programs this task and its ancestors became */
-	int prio;                 /* rq: what it runs at: normal_prio or the boost */
-	int normal_prio;          /* pi, rq: by its policy */
-	int static_prio;          /* rq: by its nice value */
-	int policy, rt_priority;  /* rq */
-	bool reset_on_fork;       /* rq: SCHED_RESET_ON_FORK */
-	u64 cpus_mask;            /* rq: CPUs it may run on */
-	sigset_t64 blocked;       /* me; others look under sh */
-	u32 personality;          /* me: personality(2) */
-	u64 timer_slack;          /* me: ns, PR_SET_TIMERSLACK */
-	bool no_new_privs;        /* me: exec grants nothing; never cleared */
-	char comm[TASK_COMM_LEN]; /* me */
+	u32 flags;        /* me; enum task_flags */
+	u64 self_exec_id; /* me, a word: counts the programs this task and its ancestors became */
+	int prio;         /* rq: what it runs at: normal_prio or the boost */
+	int normal_prio;  /* pi, rq: by its policy */
+	int static_prio;  /* rq: by its nice value */
+	int policy, rt_priority; /* rq */
+	bool reset_on_fork;      /* rq: SCHED_RESET_ON_FORK */
+	u64 cpus_mask;           /* rq: CPUs it may run on */
+	sigset_t64 blocked;      /* me; others look under sh */
+	u32 personality;         /* me: personality(2) */
+	u64 timer_slack;         /* me: ns, PR_SET_TIMERSLACK */
+	bool no_new_privs;       /* me: exec grants nothing; never cleared */
+	/* Written by threads of its process. Others may see parts of two names, but always an end.
+	 */
+	char comm[TASK_COMM_LEN];
 };
 
 #define TASK_ZERO_START offsetof(struct task, work)

@@ -24,12 +24,13 @@ enum wait_verdict {
 	WAIT_NOT_OURS, /* does not match: does not count against -ECHILD */
 	WAIT_LATER,    /* matches, nothing to report yet */
 	WAIT_FOUND,    /* *out is filled */
-	WAIT_REAP,     /* *out is filled, and the child is ours to release */
+	WAIT_REAP,     /* the child is ours to release */
 };
 
 struct wait_query {
 	enum pid_type type; /* PIDTYPE_MAX: any child */
 	pid_t nr;
+	struct task *only; /* PIDTYPE_PID: the task with this number, a reference; or NULL */
 	int options;
 	struct wait_result *out;
 	struct task *reap; /* set with WAIT_REAP */
@@ -62,20 +63,52 @@ static int exit_cld_code(int status)
 	return status & 0x80 ? CLD_DUMPED : CLD_KILLED;
 }
 
+/* Of a process that has ended. */
+static int wait_status(const struct task *p)
+{
+	return p->signal->group_exit ? p->signal->group_exit_code : p->exit_code;
+}
+
 static enum wait_verdict look_at_zombie(struct wait_query *q, struct task *p)
 {
-	int status = p->signal->group_exit ? p->signal->group_exit_code : p->exit_code;
-
 	/* It will never stop or continue again: for a wait that asks only for that it is no child.
 	 */
 	if (!(q->options & WEXITED))
 		return WAIT_NOT_OURS;
-	fill_result(q->out, p, exit_cld_code(status), status);
-	if (q->options & WNOWAIT)
+	if (q->options & WNOWAIT) {
+		int status = wait_status(p);
+
+		fill_result(q->out, p, exit_cld_code(status), status);
 		return WAIT_FOUND;
-	p->exit_state = TASK_DEAD; /* ours: nobody else can find it as a zombie now */
+	}
+	p->exit_state = TASK_DEAD; /* ours: no other wait finds it as a zombie now */
 	q->reap = p;
 	return WAIT_REAP;
+}
+
+/* Caller holds tasklist_lock. The parent may be another thread, which stays only as long. */
+static void unlink_child(struct task *p)
+{
+	if (p->parent != current) {
+		task_charge(p);
+		sched_exit(p);
+	}
+	unlink_task(p);
+}
+
+/* The rest, without the lock: no other task comes to `p` any more. */
+static void reap(struct wait_query *q, struct task *p)
+{
+	int status = wait_status(p);
+	u64 flags;
+
+	fill_result(q->out, p, exit_cld_code(status), status);
+	flags = spin_lock_irqsave(&current->sighand->lock);
+	usage_add(&current->signal->children, &q->out->usage);
+	spin_unlock_irqrestore(&current->sighand->lock, flags);
+	if (p->parent == current)
+		sched_exit(p); /* fill_result() has charged it */
+	forget_task(p);
 }
 
 /* ---- jobs ---- */
@@ -179,16 +212,17 @@ static enum wait_verdict look_at_children_of(struct wait_query *q, struct task *
 
 static bool is_child(const struct wait_query *q, const struct task *p)
 {
-	return p && thread_group_leader(p) && p->parent->signal == current->signal &&
+	return thread_group_leader(p) && p->parent->signal == current->signal &&
 	       !((q->options & __WNOTHREAD) && p->parent != current);
 }
 
 /* The one child with this number. */
 static enum wait_verdict look_at_pid(struct wait_query *q)
 {
-	struct task *p = find_task(q->nr);
+	struct task *p = q->only;
 
-	if (!is_child(q, p) || p->exit_state == TASK_DEAD || !matches(q, p))
+	/* First: one that is dead may have no parent any more. */
+	if (!p || p->exit_state == TASK_DEAD || !is_child(q, p) || !matches(q, p))
 		return WAIT_NOT_OURS;
 	if (p->exit_state == TASK_ZOMBIE && p->signal->nr_threads == 1)
 		return look_at_zombie(q, p);
@@ -219,20 +253,21 @@ static int poll_children(struct wait_query *q)
 	enum wait_verdict v;
 
 	q->reap = NULL;
+	q->only = q->type == PIDTYPE_PID ? find_get_task(q->nr) : NULL;
 	spin_lock(&tasklist_lock);
 	v = look_at_children(q);
-	if (q->reap) {
-		usage_add(&current->signal->children, &q->out->usage);
-		release_task_locked(q->reap);
-	}
+	if (q->reap)
+		unlink_child(q->reap);
 	spin_unlock(&tasklist_lock);
+	if (q->only)
+		put_task(q->only);
 	if (v == WAIT_NOT_OURS)
 		return -ECHILD;
 	if (v == WAIT_LATER)
 		return 0;
-	trace_sched_process_wait(current, q->out->pid);
 	if (q->reap)
-		put_task(q->reap);
+		reap(q, q->reap);
+	trace_sched_process_wait(current, q->out->pid);
 	return 1;
 }
 
@@ -263,6 +298,11 @@ long do_wait(enum pid_type type, pid_t nr, int options, struct wait_result *out)
 
 /* ---- the system calls ---- */
 
+static pid_t own_group(void)
+{
+	return READ_ONCE(current->signal->group_nr[PIDTYPE_PGID]);
+}
+
 long sys_wait4(pid_t upid, int __user *status, int options, struct rusage __user *ru)
 {
 	enum pid_type type = PIDTYPE_MAX;
@@ -279,7 +319,7 @@ long sys_wait4(pid_t upid, int __user *status, int options, struct rusage __user
 		nr = -upid;
 	} else if (upid == 0) {
 		type = PIDTYPE_PGID;
-		nr = current_pgrp();
+		nr = own_group();
 	} else if (upid > 0) {
 		type = PIDTYPE_PID;
 		nr = upid;
@@ -344,7 +384,7 @@ long sys_waitid(int which, pid_t id, siginfo_t __user *uinfo, int options, struc
 		if (id < 0)
 			return -EINVAL;
 		type = PIDTYPE_PGID;
-		nr = id ? id : current_pgrp();
+		nr = id ? id : own_group();
 		break;
 	default:
 		return -EINVAL; /* P_PIDFD: there are no pidfds yet */

@@ -115,8 +115,9 @@ struct mm {
 	u64 auxv[AUXV_WORDS]; /* the auxiliary vector that exec made, for /proc */
 	u32 membarrier;       /* atomic: registrations, kernel/sys/membarrier.c */
 	bool fork_flags;      /* an area had flags of AREA_FORK: fork must check them all */
-	u64 limit_stack, limit_data,
-		limit_as; /* bytes; copied from the rlimits by exec and setrlimit */
+	/* Bytes; copied from the rlimits by exec, and by setrlimit under their lock. Words, read
+	 * without a lock. */
+	u64 limit_stack, limit_data, limit_as;
 };
 
 /* The highest level that fork shares instead of copying: tunable fork.share. */

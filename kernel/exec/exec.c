@@ -148,15 +148,11 @@ static long build_image(struct file *f, const struct exec_head *head, const stru
 static void become_leader(struct task *p)
 {
 	struct task *leader = p->group_leader;
-	struct pid *own;
 
 	spin_lock(&tasklist_lock);
-	own = unlink_pid(p, PIDTYPE_PID);
-	for (int type = 0; type < PIDTYPE_MAX; type++)
-		attach_pid(p, type, unlink_pid(leader, type));
-	attach_pid(leader, PIDTYPE_PID, own);
-	p->pid_nr = leader->pid_nr;
-	leader->pid_nr = own->nr;
+	swap_numbers(p, leader);
+	for (int type = 0; type < PIDTYPE_LISTS; type++)
+		move_pid(leader, type, p);
 	list_add(&p->sibling, &leader->sibling);
 	list_del(&leader->sibling);
 	p->in_jobs = leader->in_jobs;
@@ -229,7 +225,7 @@ void exec_adopt_mm(struct mm *mm)
 	struct mm *old = current->mm, *borrowed;
 	u64 flags;
 
-	spin_lock(&tasklist_lock); /* others look at our mm under it */
+	spin_lock(&current->lock);
 	complete_vfork_done(current);
 	if (old)
 		current->signal->gone.max_pages =
@@ -239,7 +235,7 @@ void exec_adopt_mm(struct mm *mm)
 	current->mm = current->active_mm = mm;
 	arch_load_mm(mm);
 	local_irq_restore(flags);
-	spin_unlock(&tasklist_lock);
+	spin_unlock(&current->lock);
 	if (old)
 		mm_put(old);
 	if (borrowed)

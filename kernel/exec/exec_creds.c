@@ -25,30 +25,14 @@ static bool gains_caps(const struct cred *c)
 	return cred_is_root(c) && !cred_is_root(current->cred);
 }
 
-/* Tasks of current's group that use its fs. Caller holds tasklist_lock. */
-static u32 own_fs_users(void)
-{
-	struct task *t;
-	u32 n = 0;
-
-	list_for_each_entry (t, &current->signal->threads, thread_node)
-		n += t->fs == current->fs;
-	return n;
-}
-
 /* Other processes use current's root and working directory. No more can join until
  * exec_creds_finish(). */
 static bool shares_fs(struct exec_creds *out)
 {
-	bool alone;
-
 	if (!current->fs)
 		return false;
-	spin_lock(&tasklist_lock);
-	alone = fs_context_exec_begin(current->fs, own_fs_users());
-	spin_unlock(&tasklist_lock);
 	out->fs = current->fs;
-	return !alone;
+	return !fs_context_exec_begin(current->fs);
 }
 
 /* What is taken back where the new rights could be misused: capabilities(7), "Safety checking". */
@@ -110,7 +94,7 @@ void exec_creds_commit(struct exec_creds *c)
 		flags = spin_lock_irqsave(&p->sighand->lock);
 		p->signal->rlim[RLIMIT_STACK].rlim_cur = limit;
 		spin_unlock_irqrestore(&p->sighand->lock, flags);
-		p->pdeath_signal = 0;
+		WRITE_ONCE(p->pdeath_signal, 0);
 	}
 	p->personality = c->personality;
 	commit_creds(c->cred);

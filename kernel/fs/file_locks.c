@@ -43,7 +43,7 @@ struct lock_waiter {
 	const void *owner, *blocker;
 };
 
-static spinlock_t waiters_lock = SPINLOCK_INIT(LOCK_DCACHE);
+static spinlock_t waiters_lock = SPINLOCK_INIT(LOCK_LOCK_OWNERS);
 static struct list_head waiters[WAITER_LISTS]; /* waiters_lock; by the owner */
 static u64 waiters_key;                        /* constant once random */
 static struct kmem_cache *lock_cache;

@@ -38,8 +38,9 @@ void files_foreach(struct files *f,
 
 /* Root, working directory and umask, shared by CLONE_FS. */
 struct fs_context *fs_context_create(void); /* at the root */
-/* Until the end, nothing joins the users. True when there are no more of them than `own`. */
-bool fs_context_exec_begin(struct fs_context *fs, u32 own);
+/* Until the end, nothing joins the users. True when all of them are threads of current's process.
+ */
+bool fs_context_exec_begin(struct fs_context *fs);
 void fs_context_exec_end(struct fs_context *fs);
 
 /* Open for execution: a regular file with an execute bit. `path` is a kernel string, resolved from

@@ -5,7 +5,7 @@
 #include "mm/slab.h"
 
 struct fs_context {
-	refcount_t count;
+	refcount_t count; /* of the tasks that point here; `lock` is held as well to drop one */
 	u32 execs;       /* exec(2)s during which no task may join: atomic, see fs_context_fork() */
 	spinlock_t lock; /* LOCK_FS: the fields below */
 	mode_t umask;
@@ -73,14 +73,22 @@ noinline void fs_context_free(struct fs_context *fs)
 	kmem_cache_free(fs_cache, fs);
 }
 
-bool fs_context_leave(struct fs_context *fs)
+/* Pointer and count change together: an exec compares the one with the other. */
+bool fs_context_leave(struct fs_context **where, struct fs_context *own)
 {
-	return refcount_dec_and_test(&fs->count);
+	struct fs_context *fs = *where;
+	bool last;
+
+	spin_lock(&fs->lock);
+	*where = own;
+	last = refcount_dec_and_test(&fs->count);
+	spin_unlock(&fs->lock); /* nothing else can free it before this */
+	return last;
 }
 
 void fs_context_put(struct fs_context *fs)
 {
-	if (fs_context_leave(fs))
+	if (refcount_dec_and_test(&fs->count))
 		fs_context_free(fs);
 }
 
@@ -107,10 +115,22 @@ struct fs_context *fs_context_fork(struct fs_context *fs, bool share)
 	return ERR_PTR(-EAGAIN);
 }
 
-bool fs_context_exec_begin(struct fs_context *fs, u32 own)
+bool fs_context_exec_begin(struct fs_context *fs)
 {
+	struct task *t;
+	u32 own = 0;
+	bool alone;
+	u64 flags;
+
 	__atomic_add_fetch(&fs->execs, 1, __ATOMIC_SEQ_CST);
-	return refcount_read(&fs->count) == own;
+	spin_lock(&fs->lock);
+	flags = spin_lock_irqsave(&current->sighand->lock); /* for the list of threads */
+	list_for_each_entry (t, &current->signal->threads, thread_node)
+		own += t->fs == fs;
+	alone = refcount_read(&fs->count) == own;
+	spin_unlock_irqrestore(&current->sighand->lock, flags);
+	spin_unlock(&fs->lock);
+	return alone;
 }
 
 void fs_context_exec_end(struct fs_context *fs)

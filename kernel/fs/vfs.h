@@ -6,9 +6,9 @@
  * wait for anything.
  *
  * Locks, outermost first:
- *   mount_lock      what is mounted where
  *   rename_lock     the shape of the tree: which directory is below which
  *   inode->lock     of anything but a directory (LOCK_INODE): size and contents
+ *   mount_lock      what is mounted where
  *   inode->lock     of a directory (LOCK_DIR): its entries; parent before child
  *   directory.lock  (spin) the hash table of a directory, so that a look-up need not take the mutex
  *   tree_lock       (spin) the parent and name of each dentry, and what covers it

@@ -11,8 +11,9 @@
  * best waiter the owner, and that one writes the word itself when it runs (`died`). Until then it
  * stays in the bucket, so that other tasks find the owner to wait for.
  *
- * Locks, in this order: mm->lock (keeps the word mapped), tasklist_lock (to look up the owner),
- * pi_lock, the bucket's lock.
+ * Locks: mm->lock (the word is there), pi_lock, the bucket's, pid_lock (the first waiter looks up
+ * the owner). An owner whose pi_exit is PI_OK has pi_lock still to take before it ends: it stays as
+ * long as the waiter holds that.
  */
 #include "kernel/futex/futex_internal.h"
 #include "kernel/lib/log.h"
@@ -132,9 +133,9 @@ static struct task *owner_of_waiters(struct futex_bucket *b, struct futex_waiter
 	return ERR_PTR(-EINVAL);
 }
 
-/* The owner that the word names, for the first waiter. -EBUSY: the owner is exiting; it is stored
- * in *exiting with a reference. The caller holds tasklist_lock and pi_lock. */
-static struct task *owner_by_tid(u32 tid, struct task **exiting)
+/* The first to wait asks the word. -EBUSY: the owner is just ending; *exiting gets it, with a
+ * reference. Caller holds pi_lock, pid_lock. */
+static struct task *owner_by_tid_locked(u32 tid, struct task **exiting)
 {
 	struct task *p = find_task((pid_t)tid);
 
@@ -149,8 +150,18 @@ static struct task *owner_by_tid(u32 tid, struct task **exiting)
 	return ERR_PTR(-EBUSY);
 }
 
-/* Take the lock for `p` and return NULL, or return the owner that p has to wait for, with
- * FUTEX_WAITERS set in the word. `waiters` is FUTEX_WAITERS if more waiters will follow. */
+static struct task *owner_by_tid(u32 tid, struct task **exiting)
+{
+	struct task *p;
+
+	spin_lock(&pid_lock);
+	p = owner_by_tid_locked(tid, exiting);
+	spin_unlock(&pid_lock);
+	return p;
+}
+
+/* Whom `p` would have to wait for; NULL: nobody, the lock is its. In either case the word says so;
+ * `waiters`: and that more will come. */
 static struct task *take_or_find_owner(struct futex_bucket *b, const struct futex_key *key,
 				       u32 *word, struct task *p, u32 waiters,
 				       struct task **exiting)
@@ -186,7 +197,6 @@ static int take_or_queue(struct futex_waiter *w, u64 addr, bool private, bool tr
 	if (IS_ERR(word))
 		return (int)PTR_ERR(word);
 	b = bucket_of(&w->key);
-	spin_lock(&tasklist_lock);
 	lock_all(b);
 	owner = take_or_find_owner(b, &w->key, word, current, 0, exiting);
 	if (IS_ERR(owner))
@@ -200,7 +210,6 @@ static int take_or_queue(struct futex_waiter *w, u64 addr, bool private, bool tr
 		ret = 1;
 	}
 	unlock_all(b);
-	spin_unlock(&tasklist_lock);
 	unpin_word();
 	if (ret != 1)
 		key_put(&w->key);
@@ -473,13 +482,11 @@ static long requeue_pinned(struct pi_requeue *r, u32 val)
 	long ret;
 
 	do {
-		spin_lock(&tasklist_lock);
 		spin_lock(&pi_lock);
 		lock_two(r->b1, r->b2);
 		ret = compare_and_requeue(r, val);
 		unlock_two(r->b1, r->b2);
 		spin_unlock(&pi_lock);
-		spin_unlock(&tasklist_lock);
 	} while (ret == REQUEUE_BATCH && r->moved < r->max && !fatal_signal_pending(current));
 	return ret < 0 ? ret : r->moved;
 }

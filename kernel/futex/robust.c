@@ -7,6 +7,7 @@
  */
 #include "kernel/futex/futex_internal.h"
 #include "kernel/lib/syscall.h"
+#include "kernel/sharing.h"
 #include "kernel/task.h"
 
 long sys_set_robust_list(struct robust_list_head __user *head, size_t len)
@@ -17,27 +18,31 @@ long sys_set_robust_list(struct robust_list_head __user *head, size_t len)
 	return 0;
 }
 
+static bool may_read_list(struct task *p)
+{
+	const struct cred *me = current->cred;
+	struct cred *its = task_get_cred(p);
+	bool may = cred_is_root(me) ||
+		   (me->uid == its->uid && me->uid == its->euid && me->uid == its->suid);
+
+	put_cred(its);
+	return may;
+}
+
 long sys_get_robust_list(pid_t pid, struct robust_list_head __user *__user *uhead,
 			 size_t __user *ulen)
 {
-	struct robust_list_head __user *head = NULL;
-	long ret = -ESRCH;
-	struct task *p;
+	struct robust_list_head __user *head;
+	struct task *p = find_get_task(pid ? pid : current->pid_nr);
+	bool may;
 
-	spin_lock(&tasklist_lock);
-	p = pid ? find_task(pid) : current;
-	if (p) {
-		ret = p == current || cred_is_root(current->cred) ||
-				      (current->cred->uid == p->cred->uid &&
-				       current->cred->uid == p->cred->euid &&
-				       current->cred->uid == p->cred->suid)
-			      ? 0
-			      : -EPERM;
-		head = p->robust_list;
-	}
-	spin_unlock(&tasklist_lock);
-	if (ret)
-		return ret;
+	if (!p)
+		return -ESRCH;
+	may = p == current || may_read_list(p);
+	head = READ_ONCE(p->robust_list);
+	put_task(p);
+	if (!may)
+		return -EPERM;
 	if (put_user(sizeof(*head), ulen) || put_user(head, uhead))
 		return -EFAULT;
 	return 0;

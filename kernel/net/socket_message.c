@@ -53,7 +53,7 @@ struct message *message_create(struct usock *from, struct uio *io, size_t n)
  * A file in a message that nobody read may be a socket with such messages of its own, and so on: so
  * messages are not freed one inside the other, however deep they nest, but by one task in a loop.
  */
-static spinlock_t doomed_lock = SPINLOCK_INIT(LOCK_DCACHE); /* the next two */
+static spinlock_t doomed_lock = SPINLOCK_INIT(LOCK_SOCKETS); /* the next two */
 static struct list_head doomed = LIST_HEAD_INIT(doomed);
 static bool draining;
 

@@ -12,7 +12,7 @@ u64 unix_max_dgrams = 10;
 
 /* usock.to_tell, .tell_link, .told_by, and a datagram socket's peer beside the socket's own lock,
  * which poll cannot take. */
-static spinlock_t tell_lock = SPINLOCK_INIT(LOCK_DCACHE);
+static spinlock_t tell_lock = SPINLOCK_INIT(LOCK_SOCKETS);
 
 /* What was sent may be read, or the receiver is gone: nothing to wait for. */
 static bool has_room(const struct usock *to)

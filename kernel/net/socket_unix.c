@@ -13,8 +13,8 @@ u64 socket_max_backlog = 4096;
 static struct kmem_cache *usock_cache;
 #define BOUND_LISTS 1024
 
-static spinlock_t bind_lock = SPINLOCK_INIT(LOCK_DCACHE); /* names, and the lists of them */
-static struct list_head bound_sockets[BOUND_LISTS];       /* by a keyed hash */
+static spinlock_t bind_lock = SPINLOCK_INIT(LOCK_SOCKETS); /* names, and the lists of them */
+static struct list_head bound_sockets[BOUND_LISTS];        /* by a keyed hash */
 
 void unix_init(void)
 {

@@ -4,7 +4,7 @@
  * A task that wakes goes back to the CPU it ran on, whose caches know it, unless another one is
  * idle and that one is not. A thread starts on the CPU that has least to do; a process starts where
  * its parent is, ahead of it. A CPU that runs out of tasks takes one from the busiest, and so, now
- * and then, does one that has fewer than others.
+ * and then, does one that has fewer than others; but not one that ran a moment ago.
  *
  * A task in no queue whose state is TASK_RUNNING is on its way to one: whoever took it out, or made
  * it, is the only one who may put it in. Everything else that moves a task holds the locks of both
@@ -13,8 +13,10 @@
 #include "kernel/lib/log.h"
 #include "kernel/sched/rq.h"
 #include "kernel/task.h"
+#include "kernel/time/timer.h"
 
-#define BALANCE_TICKS 25 /* between two looks at the others by a CPU that has work */
+#define BALANCE_TICKS 25            /* between two looks at the others by a CPU that has work */
+#define HOT_NS        NSEC_PER_MSEC /* a task that ran since then stays where it is */
 
 /* Looked at without the lock: a guess. */
 static u32 load_of(u32 cpu)
@@ -80,8 +82,17 @@ static bool lock_second(struct rq *held, struct rq *rq)
 	return true;
 }
 
+/* Most likely it waits for a task that is about to sleep or to end, as a parent for its child: it
+ * soon runs where it is, and the caches know it there. */
+static bool ran_just_now(const struct task *p)
+{
+	u64 now = arch_run_clock();
+
+	return now < p->exec_start || arch_run_ns(now - p->exec_start) < HOT_NS;
+}
+
 /* The last of the best list: it would have had to wait longest. */
-static struct task *movable_task(struct rq *from, struct prio_array *array, u32 to)
+static struct task *movable_in(struct rq *from, struct prio_array *array, u32 to)
 {
 	struct task *p;
 
@@ -89,19 +100,22 @@ static struct task *movable_task(struct rq *from, struct prio_array *array, u32 
 		for (struct list_head *at = array->queue[prio].prev; at != &array->queue[prio];
 		     at = at->prev) {
 			p = list_entry(at, struct task, run_list);
-			if (p != from->curr && !p->on_cpu && cpu_allowed(p, to))
+			if (p != from->curr && !p->on_cpu && cpu_allowed(p, to) && !ran_just_now(p))
 				return p;
 		}
 	return NULL;
 }
 
 /* Expired tasks first: they will not run there for a while, and their caches are cold. */
+static struct task *movable_task(struct rq *from, u32 to)
+{
+	return movable_in(from, from->expired, to) ?: movable_in(from, from->active, to);
+}
+
 static bool pull_one(struct rq *rq, struct rq *from)
 {
-	struct task *p = movable_task(from, from->expired, rq->cpu->id);
+	struct task *p = movable_task(from, rq->cpu->id);
 
-	if (!p)
-		p = movable_task(from, from->active, rq->cpu->id);
 	if (!p)
 		return false;
 	deactivate_task(from, p);
@@ -147,13 +161,13 @@ void load_balance(struct rq *rq)
 	spin_unlock(&busiest->lock);
 }
 
-/* Idle CPUs have no tick: one that is busy wakes one of them to look for work. */
-static void wake_idle_cpu(const struct rq *rq)
+/* Idle CPUs have no tick: one that is busy, and has a task for them, wakes one of them. */
+static void wake_idle_cpu(struct rq *rq)
 {
 	for (u32 i = 0; i < nr_cpus; i++) {
 		struct rq *other = cpu_rq(i);
 
-		if (other == rq || load_of(i) != 0)
+		if (other == rq || load_of(i) != 0 || !movable_task(rq, i))
 			continue;
 		/* Without its lock: at worst it looks once too often, or is on its way to look
 		 * already. */

@@ -290,10 +290,11 @@ void sched_fork(struct task *p)
 	p->state = TASK_RUNNING;  /* in no list yet, so no other task can wake it */
 	p->prio = p->normal_prio; /* a priority lent to the parent is not inherited */
 	p->cpu = this_cpu()->id;
+	p->exec_start = current->exec_start;
 	rq = this_cpu()->rq;
 	spin_lock(&rq->lock);
 	/* Forking must not create CPU time: the child's slice is taken from the parent's. */
-	p->time_slice = current->time_slice / 2;
+	p->time_slice = MIN(current->time_slice / 2, task_timeslice(p));
 	p->first_timeslice = true;
 	current->time_slice -= p->time_slice;
 	if (slice_used_up(current))
@@ -343,7 +344,7 @@ void wake_up_new_task(struct task *p, u64 clone_flags)
 	spin_unlock_irqrestore(&rq->lock, flags);
 }
 
-void sched_exit(struct task *p, struct task *parent)
+static void give_slice_back(struct task *p, struct task *parent)
 {
 	struct rq *rq;
 	u64 flags;
@@ -355,9 +356,21 @@ void sched_exit(struct task *p, struct task *parent)
 	spin_unlock_irqrestore(&rq->lock, flags);
 }
 
-/* The policy or the nice value of `p` has changed: update its priorities. */
+void sched_unfork(struct task *p)
+{
+	give_slice_back(p, current);
+}
+
+void sched_exit(struct task *p)
+{
+	give_slice_back(p, p->group_leader == p ? p->parent : p->group_leader);
+}
+
+/* The policy or the nice value of `p` has changed: update its priorities. A slice is at most a
+ * whole one at the new nice value. */
 static void change_normal_prio(struct rq *rq, struct task *p)
 {
+	p->time_slice = MIN(p->time_slice, task_timeslice(p));
 	p->normal_prio = rt_policy(p->policy) ? MAX_RT_PRIO - 1 - p->rt_priority : p->static_prio;
 	set_task_prio(rq, p, effective_prio(p));
 }

@@ -74,9 +74,10 @@ void sched_fork(struct task *p);
 /* fork: the child's first time in a run queue: just ahead of its parent, so that it runs first,
  * unless CLONE_VM. */
 void wake_up_new_task(struct task *p, u64 clone_flags);
-/* Give what is left of p's first timeslice back to `parent`: at exit, where p has been charged, and
- * when a fork fails after sched_fork(). */
-void sched_exit(struct task *p, struct task *parent);
+/* The undo of sched_fork(): the parent gets back what the child has of its timeslice. */
+void sched_unfork(struct task *p);
+/* exit: give what is left of the child's first timeslice back to the parent. p has been charged. */
+void sched_exit(struct task *p);
 void set_user_nice(struct task *p, int nice);
 int sched_set_policy(struct task *p, int policy, int rt_priority); /* 0 or -EINVAL */
 /* The same with the other attributes of sched_setattr(2): a nice value, for policies that have one,

@@ -145,7 +145,7 @@ static void account_switch(struct task *prev, struct task *next)
 
 	if (likely(now > prev->exec_start))
 		prev->runtime += now - prev->exec_start;
-	next->exec_start = now;
+	prev->exec_start = next->exec_start = now;
 }
 
 enum schedule_why {

@@ -198,11 +198,13 @@ void replace_sighand(struct task *p, struct sighand *own)
 	struct sighand *shared = p->sighand;
 	u64 flags;
 
-	/* tasklist_lock: nobody may be on the way to p->sighand->lock meanwhile. */
+	/* The three locks under one of which others are on the way to p->sighand->lock. */
 	spin_lock(&tasklist_lock);
+	spin_lock(&p->lock);
 	flags = spin_lock_irqsave(&shared->lock);
 	p->sighand = own;
 	spin_unlock_irqrestore(&shared->lock, flags);
+	spin_unlock(&p->lock);
 	spin_unlock(&tasklist_lock);
 	put_sighand(shared);
 }

@@ -83,9 +83,23 @@ static sigset_t64 all_pending(const struct task *p)
 	return READ_ONCE(p->pending.set) | READ_ONCE(p->signal->shared.set);
 }
 
+static bool has_work(const struct task *p)
+{
+	return (all_pending(p) & ~p->blocked) || READ_ONCE(p->stop_pending) ||
+	       READ_ONCE(p->signal->notify_continued);
+}
+
+bool signal_to_handle(void)
+{
+	if (likely(!has_work(current)))
+		return false;
+	task_set_work(current, WORK_SIGPENDING);
+	return true;
+}
+
 void recalc_sigpending_of(struct task *p)
 {
-	if ((all_pending(p) & ~p->blocked) || p->stop_pending || p->signal->notify_continued)
+	if (has_work(p))
 		task_set_work(p, WORK_SIGPENDING);
 	else if (signal_pending(p))
 		task_clear_work(p, WORK_SIGPENDING);

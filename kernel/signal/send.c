@@ -5,6 +5,11 @@
  * Both are guarded by sighand->lock. Whoever is chosen to handle it gets WORK_SIGPENDING and is
  * woken from interruptible sleep; the rest happens on its way to user mode
  * (kernel/signal/deliver.c).
+ *
+ * A sender needs a reference to the task, or tasklist_lock. The handlers of a task are its own
+ * until exec gives it others, or until it is reaped: both change p->sighand under p->lock. So the
+ * sender takes sighand->lock while it has p->lock (lock_sighand()), and the handlers stay until it
+ * lets go.
  */
 #include "kernel/exit.h"
 #include "kernel/lib/string.h"
@@ -21,6 +26,32 @@ static struct kmem_cache *sigqueue_cache;
 void sigqueue_init(void)
 {
 	sigqueue_cache = kmem_cache_create("sigqueue", sizeof(struct sigqueue), 0);
+}
+
+static always_inline struct sighand *lock_handlers(struct task *p, u64 *flags)
+{
+	struct sighand *sh = p->sighand;
+
+	if (p == current) {
+		*flags = spin_lock_irqsave(&sh->lock);
+		return sh;
+	}
+	spin_lock(&p->lock);
+	sh = p->sighand;
+	if (sh)
+		*flags = spin_lock_irqsave(&sh->lock);
+	spin_unlock(&p->lock);
+	return sh;
+}
+
+struct sighand *lock_sighand(struct task *p, u64 *flags)
+{
+	return lock_handlers(p, flags);
+}
+
+void unlock_sighand(struct sighand *sh, u64 flags)
+{
+	spin_unlock_irqrestore(&sh->lock, flags);
 }
 
 /* ---- queues ---- */
@@ -345,13 +376,13 @@ bool send_timer_signal(struct sigqueue *q, struct task *p, bool group)
 
 int send_signal(int sig, const ksiginfo_t *info, struct task *p, bool group)
 {
-	struct sighand *sighand = p->sighand;
+	struct sighand *sighand;
 	u64 flags;
 	int err;
 
+	sighand = lock_handlers(p, &flags);
 	if (!sighand)
 		return -ESRCH;
-	flags = spin_lock_irqsave(&sighand->lock);
 	err = send_in_place(sig, info, p, group);
 	spin_unlock_irqrestore(&sighand->lock, flags);
 	return err;
@@ -450,6 +481,7 @@ int kill_pgrp(struct pid *pgrp, int sig, const ksiginfo_t *info)
 
 /* ---- telling the parent ---- */
 
+/* Of one that has ended, or the caller holds p->lock: the credentials do not change. */
 static void fill_child_info(ksiginfo_t *info, const struct task *p, int sig, int code, int status)
 {
 	struct usage used;
@@ -485,12 +517,26 @@ static void wake_waiting_parent(const struct task *parent)
 		wake_up_all(&parent->signal->wait_chld);
 }
 
+/* No action was ever set: SIGCHLD does nothing, and its sender need not lock anything. */
+static bool ignores_children(const struct task *parent)
+{
+	const struct sighand *sh = parent->sighand;
+
+	return !READ_ONCE(sh->set) && (READ_ONCE(sh->defaulted) & sigmask(SIGCHLD)) &&
+	       !(READ_ONCE(parent->blocked) & sigmask(SIGCHLD));
+}
+
 bool do_notify_parent(struct task *p, int sig)
 {
 	struct task *parent = p->parent;
-	u64 flags = spin_lock_irqsave(&parent->sighand->lock);
 	bool autoreap = false;
+	u64 flags;
 
+	if (sig == SIGCHLD && ignores_children(parent)) {
+		wake_waiting_parent(parent);
+		return false;
+	}
+	flags = spin_lock_irqsave(&parent->sighand->lock);
 	/* The signal was chosen by the program that forked, and must not hit the one it became. */
 	if (p->parent_exec_id != parent->self_exec_id)
 		sig = SIGCHLD;
@@ -520,13 +566,14 @@ void notify_parent_stop(struct task *p, int why)
 	spin_lock(&tasklist_lock);
 	become_job(leader);
 	parent = leader->parent;
+	spin_lock(&leader->lock);
+	fill_child_info(&info, leader, SIGCHLD, why,
+			why == CLD_CONTINUED ? SIGCONT : leader->signal->stop_code);
+	spin_unlock(&leader->lock);
 	flags = spin_lock_irqsave(&parent->sighand->lock);
 	signal_action(parent->sighand, SIGCHLD, &chld);
-	if (chld.handler != (u64)SIG_IGN && !(chld.flags & SA_NOCLDSTOP)) {
-		fill_child_info(&info, leader, SIGCHLD, why,
-				why == CLD_CONTINUED ? SIGCONT : leader->signal->stop_code);
+	if (chld.handler != (u64)SIG_IGN && !(chld.flags & SA_NOCLDSTOP))
 		send_signal_locked(SIGCHLD, &info, parent, true);
-	}
 	spin_unlock_irqrestore(&parent->sighand->lock, flags);
 	wake_waiting_parent(parent);
 	spin_unlock(&tasklist_lock);

@@ -7,13 +7,13 @@
 #include "kernel/lib/treap.h"
 #include "kernel/lib/types.h"
 #include "kernel/lib/uapi.h"
+#include "kernel/pid.h"
 #include "kernel/sched/wait_queue.h"
 #include "kernel/time/usage.h"
 #include "kernel/timers/cpu_timer.h"
 #include "kernel/timers/itimer.h"
 
 struct task;
-struct pid;
 struct pt_regs;
 struct user;
 
@@ -71,35 +71,39 @@ struct sighand {
 	struct sigactions *set; /* a reference; NULL: nothing was set since exec */
 };
 
-/* Shared by a thread group. "tl": tasklist_lock; "sh": sighand->lock. */
+/* Shared by a thread group. "tl": tasklist_lock; "sh": sighand->lock. "a word": cannot tear, and
+ * may be read without the lock. */
 struct signal {
 	/* --- given one by one, by copy_signal() and on the way to being seen --- */
-	refcount_t count;            /* tasks that point here, and `handlers` if it is in use */
-	int nr_threads;              /* tl: tasks not yet released */
-	int live;                    /* sh: threads that have not begun to exit */
-	struct list_head threads;    /* tl and sh to change, either to read: task.thread_node */
-	struct task *leader;         /* tl */
-	struct wait_queue wait_chld; /* parents in wait4() */
-	struct sigpending shared;    /* sh: process-wide pending signals */
-	struct tty *tty;             /* tl: controlling terminal */
-	struct itimer real_timer;    /* tl: setitimer(2), alarm(2) */
-	spinlock_t cpu_timers_lock;  /* LOCK_CPUTIME (irq): cpu_timers, and those of its tasks */
-	struct rlimit64 rlim[RLIM_NLIMITS];   /* sh */
-	s16 oom_score_adj, oom_score_adj_min; /* tl: /proc/PID/oom_score_adj; how low it may be set
-						 without privilege */
+	refcount_t count;         /* tasks that point here, and `handlers` if it is in use */
+	int nr_threads;           /* tl, a word: tasks not yet released */
+	int live;                 /* sh: threads that have not begun to exit */
+	struct list_head threads; /* tl and sh to change, either to read: task.thread_node */
+	struct task *leader;      /* tl */
+	struct pid *pid;          /* ro: its number, which its leader has, whichever task that is */
+	pid_t group_nr[PIDTYPE_LISTS]; /* tl to write, words: of its group and session */
+	struct wait_queue wait_chld;   /* parents in wait4() */
+	struct sigpending shared;      /* sh: process-wide pending signals */
+	struct tty *tty;            /* tl, ctty_lock where it is taken away: controlling terminal */
+	struct itimer real_timer;   /* deferred_lock: setitimer(2), alarm(2) */
+	spinlock_t cpu_timers_lock; /* LOCK_CPUTIME (irq): cpu_timers, and those of its tasks */
+	struct rlimit64 rlim[RLIM_NLIMITS];   /* sh, words */
+	s16 oom_score_adj, oom_score_adj_min; /* sh, the first a word: /proc/PID/oom_score_adj; how
+						 low it may be set without privilege */
 	/* Where its tasks' sighand mostly is, which begins and ends with the process: but it may be
 	 * in use by other processes, or the tasks use one that lies elsewhere. */
 	struct sighand handlers;
 
 	/* --- zeroed by copy_signal() --- */
-	struct task *exec_task; /* sh: the thread in execve() that waits for the others to go */
+	struct task *exec_task; /* sh, a word under tl: the thread in execve() that waits for the
+				   others to go */
 	bool group_exit;        /* sh: exit_group or a fatal signal is on its way */
 	bool stopped;           /* sh: the whole group is stopped */
 	bool continued;         /* sh: SIGCONT arrived, not yet waited for */
 	bool notify_continued;  /* sh: the parent is still to be told */
 	bool stop_reported;     /* sh: the stop was waited for */
-	bool session_leader;    /* tl */
-	bool child_subreaper;   /* tl: adopts the orphans among its descendants */
+	bool session_leader;    /* tl, a word */
+	bool child_subreaper;   /* a word: adopts the orphans among its descendants */
 	int group_exit_code;    /* sh: wait status all threads die with */
 	int stop_code;          /* sh: the stopping signal */
 	u32 continues;          /* sh: how often SIGCONT came */
@@ -107,7 +111,7 @@ struct signal {
 	int next_timer_id;      /* sh */
 	struct treap_node *posix_timers;             /* sh: timer_create(2), by their numbers */
 	struct usage gone;                           /* sh: of threads that were released */
-	struct usage children;                       /* tl: of reaped children */
+	struct usage children;                       /* sh: of reaped children */
 	struct cpu_itimer virtual_timer, prof_timer; /* sh */
 	struct cpu_timers cpu_timers; /* cpu_timers_lock: armed on the process's clocks */
 };
@@ -135,10 +139,13 @@ static inline bool valid_signal(int sig)
 
 /* Send to one thread or to its whole group; `info` NULL means "from the kernel". 0; -EAGAIN when
  * the queue of real-time signals is full (RLIMIT_SIGPENDING); -ESRCH when p has been reaped. Caller
- * holds tasklist_lock, unless p is current. */
+ * has a reference to p, or holds tasklist_lock. */
 int send_signal(int sig, const ksiginfo_t *info, struct task *p, bool group);
-/* Queue the entry of a timer that expired. False: nobody wants it. Caller holds tasklist_lock and
- * sighand->lock. */
+/* The handlers of p, locked; NULL: it has been reaped. Caller has a reference to p, or holds
+ * tasklist_lock. */
+struct sighand *lock_sighand(struct task *p, u64 *flags);
+void unlock_sighand(struct sighand *sh, u64 flags);
+/* Queue the entry of a timer that expired. False: it is not wanted. Caller holds sighand->lock. */
 bool send_timer_signal(struct sigqueue *q, struct task *p, bool group);
 /* From current's own fault: cannot be blocked or ignored. */
 void force_sig_fault(int sig, int code, u64 addr);
@@ -192,6 +199,9 @@ bool fatal_signal_pending(const struct task *p);
 /* Set or clear WORK_SIGPENDING of p by what is pending. Caller holds sighand->lock. */
 void recalc_sigpending_of(struct task *p);
 void recalc_sigpending(void); /* of current */
+/* Has current a signal to handle, also one that another thread was chosen for? Then it looks on its
+ * way to user mode. Of signals that are sent under a lock that the caller holds, none is missed. */
+bool signal_to_handle(void);
 /* The next signal to handle that is in `mask`'s complement, or 0. Caller holds sighand->lock. */
 int dequeue_signal(struct task *p, sigset_t64 blocked, ksiginfo_t *info);
 /* Without the lock: see there. */

@@ -215,18 +215,24 @@ static void fill_kill_info(ksiginfo_t *info, int sig, int code)
 	info->si_uid = current->cred->uid;
 }
 
-static bool may_signal(const struct task *p, int sig)
+static bool may_signal(struct task *p, int sig)
 {
-	const struct cred *me = current->cred, *to = p->cred;
+	const struct cred *me = current->cred, *to;
+	bool ok = cred_is_root(me);
 
-	if (cred_is_root(me) || me->euid == to->suid || me->euid == to->uid ||
-	    me->uid == to->suid || me->uid == to->uid)
-		return true;
-	return sig == SIGCONT &&
-	       p->group_leader->pids[PIDTYPE_SID] == current->group_leader->pids[PIDTYPE_SID];
+	if (!ok) {
+		spin_lock(&p->lock);
+		to = p->cred;
+		ok = me->euid == to->suid || me->euid == to->uid || me->uid == to->suid ||
+		     me->uid == to->uid;
+		spin_unlock(&p->lock);
+	}
+	return ok || (sig == SIGCONT && READ_ONCE(p->signal->group_nr[PIDTYPE_SID]) ==
+						READ_ONCE(current->signal->group_nr[PIDTYPE_SID]));
 }
 
-/* 0, -EPERM or -EAGAIN. Signal 0 only asks. Caller holds tasklist_lock. */
+/* 0, -EPERM, -EAGAIN or -ESRCH. Signal 0 only asks. Caller has a reference to p, or holds
+ * tasklist_lock. */
 static long kill_one(struct task *p, int sig, const ksiginfo_t *info, bool group)
 {
 	if (sig != 0 && !valid_signal(sig))
@@ -234,6 +240,28 @@ static long kill_one(struct task *p, int sig, const ksiginfo_t *info, bool group
 	if (!may_signal(p, sig))
 		return -EPERM;
 	return sig ? send_signal(sig, info, p, group) : 0;
+}
+
+/* One process, or one thread (of the process `tgid`; -1: of any), by its number. What the number
+ * names may be reaped before it gets the signal, and its number be another's by then: when exec by
+ * a thread takes the place of its leader. */
+static long kill_number(pid_t nr, pid_t tgid, int sig, const ksiginfo_t *info, bool group)
+{
+	struct task *p;
+	long ret;
+
+	do {
+		p = nr > 0 ? find_get_task(nr) : NULL;
+		if (!p)
+			return -ESRCH;
+		if (tgid != -1 && p->tgid_nr != tgid) {
+			put_task(p);
+			return -ESRCH;
+		}
+		ret = kill_one(p, sig, info, group);
+		put_task(p);
+	} while (ret == -ESRCH);
+	return ret;
 }
 
 /* Who needs no permission, and does not go away meanwhile. */
@@ -291,16 +319,12 @@ static long kill_everybody(int sig, const ksiginfo_t *info)
 	return verdict(&t);
 }
 
-static long do_kill(pid_t pid, int sig, const ksiginfo_t *info)
+/* Of pid -1, 0, or a group: those that it means stand in the tree. Caller holds tasklist_lock. */
+static long kill_many(pid_t pid, int sig, const ksiginfo_t *info)
 {
 	struct pid *pgrp;
-	struct task *p;
 	long ret;
 
-	if (pid > 0) {
-		p = find_task(pid);
-		return p ? kill_one(p, sig, info, true) : -ESRCH;
-	}
 	if (pid == -1)
 		return kill_everybody(sig, info);
 	if (pid == 0)
@@ -321,8 +345,10 @@ long sys_kill(pid_t pid, int sig)
 	fill_kill_info(&info, sig, SI_USER);
 	if (pid == current->pid_nr)
 		return signal_self(sig, &info, true);
+	if (pid > 0)
+		return kill_number(pid, -1, sig, &info, true);
 	spin_lock(&tasklist_lock);
-	ret = do_kill(pid, sig, &info);
+	ret = kill_many(pid, sig, &info);
 	spin_unlock(&tasklist_lock);
 	return ret;
 }
@@ -331,20 +357,13 @@ long sys_kill(pid_t pid, int sig)
 static long do_tkill(pid_t tgid, pid_t tid, int sig)
 {
 	ksiginfo_t info;
-	struct task *p;
-	long ret = -ESRCH;
 
 	if (tid <= 0)
 		return -EINVAL;
 	fill_kill_info(&info, sig, SI_TKILL);
 	if (tid == current->pid_nr && (tgid == -1 || tgid == current->tgid_nr))
 		return signal_self(sig, &info, false);
-	spin_lock(&tasklist_lock);
-	p = find_task(tid);
-	if (p && (tgid == -1 || p->tgid_nr == tgid))
-		ret = kill_one(p, sig, &info, false);
-	spin_unlock(&tasklist_lock);
-	return ret;
+	return kill_number(tid, tgid, sig, &info, false);
 }
 
 long sys_tkill(pid_t tid, int sig)
@@ -394,32 +413,18 @@ static long get_queue_info(ksiginfo_t *info, int sig, const siginfo_t __user *ui
 long sys_rt_sigqueueinfo(pid_t tgid, int sig, const siginfo_t __user *uinfo)
 {
 	ksiginfo_t info;
-	struct task *p;
 	long ret = get_queue_info(&info, sig, uinfo, tgid);
 
-	if (ret)
-		return ret;
-	spin_lock(&tasklist_lock);
-	p = tgid > 0 ? find_task(tgid) : NULL;
-	ret = p ? kill_one(p, sig, &info, true) : -ESRCH;
-	spin_unlock(&tasklist_lock);
-	return ret;
+	return ret ? ret : kill_number(tgid, -1, sig, &info, true);
 }
 
 long sys_rt_tgsigqueueinfo(pid_t tgid, pid_t tid, int sig, const siginfo_t __user *uinfo)
 {
 	ksiginfo_t info;
-	struct task *p;
 	long ret;
 
 	if (tgid <= 0 || tid <= 0)
 		return -EINVAL;
 	ret = get_queue_info(&info, sig, uinfo, tid);
-	if (ret)
-		return ret;
-	spin_lock(&tasklist_lock);
-	p = find_task(tid);
-	ret = p && p->tgid_nr == tgid ? kill_one(p, sig, &info, false) : -ESRCH;
-	spin_unlock(&tasklist_lock);
-	return ret;
+	return ret ? ret : kill_number(tid, tgid, sig, &info, false);
 }

@@ -13,8 +13,7 @@ int sigqueue_free(struct sigqueue *q);
  * `forced`: the limit does not matter. */
 struct user *sigqueue_charge(struct task *p, bool forced);
 void sigqueue_uncharge(struct user *user);
-/* A queued signal of a process is not to be delivered. Caller holds tasklist_lock and
- * sighand->lock. */
+/* A queued signal of a process is not to be delivered. Caller holds sighand->lock. */
 void sigqueue_cancel(struct sigqueue *q, struct signal *sig);
 void sigqueue_kernel_info(ksiginfo_t *info, int sig);
 /* Sent by current, as by kill(2). */

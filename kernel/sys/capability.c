@@ -10,6 +10,7 @@
 #include "kernel/cred.h"
 #include "kernel/lib/string.h"
 #include "kernel/lib/syscall.h"
+#include "kernel/sharing.h"
 #include "kernel/task.h"
 
 u64 cred_permitted(const struct cred *c)
@@ -49,14 +50,17 @@ struct sets {
 /* 0 or -ESRCH; pid 0 is the caller. */
 static int sets_of(pid_t pid, struct sets *out)
 {
-	struct task *p;
+	struct task *p = pid ? find_get_task(pid) : NULL;
+	struct cred *c;
 
-	spin_lock(&tasklist_lock);
-	p = pid ? find_task(pid) : current;
+	if (pid && !p)
+		return -ESRCH;
+	c = task_get_cred(p ? p : current);
+	*out = (struct sets){cred_effective(c), cred_permitted(c)};
+	put_cred(c);
 	if (p)
-		*out = (struct sets){cred_effective(p->cred), cred_permitted(p->cred)};
-	spin_unlock(&tasklist_lock);
-	return p ? 0 : -ESRCH;
+		put_task(p);
+	return 0;
 }
 
 long sys_capget(cap_user_header_t header, cap_user_data_t data)

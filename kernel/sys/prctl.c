@@ -33,17 +33,13 @@ static long set_death_signal(unsigned long sig)
 {
 	if (sig && !(sig <= _NSIG && valid_signal((int)sig)))
 		return -EINVAL;
-	spin_lock(&tasklist_lock);
-	current->pdeath_signal = (int)sig;
-	spin_unlock(&tasklist_lock);
+	WRITE_ONCE(current->pdeath_signal, (int)sig);
 	return 0;
 }
 
 static long set_subreaper(bool on)
 {
-	spin_lock(&tasklist_lock);
-	current->signal->child_subreaper = on;
-	spin_unlock(&tasklist_lock);
+	WRITE_ONCE(current->signal->child_subreaper, on);
 	return 0;
 }
 

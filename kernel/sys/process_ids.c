@@ -30,13 +30,15 @@ long sys_set_tid_address(int __user *tidptr)
 static long get_group(pid_t pid, enum pid_type type)
 {
 	struct task *p;
-	long ret = -ESRCH;
+	long ret;
 
-	spin_lock(&tasklist_lock);
-	p = pid ? find_task(pid) : current;
-	if (p)
-		ret = p->group_leader->pids[type]->nr;
-	spin_unlock(&tasklist_lock);
+	if (pid == 0)
+		return READ_ONCE(current->signal->group_nr[type]);
+	p = find_get_task(pid);
+	if (!p)
+		return -ESRCH;
+	ret = READ_ONCE(p->signal->group_nr[type]);
+	put_task(p);
 	return ret;
 }
 
@@ -85,7 +87,7 @@ static long check_setpgid(struct task *p, pid_t pgid, struct pid **pgrp)
 		return 0;
 	/* An existing group of the same session. */
 	*pgrp = find_get_pid(pgid);
-	member = pid_task(*pgrp, PIDTYPE_PGID);
+	member = first_in_group(*pgrp, PIDTYPE_PGID);
 	put_pid(*pgrp); /* its members keep it while we hold the lock */
 	return member && member->pids[PIDTYPE_SID] == me->pids[PIDTYPE_SID] ? 0 : -EPERM;
 }
@@ -103,7 +105,7 @@ long sys_setpgid(pid_t pid, pid_t pgid)
 	if (pgid < 0)
 		return -EINVAL;
 	spin_lock(&tasklist_lock);
-	p = find_task(pid);
+	p = find_in_tree(pid);
 	err = check_setpgid(p, pgid, &pgrp);
 	if (!err)
 		change_pid(p, PIDTYPE_PGID, pgrp);
@@ -120,9 +122,9 @@ long sys_setsid(void)
 	spin_lock(&tasklist_lock);
 	/* Not for who leads a session or a process group already: its members would be left behind.
 	 */
-	if (!leader->signal->session_leader && !pid_task(sid, PIDTYPE_PGID)) {
+	if (!leader->signal->session_leader && !first_in_group(sid, PIDTYPE_PGID)) {
 		leader->signal->session_leader = true;
-		leader->signal->tty = NULL;
+		WRITE_ONCE(leader->signal->tty, NULL);
 		change_pid(leader, PIDTYPE_SID, sid);
 		change_pid(leader, PIDTYPE_PGID, sid);
 		ret = sid->nr;

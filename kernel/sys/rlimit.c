@@ -4,36 +4,28 @@
 #include "kernel/lib/string.h"
 #include "kernel/lib/syscall.h"
 #include "kernel/sched/load.h"
+#include "kernel/sharing.h"
 #include "kernel/signal/sigqueue.h"
 #include "kernel/task.h"
 #include "kernel/time/timer.h"
 #include "mm/mm.h"
 
 /* The mm keeps its own copy of what it enforces: mm/ knows nothing of tasks. Caller holds
- * tasklist_lock. */
-static void limits_to_mm(struct task *p)
+ * sighand->lock, so that the last to set a limit is the last to copy it. */
+static void limits_to_mm(struct mm *mm, const struct rlimit64 *rlim)
 {
-	const struct rlimit64 *rlim = p->signal->rlim;
-
-	struct mm *mm = NULL;
-	struct task *t;
-
-	/* The leader may have exited before its threads. */
-	list_for_each_entry (t, &p->signal->threads, thread_node)
-		if (t->mm)
-			mm = t->mm;
-	if (!mm)
-		return;
-	mm->limit_stack = rlim[RLIMIT_STACK].rlim_cur;
-	mm->limit_data = rlim[RLIMIT_DATA].rlim_cur;
-	mm->limit_as = rlim[RLIMIT_AS].rlim_cur;
+	WRITE_ONCE(mm->limit_stack, rlim[RLIMIT_STACK].rlim_cur);
+	WRITE_ONCE(mm->limit_data, rlim[RLIMIT_DATA].rlim_cur);
+	WRITE_ONCE(mm->limit_as, rlim[RLIMIT_AS].rlim_cur);
 }
 
-/* Either pointer may be NULL; both are kernel memory. Caller holds tasklist_lock. */
-static long prlimit_locked(struct task *p, unsigned int resource, const struct rlimit64 *set,
-			   struct rlimit64 *old)
+/* Either pointer may be NULL; both are kernel memory. -ESRCH: reaped meanwhile. */
+static long do_prlimit(struct task *p, unsigned int resource, const struct rlimit64 *set,
+		       struct rlimit64 *old)
 {
 	struct rlimit64 *rlim;
+	struct sighand *sh;
+	struct mm *mm;
 	long err = 0;
 	u64 flags;
 
@@ -43,28 +35,25 @@ static long prlimit_locked(struct task *p, unsigned int resource, const struct r
 		return -EINVAL;
 	if (set && resource == RLIMIT_NOFILE && set->rlim_max > READ_ONCE(nr_open))
 		return -EPERM;
+	mm = set ? process_get_mm(p) : NULL;
+	sh = lock_sighand(p, &flags);
+	if (!sh) {
+		err = -ESRCH;
+		goto out;
+	}
 	rlim = &p->signal->rlim[resource];
-	flags = spin_lock_irqsave(&p->sighand->lock);
 	if (old)
 		*old = *rlim;
 	if (set && set->rlim_max > rlim->rlim_max && !cred_is_root(current->cred))
 		err = -EPERM;
 	else if (set)
 		*rlim = *set;
-	spin_unlock_irqrestore(&p->sighand->lock, flags);
-	if (set && !err)
-		limits_to_mm(p);
-	return err;
-}
-
-static long do_prlimit(struct task *p, unsigned int resource, const struct rlimit64 *set,
-		       struct rlimit64 *old)
-{
-	long err;
-
-	spin_lock(&tasklist_lock);
-	err = p->sighand ? prlimit_locked(p, resource, set, old) : -ESRCH; /* reaped meanwhile */
-	spin_unlock(&tasklist_lock);
+	if (mm && !err)
+		limits_to_mm(mm, p->signal->rlim);
+	unlock_sighand(sh, flags);
+out:
+	if (mm)
+		mm_put(mm);
 	return err;
 }
 
@@ -91,22 +80,24 @@ long sys_setrlimit(unsigned int resource, const struct rlimit64 __user *urlim)
 static struct task *prlimit_target(pid_t pid)
 {
 	const struct cred *me = current->cred;
+	struct cred *its;
 	struct task *p;
+	bool may;
 
 	if (pid == 0 || pid == current->pid_nr) {
 		get_task(current);
 		return current;
 	}
-	spin_lock(&tasklist_lock);
-	p = find_task(pid);
-	if (!p || !p->sighand)
-		p = ERR_PTR(-ESRCH);
-	else if (!cred_is_root(me) && (me->uid != p->cred->uid || me->uid != p->cred->suid))
-		p = ERR_PTR(-EPERM);
-	else
-		get_task(p);
-	spin_unlock(&tasklist_lock);
-	return p;
+	p = find_get_task(pid);
+	if (!p)
+		return ERR_PTR(-ESRCH);
+	its = task_get_cred(p);
+	may = cred_is_root(me) || (me->uid == its->uid && me->uid == its->suid);
+	put_cred(its);
+	if (may)
+		return p;
+	put_task(p);
+	return ERR_PTR(-EPERM);
 }
 
 long sys_prlimit64(pid_t pid, unsigned int resource, const struct rlimit64 __user *unew,
@@ -118,11 +109,13 @@ long sys_prlimit64(pid_t pid, unsigned int resource, const struct rlimit64 __use
 
 	if (unew && copy_from_user(&new, unew, sizeof(new)))
 		return -EFAULT;
-	p = prlimit_target(pid);
-	if (IS_ERR(p))
-		return PTR_ERR(p);
-	err = do_prlimit(p, resource, unew ? &new : NULL, uold ? &old : NULL);
-	put_task(p);
+	do { /* again, when exec by a thread took the place of the leader that was found */
+		p = prlimit_target(pid);
+		if (IS_ERR(p))
+			return PTR_ERR(p);
+		err = do_prlimit(p, resource, unew ? &new : NULL, uold ? &old : NULL);
+		put_task(p);
+	} while (err == -ESRCH);
 	if (!err && uold && copy_to_user(uold, &old, sizeof(old)))
 		return -EFAULT;
 	return err;
@@ -132,12 +125,12 @@ long sys_prlimit64(pid_t pid, unsigned int resource, const struct rlimit64 __use
 static void own_usage(struct usage *self, struct usage *children)
 {
 	struct signal *sig = current->signal;
+	u64 flags = spin_lock_irqsave(&current->sighand->lock);
 
-	spin_lock(&tasklist_lock);
 	process_usage(sig, self);
-	self->max_pages = MAX(self->max_pages, mm_peak_resident(current->mm));
 	*children = sig->children;
-	spin_unlock(&tasklist_lock);
+	spin_unlock_irqrestore(&current->sighand->lock, flags);
+	self->max_pages = MAX(self->max_pages, mm_peak_resident(current->mm));
 }
 
 long sys_getrusage(int who, struct rusage __user *ru)

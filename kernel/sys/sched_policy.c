@@ -1,5 +1,6 @@
 /* Priorities and policies: sched(7), getpriority(2). */
 #include "kernel/lib/syscall.h"
+#include "kernel/sharing.h"
 #include "kernel/task.h"
 #include "kernel/time/timer.h"
 
@@ -19,14 +20,13 @@ static struct task *sched_target(pid_t pid)
 }
 
 /* Changing the scheduling of somebody else: root, or the same user. */
-static bool may_schedule(const struct task *p)
+static bool may_schedule(struct task *p)
 {
-	bool ok;
+	const struct cred *me = current->cred;
+	struct cred *its = task_get_cred(p);
+	bool ok = cred_is_root(me) || me->euid == its->euid || me->euid == its->uid;
 
-	spin_lock(&tasklist_lock);
-	ok = cred_is_root(current->cred) || current->cred->euid == p->cred->euid ||
-	     current->cred->euid == p->cred->uid;
-	spin_unlock(&tasklist_lock);
+	put_cred(its);
 	return ok;
 }
 
@@ -302,14 +302,10 @@ struct nice_walk {
 
 static long set_one_nice(struct task *p, int nice)
 {
-	const struct cred *me = current->cred;
-
-	if (!cred_is_root(me)) {
-		if (me->euid != p->cred->uid && me->euid != p->cred->euid)
-			return -EPERM;
-		if (nice_needs_privilege(p, nice))
-			return -EACCES;
-	}
+	if (!may_schedule(p))
+		return -EPERM;
+	if (!cred_is_root(current->cred) && nice_needs_privilege(p, nice))
+		return -EACCES;
 	set_user_nice(p, nice);
 	return 0;
 }
@@ -336,36 +332,40 @@ static void visit_threads(struct task *leader, struct nice_walk *w)
 		visit(t, w);
 }
 
-/* The process or group that (which, who) names. Caller holds tasklist_lock. */
-static void walk_priority(int which, int who, struct nice_walk *w)
+static void visit_number(pid_t nr, struct nice_walk *w)
 {
-	struct pid *pgrp;
+	struct task *p = find_get_task(nr ? nr : current->pid_nr);
+
+	if (!p)
+		return;
+	visit(p, w);
+	put_task(p);
+}
+
+static void visit_group(pid_t nr, struct nice_walk *w)
+{
+	struct pid *pgrp =
+		find_get_pid(nr ? nr : READ_ONCE(current->signal->group_nr[PIDTYPE_PGID]));
 	struct task *p;
 
-	switch (which) {
-	case PRIO_PROCESS:
-		p = who ? find_task(who) : current;
-		if (p)
-			visit(p, w);
-		break;
-	case PRIO_PGRP:
-		pgrp = who ? find_get_pid(who) : get_pid(current->group_leader->pids[PIDTYPE_PGID]);
-		if (!pgrp)
-			break;
-		list_for_each_entry (p, &pgrp->tasks[PIDTYPE_PGID], pid_links[PIDTYPE_PGID])
-			visit_threads(p, w);
-		put_pid(pgrp);
-		break;
-	}
+	if (!pgrp)
+		return;
+	spin_lock(&tasklist_lock);
+	list_for_each_entry (p, &pgrp->tasks[PIDTYPE_PGID], pid_links[PIDTYPE_PGID])
+		visit_threads(p, w);
+	spin_unlock(&tasklist_lock);
+	put_pid(pgrp);
 }
 
 /* As on Linux, a child that is forked meanwhile may be missed. */
 static void visit_if_users(struct task *leader, void *walk)
 {
 	struct nice_walk *w = walk;
+	struct cred *its = task_get_cred(leader);
 
-	if (leader->cred->uid == w->uid)
+	if (its->uid == w->uid)
 		visit_threads(leader, w);
+	put_cred(its);
 }
 
 static long do_priority(int which, int who, struct nice_walk *w)
@@ -375,10 +375,10 @@ static long do_priority(int which, int who, struct nice_walk *w)
 	if (which == PRIO_USER) {
 		w->uid = who ? (uid_t)who : current->cred->uid;
 		visit_processes(visit_if_users, w);
+	} else if (which == PRIO_PGRP) {
+		visit_group(who, w);
 	} else {
-		spin_lock(&tasklist_lock);
-		walk_priority(which, who, w);
-		spin_unlock(&tasklist_lock);
+		visit_number(who, w);
 	}
 	if (!w->found)
 		return -ESRCH;

@@ -43,8 +43,16 @@ u64 cpu_target_time_locked(const struct cpu_target *target)
 
 u64 cpu_target_time(const struct cpu_target *target)
 {
-	u64 ns;
+	struct sighand *sh;
+	u64 ns, flags;
 
+	sh = lock_sighand(target->task, &flags);
+	if (sh) {
+		ns = cpu_target_time_locked(target);
+		unlock_sighand(sh, flags);
+		return ns;
+	}
+	/* A leader that was reaped: its process may go on under another one. */
 	spin_lock(&tasklist_lock);
 	ns = cpu_target_time_locked(target);
 	spin_unlock(&tasklist_lock);
@@ -53,18 +61,24 @@ u64 cpu_target_time(const struct cpu_target *target)
 
 /* ---- clock ids: ~pid << 3 | 4 for a thread | which ---- */
 
+/* With a reference; NULL: there is none, or it is not to be named so. */
 static struct task *find_target(pid_t pid, bool thread, bool reading)
 {
-	struct task *p;
+	struct task *p = pid ? find_get_task(pid) : thread ? current : current->group_leader;
+	bool ok;
 
-	if (pid == 0)
-		return thread ? current : current->group_leader;
-	p = find_task(pid);
-	if (!p || !p->sighand)
+	if (!p)
 		return NULL;
-	if (thread)
-		return p->signal == current->signal ? p : NULL;
-	return thread_group_leader(p) || (reading && p == current) ? p : NULL;
+	if (pid == 0) {
+		get_task(p);
+		return p;
+	}
+	ok = thread ? p->signal == current->signal
+		    : thread_group_leader(p) || (reading && p == current);
+	if (ok)
+		return p;
+	put_task(p);
+	return NULL;
 }
 
 int cpu_clock_target(clockid_t clock, bool reading, struct cpu_target *target)
@@ -80,11 +94,7 @@ int cpu_clock_target(clockid_t clock, bool reading, struct cpu_target *target)
 		if (target->which >= CPU_CLOCKS)
 			return -EINVAL;
 	}
-	spin_lock(&tasklist_lock);
 	target->task = find_target(pid, target->thread, reading);
-	if (target->task)
-		get_task(target->task);
-	spin_unlock(&tasklist_lock);
 	return target->task ? 0 : -EINVAL;
 }
 

@@ -34,7 +34,7 @@ static inline bool is_cpu_clock(clockid_t clock)
 }
 /* 0 or -EINVAL. `reading`: the thread that asks may name its process by its own number. */
 int cpu_clock_target(clockid_t clock, bool reading, struct cpu_target *target);
-u64 cpu_target_time(const struct cpu_target *target);        /* takes tasklist_lock */
+u64 cpu_target_time(const struct cpu_target *target);
 u64 cpu_target_time_locked(const struct cpu_target *target); /* as process_cputime() */
 u64 cpu_clock_resolution(clockid_t clock);
 

@@ -1,9 +1,10 @@
 /*
- * An interrupt must not look for the process that a timer belongs to: that takes tasklist_lock. So
- * a timer that expires only puts itself on a list, and kthreadd sends the signal.
+ * An interrupt must not look for the process that a timer belongs to: that takes pid_lock and the
+ * task's lock, which are held with interrupts on. So a timer that expires only puts itself on a
+ * list, and kthreadd sends the signal.
  *
- * An entry is taken off the list and run under one hold of tasklist_lock: who holds it and has
- * cancelled an entry may free what it is in.
+ * An entry is taken off the list and run in one hold of deferred_lock: its owner, who holds it and
+ * has cancelled the entry, may free what it is in.
  */
 #include "kernel/timers/deferred.h"
 
@@ -12,6 +13,7 @@
 #include "kernel/task.h"
 
 static spinlock_t due_lock = SPINLOCK_INIT(LOCK_WAIT); /* (irq) */
+spinlock_t deferred_lock = SPINLOCK_INIT(LOCK_DEFERRED);
 static struct list_head due_list = LIST_HEAD_INIT(due_list);
 
 void due_add(struct due *d)
@@ -65,10 +67,10 @@ void due_run(void)
 	struct due *d;
 
 	do {
-		spin_lock(&tasklist_lock);
+		spin_lock(&deferred_lock);
 		d = next_due();
 		if (d)
 			d->fn(d);
-		spin_unlock(&tasklist_lock);
+		spin_unlock(&deferred_lock);
 	} while (d);
 }

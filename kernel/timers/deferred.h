@@ -1,12 +1,15 @@
-/* What an interrupt leaves for kthreadd: timers whose time has come, and whose signal needs
- * tasklist_lock. */
+/* What an interrupt leaves for kthreadd: timers whose time has come, and whose process is to get a
+ * signal. */
 #pragma once
 
 #include "kernel/lib/list.h"
+#include "kernel/lib/lock.h"
 #include "kernel/lib/types.h"
 
+extern spinlock_t deferred_lock;
+
 struct due {
-	void (*fn)(struct due *); /* by kthreadd, who holds tasklist_lock */
+	void (*fn)(struct due *); /* by kthreadd, which holds deferred_lock */
 	struct list_head link;    /* due_lock; valid while queued */
 	bool queued;              /* due_lock */
 };
@@ -17,7 +20,7 @@ static inline void due_init(struct due *d, void (*fn)(struct due *))
 }
 
 void due_add(struct due *d); /* any context; once, however often it is called */
-/* Caller holds tasklist_lock: on return it is not queued, and its function does not run. */
+/* Caller holds deferred_lock: on return it is not queued, and its function does not run. */
 void due_cancel(struct due *d);
 /* For kthreadd. */
 bool due_any(void);

@@ -1,7 +1,7 @@
 /*
  * The interval timers of a process: setitimer(2), getitimer(2), alarm(2).
  *
- * Of the real-time one tasklist_lock guards what is armed and when; kthreadd sends its signal
+ * Of the real-time one deferred_lock guards what is armed and when; kthreadd sends its signal
  * (deferred.c). Those of CPU time are looked at by the tick (cpu_timer.c), under sighand->lock.
  *
  * A timer is not inherited by fork, survives exec, and ends with the last thread.
@@ -17,12 +17,25 @@ static void itimer_expired(struct timer *t)
 	due_add(&container_of(t, struct itimer, timer)->due);
 }
 
-/* Caller holds tasklist_lock. Periods that ended before the signal was taken are one signal; while
+/* The timer is armed, so its process has threads, and a leader that its number leads to: another
+ * one when exec by a thread has just taken its place. */
+static void send_to_process(struct signal *sig)
+{
+	int err;
+
+	do {
+		struct task *p = pid_get_task(sig->pid);
+
+		err = send_signal(SIGALRM, NULL, p, true);
+		put_task(p);
+	} while (err == -ESRCH);
+}
+
+/* Caller holds deferred_lock. Periods that ended before the signal was taken are one signal; while
  * it is not, or as long as it is ignored, they cost nothing: as on Linux. */
 static void fire(struct due *d)
 {
 	struct itimer *it = container_of(d, struct itimer, due);
-	struct signal *sig = container_of(it, struct signal, real_timer);
 	u64 now = ktime_get();
 
 	if (!it->expires)
@@ -38,10 +51,10 @@ static void fire(struct due *d)
 	WRITE_ONCE(it->rests, it->interval != 0);
 	if (!it->interval)
 		it->expires = 0;
-	send_signal(SIGALRM, NULL, sig->leader, true);
+	send_to_process(container_of(it, struct signal, real_timer));
 }
 
-/* Caller holds tasklist_lock, for both. */
+/* Caller holds deferred_lock, for both. */
 static void arm(struct itimer *it, u64 expires, u64 interval)
 {
 	timer_init(&it->timer, itimer_expired);
@@ -66,13 +79,13 @@ void itimer_stop(struct itimer *it)
 {
 	if (!READ_ONCE(it->expires)) /* nobody is left to arm it */
 		return;
-	spin_lock(&tasklist_lock);
+	spin_lock(&deferred_lock);
 	disarm(it);
-	spin_unlock(&tasklist_lock);
+	spin_unlock(&deferred_lock);
 }
 
 /* ns until it fires and its interval. One that is about to fire has a microsecond left: 0 would say
- * that it is not armed. Caller holds tasklist_lock. */
+ * that it is not armed. Caller holds deferred_lock. */
 static void read_timer(const struct itimer *it, u64 *left, u64 *interval)
 {
 	u64 now = ktime_get();
@@ -90,12 +103,12 @@ static void swap_timer(u64 value, u64 interval, u64 *old_left, u64 *old_interval
 {
 	struct itimer *it = &current->signal->real_timer;
 
-	spin_lock(&tasklist_lock);
+	spin_lock(&deferred_lock);
 	read_timer(it, old_left, old_interval);
 	disarm(it);
 	if (value)
 		arm(it, time_add(ktime_get(), value), interval);
-	spin_unlock(&tasklist_lock);
+	spin_unlock(&deferred_lock);
 }
 
 static int timeval_to_ns(u64 *ns, const struct timeval *tv)
@@ -158,9 +171,9 @@ long sys_getitimer(int which, struct itimerval __user *uval)
 
 	switch (which) {
 	case ITIMER_REAL:
-		spin_lock(&tasklist_lock);
+		spin_lock(&deferred_lock);
 		read_timer(&current->signal->real_timer, &left, &interval);
-		spin_unlock(&tasklist_lock);
+		spin_unlock(&deferred_lock);
 		break;
 	case ITIMER_VIRTUAL:
 	case ITIMER_PROF:

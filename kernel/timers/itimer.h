@@ -4,11 +4,11 @@
 #include "kernel/time/timer.h"
 #include "kernel/timers/deferred.h"
 
-/* One in every struct signal. Guarded by tasklist_lock. */
+/* One in every struct signal. Guarded by deferred_lock. */
 struct itimer {
 	u64 expires;  /* monotonic; 0: not armed, and the rest means nothing */
 	u64 interval; /* ns; 0: once */
-	bool rests;   /* until its signal is dequeued; written under tasklist_lock */
+	bool rests;   /* until its signal is dequeued: a word, also read under sighand->lock */
 	struct timer timer;
 	struct due due;
 };

@@ -10,8 +10,10 @@
  * sigaction(2) says otherwise.
  *
  * Timers belong to the thread group that made them, are not inherited by fork, and end with exec.
- * sighand->lock guards a timer and the tree of them; tasklist_lock is held to change one as well,
- * because of kthreadd.
+ * A timer and the tree of them change under deferred_lock and sighand->lock, and are found under
+ * either: kthreadd holds the first, who dequeues a signal the second. The first is taken before the
+ * clock is looked at, which may be another process's and takes its locks, and the second after
+ * that.
  */
 #include "kernel/timers/posix_timer.h"
 
@@ -49,10 +51,10 @@ struct posix_timer {
 
 /* ---- expiring ---- */
 
-/* tasklist_lock is held, or sighand->lock and the clock is not another process's. */
+/* deferred_lock is held, sighand->lock is not. */
 static u64 clock_now(const struct posix_timer *t)
 {
-	return is_cpu_clock(t->clock) ? cpu_target_time_locked(&t->cpu.target) : ktime_get();
+	return is_cpu_clock(t->clock) ? cpu_target_time(&t->cpu.target) : ktime_get();
 }
 
 static void arm(struct posix_timer *t, u64 now)
@@ -77,23 +79,25 @@ static u64 next_expiry(const struct posix_timer *t, u64 now, u64 *passed)
 	return time_after(t->expires, t->interval, now);
 }
 
-static struct task *signal_target(const struct posix_timer *t)
+/* A task of the owner, with a reference, and its sighand->lock. The timer is there, so the process
+ * has threads, and a leader that its number leads to. */
+static struct task *lock_owner(const struct posix_timer *t, u64 *flags)
 {
-	struct task *p;
+	struct task *p = pid_get_task(t->owner->pid);
 
-	if (!t->thread)
-		return t->owner->leader;
-	p = pid_task(t->thread, PIDTYPE_PID);
-	return p && p->signal == t->owner ? p : NULL;
+	while (!lock_sighand(p, flags)) { /* exec by a thread has just taken its place */
+		put_task(p);
+		p = pid_get_task(t->owner->pid);
+	}
+	return p;
 }
 
-/* The lock is held. A signal that is not wanted costs nothing until it is: a user may have many
- * such timers. */
-static void fire(struct posix_timer *t)
+/* `p` gets the signal, if it is still a task of the owner. sighand->lock is held. A signal that is
+ * not wanted costs nothing until it is: a user may have many such timers. */
+static void fire(struct posix_timer *t, struct task *p)
 {
-	struct task *p = signal_target(t);
-	bool sent =
-		p && (!list_empty(&t->queue.link) || send_timer_signal(&t->queue, p, !t->thread));
+	bool sent = p && p->signal == t->owner && p->sighand &&
+		    (!list_empty(&t->queue.link) || send_timer_signal(&t->queue, p, !t->thread));
 
 	if (t->interval) {
 		t->fired = sent;
@@ -103,21 +107,25 @@ static void fire(struct posix_timer *t)
 	}
 }
 
-/* By kthreadd, who holds tasklist_lock. */
+/* By kthreadd, which holds deferred_lock. */
 static void timer_due(struct due *d)
 {
 	struct posix_timer *t = container_of(d, struct posix_timer, due);
-	struct sighand *sighand = t->owner->leader->sighand;
-	u64 now = clock_now(t), flags = spin_lock_irqsave(&sighand->lock);
+	struct task *thread = t->thread ? pid_get_task(t->thread) : NULL, *leader;
+	u64 now = clock_now(t), flags;
 
+	leader = lock_owner(t, &flags);
 	if (t->fired || t->ignored) {
 		/* nothing to do before its signal is taken, or wanted */
 	} else if (t->expires && t->expires <= now) {
-		fire(t);
+		fire(t, t->thread ? thread : leader);
 	} else if (t->expires) {
 		arm(t, now);
 	}
-	spin_unlock_irqrestore(&sighand->lock, flags);
+	unlock_sighand(leader->sighand, flags);
+	put_task(leader);
+	if (thread)
+		put_task(thread);
 }
 
 static void wall_expired(struct timer *timer)
@@ -139,12 +147,12 @@ int posix_timer_taken(struct posix_timer *t)
 		return 0;
 	t->fired = false;
 	if (is_cpu_clock(t->clock) && t->cpu.target.task->signal != t->owner) {
-		/* Another process's time takes tasklist_lock to read. */
+		/* Another process's time takes its locks to read. */
 		t->expires = time_add(t->expires, t->interval);
 		due_add(&t->due);
 		return 0;
 	}
-	now = clock_now(t);
+	now = is_cpu_clock(t->clock) ? cpu_target_time_locked(&t->cpu.target) : ktime_get();
 	t->expires = next_expiry(t, now, &passed);
 	t->overrun = passed ? (int)MIN(passed - 1, OVERRUN_MAX) : 0;
 	arm(t, now);
@@ -171,7 +179,7 @@ void posix_timers_resume(struct signal *owner, int sig)
 	resume_ignored(owner->posix_timers, sig);
 }
 
-/* ---- arming and reading; tasklist_lock and sighand->lock are held ---- */
+/* ---- arming and reading; both locks are held ---- */
 
 static void disarm(struct posix_timer *t)
 {
@@ -238,15 +246,16 @@ static int check_clock(clockid_t clock)
 
 static struct pid *own_thread(pid_t tid)
 {
-	struct pid *pid = NULL;
-	struct task *p;
+	struct pid *pid = find_get_pid(tid);
+	struct task *p = pid ? pid_get_task(pid) : NULL;
+	bool own = p && p->signal == current->signal;
 
-	spin_lock(&tasklist_lock);
-	p = find_task(tid);
-	if (p && p->signal == current->signal)
-		pid = get_pid(p->pids[PIDTYPE_PID]);
-	spin_unlock(&tasklist_lock);
-	return pid;
+	if (p)
+		put_task(p);
+	if (own)
+		return pid;
+	put_pid(pid);
+	return NULL;
 }
 
 static int set_notification(struct posix_timer *t, const sigevent_t *ev)
@@ -318,14 +327,30 @@ static struct posix_timer *find_timer(int id)
 
 static u64 lock_timers(void)
 {
-	spin_lock(&tasklist_lock);
+	spin_lock(&deferred_lock);
 	return spin_lock_irqsave(&current->sighand->lock);
 }
 
 static void unlock_timers(u64 flags)
 {
 	spin_unlock_irqrestore(&current->sighand->lock, flags);
-	spin_unlock(&tasklist_lock);
+	spin_unlock(&deferred_lock);
+}
+
+/* The timer and what its clock shows, with both locks; NULL: there is none, without them. */
+static struct posix_timer *find_and_lock(int id, u64 *now, u64 *flags)
+{
+	struct posix_timer *t;
+
+	spin_lock(&deferred_lock);
+	t = find_timer(id);
+	if (!t) {
+		spin_unlock(&deferred_lock);
+		return NULL;
+	}
+	*now = clock_now(t);
+	*flags = spin_lock_irqsave(&current->sighand->lock);
+	return t;
 }
 
 /* Numbers are used again only when all have been. */
@@ -424,28 +449,25 @@ long sys_timer_settime(int id, int timer_flags, const struct itimerspec __user *
 		return -EFAULT;
 	if (timespec_to_ns(&value, &val.it_value) || timespec_to_ns(&interval, &val.it_interval))
 		return -EINVAL;
-	flags = lock_timers();
-	t = find_timer(id);
-	if (t) {
-		now = clock_now(t);
-		read_timer(t, now, &old_left, &old_interval);
-		set_timer(t, now, value, interval, timer_flags & TIMER_ABSTIME);
-	}
-	unlock_timers(flags);
+	t = find_and_lock(id, &now, &flags);
 	if (!t)
 		return -EINVAL;
+	read_timer(t, now, &old_left, &old_interval);
+	set_timer(t, now, value, interval, timer_flags & TIMER_ABSTIME);
+	unlock_timers(flags);
 	return uold ? put_itimerspec(uold, old_left, old_interval) : 0;
 }
 
 long sys_timer_gettime(int id, struct itimerspec __user *uval)
 {
-	u64 left = 0, interval = 0, flags = lock_timers();
-	struct posix_timer *t = find_timer(id);
+	u64 left, interval, now, flags;
+	struct posix_timer *t = find_and_lock(id, &now, &flags);
 
-	if (t)
-		read_timer(t, clock_now(t), &left, &interval);
+	if (!t)
+		return -EINVAL;
+	read_timer(t, now, &left, &interval);
 	unlock_timers(flags);
-	return t ? put_itimerspec(uval, left, interval) : -EINVAL;
+	return put_itimerspec(uval, left, interval);
 }
 
 long sys_timer_getoverrun(int id)

@@ -1,10 +1,18 @@
 /*
  * Job control: which session a terminal belongs to, which group is in front, and what happens to
- * the others. credentials(7), tcsetpgrp(3). The fields are guarded by tasklist_lock.
+ * the others. credentials(7), tcsetpgrp(3).
+ *
+ * A terminal's session and foreground group change under tasklist_lock and ctty_lock, and so do,
+ * when a session loses its terminal, the pointers to it of all its processes. Under either lock
+ * they can be followed: what is seen there still has the reference that goes with it. Where only a
+ * comparison is wanted, a pointer is read without a lock: the answer may be a moment old in any
+ * case.
  */
 #include "kernel/exit.h"
 #include "kernel/task.h"
 #include "kernel/tty/tty_internal.h"
+
+static spinlock_t ctty_lock = SPINLOCK_INIT(LOCK_CTTY);
 
 /* Caller holds tasklist_lock. */
 static struct pid *current_pid(enum pid_type type)
@@ -12,15 +20,15 @@ static struct pid *current_pid(enum pid_type type)
 	return current->group_leader->pids[type];
 }
 
-/* Every process of the session that has terminal `from` has `to` instead. Caller holds
- * tasklist_lock. */
+/* Every process of the session that has terminal `from` has `to` instead. Caller holds both locks.
+ */
 static void session_set_tty(struct pid *session, struct tty *from, struct tty *to)
 {
 	struct task *p;
 
 	list_for_each_entry (p, &session->tasks[PIDTYPE_SID], pid_links[PIDTYPE_SID])
 		if (p->signal->tty == from)
-			p->signal->tty = to;
+			WRITE_ONCE(p->signal->tty, to);
 }
 
 /* The old value, for put_pid() outside of the lock. */
@@ -28,7 +36,7 @@ static struct pid *replace_pid(struct pid **where, struct pid *with)
 {
 	struct pid *old = *where;
 
-	*where = with ? get_pid(with) : NULL;
+	WRITE_ONCE(*where, with ? get_pid(with) : NULL);
 	return old;
 }
 
@@ -42,6 +50,7 @@ struct former {
 static void tty_change_owner(struct tty *t, struct pid *session, struct pid *pgrp,
 			     struct former *old)
 {
+	spin_lock(&ctty_lock);
 	if (t->session && t->session != session)
 		session_set_tty(t->session, t, NULL);
 	old->tty = t->session ? t : NULL;
@@ -49,6 +58,7 @@ static void tty_change_owner(struct tty *t, struct pid *session, struct pid *pgr
 		tty_get(t);
 	old->session = replace_pid(&t->session, session);
 	old->pgrp = replace_pid(&t->pgrp, pgrp);
+	spin_unlock(&ctty_lock);
 }
 
 static void former_put(struct former *old)
@@ -60,8 +70,7 @@ static void former_put(struct former *old)
 
 bool tty_is_controlling(struct tty *t)
 {
-	guard_spin(&tasklist_lock);
-	return current->signal->tty == t;
+	return READ_ONCE(current->signal->tty) == t;
 }
 
 static bool ignored_or_blocked(int sig)
@@ -76,12 +85,10 @@ static bool ignored_or_blocked(int sig)
 /* While the shell reads the keyboard nobody is in front. */
 static bool in_background(struct tty *t)
 {
-	bool background = false;
+	const struct pid *front = READ_ONCE(t->pgrp);
 
-	guard_spin(&tasklist_lock);
-	if (current->signal->tty == t && (t->pgrp || tty_is_shells(t)))
-		background = current_pid(PIDTYPE_PGID) != t->pgrp;
-	return background;
+	return tty_is_controlling(t) && (front || tty_is_shells(t)) &&
+	       READ_ONCE(current->group_leader->pids[PIDTYPE_PGID]) != front;
 }
 
 int tty_check_job(struct tty *t, int sig)
@@ -112,15 +119,17 @@ void tty_set_foreground(struct tty *t, struct pid *session, struct pid *pgrp)
 
 	spin_lock(&tasklist_lock);
 	tty_change_owner(t, session, pgrp, &old);
+	spin_lock(&ctty_lock);
 	if (session)
 		session_set_tty(session, NULL, t);
+	spin_unlock(&ctty_lock);
 	spin_unlock(&tasklist_lock);
 	former_put(&old);
 }
 
 struct pid *tty_get_foreground(struct tty *t)
 {
-	guard_spin(&tasklist_lock);
+	guard_spin(&ctty_lock);
 	return t->pgrp ? get_pid(t->pgrp) : NULL;
 }
 
@@ -155,10 +164,12 @@ void tty_hangup_session(struct tty *t)
 	struct task *leader;
 
 	spin_lock(&tasklist_lock);
-	leader = t->session ? pid_task(t->session, PIDTYPE_PID) : NULL;
+	leader = t->session ? pid_in_tree(t->session) : NULL;
 	if (leader && leader->signal->tty == t) {
+		spin_lock(&ctty_lock);
 		session_set_tty(t->session, t, NULL);
 		leader->signal->tty = t;
+		spin_unlock(&ctty_lock);
 		send_signal(SIGHUP, NULL, leader, true);
 		send_signal(SIGCONT, NULL, leader, true);
 	} else if (t->session) {
@@ -177,9 +188,7 @@ long tty_give_up(struct tty *t)
 	if (current->signal->session_leader) {
 		tty_disassociate(current, false);
 	} else {
-		spin_lock(&tasklist_lock);
-		current->signal->tty = NULL;
-		spin_unlock(&tasklist_lock);
+		WRITE_ONCE(current->signal->tty, NULL);
 	}
 	return 0;
 }
@@ -224,14 +233,13 @@ out:
 /* The number of *which (a pid of the tty), if the tty is ours; 0 when there is none. */
 static long get_number(struct tty *t, struct pid **which, pid_t __user *out, bool any)
 {
+	bool ours = any || tty_is_controlling(t);
 	pid_t nr = 0;
-	bool ours;
 
-	spin_lock(&tasklist_lock);
-	ours = any || current->signal->tty == t;
+	spin_lock(&ctty_lock);
 	if (*which)
 		nr = (*which)->nr;
-	spin_unlock(&tasklist_lock);
+	spin_unlock(&ctty_lock);
 	return ours ? put_user(nr, out) : -ENOTTY;
 }
 
@@ -249,10 +257,10 @@ long tty_get_sid(struct tty *t, pid_t __user *out, bool any)
  * Caller holds tasklist_lock. */
 static struct pid *session_of(struct pid *pid)
 {
-	struct task *p = pid_task(pid, PIDTYPE_PGID);
+	struct task *p = first_in_group(pid, PIDTYPE_PGID);
 
 	if (!p)
-		p = pid_task(pid, PIDTYPE_PID);
+		p = pid_in_tree(pid);
 	return p ? p->group_leader->pids[PIDTYPE_SID] : NULL;
 }
 
@@ -282,18 +290,36 @@ long tty_set_pgrp(struct tty *t, const pid_t __user *in)
 	pgrp = find_get_pid(nr);
 	spin_lock(&tasklist_lock);
 	err = may_be_foreground(t, pgrp);
+	spin_lock(&ctty_lock);
 	if (!err)
 		old = replace_pid(&t->pgrp, pgrp);
+	spin_unlock(&ctty_lock);
 	spin_unlock(&tasklist_lock);
 	put_pid(old);
 	put_pid(pgrp);
 	return err;
 }
 
-void tty_numbers(const struct tty *t, u32 *dev, pid_t *pgrp)
+struct tty *tty_get_current(void)
 {
+	struct tty *t;
+
+	spin_lock(&ctty_lock);
+	t = current->signal->tty;
+	t = t && !t->hung_up ? tty_get(t) : NULL;
+	spin_unlock(&ctty_lock);
+	return t;
+}
+
+void tty_numbers(const struct signal *sig, u32 *dev, pid_t *pgrp)
+{
+	const struct tty *t;
+
+	spin_lock(&ctty_lock);
+	t = READ_ONCE(sig->tty);
 	if (t && t->hung_up)
 		t = NULL;
 	*dev = t ? t->dev : 0;
 	*pgrp = t && t->pgrp ? t->pgrp->nr : -1;
+	spin_unlock(&ctty_lock);
 }

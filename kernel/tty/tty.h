@@ -8,6 +8,7 @@
 struct tty;
 struct task;
 struct pid;
+struct signal;
 
 /* ---- the console ---- */
 extern struct tty console_tty;
@@ -31,6 +32,6 @@ void tty_set_termios(struct tty *t, const struct termios2 *in);
 /* Make `pgrp` (a reference is taken; NULL: nobody) the foreground group and `session` the owner. */
 void tty_set_foreground(struct tty *t, struct pid *session, struct pid *pgrp);
 struct pid *tty_get_foreground(struct tty *t); /* with a reference, or NULL */
-/* For proc(5)'s stat: device number and foreground group of a terminal, 0 and -1 without one. The
- * caller holds tasklist_lock. */
-void tty_numbers(const struct tty *t, u32 *dev, pid_t *pgrp);
+/* For proc(5)'s stat: device number and foreground group of a process's terminal, 0 and -1 without
+ * one. */
+void tty_numbers(const struct signal *sig, u32 *dev, pid_t *pgrp);

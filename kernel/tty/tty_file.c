@@ -34,12 +34,8 @@ static int console_open(struct inode *inode __maybe_unused, struct file *f)
 /* /dev/tty: the controlling terminal, whatever it is. tty(4) */
 static int ctty_open(struct inode *inode __maybe_unused, struct file *f)
 {
-	struct tty *t;
+	struct tty *t = tty_get_current();
 
-	spin_lock(&tasklist_lock);
-	t = current->signal->tty;
-	t = t && !t->hung_up ? tty_get(t) : NULL;
-	spin_unlock(&tasklist_lock);
 	if (!t)
 		return -ENXIO;
 	tty_open_as(f, t);

@@ -33,9 +33,10 @@ struct tty {
 	struct wait_queue write_wait; /* for ^Q, or room */
 
 	/* Who has it as controlling terminal: while set, a reference to the tty is held, and no
-	 * task outside of that session points to it. tasklist_lock; a reference */
+	 * task outside of that session points to it. tasklist_lock and ctty_lock to change, either
+	 * to read; a reference */
 	struct pid *session;
-	struct pid *pgrp; /* tasklist_lock; a reference: the foreground group */
+	struct pid *pgrp; /* likewise: the foreground group */
 };
 
 /* ---- tty.c ---- */
@@ -59,6 +60,7 @@ void tty_open_as(struct file *f, struct tty *t); /* f is an opening of t */
  */
 int tty_check_job(struct tty *t, int sig);
 bool tty_is_controlling(struct tty *t); /* current's */
+struct tty *tty_get_current(void); /* current's, with a reference; NULL: none, or it is hung up */
 void tty_signal_foreground(struct tty *t, int sig);
 void tty_hangup_session(struct tty *t);
 /* `any`: asked from the master's side, whose terminal it need not be. */

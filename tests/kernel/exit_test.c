@@ -19,12 +19,12 @@ static bool number_is_freed(pid_t nr)
 
 static void signal_pid(pid_t pid, int sig)
 {
-	spin_lock(&tasklist_lock);
-	struct task *p = find_task(pid);
+	struct task *p = find_get_task(pid);
 
-	if (EXPECT(p != NULL))
-		EXPECT_EQ(send_signal(sig, NULL, p, true), 0);
-	spin_unlock(&tasklist_lock);
+	if (!EXPECT(p != NULL))
+		return;
+	EXPECT_EQ(send_signal(sig, NULL, p, true), 0);
+	put_task(p);
 }
 
 /* One wait with these options; the result in *r. */

@@ -491,7 +491,7 @@ KTEST(fork, a_failed_fork_gives_the_timeslice_back)
 		return;
 	while (READ_ONCE(current->time_slice) < 10 * (s64)TICK_NS)
 		cpu_relax(); /* a slice that ends is followed by a whole one */
-	start = ktime_get();
+	start = task_runtime(current);
 	task_charge(current);
 	slice = READ_ONCE(current->time_slice);
 	for (int i = 0; i < 8; i++)
@@ -500,7 +500,7 @@ KTEST(fork, a_failed_fork_gives_the_timeslice_back)
 	/* Negative, if a new slice has begun meanwhile. A slice that is given back is cut to a
 	 * whole one, which loses half a tick at most. */
 	spent = slice - READ_ONCE(current->time_slice);
-	EXPECT(spent <= (s64)(ktime_get() - start + TICK_NS));
+	EXPECT(spent <= (s64)(task_runtime(current) - start + TICK_NS));
 	user_context_leave();
 }
 
@@ -514,7 +514,6 @@ static const struct {
 	size_t offset, size;
 } late_fields[] = {
 	{FIELD(pending.spare)},                                  /* when a signal is queued */
-	{FIELD(exec_start)},                                     /* by the switch to the task */
 	{FIELD(saved_sigmask)},                                  /* with WORK_RESTORE_SIGMASK */
 	{FIELD(restart_arg)},                                    /* with restart_fn */
 	{FIELD(held)},                                           /* with nr_held */

@@ -3,13 +3,6 @@
 #include "tests/kernel/ktest.h"
 #include "tests/kernel/user_task.h"
 
-static void give_back(struct pid *pid)
-{
-	spin_lock(&tasklist_lock);
-	free_pid(pid);
-	spin_unlock(&tasklist_lock);
-}
-
 KTEST(pid, number_is_freed_with_last_user)
 {
 	struct pid *pid = alloc_pid(&init_pidmap);
@@ -20,7 +13,7 @@ KTEST(pid, number_is_freed_with_last_user)
 	nr = pid->nr;
 	get_pid(pid);
 	EXPECT(pidmap_test(&init_pidmap, nr));
-	give_back(pid);
+	free_pid(pid);
 	EXPECT(!pidmap_test(&init_pidmap, nr)); /* the struct outlives its number */
 	EXPECT(find_get_pid(nr) == NULL);
 	put_pid(pid);
@@ -37,8 +30,8 @@ KTEST(pid, roll_over)
 	if (EXPECT(!IS_ERR(a)) && EXPECT(!IS_ERR(b))) {
 		EXPECT_EQ(a->nr, init_pidmap.pid_max - 1);
 		EXPECT_EQ(b->nr, RESERVED_PIDS); /* the low ones are not used again */
-		give_back(a);
-		give_back(b);
+		free_pid(a);
+		free_pid(b);
 	}
 	init_pidmap.last_pid = saved_last;
 }
@@ -48,7 +41,7 @@ KTEST(pid, find)
 	struct pid *pid = find_get_pid(1);
 
 	EXPECT(pid && pid->nr == 1);
-	EXPECT(pid_task(pid, PIDTYPE_PID) == child_reaper);
+	EXPECT(pid->task == child_reaper);
 	put_pid(pid);
 	EXPECT(find_get_pid(0) == NULL);
 	EXPECT(find_get_pid(-1) == NULL);

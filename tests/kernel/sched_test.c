@@ -114,6 +114,14 @@ KTEST(sched, timeslices)
 	EXPECT(task_timeslice(&t) >= 1);
 }
 
+KTEST(sched, a_nicer_task_has_at_most_a_whole_slice)
+{
+	set_user_nice(current, -20);
+	current->time_slice = task_timeslice(current);
+	set_user_nice(current, 0);
+	EXPECT(current->time_slice <= task_timeslice(current));
+}
+
 KTEST(sched, bad_policies)
 {
 	EXPECT_EQ(sched_set_policy(current, 77, 0), -EINVAL);

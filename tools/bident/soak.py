@@ -26,6 +26,8 @@ def _cases(nightly):
         yield seed, FULL_SIZE if nightly else SNAPSHOTS
     for seed in range(1, (LIFETIMES if nightly else 3) + 1):
         yield seed, "/tests/attack/dead_reaper"
+    for seed in range(1, (LIFETIMES if nightly else 3) + 1):
+        yield seed, "/tests/alone/reached"
     for seed in range(1, (HOSTILE if nightly else 3) + 1):
         yield seed, f"/tests/alone/fuzz_syscalls {seed} 40 300"
 

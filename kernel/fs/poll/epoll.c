@@ -49,7 +49,7 @@ struct epoll {
 
 /* Of one file: its items in all sets. */
 struct watched {
-	spinlock_t lock; /* LOCK_DCACHE */
+	spinlock_t lock; /* LOCK_WATCHED */
 	struct list_head items;
 };
 
@@ -189,7 +189,7 @@ static struct watched *watched_of(struct file *f)
 	fresh = kmem_cache_zalloc(watched_cache);
 	if (!fresh)
 		return NULL;
-	spin_lock_init(&fresh->lock, LOCK_DCACHE);
+	spin_lock_init(&fresh->lock, LOCK_WATCHED);
 	list_init(&fresh->items);
 	if (__atomic_compare_exchange_n(&f->watched, &w, fresh, false, __ATOMIC_ACQ_REL,
 					__ATOMIC_ACQUIRE))

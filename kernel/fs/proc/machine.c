@@ -115,19 +115,29 @@ static u64 slab_pages(void)
 	return pages;
 }
 
+/* False: `t` has none; a leader may end before its threads. */
+static bool add_data_pages(struct task *t, u64 *pages)
+{
+	struct mm *mm;
+
+	spin_lock(&t->lock);
+	mm = t->mm;
+	if (mm)
+		*pages += READ_ONCE(mm->nr_data);
+	spin_unlock(&t->lock);
+	return mm;
+}
+
 /* A child that borrows its parent's memory until it execs does not count. */
 static void add_committed(struct task *leader, void *pages)
 {
 	struct task *t;
 
-	if (leader->vfork_done)
+	if (READ_ONCE(leader->vfork_parent))
 		return;
-	list_for_each_entry (t, &leader->signal->threads, thread_node) {
-		if (!t->mm)
-			continue; /* a leader may end before its threads */
-		*(u64 *)pages += READ_ONCE(t->mm->nr_data);
-		break;
-	}
+	list_for_each_entry (t, &leader->signal->threads, thread_node)
+		if (add_data_pages(t, pages))
+			break;
 }
 
 /* What all processes together could come to need: their private writable memory. */

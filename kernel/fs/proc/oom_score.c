@@ -64,13 +64,21 @@ static int change_adj(struct signal *sig, int adj, int lowest, bool legacy)
 static int set_adj(const struct proc_node *node, int adj, bool legacy)
 {
 	struct task *p scoped(put_task) = proc_task(node);
+	struct sighand *sh;
 	struct signal *sig;
+	int err = -ESRCH;
+	u64 flags;
 
 	if (!p)
 		return -ESRCH;
-	guard_spin(&tasklist_lock);
 	sig = p->signal;
-	return change_adj(sig, adj, legacy ? sig->oom_score_adj : sig->oom_score_adj_min, legacy);
+	sh = lock_sighand(p, &flags);
+	if (sh) {
+		err = change_adj(sig, adj, legacy ? sig->oom_score_adj : sig->oom_score_adj_min,
+				 legacy);
+		unlock_sighand(sh, flags);
+	}
+	return err;
 }
 
 int proc_show_oom_score_adj(struct seq *s, const struct proc_node *node)

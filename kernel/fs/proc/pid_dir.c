@@ -263,14 +263,19 @@ static struct dentry *thread_find(struct dentry *dir, const struct qname *name)
 static bool thread_next(const struct proc_node *dir, u32 *n)
 {
 	struct task *leader scoped(put_task) = proc_task(dir), *t;
+	struct sighand *sh;
 	u32 best = 0;
+	u64 flags;
 
 	if (!leader)
 		return false;
-	guard_spin(&tasklist_lock);
-	list_for_each_entry (t, &leader->signal->threads, thread_node)
-		if ((u32)t->pid_nr >= *n && (!best || (u32)t->pid_nr < best))
-			best = (u32)t->pid_nr;
+	sh = lock_sighand(leader, &flags);
+	if (sh) {
+		list_for_each_entry (t, &leader->signal->threads, thread_node)
+			if ((u32)t->pid_nr >= *n && (!best || (u32)t->pid_nr < best))
+				best = (u32)t->pid_nr;
+		unlock_sighand(sh, flags);
+	}
 	*n = best;
 	return best != 0;
 }

@@ -42,13 +42,14 @@ static void node_free(struct inode *i)
 /* Files of a process belong to who it acts for. */
 static void set_owner(struct inode *i, struct pid *pid)
 {
-	struct task *p;
+	struct task *p scoped(put_task) = pid_get_task(pid);
 
-	guard_spin(&tasklist_lock);
-	p = pid_task(pid, PIDTYPE_PID);
+	if (!p)
+		return;
+	guard_spin(&p->lock);
 	/* What may not be looked at, as after a change of ids, belongs to root; but for directories
 	 * that all may list. */
-	if (p && p->cred && (i->mode == (S_IFDIR | 0555) || !p->mm || READ_ONCE(p->mm->dumpable))) {
+	if (i->mode == (S_IFDIR | 0555) || !p->mm || READ_ONCE(p->mm->dumpable)) {
 		i->uid = p->cred->euid;
 		i->gid = p->cred->egid;
 	}
@@ -105,13 +106,7 @@ struct dentry *proc_make(struct dentry *dir, const struct qname *name, const str
 
 struct task *proc_task(const struct proc_node *node)
 {
-	struct task *p;
-
-	guard_spin(&tasklist_lock);
-	p = pid_task(node->pid, PIDTYPE_PID);
-	if (p)
-		get_task(p);
-	return p;
+	return pid_get_task(node->pid);
 }
 
 bool proc_may_look(struct task *p)
@@ -120,7 +115,7 @@ bool proc_may_look(struct task *p)
 
 	if (p->signal == current->signal || cred_is_root(me))
 		return true;
-	guard_spin(&tasklist_lock);
+	guard_spin(&p->lock);
 	its = p->cred;
 	return me->fsuid == its->uid && me->fsuid == its->euid && me->fsuid == its->suid &&
 	       me->fsgid == its->gid && me->fsgid == its->egid && me->fsgid == its->sgid &&

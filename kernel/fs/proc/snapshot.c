@@ -7,12 +7,9 @@
 #include "kernel/trace/trace.h"
 #include "kernel/tty/tty.h"
 
-/* Handlers and pending signals; the caller holds tasklist_lock. */
-static void look_at_signals(struct look *l, struct task *p)
+/* Handlers and pending signals; sh->lock is held. */
+static void look_at_signals(struct look *l, const struct task *p, const struct sighand *sh)
 {
-	struct sighand *sh = p->sighand;
-	guard_irq(&sh->lock);
-
 	l->pending = p->pending.set;
 	l->shared = p->signal->shared.set;
 	l->blocked = p->blocked;
@@ -24,7 +21,7 @@ static void look_at_signals(struct look *l, struct task *p)
 	}
 }
 
-/* One thread, or all of its group, the living and the gone; tasklist_lock is held. */
+/* One thread, or all of its group, the living and the gone; sighand->lock is held. */
 static void look_at_usage(struct look *l, struct task *p, bool thread)
 {
 	if (thread) {
@@ -35,32 +32,24 @@ static void look_at_usage(struct look *l, struct task *p, bool thread)
 	l->children = p->signal->children;
 }
 
-static pid_t number_of(struct task *p, enum pid_type type)
-{
-	struct pid *pid = p->group_leader->pids[type];
-
-	return pid ? pid->nr : 0;
-}
-
-/* False: it has been reaped, and its parent and its group's leader may be gone as well. */
+/* False: it has been reaped. */
 static bool look_at_task(struct look *l, struct task *p, bool thread)
 {
 	struct signal *sig = p->signal;
+	struct sighand *sh;
+	u64 flags;
 
-	spin_lock(&tasklist_lock);
-	if (!p->sighand) {
-		spin_unlock(&tasklist_lock);
+	sh = lock_sighand(p, &flags);
+	if (!sh)
 		return false;
-	}
 	strlcpy(l->comm, p->comm, sizeof(l->comm));
 	l->state = task_state_char(p);
 	l->kthread = p->flags & PF_KTHREAD;
 	l->pid = p->pid_nr;
 	l->tgid = p->tgid_nr;
-	l->ppid = p->real_parent->tgid_nr;
-	l->pgrp = number_of(p, PIDTYPE_PGID);
-	l->session = number_of(p, PIDTYPE_SID);
-	tty_numbers(sig->tty, &l->tty, &l->tpgid);
+	l->ppid = READ_ONCE(p->ppid_nr);
+	l->pgrp = READ_ONCE(sig->group_nr[PIDTYPE_PGID]);
+	l->session = READ_ONCE(sig->group_nr[PIDTYPE_SID]);
 	l->threads = sig->nr_threads;
 	l->prio = p->prio;
 	l->nice = PRIO_TO_NICE(p->static_prio);
@@ -77,8 +66,9 @@ static bool look_at_task(struct look *l, struct task *p, bool thread)
 	l->cred = p->cred;
 	refcount_inc(&l->cred->count);
 	look_at_usage(l, p, thread);
-	look_at_signals(l, p);
-	spin_unlock(&tasklist_lock);
+	look_at_signals(l, p, sh);
+	unlock_sighand(sh, flags);
+	tty_numbers(sig, &l->tty, &l->tpgid);
 	return true;
 }
 
@@ -87,12 +77,13 @@ int look_begin(struct look *l, const struct proc_node *node)
 	struct files *files;
 
 	memset(l, 0, sizeof(*l));
-	l->task = proc_task(node);
-	if (!l->task)
-		return -ESRCH;
-	if (!look_at_task(l, l->task, node->thread)) {
-		put_task(l->task);
-		return -ESRCH;
+	for (;;) {
+		l->task = proc_task(node);
+		if (!l->task)
+			return -ESRCH;
+		if (look_at_task(l, l->task, node->thread))
+			break;
+		put_task(l->task); /* reaped: its number may be another task's by now */
 	}
 	l->mm = task_get_mm(l->task);
 	if (l->mm)
