@@ -155,7 +155,7 @@ void move_by_birth(struct task *p, struct list_head *list)
 	struct list_head *at = list->prev;
 
 	for (int i = 0; i < YOUNGER_PASSED_MAX && at != list; i++, at = at->prev)
-		if (list_entry(at, struct task, sibling)->birth < p->birth)
+		if (list_entry(at, struct task, sibling)->birth < guarded(p, birth))
 			break;
 	list_del(&p->sibling);
 	list_add(&p->sibling, at);
@@ -172,13 +172,14 @@ static bool last_thread_gone(struct task *p)
 {
 	struct task *leader = p->group_leader;
 
-	if (leader == p || leader->signal->nr_threads != 1 || leader->exit_state != TASK_ZOMBIE)
+	if (leader == p || leader->signal->nr_threads != 1 ||
+	    guarded(leader, exit_state) != TASK_ZOMBIE)
 		return false;
 	if (!do_notify_parent(leader, leader->exit_signal)) {
 		become_zombie(leader);
 		return false;
 	}
-	leader->exit_state = TASK_DEAD;
+	guarded(leader, exit_state) = TASK_DEAD;
 	task_charge(leader);
 	return true;
 }
@@ -301,7 +302,7 @@ static void move_zombie(struct task *child, struct task *p, struct task *reaper,
 		become_zombie(child);
 		return;
 	}
-	child->exit_state = TASK_DEAD;
+	guarded(child, exit_state) = TASK_DEAD;
 	task_charge(child);
 	sched_exit(child);
 	unlink_task(child);
@@ -328,7 +329,8 @@ static bool move_child(struct task *child, struct task *p, struct task *reaper,
 
 static struct task *first_child(const struct task *p)
 {
-	const struct list_head *list = list_empty(&p->children) ? &p->zombies : &p->children;
+	const struct list_head *list =
+		list_empty(&guarded(p, children)) ? &p->zombies : &p->children;
 
 	if (list_empty(list))
 		list = &p->jobs;
@@ -391,7 +393,7 @@ static void exit_notify(struct task *p, bool group_dead)
 		if (!autoreap && p->signal->nr_threads == 1)
 			become_zombie(p);
 	}
-	p->exit_state = autoreap ? TASK_DEAD : TASK_ZOMBIE;
+	guarded(p, exit_state) = autoreap ? TASK_DEAD : TASK_ZOMBIE;
 	if (p->signal->exec_task)
 		wake_up_process(p->signal->exec_task);
 	spin_unlock(&tasklist_lock);
@@ -422,7 +424,7 @@ static bool exit_signals(struct task *p, int code, bool group)
 	/* What was sent to the process and would have been ours is for another thread now, and a
 	 * group stop does not wait for a thread that will never stop. */
 	retarget_shared_pending(p, ~p->blocked);
-	stopped = p->stop_pending && leave_group_stop(p);
+	stopped = guarded(p, stop_pending) && leave_group_stop(p);
 	spin_unlock_irqrestore(&p->sighand->lock, flags);
 	if (stopped && !last)
 		notify_parent_stop(p, CLD_STOPPED);

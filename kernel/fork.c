@@ -414,7 +414,7 @@ static void wait_for_vfork_done(struct task *child, pid_t nr)
 	}
 	WRITE_ONCE(current->state, TASK_RUNNING);
 	spin_lock(&child->lock);
-	child->vfork_parent = NULL; /* it is still set when a signal ended the wait */
+	guarded(child, vfork_parent) = NULL; /* it is still set when a signal ended the wait */
 	spin_unlock(&child->lock);
 	put_task(child);
 	trace_vfork_done(current, nr);
@@ -422,7 +422,7 @@ static void wait_for_vfork_done(struct task *child, pid_t nr)
 
 void complete_vfork_done(struct task *p)
 {
-	struct task *parent = p->vfork_parent;
+	struct task *parent = guarded(p, vfork_parent);
 
 	if (!parent)
 		return;

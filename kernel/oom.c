@@ -83,7 +83,7 @@ static struct task *choose_victim(bool *dying)
 	list_for_each_entry (p, &all_tasks, all) {
 		s64 points = badness(p);
 
-		if (p->oom_killed) {
+		if (guarded(p, oom_killed)) {
 			*dying |= is_dying(p);
 		} else if (points > most) {
 			most = points;
@@ -102,7 +102,7 @@ static void kill_victim(struct task *victim)
 
 	spin_lock(&tasklist_lock);
 	rss_of_process(victim, &rss);
-	victim->oom_killed = ktime_get();
+	guarded(victim, oom_killed) = ktime_get();
 	send_signal(SIGKILL, NULL, victim, true);
 	spin_unlock(&tasklist_lock);
 	pr_err("out of memory: killed pid %d (%s), which had %lu pages; %lu pages are free\n",

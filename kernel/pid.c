@@ -249,7 +249,7 @@ struct task *find_task(pid_t nr)
 
 static struct task *in_tree(const struct pid *pid)
 {
-	return pid && pid->task && pid->task->exit_state != TASK_DEAD ? pid->task : NULL;
+	return pid && pid->task && guarded(pid->task, exit_state) != TASK_DEAD ? pid->task : NULL;
 }
 
 struct task *find_in_tree(pid_t nr)

@@ -74,13 +74,13 @@ struct task {
 	/* tl: its own number; the other two only for leaders */
 	struct pid *pids[PIDTYPE_MAX];
 	struct list_head pid_links[PIDTYPE_LISTS];
-	struct task *real_parent;     /* tl: who forked us, or the reaper */
-	struct task *parent;          /* tl: who is told (real_parent until ptrace exists) */
-	struct list_head children;    /* tl: but for those in the next two lists */
-	struct list_head zombies;     /* tl: children to be reaped, in the order of their birth */
-	struct list_head jobs;        /* tl: likewise those that stopped, or went on: see wait.c */
-	struct list_head sibling;     /* tl: leaders: in one of its parent's three lists */
-	struct list_head all;         /* tl: leaders: every one of them */
+	struct task *real_parent;  /* tl: who forked us, or the reaper */
+	struct task *parent;       /* tl: who is told (real_parent until ptrace exists) */
+	struct list_head children; /* tl: but for those in the next two lists */
+	struct list_head zombies;  /* tl: children to be reaped, in the order of their birth */
+	struct list_head jobs;     /* tl: likewise those that are stopped, or went on: see wait.c */
+	struct list_head sibling;  /* tl: leaders: in one of its parent's three lists */
+	struct list_head all;      /* tl: leaders: every one of them */
 	struct list_head thread_node; /* tl: in signal->threads */
 	struct task *group_leader;    /* tl */
 	u64 parent_exec_id;           /* tl: self_exec_id of the parent when it forked */
@@ -162,6 +162,17 @@ struct task {
 #define TASK_COPY_START offsetof(struct task, flags)
 
 extern spinlock_t tasklist_lock;
+/* guarded(): the lock of a field's mark. */
+#define GUARD_exit_state(p)   (&tasklist_lock)
+#define GUARD_in_jobs(p)      (&tasklist_lock)
+#define GUARD_children(p)     (&tasklist_lock)
+#define GUARD_zombies(p)      (&tasklist_lock)
+#define GUARD_jobs(p)         (&tasklist_lock)
+#define GUARD_birth(p)        (&tasklist_lock)
+#define GUARD_oom_killed(p)   (&tasklist_lock)
+#define GUARD_stop_pending(p) (&(p)->sighand->lock)
+#define GUARD_vfork_parent(p) (&(p)->lock)
+
 extern struct task init_task;      /* pid 0: init_task.c */
 extern struct task *child_reaper;  /* pid 1: adopts orphans */
 extern struct list_head all_tasks; /* leaders; tl */

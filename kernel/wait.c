@@ -81,7 +81,7 @@ static enum wait_verdict look_at_zombie(struct wait_query *q, struct task *p)
 		fill_result(q->out, p, exit_cld_code(status), status);
 		return WAIT_FOUND;
 	}
-	p->exit_state = TASK_DEAD; /* ours: no other wait finds it as a zombie now */
+	guarded(p, exit_state) = TASK_DEAD; /* ours: no other wait finds it as a zombie now */
 	q->reap = p;
 	return WAIT_REAP;
 }
@@ -113,22 +113,24 @@ static void reap(struct wait_query *q, struct task *p)
 
 /* ---- jobs ---- */
 
-static bool has_news(const struct signal *sig)
+/* A stopped child stays a job when its stop has been reported: SIGCONT is sent without
+ * tasklist_lock, and could not put it back into the list. */
+static bool is_job(const struct signal *sig)
 {
-	return sig->continued || (sig->stopped && !sig->stop_reported);
+	return sig->continued || sig->stopped;
 }
 
 void become_job(struct task *p)
 {
 	if (p->in_jobs)
 		return;
-	p->in_jobs = true;
+	guarded(p, in_jobs) = true;
 	move_by_birth(p, &p->parent->jobs);
 }
 
 static void leave_jobs(struct task *p)
 {
-	p->in_jobs = false;
+	guarded(p, in_jobs) = false;
 	list_move_tail(&p->sibling, &p->parent->children);
 }
 
@@ -153,7 +155,7 @@ static enum wait_verdict look_at_stop(struct wait_query *q, struct task *p)
 		sig->continued = keep;
 		v = WAIT_FOUND;
 	}
-	if (p->in_jobs && !has_news(sig))
+	if (p->in_jobs && !is_job(sig))
 		leave_jobs(p);
 	spin_unlock_irqrestore(&p->sighand->lock, flags);
 	return v;
@@ -202,11 +204,11 @@ static enum wait_verdict look_at_children_of(struct wait_query *q, struct task *
 	enum wait_verdict v = WAIT_NOT_OURS;
 
 	if (q->options & WEXITED)
-		v = walk(q, &t->zombies, look_at_dead, WAIT_FOUND);
+		v = walk(q, &guarded(t, zombies), look_at_dead, WAIT_FOUND);
 	if (v < WAIT_FOUND)
-		v = walk(q, &t->jobs, look_at_job, enough);
+		v = walk(q, &guarded(t, jobs), look_at_job, enough);
 	if (v < WAIT_LATER)
-		v = walk(q, &t->children, look_at_living, WAIT_LATER);
+		v = walk(q, &guarded(t, children), look_at_living, WAIT_LATER);
 	return v;
 }
 
@@ -222,7 +224,7 @@ static enum wait_verdict look_at_pid(struct wait_query *q)
 	struct task *p = q->only;
 
 	/* First: one that is dead may have no parent any more. */
-	if (!p || p->exit_state == TASK_DEAD || !is_child(q, p) || !matches(q, p))
+	if (!p || guarded(p, exit_state) == TASK_DEAD || !is_child(q, p) || !matches(q, p))
 		return WAIT_NOT_OURS;
 	if (p->exit_state == TASK_ZOMBIE && p->signal->nr_threads == 1)
 		return look_at_zombie(q, p);

@@ -141,6 +141,15 @@ static int find_held(const struct task *t, const void *lock)
 	return -1;
 }
 
+void assert_held(const void *lock, const char *field)
+{
+	struct task *t = current;
+
+	if (t != NULL && !locks_off && find_held(t, lock) < 0)
+		panic("%s is touched at %pS without the lock of its mark, %p\n", field,
+		      __builtin_return_address(0), lock);
+}
+
 /* A run queue's lock is taken by the task that leaves the CPU and released by the one that comes:
  * what the latter remembers is the run queue it went to sleep on, which need not be this one. */
 static int find_run_queue(const struct task *t)

@@ -164,7 +164,7 @@ static void become_leader(struct task *p)
 	p->birth = leader->birth;
 	p->exit_signal = SIGCHLD;
 	leader->exit_signal = -1;
-	leader->exit_state = TASK_DEAD;
+	guarded(leader, exit_state) = TASK_DEAD;
 	task_charge(leader);
 	spin_unlock(&tasklist_lock);
 	release_task(leader);

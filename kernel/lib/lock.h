@@ -236,6 +236,20 @@ void lock_order_release(const void *lock);
 /* A waiter has told that it is held too long: its holder need not. */
 void lock_stall_reported(const void *lock);
 const char *lock_class_name(unsigned int class);
+/* Debug builds: panic unless the current task holds `lock`, which guards `field`. */
+void assert_held(const void *lock, const char *field);
+/* The field of `p`. A debug build panics unless the lock of the field's mark is held, which the
+ * macro GUARD_field(p) beside the struct names. */
+#ifndef HOST_TEST
+#define guarded(p, field)                                      \
+	(*({                                                   \
+		if (DEBUG_CHECKS)                              \
+			assert_held(GUARD_##field(p), #field); \
+		&(p)->field;                                   \
+	}))
+#else
+#define guarded(p, field) ((p)->field)
+#endif
 /* Panics in a debug build when called where sleeping is not allowed. */
 #ifndef HOST_TEST
 void might_sleep_checked(void);

@@ -67,6 +67,11 @@ static void crash_lock(void)
 	spin_lock(&lock);
 }
 
+static void crash_guarded(void)
+{
+	guarded(current, exit_state) = 0; /* without tasklist_lock */
+}
+
 static const struct crash {
 	const char *name, *about;
 	void (*fn)(void);
@@ -78,6 +83,7 @@ static const struct crash {
 	{"stack", "run off the end of the kernel stack", crash_stack},
 	{"df", "double fault: no stack to deliver a fault on", crash_df},
 	{"lock", "take a spinlock twice *", crash_lock},
+	{"guarded", "write to a guarded field without its lock +", crash_guarded},
 	{"panic", "panic()", crash_panic},
 };
 
@@ -97,5 +103,6 @@ SHELL_COMMAND(crash, "system", 0, 1, "crash [KIND]",
 				   argv[1]);
 	console_printf("  * on several CPUs noticed by a kernel built with -Ddebug_checks=true%s\n",
 		       DEBUG_CHECKS ? ", as this one is" : "; this one is not, and hangs there");
+	console_printf("  + noticed by such a kernel only\n");
 	return 0;
 }

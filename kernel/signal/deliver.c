@@ -216,7 +216,7 @@ static void begin_group_stop(struct task *p, int sig)
 	list_for_each_entry (t, &p->signal->threads, thread_node) {
 		if ((t->flags & PF_EXITING) || t->state == TASK_STOPPED)
 			continue;
-		t->stop_pending = true;
+		guarded(t, stop_pending) = true;
 		p->signal->stop_count++;
 		if (t != p)
 			signal_wake_up(t, false);
@@ -225,7 +225,7 @@ static void begin_group_stop(struct task *p, int sig)
 
 bool leave_group_stop(struct task *p)
 {
-	p->stop_pending = false;
+	guarded(p, stop_pending) = false;
 	if (--p->signal->stop_count > 0)
 		return false;
 	p->signal->stopped = true;
@@ -300,7 +300,7 @@ static enum signal_step signal_step(struct ksignal *ksig)
 		spin_unlock_irqrestore(&p->sighand->lock, flags);
 		do_exit(SIGKILL); /* another thread execs: this one ends alone */
 	}
-	if (p->stop_pending) {
+	if (guarded(p, stop_pending)) {
 		stop_here(p, flags);
 		return STEP_AGAIN;
 	}

@@ -172,7 +172,7 @@ void zap_other_threads(struct task *p)
 
 	sig->stop_count = 0;
 	list_for_each_entry (t, &sig->threads, thread_node) {
-		t->stop_pending = false;
+		guarded(t, stop_pending) = false;
 		if (t == p || (t->flags & PF_EXITING))
 			continue;
 		t->pending.set |= sigmask(SIGKILL);
@@ -239,13 +239,11 @@ static void continue_group(struct task *p)
 	if (sig->stopped) {
 		sig->continued = sig->notify_continued = true;
 		sig->stopped = false;
-		if (sig->live > 0) /* else it is on its way to the zombies, or there */
-			become_job(sig->leader);
 	}
 	sig->stop_count = 0;
 	sig->continues++;
 	list_for_each_entry (t, &sig->threads, thread_node) {
-		t->stop_pending = false;
+		guarded(t, stop_pending) = false;
 		if (sig->notify_continued)
 			task_set_work(t, WORK_SIGPENDING); /* somebody has to tell the parent */
 		if (!try_to_wake_up(t, TASK_STOPPED))

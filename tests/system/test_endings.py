@@ -86,6 +86,15 @@ def test_defence(boot, kind):
     assert "end of panic" in report
 
 
+def test_guarded(boot):
+    """A debug build notices a field that is written without the lock of its mark."""
+    guest = boot(initrd=False, debug_checks=True)
+    guest.send("crash guarded\r")
+    ended = guest.wait_end(30)
+    assert ended.status == machine.EXIT_PANIC, ended.output
+    assert re.search(r"exit_state is touched at crash_guarded\+0x[0-9a-f]+ without the lock of its mark", ended.output)
+
+
 def test_reboot(boot, tree):
     from bident import console
     options = machine.Options(initrd=False)

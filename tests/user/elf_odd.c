@@ -252,13 +252,13 @@ static void segments(void)
 	TRY(ph[1].p_vaddr = 0xffffffff81000000UL);
 	TRY(ph[1].p_vaddr = -PAGE);
 	TRY(ph[1].p_vaddr = 0x7fffffff0000UL - 0x100000000000UL; code(0, 0));
-	/* rights */
+	/* Rights. Memory that may only be executed is not read here: with protection keys Linux
+	 * forbids that, so its answer depends on the CPU. */
 	TRY(ph[1].p_flags = PF_R; code(DATA, 0));
 	TRY(ph[1].p_flags = PF_R; code(DATA, 1));
 	TRY(ph[1].p_flags = PF_R; code(DATA + 0x100, 0));
 	TRY(ph[1].p_flags = PF_R; code(DATA + PAGE, 1));
 	TRY(ph[1].p_flags = PF_W; code(DATA, 1));
-	TRY(ph[1].p_flags = PF_X; code(DATA, 0));
 	TRY(ph[1].p_flags = 0; code(DATA, 0));
 	TRY(ph[1].p_flags = 0; code(DATA + PAGE, 0));
 	TRY(ph[1].p_flags = ~7u);
