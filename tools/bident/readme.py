@@ -1,6 +1,7 @@
-"""The parts of README.md that are generated: the list of system calls, from kernel/sys/syscalls.def.
+"""The parts of README files that are generated from kernel/sys/syscalls.def: the list of system calls in kernel/sys/README.md, and
+their number in README.md.
 
-`PYTHONPATH=tools python3 -m bident.readme` writes it; tools/test says when it is out of date."""
+`PYTHONPATH=tools python3 -m bident.readme` writes both; tools/test says when one is out of date."""
 
 import re
 import subprocess
@@ -34,28 +35,37 @@ def _list(names):
     return textwrap.fill(" ".join(names), 110, break_on_hyphens=False)
 
 
-def section():
+def summary():
+    names, partly = system_calls()
+    return (f"Bident has {len(names)} of Linux's system calls, {len(partly)} of them in part: "
+            "[kernel/sys/README.md](kernel/sys/README.md#the-calls) lists them and says what is missing.\n")
+
+
+def table():
     names, partly = system_calls()
     whole = [name for name in names if name not in partly]
     absent = [name for name in linux_calls() if name not in names]
-    table = "\n".join(f"| `{name}` | {partly[name]} |" for name in names if name in partly)
-    return (f"{BEGIN}{len(names)} calls, with Linux's numbers, structures and errors; {len(whole)} are whole:\n\n{_list(whole)}\n\n"
-            f"{len(partly)} in part:\n\n| call | refused or missing |\n|---|---|\n{table}\n\n"
-            f"{len(absent)} of Linux's are absent:\n\n{_list(absent)}\n{END}")
+    rows = "\n".join(f"| `{name}` | {partly[name]} |" for name in names if name in partly)
+    return (f"{len(names)} calls, with Linux's numbers, structures and errors; {len(whole)} are whole:\n\n{_list(whole)}\n\n"
+            f"{len(partly)} in part:\n\n| call | refused or missing |\n|---|---|\n{rows}\n\n"
+            f"{len(absent)} of Linux's are absent:\n\n{_list(absent)}\n")
 
 
-def updated(readme):
-    return re.sub(re.escape(BEGIN) + ".*?" + re.escape(END), lambda _: section(), readme, flags=re.S)
+GENERATED = {ROOT / "README.md": summary, ROOT / "kernel" / "sys" / "README.md": table}
+
+
+def updated(text, part):
+    return re.sub(re.escape(BEGIN) + ".*?" + re.escape(END), lambda _: BEGIN + part() + END, text, flags=re.S)
 
 
 def is_current():
-    readme = (ROOT / "README.md").read_text(encoding="utf-8")
-    return BEGIN in readme and updated(readme) == readme
+    texts = [(path.read_text(encoding="utf-8"), part) for path, part in GENERATED.items()]
+    return all(BEGIN in text and updated(text, part) == text for text, part in texts)
 
 
 def main():
-    path = ROOT / "README.md"
-    path.write_text(updated(path.read_text(encoding="utf-8")), encoding="utf-8")
+    for path, part in GENERATED.items():
+        path.write_text(updated(path.read_text(encoding="utf-8"), part), encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -58,8 +58,8 @@ def test_build(report):
     compilers.check_format(report)
     layers.check(report)
     repeats.check(report)
-    if report.selected("build: README.md"):
-        report.result(readme.is_current(), "build: README.md lists the system calls there are")
+    if report.selected("build: kernel/sys/README.md"):
+        report.result(readme.is_current(), "build: kernel/sys/README.md lists the system calls there are")
 
 
 # ---- programs on the host that test the kernel's pure code ----
