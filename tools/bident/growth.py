@@ -25,6 +25,7 @@ PARTS = {
 }
 NO_FORK = ("watches", "mappings")
 MEMORY = "8G"  # 100,000 children that write take six
+WORDS_MOST = 24  # in one run: Linux hands no more than 32 to its init
 # With more CPUs under -icount it takes hours to start.
 LINUX_MOST = {"cpus": 1}
 
@@ -43,9 +44,10 @@ def _parse(output):
 def measure(kernel, kinds, limit):
     """{(kind, n): instructions}."""
     found = {}
-    words = " ".join(f"{kind}={n}" for kind in kinds if kind != "cpus" for n in sizes(kernel, kind, limit))
-    if words:
-        found.update(_parse(kernel.run(f"room {words}", True, timeout=1200, memory=MEMORY)))
+    words = [f"{kind}={n}" for kind in kinds if kind != "cpus" for n in sizes(kernel, kind, limit)]
+    for first in range(0, len(words), WORDS_MOST):
+        some = " ".join(words[first:first + WORDS_MOST])
+        found.update(_parse(kernel.run(f"room {some}", True, timeout=1200, memory=MEMORY)))
     for n in sizes(kernel, "cpus", limit) if "cpus" in kinds else ():
         found.update(_parse(kernel.run(f"cpus={n}", True, timeout=600, memory=MEMORY, smp=n)))
     return found

@@ -230,12 +230,21 @@ def with_lines(tree):
     return before + heading + re.sub(r"^(\| \d+ \|.*\| )([\d,]+ \|)$", count, part, flags=re.M) + following + after
 
 
+# ---- the questions ----
+
+def wrong_answers(tree):
+    for question, file, function in _table(tree.readme, "Twenty questions"):
+        file, function = file.strip("`"), function.strip("`")
+        if not re.search(rf"^(?!\s).*\b{function}(\(|:$)", tree.texts.get(file, ""), re.M):
+            yield f"{README}: '{question}': {file} has no function {function}"
+
+
 # ---- the check, and the check of it ----
 
 def wrong(tree, calls):
     used = set()
     return [*wrong_includes(tree), *wrong_calls(tree, calls, used), *unused_interfaces(tree, used), *wrong_hooks(tree),
-            *wrong_lines(tree)]
+            *wrong_lines(tree), *wrong_answers(tree)]
 
 
 def _wrong_copy(folder, objects):
