@@ -122,7 +122,7 @@ struct cred *override_creds(struct cred *c)
 
 	spin_lock(&current->lock);
 	flags = spin_lock_irqsave(&current->sighand->lock);
-	current->cred = c;
+	guarded(current, cred) = c;
 	spin_unlock_irqrestore(&current->sighand->lock, flags);
 	spin_unlock(&current->lock);
 	return old;

@@ -110,7 +110,7 @@ static void leave_handlers(struct task *p)
 		flush_pending(&sig->shared);
 	else
 		add_charged_usage(p, &sig->gone);
-	p->sighand = NULL;
+	guarded(p, sighand) = NULL;
 	spin_unlock_irqrestore(&sighand->lock, flags);
 	spin_unlock(&p->lock);
 	put_sighand(sighand);
@@ -220,14 +220,14 @@ static void exit_resources(struct task *p, bool group_dead)
 	}
 	spin_lock(&p->lock);
 	complete_vfork_done(p);
-	p->files = NULL;
+	guarded(p, files) = NULL;
 	last_of_fs = fs && fs_context_leave(&p->fs, NULL);
 	if (mm) {
 		if (group_dead) /* the threads all had the same */
 			p->signal->gone.max_pages =
 				MAX(p->signal->gone.max_pages, mm_peak_resident(mm));
 		flags = local_irq_save();
-		p->mm = NULL;
+		guarded(p, mm) = NULL;
 		p->active_mm = mm;
 		local_irq_restore(flags);
 	}

@@ -111,7 +111,7 @@ void replace_files(struct files *own)
 	struct files *shared = current->files;
 
 	spin_lock(&current->lock);
-	current->files = own;
+	guarded(current, files) = own;
 	spin_unlock(&current->lock);
 	files_put(shared);
 }

@@ -172,6 +172,11 @@ extern spinlock_t tasklist_lock;
 #define GUARD_oom_killed(p)   (&tasklist_lock)
 #define GUARD_stop_pending(p) (&(p)->sighand->lock)
 #define GUARD_vfork_parent(p) (&(p)->lock)
+#define GUARD_mm(p)           (&(p)->lock)
+#define GUARD_files(p)        (&(p)->lock)
+#define GUARD_cred(p)         (&(p)->lock)
+#define GUARD_sighand(p)      (&(p)->lock)
+#define GUARD_pi_blocked(p)   (&pi_lock)
 
 extern struct task init_task;      /* pid 0: init_task.c */
 extern struct task *child_reaper;  /* pid 1: adopts orphans */

@@ -232,7 +232,7 @@ void exec_adopt_mm(struct mm *mm)
 			MAX(current->signal->gone.max_pages, mm_peak_resident(old));
 	flags = local_irq_save();
 	borrowed = old ? NULL : current->active_mm; /* a switch would change it */
-	current->mm = current->active_mm = mm;
+	guarded(current, mm) = current->active_mm = mm;
 	arch_load_mm(mm);
 	local_irq_restore(flags);
 	spin_unlock(&current->lock);

@@ -78,7 +78,7 @@ int pi_block(struct pi_waiter *w, struct task *owner)
 {
 	if (closes_cycle(owner, w->task))
 		return -EDEADLK;
-	w->task->pi_blocked = w;
+	guarded(w->task, pi_blocked) = w;
 	insert(w, owner);
 	update_chain(owner);
 	return 0;
@@ -86,7 +86,7 @@ int pi_block(struct pi_waiter *w, struct task *owner)
 
 void pi_unblock(struct pi_waiter *w)
 {
-	w->task->pi_blocked = NULL;
+	guarded(w->task, pi_blocked) = NULL;
 	list_del(&w->link);
 	update_chain(w->owner);
 }

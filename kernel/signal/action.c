@@ -202,7 +202,7 @@ void replace_sighand(struct task *p, struct sighand *own)
 	spin_lock(&tasklist_lock);
 	spin_lock(&p->lock);
 	flags = spin_lock_irqsave(&shared->lock);
-	p->sighand = own;
+	guarded(p, sighand) = own;
 	spin_unlock_irqrestore(&shared->lock, flags);
 	spin_unlock(&p->lock);
 	spin_unlock(&tasklist_lock);
