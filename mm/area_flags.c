@@ -19,7 +19,7 @@ static long set_flags_locked(struct mm *mm, u64 start, u64 end, u32 mask, u32 fl
 	if (err)
 		return err;
 	before = areas_locked(mm->areas, start, covered);
-	areas_change(&mm->areas, start, covered, mask, flags);
+	areas_change(&guarded(mm, areas), start, covered, mask, flags);
 	mm->nr_locked += areas_locked(mm->areas, start, covered) - before;
 	mm->fork_flags |= (flags & AREA_FORK) != 0;
 	return covered < end ? -ENOMEM : 0;

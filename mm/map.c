@@ -63,7 +63,7 @@ static void commit_unmap(struct mm *mm, u64 start, u64 end)
 	(void)tree_unmap(mm, start, end); /* prepared: cannot fail */
 	if (mm->nr_locked)
 		mm->nr_locked -= areas_locked(mm->areas, start, end);
-	areas_remove(&mm->areas, start, end);
+	areas_remove(&guarded(mm, areas), start, end);
 	mm->peak_mapped = MAX(mm->peak_mapped, mm->nr_mapped);
 	if (mm->gap_from && end > mm->gap_from) /* a new gap above gap_from, or a longer one */
 		mm->gap_from = MAX(mm->gap_from, end_of_gap(mm, start));
@@ -98,7 +98,7 @@ static void insert_area(struct mm *mm, const struct area *a)
 	u64 pages = (a->end - a->start) >> PAGE_SHIFT;
 
 	area_get_source(a);
-	areas_insert(&mm->areas, a);
+	areas_insert(&guarded(mm, areas), a);
 	mm->nr_mapped += pages;
 	if (area_is_data(a->flags))
 		mm->nr_data += pages;
@@ -351,7 +351,7 @@ static void commit_protect(struct mm *mm, u64 start, u64 end, u32 prot)
 	u64 mapped, before, after;
 
 	areas_pages(mm->areas, start, end, &mapped, &before);
-	areas_change(&mm->areas, start, end, AREA_PROT, prot);
+	areas_change(&guarded(mm, areas), start, end, AREA_PROT, prot);
 	areas_pages(mm->areas, start, end, &mapped, &after);
 	mm->nr_data += after - before;
 	for (u64 at = start; at < end;) {

@@ -83,18 +83,18 @@ struct mm_rss {
 };
 
 struct mm {
-	pte_t *root;          /* PML4 */
-	struct list_head all; /* mm_list_lock: the list of all mms that have users */
-	struct area_set *areas;
-	struct mutex lock; /* LOCK_MM */
-	refcount_t users;  /* tasks that use it; mm_put() of the last one tears it down */
-	refcount_t count;  /* 1 for all users, and 1 for each CPU that has it loaded (mm_drop) */
-	u64 cpu_mask;      /* atomic: CPUs that have it loaded and must be flushed */
-	struct file *exe;  /* the program: set by exec, then constant. A reference, or NULL */
-	u64 cow_next;      /* the address where a run of write faults on shared pages would go on */
-	u32 cow_faults;    /* length of that run */
-	u32 lock_future;   /* mlockall(2): AREA_LOCK flags of every new area */
-	u64 limit_lock;    /* bytes; set by each call that locks, since it depends on the caller */
+	pte_t *root;            /* PML4 */
+	struct list_head all;   /* mm_list_lock: the list of all mms that have users */
+	struct area_set *areas; /* lock */
+	struct mutex lock;      /* LOCK_MM */
+	refcount_t users;       /* tasks that use it; mm_put() of the last one tears it down */
+	refcount_t count; /* 1 for all users, and 1 for each CPU that has it loaded (mm_drop) */
+	u64 cpu_mask;     /* atomic: CPUs that have it loaded and must be flushed */
+	struct file *exe; /* the program: set by exec, then constant. A reference, or NULL */
+	u64 cow_next;     /* the address where a run of write faults on shared pages would go on */
+	u32 cow_faults;   /* length of that run */
+	u32 lock_future;  /* mlockall(2): AREA_LOCK flags of every new area */
+	u64 limit_lock;   /* bytes; set by each call that locks, since it depends on the caller */
 	struct mm_stats stats;
 
 	/* A child gets a copy of the rest, which is plain numbers. */
@@ -119,6 +119,7 @@ struct mm {
 	 * without a lock. */
 	u64 limit_stack, limit_data, limit_as;
 };
+#define GUARD_areas(mm) (&(mm)->lock)
 
 /* The highest level that fork shares instead of copying: tunable fork.share. */
 enum fork_share {

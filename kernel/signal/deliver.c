@@ -212,7 +212,7 @@ static void begin_group_stop(struct task *p, int sig)
 	struct task *t;
 
 	p->signal->stop_code = sig;
-	p->signal->stop_count = 0;
+	guarded(p->signal, stop_count) = 0;
 	list_for_each_entry (t, &p->signal->threads, thread_node) {
 		if ((t->flags & PF_EXITING) || t->state == TASK_STOPPED)
 			continue;
@@ -228,7 +228,7 @@ bool leave_group_stop(struct task *p)
 	guarded(p, stop_pending) = false;
 	if (--p->signal->stop_count > 0)
 		return false;
-	p->signal->stopped = true;
+	guarded(p->signal, stopped) = true;
 	p->signal->stop_reported = false;
 	p->signal->continued = false;
 	return true;

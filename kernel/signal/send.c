@@ -184,7 +184,7 @@ void begin_group_exit(struct task *p, int code)
 {
 	struct signal *sig = p->signal;
 
-	sig->group_exit = true;
+	guarded(sig, group_exit) = true;
 	sig->group_exit_code = code;
 	sig->stopped = false; /* nothing waits for its SIGCONT any more */
 	zap_other_threads(p);
@@ -238,7 +238,7 @@ static void continue_group(struct task *p)
 	cancel_from_group(p, SIG_DEFAULT_STOP);
 	if (sig->stopped) {
 		sig->continued = sig->notify_continued = true;
-		sig->stopped = false;
+		guarded(sig, stopped) = false;
 	}
 	sig->stop_count = 0;
 	sig->continues++;

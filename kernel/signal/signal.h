@@ -116,6 +116,11 @@ struct signal {
 	struct cpu_timers cpu_timers; /* cpu_timers_lock: armed on the process's clocks */
 };
 
+/* guarded(): the lock of a field's mark, while a task is in the tree. */
+#define GUARD_group_exit(sig) (&(sig)->leader->sighand->lock)
+#define GUARD_stopped(sig)    (&(sig)->leader->sighand->lock)
+#define GUARD_stop_count(sig) (&(sig)->leader->sighand->lock)
+
 #define SIGNAL_ZERO_START offsetof(struct signal, exec_task)
 
 /* A signal on its way to a handler. */
