@@ -221,7 +221,7 @@ static bool is_fatal(int sig, u64 handler)
 				  !(sigmask(sig) & (SIG_DEFAULT_IGNORE | SIG_DEFAULT_STOP)));
 }
 
-static void cancel_from_group(struct task *p, sigset_t64 mask)
+static noinline void cancel_from_group(struct task *p, sigset_t64 mask)
 {
 	struct task *t;
 
@@ -230,7 +230,7 @@ static void cancel_from_group(struct task *p, sigset_t64 mask)
 		remove_pending(&t->pending, mask);
 }
 
-static void continue_group(struct task *p)
+static noinline void continue_group(struct task *p)
 {
 	struct signal *sig = p->signal;
 	struct task *t;
@@ -252,7 +252,7 @@ static void continue_group(struct task *p)
 }
 
 /* Stop and continue act when they are sent, not when they are handled: each cancels the other. */
-static void apply_job_control(struct task *p, int sig)
+static always_inline void apply_job_control(struct task *p, int sig)
 {
 	if (likely(!(sigmask(sig) & (SIG_DEFAULT_STOP | sigmask(SIGCONT)))))
 		return;
