@@ -11,7 +11,7 @@
  * has dropped to 1, and copies for a task that writes one page after the other.
  *
  * Everything happens under mm->lock, so a decision stays valid until it is carried out. Running out
- * of memory at any step leaves the address space as it was, and the fault can be taken again.
+ * of memory at any step leaves what each address maps as it was, and the fault can be taken again.
  */
 #include <asm/errno.h>
 
@@ -57,7 +57,8 @@ static struct page *copy_of(struct page *p)
 
 /* ---- absent leaves ---- */
 
-/* Both return a page with a reference for the new leaf, or NULL with the reason. */
+/* anonymous_page() and object_page() return a page with a reference for the new leaf, or NULL with
+ * the reason. */
 
 static struct page *anonymous_page(struct mm *mm, bool write, enum fault_result *why)
 {
@@ -156,7 +157,8 @@ static bool is_special(pte_t leaf)
 	return phys_to_page(pte_addr(leaf))->flags & (PG_CACHE | PG_ZERO);
 }
 
-/* Once the path is owned the count decides: another reference could only come from this mm. */
+/* The path is owned, so only this mm can add references, and only under mm->lock: a count of 1 is
+ * final. */
 static bool is_owned(pte_t leaf)
 {
 	return refcount_read(&phys_to_page(pte_addr(leaf))->count) == 1 && !is_special(leaf);
@@ -226,8 +228,8 @@ static u32 copy_ahead(struct gather *g, const struct area *a, pte_t *slot, u64 a
 	return (at - addr) / PAGE_SIZE - 1;
 }
 
-/* A copy becomes writable only after the flush: until then another CPU could still read the page
- * that it replaces, and its thread would miss what is written. */
+/* A copy becomes writable only after the flush. Before it, a thread on another CPU could still read
+ * the old page and not see the new data. */
 static enum fault_result copy_on_write(struct gather *g, const struct area *a, pte_t *slot,
 				       u64 addr)
 {
@@ -281,7 +283,7 @@ static enum fault_result own_and_map(struct mm *mm, const struct area *a, u64 ad
 }
 
 /* The caller holds mm->lock. After FAULT_OK the leaf is present and allows the access. After
- * FAULT_OOM tables may have been copied or made for nothing, which changes no address. */
+ * FAULT_OOM tables may have been copied or made for nothing, which changes no mapping. */
 static enum fault_result fault_locked(struct mm *mm, u64 addr, enum fault_access access)
 {
 	enum fault_result why;
@@ -298,7 +300,7 @@ static enum fault_result fault_locked(struct mm *mm, u64 addr, enum fault_access
 	if (slot && !*slot)
 		return map_missing(mm, a, slot, addr, write);
 	if (!write && (slot || tree_walk(mm, addr)))
-		return FAULT_OK; /* another thread has mapped it meanwhile */
+		return FAULT_OK; /* it is mapped already */
 	return own_and_map(mm, a, addr, write);
 }
 

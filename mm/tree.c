@@ -11,12 +11,12 @@
  * The CPU ANDs R/W along its walk, so one cleared bit near the root makes everything below it
  * read-only: fork clears a few bits and is done. A later write fault walks down the same path, and
  * tree_own_child() decides at each entry. Writable: go on. Read-only and the only reference: make
- * it writable. Read-only and shared: copy this one table; the tables below it are then shared one
- * level deeper.
+ * it writable. Read-only and shared: copy this one table; the sharing then begins one level lower.
  *
  * Why it is safe. A table whose count is above 1 does not change, except that R/W bits may be
- * cleared in it; they have no effect while an entry above is read-only. A table with a single
- * reference is written only by the mm that holds it, under mm->lock. Two mms that copy the same
+ * cleared in it and the CPU sets accessed bits; R/W bits have no effect while an entry above is
+ * read-only. An owned table is written only by its mm, under mm->lock. In any other table only R/W
+ * bits are cleared, under the table's lock. Two mms that copy the same
  * table at once serialise on the table's own lock, and the second checks the count again. What is
  * taken out of a tree is dropped only after the TLBs are flushed (struct gather), so no CPU can
  * still walk through a table, or use a page, that another mm has come to own. INVLPG of any address
@@ -171,7 +171,7 @@ static struct page *unshare(struct gather *g, struct page *parent, unsigned int 
 	if (!copy)
 		return NULL;
 	spin_lock(&old->lock);
-	if (refcount_read(&old->count) == 1) { /* the other mm has just copied it */
+	if (refcount_read(&old->count) == 1) { /* the other mm has copied it and dropped it */
 		spin_unlock(&old->lock);
 		drop(copy);
 		WRITE_ONCE(entries_of(parent)[i], table_entry(old));
@@ -327,8 +327,8 @@ int tree_clone(struct mm *dst, struct mm *src, enum fork_share share)
 		[SHARE_PAGES] = 0, [SHARE_TABLES] = 1, [SHARE_TREE] = PT_LEVELS - 1};
 	int err = clone_table(dst, root_of(dst), root_of(src), shared_level[share]);
 
-	/* The parent lost R/W bits. Its CPUs must forget them even after a failure, before the
-	 * references taken here are dropped again. */
+	/* The parent lost R/W bits. Its CPUs must drop the writable translations even after a
+	 * failure, before the references taken here are dropped again. */
 	flush_tlb_mm(src);
 	if (err)
 		tree_destroy(dst);

@@ -6,8 +6,13 @@
  *   from the root.
  *
  * The caller holds mm->lock of every mm it passes. A table with a count above 1 does not change,
- * except for its accessed bits. Compiles on the host: tests/unit/tree_test.c runs it against a flat
- * model.
+ * except that R/W bits may be cleared in it and the CPU sets accessed bits.
+ *
+ * Terms: a *leaf* is an entry that maps a page, its *slot* the place of that entry. A path is
+ * *owned* when all entries on it are writable. An *area* is a mapped range of addresses (Linux:
+ * VMA), an *object* the pages of a file or of shared memory.
+ *
+ * Compiles on the host: tests/unit/tree_test.c runs it against a flat model.
  */
 #pragma once
 
