@@ -2,6 +2,7 @@
 #pragma once
 
 #include "kernel/lib/atomic.h"
+#include "kernel/lib/scope.h"
 #include "kernel/lib/types.h"
 
 /* Per real user id: what it has of things that are limited. */
@@ -38,6 +39,7 @@ extern struct cred init_cred;
 void copy_creds(struct task *p); /* counts the task for its user */
 void exit_creds(struct task *p);
 void put_cred(struct cred *c);
+SCOPED(put_cred, struct cred *)
 void put_last_user_struct(struct user *u);
 static inline void put_user_struct(struct user *u)
 {

@@ -1,9 +1,9 @@
 /*
  * Capabilities: capabilities(7), capget(2), capset(2).
  *
- * Privilege is that of user id 0, all of it or nothing. So the sets follow from the ids by Linux's
- * rules, until capset() gives all of them up; one alone it refuses to. A program that root starts
- * has them again.
+ * User id 0 has all privileges, other users have none. So the sets follow from the ids by Linux's
+ * rules, until capset() gives up all capabilities; it refuses to give up single ones. A program
+ * that root starts has all of them again.
  */
 #include "kernel/sys/capability.h"
 
@@ -25,7 +25,8 @@ u64 cred_effective(const struct cred *c)
 	return cred_is_root(c) ? CAP_ALL : 0;
 }
 
-/* How many 32-bit words of each set the caller's version has. An unknown one is told ours. */
+/* The number of 32-bit words of each set in the caller's version. For an unknown version, store
+ * this kernel's: -EINVAL. */
 static int words_of(cap_user_header_t header)
 {
 	u32 version;
@@ -50,16 +51,13 @@ struct sets {
 /* 0 or -ESRCH; pid 0 is the caller. */
 static int sets_of(pid_t pid, struct sets *out)
 {
-	struct task *p = pid ? find_get_task(pid) : NULL;
-	struct cred *c;
+	struct task *p scoped(put_task) = pid ? find_get_task(pid) : NULL;
+	struct cred *c scoped(put_cred) = NULL;
 
 	if (pid && !p)
 		return -ESRCH;
 	c = task_get_cred(p ? p : current);
 	*out = (struct sets){cred_effective(c), cred_permitted(c)};
-	put_cred(c);
-	if (p)
-		put_task(p);
 	return 0;
 }
 
@@ -71,7 +69,7 @@ long sys_capget(cap_user_header_t header, cap_user_data_t data)
 	pid_t pid;
 
 	if (!data && (nr > 0 || nr == -EINVAL))
-		return 0; /* only the version was asked for */
+		return 0; /* the caller wants only the version */
 	if (nr < 0)
 		return nr;
 	if (get_user(pid, &header->pid))

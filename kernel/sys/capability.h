@@ -1,4 +1,4 @@
-/* What a process may do, as bits of capabilities(7). */
+/* The capability sets of a process: capabilities(7). */
 #pragma once
 
 #include "kernel/lib/uapi.h"

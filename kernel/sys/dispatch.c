@@ -1,4 +1,4 @@
-/* From a number to a function, and an account of the numbers that have none. */
+/* The table from system call numbers to functions, and counts of calls that do not exist. */
 #include "kernel/attachment.h"
 #include "kernel/lib/string.h"
 #include "kernel/lib/syscall.h"
@@ -9,7 +9,7 @@
 static long sys_absent(void);
 
 #pragma GCC diagnostic push
-#pragma GCC diagnostic ignored "-Wunused-parameter" /* what the other call does not take */
+#pragma GCC diagnostic ignored "-Wunused-parameter" /* arguments that the other call lacks */
 #define SYSCALL(nr, name, ...)
 #define FORWARD(nr, name, call, ...) \
 	long sys_##name(__VA_ARGS__) \
@@ -19,7 +19,7 @@ static long sys_absent(void);
 #include "kernel/sys/syscalls.def"
 #undef SYSCALL
 
-#pragma GCC diagnostic ignored "-Woverride-init" /* what is there stands over what is not */
+#pragma GCC diagnostic ignored "-Woverride-init" /* sys_absent first, then the calls that exist */
 const syscall_fn syscall_handlers[NR_SYSCALLS] = {
 	[0 ... NR_SYSCALLS - 1] = (syscall_fn)(void *)sys_absent,
 #define SYSCALL(nr, name, ...) [nr] = (syscall_fn)(void *)sys_##name,
@@ -35,7 +35,7 @@ static const struct syscall_info infos[NR_SYSCALLS] = {
 #undef SYSCALL
 };
 
-/* What is missing of those that are not whole. */
+/* What is missing in calls that are not whole. */
 static const char *const missing[NR_SYSCALLS] = {
 #define SYSCALL(nr, name, ...)
 #define PARTLY(name, what) [__NR_##name] = what,
@@ -43,13 +43,12 @@ static const char *const missing[NR_SYSCALLS] = {
 #undef SYSCALL
 };
 
-/* Linux's names of all numbers: tools/uapi-links. */
+/* Linux's names for all numbers: tools/uapi-links. */
 static const char *const names[NR_SYSCALLS] = {
 #include <syscall_names.inc>
 };
 
-/* How often each absent number was asked for; the last cell counts all that are beyond the table.
- */
+/* How often each absent number was called; the last cell counts all numbers beyond the table. */
 static u64 unimplemented[NR_SYSCALLS + 1];
 
 const struct syscall_info *syscall_info(unsigned long nr)

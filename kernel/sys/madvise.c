@@ -1,8 +1,8 @@
 /*
  * madvise(2), mincore(2), msync(2).
  *
- * Advice that only asks for speed is taken by doing nothing. Advice with a meaning that is not
- * there is refused: programs ask, and believe the answer.
+ * Advice about speed is accepted and ignored. Advice with an effect that is not supported is
+ * refused, because programs rely on the answer.
  */
 #include "kernel/lib/overflow.h"
 #include "kernel/lib/syscall.h"
@@ -12,7 +12,7 @@
 #include "mm/mm.h"
 #include <linux/mman.h>
 
-/* Whole pages from addr on. 0, or -EINVAL as madvise() has it. */
+/* Find the end of the range in whole pages. 0 or -EINVAL. */
 static long advised_range(u64 addr, u64 len, u64 *end)
 {
 	return (addr & ~PAGE_MASK) || !page_range_end(addr, len, PAGE_SIZE, end) ? -EINVAL : 0;
@@ -48,7 +48,7 @@ static long advise_area(const struct area *a, u64 start, u64 end, int advice)
 	struct mm *mm = current->mm;
 
 	switch (advice) {
-	case MADV_FREE: /* memory may be short at any time: it is taken at once */
+	case MADV_FREE: /* the kernel may free the pages at any time: it frees them at once */
 	case MADV_DONTNEED:
 		if ((a->flags & AREA_LOCKED) || (advice == MADV_FREE && a->obj))
 			return -EINVAL;
@@ -69,7 +69,7 @@ static long advise_area(const struct area *a, u64 start, u64 end, int advice)
 	}
 }
 
-/* Holes are an error that does not keep the rest from being advised. */
+/* Advise every area of the range. A hole is an error, but the rest is advised. */
 static long advise(u64 addr, u64 end, int advice)
 {
 	long hole = 0;
@@ -123,7 +123,7 @@ long sys_mincore(unsigned long addr, size_t len, unsigned char __user *vec)
 	while (pages > 0) {
 		u64 n = MIN(pages, sizeof(chunk)), got = mm_incore(current->mm, addr, n, chunk);
 
-		if (fatal_signal_pending(current)) /* terabytes may be asked about in one call */
+		if (fatal_signal_pending(current)) /* one call may ask about terabytes */
 			return -EINTR;
 		if (copy_to_user(vec, chunk, got))
 			return -EFAULT;
@@ -136,7 +136,7 @@ long sys_mincore(unsigned long addr, size_t len, unsigned char __user *vec)
 	return 0;
 }
 
-/* There is no disk: what is written to a shared mapping is in the file at once. */
+/* There is no disk: a store to a shared mapping is in the file at once. */
 long sys_msync(unsigned long addr, size_t len, int flags)
 {
 	u64 end = addr + ALIGN_UP(len, PAGE_SIZE);

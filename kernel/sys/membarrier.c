@@ -1,15 +1,15 @@
 /*
  * membarrier(2): a memory barrier on every CPU that needs one.
  *
- * An interrupt is one, and the return from it serialises the CPU. So all commands interrupt all
- * CPUs and wait until each has answered. Registering would tell which CPUs may be spared; here it
- * only decides whether the call is allowed, as on Linux.
+ * All commands interrupt all CPUs and wait until each has answered: an interrupt is a barrier, and
+ * the return from it serialises the CPU. Registering is only checked, as on Linux; it could tell
+ * which CPUs need no interrupt.
  */
 #include "kernel/lib/syscall.h"
 #include "kernel/task.h"
 #include "mm/mm.h"
 
-/* The commands that there are. Each of the registering ones is the bit above what it allows. */
+/* The supported commands. Each registering one is the bit above the command that it allows. */
 #define REGISTERING                                                                             \
 	(MEMBARRIER_CMD_REGISTER_GLOBAL_EXPEDITED | MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED | \
 	 MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED_SYNC_CORE)
@@ -23,7 +23,7 @@ static void barrier_here(void *unused __maybe_unused)
 	__atomic_thread_fence(__ATOMIC_SEQ_CST);
 }
 
-/* `cpu` belongs to the commands for rseq, which there is not. */
+/* `cpu` is for the rseq commands, which are not supported. */
 long sys_membarrier(int cmd, unsigned int flags, int cpu __maybe_unused)
 {
 	struct mm *mm = current->mm;

@@ -1,6 +1,6 @@
 /*
- * mlock(2) and its family. Pages never leave memory here: a lock means that they are all there, and
- * that they are counted against RLIMIT_MEMLOCK.
+ * mlock(2) and its family. Pages are never swapped out: locking an area only faults in all its
+ * pages and counts them against RLIMIT_MEMLOCK.
  */
 #include "kernel/sys/mlock.h"
 
@@ -69,7 +69,7 @@ long populate(u64 addr, u64 end, enum populate how)
 
 /* ---- ranges ---- */
 
-/* Whole pages that hold [addr, addr + len). False when that goes round the end of the world. */
+/* Round [addr, addr + len) to whole pages. False if it wraps around. */
 static bool page_range(u64 *addr, u64 len, u64 *end)
 {
 	len = ALIGN_UP(len + (*addr & ~PAGE_MASK), PAGE_SIZE);
@@ -148,7 +148,7 @@ long sys_mlockall(int flags)
 	if (!(flags & MCL_CURRENT))
 		return 0;
 	err = lock_everything(lock);
-	/* What cannot be faulted in, a guard page for example, is no error. */
+	/* A page that cannot be faulted in, a guard page for example, is no error. */
 	for (u64 at = 0; !err && !(flags & MCL_ONFAULT) && mm_find_area(mm, at, &a); at = a.end)
 		(void)populate(a.start, a.end, POPULATE_OWN);
 	return err;

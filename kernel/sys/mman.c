@@ -1,8 +1,6 @@
 /*
- * mmap(2) and its family: Linux's flags and checks in front of mm/.
- *
- * The order of the checks is Linux's where a program can tell: what is wrong first decides the
- * errno.
+ * mmap(2) and its family: Linux's flags and checks in front of mm/. The checks are in Linux's
+ * order, since the first that fails decides the errno.
  */
 #include <linux/mman.h>
 
@@ -15,13 +13,11 @@
 #include "kernel/task.h"
 #include "mm/mm.h"
 
-/* Files are measured by a signed 64-bit number. */
-#define MAX_FILE_OFFSET 0x7fffffffffffffffUL
+#define MAX_FILE_OFFSET 0x7fffffffffffffffUL /* off_t is signed */
 
 #define PROT_ALL (PROT_READ | PROT_WRITE | PROT_EXEC | PROT_SEM)
 
-/* The flags that mmap() has always ignored when it did not know them; MAP_SHARED_VALIDATE does not.
- */
+/* mmap() ignores unknown flags; MAP_SHARED_VALIDATE refuses them. */
 #define KNOWN_MAP_FLAGS                                                                          \
 	(MAP_SHARED | MAP_PRIVATE | MAP_FIXED | MAP_ANONYMOUS | MAP_DENYWRITE | MAP_EXECUTABLE | \
 	 MAP_UNINITIALIZED | MAP_GROWSDOWN | MAP_LOCKED | MAP_NORESERVE | MAP_POPULATE |         \
@@ -35,8 +31,8 @@ static u32 area_prot(int prot)
 
 /* ---- mmap ---- */
 
-/* The type bits and what does not go with them. Sets AREA_SHARED and AREA_GROWSDOWN in *area. 0 or
- * -errno. */
+/* Check the type bits and MAP_GROWSDOWN. Sets AREA_SHARED and AREA_GROWSDOWN in *area. 0 or -errno.
+ */
 static long check_map_type(int flags, bool file, u32 *area)
 {
 	switch (flags & MAP_TYPE) {
@@ -63,7 +59,7 @@ static long check_map_type(int flags, bool file, u32 *area)
 	return 0;
 }
 
-/* May the file be mapped so? Notes in *area what mprotect() must not make of it later. */
+/* May the file be mapped with these rights? Notes in *area what mprotect() must refuse later. */
 static long check_map_rights(struct file *f, int prot, u32 *area)
 {
 	bool shared = *area & AREA_SHARED;
@@ -78,7 +74,7 @@ static long check_map_rights(struct file *f, int prot, u32 *area)
 	return 0;
 }
 
-/* The pages of the file, and whether it may be mapped so. */
+/* Check the rights, and set the area's file and object. */
 static long check_map_file(struct file *f, int prot, struct area *what)
 {
 	long err = check_map_rights(f, prot, &what->flags);
@@ -90,7 +86,7 @@ static long check_map_file(struct file *f, int prot, struct area *what)
 	return what->obj ? 0 : -ENODEV;
 }
 
-/* MAP_LOCKED: 0, or -EPERM for who may not lock at all. */
+/* MAP_LOCKED: 0, or -EPERM if the caller may not lock memory at all. */
 static long check_locked(int flags, struct area *what)
 {
 	refresh_lock_limit();
@@ -100,7 +96,7 @@ static long check_locked(int flags, struct area *what)
 	return may_mlock() ? 0 : -EPERM;
 }
 
-/* Is what is mapped with these flags to be there at once? */
+/* Must the pages of an area with these flags be faulted in at once? */
 static bool wants_pages(u32 flags)
 {
 	return (flags & AREA_LOCK) == AREA_LOCKED;
@@ -119,14 +115,14 @@ static long map_pages(u64 addr, u64 len, const struct area *what, int flags)
 	else if (flags & MAP_32BIT)
 		how = MM_32BIT;
 	ret = mm_map_area(mm, what, addr, len, how);
-	/* As far as memory goes: mmap() has succeeded in any case. */
+	/* If memory runs out here, mmap() succeeds all the same. */
 	if (ret >= 0 && (wants_pages(what->flags) || wants_pages(mm->lock_future) ||
 			 (flags & (MAP_POPULATE | MAP_NONBLOCK)) == MAP_POPULATE))
 		(void)populate(ret, ret + ALIGN_UP(len, PAGE_SIZE), POPULATE_OWN);
 	return ret;
 }
 
-/* `zero`: /dev/zero, opened so; NULL for MAP_ANONYMOUS. */
+/* `zero`: the open file of /dev/zero; NULL for MAP_ANONYMOUS. */
 static long map_anonymous(u64 addr, u64 len, int prot, int flags, struct file *zero)
 {
 	struct area what = {.flags = area_prot(prot)};
@@ -134,7 +130,7 @@ static long map_anonymous(u64 addr, u64 len, int prot, int flags, struct file *z
 
 	if (ret)
 		return ret;
-	if (flags & MAP_HUGETLB || len == 0)
+	if ((flags & MAP_HUGETLB) || len == 0)
 		return -EINVAL;
 	if (len > TASK_SIZE)
 		return -ENOMEM;
@@ -153,7 +149,7 @@ static long map_anonymous(u64 addr, u64 len, int prot, int flags, struct file *z
 	return ret;
 }
 
-/* Can a file of this kind have a byte at the end of such a mapping? As Linux's largest offsets. */
+/* Are the mapping's offsets possible for a file of this kind? The limits are Linux's. */
 static bool file_has_room(struct file *f, u64 pgoff, u64 len)
 {
 	u64 max = file_object(f) ? MAX_FILE_OFFSET : ~0UL;
@@ -164,27 +160,21 @@ static bool file_has_room(struct file *f, u64 pgoff, u64 len)
 
 static long map_file(u64 addr, u64 len, int prot, int flags, int fd, u64 pgoff)
 {
-	struct file *f = file_get_io(fd);
+	struct file *f scoped(file_put) = file_get_io(fd);
 	struct area what = {.flags = area_prot(prot), .pgoff = pgoff};
 	long ret;
 
 	if (!f)
 		return -EBADF;
 	if ((flags & MAP_HUGETLB) || len == 0)
-		ret = -EINVAL;
-	else if (len > TASK_SIZE)
-		ret = -ENOMEM;
-	else if (!file_has_room(f, pgoff, len))
-		ret = -EOVERFLOW;
-	else
-		ret = 0;
-	if (!ret && file_is_zero(f)) {
-		ret = map_anonymous(addr, len, prot, flags, f);
-		file_put(f);
-		return ret;
-	}
-	if (!ret)
-		ret = check_map_type(flags, true, &what.flags);
+		return -EINVAL;
+	if (len > TASK_SIZE)
+		return -ENOMEM;
+	if (!file_has_room(f, pgoff, len))
+		return -EOVERFLOW;
+	if (file_is_zero(f))
+		return map_anonymous(addr, len, prot, flags, f);
+	ret = check_map_type(flags, true, &what.flags);
 	if (!ret)
 		ret = check_locked(flags, &what);
 	if (!ret)
@@ -193,7 +183,6 @@ static long map_file(u64 addr, u64 len, int prot, int flags, int fd, u64 pgoff)
 		ret = map_pages(addr, len, &what, flags);
 	if (ret > 0)
 		file_note_map(f);
-	file_put(f);
 	return ret;
 }
 
@@ -214,7 +203,7 @@ long sys_munmap(unsigned long addr, unsigned long len)
 	return mm_unmap(current->mm, addr, len);
 }
 
-/* PROT_GROWSDOWN: from the lower end of the stack that addr is in. */
+/* PROT_GROWSDOWN: extend the range down to the start of addr's area, which must grow down. */
 static long grows_down_start(unsigned long *addr, unsigned long *len)
 {
 	struct area a;
@@ -231,6 +220,7 @@ static long grows_down_start(unsigned long *addr, unsigned long *len)
 long sys_mprotect(unsigned long addr, unsigned long len, int prot)
 {
 	int grows = prot & (PROT_GROWSDOWN | PROT_GROWSUP);
+	long err;
 	u64 end;
 
 	prot &= ~grows;
@@ -242,13 +232,8 @@ long sys_mprotect(unsigned long addr, unsigned long len, int prot)
 		return -ENOMEM;
 	if ((prot & ~PROT_ALL) || (grows & PROT_GROWSUP)) /* no area here grows up */
 		return -EINVAL;
-	if (grows) {
-		long err = grows_down_start(&addr, &len);
-
-		if (err)
-			return err;
-	}
-	return mm_protect(current->mm, addr, len, area_prot(prot));
+	err = grows ? grows_down_start(&addr, &len) : 0;
+	return err ? err : mm_protect(current->mm, addr, len, area_prot(prot));
 }
 
 long sys_brk(unsigned long brk)

@@ -1,4 +1,4 @@
-/* What a process decides about itself: prctl(2), personality(2). */
+/* A process's own settings: prctl(2), personality(2). */
 #include "kernel/fs/fs.h"
 #include "kernel/lib/string.h"
 #include "kernel/lib/syscall.h"
@@ -37,27 +37,15 @@ static long set_death_signal(unsigned long sig)
 	return 0;
 }
 
-static long set_subreaper(bool on)
-{
-	WRITE_ONCE(current->signal->child_subreaper, on);
-	return 0;
-}
-
 static long set_dumpable(unsigned long value)
 {
-	if (value > 1) /* 2 is for the system to choose */
+	if (value > 1) /* 2 cannot be set by a program */
 		return -EINVAL;
 	WRITE_ONCE(current->mm->dumpable, value);
 	return 0;
 }
 
-static long set_slack(unsigned long ns)
-{
-	current->timer_slack = (long)ns > 0 ? ns : current->default_slack;
-	return 0;
-}
-
-/* Ids decide what is permitted (capability.c): no securebit can be set. */
+/* Only ids decide what is permitted (capability.c): no securebit can be set. */
 static long set_securebits(unsigned long bits)
 {
 	if (!cred_is_root(current->cred))
@@ -65,7 +53,7 @@ static long set_securebits(unsigned long bits)
 	return bits ? -EINVAL : 0;
 }
 
-/* Nothing is inheritable, so nothing may become ambient. */
+/* No capability is inheritable, so none may become ambient. */
 static long ambient(unsigned long op, unsigned long cap)
 {
 	if (op == PR_CAP_AMBIENT_CLEAR_ALL)
@@ -114,7 +102,8 @@ long sys_prctl(int option, unsigned long arg2, unsigned long arg3, unsigned long
 	case PR_GET_PDEATHSIG:
 		return put_user(current->pdeath_signal, (int __user *)arg2) ? -EFAULT : 0;
 	case PR_SET_CHILD_SUBREAPER:
-		return set_subreaper(arg2);
+		WRITE_ONCE(current->signal->child_subreaper, arg2 != 0);
+		return 0;
 	case PR_GET_CHILD_SUBREAPER:
 		return put_user((int)current->signal->child_subreaper, (int __user *)arg2) ? -EFAULT
 											   : 0;
@@ -123,7 +112,8 @@ long sys_prctl(int option, unsigned long arg2, unsigned long arg3, unsigned long
 	case PR_GET_DUMPABLE:
 		return READ_ONCE(current->mm->dumpable);
 	case PR_SET_TIMERSLACK:
-		return set_slack(arg2);
+		current->timer_slack = (long)arg2 > 0 ? arg2 : current->default_slack;
+		return 0;
 	case PR_GET_TIMERSLACK:
 		return (long)current->timer_slack;
 	case PR_SET_TIMING:
@@ -150,8 +140,7 @@ long sys_prctl(int option, unsigned long arg2, unsigned long arg3, unsigned long
 	}
 }
 
-/* Linux itself in 64 bits, its addresses at random or in their places: the rest are other systems.
- */
+/* Only 64-bit Linux, with or without random addresses; the other values mean other systems. */
 long sys_personality(unsigned int persona)
 {
 	u32 old = current->personality;

@@ -1,4 +1,4 @@
-/* Who am I: process, group, session and user ids. credentials(7). */
+/* Process, group and session ids: credentials(7). */
 #include "kernel/lib/syscall.h"
 #include "kernel/task.h"
 #include "kernel/tty/tty.h"
@@ -26,20 +26,15 @@ long sys_set_tid_address(int __user *tidptr)
 
 /* ---- process groups and sessions ---- */
 
-/* The number of p's group or session; pid 0 means current. -ESRCH. */
+/* The number of a task's group or session; pid 0 is current. -ESRCH. */
 static long get_group(pid_t pid, enum pid_type type)
 {
-	struct task *p;
-	long ret;
+	struct task *p scoped(put_task) = NULL;
 
 	if (pid == 0)
 		return READ_ONCE(current->signal->group_nr[type]);
 	p = find_get_task(pid);
-	if (!p)
-		return -ESRCH;
-	ret = READ_ONCE(p->signal->group_nr[type]);
-	put_task(p);
-	return ret;
+	return p ? READ_ONCE(p->signal->group_nr[type]) : -ESRCH;
 }
 
 long sys_getpgid(pid_t pid)
@@ -65,7 +60,7 @@ static void change_pid(struct task *p, enum pid_type type, struct pid *pid)
 	attach_pid(p, type, pid);
 }
 
-/* May current move `p` into group `pgid`? The group's pid in *pgrp. Caller holds tasklist_lock. */
+/* May current move `p` into group `pgid`? Sets *pgrp. The caller holds tasklist_lock. */
 static long check_setpgid(struct task *p, pid_t pgid, struct pid **pgrp)
 {
 	struct task *me = current->group_leader, *member;
@@ -88,7 +83,7 @@ static long check_setpgid(struct task *p, pid_t pgid, struct pid **pgrp)
 	/* An existing group of the same session. */
 	*pgrp = find_get_pid(pgid);
 	member = first_in_group(*pgrp, PIDTYPE_PGID);
-	put_pid(*pgrp); /* its members keep it while we hold the lock */
+	put_pid(*pgrp); /* its members keep it while the lock is held */
 	return member && member->pids[PIDTYPE_SID] == me->pids[PIDTYPE_SID] ? 0 : -EPERM;
 }
 
@@ -104,12 +99,11 @@ long sys_setpgid(pid_t pid, pid_t pgid)
 		pgid = pid;
 	if (pgid < 0)
 		return -EINVAL;
-	spin_lock(&tasklist_lock);
+	guard_spin(&tasklist_lock);
 	p = find_in_tree(pid);
 	err = check_setpgid(p, pgid, &pgrp);
 	if (!err)
 		change_pid(p, PIDTYPE_PGID, pgrp);
-	spin_unlock(&tasklist_lock);
 	return err;
 }
 
@@ -117,18 +111,14 @@ long sys_setsid(void)
 {
 	struct task *leader = current->group_leader;
 	struct pid *sid = leader->pids[PIDTYPE_PID];
-	long ret = -EPERM;
 
-	spin_lock(&tasklist_lock);
-	/* Not for who leads a session or a process group already: its members would be left behind.
-	 */
-	if (!leader->signal->session_leader && !first_in_group(sid, PIDTYPE_PGID)) {
-		leader->signal->session_leader = true;
-		WRITE_ONCE(leader->signal->tty, NULL);
-		change_pid(leader, PIDTYPE_SID, sid);
-		change_pid(leader, PIDTYPE_PGID, sid);
-		ret = sid->nr;
-	}
-	spin_unlock(&tasklist_lock);
-	return ret;
+	guard_spin(&tasklist_lock);
+	/* Not for the leader of a session or a process group: it would leave its members behind. */
+	if (leader->signal->session_leader || first_in_group(sid, PIDTYPE_PGID))
+		return -EPERM;
+	leader->signal->session_leader = true;
+	WRITE_ONCE(leader->signal->tty, NULL);
+	change_pid(leader, PIDTYPE_SID, sid);
+	change_pid(leader, PIDTYPE_PGID, sid);
+	return sid->nr;
 }

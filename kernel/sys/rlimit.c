@@ -10,8 +10,8 @@
 #include "kernel/time/timer.h"
 #include "mm/mm.h"
 
-/* The mm keeps its own copy of what it enforces: mm/ knows nothing of tasks. Caller holds
- * sighand->lock, so that the last to set a limit is the last to copy it. */
+/* Copy the limits that the mm enforces: mm/ does not know tasks. The caller holds sighand->lock, so
+ * that the last CPU to set a limit is the last to copy it. */
 static void limits_to_mm(struct mm *mm, const struct rlimit64 *rlim)
 {
 	WRITE_ONCE(mm->limit_stack, rlim[RLIMIT_STACK].rlim_cur);
@@ -19,13 +19,13 @@ static void limits_to_mm(struct mm *mm, const struct rlimit64 *rlim)
 	WRITE_ONCE(mm->limit_as, rlim[RLIMIT_AS].rlim_cur);
 }
 
-/* Either pointer may be NULL; both are kernel memory. -ESRCH: reaped meanwhile. */
+/* Get and set a limit; either pointer may be NULL. -ESRCH if `p` was reaped meanwhile. */
 static long do_prlimit(struct task *p, unsigned int resource, const struct rlimit64 *set,
 		       struct rlimit64 *old)
 {
+	struct mm *mm scoped(mm_put) = NULL;
 	struct rlimit64 *rlim;
 	struct sighand *sh;
-	struct mm *mm;
 	long err = 0;
 	u64 flags;
 
@@ -37,10 +37,8 @@ static long do_prlimit(struct task *p, unsigned int resource, const struct rlimi
 		return -EPERM;
 	mm = set ? process_get_mm(p) : NULL;
 	sh = lock_sighand(p, &flags);
-	if (!sh) {
-		err = -ESRCH;
-		goto out;
-	}
+	if (!sh)
+		return -ESRCH;
 	rlim = &p->signal->rlim[resource];
 	if (old)
 		*old = *rlim;
@@ -51,9 +49,6 @@ static long do_prlimit(struct task *p, unsigned int resource, const struct rlimi
 	if (mm && !err)
 		limits_to_mm(mm, p->signal->rlim);
 	unlock_sighand(sh, flags);
-out:
-	if (mm)
-		mm_put(mm);
 	return err;
 }
 
@@ -76,13 +71,12 @@ long sys_setrlimit(unsigned int resource, const struct rlimit64 __user *urlim)
 	return do_prlimit(current, resource, &r, NULL);
 }
 
-/* With a reference. -EPERM unless root or the same user: prlimit(2). */
+/* Find the task of prlimit(2); with a reference. -ESRCH; -EPERM unless root or the same user. */
 static struct task *prlimit_target(pid_t pid)
 {
+	struct cred *its scoped(put_cred) = NULL;
 	const struct cred *me = current->cred;
-	struct cred *its;
 	struct task *p;
-	bool may;
 
 	if (pid == 0 || pid == current->pid_nr) {
 		get_task(current);
@@ -92,9 +86,7 @@ static struct task *prlimit_target(pid_t pid)
 	if (!p)
 		return ERR_PTR(-ESRCH);
 	its = task_get_cred(p);
-	may = cred_is_root(me) || (me->uid == its->uid && me->uid == its->suid);
-	put_cred(its);
-	if (may)
+	if (cred_is_root(me) || (me->uid == its->uid && me->uid == its->suid))
 		return p;
 	put_task(p);
 	return ERR_PTR(-EPERM);
@@ -109,7 +101,7 @@ long sys_prlimit64(pid_t pid, unsigned int resource, const struct rlimit64 __use
 
 	if (unew && copy_from_user(&new, unew, sizeof(new)))
 		return -EFAULT;
-	do { /* again, when exec by a thread took the place of the leader that was found */
+	do { /* again if exec by another thread replaced the leader that was found */
 		p = prlimit_target(pid);
 		if (IS_ERR(p))
 			return PTR_ERR(p);
@@ -121,7 +113,7 @@ long sys_prlimit64(pid_t pid, unsigned int resource, const struct rlimit64 __use
 	return err;
 }
 
-/* Of current's process, and of its reaped children. */
+/* The usage of current's process, and of its reaped children. */
 static void own_usage(struct usage *self, struct usage *children)
 {
 	struct signal *sig = current->signal;

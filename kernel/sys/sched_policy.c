@@ -4,7 +4,7 @@
 #include "kernel/task.h"
 #include "kernel/time/timer.h"
 
-/* With a reference; pid 0 is current. ERR_PTR: -EINVAL, -ESRCH. */
+/* Find a task, or current if pid is 0; with a reference. ERR_PTR: -EINVAL, -ESRCH. */
 static struct task *sched_target(pid_t pid)
 {
 	struct task *p;
@@ -19,15 +19,13 @@ static struct task *sched_target(pid_t pid)
 	return p ? p : ERR_PTR(-ESRCH);
 }
 
-/* Changing the scheduling of somebody else: root, or the same user. */
+/* May current change p's scheduling? Root may, and the same user. */
 static bool may_schedule(struct task *p)
 {
 	const struct cred *me = current->cred;
-	struct cred *its = task_get_cred(p);
-	bool ok = cred_is_root(me) || me->euid == its->euid || me->euid == its->uid;
+	struct cred *its scoped(put_cred) = task_get_cred(p);
 
-	put_cred(its);
-	return ok;
+	return cred_is_root(me) || me->euid == its->euid || me->euid == its->uid;
 }
 
 static bool is_rt(int policy)
@@ -40,14 +38,14 @@ static u64 limit_of(const struct task *p, int resource)
 	return READ_ONCE(p->signal->rlim[resource].rlim_cur);
 }
 
-/* Getting a better nice value than RLIMIT_NICE gives, which counts 1 … 40 for 19 … -20. */
+/* Is `nice` better than p's, and than RLIMIT_NICE allows? That counts 1 … 40 for 19 … -20. */
 static bool nice_needs_privilege(const struct task *p, int nice)
 {
 	return nice < PRIO_TO_NICE(p->static_prio) && (u64)(20 - nice) > limit_of(p, RLIMIT_NICE);
 }
 
-/* What an ordinary user may not: more than it has and the limits give it, or to take back that
- * children have none. */
+/* Must the caller be root: for a policy or priority beyond both the present one and the limits, or
+ * to clear reset-on-fork? */
 static bool needs_privilege(const struct task *p, const struct sched_attr *a, bool reset)
 {
 	u64 rt_limit = limit_of(p, RLIMIT_RTPRIO);
@@ -63,29 +61,17 @@ static bool needs_privilege(const struct task *p, const struct sched_attr *a, bo
 	return p->reset_on_fork && !reset;
 }
 
-static void get_params(const struct task *p, struct sched_attr *a)
-{
-	a->sched_priority = p->rt_priority;
-	a->sched_nice = PRIO_TO_NICE(p->static_prio);
-}
-
-/* The nice value of setscheduler and setparam is the one it has. */
-static bool takes_nice(const struct sched_attr *a)
-{
-	return a->size != 0;
-}
-
 #define POLICY_KEPT (-1)
 
-/* a->size is 0 when `a` does not come from sched_setattr(2). */
+/* sched_setscheduler(2) and sched_setparam(2), whose a->size is 0, keep the nice value. */
 static long set_attr(struct task *p, struct sched_attr *a)
 {
 	bool reset = a->sched_flags & SCHED_FLAG_RESET_ON_FORK;
 
-	if (!takes_nice(a))
+	if (!a->size || (a->sched_flags & SCHED_FLAG_KEEP_PARAMS))
 		a->sched_nice = PRIO_TO_NICE(p->static_prio);
 	if (a->sched_flags & SCHED_FLAG_KEEP_PARAMS)
-		get_params(p, a);
+		a->sched_priority = p->rt_priority;
 	if ((int)a->sched_policy == POLICY_KEPT) {
 		a->sched_policy = p->policy;
 		reset = p->reset_on_fork;
@@ -98,7 +84,7 @@ static long set_attr(struct task *p, struct sched_attr *a)
 	if (a->sched_flags & SCHED_FLAG_UTIL_CLAMP)
 		return -EOPNOTSUPP; /* as a Linux without CONFIG_UCLAMP_TASK */
 	if (a->sched_flags & SCHED_FLAG_KEEP_PARAMS)
-		a->sched_policy = p->policy; /* is one of them, on Linux */
+		a->sched_policy = p->policy; /* on Linux it is one of the parameters */
 	return sched_set_attr(p, (int)a->sched_policy, (int)a->sched_priority, a->sched_nice,
 			      reset);
 }
@@ -135,7 +121,7 @@ long sys_sched_setparam(pid_t pid, const int __user *upriority)
 	return set_scheduler(pid, POLICY_KEPT, upriority);
 }
 
-/* -E2BIG also tells how big our structure is. */
+/* On -E2BIG the size of the kernel's structure is stored in uattr->size. */
 static long copy_attr(struct sched_attr *a, struct sched_attr __user *uattr)
 {
 	u32 size;
@@ -246,13 +232,13 @@ long sys_sched_rr_get_interval(pid_t pid, struct timespec __user *interval)
 
 /* ---- affinity: sched_setaffinity(2), getcpu(2) ---- */
 
-/* Unlike the calls above, these say of a negative pid that there is none. */
+/* Unlike the calls above, these return -ESRCH for a negative pid. */
 static struct task *affinity_target(pid_t pid)
 {
 	return pid < 0 ? ERR_PTR(-ESRCH) : sched_target(pid);
 }
 
-/* A mask shorter than ours says nothing of the rest: those CPUs are not in it. */
+/* CPUs beyond the end of a short mask are not in it. */
 long sys_sched_setaffinity(pid_t pid, unsigned int len, const unsigned long __user *umask)
 {
 	struct task *p scoped(put_task) = NULL;
@@ -266,7 +252,7 @@ long sys_sched_setaffinity(pid_t pid, unsigned int len, const unsigned long __us
 	return may_schedule(p) ? sched_set_affinity(p, mask) : -EPERM;
 }
 
-/* The raw call returns how many bytes it has written. */
+/* The raw call returns the number of bytes written. */
 long sys_sched_getaffinity(pid_t pid, unsigned int len, unsigned long __user *umask)
 {
 	struct task *p scoped(put_task) = NULL;
@@ -279,7 +265,7 @@ long sys_sched_getaffinity(pid_t pid, unsigned int len, unsigned long __user *um
 	return put_user(sched_get_affinity(p), umask) ? -EFAULT : (long)sizeof(*umask);
 }
 
-/* The third argument has meant nothing since Linux 2.6.24. There is one node. */
+/* The third argument is ignored since Linux 2.6.24. There is one node. */
 long sys_getcpu(unsigned int __user *cpu, unsigned int __user *node,
 		void __user *cache __maybe_unused)
 {
@@ -334,12 +320,10 @@ static void visit_threads(struct task *leader, struct nice_walk *w)
 
 static void visit_number(pid_t nr, struct nice_walk *w)
 {
-	struct task *p = find_get_task(nr ? nr : current->pid_nr);
+	struct task *p scoped(put_task) = find_get_task(nr ? nr : current->pid_nr);
 
-	if (!p)
-		return;
-	visit(p, w);
-	put_task(p);
+	if (p)
+		visit(p, w);
 }
 
 static void visit_group(pid_t nr, struct nice_walk *w)
@@ -357,15 +341,14 @@ static void visit_group(pid_t nr, struct nice_walk *w)
 	put_pid(pgrp);
 }
 
-/* As on Linux, a child that is forked meanwhile may be missed. */
+/* A child that is forked meanwhile may be missed, as on Linux. */
 static void visit_if_users(struct task *leader, void *walk)
 {
 	struct nice_walk *w = walk;
-	struct cred *its = task_get_cred(leader);
+	struct cred *its scoped(put_cred) = task_get_cred(leader);
 
 	if (its->uid == w->uid)
 		visit_threads(leader, w);
-	put_cred(its);
 }
 
 static long do_priority(int which, int who, struct nice_walk *w)
@@ -385,7 +368,7 @@ static long do_priority(int which, int who, struct nice_walk *w)
 	return w->err;
 }
 
-/* The raw call answers 20 - nice, so that no value looks like an error. */
+/* The raw call returns 20 - nice, so that no value looks like an error. */
 long sys_getpriority(int which, int who)
 {
 	struct nice_walk w = {0};

@@ -5,27 +5,18 @@
 
 #define KEEP ((u32)-1) /* -1: leave this id as it is */
 
-long sys_getuid(void)
-{
-	return current->cred->uid;
-}
+/* getuid(2) and its family. */
+#define GET_ID(id)                        \
+	long sys_get##id(void)            \
+	{                                 \
+		return current->cred->id; \
+	}
+GET_ID(uid)
+GET_ID(euid)
+GET_ID(gid)
+GET_ID(egid)
 
-long sys_geteuid(void)
-{
-	return current->cred->euid;
-}
-
-long sys_getgid(void)
-{
-	return current->cred->gid;
-}
-
-long sys_getegid(void)
-{
-	return current->cred->egid;
-}
-
-/* The ids of one kind, by their roles: what the calls below work on. */
+/* The ids of one kind, by their roles. */
 struct ids {
 	u32 real, effective, saved, fs;
 };
@@ -41,41 +32,44 @@ static struct ids ids_of(const struct cred *c, enum kind kind)
 			    : (struct ids){c->gid, c->egid, c->sgid, c->fsgid};
 }
 
-/* Give current these ids. 0 or -ENOMEM. */
-static long set_uids(const struct ids *ids)
+static long set_uids(struct cred *c, const struct ids *ids)
 {
-	struct cred *c = prepare_creds();
-
-	if (!c)
+	if (ids->real != c->uid && cred_set_uid(c, ids->real))
 		return -ENOMEM;
-	if (ids->real != c->uid && cred_set_uid(c, ids->real)) {
-		put_cred(c);
-		return -ENOMEM;
-	}
 	c->euid = ids->effective;
 	c->suid = ids->saved;
 	c->fsuid = ids->fs;
-	commit_creds(c);
 	return 0;
 }
 
-static long set_gids(const struct ids *ids)
+static long set_gids(struct cred *c, const struct ids *ids)
 {
-	struct cred *c = prepare_creds();
-
-	if (!c)
-		return -ENOMEM;
 	c->gid = ids->real;
 	c->egid = ids->effective;
 	c->sgid = ids->saved;
 	c->fsgid = ids->fs;
+	return 0;
+}
+
+/* Give current these ids. 0 or -ENOMEM. */
+static long set_ids(enum kind kind, const struct ids *ids)
+{
+	struct cred *c = prepare_creds();
+
+	if (!c)
+		return -ENOMEM;
+	if ((kind == USER ? set_uids : set_gids)(c, ids)) {
+		put_cred(c);
+		return -ENOMEM;
+	}
 	commit_creds(c);
 	return 0;
 }
 
-/* ---- the rules, alike for users and groups. 0, -EPERM or -EINVAL with *ids as it was ---- */
+/* ---- the rules, alike for users and groups. 0, -EPERM or -EINVAL with *ids unchanged ---- */
 
-/* Root sets all of them for good; others choose among what they have. setuid(2). */
+/* setuid(2): root sets all ids for good; others set the effective one to their real or saved one.
+ */
 static long change_one(struct ids *ids, const u32 *to, bool root)
 {
 	u32 id = *to;
@@ -90,8 +84,8 @@ static long change_one(struct ids *ids, const u32 *to, bool root)
 	return 0;
 }
 
-/* setreuid(2): the saved id follows when the real one is set, or the effective one to another than
- * the real. */
+/* setreuid(2): the saved id follows if the real one is set, or the effective one to a value other
+ * than the real. */
 static long change_two(struct ids *ids, const u32 *to, bool root)
 {
 	u32 real = to[0], effective = to[1];
@@ -141,11 +135,6 @@ static bool root(void)
 	return cred_is_root(current->cred);
 }
 
-static long set_ids(enum kind kind, const struct ids *ids)
-{
-	return kind == USER ? set_uids(ids) : set_gids(ids);
-}
-
 static long change(enum kind kind, long (*rule)(struct ids *ids, const u32 *to, bool root),
 		   const u32 *to)
 {
@@ -185,30 +174,26 @@ long sys_setresgid(gid_t real, gid_t effective, gid_t saved)
 	return change(GROUP, change_three, (const u32[]){real, effective, saved});
 }
 
-static long put_ids(const struct ids *ids, u32 __user *real, u32 __user *effective,
-		    u32 __user *saved)
+static long put_ids(enum kind kind, u32 __user *real, u32 __user *effective, u32 __user *saved)
 {
-	return put_user(ids->real, real) || put_user(ids->effective, effective) ||
-			       put_user(ids->saved, saved)
-		       ? -EFAULT
-		       : 0;
+	struct ids ids = ids_of(current->cred, kind);
+	bool bad = put_user(ids.real, real) || put_user(ids.effective, effective) ||
+		   put_user(ids.saved, saved);
+
+	return bad ? -EFAULT : 0;
 }
 
 long sys_getresuid(uid_t __user *real, uid_t __user *effective, uid_t __user *saved)
 {
-	struct ids ids = ids_of(current->cred, USER);
-
-	return put_ids(&ids, real, effective, saved);
+	return put_ids(USER, real, effective, saved);
 }
 
 long sys_getresgid(gid_t __user *real, gid_t __user *effective, gid_t __user *saved)
 {
-	struct ids ids = ids_of(current->cred, GROUP);
-
-	return put_ids(&ids, real, effective, saved);
+	return put_ids(GROUP, real, effective, saved);
 }
 
-/* setfsuid(2) returns the old id, whether it was changed or not. */
+/* setfsuid(2) returns the old id, whether or not it has changed. */
 static long change_fs(enum kind kind, u32 id)
 {
 	struct ids ids = ids_of(current->cred, kind);

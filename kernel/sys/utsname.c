@@ -7,7 +7,7 @@
 #include "kernel/task.h"
 
 static spinlock_t uts_lock = SPINLOCK_INIT(LOCK_UTS);
-/* The release is that of the ABI we follow; programs compare it with what they need. */
+/* The release is that of the ABI provided here: programs compare it with what they need. */
 static struct new_utsname utsname = {
 	.sysname = "Linux",
 	.nodename = "bident",
