@@ -188,9 +188,8 @@ long mm_find_room(struct mm *mm, u64 len)
 {
 	u64 at;
 
-	mutex_lock(&mm->lock);
+	guard_mutex(&mm->lock);
 	at = choose_address(mm, 0, ALIGN_UP(len, PAGE_SIZE), 0);
-	mutex_unlock(&mm->lock);
 	return at ? (long)at : -ENOMEM;
 }
 
@@ -200,6 +199,7 @@ long mm_map_area(struct mm *mm, const struct area *what, u64 addr, u64 len, u32 
 {
 	struct area a = *what;
 	long ret;
+	int err;
 
 	if (len == 0)
 		return -EINVAL;
@@ -209,28 +209,20 @@ long mm_map_area(struct mm *mm, const struct area *what, u64 addr, u64 len, u32 
 	if (add_saturating(a.pgoff, len >> PAGE_SHIFT) == ~0UL)
 		return -EOVERFLOW;
 
-	mutex_lock(&mm->lock);
+	guard_mutex(&mm->lock);
 	a.flags |= mm->lock_future;
-	if (!may_lock(mm, a.flags, len >> PAGE_SHIFT)) {
-		ret = -EAGAIN;
-	} else if (how & (MM_FIXED | MM_FIXED_NOREPLACE)) {
+	if (!may_lock(mm, a.flags, len >> PAGE_SHIFT))
+		return -EAGAIN;
+	if (how & (MM_FIXED | MM_FIXED_NOREPLACE))
 		ret = check_fixed(mm, addr, len, how);
-	} else {
-		ret = (long)choose_address(mm, addr, len, how);
-		if (!ret)
-			ret = -ENOMEM;
-	}
-	if (ret > 0) {
-		int err;
-
-		a.start = ret;
-		a.end = ret + len;
-		err = map_area(mm, &a);
-		if (err)
-			ret = err;
-	}
-	mutex_unlock(&mm->lock);
-	return ret;
+	else
+		ret = (long)choose_address(mm, addr, len, how) ?: -ENOMEM;
+	if (ret < 0)
+		return ret;
+	a.start = ret;
+	a.end = ret + len;
+	err = map_area(mm, &a);
+	return err ? err : ret;
 }
 
 static int place_area(struct mm *mm, const struct area *a)
@@ -255,10 +247,9 @@ int mm_place(struct mm *mm, const struct area *areas, u32 n)
 {
 	int err = 0;
 
-	mutex_lock(&mm->lock);
+	guard_mutex(&mm->lock);
 	for (u32 i = 0; i < n && !err; i++)
 		err = place_area(mm, &areas[i]);
-	mutex_unlock(&mm->lock);
 	return err;
 }
 
@@ -271,30 +262,24 @@ long mm_map(struct mm *mm, u64 addr, u64 len, u32 flags, struct vm_object *obj, 
 
 long mm_unmap(struct mm *mm, u64 addr, u64 len)
 {
-	long ret;
-
 	if ((addr & ~PAGE_MASK) || len == 0 || len > TASK_SIZE || addr > TASK_SIZE - len)
 		return -EINVAL;
-	mutex_lock(&mm->lock);
-	ret = unmap_locked(mm, addr, addr + ALIGN_UP(len, PAGE_SIZE));
-	mutex_unlock(&mm->lock);
-	return ret;
+	guard_mutex(&mm->lock);
+	return unmap_locked(mm, addr, addr + ALIGN_UP(len, PAGE_SIZE));
 }
 
 long mm_discard(struct mm *mm, u64 addr, u64 len)
 {
-	long ret = 0;
 	u64 end;
 
 	if ((addr & ~PAGE_MASK) || !page_range_end(addr, len, PAGE_SIZE, &end))
 		return -EINVAL;
 	if (end > TASK_SIZE)
 		return -ENOMEM;
-	mutex_lock(&mm->lock);
+	guard_mutex(&mm->lock);
 	if (tree_unmap(mm, addr, end) || areas_cover_end(mm->areas, addr, end) != end)
-		ret = -ENOMEM;
-	mutex_unlock(&mm->lock);
-	return ret;
+		return -ENOMEM;
+	return 0;
 }
 
 static void zap_area(struct mm *mm, const struct area *a, u64 first, u64 end)
@@ -312,13 +297,12 @@ static void zap_area(struct mm *mm, const struct area *a, u64 first, u64 end)
 void mm_zap_object(const struct vm_object *o, u64 first, u64 end, bool copies)
 {
 	for (struct mm *mm = mm_next(NULL); mm; mm = mm_next(mm)) {
-		mutex_lock(&mm->lock);
+		guard_mutex(&mm->lock);
 		for_each_area(a, mm->areas, 0, TASK_SIZE)
 		{
 			if (a->obj == o && (copies || (a->flags & AREA_SHARED)))
 				zap_area(mm, a, first, end);
 		}
-		mutex_unlock(&mm->lock);
 	}
 }
 
@@ -401,13 +385,12 @@ long mm_protect(struct mm *mm, u64 addr, u64 len, u32 prot)
 		return 0;
 	if (!page_range_end(addr, len, PAGE_SIZE, &end) || end > TASK_SIZE)
 		return -ENOMEM;
-	mutex_lock(&mm->lock);
+	guard_mutex(&mm->lock);
 	covered = protect_end(mm, addr, end, prot, &why);
 	if (covered > addr)
 		ret = prepare_protect(mm, addr, covered, prot & AREA_PROT);
 	if (!ret && covered > addr)
 		commit_protect(mm, addr, covered, prot & AREA_PROT);
-	mutex_unlock(&mm->lock);
 	return ret ? ret : why;
 }
 
@@ -511,8 +494,6 @@ static long remap_locked(struct mm *mm, u64 old, u64 old_len, u64 new_len, u32 f
 
 long mm_remap(struct mm *mm, u64 old, u64 old_len, u64 new_len, u32 flags, u64 new_addr)
 {
-	long ret;
-
 	if (flags & ~(MREMAP_MAYMOVE | MREMAP_FIXED) ||
 	    (flags & (MREMAP_MAYMOVE | MREMAP_FIXED)) == MREMAP_FIXED)
 		return -EINVAL;
@@ -530,10 +511,8 @@ long mm_remap(struct mm *mm, u64 old, u64 old_len, u64 new_len, u32 flags, u64 n
 		if (new_addr < MMAP_MIN_ADDR)
 			return -EPERM;
 	}
-	mutex_lock(&mm->lock);
-	ret = remap_locked(mm, old, old_len, new_len, flags, new_addr);
-	mutex_unlock(&mm->lock);
-	return ret;
+	guard_mutex(&mm->lock);
+	return remap_locked(mm, old, old_len, new_len, flags, new_addr);
 }
 
 /* ---- brk ---- */
@@ -555,7 +534,7 @@ u64 mm_brk(struct mm *mm, u64 brk)
 {
 	u64 from, to;
 
-	mutex_lock(&mm->lock);
+	guard_mutex(&mm->lock);
 	from = ALIGN_UP(mm->brk, PAGE_SIZE);
 	if (brk >= mm->start_brk && mm->start_brk && brk <= TASK_SIZE - PAGE_SIZE) {
 		to = ALIGN_UP(brk, PAGE_SIZE);
@@ -563,9 +542,7 @@ u64 mm_brk(struct mm *mm, u64 brk)
 		    (to < from ? unmap_locked(mm, to, from) : grow_heap(mm, from, to)) == 0)
 			mm->brk = brk;
 	}
-	brk = mm->brk;
-	mutex_unlock(&mm->lock);
-	return brk;
+	return mm->brk;
 }
 
 /* ---- stacks ---- */
@@ -619,27 +596,18 @@ const struct area *mm_area_at(struct mm *mm, u64 addr)
 
 bool mm_find_area(struct mm *mm, u64 addr, struct area *out)
 {
-	bool found;
-
-	mutex_lock(&mm->lock);
-	found = mm_find_area_locked(mm, addr, out);
-	mutex_unlock(&mm->lock);
-	return found;
+	guard_mutex(&mm->lock);
+	return mm_find_area_locked(mm, addr, out);
 }
 
 void mm_foreach_area(struct mm *mm, void (*fn)(const struct area *, void *), void *arg)
 {
-	mutex_lock(&mm->lock);
+	guard_mutex(&mm->lock);
 	for_each_area(a, mm->areas, 0, TASK_SIZE) fn(a, arg);
-	mutex_unlock(&mm->lock);
 }
 
 u64 mm_area_count(struct mm *mm)
 {
-	u64 n;
-
-	mutex_lock(&mm->lock);
-	n = area_count(mm->areas);
-	mutex_unlock(&mm->lock);
-	return n;
+	guard_mutex(&mm->lock);
+	return area_count(mm->areas);
 }

@@ -214,31 +214,29 @@ void object_put(struct vm_object *o)
  * absent or inserted; or -ENOMEM, -ENOSPC, -EFBIG. *out is the page with a reference, or NULL. */
 static int find_or_insert(struct vm_object *o, u64 index, struct page *fresh, struct page **out)
 {
-	int ret = 0;
-
-	spin_lock(&o->lock);
+	guard_spin(&o->lock);
 	*out = NULL;
-	if (index >= DIV_ROUND_UP(o->size, PAGE_SIZE)) {
-		ret = -EFBIG;
-	} else if ((*out = radix_find(o, index))) {
+	if (index >= DIV_ROUND_UP(o->size, PAGE_SIZE))
+		return -EFBIG;
+	*out = radix_find(o, index);
+	if (*out) {
 		get_page(*out);
-		ret = 1;
-	} else if (fresh && !page_quota_charge(o->quota)) {
-		ret = -ENOSPC;
-	} else if (fresh) {
-		ret = radix_insert(o, index, fresh);
-		if (ret) {
-			page_quota_uncharge(o->quota);
-		} else {
-			fresh->flags |= PG_CACHE;
-			fresh->owner = o;
-			fresh->index = index;
-			get_page(fresh);
-			*out = fresh;
-		}
+		return 1;
 	}
-	spin_unlock(&o->lock);
-	return ret;
+	if (!fresh)
+		return 0;
+	if (!page_quota_charge(o->quota))
+		return -ENOSPC;
+	if (radix_insert(o, index, fresh)) {
+		page_quota_uncharge(o->quota);
+		return -ENOMEM;
+	}
+	fresh->flags |= PG_CACHE;
+	fresh->owner = o;
+	fresh->index = index;
+	get_page(fresh);
+	*out = fresh;
+	return 0;
 }
 
 /* Make the page `index`, which was absent, with these flags. */
@@ -295,17 +293,13 @@ static struct page *used_page(struct page *p)
 
 bool object_has_page(struct vm_object *o, u64 index)
 {
-	bool has;
-
-	spin_lock(&o->lock);
-	has = used_page(radix_find(o, index)) != NULL;
-	spin_unlock(&o->lock);
-	return has;
+	guard_spin(&o->lock);
+	return used_page(radix_find(o, index)) != NULL;
 }
 
 void object_peek_pages(struct vm_object *o, u64 index, u32 n, struct page **out)
 {
-	spin_lock(&o->lock);
+	guard_spin(&o->lock);
 	while (n > 0) { /* one node at a time */
 		const struct radix_node *leaf = radix_leaf(o, index);
 		u32 first = slot_index(index, 1), run = MIN(n, RADIX_SLOTS - first);
@@ -319,7 +313,6 @@ void object_peek_pages(struct vm_object *o, u64 index, u32 n, struct page **out)
 		index += run;
 		n -= run;
 	}
-	spin_unlock(&o->lock);
 }
 
 /* A number of pages from `index` on that are absent for certain; 0 if `index` is present. The
@@ -348,13 +341,12 @@ static void drop_range(struct vm_object *o, u64 first, u64 end)
 	while (first < end) {
 		u64 step;
 
-		spin_lock(&o->lock);
+		guard_spin(&o->lock);
 		step = absent_from(o, first);
 		if (!step) {
 			step = MIN(end - first, (u64)BATCH);
 			drop_pages(o, first, first + step);
 		}
-		spin_unlock(&o->lock);
 		first = step < end - first ? first + step : end;
 	}
 }

@@ -411,6 +411,15 @@ void kmem_cache_foreach(void (*fn)(const struct kmem_cache_info *, void *), void
 	}
 }
 
+u64 slab_pages(void)
+{
+	u64 pages = 0;
+
+	for (struct kmem_cache *c = all_caches; c; c = c->next)
+		pages += READ_ONCE(c->nr_slabs) << c->order;
+	return pages;
+}
+
 /* ---- kmalloc ---- */
 
 static const u16 class_sizes[] = {16, 32, 64, 96, 128, 192, 256, 512, 1024, 2048};

@@ -38,5 +38,5 @@ struct kmem_cache_info {
 };
 /* Calls fn for each cache. */
 void kmem_cache_foreach(void (*fn)(const struct kmem_cache_info *, void *), void *arg);
-/* Objects in use in all caches, for leak checks. */
-u64 slab_active_objects(void);
+u64 slab_active_objects(void); /* in use in all caches, for leak checks */
+u64 slab_pages(void);          /* held by all caches */

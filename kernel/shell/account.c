@@ -1,4 +1,4 @@
-/* The account of what is in use: what `mem` shows, and what must be as before when a test ends. */
+/* The account of resources in use: `mem` prints it, and it must be unchanged when a test ends. */
 #include "kernel/shell/account.h"
 
 #include "kernel/fork.h"
@@ -10,15 +10,10 @@
 #include "mm/page.h"
 #include "mm/slab.h"
 
-static void add_pages(const struct kmem_cache_info *info, void *sum)
-{
-	*(u64 *)sum += info->pages;
-}
-
 #define SETTLE_NS (100 * NSEC_PER_MSEC)
 
-/* A task that its parent has reaped may still be on its last way through schedule(), on another
- * CPU, or be looked at by somebody: its stack is about to be freed. */
+/* Wait until reaped tasks are freed: one may still be in its last schedule() on another CPU, or be
+ * referenced for a moment. */
 static void wait_for_the_dead(void)
 {
 	u64 until = ktime_get() + SETTLE_NS;
@@ -27,7 +22,7 @@ static void wait_for_the_dead(void)
 		sleep_ns(NSEC_PER_MSEC / 10);
 }
 
-/* On each CPU: what it keeps for itself. */
+/* Free what this CPU caches. */
 static void drain_cpu(void *unused __maybe_unused)
 {
 	leave_borrowed_mm();
@@ -36,15 +31,12 @@ static void drain_cpu(void *unused __maybe_unused)
 
 void account_take(struct account *a)
 {
-	u64 held = 0;
-
 	wait_for_the_dead();
 	drain_task_cache();
 	on_each_cpu(drain_cpu, NULL);
-	/* Pages of half-empty slabs count as free: which slab a live object happens to keep is no
-	 * leak, and a leaked object is seen in slab_objects. */
-	kmem_cache_foreach(add_pages, &held);
-	a->free_pages = nr_free_pages() + held;
+	/* Pages of slabs count as free: how full the slabs are is no leak, and slab_objects shows
+	 * a leaked object. */
+	a->free_pages = nr_free_pages() + slab_pages();
 	a->slab_objects = slab_active_objects();
 	a->tasks = (u64)atomic_read(&nr_threads);
 	a->pids = (u64)READ_ONCE(init_pidmap.nr_used);

@@ -1,4 +1,4 @@
-/* Looking at memory: vm, mem, slabs, tlb. The tables themselves are in cmd_pt.c. */
+/* Looking at memory: vm, mem, slabs, tlb. cmd_pt.c shows the page tables. */
 #include "kernel/lib/log.h"
 #include "kernel/sharing.h"
 #include "kernel/shell/account.h"
@@ -59,23 +59,16 @@ SHELL_COMMAND(vm, "look", 0, 1, "vm [PID]",
 
 /* ---- mem, slabs ---- */
 
-static void add_pages(const struct kmem_cache_info *info, void *sum)
-{
-	*(u64 *)sum += info->pages;
-}
-
 SHELL_COMMAND(mem, "look", 0, 0, "mem",
 	      "what is in use: physical memory, slab caches, tasks, pids, open files")
 {
 	struct account now;
-	u64 slab = 0;
 
 	account_take(&now); /* also empties the caches of freed stacks and slabs */
-	kmem_cache_foreach(add_pages, &slab);
 	console_printf(
 		"total %10lu KiB\nfree  %10lu KiB (%lu pages)\nslabs %10lu KiB in %lu objects\n",
 		nr_total_pages() * (PAGE_SIZE / 1024), nr_free_pages() * (PAGE_SIZE / 1024),
-		nr_free_pages(), slab * (PAGE_SIZE / 1024), slab_active_objects());
+		nr_free_pages(), slab_pages() * (PAGE_SIZE / 1024), slab_active_objects());
 	console_printf("tasks %lu, pids %lu, open files %lu\n", now.tasks, now.pids, now.files);
 	return 0;
 }

@@ -102,19 +102,6 @@ int proc_show_loadavg(struct seq *s, const struct proc_node *node __maybe_unused
 
 /* ---- meminfo ---- */
 
-static void add_slab(const struct kmem_cache_info *info, void *pages)
-{
-	*(u64 *)pages += info->pages;
-}
-
-static u64 slab_pages(void)
-{
-	u64 pages = 0;
-
-	kmem_cache_foreach(add_slab, &pages);
-	return pages;
-}
-
 /* False: `t` has none; a leader may end before its threads. */
 static bool add_data_pages(struct task *t, u64 *pages)
 {
