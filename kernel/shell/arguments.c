@@ -3,18 +3,18 @@
 #include "kernel/lib/string.h"
 #include "kernel/shell/shell.h"
 
+bool parse_word(const char *text, u64 *out)
+{
+	return parse_u64(text, out) == 0 || parse_s64(text, (s64 *)out) == 0;
+}
+
 bool number_argument(const char *command, const char *text, u64 *out)
 {
-	s64 v;
+	bool ok = parse_word(text, out);
 
-	if (parse_u64(text, out) == 0)
-		return true;
-	if (parse_s64(text, &v) == 0) {
-		*out = (u64)v;
-		return true;
-	}
-	console_printf("%s: '%s' is not a number\n", command, text);
-	return false;
+	if (!ok)
+		console_printf("%s: '%s' is not a number\n", command, text);
+	return ok;
 }
 
 bool pid_argument(const char *command, const char *text, pid_t *out)

@@ -1,5 +1,4 @@
-/* crash: breaks each defence of the kernel on purpose, so that people and tests can see the right
- * report. */
+/* crash: breaks each defence of the kernel on purpose, to show its report. */
 #include "arch/x86_64/arch.h"
 #include "kernel/lib/log.h"
 #include "kernel/lib/string.h"
@@ -18,8 +17,7 @@ static void crash_exec(void)
 	((void (*)(void))(u64)code)();
 }
 
-/* A puppet's own data page, mapped in the tables this thread has borrowed or not: without STAC
- * either way a fault. */
+/* A puppet's data page: without STAC the access faults, whether the page is mapped here or not. */
 static void crash_smap(void)
 {
 	console_printf("read %#lx\n", *(volatile u64 *)PUPPET_DATA);
@@ -31,7 +29,7 @@ static noinline u64 recurse(u64 n)
 
 	for (size_t i = 0; i < ARRAY_SIZE(frame); i++)
 		frame[i] = n;
-	if (n == 1UL << 40) /* never: the stack ends long before */
+	if (n == 1UL << 40) /* never reached: the stack ends long before */
 		return 0;
 	return recurse(n + 1) + frame[n % ARRAY_SIZE(frame)]; /* not a tail call */
 }
@@ -41,7 +39,7 @@ static void crash_stack(void)
 	recurse(0);
 }
 
-/* No stack at all: the page fault cannot be delivered, and becomes a double fault. */
+/* Without a stack the page fault cannot be delivered, and becomes a double fault. */
 static void crash_df(void)
 {
 	__asm__ volatile("mov $0xffff900000000000, %%rsp; push %%rax" ::: "memory");
@@ -54,7 +52,7 @@ static void crash_panic(void)
 
 static void crash_null(void)
 {
-	volatile u64 *volatile nowhere = NULL; /* volatile, or the compiler sees through it */
+	volatile u64 *volatile nowhere = NULL; /* volatile: the compiler must not know that */
 
 	nowhere[1] = 1;
 }

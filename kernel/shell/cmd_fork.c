@@ -3,7 +3,7 @@
 #include "kernel/lib/string.h"
 #include "kernel/shell/report.h"
 
-/* flags 0: fork or vfork, which have no flags of their own to show. */
+/* flags 0: fork or vfork, which have no flags to show. */
 static int fork_by_puppet(const char *what, const struct puppet_order *order, u64 flags,
 			  bool stopped)
 {
@@ -28,36 +28,28 @@ static int fork_by_puppet(const char *what, const struct puppet_order *order, u6
 SHELL_COMMAND(fork, "make", 0, 0, "fork",
 	      "the selected puppet calls fork(2); its child is a puppet too")
 {
-	const struct puppet_order order = {.nr = __NR_fork};
-
-	return fork_by_puppet("fork", &order, 0, false);
+	return fork_by_puppet("fork", &(struct puppet_order){.nr = __NR_fork}, 0, false);
 }
 
 SHELL_COMMAND(vfork, "make", 0, 0, "vfork",
 	      "vfork(2): the parent sleeps until the child execs or exits")
 {
-	const struct puppet_order order = {.nr = __NR_vfork};
-
-	return fork_by_puppet("vfork", &order, 0, false);
+	return fork_by_puppet("vfork", &(struct puppet_order){.nr = __NR_vfork}, 0, false);
 }
 
 /* "SIGUSR1", or a number: the exit signal's byte. */
 static bool exit_signal_of(const char *word, u64 *signal)
 {
-	u64 n;
 	int sig;
 
-	if (parse_u64(word, &n) == 0) {
-		*signal = n;
-		return n <= CSIGNAL;
-	}
+	if (parse_u64(word, signal) == 0)
+		return *signal <= CSIGNAL;
 	sig = signal_number(word);
-	if (sig > 0)
-		*signal = (u64)sig;
+	*signal = (u64)sig;
 	return sig > 0;
 }
 
-/* "CLONE_VM,CLONE_FILES,SIGCHLD". False after saying what is wrong. */
+/* Parse "CLONE_VM,CLONE_FILES,SIGCHLD". Prints what is wrong and returns false. */
 static bool parse_clone_flags(char *text, u64 *flags, u64 *signal, bool *stopped)
 {
 	while (text) {
@@ -87,12 +79,11 @@ SHELL_COMMAND(clone, "make", 1, 1, "clone FLAG,FLAG...[,SIGNAL]",
 
 	if (!parse_clone_flags(argv[1], &flags, &signal, &stopped))
 		return STATUS_USAGE;
-	if (flags >>
-	    32) /* only clone3 takes 64 bits; the old call would drop them without a word */
+	if (flags >> 32) /* only clone3 takes 64 bits; clone would ignore the upper half */
 		return shell_error(
 			STATUS_USAGE,
 			"clone: such a flag exists only in clone3(2), which the shell cannot call\n");
-	/* Stores of thread ids go to the puppet's data page, behind the word of peek and poke. */
+	/* Thread ids are stored in the puppet's data page, behind the word of peek and poke. */
 	order.arg[0] = flags | signal;
 	order.arg[2] = PUPPET_DATA + 8;
 	order.arg[3] = PUPPET_DATA + 16;

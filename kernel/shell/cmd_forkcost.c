@@ -6,8 +6,7 @@
 #include "mm/mm.h"
 
 struct cost {
-	u64 cycles; /* the least of all rounds: the others met an interrupt, or had to refill a
-		       cache */
+	u64 cycles; /* the least of all rounds: others met an interrupt or refilled a cache */
 	u64 shared, copied;
 };
 
@@ -21,8 +20,8 @@ static void read_stats(struct cost *cost, struct puppet *child)
 	}
 }
 
-/* Fork, let the child exit, wait for it: the next round finds the caches as this one did. False
- * after saying why. */
+/* Fork, let the child exit, and wait for it: the next round finds the same state. False if one of
+ * them fails, which has been printed. */
 static bool one_round(struct puppet *p, struct cost *cost)
 {
 	struct puppet *child scoped(puppet_put) = NULL;
@@ -42,7 +41,7 @@ static bool one_round(struct puppet *p, struct cost *cost)
 	read_stats(cost, child);
 	call_simple(child, true, __NR_exit, 0, 0, 0, 0);
 	if (READ_ONCE(child->state) == PUPPET_GONE)
-		puppet_forget(child); /* its end is no news */
+		puppet_forget(child); /* its end is not reported */
 	return call_simple(p, true, __NR_wait4, (u64)pid, 0, 0, 0) == pid;
 }
 

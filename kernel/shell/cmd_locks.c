@@ -1,8 +1,8 @@
 /*
- * locks: who holds what, who waits, and for how long locks were held.
+ * locks: which locks are held, which tasks wait, and for how long locks were held.
  *
- * Tasks change all this while it is read: what is shown may be a moment old or belong to the lock
- * before. Locks and their owners are only named, never followed: they may be gone.
+ * Tasks change this while it is read: a line may be outdated. Pointers to locks and owners are
+ * printed, never followed: they may be gone.
  */
 #include "kernel/debug/debug.h"
 #include "kernel/lib/atomic.h"

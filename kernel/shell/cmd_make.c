@@ -1,4 +1,4 @@
-/* The other make-commands: what the selected puppet is told to do, but for the forks. */
+/* Orders to the selected puppet other than forks: exec, exit, wait, kill, sys, select. */
 #include "kernel/lib/log.h"
 #include "kernel/lib/string.h"
 #include "kernel/lib/syscall.h"
@@ -6,26 +6,15 @@
 #include "kernel/task.h"
 #include "mm/mm.h"
 
-/* ---- the scratch pages, where the strings of an order lie ---- */
+/* ---- the scratch pages, which hold the strings of an order ---- */
 
 struct scratch {
-	struct mm *mm; /* with a user reference */
+	struct mm *mm;
 	u64 next;
 };
 
-static bool scratch_open(struct scratch *s, struct puppet *p)
-{
-	s->mm = puppet_get_mm(p);
-	s->next = PUPPET_SCRATCH;
-	return s->mm != NULL;
-}
-
-static void scratch_close(struct scratch *s)
-{
-	mm_put(s->mm);
-}
-
-/* The address where it now lies, aligned to 8; 0 when there is no room. */
+/* Copy data to the scratch pages. Returns its address there, aligned to 8; 0 if there is no room.
+ */
 static u64 scratch_put(struct scratch *s, const void *data, size_t n)
 {
 	u64 at = s->next;
@@ -62,15 +51,15 @@ static u64 scratch_vector(struct scratch *s, const char *const *strings)
 
 static bool exec_order(struct puppet_order *o, struct puppet *p, char **argv)
 {
-	struct scratch s;
+	struct mm *mm scoped(mm_put) = puppet_get_mm(p);
+	struct scratch s = {mm, PUPPET_SCRATCH};
 
-	if (!scratch_open(&s, p))
+	if (!mm)
 		return false;
 	o->nr = __NR_execve;
 	o->arg[0] = scratch_string(&s, argv[0]);
 	o->arg[1] = scratch_vector(&s, (const char *const *)argv);
 	o->arg[2] = scratch_vector(&s, shell_envp);
-	scratch_close(&s);
 	return o->arg[0] && o->arg[1] && o->arg[2];
 }
 
@@ -141,8 +130,7 @@ SHELL_COMMAND(wait, "make", 0, 1, "wait [PID]", "wait4(2) for a child, or for an
 	return r < 0 && r != -ERESTARTSYS ? STATUS_FAILED : 0;
 }
 
-/* The selected puppet cannot: the shell sends it itself, or a stopped puppet could never be
- * continued. */
+/* Send a signal when the selected puppet cannot: else a stopped puppet could never be continued. */
 static int kill_by_shell(int sig, pid_t pid)
 {
 	struct task *t scoped(put_task) = pid > 0 ? find_get_task(pid) : NULL;
@@ -203,27 +191,19 @@ static int declared_arguments(const char *args)
 	return n;
 }
 
-/* Numbers as they are, everything else, and what is quoted, as the address of a string. */
+/* A number is passed as it is; a quoted or any other word as the address of a string. */
 static bool sys_arguments(struct puppet_order *o, struct puppet *p, int argc, char **argv)
 {
-	struct scratch s;
-	bool ok = true;
+	struct mm *mm scoped(mm_put) = puppet_get_mm(p);
+	struct scratch s = {mm, PUPPET_SCRATCH};
+	bool ok = mm != NULL;
 
-	if (!scratch_open(&s, p))
-		return false;
 	for (int i = 0; i < argc && ok; i++) {
-		s64 v;
-
-		if (!word_quoted(argv[i]) && (parse_u64(argv[i], &o->arg[i]) == 0))
+		if (!word_quoted(argv[i]) && parse_word(argv[i], &o->arg[i]))
 			continue;
-		if (!word_quoted(argv[i]) && parse_s64(argv[i], &v) == 0) {
-			o->arg[i] = (u64)v;
-			continue;
-		}
 		o->arg[i] = scratch_string(&s, argv[i]);
 		ok = o->arg[i] != 0;
 	}
-	scratch_close(&s);
 	return ok;
 }
 
@@ -257,7 +237,7 @@ SHELL_COMMAND(sys, "make", 1, ANY, "sys NAME ARG...",
 
 /* ---- which one ---- */
 
-static int select_command(char **argv)
+SHELL_COMMAND(select, "make", 1, 1, "select PID", "orders without `PID:` go to this puppet")
 {
 	pid_t pid;
 
@@ -269,12 +249,7 @@ static int select_command(char **argv)
 	return 0;
 }
 
-SHELL_COMMAND(select, "make", 1, 1, "select PID", "orders without `PID:` go to this puppet")
-{
-	return select_command(argv);
-}
-
 SHELL_COMMAND(use, "make", 1, 1, "use PID", "the same as select")
 {
-	return select_command(argv);
+	return shell_cmd_select(argc, argv);
 }

@@ -1,10 +1,11 @@
-/* peek, poke and touch: the selected puppet uses its own memory, by ring 3's loads and stores. */
+/* peek, poke and touch: the selected puppet accesses its own memory in ring 3. */
 #include <linux/mman.h>
 #include "kernel/lib/log.h"
 #include "kernel/shell/report.h"
 #include "mm/mm.h"
 
-/* [addr, addr + 8) may be accessed so, by the areas: an order that faults would kill the puppet. */
+/* Do the areas allow this access to [addr, addr + 8)? An order that faults would kill the puppet.
+ */
 static bool may_access(const char *command, struct puppet *p, u64 addr, bool write)
 {
 	struct mm *mm scoped(mm_put) = puppet_get_mm(p);

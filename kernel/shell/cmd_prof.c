@@ -1,9 +1,9 @@
 /*
- * prof: which functions of the kernel a command spends its time in.
+ * prof: in which functions of the kernel a command spends its time.
  *
- * While it runs a timer on each CPU looks at what its interrupt came into. What runs with
- * interrupts off is seen where they are allowed again. (tools/profile counts instructions instead,
- * from outside.)
+ * While the command runs, a timer on each CPU samples the interrupted address. Code that runs with
+ * interrupts off is counted where they are enabled again. (tools/profile counts instructions, from
+ * outside.)
  */
 #include "arch/x86_64/arch.h"
 #include "kernel/debug/debug.h"
@@ -20,7 +20,7 @@
 #define SHOWN     25
 #define USER      1UL /* no address in the kernel */
 
-/* Atomic: all CPUs count in one table. An address stays where it was first put. */
+/* Atomic: all CPUs count in one table. An address keeps its place. */
 struct place {
 	u64 address; /* 0: free */
 	u64 count;
@@ -58,7 +58,7 @@ static void take_sample(struct timer *t)
 	timer_start(t, ktime_get() + SAMPLE_NS);
 }
 
-/* On the CPU whose timer it is, with interrupts off: the callback is not running. */
+/* Called on each CPU, with interrupts off: its timer's callback is not running. */
 static void start_sampling(void *unused __maybe_unused)
 {
 	struct timer *t = &timers[this_cpu()->id];
@@ -72,7 +72,7 @@ static void stop_sampling(void *unused __maybe_unused)
 	timer_cancel(&timers[this_cpu()->id]);
 }
 
-/* Functions instead of addresses, heaviest first, without gaps. Returns how many. */
+/* Merge the addresses of each function, and sort by count. Returns the number of functions. */
 static size_t by_function(u64 *total)
 {
 	size_t n = 0;
@@ -90,7 +90,7 @@ static size_t by_function(u64 *total)
 		while (j < n && places[j].address != p.address)
 			j++;
 		if (j == n)
-			places[n++] = p; /* n <= i: what was there has been read */
+			places[n++] = p; /* n <= i: that place has been read */
 		else
 			places[j].count += p.count;
 	}
@@ -119,7 +119,7 @@ static void report(void)
 		symbol_name(places[i].address, name, sizeof(name));
 		for (char *p = name; *p; p++)
 			if (*p == '+')
-				*p = '\0'; /* it is the beginning of the function */
+				*p = '\0'; /* only the function's name */
 		console_printf("%3lu.%lu %% %8lu  %s\n", permille / 10, permille % 10,
 			       places[i].count, places[i].address == USER ? "user" : name);
 	}

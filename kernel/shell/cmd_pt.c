@@ -1,7 +1,7 @@
 /*
- * pt: the tree of page tables, each with the count of references to it. What is shared and what is
- * owned explains every copy that a write costs: an entry is owned when it and all above it are the
- * only references.
+ * pt: the tree of page tables, with the count of references to each table and page. An entry is
+ * owned if it and all entries above it are the only references; a write copies every table and page
+ * on its way that is not owned.
  */
 #include "kernel/lib/log.h"
 #include "kernel/lib/string.h"
@@ -10,7 +10,7 @@
 #include "kernel/task.h"
 #include "mm/tree.h"
 
-/* Neighbouring leaves of one kind, printed as one line. */
+/* Adjacent leaves of one kind, printed as one line. */
 struct leaf_run {
 	u64 start, end; /* empty: start == end */
 	u32 count;

@@ -9,7 +9,7 @@
 #include "kernel/time/timer.h"
 #include "kernel/wait.h"
 
-/* Lies on the shell's stack, which waits until the program has been loaded, or could not be. */
+/* On the stack of the shell, which waits until the program is loaded or has failed. */
 struct program {
 	char path[256];
 	char **argv;
@@ -17,7 +17,7 @@ struct program {
 	struct completion has_group, may_start, loaded;
 };
 
-/* Body of the thread that becomes the program. Returning means going to user mode. */
+/* Body of the thread that becomes the program; it returns to user mode. */
 static int become_program(void *arg)
 {
 	struct program *prog = arg;
@@ -25,7 +25,7 @@ static int become_program(void *arg)
 
 	own_group();
 	complete(&prog->has_group);
-	wait_for_completion(&prog->may_start); /* until the terminal is ours */
+	wait_for_completion(&prog->may_start); /* in the foreground: until it has the terminal */
 	if (!err)
 		err = kernel_execve(prog->path, (const char *const *)prog->argv, shell_envp);
 	prog->error = err;
@@ -35,7 +35,7 @@ static int become_program(void *arg)
 	return 0;
 }
 
-/* A name without a slash is looked for where PATH says. */
+/* A name without a slash is searched in the directories of PATH. */
 static bool find_program(char *path, size_t n, const char *name)
 {
 	static const char *const dirs[] = {"/bin", "/sbin", "/usr/bin", "/usr/sbin"};
@@ -52,7 +52,7 @@ static bool find_program(char *path, size_t n, const char *name)
 	return false;
 }
 
-/* The thread, with a reference, or NULL after saying why not. */
+/* Start the thread. Returns it with a reference; NULL, after printing why, if it cannot. */
 static struct task *start_program(struct program *prog, char **argv)
 {
 	struct task *t;
@@ -64,15 +64,15 @@ static struct task *start_program(struct program *prog, char **argv)
 	completion_init(&prog->may_start);
 	completion_init(&prog->loaded);
 	pid = kernel_thread(become_program, prog, "run");
-	t = pid > 0 ? find_get_task(pid) : NULL; /* there: it is ours to reap */
+	t = pid > 0 ? find_get_task(pid) : NULL; /* found: only the shell reaps it */
 	if (t == NULL)
 		console_printf("%s: cannot fork: %s\n", argv[0], errno_name(-pid));
 	else
-		wait_for_completion(&prog->has_group); /* which is what gets the terminal */
+		wait_for_completion(&prog->has_group); /* the group gets the terminal */
 	return t;
 }
 
-/* The usual mistake: the program is there, but not what it names to load it. */
+/* Print why. The usual mistake: the program exists, but not its interpreter. */
 static void say_why(const struct program *prog)
 {
 	console_printf("%s: cannot run it: %s\n", prog->argv[0], errno_name(-prog->error));

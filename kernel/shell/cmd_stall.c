@@ -1,4 +1,4 @@
-/* stall: does on purpose what the kernel is to notice and report, and survives it. */
+/* stall: stalls locks and CPUs on purpose, to show the kernel's reports. The kernel goes on. */
 #include "arch/x86_64/arch.h"
 #include "kernel/kthread.h"
 #include "kernel/lib/atomic.h"
@@ -9,7 +9,7 @@
 #include "kernel/task.h"
 #include "kernel/time/timer.h"
 
-static u64 stalled_ns; /* how long the culprit is one */
+static u64 stalled_ns; /* how long to stall */
 
 static spinlock_t stalled_lock = SPINLOCK_INIT(LOCK_FS);
 static struct mutex stalled_mutex = MUTEX_INIT(stalled_mutex, LOCK_PIPE);
@@ -20,7 +20,7 @@ static void spin_for(u64 ns)
 	u64 until = ktime_get() + ns;
 
 	while (ktime_get() < until)
-		cpu_relax(); /* not cpu_wait(): a CPU that is stuck serves nobody */
+		cpu_relax(); /* not cpu_wait(): a stuck CPU serves no flushes */
 }
 
 static int hold_lock(void *unused __maybe_unused)
@@ -75,7 +75,7 @@ static int hold_in_turn(void *unused __maybe_unused)
 
 static void wait_behind_queue(void)
 {
-	sleep_ns(100 * NSEC_PER_MSEC); /* all of them are there */
+	sleep_ns(100 * NSEC_PER_MSEC); /* until all are queued */
 	wait_for_mutex();
 }
 
@@ -109,9 +109,9 @@ static const struct stall {
 	void (*victim)(void);
 } stalls[] = {
 	{"lock", "a spinlock held for long, and waited for", hold_lock, wait_for_lock},
-	{"hold", "a spinlock held for long, and nobody waits *", hold_lock, do_nothing},
+	{"hold", "a spinlock held for long, without a waiter *", hold_lock, do_nothing},
 	{"mutex", "a mutex held for long *", hold_mutex, wait_for_mutex},
-	{"queue", "a mutex that many hold, each for a while: nothing is wrong", hold_in_turn,
+	{"queue", "a mutex that many hold in turn, each for a while: no stall", hold_in_turn,
 	 wait_behind_queue},
 	{"cpu", "a CPU that takes no interrupts *", stop_interrupts, be_busy},
 	{"flush", "a CPU that does not flush its TLB", stop_interrupts, want_flush},
@@ -123,7 +123,7 @@ static int on_second_cpu(void *culprit)
 	return ((int (*)(void *))culprit)(NULL);
 }
 
-/* The shell's task on the first CPU, the culprit on the second. */
+/* Run the victim, this task, on the first CPU and the culprit on the second. */
 static int run(const struct stall *s)
 {
 	u64 before = sched_get_affinity(current);
@@ -146,7 +146,7 @@ static int run(const struct stall *s)
 	return 0;
 }
 
-/* For how long: 2.5 seconds unless said otherwise. */
+/* 2.5 seconds by default. */
 static bool set_duration(int argc, char **argv)
 {
 	u64 seconds;

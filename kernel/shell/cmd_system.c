@@ -9,8 +9,7 @@
 
 /* ---- help ---- */
 
-/* The commands of a group in the order of the alphabet: the first whose name comes after `after`.
- */
+/* The first command of a group, in alphabetical order, whose name comes after `after`. */
 static const struct shell_command *next_in_group(const char *group, const char *after)
 {
 	const struct shell_command *best = NULL;

@@ -52,8 +52,7 @@ SHELL_COMMAND(
 
 /* ---- tree ---- */
 
-#define TREE_DEPTH \
-	24 /* deeper ones are summed up: the kernel's stack is not for recursion without end */
+#define TREE_DEPTH 24 /* deeper tasks are left out: the kernel's stack limits the recursion */
 
 struct tree {
 	const struct task_list *all;
@@ -70,7 +69,7 @@ static bool is_thread(const struct task *t, const struct task *leader)
 	return t != leader && t->group_leader == leader;
 }
 
-/* The next child or thread of `p` at or after index i; all->n when there is none. */
+/* The next child or thread of `p` at or after index i; all->n if there is none. */
 static size_t next_below(const struct task_list *all, const struct task *p, size_t i)
 {
 	while (i < all->n && !is_child(all->task[i], p) && !is_thread(all->task[i], p))
@@ -106,7 +105,7 @@ static void print_below(struct tree *tree, const struct task *p, int depth)
 }
 
 SHELL_COMMAND(tree, "look", 0, 1, "tree [PID]",
-	      "the family tree of all tasks, or of one: state, and who is selected")
+	      "the family tree of all tasks, or of one: state, and which is selected")
 {
 	struct task_list all;
 	struct tree tree = {.all = &all};

@@ -1,4 +1,4 @@
-/* trace: the switch, and the text, of kernel/trace. */
+/* trace: switches kernel/trace on and off, and prints its records. */
 #include "kernel/lib/log.h"
 #include "kernel/lib/string.h"
 #include "kernel/shell/shell.h"

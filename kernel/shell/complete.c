@@ -1,4 +1,4 @@
-/* Tab: the command, path, pid, flag or name that the word at the cursor can become. */
+/* Tab: completes the word at the cursor to a command, path, pid, flag or name. */
 #include "kernel/fs/fs.h"
 #include "kernel/lib/log.h"
 #include "kernel/lib/string.h"
@@ -10,8 +10,8 @@
 
 #define NAME_LEN 64
 
-/* Everything that begins like the word. Two passes: the common beginning first, then, if it adds
- * nothing, the list. */
+/* Names that begin with the word. The first pass finds their common prefix; if that is no longer
+ * than the word, a second pass prints the list. */
 struct matches {
 	const char *word;
 	size_t len;
@@ -72,7 +72,7 @@ static void match_syscalls(struct matches *m)
 			match(m, syscall_info(nr)->name, false);
 }
 
-/* Pids of all tasks, or of puppets with a colon behind, for the start of a command. */
+/* Pids of all tasks; or, at the start of a command, of puppets, with a colon behind. */
 static void match_pids(struct matches *m, bool puppets_only)
 {
 	struct task_list all;
@@ -89,7 +89,7 @@ static void match_pids(struct matches *m, bool puppets_only)
 	task_list_free(&all);
 }
 
-/* "/bin/bu": directory and beginning of a name. */
+/* "/bin/bu": a directory and the beginning of a name. */
 static void match_path(struct matches *m)
 {
 	char dir[256];
@@ -104,7 +104,7 @@ static void match_path(struct matches *m)
 	kernel_list_dir(dir, match_dirent, m);
 }
 
-/* What can stand here, by the word itself and the command in front. */
+/* Collect candidates, by the word itself and the command in front of it. */
 static void collect(struct matches *m, const char *command, bool first)
 {
 	if (strchr(m->word, '/'))
@@ -123,7 +123,7 @@ static void collect(struct matches *m, const char *command, bool first)
 		match_pids(m, false);
 }
 
-/* The word at or behind `from`, up to *end; both are `limit` when there is none. */
+/* Find the next word at or behind `from`, up to *end; both are `limit` if there is none. */
 static size_t next_word(const struct lineedit *e, size_t from, size_t limit, size_t *end)
 {
 	while (from < limit && e->buf[from] == ' ')
@@ -133,8 +133,8 @@ static size_t next_word(const struct lineedit *e, size_t from, size_t limit, siz
 	return from;
 }
 
-/* How many words lead to the next command: of "12: fork" and "time fork" it is one further, of
- * "repeat 5 fork" two. 0: this word is the command. */
+/* How many words precede the command: one in "12: fork" and "time fork", two in "repeat 5 fork". 0:
+ * this word is the command. */
 static int words_before_command(const char *word, size_t n)
 {
 	if (n && word[n - 1] == ':')
@@ -144,7 +144,7 @@ static int words_before_command(const char *word, size_t n)
 	return n == 6 && strncmp(word, "repeat", n) == 0 ? 2 : 0;
 }
 
-/* Where the word at the cursor starts, and the command it belongs to. */
+/* Find the start of the word at the cursor, and the command it belongs to. */
 static size_t find_word(const struct lineedit *e, char *command, size_t n, bool *first)
 {
 	size_t start = e->pos, from = 0, end;

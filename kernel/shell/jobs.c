@@ -1,5 +1,5 @@
-/* Programs that run: the terminal is given to one and taken back, and those in the background are
- * remembered. */
+/* Running programs: gives the terminal to one and takes it back, and remembers those in the
+ * background. */
 #include "kernel/fs/fs.h"
 #include "kernel/lib/log.h"
 #include "kernel/lib/string.h"
@@ -16,7 +16,7 @@
 static struct job {
 	pid_t pid;         /* 0: free */
 	struct task *task; /* with a reference */
-	bool ours;         /* the shell's child, which it reaps; else it only watches */
+	bool ours;         /* the shell's child, which it reaps; else it only watches the task */
 	bool stopped;
 	char name[TASK_COMM_LEN];
 } jobs[MAX_JOBS];
@@ -24,7 +24,7 @@ static struct job {
 const char *const shell_envp[] = {"PATH=/bin:/sbin:/usr/bin:/usr/sbin", "HOME=/", "TERM=linux",
 				  "USER=root", NULL};
 
-/* ---- what a kernel thread needs before it becomes a program ---- */
+/* ---- preparing a kernel thread to become a program ---- */
 
 int console_files(void)
 {
@@ -50,12 +50,6 @@ void own_group(void)
 	sys_setpgid(0, 0); /* cannot fail: a fresh task, in its parent's session */
 }
 
-void own_handlers(void)
-{
-	guard_irq(&current->sighand->lock);
-	set_handler(current->sighand, SIGCHLD, (u64)SIG_DFL);
-}
-
 /* ---- the list ---- */
 
 static struct job *job_of(pid_t pid)
@@ -78,10 +72,10 @@ void job_add(struct task *t)
 
 	if (j && j->task == t)
 		return;
-	if (j) /* the pid is another task's now, and the last one's end was never told */
+	if (j) /* another task has the pid now, and the old one's end was never reported */
 		job_free(j);
 	j = job_of(0);
-	if (j == NULL) { /* it runs all the same; only its end goes untold */
+	if (j == NULL) { /* it runs, but its end is not reported */
 		console_printf("[%d] too many jobs to remember this one\n", t->pid_nr);
 		return;
 	}
@@ -93,19 +87,11 @@ void job_add(struct task *t)
 	strlcpy(j->name, t->comm, sizeof(j->name));
 }
 
-static void job_remove(pid_t pid)
-{
-	struct job *j = job_of(pid);
-
-	if (j)
-		job_free(j);
-}
-
 /* ---- waiting ---- */
 
 struct wait_result last_program;
 
-/* Ask for the end or stop of a child. As do_wait(). */
+/* Wait for the end or stop of a child. Returns as do_wait(). */
 static long wait_child(pid_t pid, int options, struct wait_result *r)
 {
 	return do_wait(PIDTYPE_PID, pid, options | WEXITED | WSTOPPED | __WALL, r);
@@ -131,9 +117,11 @@ static int tell_stopped(struct task *t)
 
 static int tell_ended(pid_t pid, int wait_status)
 {
+	struct job *j = job_of(pid);
 	char how[48];
 
-	job_remove(pid);
+	if (j)
+		job_free(j);
 	if (wait_status & 0x7f)
 		console_printf("%s[%d] %s\n", (wait_status & 0x7f) == SIGINT ? "\n" : "", pid,
 			       describe_end(wait_status, how, sizeof(how)));
@@ -148,12 +136,12 @@ static int wait_ours(struct task *t)
 		got = wait_child(t->pid_nr, 0, &last_program);
 	while (got == -ERESTARTSYS);
 	if (got < 0)
-		return tell_ended(t->pid_nr, t->exit_code); /* its end was told to somebody else */
+		return tell_ended(t->pid_nr, t->exit_code); /* already reaped */
 	return is_stop(&last_program) ? tell_stopped(t)
 				      : tell_ended(t->pid_nr, last_program.status);
 }
 
-/* A puppet's child that became a program: its parent reaps it, we only watch. */
+/* Watch a puppet's child that became a program: its parent reaps it. */
 static int watch_other(struct task *t)
 {
 	while (!READ_ONCE(t->exit_state)) {
@@ -166,7 +154,7 @@ static int watch_other(struct task *t)
 
 /* ---- the terminal ---- */
 
-/* Its session becomes the terminal's, and its group the one in front. */
+/* Make t's session the terminal's, and its group the foreground group. */
 static void give_terminal(struct task *t)
 {
 	struct pid *session, *group;
@@ -210,16 +198,21 @@ int run_in_foreground(struct task *t, struct completion *ready)
 
 /* ---- news, fg and bg ---- */
 
-/* A puppet's child that became a program: its parent reaps it. */
+static void job_ended(struct job *j, int wait_status)
+{
+	char how[48];
+
+	console_printf("[%d] %s %s\n", j->pid, j->name,
+		       describe_end(wait_status, how, sizeof(how)));
+	job_free(j);
+}
+
 static void watched_news(struct job *j)
 {
 	bool stopped = READ_ONCE(j->task->state) == TASK_STOPPED;
-	char how[48];
 
 	if (READ_ONCE(j->task->exit_state)) {
-		console_printf("[%d] %s %s\n", j->pid, j->name,
-			       describe_end(j->task->exit_code, how, sizeof(how)));
-		job_free(j);
+		job_ended(j, j->task->exit_code);
 		return;
 	}
 	if (stopped && !j->stopped)
@@ -231,19 +224,17 @@ static void our_news(struct job *j)
 {
 	struct wait_result r;
 	long got = wait_child(j->pid, WNOHANG, &r);
-	char how[48];
 
 	if (got == 0 || got == -ERESTARTSYS)
 		return;
-	if (got > 0 && is_stop(&r)) {
+	if (got < 0) {
+		job_free(j);
+	} else if (is_stop(&r)) {
 		j->stopped = true;
 		console_printf("[%d] stopped: %s\n", j->pid, j->name);
-		return;
+	} else {
+		job_ended(j, r.status);
 	}
-	if (got > 0)
-		console_printf("[%d] %s %s\n", j->pid, j->name,
-			       describe_end(r.status, how, sizeof(how)));
-	job_free(j);
 }
 
 static void job_news(struct job *j)
@@ -261,7 +252,7 @@ void jobs_news(void)
 			job_news(&jobs[i]);
 }
 
-/* Find the job that fg or bg means. As task_of_argument(). */
+/* Find the job for fg or bg; NULL text: the last one. Returns as task_of_argument(). */
 static int job_argument(const char *command, const char *text, struct task **out)
 {
 	int status;

@@ -1,7 +1,7 @@
 /*
- * The line editor: a buffer, a cursor, and the keys of every shell. It draws with nothing but
- * printable characters, \b, \n, \r and, for ^L, the sequence that clears a screen: all terminals
- * agree on those. A character is a UTF-8 sequence of one column.
+ * The line editor: a buffer, a cursor, and the usual keys. It draws with printable characters, \b,
+ * \n and, for ^L, the sequence that clears a screen: all terminals agree on those. A character is a
+ * UTF-8 sequence of one column.
  */
 #include "kernel/shell/lineedit.h"
 
@@ -50,7 +50,7 @@ static void repeat(struct lineedit *e, const char *s, size_t n)
 		e->out(s, 1);
 }
 
-/* ---- moving and changing; each keeps the screen as it goes ---- */
+/* ---- moving and changing: each updates the screen ---- */
 
 static void move_to(struct lineedit *e, size_t pos)
 {
@@ -116,13 +116,13 @@ void edit_remember(struct lineedit *e, const char *line)
 	strlcpy(e->history[e->nr_history++ % HISTORY_LINES], line, SHELL_LINE_MAX);
 }
 
-/* step 1: an older line, -1: a newer one. The line being typed comes back below the newest. */
+/* step 1: an older line, -1: a newer one. Below the newest is the line being typed. */
 static void browse(struct lineedit *e, int step)
 {
 	u32 there_are = MIN(e->nr_history, (u32)HISTORY_LINES);
 	u32 to = e->browsing + (u32)step;
 
-	if (to > there_are) /* also from 0 downwards: it wraps */
+	if (to > there_are) /* 0 - 1 wraps */
 		return;
 	if (e->browsing == 0)
 		strlcpy(e->draft, e->buf, sizeof(e->draft));
@@ -159,27 +159,21 @@ static void cursor_key(struct lineedit *e, char c)
 {
 	switch (c) {
 	case 'A':
-		browse(e, 1);
-		break;
+		return browse(e, 1);
 	case 'B':
-		browse(e, -1);
-		break;
+		return browse(e, -1);
 	case 'C':
-		move_to(e, next_char(e, e->pos));
-		break;
+		return move_to(e, next_char(e, e->pos));
 	case 'D':
-		move_to(e, prev_char(e, e->pos));
-		break;
+		return move_to(e, prev_char(e, e->pos));
 	case 'H':
-		move_to(e, 0);
-		break;
+		return move_to(e, 0);
 	case 'F':
-		move_to(e, e->len);
-		break;
+		return move_to(e, e->len);
 	}
 }
 
-/* ESC [ 3 ~ and its like. */
+/* ESC [ 3 ~ and the like. */
 static void numbered_key(struct lineedit *e, char number)
 {
 	if (number == '1' || number == '7')
@@ -190,7 +184,7 @@ static void numbered_key(struct lineedit *e, char number)
 		cut(e, e->pos, next_char(e, e->pos));
 }
 
-/* ESC, then [ or O, then numbers, then a letter. What is not known is swallowed. */
+/* ESC, then [ or O, then numbers, then a letter. Unknown sequences are ignored. */
 static void feed_escape(struct lineedit *e, char c)
 {
 	if (e->escape == 1) {
@@ -227,7 +221,7 @@ static enum edit_result cancel(struct lineedit *e)
 
 static enum edit_result feed_control(struct lineedit *e, char c)
 {
-	/* the keys that move the cursor, by other names */
+	/* control keys that do the same as a cursor key */
 	static const char arrows[' '] = {[CTRL('A')] = 'H', [CTRL('B')] = 'D', [CTRL('E')] = 'F',
 					 [CTRL('F')] = 'C', [CTRL('N')] = 'B', [CTRL('P')] = 'A'};
 

@@ -1,4 +1,4 @@
-/* Editing one line, and the lines before it. Pure: compiles on the host. */
+/* A line editor with history. Pure: compiles on the host. */
 #pragma once
 
 #include "kernel/lib/types.h"
@@ -7,7 +7,7 @@
 #define HISTORY_LINES 32
 
 enum edit_result {
-	EDIT_MORE,   /* the line goes on */
+	EDIT_MORE,   /* the line is not finished */
 	EDIT_DONE,   /* Enter: it is in buf */
 	EDIT_CANCEL, /* ^C */
 	EDIT_EOF,    /* ^D on an empty line */
@@ -19,12 +19,12 @@ struct lineedit {
 	size_t len, pos;
 	char prompt[32];
 	void (*out)(const char *s, size_t n); /* to the terminal */
-	u8 escape;                            /* inside an escape sequence: how far */
+	u8 escape;                            /* bytes of an escape sequence seen so far */
 	char escape_arg;
 	bool after_cr; /* swallow the \n of \r\n */
 	char history[HISTORY_LINES][SHELL_LINE_MAX];
 	u32 nr_history; /* lines ever remembered */
-	u32 browsing;   /* which one is shown: nr_history - browsing; 0: the line being typed */
+	u32 browsing;   /* line nr_history - browsing is shown; 0: the line being typed */
 	char draft[SHELL_LINE_MAX]; /* the line being typed, while an old one is shown */
 };
 
@@ -32,5 +32,5 @@ void edit_begin(struct lineedit *e, const char *prompt);
 enum edit_result edit_feed(struct lineedit *e, char c);
 void edit_insert(struct lineedit *e, const char *text);
 void edit_redraw(struct lineedit *e); /* prompt and line, on a fresh row */
-/* Remember a line, unless it is empty or the last one again. */
+/* Remember a line, unless it is empty or equal to the last one. */
 void edit_remember(struct lineedit *e, const char *line);

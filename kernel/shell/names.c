@@ -1,4 +1,4 @@
-/* Names of signals and clone flags: what people type, and what they are told. */
+/* Names of signals and clone flags, for input and output. */
 #include "kernel/lib/log.h"
 #include "kernel/lib/string.h"
 #include "kernel/lib/uapi.h"

@@ -1,7 +1,6 @@
 /*
- * The shell's grammar: words split at blanks; '…' and "…" quote literally; ; and & end a command; #
- * starts a comment. There are no variables and no expansion: what stands in quotes reaches the
- * program as it is.
+ * The shell's grammar: words are split at blanks; '…' and "…" quote literally; ; and & end a
+ * command; # starts a comment. There are no variables and no expansion.
  */
 #include "kernel/shell/parse.h"
 
@@ -28,7 +27,7 @@ static bool put(struct words_writer *w, char c)
 	return true;
 }
 
-/* One word, quotes removed. Parts that touch belong together: a'b c'd is one word. */
+/* Take one word and remove its quotes. Adjacent parts belong together: a'b c'd is one word. */
 static const char *take_word(const char **line, struct words_writer *w)
 {
 	const char *s = *line;

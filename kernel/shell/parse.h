@@ -11,11 +11,11 @@ struct shell_words {
 	bool background; /* ended by & */
 	char *argv[SHELL_MAX_ARGS + 1];
 	char text[SHELL_LINE_MAX +
-		  2 * SHELL_MAX_ARGS]; /* the words, each behind a mark: see word_quoted() */
+		  2 * SHELL_MAX_ARGS]; /* words, each behind a mark: word_quoted() */
 };
 
-/* Take the next command off *line, which moves behind it. NULL, or what is wrong with the rest of
- * the line. A command may be empty (argc 0); at the end of the line *line points at the NUL. */
+/* Parse the next command and move *line behind it. NULL, or a message about a syntax error. A
+ * command may be empty (argc 0); at the end of the line *line points at the NUL. */
 const char *parse_command(const char **line, struct shell_words *out);
 
 /* Was any part of this word in quotes? The byte in front of a word tells. */

@@ -1,4 +1,4 @@
-/* The puppets' side of the shell: how they are made, how they are given orders, how they end. */
+/* Puppets: how they start, get orders, and end. */
 #include "kernel/shell/puppet.h"
 
 #include "arch/x86_64/arch.h"
@@ -55,7 +55,7 @@ static int copy_puppet(struct task *task)
 	return 0;
 }
 
-/* From here on the shell can find it. */
+/* Put the puppet on the list, where the shell finds it. */
 static void publish_puppet(struct task *task)
 {
 	struct puppet *p = puppet_of(task);
@@ -65,7 +65,6 @@ static void publish_puppet(struct task *task)
 	list_add_tail(&p->link, &puppets);
 }
 
-/* Off the list, once its end was told. */
 void puppet_forget(struct puppet *p)
 {
 	spin_lock(&puppets_lock);
@@ -74,7 +73,7 @@ void puppet_forget(struct puppet *p)
 	puppet_put(p);
 }
 
-/* The shell has lost hold of it. */
+/* exit or exec: the task is no puppet any more. */
 static void release_puppet(struct task *task)
 {
 	struct puppet *p = puppet_of(task);
@@ -93,8 +92,8 @@ static void release_puppet(struct task *task)
 
 /* ---- orders ---- */
 
-/* The last order is done, if there was one. Asked again after a signal: then an order may be
- * waiting already. */
+/* Note that the last order, if any, is done. Called again after a signal, when the next order may
+ * be there already. */
 static void ask(struct puppet *p, long result)
 {
 	u64 now = cpu_cycles();
@@ -135,7 +134,7 @@ static long fetch(struct puppet *p, struct pt_regs *regs)
 	return o.nr; /* into rax */
 }
 
-/* The private call: sleeps until the shell gives an order, then loads it into `regs`. */
+/* The private call: sleep until the shell gives an order, then load it into `regs`. */
 static long puppet_next(struct pt_regs *regs)
 {
 	struct puppet *p = puppet_of(current);
@@ -143,8 +142,7 @@ static long puppet_next(struct pt_regs *regs)
 
 	ask(p, (long)regs->rdi);
 	err = wait_event_interruptible(&p->orders, READ_ONCE(p->state) == PUPPET_ORDERED);
-	/* A signal: the call is restarted with the same rdi, once the signal has had its way. */
-	return err ? err : fetch(p, regs);
+	return err ? err : fetch(p, regs); /* after a signal the call restarts with the same rdi */
 }
 
 static long puppet_syscall(struct pt_regs *regs, unsigned long nr)
@@ -221,7 +219,7 @@ struct mm *puppet_get_mm(struct puppet *p)
 
 /* ---- the first one: an address space built by hand ---- */
 
-/* The program's page, one for all puppets that are started so. NULL without memory. */
+/* The page of the program, shared by all first puppets. NULL without memory. */
 static struct vm_object *code_object(void)
 {
 	static struct vm_object *code;
@@ -255,7 +253,7 @@ static long map_puppet(struct mm *mm, struct vm_object *code)
 	if (ret >= 0)
 		ret = mm_map(mm, PUPPET_STACK_TOP - PUPPET_STACK_SIZE, PUPPET_STACK_SIZE,
 			     rw | AREA_GROWSDOWN | AREA_STACK, NULL, 0, MM_FIXED);
-	/* The data page exists from the start, so that a fork has a private page to share. */
+	/* Fault in the data page, so that a fork has a private page to share. */
 	if (ret >= 0 &&
 	    mm_access(mm, PUPPET_DATA, (void *)&word, sizeof(word), true) != sizeof(word))
 		ret = -ENOMEM;
@@ -286,7 +284,7 @@ static struct mm *puppet_mm(void)
 	return mm;
 }
 
-/* Body of the thread that becomes the first puppet. Returning means going to user mode. */
+/* Body of the thread that becomes a puppet; it returns to user mode. */
 static int become_puppet(void *unused __maybe_unused)
 {
 	struct mm *mm = puppet_mm();
@@ -305,8 +303,8 @@ static int become_puppet(void *unused __maybe_unused)
 	return 0;
 }
 
-/* The puppet of `t` once it sleeps in its first call, with a reference. NULL: it has given up for
- * want of memory. */
+/* Wait until t's puppet sleeps in its first call; returns it with a reference. NULL if `t` had no
+ * memory and exited. */
 static struct puppet *wait_for_start(struct task *t)
 {
 	struct puppet *p = NULL;

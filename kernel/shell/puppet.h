@@ -1,11 +1,10 @@
 /*
- * Puppets: tiny user-mode programs that execute whatever system call the shell hands them.
+ * Puppets: tiny user-mode programs that execute any system call the shell orders.
  *
- * A puppet loops in ring 3 (puppet.asm): it asks for an order by the private call NR_PUPPET_NEXT,
- * bringing the result of the last one, and does what comes back: a system call, or one of a few
- * accesses to its own memory. It uses no stack and no memory of its own, so that nothing but its
- * orders shows in its tables, and a child that shares its memory cannot disturb it. fork's child
- * returns into the same loop, asks, and is a puppet.
+ * A puppet loops in ring 3 (puppet.asm). The private call NR_PUPPET_NEXT hands in the result of the
+ * last order and returns the next: a system call, or an access to the puppet's memory. The loop
+ * uses no stack and no memory, so that only orders change its page tables, and a child that shares
+ * its memory cannot disturb it. fork's child returns into the same loop, and is a puppet too.
  */
 #pragma once
 
@@ -17,18 +16,18 @@
 
 struct task;
 
-/* The private call by which a puppet asks for its next order; -ENOSYS for everybody else. Far
- * outside Linux's numbers. */
+/* The private call by which a puppet asks for its next order; -ENOSYS for any other task. Its
+ * number is far outside Linux's. */
 #define NR_PUPPET_NEXT 0xb1d
 
-/* Where things are in a puppet's memory. */
+/* The layout of a puppet's memory. */
 #define PUPPET_CODE         0x400000UL /* one page, R-X */
 #define PUPPET_DATA         0x600000UL /* one page, RW-: its first word is for peek and poke */
 #define PUPPET_SCRATCH      0x601000UL /* RW-: the strings of an order */
 #define PUPPET_SCRATCH_SIZE 0x4000UL
 #define PUPPET_STACK_SIZE   0x10000UL
 
-/* Orders that are no system calls: what the loop does itself. */
+/* Orders that the loop executes without a system call. */
 enum puppet_op {
 	PUPPET_PEEK = -1,  /* rax = *(u64 *)rdi */
 	PUPPET_POKE = -2,  /* *(u64 *)rdi = rsi; rax = 0 */
@@ -44,12 +43,12 @@ enum puppet_state {
 	PUPPET_NEW,     /* has not asked yet */
 	PUPPET_IDLE,    /* sleeps in puppet_next() */
 	PUPPET_ORDERED, /* was given an order, has not fetched it yet */
-	PUPPET_BUSY,    /* carries it out */
+	PUPPET_BUSY,    /* executes it */
 	PUPPET_GONE,    /* exited, or is another program by exec */
 };
 
-/* Held by its task and by the list, until the shell has told what became of it. "pl": puppets_lock;
- * "me": written by its own task alone, and read by the shell once `state` says that the order is
+/* Referenced by its task, and by the list until the shell has reported its end. "pl": puppets_lock;
+ * "me": written by its own task only, and read by the shell when `state` says that the order is
  * done. */
 struct puppet {
 	struct attachment attachment; /* what its task points to */
@@ -66,16 +65,12 @@ struct puppet {
 	u64 start_cycles, end_cycles; /* me: from fetching the order to asking for the next one */
 	bool exited;                  /* pl: gone by exit, not by exec */
 	int exit_code;                /* pl: wait status, when it exited */
-	bool told;                    /* shell: the result of its last order was shown */
-	u64 quiet_switches; /* shell: how often it had been switched out when it was last looked at
-			     */
-	bool clone_stopped; /* its next clone(2) leaves the child stopped: set by the shell while it
-			       is idle, read and cleared by the call */
+	bool told;                    /* shell: the result of its last order was printed */
+	u64 quiet_switches;           /* shell: its number of switches at the last look */
+	bool clone_stopped; /* its next clone(2) leaves the child stopped: set by the shell, cleared
+			       by the call */
 };
 
 struct puppet *puppet_of(const struct task *t); /* NULL: it is none */
-/* The shell's thread; never returns. */
-int shell_main(void *arg);
-/* Type lines for the shell before it reads the keyboard: run `line` and return its status. For
- * `shell=` and tests. */
-int shell_execute(const char *line);
+int shell_main(void *arg);                      /* the shell's thread; never returns */
+int shell_execute(const char *line); /* run a line; returns its status. For `shell=` and tests */

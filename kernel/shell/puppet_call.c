@@ -1,10 +1,10 @@
 /*
- * Giving orders to puppets and learning what came of them.
+ * Gives orders to puppets and waits for the results.
  *
  * After an order the shell waits until every puppet is at rest: idle, asleep in a call, stopped, or
- * gone. All of them, because one order can set several in motion: an exit in a vfork's child
- * releases the parent too. A puppet counts as asleep when two looks, a poll interval apart, find it
- * asleep without having run in between.
+ * gone. It waits for all, because one order can set several in motion: the exit of a vfork's child
+ * releases the parent too. A puppet counts as asleep if two looks, a poll interval apart, find it
+ * asleep and it has not run in between.
  */
 #include "kernel/lib/log.h"
 #include "kernel/lib/syscall.h"
@@ -26,7 +26,7 @@ static bool task_sleeps(const struct task *t)
 	return state != TASK_RUNNING && !READ_ONCE(t->on_cpu);
 }
 
-/* puppets_lock held. A look that finds it moving notes how far it has come, for the next look. */
+/* Is the puppet at rest? Notes its number of switches for the next look. puppets_lock is held. */
 static bool at_rest(struct puppet *p)
 {
 	const struct task *t = p->task;
@@ -54,7 +54,7 @@ static bool all_at_rest(void)
 	return rest;
 }
 
-/* Cheap enough to be asked at every wake-up; blocked ones are left to the poll. */
+/* Cheap enough for every wake-up; the poll finds blocked puppets. */
 static bool all_idle(void)
 {
 	struct puppet *p;
@@ -69,7 +69,7 @@ static bool all_idle(void)
 bool wait_for_rest(void)
 {
 	for (;;) {
-		u64 until = ktime_get() + POLL_NS; /* the macro looks at it more than once */
+		u64 until = ktime_get() + POLL_NS; /* the macro evaluates it more than once */
 
 		if (wait_event_until(&puppet_events, all_idle(), until) || all_at_rest())
 			return true;
@@ -92,7 +92,7 @@ static const char *call_name(long nr, char *buf, size_t n)
 	return buf;
 }
 
-/* Why a puppet cannot take an order now; NULL when it can. */
+/* Why a puppet cannot take an order now; NULL if it can. */
 static const char *not_ready(const struct puppet *p, const struct task *t)
 {
 	if (READ_ONCE(p->state) == PUPPET_GONE || t == NULL)
@@ -104,7 +104,7 @@ static const char *not_ready(const struct puppet *p, const struct task *t)
 	return READ_ONCE(p->state) == PUPPET_IDLE ? NULL : "is busy";
 }
 
-/* One line that says why not; false when it can. */
+/* Print why the puppet cannot take an order; false if it can. */
 static bool tell_not_ready(struct puppet *p)
 {
 	struct task *t scoped(put_task) = puppet_task(p);
@@ -159,7 +159,7 @@ void call_puppet(struct call *c, struct puppet *p, const struct puppet_order *or
 	c->end = how_it_ended(c, done_before);
 	if (c->end == CALL_DONE) {
 		c->result = p->result;
-		p->told = true; /* by our caller */
+		p->told = true; /* the caller prints it */
 	}
 }
 

@@ -1,5 +1,4 @@
-/* What became of puppets behind the shell's back: results that came late, deaths, and who is
- * selected now. */
+/* News of puppets: late results, ends, and the selection. */
 #include "kernel/lib/log.h"
 #include "kernel/shell/shell.h"
 #include "kernel/task.h"
@@ -23,7 +22,7 @@ static void tell_result(struct puppet *p)
 	p->told = true;
 }
 
-/* A puppet that the shell started is the shell's child: nobody else will ask for its end. */
+/* Reap a puppet that the shell started, which is its child. */
 static bool reap(pid_t pid)
 {
 	struct wait_result r;
@@ -31,7 +30,7 @@ static bool reap(pid_t pid)
 	return do_wait(PIDTYPE_PID, pid, WEXITED | WNOHANG | __WALL, &r) > 0;
 }
 
-/* It became another program, which may have ended since. */
+/* Report that the puppet became another program, which may have ended since. */
 static void tell_exec(const struct puppet *p, const struct task *t)
 {
 	char how[48] = "";
@@ -50,11 +49,9 @@ static void tell_end(const struct puppet *p)
 
 	if (!p->exited)
 		tell_exec(p, t);
-	else if (reap(p->pid))
-		console_printf("%d: %s\n", p->pid, describe_end(p->exit_code, how, sizeof(how)));
 	else
 		console_printf("%d: %s%s\n", p->pid, describe_end(p->exit_code, how, sizeof(how)),
-			       zombie ? "; a zombie until its parent waits" : "");
+			       !reap(p->pid) && zombie ? "; a zombie until its parent waits" : "");
 }
 
 static bool has_news(const struct puppet *p, bool gone)
@@ -64,8 +61,7 @@ static bool has_news(const struct puppet *p, bool gone)
 	return p->state == PUPPET_IDLE && !p->told && p->nr_done > 0;
 }
 
-/* The first puppet that has something to tell, with a reference: ends before what they made
- * possible. */
+/* The first puppet with news, with a reference. Ends come before the results that they caused. */
 static struct puppet *next_news(void)
 {
 	struct puppet *p;
@@ -86,7 +82,7 @@ static void select_puppet(struct puppet *p)
 	selected = p;
 }
 
-/* The selected one is gone: take the oldest that lives, or make one. */
+/* The selected puppet is gone: select the oldest live one, or start one. */
 static void select_another(void)
 {
 	pid_t old = selected ? selected->pid : 0;

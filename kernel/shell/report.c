@@ -1,8 +1,7 @@
 /*
- * What a fork did. Nothing here is assumed: the child's pid, who ran first and who is blocked are
- * read from the trace records of the call, what is shared from the two tasks' pointers, tables and
- * pages from the counts of the memory itself, and the time is what do_fork() measured around
- * itself.
+ * Reports what a fork did, all of it observed. The trace records of the call tell the child's pid,
+ * which task ran first and which is blocked. The two tasks' pointers tell what they share, the
+ * memory's own counts which tables and pages. do_fork() measures its own time.
  */
 #include "kernel/shell/report.h"
 
@@ -15,7 +14,7 @@
 #include "kernel/trace/trace.h"
 #include "mm/mm.h"
 
-/* Both clocks at one moment: their rates are compared over all the time since. */
+/* Both clocks at one moment: their advance since then gives the rate. */
 static u64 base_cycles, base_ns;
 
 void report_init(void)
@@ -28,11 +27,7 @@ u64 cycles_to_ns(u64 cycles)
 {
 	u64 passed = cpu_cycles() - base_cycles, ns = arch_clock_ns() - base_ns;
 
-	while (passed >> 32) { /* keep the product below 2^64; the ratio stays */
-		passed >>= 1;
-		ns >>= 1;
-	}
-	while (ns >> 32) {
+	while ((passed | ns) >> 32) { /* keep the product below 2^64 */
 		passed >>= 1;
 		ns >>= 1;
 	}
@@ -50,7 +45,7 @@ void fork_base_take(struct fork_base *b, struct puppet *p)
 	}
 }
 
-/* What the trace tells of one fork. */
+/* What the trace says about one fork. */
 struct fork_story {
 	pid_t child;
 	u64 child_ran; /* sequence number of the first switch to the child; 0: it has not run */
@@ -84,8 +79,7 @@ static const char *who_ran_first(const struct call *c, const struct fork_story *
 		return "the parent is blocked";
 	if (s->child_ran == 0)
 		return "the child has not run yet";
-	/* The parent came back to user mode, and from there into the kernel to ask for its next
-	 * order, at last_seq. */
+	/* At last_seq the parent, back in user mode, asked for its next order. */
 	return s->child_ran - 1 < c->p->last_seq ? "the child ran first" : "the parent ran first";
 }
 
@@ -119,7 +113,7 @@ static void list_part(const char *name, bool shared, u32 users)
 		console_printf(" %s (%u users)", name, users);
 }
 
-/* What the two really have in common, by looking at both. */
+/* Compare the two tasks, and print what they share. */
 static void print_shared(const struct task *a, const struct task *b)
 {
 	bool vm = a->mm && a->mm == b->mm, files = a->files && a->files == b->files;

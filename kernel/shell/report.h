@@ -1,4 +1,4 @@
-/* What a fork did, told from what was measured and recorded. */
+/* Reports what a fork did, from measurements and trace records. */
 #pragma once
 
 #include "kernel/shell/shell.h"

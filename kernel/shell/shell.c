@@ -1,7 +1,7 @@
 /*
- * The shell: a kernel thread that reads lines from the console and runs them. One line at a time,
- * by one thread: the shell's own, or one that calls shell_execute() while that waits (a test), so
- * its state needs no lock.
+ * The shell: a kernel thread that reads lines from the console and runs them. One thread runs one
+ * line at a time: the shell's own, or a test that calls shell_execute() while the shell waits. So
+ * the state here needs no lock.
  */
 #include "kernel/shell/shell.h"
 
@@ -12,6 +12,7 @@
 #include "kernel/lib/syscall.h"
 #include "kernel/shell/lineedit.h"
 #include "kernel/shell/report.h"
+#include "kernel/task.h"
 #include "kernel/trace/trace.h"
 #include "kernel/tty/tty.h"
 #include "mm/slab.h"
@@ -41,7 +42,7 @@ bool shell_interrupted(void)
 		char c = (char)console_getc();
 
 		if (c == CTRL_C) {
-			ahead_tail = ahead_head; /* and what was typed before it is void */
+			ahead_tail = ahead_head; /* drop what was typed before it */
 			console_printf("^C\n");
 			return true;
 		}
@@ -87,8 +88,8 @@ bool shell_background(void)
 	return in_background;
 }
 
-/* "12:" in front of a command: for this command only, puppet 12 is the selected one. Returns what
- * follows in the same word, or NULL. */
+/* Parse "12:" in front of a command, which selects puppet 12 for this command only. Returns the
+ * rest of the word, or NULL. */
 static char *skip_prefix(char *word, pid_t *pid)
 {
 	char *colon = word_quoted(word) ? NULL : strchr(word, ':');
@@ -118,7 +119,7 @@ static int run_addressed(pid_t pid, int argc, char **argv, bool background)
 	}
 	selected = one;
 	status = shell_run_words(argc, argv, background);
-	/* `PID: select OTHER` chooses for good; else the old selection is back. */
+	/* Restore the old selection, unless the command was `select`. */
 	if (selected == one) {
 		selected = before;
 		puppet_put(one);
@@ -128,8 +129,7 @@ static int run_addressed(pid_t pid, int argc, char **argv, bool background)
 	return status;
 }
 
-/* A make-command is watched by the trace, so that the shell can tell what happened, and followed by
- * the news. */
+/* Run a command. A make-command is traced, so that the shell can report what happened. */
 static int run_command(const struct shell_command *c, int argc, char **argv)
 {
 	bool make = strcmp(c->group, "make") == 0;
@@ -156,27 +156,24 @@ int shell_run_words(int argc, char **argv, bool background)
 	if (argc == 0)
 		return last_status;
 	rest = skip_prefix(argv[0], &pid);
-	if (rest && *rest) { /* "12:fork": as with a blank */
+	if (rest && *rest) { /* "12:fork" is the same as "12: fork" */
 		char *prefixed = argv[0];
 
 		argv[0] = rest;
 		status = run_addressed(pid, argc, argv, background);
-		argv[0] = prefixed; /* `repeat` comes again */
+		argv[0] = prefixed; /* for `repeat` */
 		return status;
 	}
 	if (rest)
 		return run_addressed(pid, argc - 1, argv + 1, background);
-	if (strchr(argv[0], '/'))
-		c = shell_find_command("run");
-	else
-		c = shell_find_command(argv[0]);
+	c = shell_find_command(strchr(argv[0], '/') ? "run" : argv[0]);
 	if (c == NULL)
 		return shell_error(
 			STATUS_UNKNOWN,
 			"%s: there is no such command: `help` lists them; `run NAME`, or its path, starts a program\n",
 			argv[0]);
 	in_background = background;
-	status = run_command(c, argc, argv); /* `run` takes a bare path as well */
+	status = run_command(c, argc, argv); /* `run` also takes a bare path */
 	in_background = outer;
 	return status;
 }
@@ -212,12 +209,15 @@ int shell_execute(const char *line)
 
 /* ---- the thread ---- */
 
-static void write_out(const char *s, size_t n)
+/* Give the shell a default SIGCHLD: a kernel thread starts with pid 1's handlers, which ignore it.
+ */
+static void own_handlers(void)
 {
-	arch_console_write(s, n);
+	guard_irq(&current->sighand->lock);
+	set_handler(current->sighand, SIGCHLD, (u64)SIG_DFL);
 }
 
-/* False: nothing to run. */
+/* Read a line into the editor; false if there is nothing to run. */
 static bool read_line(void)
 {
 	char prompt[32];
@@ -265,12 +265,9 @@ int shell_main(void *unused __maybe_unused)
 {
 	static char line[SHELL_LINE_MAX];
 
-	editor.out = write_out;
-	/* Pid 1 ignores its children's ends, and a kernel thread starts with its handlers: the
-	 * shell wants to know. */
+	editor.out = arch_console_write;
 	own_handlers();
-	sys_setsid(); /* a session for all that runs here: job control is among its process groups
-		       */
+	sys_setsid(); /* the session of all programs started here: for job control */
 	shell_takes_terminal();
 	report_init();
 	greet();

@@ -18,23 +18,21 @@ struct pid;
 #define STATUS_UNKNOWN    127
 
 /* ---- shell.c ---- */
-/* Run one command of words; `background` when it ended in &. Returns its status. */
+/* Run one command of words; `background`: it ended in &. Returns its status. */
 int shell_run_words(int argc, char **argv, bool background);
-/* The command being run ended in &. */
-bool shell_background(void);
-/* ^C was typed since the last time; other input is kept for later. */
-bool shell_interrupted(void);
+bool shell_background(void);  /* did the running command end in &? */
+bool shell_interrupted(void); /* was ^C typed since the last call? Other input is kept */
 const struct shell_command *shell_find_command(const char *name);
-/* "fork: usage: fork", and the status 2. */
-int shell_usage(const char *command);
-/* Print the message; returns the status. */
+int shell_usage(const char *command); /* print the usage; returns status 2 */
+/* Print the message; returns `status`. */
 int shell_error(int status, const char *fmt, ...) __printf(2, 3);
 #define shell_fail(...) shell_error(STATUS_FAILED, __VA_ARGS__)
 
-/* ---- arguments.c: each prints one line when the text is not what it should be ---- */
-bool number_argument(const char *command, const char *text, u64 *out); /* negative ones wrap */
-bool pid_argument(const char *command, const char *text,
-		  pid_t *out); /* negative: a process group */
+/* ---- arguments.c: each prints one line and returns false if the text is wrong ---- */
+bool number_argument(const char *command, const char *text, u64 *out);
+bool parse_word(const char *text, u64 *out); /* the same without the line; negative ones wrap */
+/* A negative pid is a process group. */
+bool pid_argument(const char *command, const char *text, pid_t *out);
 
 /* ---- complete.c ---- */
 struct lineedit;
@@ -42,37 +40,37 @@ void shell_complete(struct lineedit *e);
 
 /* ---- names.c ---- */
 const char *signal_name(int sig);    /* "SIGTERM" */
-int signal_number(const char *name); /* "TERM", "SIGTERM" or "15"; -1 when there is none */
-/* The flag's bit, or 0. CLONE_STOPPED, which is no flag any more, is *stopped instead. */
+int signal_number(const char *name); /* "TERM", "SIGTERM" or "15"; -1 if there is none */
+/* The flag's bit, or 0. CLONE_STOPPED, which Linux has no longer, sets *stopped instead. */
 u64 clone_flag(const char *name, bool *stopped);
 void clone_flags_foreach(void (*fn)(const char *name, void *), void *arg);
 /* "exited with status 3" or "was killed by SIGKILL". */
 const char *describe_end(int wait_status, char *buf, size_t n);
-int status_of_end(int wait_status); /* as a shell has it: 128 + signal */
+int status_of_end(int wait_status); /* as in a shell: 128 + signal */
 
 /* ---- puppet.c ---- */
-extern struct wait_queue
-	puppet_events; /* woken whenever a puppet asks, ends or becomes another program */
+/* Woken when a puppet asks for an order, ends or becomes another program. */
+extern struct wait_queue puppet_events;
 extern struct list_head puppets;
 extern spinlock_t puppets_lock;
-int puppet_start(
-	struct puppet **out); /* a fresh one, child of the caller, with a reference; 0 or -errno */
-/* With a reference, or NULL. 0: the oldest that lives. */
+/* Start a puppet as child of the caller. 0, and *out has a reference; or -errno. */
+int puppet_start(struct puppet **out);
+/* Find a puppet, or the oldest live one if pid is 0. With a reference, or NULL. */
 struct puppet *puppet_find(pid_t pid);
 void puppet_get(struct puppet *p);
 void puppet_put(struct puppet *p); /* NULL is allowed */
 SCOPED(puppet_put, struct puppet *)
-struct task *puppet_task(struct puppet *p); /* with a reference; NULL when gone */
-struct mm *puppet_get_mm(struct puppet *p); /* with a user reference; NULL when gone */
+struct task *puppet_task(struct puppet *p); /* with a reference; NULL if gone */
+struct mm *puppet_get_mm(struct puppet *p); /* with a user reference; NULL if gone */
 void puppet_give(struct puppet *p, const struct puppet_order *order);
-void puppet_forget(struct puppet *p); /* takes a gone one off the list */
+void puppet_forget(struct puppet *p); /* take a gone puppet off the list */
 
 /* ---- puppet_call.c ---- */
 enum call_end {
-	CALL_DONE,        /* it asked for the next order: the result is there */
+	CALL_DONE,        /* the puppet asked for the next order: there is a result */
 	CALL_BLOCKED,     /* asleep in the call */
 	CALL_STOPPED,     /* stopped by a signal */
-	CALL_GONE,        /* exited, or another program */
+	CALL_GONE,        /* exited, or became another program */
 	CALL_INTERRUPTED, /* ^C while waiting */
 };
 struct call {
@@ -82,19 +80,18 @@ struct call {
 	long result;
 	u64 seq; /* of the first trace record since the order was given */
 };
-/* The selected puppet, ready for an order, with a reference; or NULL after saying why not. */
+/* The selected puppet, with a reference, if it is ready for an order; else print why not: NULL. */
 struct puppet *puppet_ready(void);
 /* Give an order, and wait until every puppet is at rest. */
 void call_puppet(struct call *c, struct puppet *p, const struct puppet_order *order);
 void call_finish(struct call *c); /* drops the references */
-/* Both, for a caller that only wants to know how it ended. */
+/* Both, for a caller that needs only the end and the result. */
 enum call_end order_puppet(struct puppet *p, const struct puppet_order *order, long *result);
-/* call_puppet() for a system call, the result told unless it is a success and `quiet`. The result,
- * or -ERESTARTSYS if there is none. */
+/* Order a system call. Prints the result, unless `quiet` and a success. Returns it, or -ERESTARTSYS
+ * if there is none. */
 long call_simple(struct puppet *p, bool quiet, long nr, u64 a0, u64 a1, u64 a2, u64 a3);
 bool wait_for_rest(void); /* false: ^C */
-/* What became of puppets since the last time: released, killed, reaped; and a new selection if the
- * old one is gone. */
+/* Print what became of puppets since the last call, and select another if the old one is gone. */
 void puppets_news(void);
 extern struct puppet *selected; /* with a reference; NULL: none yet */
 int puppet_select(pid_t pid);
@@ -102,34 +99,29 @@ void print_result(const struct puppet *p, long nr, long result);
 void tell_wait(struct puppet *p, long pid); /* cmd_make.c: a wait4 that found a child */
 
 /* ---- jobs.c ---- */
-/* Fresh descriptors on the console and a working directory of its own, for a kernel thread about to
- * become a program. */
+/* Called by a kernel thread that is to become a program: open its own descriptors on the console,
+ * and a working directory; make its own process group, in the shell's session. */
 int console_files(void);
-/* A process group of its own, in the shell's session. Called by the child itself. */
 void own_group(void);
-/* The keyboard is the shell's, and no process group is in front. */
+/* Give the keyboard to the shell; no process group is in the foreground. */
 void shell_takes_terminal(void);
-/* SIGCHLD as every program has it: a kernel thread starts with pid 1's handlers, which ignore it.
- */
-void own_handlers(void);
 /* Give the terminal to `task` until it ends or stops; `ready` (or NULL) is completed once it has
- * it. Its shell status. */
+ * it. Returns its shell status. */
 int run_in_foreground(struct task *task, struct completion *ready);
-/* Remember a program, to tell its end or stop. */
+/* Remember a program, to report its end or stop. */
 void job_add(struct task *task);
 void jobs_news(void);
 extern const char *const shell_envp[];
 extern struct wait_result last_program; /* the times of the last program that ended, for `time` */
 
 /* ---- task_list.c ---- */
-/* All tasks, each with a reference, in the order of their pids; freed by task_list_free(). NULL
- * without memory. */
+/* All tasks, each with a reference, sorted by pid. */
 struct task_list {
 	size_t n;
 	struct task **task;
 };
-int task_list_get(struct task_list *l);
+int task_list_get(struct task_list *l); /* 0 or -ENOMEM */
 void task_list_free(struct task_list *l);
 /* Find the task named by a command's argument; NULL text: the selected puppet. 0, and *out has a
- * reference; or, after one line that says why not, the command's status. */
+ * reference; or, after printing why not, the command's status. */
 int task_of_argument(const char *command, const char *text, struct task **out);

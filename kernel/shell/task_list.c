@@ -1,4 +1,4 @@
-/* Taking hold of tasks, to look at them outside tasklist_lock. */
+/* Lists of referenced tasks, to look at them without tasklist_lock. */
 #include "kernel/fork.h"
 #include "kernel/lib/string.h"
 #include "kernel/shell/shell.h"
@@ -19,11 +19,11 @@ static void sort_by_pid(struct task_list *l)
 
 int task_list_get(struct task_list *l)
 {
-	size_t room = (size_t)atomic_read(&nr_threads) + 16; /* some may be born meanwhile */
+	size_t room = (size_t)atomic_read(&nr_threads) + 16; /* tasks may be forked meanwhile */
 	struct task *leader, *t;
 
 	l->n = 0;
-	l->task = vmalloc(room * sizeof(*l->task)); /* single pages can be had longest */
+	l->task = vmalloc(room * sizeof(*l->task)); /* needs only single pages */
 	if (l->task == NULL)
 		return -ENOMEM;
 	spin_lock(&tasklist_lock);
