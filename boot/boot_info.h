@@ -1,5 +1,5 @@
-/* What the boot loader told us, in one structure of our own: nothing after start_kernel() knows a
- * loader existed. */
+/* The boot loader's information, in a structure of the kernel's own: code behind start_kernel()
+ * does not depend on the loader. */
 #pragma once
 
 #include "kernel/lib/types.h"
@@ -10,7 +10,7 @@
 
 enum boot_range_type {
 	BOOT_RAM,          /* usable */
-	BOOT_ACPI_RECLAIM, /* usable once the tables were read; we leave it alone */
+	BOOT_ACPI_RECLAIM, /* the firmware's tables; never reused here */
 	BOOT_RESERVED,
 };
 
@@ -49,14 +49,13 @@ struct boot_info {
 	struct boot_framebuffer fb;
 	struct boot_symbols symbols;
 	phys_addr_t rsdp; /* copy of the ACPI root pointer inside the loader's tags; 0: search */
-	phys_addr_t info_start, info_end;     /* the loader's own structure, until it was read */
+	phys_addr_t info_start, info_end;     /* the loader's own structure */
 	phys_addr_t kernel_start, kernel_end; /* the loaded image */
-	u64 entry_cycles;                     /* time-stamp counter at our first instructions */
+	u64 entry_cycles;                     /* time-stamp counter at the kernel's entry */
 };
 
 void start_kernel(const struct boot_info *boot) __noreturn; /* kernel/main.c */
-const char *kernel_command_line(void);                      /* what the loader was given */
-u64 cycles_since_entry(void);                               /* since the loader left */
-/* The value of `key=` on the command line copied to buf, or the empty string for a bare `key`.
- * False when absent. */
+const char *kernel_command_line(void);
+u64 cycles_since_entry(void);
+/* Copy the value of `key=` on the command line to buf, or "" for a bare `key`. False if absent. */
 bool boot_option(const struct boot_info *boot, const char *key, char *buf, size_t n);

@@ -24,8 +24,8 @@ u64 cycles_since_entry(void)
 	return cpu_cycles() - boot_info.entry_cycles;
 }
 
-/* What this kernel and every program for x86-64 lean on: a leaf of CPUID and a bit of its edx. CMOV
- * is looked at before the first C. */
+/* Features that the kernel and x86-64 programs need: a CPUID leaf and a bit of its edx. start.asm
+ * checks CMOV, before the first C. */
 static const struct {
 	const char *name;
 	u32 leaf, bit;
@@ -45,8 +45,8 @@ static const char *lacking(void)
 	return NULL;
 }
 
-/* Stop on a CPU that can run this 64-bit code and no more. It can say so on whatever screen the
- * loader left. */
+/* Stop on a CPU without the needed features, with a message on any screen that the loader set up.
+ */
 static void refuse_without_features(const struct boot_info *boot)
 {
 	const char *name = lacking();

@@ -1,4 +1,4 @@
-; The Multiboot2 header: what we ask of the loader. Multiboot2 specification, section 3.1.
+; The Multiboot2 header: requests to the loader. Multiboot2 specification, section 3.1.
 
 MAGIC		equ 0xe85250d6
 ARCH_I386	equ 0			; entered in 32-bit protected mode, on UEFI too

@@ -1,9 +1,8 @@
 /*
- * The loader's tags become one struct boot_info. Multiboot2 specification, section 3.6.
+ * Converts the loader's tags into struct boot_info. Multiboot2 specification, section 3.6.
  *
- * Nothing the loader says is believed before its length was checked: a tag that is too short, or
- * runs past the end of the structure, ends the reading; a field inside it is read only when it lies
- * in the tag.
+ * All lengths are checked: a tag that is too short, or runs past the end of the structure, ends the
+ * reading; a field is read only if it lies inside its tag.
  */
 #include "boot/multiboot2.h"
 
@@ -11,7 +10,7 @@
 #include "boot/boot_info.h"
 #include "kernel/lib/string.h"
 
-#define INFO_MAX (16UL << 20) /* a larger structure is not one */
+#define INFO_MAX (16UL << 20) /* a larger structure is garbage */
 
 enum tag_type {
 	TAG_END = 0,
@@ -65,7 +64,7 @@ struct elf_section {
 #define SECTION_SYMTAB 2
 #define SECTION_STRTAB 3
 
-static u8 rsdp_copy[36]; /* the loader's structure is given back to the system */
+static u8 rsdp_copy[36]; /* the memory of the loader's structure is reused */
 
 static void copy_string(char *dst, size_t size, const void *src, size_t len)
 {
@@ -93,8 +92,8 @@ static void read_module(struct boot_info *boot, const u8 *body, u32 len)
 
 /* ---- memory map ---- */
 
-/* Add a range, joined with the one before it where they touch. Drops it when the table is full:
- * memory not used. */
+/* Add a range, or extend the last one if they touch. If the table is full, the range is not used.
+ */
 static void add_range(struct boot_info *boot, u64 start, u64 end, enum boot_range_type type)
 {
 	struct boot_range *last = boot->nr_ranges ? &boot->ranges[boot->nr_ranges - 1] : NULL;
@@ -109,8 +108,8 @@ static void add_range(struct boot_info *boot, u64 start, u64 end, enum boot_rang
 		boot->ranges[boot->nr_ranges++] = (struct boot_range){start, end, type};
 }
 
-/* Take [start, end) out of every usable range: maps of real firmware overlap, and the other use
- * wins. */
+/* Remove [start, end) from every usable range: firmware's ranges overlap, and the other use wins.
+ */
 static void carve(struct boot_info *boot, u64 start, u64 end)
 {
 	u32 n = boot->nr_ranges;
@@ -132,8 +131,7 @@ static void carve(struct boot_info *boot, u64 start, u64 end)
 	}
 }
 
-/* Call fn for each entry of the map whose usability is as asked, with its end clipped against
- * overflow. */
+/* Read the map's usable entries, or the others; an entry that overflows ends at 2^64 - 1. */
 static void read_memory_map(struct boot_info *boot, const u8 *body, u32 len, bool usable)
 {
 	const struct tag_memory_map *map = (const void *)body;
@@ -166,7 +164,7 @@ static void read_memory_map(struct boot_info *boot, const u8 *body, u32 len, boo
 	}
 }
 
-/* Sorted by address, without the ranges that carving emptied. */
+/* Drop empty ranges, and sort the rest by address. */
 static void tidy_ranges(struct boot_info *boot)
 {
 	u32 n = 0;
@@ -194,10 +192,10 @@ static void read_framebuffer(struct boot_info *boot, const u8 *body, u32 len)
 
 	if (len < offsetof(struct tag_framebuffer, red_pos))
 		return;
-	/* What follows is a palette, or for text nothing: zero is as good. */
+	/* A palette follows, or for text nothing: zeroes will do. */
 	memcpy(&t, body, MIN(len, sizeof(t)));
 	if (t.type != FB_RGB)
-		t.red_pos = t.red_size = t.green_pos = t.green_size = t.blue_pos = t.blue_size = 0;
+		memset(&t.red_pos, 0, sizeof(t) - offsetof(struct tag_framebuffer, red_pos));
 	if ((t.type != FB_RGB || len < sizeof(t)) && t.type != FB_TEXT && t.type != FB_INDEXED)
 		return;
 	*fb = (struct boot_framebuffer){
@@ -218,8 +216,8 @@ static void read_framebuffer(struct boot_info *boot, const u8 *body, u32 len)
 	fb->present = t.width != 0 && t.height != 0 && t.pitch != 0;
 }
 
-/* The loader puts sections that are not part of the image somewhere in memory, and their addresses
- * into the headers. */
+/* The loader puts sections outside the image somewhere in memory, and their addresses into the
+ * headers. */
 static void read_elf_sections(struct boot_info *boot, const u8 *body, u32 len)
 {
 	const struct tag_elf_sections *t = (const void *)body;
@@ -271,7 +269,7 @@ static void read_tag(struct boot_info *boot, const struct tag *tag, u32 len)
 		read_elf_sections(boot, tag->body, len);
 		break;
 	case TAG_ACPI_OLD:
-		if (!boot->rsdp) /* the new one says more */
+		if (!boot->rsdp) /* the new tag is preferred */
 			read_rsdp(boot, tag->body, len);
 		break;
 	case TAG_ACPI_NEW:
@@ -321,7 +319,7 @@ bool boot_option(const struct boot_info *boot, const char *key, char *buf, size_
 			p++;
 		while (p[len] && p[len] != ' ' && p[len] != '\t')
 			len++;
-		/* The last one wins, so that words can be appended to override. */
+		/* The last one wins: an appended word overrides earlier ones. */
 		if (len >= keylen && memcmp(p, key, keylen) == 0 &&
 		    (len == keylen || p[keylen] == '=')) {
 			size_t skip = len == keylen ? keylen : keylen + 1;

@@ -7,5 +7,5 @@
 
 struct boot_info;
 
-/* Fill `boot` from the structure at physical address `info`, as far as it makes sense. */
+/* Fill `boot` from the structure at physical address `info`, as far as that is valid. */
 void multiboot2_read(struct boot_info *boot, phys_addr_t info);

@@ -45,7 +45,7 @@ boot_start:
 	mov	cr3, eax
 	mov	eax, 0x80000001
 	cpuid
-	mov	eax, EFER_LME		; what is absent of the rest is refused in C, which can write on any screen
+	mov	eax, EFER_LME		; C checks the other features: it can write on any screen
 	test	edx, CPUID_NX
 	jz	.efer
 	or	eax, EFER_NXE
@@ -57,10 +57,10 @@ boot_start:
 	lgdt	[gdt_pointer]
 	jmp	0x08:long_mode
 
-; ---- can this CPU run us? Says why and stops when it cannot.
+; ---- stop with a message if this CPU cannot run the kernel ----
 check_cpu:
 	mov	esi, message_long_mode
-	pushfd				; the ID flag can be changed where there is CPUID
+	pushfd				; the ID flag can be changed if the CPU has CPUID
 	pop	eax
 	mov	ecx, eax
 	xor	eax, EFLAGS_ID
@@ -87,19 +87,19 @@ check_cpu:
 	jz	refuse
 	ret
 
-; One readable sentence (esi) on the serial port and on the screen, whatever the loader made of it.
+; Print the message in esi on the serial port and on the text screen, and stop.
 refuse:
 	push	esi
 	mov	dx, COM1 + 5
 	in	al, dx
-	cmp	al, 0xff		; no serial port there
+	cmp	al, 0xff		; no serial port
 	je	.screen
 .serial:
 	lodsb
 	test	al, al
 	jz	.screen
 	mov	ah, al
-	mov	ecx, 100000		; a port that never gets ready must not stop us
+	mov	ecx, 100000		; do not wait for ever for a port that never gets ready
 .wait:	mov	dx, COM1 + 5
 	in	al, dx
 	test	al, 0x20

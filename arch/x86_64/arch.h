@@ -1,8 +1,6 @@
 /*
- * The whole interface that generic code may use of the machine.
- *
- * Everything below arch/x86_64/ that is not included or declared here is private to the
- * architecture.
+ * The interface of the machine for generic code. Anything in arch/x86_64/ that is neither included
+ * nor declared here is private to the architecture.
  */
 #pragma once
 
@@ -21,18 +19,18 @@ struct ksignal;
 
 /* ---- bringing the machine up: called by start_kernel(), in this order ---- */
 void arch_early_init(const struct boot_info *boot); /* per-CPU area, GDT, TSS, IDT, features, FPU */
-void arch_paging_init(
-	const struct boot_info *boot); /* final kernel tables: W^X image, direct map, page array */
-void arch_cache_init(void);            /* slab caches of the architecture's own */
-void arch_irq_init(void);              /* ACPI, APICs or 8259 */
-void arch_time_init(void);             /* clock source and the per-CPU one-shot timer */
-void arch_smp_init(void);              /* start the other CPUs: by pid 1 */
+/* The final kernel tables: W^X image, direct map, page array. */
+void arch_paging_init(const struct boot_info *boot);
+void arch_cache_init(void); /* slab caches of the architecture's own */
+void arch_irq_init(void);   /* ACPI, APICs or 8259 */
+void arch_time_init(void);  /* clock source and the per-CPU one-shot timer */
+void arch_smp_init(void);   /* start the other CPUs: by pid 1 */
 
 /* ---- other CPUs ---- */
-/* Have a CPU look at need_resched and at the signals of the task it runs. Any context. */
+/* Make a CPU look at need_resched and at the signals of its current task. Any context. */
 void arch_send_reschedule(u32 cpu);
-/* fn(arg) on every CPU, in an interrupt or with interrupts off; returns when all have done it.
- * Interrupts are on, and no lock is held that somebody takes with interrupts off. */
+/* Call fn(arg) on every CPU, with interrupts off there, and wait until all have returned. The
+ * caller has interrupts on, and holds no lock that is ever taken with interrupts off. */
 void on_each_cpu(void (*fn)(void *), void *arg);
 void arch_stop_other_cpus(void); /* for good: panic */
 
@@ -43,8 +41,8 @@ static inline void cpu_relax(void)
 }
 #ifndef HOST_TEST
 void tlb_serve(void); /* mm/tlb.c */
-/* One turn of a loop that waits for another CPU. That one may be waiting for us to flush our TLB,
- * and with interrupts off nothing else would make us do it. */
+/* One turn of a loop that waits for another CPU. That CPU may wait until this one has flushed its
+ * TLB; with interrupts off, only this call does it. */
 static inline void cpu_wait(void)
 {
 	cpu_relax();
@@ -52,36 +50,32 @@ static inline void cpu_wait(void)
 		tlb_serve();
 }
 #endif
-/* Enable interrupts and halt, in one step that no interrupt can come between; returns with them on.
- */
+/* Enable interrupts and halt, with no interrupt in between; returns with them on. */
 void cpu_idle_wait(void);
-u64 cpu_cycles(void); /* time-stamp counter */
-/* 64 bits from the CPU's own source of noise; false when it has none. */
-bool arch_random(u64 *out);
-/* Another system may stop this CPU at any moment and run something else on it. */
-bool arch_on_hypervisor(void);
+u64 cpu_cycles(void);          /* time-stamp counter */
+bool arch_random(u64 *out);    /* 64 bits from the CPU's own source; false if it has none */
+bool arch_on_hypervisor(void); /* this CPU may stop at any moment, while the host runs others */
 void cpu_print_features(void (*print)(const char *fmt, ...) __printf(1, 2));
 
-/* What /proc/cpuinfo tells; all CPUs are alike. */
+/* For /proc/cpuinfo; all CPUs are alike. */
 struct cpu_identity {
 	const char *vendor, *model_name; /* the latter may be empty */
 	u32 family, model, stepping;
 	u32 phys_bits;
 };
 void arch_cpu_identity(struct cpu_identity *out);
-/* The features' names as Linux has them, each with a blank in front. */
+/* The features' Linux names, each with a blank in front. */
 void arch_cpu_flags(char *buf, size_t n);
 
 /* ---- interrupts, for /proc ---- */
 u32 arch_irq_count(u32 cpu, u8 vector);
-/* What a vector is for: "1", "IO-APIC  1-edge  i8042". False: nothing. */
+/* Describe a vector: "1", "IO-APIC  1-edge  i8042". False if it is not used. */
 bool arch_irq_label(u8 vector, char *tag, size_t n, char *about, size_t about_n);
 
 /* ---- tasks: kernel stack, registers, FPU ---- */
 #define KERNEL_STACK_SIZE (16 * 1024UL)
 #define STACK_END_MAGIC   0x57ac6e9d57ac6e9dUL
-/* The boot stack, which becomes init_task's; and the page below it, which is not mapped
- * (boot/start.asm). */
+/* The boot stack, which becomes init_task's, and the unmapped page below it (boot/start.asm). */
 extern char init_stack[KERNEL_STACK_SIZE], init_stack_guard[PAGE_SIZE];
 
 /* The part of a task that only the architecture reads. */
@@ -96,19 +90,18 @@ struct thread {
 /* The user registers saved at the top of `t`'s kernel stack. */
 struct pt_regs *task_pt_regs(const struct task *t);
 
-/* Give the child the registers it will start with: a copy of the parent's with rax = 0 and the new
- * stack and TLS asked for in `args`, or for a kernel thread args->fn(args->fn_arg). `p` has its own
- * kernel stack already. Returns 0 or -ENOMEM (FPU image). SETTLS with a non-canonical base: -EPERM.
- */
+/* Give child `p`, which has its kernel stack, the registers to start with: a copy of the parent's
+ * with rax = 0, and stack and TLS from `args`; a kernel thread starts in args->fn(args->fn_arg).
+ * 0, -ENOMEM (FPU image), or -EPERM: SETTLS with a base outside the user half. */
 int copy_thread(struct task *p, const struct kernel_clone_args *args);
 /* Undo copy_thread(); also called when a task is freed. */
 void arch_free_thread(struct task *p);
-/* Reset the current task's user registers for a new program: entry `rip`, stack `rsp`, FPU and TLS
- * cleared. */
+/* Reset current's user registers for a new program: entry `rip`, stack `rsp`, FPU and TLS cleared.
+ */
 void start_thread(struct pt_regs *regs, u64 rip, u64 rsp);
 /* Give the current kernel thread the FPU image a user program needs. 0 or -ENOMEM. */
 int arch_prepare_user(void);
-/* What the auxiliary vector says of the CPU: CPUID leaf 1 EDX, and the smallest sane signal stack
+/* For the auxiliary vector: CPUID leaf 1 EDX, and the smallest useful signal stack
  * (AT_MINSIGSTKSZ). */
 u64 arch_hwcap(void);
 u64 arch_min_sigstack(void);
@@ -122,11 +115,10 @@ static inline struct task *switch_to(struct task *prev, struct task *next)
 			   "r10", "r11", "r12", "r13", "r14", "r15", "cc", "memory");
 	return last;
 }
-/* First C function of every new task, called by ret_from_fork before it goes to user mode or to
- * fn(). */
-void schedule_tail(struct task *prev); /* kernel/sched/switch.c */
-/* What fn() ends in, if it returns to the kernel. code: a wait status. */
-void do_exit(int code) __noreturn; /* kernel/exit.c */
+/* The first C function of every new task, called by ret_from_fork: kernel/sched/switch.c. */
+void schedule_tail(struct task *prev);
+/* Called when a kernel thread's fn() returns. code: a wait status. kernel/exit.c. */
+void do_exit(int code) __noreturn;
 
 /* ---- signals (arch/x86_64/signal_frame.c) ---- */
 /* Push Linux's rt signal frame on the user stack and point `regs` at the handler. 0 or -EFAULT. */
@@ -136,24 +128,22 @@ int setup_rt_frame(struct ksignal *ksig, u64 oldset, struct pt_regs *regs);
 extern struct mm init_mm;         /* the kernel's own: mm/mm.c */
 void arch_init_root(pte_t *root); /* give a PML4 that is all zeroes its kernel half */
 void arch_load_mm(struct mm *mm); /* write CR3; interrupts are off */
-/* Nobody lives in `mm` any more: no CPU has it loaded when this returns, or will. */
+/* Unload `mm`, which no task lives in any more, from every CPU. */
 void arch_leave_mm(struct mm *mm);
-/* Forget every user translation of `mm`, on each CPU that runs it. */
+/* Flush the user translations of `mm`, or those of [start, end), on each CPU that has it loaded;
+ * also the paging-structure caches. */
 void flush_tlb_mm(struct mm *mm);
-/* The same for [start, end); invalidates single pages when few. Also empties paging-structure
- * caches. */
 void flush_tlb_range(struct mm *mm, u64 start, u64 end);
 void flush_tlb_kernel_range(u64 start, u64 end);
-/* Of one CPU, so far: its flushes, and the other CPUs that it asked for one. */
+/* The flushes of one CPU so far, and how often it asked another CPU for one. */
 void arch_tlb_counts(u32 cpu, u64 *flushes, u64 *asked);
 void clear_page(void *page);
 void copy_page(void *dst, const void *src);
-/* Map or unmap one page in the kernel's vmalloc range. Returns 0 or -ENOMEM; unmap gives back the
- * frame. */
+/* Map or unmap one page in the kernel's vmalloc range. 0 or -ENOMEM; unmap returns the frame. */
 int arch_map_kernel_page(u64 va, phys_addr_t pa, pte_t flags);
 phys_addr_t arch_unmap_kernel_page(u64 va);
-/* The same for several pages in one go: mapped to frames that follow each other, all of them or
- * none; what was unmapped is written to pa[], if that is not NULL. */
+/* The same for several pages: mapped to consecutive frames, all or none; unmap writes the frames to
+ * pa[], if that is not NULL. */
 int arch_map_kernel_pages(u64 va, phys_addr_t pa, u64 pages, pte_t flags);
 void arch_unmap_kernel_pages(u64 va, u64 pages, phys_addr_t *pa);
 int arch_prepare_kernel_page(u64 va); /* mapping this one will need no memory: 0 or -ENOMEM */
@@ -161,14 +151,14 @@ int arch_prepare_kernel_page(u64 va); /* mapping this one will need no memory: 0
 /* ---- time (arch/x86_64/dev/) ---- */
 u64 arch_clock_ns(void); /* monotonic nanoseconds since boot, from the best clock source */
 const char *arch_clock_name(void);
-/* True when that is the time-stamp counter: ns = (TSC - base) * mult >> 32. Once all CPUs
- * run: they have been compared then. */
+/* Is that the time-stamp counter: ns = (TSC - base) * mult >> 32? Not before all CPUs run, since
+ * their counters are compared as they start. */
 bool arch_clock_is_tsc(u64 *mult, u64 *base);
-/* The clock must be read at least this often, or it loses count: TIME_FOREVER unless its counter is
+/* The longest time, in ns, between two readings of the clock; TIME_FOREVER unless its counter is
  * narrow. */
 u64 arch_clock_max_idle(void);
-/* What CPU time is counted in: the CPU's own counter, which costs next to nothing to read, unless
- * the CPUs' counters differ; then the clock. Only differences mean something. */
+/* The counter of CPU time: the time-stamp counter, which is cheap to read, or the clock if the
+ * CPUs' counters differ. Only differences mean something; arch_run_ns() converts them. */
 extern bool arch_runs_in_cycles;
 static inline u64 arch_run_clock(void)
 {
@@ -180,17 +170,14 @@ static inline u64 arch_run_clock(void)
 	return (u64)hi << 32 | lo;
 }
 u64 arch_run_ns(u64 ticks);
-u64 arch_wall_clock(void); /* seconds since the epoch, read from the CMOS clock */
-void arch_timer_program(
-	u64 ns); /* one-shot interrupt on this CPU, `ns` from now; calls timer_interrupt() */
+u64 arch_wall_clock(void);       /* seconds since the epoch, read from the CMOS clock */
+void arch_timer_program(u64 ns); /* call timer_interrupt() on this CPU, once, `ns` from now */
 void arch_timer_stop(void);
 const char *arch_timer_name(void);
 
 /* ---- power ---- */
-/*
- * QEMU's debug-exit device takes a code of seven bits: a status as it is, but for two. Code 0 is
- * never sent, since QEMU would end with status 1, which is also how it ends on an error of its own.
- */
+/* QEMU's debug-exit device takes a code of seven bits: the status, or one of these two. Code 0 is
+ * never sent: QEMU would end with status 1, as it does on an error of its own. */
 #define POWEROFF_MAX_STATUS 125
 #define SUCCESS_EXIT_CODE   126
 #define PANIC_EXIT_CODE     127
@@ -204,35 +191,33 @@ void arch_panic_halt(void) __noreturn;
 void arch_console_early_init(const struct boot_info *boot); /* serial port (polled) and screen */
 void arch_console_init(void); /* interrupt-driven serial and keyboard */
 bool arch_has_keyboard(void); /* after arch_console_init() */
-void arch_console_write(const char *s,
-			size_t n); /* to all of them, translating \n to \r\n where needed */
-void arch_console_write_raw(const char *s,
-			    size_t n); /* the same without any translation: the tty's output */
-/* Bytes that a program may write now; when there is none, the terminal is told of some. */
+/* Write to all devices, with \r before each \n where needed; raw: the tty's output, as it is. */
+void arch_console_write(const char *s, size_t n);
+void arch_console_write_raw(const char *s, size_t n);
+/* Bytes that a program may write now. If 0, console_hooks.writable is called later. */
 size_t arch_console_room(void);
-void arch_console_flush(void); /* push out what is queued, by polling (panic) */
-/* Draw on the screen what was written since the last time. Called by each tick and before idling;
- * any context. */
+void arch_console_flush(void); /* send queued output, by polling (panic) */
+/* Draw what was written since the last refresh. Called by each tick and before idling; any context.
+ */
 void arch_console_refresh(void);
-/* Did the last thing written end its line? A prompt asks, to begin on a line of its own. */
+/* Did the last output end its line? A prompt begins on a line of its own. */
 bool arch_console_at_line_start(void);
 void arch_console_size(unsigned int *rows, unsigned int *cols);
-/* The terminal above the drivers. Both are called in interrupt context. */
+/* The terminal above the drivers. Both functions are called in interrupt context. */
 struct console_hooks {
 	void (*input)(char c);  /* a character was typed */
 	void (*writable)(void); /* the serial port takes bytes again */
 };
-/* Until then what is typed is lost. Before arch_console_init(). */
+/* Called before arch_console_init(). */
 void arch_console_attach(const struct console_hooks *hooks);
 
 /* ---- debugging ---- */
 void arch_backtrace(const struct pt_regs *regs, void (*print)(const char *fmt, ...) __printf(1, 2));
-/* The same of a task that is switched out, and of what another CPU is doing. The latter works with
- * its interrupts off as well. */
+/* Backtraces of a task that is switched out, and of another CPU, even one with interrupts off. */
 void arch_backtrace_task(const struct task *t, void (*print)(const char *fmt, ...) __printf(1, 2));
 void arch_backtrace_cpu(u32 cpu, void (*print)(const char *fmt, ...) __printf(1, 2));
-/* Where a task that is switched out sleeps: the innermost address outside of __sched functions; 0:
- * nowhere. The caller keeps it from running. */
+/* Where a task sleeps: its innermost address outside __sched functions; 0 if not found. The caller
+ * keeps the task from running. */
 u64 arch_wchan(const struct task *t);
 void arch_print_regs(const struct pt_regs *regs,
 		     void (*print)(const char *fmt, ...) __printf(1, 2));

@@ -1,6 +1,4 @@
-/*
- * What a task is to the machine: its kernel stack's first frames, its registers, its FPU and TLS.
- */
+/* The machine's part of a task: the first frames on its kernel stack, registers, FPU and TLS. */
 #include "arch/x86_64/arch.h"
 #include "arch/x86_64/cpu/fpu.h"
 #include "arch/x86_64/cpu/gdt.h"
@@ -14,7 +12,7 @@
 void ret_from_fork(void);                                          /* entry/entry.asm */
 struct task *switch_context(struct task *prev, struct task *next); /* called by switch.asm */
 
-/* What switch_stacks() pops: entry/switch.asm draws it. */
+/* What switch_stacks() pops: see entry/switch.asm. */
 struct switch_frame {
 	u64 rbp;
 	u64 return_address;
@@ -31,13 +29,13 @@ struct pt_regs *task_pt_regs(const struct task *t)
 }
 
 /* A kernel thread starts in fn(arg), and has no user registers until it executes a program: two of
- * them tell ret_from_fork. */
+ * their places tell ret_from_fork what to call. */
 static void copy_kernel_thread(struct task *p, const struct kernel_clone_args *args)
 {
 	*task_pt_regs(p) = (struct pt_regs){.rbx = (u64)args->fn, .r12 = (u64)args->fn_arg};
 }
 
-/* `image`: to be used for its registers, or NULL. */
+/* `image`: an FPU image to use for p, or NULL. */
 static int copy_user_thread(struct task *p, const struct kernel_clone_args *args, void *image)
 {
 	const struct pt_regs *from = task_pt_regs(current);
@@ -48,9 +46,8 @@ static int copy_user_thread(struct task *p, const struct kernel_clone_args *args
 		return -ENOMEM;
 	if ((args->flags & CLONE_SETTLS) && args->tls >= TASK_SIZE)
 		return -EPERM;
-	/* An assignment would move them by halves. */
-	memcpy(regs, from, sizeof(*regs));
-	regs->rax = 0; /* the other return of fork */
+	memcpy(regs, from, sizeof(*regs)); /* an assignment would move 4 bytes at a time */
+	regs->rax = 0;                     /* the other return of fork */
 	if (args->stack)
 		regs->rsp = args->stack + args->stack_size;
 	p->thread.fs_base = current->thread.fs_base;
@@ -93,8 +90,7 @@ int arch_prepare_user(void)
 	return 0;
 }
 
-/* The user's FS and GS bases of the task that runs: GS's is in the other MSR while we are in the
- * kernel. */
+/* Load current's FS and GS bases: in the kernel, the user's GS base is in the other MSR. */
 static void load_bases(const struct thread *t)
 {
 	wrmsr(MSR_FS_BASE, t->fs_base);
@@ -103,8 +99,8 @@ static void load_bases(const struct thread *t)
 
 void start_thread(struct pt_regs *regs, u64 rip, u64 rsp)
 {
-	/* All zero: no address of the old program leaks, and rdx = 0 tells the C library that there
-	 * is no function to register with atexit(). */
+	/* All zero: no address of the old program leaks, and rdx = 0 tells the C library that it
+	 * has no function to register with atexit(). */
 	memset(regs, 0, sizeof(*regs));
 	regs->orig_rax = ~0UL;
 	regs->rip = rip;
@@ -132,16 +128,14 @@ struct task *switch_context(struct task *prev, struct task *next)
 	cpu->tss->rsp0 = top;
 	if (was->fpu)
 		fpu_save(was->fpu);
-	/* It is 0 while a kernel thread runs, which has none: so what was loaded is always prev's.
-	 */
+	/* The MSR always has prev's base: it is 0 while a kernel thread, which has none, runs. */
 	if (was->gs_base | is->gs_base)
 		wrmsr(MSR_KERNEL_GS_BASE, is->gs_base);
 	if (!is->fpu)
 		return prev; /* a kernel thread */
 	fpu_load(is->fpu);
-	/* Even if prev's was the same: a program may have loaded a selector, which makes the base 0
-	 * behind our back. (Selectors are not kept across a switch: no 64-bit program has a use for
-	 * them.) */
+	/* Even if prev's base is the same: a program that loads a selector sets the base to 0.
+	 * (Selectors are not kept across a switch: no 64-bit program needs them.) */
 	wrmsr(MSR_FS_BASE, is->fs_base);
 	return prev;
 }

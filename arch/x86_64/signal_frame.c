@@ -1,15 +1,12 @@
 /*
- * The signal frame: what a handler finds on the user's stack, exactly as Linux lays it out, and the
- *way back.
- *
- * From high to low addresses:
+ * The signal frame that a handler finds on the user's stack, as Linux lays it out, and the way
+ *back. From high to low addresses:
  *
  *	the interrupted stack, and the 128 bytes below it that belong to its leaf function
  *	FPU state     64-byte aligned: the FXSAVE or XSAVE image with Linux's magic numbers in it
  *	siginfo_t
  *	struct ucontext
- *	return address (SA_RESTORER's function, which calls rt_sigreturn)	<- rsp, 8 off a
- *multiple of 16
+ *	return address: SA_RESTORER's function, which calls rt_sigreturn     <- rsp, 16 n + 8
  */
 #include "arch/x86_64/arch.h"
 #include "arch/x86_64/cpu/fpu.h"
@@ -20,14 +17,13 @@
 #include "kernel/lib/syscall.h"
 #include "kernel/task.h"
 
-#define RED_ZONE  128
-#define FPU_ALIGN 64
-#define SW_BYTES_OFFSET \
-	464 /* of struct _fpx_sw_bytes in the FXSAVE area: bytes the CPU leaves alone */
+#define RED_ZONE         128
+#define FPU_ALIGN        64
+#define SW_BYTES_OFFSET  464 /* of struct _fpx_sw_bytes in the FXSAVE area: not the CPU's */
 #define SA_RESTORER_FLAG 0x04000000UL
 #define FXSAVE_SIZE      512
 
-/* Flags that a sigreturn may change; the rest, above all IF and IOPL, stay as they are. */
+/* Flags that a sigreturn may change; the rest, above all IF and IOPL, are kept. */
 #define USER_RFLAGS 0x50dd5UL /* CF PF AF ZF SF TF DF OF RF AC */
 
 struct rt_frame {
@@ -55,8 +51,9 @@ u64 arch_min_sigstack(void)
 	return MAX(ALIGN_UP(frame, 16UL), (u64)MINSIGSTKSZ);
 }
 
-/* Where the frame goes; *fpu is where the FPU state goes. 0 when it would leave the alternate
- * stack. */
+/* Find the address of the frame, and of the FPU state in *fpu. 0 if the alternate stack has no
+ * room.
+ */
 static u64 place_frame(const struct ksignal *ksig, const struct pt_regs *regs, u64 *fpu)
 {
 	u64 sp = regs->rsp - RED_ZONE;
@@ -73,7 +70,7 @@ static u64 place_frame(const struct ksignal *ksig, const struct pt_regs *regs, u
 	return sp;
 }
 
-/* The registers as XSAVE leaves them, with Linux's marks of what is there. */
+/* Store the FPU state as XSAVE writes it, with Linux's magic numbers and sizes. */
 static bool put_fpu(u64 at)
 {
 	u64 *sw = (u64 *)(at + SW_BYTES_OFFSET); /* struct _fpx_sw_bytes */
@@ -96,25 +93,17 @@ fault:
 	return false;
 }
 
+/* The registers that struct pt_regs and the frame name alike. */
+/* clang-format off */
+#define EACH_REGISTER(DO) \
+	DO(r8) DO(r9) DO(r10) DO(r11) DO(r12) DO(r13) DO(r14) DO(r15) \
+	DO(rdi) DO(rsi) DO(rbp) DO(rbx) DO(rdx) DO(rax) DO(rcx) DO(rsp) DO(rip)
+/* clang-format on */
+
 static bool put_regs(struct sigcontext *sc, const struct pt_regs *regs)
 {
-	user_put(regs->r8, &sc->r8, fault);
-	user_put(regs->r9, &sc->r9, fault);
-	user_put(regs->r10, &sc->r10, fault);
-	user_put(regs->r11, &sc->r11, fault);
-	user_put(regs->r12, &sc->r12, fault);
-	user_put(regs->r13, &sc->r13, fault);
-	user_put(regs->r14, &sc->r14, fault);
-	user_put(regs->r15, &sc->r15, fault);
-	user_put(regs->rdi, &sc->rdi, fault);
-	user_put(regs->rsi, &sc->rsi, fault);
-	user_put(regs->rbp, &sc->rbp, fault);
-	user_put(regs->rbx, &sc->rbx, fault);
-	user_put(regs->rdx, &sc->rdx, fault);
-	user_put(regs->rax, &sc->rax, fault);
-	user_put(regs->rcx, &sc->rcx, fault);
-	user_put(regs->rsp, &sc->rsp, fault);
-	user_put(regs->rip, &sc->rip, fault);
+#define PUT(name) user_put(regs->name, &sc->name, fault);
+	EACH_REGISTER(PUT)
 	user_put(regs->rflags, &sc->eflags, fault);
 	/* cs, gs, fs and ss are 16 bits each. */
 	user_put((u16)regs->cs | regs->ss << 48, (u64 *)&sc->cs, fault);
@@ -123,7 +112,7 @@ fault:
 	return false;
 }
 
-/* What a siginfo_t has more than our own is 0. */
+/* A siginfo_t is longer than ksiginfo_t: the rest is 0. */
 static bool put_info(siginfo_t *to, const ksiginfo_t *info)
 {
 	u64 *words = (u64 *)to;
@@ -189,7 +178,7 @@ int setup_rt_frame(struct ksignal *ksig, u64 oldset, struct pt_regs *regs)
 	bool done;
 
 	if (!(ksig->ka.flags & SA_RESTORER_FLAG))
-		return -EFAULT; /* there is no vDSO that could stand in */
+		return -EFAULT; /* the vDSO has no restorer */
 	sp = place_frame(ksig, regs, &fpu);
 	frame = (struct rt_frame *)sp;
 	if (!sp || !user_access_begin(sp, fpu + fpu_frame_size() - sp))
@@ -213,8 +202,8 @@ int setup_rt_frame(struct ksignal *ksig, u64 oldset, struct pt_regs *regs)
 
 /* ---- the way back ---- */
 
-/* Does the state in the frame have more than the FXSAVE area? As Linux: only if both magic numbers
- * stand. */
+/* Does the frame's FPU state have more than the FXSAVE area? Only if both magic numbers are right,
+ * as on Linux. */
 static bool has_xstate(u64 at)
 {
 	struct _fpx_sw_bytes sw;
@@ -231,7 +220,7 @@ static bool has_xstate(u64 at)
 	       magic2 == FP_XSTATE_MAGIC2;
 }
 
-/* The frame as put_fpu() made it, but for the registers in it. */
+/* Load the FPU state if its marks are as put_fpu() wrote them. */
 static bool load_whole(u64 at)
 {
 	u64 size = fpu_method.size, marks, xstate_size;
@@ -263,7 +252,8 @@ static int restore_fpu(u64 at)
 	}
 	if (load_whole(at))
 		return 0;
-	/* What cannot be loaded as it is: only the old part of it, or bits that the CPU refuses. */
+	/* It cannot be loaded as it is: it has only the FXSAVE area, or bits that the CPU refuses.
+	 */
 	extended = has_xstate(at);
 	image = fpu_alloc();
 	if (!image)
@@ -277,35 +267,20 @@ static int restore_fpu(u64 at)
 	return 0;
 }
 
-/* False: some could not be read. */
+/* False if one could not be read. */
 static bool restore_regs(struct pt_regs *regs, const struct sigcontext *sc)
 {
 	bool bad = false;
 	u64 flags;
 
-	user_get(regs->r8, &sc->r8, bad);
-	user_get(regs->r9, &sc->r9, bad);
-	user_get(regs->r10, &sc->r10, bad);
-	user_get(regs->r11, &sc->r11, bad);
-	user_get(regs->r12, &sc->r12, bad);
-	user_get(regs->r13, &sc->r13, bad);
-	user_get(regs->r14, &sc->r14, bad);
-	user_get(regs->r15, &sc->r15, bad);
-	user_get(regs->rdi, &sc->rdi, bad);
-	user_get(regs->rsi, &sc->rsi, bad);
-	user_get(regs->rbp, &sc->rbp, bad);
-	user_get(regs->rbx, &sc->rbx, bad);
-	user_get(regs->rdx, &sc->rdx, bad);
-	user_get(regs->rax, &sc->rax, bad);
-	user_get(regs->rcx, &sc->rcx, bad);
-	user_get(regs->rsp, &sc->rsp, bad);
-	user_get(regs->rip, &sc->rip, bad); /* checked on the way out */
+#define GET(name) user_get(regs->name, &sc->name, bad);
+	EACH_REGISTER(GET) /* rip is checked on the way out */
 	user_get(flags, &sc->eflags, bad);
 	regs->rflags = (regs->rflags & ~USER_RFLAGS) | (flags & USER_RFLAGS);
 	return !bad;
 }
 
-/* sigaltstack(2) for the saved stack; refused, as there, while the task runs on it. */
+/* Set the saved alternate stack, by sigaltstack(2)'s rules: not while the task runs on one. */
 static void restore_alt_stack(const stack_t *ss, u64 sp)
 {
 	if (on_alt_stack(sp) || (ss->ss_flags & ~(SS_DISABLE | SS_ONSTACK)))
@@ -318,7 +293,7 @@ static void restore_alt_stack(const stack_t *ss, u64 sp)
 	}
 }
 
-/* The rest of what the frame says, besides the registers. */
+/* What the frame has besides the registers. */
 struct saved {
 	stack_t stack;
 	u64 blocked, fpu;
@@ -326,7 +301,7 @@ struct saved {
 	u64 selectors; /* cs, gs, fs, ss: 16 bits each */
 };
 
-/* False: a part of it cannot be read. */
+/* False if a part of the frame cannot be read. */
 static bool read_frame(const struct rt_frame *frame, struct saved *saved, struct pt_regs *regs)
 {
 	const struct ucontext *uc = &frame->uc;
@@ -342,24 +317,23 @@ static bool read_frame(const struct rt_frame *frame, struct saved *saved, struct
 	user_get(saved->fpu, (const u64 *)&sc->fpstate, bad);
 	user_get(saved->flags, &uc->uc_flags, bad);
 	user_get(saved->selectors, (const u64 *)&sc->cs, bad);
-	/* Its first and last words could be read: so can the registers, which lie between. */
-	bad = bad || !restore_regs(regs, sc);
+	bad = bad || !restore_regs(regs, sc); /* not if the words around them were bad */
 	user_access_end();
 	return !bad;
 }
 
 /*
- * CS and SS as the frame says, with the user's privilege. There is one segment of each kind that
- * IRET can load: what else the frame has is the general protection fault that IRET would raise. The
- * handler of that sees the selectors, and none returns to them. A program that does not ask for
- * strictness (UC_STRICT_RESTORE_SS) gets a good SS.
+ * Restore CS and SS from the frame, with the user's privilege. IRET can load one segment of each
+ * kind; for any other the task gets the signal of the general protection fault that IRET would
+ * raise. Its handler sees the selectors, and none returns to them. A program that does not set
+ * UC_STRICT_RESTORE_SS gets a valid SS.
  */
 static void restore_selectors(struct pt_regs *regs, const struct saved *saved)
 {
 	u16 cs = (u16)saved->selectors | 3, ss = (u16)(saved->selectors >> 48) | 3;
 
 	if (cs == USER_CS && (ss == USER_DS || !(saved->flags & UC_STRICT_RESTORE_SS)))
-		return; /* as the frame of a system call has them */
+		return; /* the system call's own values */
 	regs->cs = cs;
 	regs->ss = ss;
 	trap_note(TRAP_PROTECTION, (cs != USER_CS ? cs : ss) & ~3u, 0);
@@ -378,7 +352,7 @@ long sys_rt_sigreturn(void)
 		force_sig(SIGSEGV);
 		return 0;
 	}
-	regs->orig_rax = ~0UL; /* not in a system call any more: nothing to restart */
+	regs->orig_rax = ~0UL; /* no system call to restart */
 	task_set_work(p, WORK_FRAME);
 	set_current_blocked(saved.blocked);
 	restore_alt_stack(&saved.stack, regs->rsp);

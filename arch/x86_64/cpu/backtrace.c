@@ -1,5 +1,6 @@
-/* Registers and the chain of callers, for people. Works in the middle of a panic: takes no lock,
- * believes no pointer. */
+/* Prints registers and the chain of callers. Works during a panic: takes no lock, trusts no
+ * pointer.
+ */
 #include "arch/x86_64/arch.h"
 #include "arch/x86_64/cpu/msr.h"
 #include "kernel/debug/debug.h"
@@ -20,8 +21,9 @@ static void print_frame(u64 rip, void (*print)(const char *fmt, ...) __printf(1,
 	print("  [%016lx] %s\n", rip, symbol_name(rip, name, sizeof(name)));
 }
 
-/* A function begins with `push rbp` and, perhaps a few instructions later, `mov rbp, rsp`. Who
- * called it, when that was still to come: until then no frame leads to him. 0 anywhere else. */
+/* Find the return address of a function that was interrupted before it set up its frame. It begins
+ * with `push rbp` and, perhaps a few instructions later, `mov rbp, rsp`; until then no frame leads
+ * to its caller. 0 behind that point. */
 static u64 caller_before_frame(const struct pt_regs *regs)
 {
 	u64 start = symbol_start(regs->rip), code, rip = 0;
@@ -49,7 +51,7 @@ void arch_backtrace(const struct pt_regs *regs, void (*print)(const char *fmt, .
 	if (regs) {
 		print_frame(regs->rip, print);
 		if (user_mode(regs))
-			return; /* the user's stack is his own business */
+			return; /* user frames are not followed */
 		rbp = regs->rbp;
 		rip = caller_before_frame(regs);
 		if (rip)
@@ -62,9 +64,7 @@ void arch_backtrace(const struct pt_regs *regs, void (*print)(const char *fmt, .
 		    !kernel_read_u64((void *)(rbp + 8), &rip) ||
 		    !kernel_read_u64((void *)rbp, &next) || rip < KERNEL_IMAGE_BASE)
 			break;
-		/* The return address: the call is just before it, perhaps the last of its function.
-		 */
-		print_frame(rip - 1, print);
+		print_frame(rip - 1, print); /* inside the call: it may be its function's last */
 		rbp = next;
 	}
 }

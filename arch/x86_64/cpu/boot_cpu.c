@@ -17,9 +17,9 @@ static struct cpu_tables boot_cpu_tables;
 
 void syscall_entry(void); /* entry/entry.asm */
 
-/* SYSCALL: SDM vol. 2B. Flags that a user must not bring into the kernel are cleared on the way in:
- * above all interrupts, direction, and AC, which would undo SMAP. It is allowed here and not at the
- * start: Intel's CPUs own up to SYSCALL only in 64-bit mode. */
+/* Enable SYSCALL: SDM vol. 2B. The entry clears the flags that a user must not bring into the
+ * kernel: above all IF, DF, and AC, which would undo SMAP. start.asm cannot enable it: in 32-bit
+ * mode Intel's CPUs do not report SYSCALL. */
 void syscall_init(void)
 {
 	wrmsr(MSR_EFER, rdmsr(MSR_EFER) | EFER_SCE);
@@ -45,7 +45,7 @@ void arch_early_init(const struct boot_info *boot)
 	idt_init();
 	idt_load();
 	features_init();
-	if (cpu_features.fxsr) /* otherwise boot_main() is about to say why not */
+	if (cpu_features.fxsr) /* else boot_main() refuses this CPU */
 		fpu_init();
 	syscall_init();
 	write_cr0(read_cr0() | CR0_WP | CR0_AM);
@@ -54,7 +54,6 @@ void arch_early_init(const struct boot_info *boot)
 
 void cpu_idle_wait(void)
 {
-	/* STI takes effect after the next instruction: an interrupt that is waiting ends the HLT.
-	 */
+	/* STI takes effect after the next instruction: a pending interrupt ends the HLT. */
 	__asm__ volatile("sti; hlt" ::: "memory");
 }

@@ -1,12 +1,11 @@
-/* What the CPU calls itself and can do, in Linux's words: for /proc/cpuinfo. */
+/* The CPU's identity and features, in Linux's words: for /proc/cpuinfo. */
 #include "arch/x86_64/arch.h"
 #include "arch/x86_64/cpu/features.h"
 #include "arch/x86_64/cpu/msr.h"
 #include "kernel/lib/log.h"
 #include "kernel/lib/string.h"
 
-/* The bits of a CPUID register from 0 up, a blank after each; "-" has no name, or is not for
- * programs. */
+/* Names of the bits of a CPUID register from 0 up, a blank after each; "-": not shown. */
 static const char leaf_1_edx[] = "fpu vme de pse tsc msr pae mce cx8 apic - sep mtrr pge mca cmov "
 				 "pat pse36 pn clflush - dts acpi mmx fxsr sse sse2 ss ht tm ia64 "
 				 "pbe ";

@@ -1,4 +1,4 @@
-/* CPUID, and switching on what it offers. A missing feature costs its defence and nothing else. */
+/* Reads CPUID and switches features on. A missing feature costs its defence and nothing else. */
 #include "arch/x86_64/cpu/features.h"
 
 #include "arch/x86_64/arch.h"
@@ -8,7 +8,7 @@
 
 struct cpu_features cpu_features;
 
-/* Where the entry code has a NOP to become STAC or CLAC: the address, and the bytes. */
+/* A NOP in the entry code that becomes STAC or CLAC: its address, and the bytes. */
 struct smap_site {
 	u8 *at;
 	u64 bytes;
@@ -43,7 +43,7 @@ static void read_version(struct cpu_features *f, u32 eax)
 		f->family += eax >> 20 & 255;
 }
 
-/* QEMU's emulator runs here: its leaf of CPUID for guests has its name. */
+/* Does QEMU's emulator run this kernel? Its CPUID leaf for guests has its name. */
 static bool emulated_by_qemu(void)
 {
 	struct cpuid r = cpuid_count(0x40000000, 0);
@@ -52,11 +52,11 @@ static bool emulated_by_qemu(void)
 }
 
 /*
- * XSAVE, when CPUID has all that describes it. SDM vol. 1, 13.2.
+ * XSAVE, if CPUID describes it completely. SDM vol. 1, 13.2.
  *
- * QEMU 7.2's emulator has XSAVE on models without XSAVEOPT and its kin (Opteron_G4), but takes
- * CR4.OSXSAVE for a reserved bit there, and then executes the MOV to CR4 for ever. Real CPUs of
- * that kind work.
+ * QEMU 7.2's emulator offers XSAVE on models without XSAVEOPT and the like (Opteron_G4), but treats
+ * CR4.OSXSAVE as a reserved bit there, and executes the MOV to CR4 for ever. Real CPUs of that kind
+ * work.
  */
 static bool xsave_usable(u32 max)
 {
@@ -105,8 +105,7 @@ static void enable_smap(void)
 {
 	for (const struct smap_site *s = __smap_sites_start; s < __smap_sites_end; s++)
 		memcpy(s->at, &s->bytes, SMAP_INSN_LEN);
-	/* CPUID is serialising: no CPU goes on with the old bytes. */
-	cpuid_count(0, 0);
+	cpuid_count(0, 0); /* serialises: the CPU does not go on with the old bytes */
 	write_cr4(read_cr4() | CR4_SMAP);
 }
 
@@ -141,7 +140,8 @@ u64 cpu_cycles(void)
 	return (u64)hi << 32 | lo;
 }
 
-/* Both may run dry for a moment; a CPU whose answer is always the same is broken (some were). */
+/* Both sources may be empty for a moment. A CPU that always gives the same answer is broken; some
+ * were. */
 bool arch_random(u64 *out)
 {
 	static u64 last;

@@ -1,4 +1,4 @@
-/* What this CPU can do. Read once on the boot CPU; the others must not be poorer. */
+/* The CPU's features. Read once, on the boot CPU; the others must have them too. */
 #pragma once
 
 #include "kernel/lib/types.h"

@@ -19,7 +19,7 @@
 #define XSTATE_AVX    (1UL << 2)
 #define XSTATE_AVX512 (7UL << 5)
 
-/* The legacy area as far as we look into it, and the XSAVE header behind it. */
+/* The fields of the legacy area that are used here, and the XSAVE header behind it. */
 struct fpu_image {
 	u16 control, status;
 	u8 tag, reserved;
@@ -35,12 +35,12 @@ static struct kmem_cache *fpu_cache;
 static void *initial_image;
 static size_t image_size = FXSAVE_SIZE;
 static u64 xcr0 = XSTATE_X87 | XSTATE_SSE;
-static u32 mxcsr_mask = 0xffbf; /* of CPUs that do not tell */
+static u32 mxcsr_mask = 0xffbf; /* of CPUs that do not report it */
 
 struct fpu_method fpu_method;
 
-/* As after FNINIT: all exceptions masked, every register empty. With XSAVE the header says so of
- * all that lies behind it. */
+/* Make an image as after FNINIT: all exceptions masked, every register empty. With XSAVE, a zero
+ * header means that all components are in their initial state. */
 static void init_image(struct fpu_image *image)
 {
 	memset(image, 0, cpu_features.xsave ? sizeof(*image) : FXSAVE_SIZE);
@@ -86,7 +86,7 @@ void fpu_init(void)
 					 .lo = (u32)xcr0,
 					 .hi = (u32)(xcr0 >> 32),
 					 .size = image_size};
-	/* What saves one register of 256 bits would lose the rest of one of 512. */
+	/* clear_page() saves 256 bits of a register: with AVX-512 the rest would be lost. */
 	pages_by_avx = (xcr0 & XSTATE_AVX) && !(xcr0 & XSTATE_AVX512) && !cpu_features.erms;
 }
 
@@ -114,8 +114,8 @@ void *fpu_alloc(void)
 	return image;
 }
 
-/* An image that another task had needs no cleaning: its header is as loading wants it, XSAVE writes
- * every part that is loaded again, and nothing but registers ever comes out of an image. */
+/* A used image needs no cleaning: its header is valid, XSAVE writes every part that is loaded
+ * again, and images leave the kernel only through registers. */
 void *fpu_clone_current(void *image)
 {
 	if (!image && !(image = fpu_alloc()))
@@ -124,9 +124,8 @@ void *fpu_clone_current(void *image)
 		init_image(image);
 		return image;
 	}
-	/* The registers are live: they, and not what is in current's image, are its state. */
-	preempt_disable();
-	/* Not XSAVEOPT: that omits what is in its initial state. */
+	preempt_disable(); /* current's state is in the registers, not in its image */
+	/* Not XSAVEOPT: it omits components in their initial state. */
 	if (cpu_features.xsave)
 		__asm__ volatile("xsave64 (%0)" ::"r"(image), "a"((u32)xcr0), "d"((u32)(xcr0 >> 32))
 				 : "memory");
@@ -151,11 +150,10 @@ void fpu_save_current(void)
 
 void fpu_reset_current(void)
 {
-	/* The image is written when somebody else comes to run. */
-	fpu_load(initial_image);
+	fpu_load(initial_image); /* the next switch writes current's image */
 }
 
-/* Whatever a program wrote into a signal frame: bits that would fault when loaded are taken out. */
+/* Clear the bits that would fault when loaded: a program wrote this image into a signal frame. */
 static void sanitise(struct fpu_image *image, bool has_xstate)
 {
 	image->mxcsr &= mxcsr_mask;
@@ -179,8 +177,8 @@ void fpu_replace_current(void *image, bool has_xstate)
 	fpu_free(old);
 }
 
-/* Not XSAVEOPT: a handler reads all of it, also what is in its initial state. XSAVE adds to the
- * header what it saved, and expects the rest of it to be 0 when it is loaded again. */
+/* Not XSAVEOPT: a handler may read all components, also those in their initial state. XSAVE adds
+ * what it saved to the header; XRSTOR expects the rest of the header to be 0. */
 bool fpu_store_user(u64 at)
 {
 	u64 *header = (u64 *)(at + FXSAVE_SIZE);

@@ -1,8 +1,8 @@
 /*
- * The FPU and vector registers of user programs: XSAVE where the CPU has it, FXSAVE otherwise.
+ * The FPU and vector registers of user programs: XSAVE if the CPU has it, else FXSAVE.
  *
- * The kernel is compiled without them, so that the registers always hold those of `current`, if it
- * has an image; they are saved and loaded only at a switch of tasks, at fork and for signal frames.
+ * The kernel does not use these registers, so they always hold the state of `current`, if it has an
+ * image. They are saved and loaded only at a task switch, at fork and for signal frames.
  */
 #pragma once
 
@@ -12,21 +12,19 @@ struct task;
 
 void fpu_init(void);     /* the boot CPU: finds out what there is */
 void fpu_init_cpu(void); /* any other: CR0 and CR4 are set */
-/* An image in its initial state, or NULL without memory. */
+/* Allocate an image in its initial state; NULL without memory. */
 void *fpu_alloc(void);
-/* `image`, or a new one when that is NULL, with the live registers of current, or in the initial
- * state when it has none. NULL without memory. */
+/* Copy current's live registers, or the initial state if it has none, to `image`, or to a new one
+ * if that is NULL. Returns the image; NULL without memory. */
 void *fpu_clone_current(void *image);
-void fpu_free(void *image); /* NULL is allowed */
-/* Write the live registers of current into its image. */
-void fpu_save_current(void);
-/* Forget the live registers: current goes on with the initial state. It has an image. */
+void fpu_free(void *image);  /* NULL is allowed */
+void fpu_save_current(void); /* write the live registers of current into its image */
+/* Give current, which has an image, the initial state; its live registers are lost. */
 void fpu_reset_current(void);
-/* Go on with `image`, which becomes current's; the old one is freed. Untrusted contents are made
- * harmless. */
+/* Make `image`, whose contents are not trusted, current's image and load it; free the old one. */
 void fpu_replace_current(void *image, bool has_xstate);
-/* Straight to or from an image in user memory, which user_access_begin() was called for. False: it
- * faults, or does not hold what can be loaded. */
+/* Store to or load from an image in user memory. The caller has called user_access_begin(). False
+ * if it faults, or holds a state that cannot be loaded. */
 bool fpu_store_user(u64 at);
 bool fpu_load_user(u64 at);
 /* How images are saved and loaded: set once, by fpu_init(). */
@@ -36,7 +34,7 @@ extern struct fpu_method {
 	size_t size; /* of an image */
 } fpu_method;
 
-/* The registers of whoever runs here; preemption is off. */
+/* Save or load this CPU's registers; preemption is off. */
 static inline void fpu_save(void *image)
 {
 	const struct fpu_method *m = &fpu_method;

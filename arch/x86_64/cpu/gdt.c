@@ -5,15 +5,15 @@
 #include "kernel/lib/string.h"
 
 /* Long mode ignores bases and limits. SYSRET adds 8 and 16 to STAR's upper selector (0x23) for SS
- * and CS: that fixes the order of the user's three (entry 4, its 32-bit code, is never used). */
+ * and CS, which fixes the order of the three user segments (entry 4, 32-bit code, is not used). */
 #define SEG_KERNEL_CODE 0x00af9b000000ffffUL
 #define SEG_KERNEL_DATA 0x00cf93000000ffffUL
 #define SEG_USER_DATA   0x00cff3000000ffffUL
 #define SEG_USER_CODE   0x00affb000000ffffUL
 #define TSS_INDEX       8
 #define TSS_AVAILABLE   0x89UL
-/* Read-only data whose limit is the CPU's number: LSL tells ring 3 where it runs (selector 0x7b, as
- * on Linux; kernel/vdso/user.c). */
+/* A segment whose limit is the CPU's number: ring 3 reads it by LSL (selector 0x7b, as on Linux;
+ * kernel/vdso/user.c). */
 #define CPU_INDEX 15
 #define SEG_CPU   0x0040f10000000000UL
 
@@ -36,7 +36,7 @@ static void fill_tss(struct cpu_tables *t)
 	memset(&t->tss, 0, sizeof(t->tss));
 	for (int i = 0; i < NR_IST; i++)
 		t->tss.ist[i] = (u64)t->ist_stack[i] + IST_STACK_SIZE;
-	t->tss.io_map = sizeof(t->tss); /* past the limit: no port is the user's */
+	t->tss.io_map = sizeof(t->tss); /* past the limit: users may access no port */
 }
 
 void cpu_tables_load(struct cpu *cpu, struct cpu_tables *t)
@@ -49,7 +49,7 @@ void cpu_tables_load(struct cpu *cpu, struct cpu_tables *t)
 	fill_gdt(cpu, t);
 	fill_tss(t);
 	__asm__ volatile("lgdt %0" ::"m"(pointer));
-	/* CS by a far return; GS keeps its base, which is in an MSR: it is not loaded again. */
+	/* CS is loaded by a far return. GS is not loaded: that would clear its base. */
 	__asm__ volatile("pushq %0\n\t"
 			 "leaq 1f(%%rip), %%rax\n\t"
 			 "pushq %%rax\n\t"
@@ -60,7 +60,7 @@ void cpu_tables_load(struct cpu *cpu, struct cpu_tables *t)
 			 : "i"(KERNEL_CS), "r"(KERNEL_DS)
 			 : "rax", "memory");
 	__asm__ volatile("movl %0, %%ds; movl %0, %%es" ::"r"(0));
-	/* After reset there is a local table at address 0: a user's selector must not reach it. */
+	/* After reset the LDT is at address 0: a user's selector must not reach it. */
 	__asm__ volatile("lldt %w0" ::"r"(0));
 	__asm__ volatile("ltr %w0" ::"r"(TSS_INDEX * 8));
 	cpu->tss = &t->tss;

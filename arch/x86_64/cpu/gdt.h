@@ -4,7 +4,7 @@
 #include "arch/x86_64/cpu/percpu.h"
 #include "kernel/lib/types.h"
 
-/* Numbers of the IST stacks, as the IDT's gates name them (0: none). */
+/* Numbers of the IST stacks in the IDT's gates (0: none). */
 enum ist {
 	IST_DOUBLE_FAULT = 1,
 	IST_NMI = 2,
@@ -23,12 +23,12 @@ struct tss {
 	u16 reserved3, io_map;
 } __packed;
 
-/* What a CPU needs of its own before it can take an interrupt. */
+/* Each CPU's own tables and stacks for traps and interrupts. */
 struct cpu_tables {
 	u64 gdt[16];
 	struct tss tss __aligned(16);
 	u8 ist_stack[NR_IST][IST_STACK_SIZE] __aligned(16);
 };
 
-/* Make them and load them on this CPU, which is `cpu`. */
+/* Fill the tables and load them on this CPU, which is `cpu`. */
 void cpu_tables_load(struct cpu *cpu, struct cpu_tables *t);

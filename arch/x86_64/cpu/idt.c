@@ -1,5 +1,5 @@
-/* The IDT: every vector goes to its stub in entry/stubs.asm through an interrupt gate, so that
- * interrupts stay off until C knows whether they were on. */
+/* The IDT: every vector goes to its stub in entry/stubs.asm through an interrupt gate. Interrupts
+ * stay off until C code has seen whether they were on. */
 #include "arch/x86_64/cpu/idt.h"
 
 #include "arch/x86_64/arch.h"

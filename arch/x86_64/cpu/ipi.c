@@ -1,11 +1,10 @@
 /*
- * Interrupts from one CPU to another: look at your run queue, call this function, stop. The fourth
- * kind, TLB flushes, is in mm/tlb.c.
+ * Interrupts from one CPU to another: reschedule, call a function, stop. TLB flushes, the fourth
+ * kind, are in mm/tlb.c.
  *
- * Who may wait for whom: a flush may be asked for with interrupts off and locks held, because every
- * loop that waits for another CPU serves flushes (cpu_wait()). A call is served only by a CPU that
- * has its interrupts on: whoever waits for one must have them on too, and hold no lock that is
- * taken with interrupts off.
+ * A CPU may ask for a flush with interrupts off and locks held, because every loop that waits for
+ * another CPU serves flushes (cpu_wait()). A call is served only by a CPU with interrupts on: the
+ * caller must have them on too, and hold no lock that is taken with interrupts off.
  */
 #include "arch/x86_64/arch.h"
 #include "arch/x86_64/cpu/msr.h"
@@ -28,9 +27,9 @@ static struct {
 static bool stopping;
 static u32 nr_stopped;
 
-/* ---- look at your run queue, and at your signals ---- */
+/* ---- reschedule: look at the run queue and at signals ---- */
 
-/* The way out of every interrupt does what is wanted. */
+/* The way out of every interrupt looks at both. */
 static void rescheduled(struct pt_regs *regs __maybe_unused)
 {
 	apic_eoi();
@@ -38,7 +37,7 @@ static void rescheduled(struct pt_regs *regs __maybe_unused)
 
 void arch_send_reschedule(u32 cpu)
 {
-	apic_send_ipi(cpus[cpu].apic_id, RESCHEDULE_VECTOR);
+	apic_send(cpus[cpu].apic_id, RESCHEDULE_VECTOR);
 }
 
 /* ---- call a function ---- */
@@ -61,7 +60,7 @@ void on_each_cpu(void (*fn)(void *), void *arg)
 	call.arg = arg;
 	__atomic_store_n(&call.waiting, others, __ATOMIC_SEQ_CST);
 	for (u64 m = others; m; m &= m - 1)
-		apic_send_ipi(cpus[__builtin_ctzl(m)].apic_id, CALL_VECTOR);
+		apic_send(cpus[__builtin_ctzl(m)].apic_id, CALL_VECTOR);
 	flags = local_irq_save();
 	fn(arg);
 	local_irq_restore(flags);
@@ -81,7 +80,7 @@ void stop_if_asked(void)
 		__asm__ volatile("cli; hlt");
 }
 
-/* By NMI: it reaches a CPU that spins with interrupts off as well. */
+/* By NMI: it also reaches a CPU that spins with interrupts off. */
 void arch_stop_other_cpus(void)
 {
 	u32 me = this_cpu()->id, others = nr_cpus - 1;
@@ -91,7 +90,7 @@ void arch_stop_other_cpus(void)
 	__atomic_store_n(&stopping, true, __ATOMIC_SEQ_CST);
 	for (u32 i = 0; i < nr_cpus; i++)
 		if (i != me)
-			apic_send_nmi(cpus[i].apic_id);
+			apic_send(cpus[i].apic_id, APIC_NMI);
 	for (u64 n = 0; n < STOP_TURNS && __atomic_load_n(&nr_stopped, __ATOMIC_ACQUIRE) < others;
 	     n++)
 		cpu_relax();

@@ -1,4 +1,4 @@
-/* Hardware interrupts: the table of handlers, and what happens around each of them. */
+/* Hardware interrupts: the table of handlers, and the frame around each call. */
 #include "arch/x86_64/cpu/irq.h"
 
 #include "arch/x86_64/arch.h"
@@ -8,7 +8,7 @@
 #include "kernel/lib/random.h"
 #include "kernel/sched/sched.h"
 
-static irq_handler_t handlers[256]; /* a pointer each: written and read whole */
+static irq_handler_t handlers[256]; /* written and read whole */
 static u64 unexpected;
 static u32 counts[MAX_CPUS][256]; /* each CPU writes its own */
 
@@ -33,8 +33,7 @@ static void run_handler(struct cpu *cpu, struct pt_regs *regs, u8 vector)
 	irq_handler_t fn = READ_ONCE(handlers[vector]);
 	struct pt_regs *outer = cpu->irq_regs;
 
-	/* Counted as not preemptible: an unlock inside the handler must not switch tasks. */
-	preempt_disable();
+	preempt_disable(); /* an unlock inside the handler must not switch tasks */
 	cpu->irq_depth++;
 	cpu->irqs++;
 	counts[cpu->id][vector]++;
@@ -52,8 +51,8 @@ static void run_handler(struct cpu *cpu, struct pt_regs *regs, u8 vector)
 void irq_dispatch(struct pt_regs *regs, u8 vector)
 {
 	run_handler(this_cpu(), regs, vector);
-	/* Kernel preemption: the interrupted code held nothing, and somebody better is waiting. The
-	 * way to user mode looks for itself. */
+	/* Kernel preemption: the interrupted code held no lock, and a better task is waiting. The
+	 * way to user mode has its own check. */
 	if (!user_mode(regs) && need_resched() && preempt_count() == 0 &&
 	    (regs->rflags & X86_EFLAGS_IF))
 		preempt_schedule_irq();

@@ -1,10 +1,9 @@
 /*
- * Hardware interrupts: who is called for which vector.
+ * Hardware interrupts: which handler is called for which vector.
  *
- * The entry code saves the registers, counts the nesting and calls the handler with interrupts off.
- * The handler acknowledges the interrupt controller itself (the spurious vector must not be
- * acknowledged), and may wake tasks but not sleep. Whether somebody better should run is looked at
- * on the way out.
+ * A handler runs with interrupts off. It acknowledges the interrupt controller itself (the spurious
+ * vector must not be acknowledged), and may wake tasks but not sleep. The way out of the interrupt
+ * looks for a better task to run.
  */
 #pragma once
 
@@ -16,8 +15,6 @@
 
 typedef void (*irq_handler_t)(struct pt_regs *regs);
 
-/* Install `fn` for `vector` (32 … 255); NULL takes it away. An interrupt without a handler is
- * counted and ignored. */
+/* Install `fn` for `vector` (32 … 255); NULL removes the handler. */
 void irq_set_handler(u8 vector, irq_handler_t fn);
-/* Interrupts that came in without a handler. */
-u64 irq_unexpected(void);
+u64 irq_unexpected(void); /* interrupts without a handler: counted and ignored */

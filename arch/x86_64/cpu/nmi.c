@@ -1,8 +1,8 @@
 /*
- * Backtraces of others: of a task that is switched out, and, by NMI, of whatever another CPU does.
+ * Backtraces of a task that is switched out, and, by NMI, of another CPU.
  *
- * The CPU that is asked may have been interrupted anywhere, in the log's own code too: it writes
- * into a buffer, takes no lock, and goes on. Who asked prints it.
+ * The NMI may interrupt the other CPU anywhere, also in the log's code: it takes no lock and writes
+ * its answer into a buffer, which the CPU that asked prints.
  */
 #include "arch/x86_64/arch.h"
 #include "arch/x86_64/cpu/smp.h"
@@ -12,7 +12,7 @@
 #include "kernel/lib/string.h"
 #include "kernel/task.h"
 
-#define ANSWER_NS 500000000UL /* a CPU that takes no NMI for so long is gone */
+#define ANSWER_NS 500000000UL /* the CPU is dead if it takes no NMI for so long */
 
 bool kernel_read_u64(const void *src, u64 *value); /* entry/user_copy.asm */
 
@@ -24,14 +24,14 @@ enum {
 };
 
 static struct {
-	bool busy;  /* atomic: somebody asks */
-	u32 state;  /* atomic: ASK_*; from TAKEN to DONE the rest is the asked CPU's */
-	u32 cpu;    /* who is asked */
+	bool busy;  /* atomic: a CPU is asking */
+	u32 state;  /* atomic: ASK_*; from TAKEN to DONE the asked CPU owns the rest */
+	u32 cpu;    /* the CPU that is asked */
 	size_t len; /* of text */
 	char text[2048];
 } ask;
 
-static u64 on_the_way; /* atomic: CPUs that an NMI of ours has been sent to and not reached */
+static u64 on_the_way; /* atomic: CPUs to which a sent NMI is still on its way */
 
 static void __printf(1, 2) take_down(const char *fmt, ...)
 {
@@ -52,7 +52,7 @@ bool backtrace_if_asked(const struct pt_regs *regs)
 	if (READ_ONCE(ask.cpu) != this_cpu()->id ||
 	    !__atomic_compare_exchange_n(&ask.state, &wanted, ASK_TAKEN, false, __ATOMIC_SEQ_CST,
 					 __ATOMIC_SEQ_CST))
-		return ours; /* too late to be waited for, or the hardware's */
+		return ours; /* too late, or an NMI of the hardware */
 	ask.len = 0;
 	take_down("  task %d (%s), interrupts %s%s\n", current->pid_nr, current->comm,
 		  regs->rflags & X86_EFLAGS_IF ? "on" : "off",
@@ -91,14 +91,15 @@ void arch_backtrace_cpu(u32 cpu, void (*print)(const char *fmt, ...) __printf(1,
 	WRITE_ONCE(ask.cpu, cpu);
 	__atomic_store_n(&ask.state, ASK_WANTED, __ATOMIC_SEQ_CST);
 	__atomic_fetch_or(&on_the_way, 1UL << cpu, __ATOMIC_SEQ_CST);
-	apic_send_nmi(cpus[cpu].apic_id);
+	apic_send(cpus[cpu].apic_id, APIC_NMI);
 	for (until = arch_clock_ns() + ANSWER_NS; !answered() && arch_clock_ns() < until;)
 		cpu_wait();
 	if (answered())
 		print_lines(ask.text, print);
 	else
 		print("  it does not answer an NMI either\n");
-	/* Late, it may be writing still: then nobody asks again. */
+	/* If the CPU took the question and has not answered, it may still write: never ask again.
+	 */
 	if (answered() || __atomic_compare_exchange_n(&ask.state, &wanted, ASK_NOTHING, false,
 						      __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST))
 		__atomic_store_n(&ask.busy, false, __ATOMIC_RELEASE);

@@ -1,4 +1,4 @@
-/* What one CPU owns. GS points at it in kernel mode; user GS is swapped in at the door. */
+/* Each CPU's own data. GS points at it in kernel mode; the entry code swaps it with the user's. */
 #pragma once
 
 #include "kernel/lib/types.h"
@@ -13,15 +13,14 @@ struct pt_regs;
 
 struct cpu {
 	struct cpu *self;     /* gs:0, so that one load turns GS into a pointer */
-	struct task *running; /* who runs here: `current` */
+	struct task *running; /* `current` */
 	u64 kernel_sp;        /* top of current's kernel stack: the syscall entry switches to it */
 	u64 user_sp;          /* scratch of the syscall entry */
 	u32 preempt_count;    /* 0: current may be preempted */
-	bool tick_soon; /* kernel/time/tick.c: the run queue is looked at before the next tick */
+	bool tick_soon;       /* kernel/time/tick.c: look at the run queue before the next tick */
 	union {
 		struct {
-			u32 need_resched; /* a better task is waiting: look at the run queue on the
-					     way out */
+			u32 need_resched; /* a better task waits: look on the way out */
 			u32 fuzzed;       /* sched.fuzz is on */
 		};
 		u64 unlock_work; /* either of the two: one comparison after each spinlock */
@@ -53,8 +52,9 @@ static inline struct cpu *this_cpu(void)
 	return c;
 }
 
-/* Always meaningful: whatever CPU it is read on, that CPU runs us. And always the same, so that the
- * compiler need not read it twice (no "volatile"). */
+/* The same on any CPU that the caller runs on. So the compiler need not read it twice: not
+ * volatile.
+ */
 static inline struct task *get_current(void)
 {
 	struct task *t;
@@ -71,7 +71,7 @@ static inline u32 preempt_count(void)
 	__asm__ volatile("mov %%gs:%c1, %0" : "=r"(n) : "i"(offsetof(struct cpu, preempt_count)));
 	return n;
 }
-/* Nesting of hardware interrupts on the CPU that runs us. */
+/* Nesting of hardware interrupts on this CPU. */
 static inline u32 irq_depth(void)
 {
 	u32 n;
@@ -113,7 +113,7 @@ static inline bool unlock_work(void)
 
 void preempt_schedule(void); /* kernel/sched/switch.c */
 
-/* Leave a section that must not be preempted; if somebody better became runnable in it, switch. */
+/* End a section that must not be preempted; switch if a better task became runnable meanwhile. */
 static inline void preempt_enable(void)
 {
 	preempt_enable_no_resched();

@@ -1,12 +1,12 @@
 /*
  * Starting the other CPUs: SDM vol. 3A, 9.4.
  *
- * The MADT says which there are. Each gets its idle task, tables and stacks from the boot CPU, then
- * INIT and startup interrupts; it runs through entry/trampoline.asm to ap_main(), loads what the
- * boot CPU has set up, and idles. One CPU starts at a time, so that one set of variables serves
- * them all.
+ * The MADT lists the CPUs. The boot CPU gives each an idle task, tables and stacks, and sends it
+ * INIT and startup interrupts. The new CPU runs through entry/trampoline.asm to ap_main(), loads
+ * what the boot CPU has set up, and idles. CPUs start one at a time, so one set of variables
+ * serves all.
  *
- * Numbers of CPUs are given in the order in which they answer: one that does not is left out.
+ * CPUs are numbered in the order in which they answer; one that does not answer is left out.
  */
 #include "arch/x86_64/cpu/smp.h"
 
@@ -38,8 +38,8 @@
 
 enum ap_state {
 	AP_NONE,
-	AP_AWAITED, /* the variables below are its; trampoline.asm knows these numbers */
-	AP_ARRIVED, /* it has taken them */
+	AP_AWAITED, /* the variables below are ready; trampoline.asm knows these numbers */
+	AP_ARRIVED, /* the CPU has taken them */
 	AP_ONLINE,
 };
 
@@ -65,7 +65,7 @@ static void delay(u64 ns)
 		cpu_relax();
 }
 
-/* True when it has come so far within the time. */
+/* True if the new CPU reaches this state within the time. */
 static bool wait_for_state(enum ap_state state, u64 ns)
 {
 	u64 until = arch_clock_ns() + ns;
@@ -99,17 +99,17 @@ void ap_main(struct cpu *cpu)
 	cpu_idle();
 }
 
-/* Everything the CPU with the next free number needs. False without memory; what was made is kept
- * for the next. */
+/* Allocate what the CPU with the next free number needs. False without memory; what was allocated
+ * is kept for the next. */
 static bool prepare(struct cpu *cpu)
 {
-	struct page *tables;
 	unsigned int order = 0;
 
 	while (PAGE_SIZE << order < sizeof(*ap_tables))
 		order++;
 	if (!ap_tables) {
-		tables = alloc_pages(order, ALLOC_ZERO);
+		struct page *tables = alloc_pages(order, ALLOC_ZERO);
+
 		ap_tables = tables ? page_to_virt(tables) : NULL;
 	}
 	if (ap_tables && !cpu->running)
@@ -125,8 +125,8 @@ static bool prepare(struct cpu *cpu)
 	return true;
 }
 
-/* The CPU on its way compares its time-stamp counter with ours. A clock must not go back when a
- * task goes from one CPU to another. */
+/* Compare the time-stamp counters of the new CPU and this one: a clock must not go back when a task
+ * moves from one CPU to another. */
 static void check_tsc(u32 apic)
 {
 	u64 back = tsc_compare(true, 0);
@@ -137,22 +137,22 @@ static void check_tsc(u32 apic)
 	clock_leave_tsc();
 }
 
-/* Send it off. True when it is online. */
+/* Start the CPU. True if it is online. */
 static bool start(u32 apic)
 {
 	u32 awaited = AP_AWAITED;
 
 	tsc_compare_init();
 	__atomic_store_n(&ap_state, AP_AWAITED, __ATOMIC_SEQ_CST);
-	apic_send_startup(apic, TRAMPOLINE >> PAGE_SHIFT);
+	apic_send(apic, APIC_STARTUP | TRAMPOLINE >> PAGE_SHIFT);
 	if (!wait_for_state(AP_ARRIVED, STARTUP_DELAY_NS)) {
-		apic_send_startup(apic, TRAMPOLINE >> PAGE_SHIFT);
+		apic_send(apic, APIC_STARTUP | TRAMPOLINE >> PAGE_SHIFT);
 		wait_for_state(AP_ARRIVED, ARRIVAL_NS);
 	}
 	if (__atomic_compare_exchange_n(&ap_state, &awaited, AP_NONE, false, __ATOMIC_SEQ_CST,
 					__ATOMIC_SEQ_CST))
 		return false;
-	/* It has begun: from here it cannot fail, only take its time. */
+	/* The CPU has taken its variables: from here it cannot fail. */
 	check_tsc(apic);
 	while (__atomic_load_n(&ap_state, __ATOMIC_ACQUIRE) != AP_ONLINE)
 		cpu_relax();
@@ -176,7 +176,7 @@ static void start_one(u32 apic)
 		pr_warn("smp: the CPU with APIC id %u does not answer: left out\n", apic);
 		return;
 	}
-	ap_tables = NULL; /* they are its own now */
+	ap_tables = NULL; /* the new CPU owns them */
 	WRITE_ONCE(nr_cpus, nr_cpus + 1);
 }
 
@@ -209,7 +209,7 @@ static void start_others(u32 n)
 	boot_cr4 = read_cr4();
 	for (u32 i = 0; i < n; i++)
 		if (acpi.cpu_apic_id[i] != self && reachable(acpi.cpu_apic_id[i], false))
-			apic_send_init(acpi.cpu_apic_id[i]);
+			apic_send(acpi.cpu_apic_id[i], APIC_INIT);
 	delay(INIT_DELAY_NS);
 	for (u32 i = 0; i < n && nr_cpus < (u32)max_cpus; i++)
 		if (acpi.cpu_apic_id[i] != self && reachable(acpi.cpu_apic_id[i], true))

@@ -1,20 +1,18 @@
-/* More than one CPU: private to the architecture. What generic code may ask is in arch.h. */
+/* More than one CPU: private to the architecture. arch.h has the part for generic code. */
 #pragma once
 
 #include "kernel/lib/types.h"
 
-/* The boot CPU sets up what the others then only need to load. */
-void syscall_init(void); /* this CPU: the SYSCALL registers */
+struct cpu;
+struct pt_regs;
+
+void syscall_init(void); /* the SYSCALL registers of this CPU */
 void ipi_init(void);     /* the handlers of all interrupts from one CPU to another */
 void tlb_ipi_init(void); /* of the one for flushes: mm/tlb.c */
 
-/* In an NMI: if a panic asked all CPUs to stop, this does not return. */
+/* In an NMI: stop this CPU if a panic asked for it. */
 void stop_if_asked(void);
-
-/* In an NMI: true when it asks what this CPU is doing, which has then been answered. */
-struct pt_regs;
+/* In an NMI: answer a CPU that wants a backtrace of this one. False if none asked. */
 bool backtrace_if_asked(const struct pt_regs *regs);
-
-/* The first C function of an application processor: trampoline.asm. */
-struct cpu;
+/* The first C function of a CPU other than the boot CPU: called by trampoline.asm. */
 void ap_main(struct cpu *cpu) __noreturn;

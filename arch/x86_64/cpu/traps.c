@@ -1,6 +1,6 @@
 /*
- * Exceptions: a user's becomes his signal, the kernel's own goes on at its exception-table entry or
- * ends in a panic that says what happened.
+ * Exceptions. In user mode the task gets a signal; in the kernel the exception table says where to
+ * go on, or the kernel panics.
  */
 #include "arch/x86_64/cpu/traps.h"
 
@@ -13,7 +13,7 @@
 #include "kernel/task.h"
 #include "mm/vmalloc.h"
 
-/* What a user's trap becomes: signal(7), sigaction(2). Code 0 stands for SI_KERNEL. */
+/* The signal for a trap in user mode: signal(7), sigaction(2). Code 0 stands for SI_KERNEL. */
 static const struct trap_info {
 	const char *name;
 	int sig, code;
@@ -54,8 +54,7 @@ void trap_note(u64 vector, u64 error, u64 addr)
 	t->cr2 = addr;
 }
 
-/* The first unmasked exception of status and mask words, as FPE_* codes; both units number them
- * alike. */
+/* The FPE_* code of the lowest exception bit; x87 and SSE number them alike. */
 static int fpe_code(u32 exceptions)
 {
 	static const int codes[] = {FPE_FLTINV, FPE_FLTUND, FPE_FLTDIV,
@@ -100,18 +99,13 @@ static void user_trap(struct pt_regs *regs, u64 vector, u64 error)
 	force_sig_fault(t->sig, code ? code : SI_KERNEL, t->at_rip ? regs->rip : 0);
 }
 
-static bool in_range(u64 addr, const char *start, u64 len)
-{
-	return addr - (u64)start < len;
-}
-
-/* Most often the stack's guard page: the push of the page fault's own frame faulted again. CR2 says
- * where. */
+/* Most often the stack ran into its guard page, and pushing the page fault's frame faulted again.
+ * CR2 has the address. */
 static void double_fault(struct pt_regs *regs)
 {
 	u64 addr = read_cr2();
 
-	if (is_stack_guard(addr) || in_range(addr, init_stack_guard, PAGE_SIZE))
+	if (is_stack_guard(addr) || addr - (u64)init_stack_guard < PAGE_SIZE)
 		panic_regs(regs, "kernel stack overflow: pid %d (%s) ran off its stack at %#lx\n",
 			   current->pid_nr, current->comm, addr);
 	panic_regs(regs, "double fault, last page fault at %#lx\n", addr);
@@ -139,7 +133,7 @@ static void exception(struct pt_regs *regs, u64 vector)
 			return;
 	}
 	if (vector == TRAP_NMI || vector == TRAP_MACHINE_CHECK || vector == TRAP_DOUBLE_FAULT)
-		kernel_trap(regs, vector, error); /* nobody's signal, wherever it struck */
+		kernel_trap(regs, vector, error); /* in user mode too: no task caused it */
 	else if (user_mode(regs))
 		user_trap(regs, vector, error);
 	else
@@ -157,8 +151,8 @@ static void page_fault_trap(struct pt_regs *regs)
 	local_irq_disable();
 }
 
-/* Only a system call has a number to restart: signal_frame.c must not take an error code for one,
- * and so whoever reads it puts -1 in its place. */
+/* The handlers take the error code out of orig_rax and leave -1 there: signal delivery must not
+ * mistake it for the number of a system call to restart. */
 void trap_dispatch(struct pt_regs *regs, u64 vector)
 {
 	if (likely(vector == TRAP_PAGE_FAULT))

@@ -26,11 +26,9 @@ enum trap {
 	NR_TRAPS = 32,
 };
 
-/* From the entry code, interrupts off: every vector below 32 goes to traps.c, the others to irq.c.
- */
+/* Called by the entry code, interrupts off; vectors from 32 on go to irq_dispatch(). */
 void trap_dispatch(struct pt_regs *regs, u64 vector);
 void irq_dispatch(struct pt_regs *regs, u8 vector);
-/* mm/page_fault.c; interrupts are as they were where it faulted. */
+/* mm/page_fault.c; interrupts are as they were at the fault. */
 void page_fault(struct pt_regs *regs, u64 error, u64 addr);
-/* Remember for the signal frame what the CPU said. */
-void trap_note(u64 vector, u64 error, u64 addr);
+void trap_note(u64 vector, u64 error, u64 addr); /* for the signal frame */

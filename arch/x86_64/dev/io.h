@@ -20,7 +20,7 @@ PORT_ACCESS(b, u8)
 PORT_ACCESS(w, u16)
 PORT_ACCESS(l, u32)
 
-/* About a microsecond: a write to the POST port, which nobody listens to. */
+/* Wait for about a microsecond: the time of a write to the unused POST port. */
 static inline void io_delay(void)
 {
 	outb(0x80, 0);

@@ -7,19 +7,14 @@
 
 #define QEMU_EXIT_PORT 0xf4
 
-static void halt_forever(void) __noreturn;
-
-static void halt_forever(void)
+static __noreturn void halt_forever(void)
 {
 	for (;;)
 		__asm__ volatile("cli; hlt");
 }
 
-/*
- * Makes QEMU's isa-debug-exit end QEMU with (code << 1) | 1. The device reads as 0, an empty
- * port as all ones; and real hardware, where something else might live at that port, is never
- * asked.
- */
+/* End QEMU by its isa-debug-exit device, with status (code << 1) | 1. The device reads as 0, an
+ * empty port as all ones. Real hardware is never asked: it may have another device at that port. */
 static void qemu_exit(u32 code)
 {
 	if (cpu_features.hypervisor && inl(QEMU_EXIT_PORT) == 0)
@@ -30,9 +25,8 @@ void arch_poweroff(int status)
 {
 	arch_console_flush();
 	local_irq_disable();
-	/* What does not fit stays a failure. */
 	if (status < 0 || status > POWEROFF_MAX_STATUS)
-		status = POWEROFF_MAX_STATUS;
+		status = POWEROFF_MAX_STATUS; /* it stays a failure */
 	qemu_exit(status == 0 ? SUCCESS_EXIT_CODE : status);
 	acpi_poweroff();
 	pr_info("power: it is now safe to switch off this computer\n");
@@ -40,7 +34,7 @@ void arch_poweroff(int status)
 	halt_forever();
 }
 
-/* The keyboard controller's output port has the CPU's reset line. */
+/* Pulse the CPU's reset line, which is in the keyboard controller's output port. */
 static void pulse_8042(void)
 {
 	for (int i = 0; i < 10000 && (inb(0x64) & 2); i++)
@@ -50,7 +44,7 @@ static void pulse_8042(void)
 		io_delay();
 }
 
-/* An exception without an IDT, and another one because of that: the CPU gives up and is reset. */
+/* Raise an exception without an IDT: the CPU cannot deliver it, and is reset. */
 static void triple_fault(void)
 {
 	struct __packed {

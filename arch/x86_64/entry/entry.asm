@@ -31,8 +31,8 @@ global syscall_entry, trap_common, paranoid_common, ret_from_fork
 extern syscall_handlers, trace_enabled, do_syscall
 extern trap_dispatch, exit_to_user_work, user_rip_fault, schedule_tail, do_exit
 
-; Jump to %1 when somebody better is to run, or the task has something to do before it goes back (enum task_work).
-; Interrupts are off from here to the last instruction: what comes up later interrupts user mode.
+; Jump to %1 if a better task waits, or current has work to do before it returns (enum task_work).
+; Interrupts are off from here to the last instruction: work that comes up later interrupts user mode.
 %macro JUMP_IF_WORK 1
 	mov	rcx, [gs:CPU_CURRENT]
 	mov	ecx, [rcx + TASK_WORK]
@@ -42,8 +42,8 @@ extern trap_dispatch, exit_to_user_work, user_rip_fault, schedule_tail, do_exit
 
 ; ---- system calls: SYSCALL left rip in rcx, rflags in r11, rsp alone; interrupts are off (FMASK) ----
 ;
-; The arguments stay in the registers they came in, which are those of a C function, but for the fourth. The
-; number is an int: what stands above it is noise.
+; The arguments stay in their registers, which are those of a C function; only the fourth moves. The number is an int:
+; the upper half of rax is ignored.
 syscall_entry:
 	swapgs
 	mov	[gs:CPU_USER_SP], rsp
@@ -68,9 +68,9 @@ syscall_entry:
 .done:	cli
 	JUMP_IF_WORK .work
 
-	; The short way back. What a call preserves is still in its registers; of the rest the frame has what came in,
-	; for whoever changes a frame sets WORK_FRAME. So rcx is rip and r11 is rflags, as SYSRET wants them, and rip
-	; is no address it must not have: the last page below the hole is never mapped.
+	; The short way back. Callee-saved registers still hold their values; the others are restored from the frame.
+	; It is unchanged, since code that changes a frame sets WORK_FRAME. So rcx is rip and r11 is rflags, as SYSRET
+	; needs them, and rip is canonical: the last page below the hole is never mapped.
 	test	dword [rsp + REGS_RFLAGS], RFLAGS_TF
 	jnz	.single_step
 	mov	rbp, [rsp + REGS_RBP]
@@ -94,7 +94,7 @@ syscall_entry:
 	call	do_syscall
 	jmp	.done
 
-.single_step:				; SYSRET would trap before the next instruction, not after it
+.single_step:				; after SYSRET, TF would trap before the next instruction, not after it
 	mov	[rsp + REGS_RAX], rax
 	jmp	whole_frame
 .work:	mov	[rsp + REGS_RAX], rax
@@ -109,8 +109,8 @@ whole_frame:
 	mov	rax, rcx
 	shr	rax, 47
 	jnz	.bad_rip
-	; SYSRET takes rip from rcx and rflags from r11: it will do when a system call came in with just those and
-	; neither a signal nor exec has changed them. It cannot restore RF and mishandles TF.
+	; SYSRET takes rip from rcx and rflags from r11: it can be used if a system call came in with these and neither
+	; a signal nor exec has changed them. It cannot restore RF and mishandles TF.
 	cmp	rcx, [rsp + REGS_RCX]
 	jne	iret_to_user
 	mov	r11, [rsp + REGS_RFLAGS]
@@ -128,8 +128,8 @@ whole_frame:
 	swapgs
 	o64 sysret
 
-; An address that is not canonical must never reach SYSRET or IRET: they would fault in ring 0 with the user's
-; GS. The task gets its SIGSEGV instead.
+; A non-canonical address must never reach SYSRET or IRET: they would fault in ring 0 with the user's GS. The task
+; gets SIGSEGV instead.
 .bad_rip:
 	mov	rdi, rsp
 	call	user_rip_fault
@@ -137,7 +137,7 @@ whole_frame:
 
 work_then_whole_frame:
 	mov	rdi, rsp
-	call	exit_to_user_work	; comes back with interrupts off and nothing left to do
+	call	exit_to_user_work	; returns with interrupts off and no work left
 	jmp	whole_frame
 
 iret_to_user:
@@ -148,10 +148,10 @@ iret_to_user:
 
 ; ---- traps and interrupts: the stub pushed an error code (or -1) and the vector ----
 ;
-; The vector stands in rdi's place: it moves to rsi, the second argument, once that is saved.
+; The vector is in rdi's place: it moves to rsi, the second argument, once that is saved.
 trap_common:
 	cld
-	FORBID_USER_ACCESS		; whoever was interrupted may have allowed it; IRET restores his flag
+	FORBID_USER_ACCESS		; the interrupted code may have allowed it; IRET restores its flag
 	push	rsi
 	mov	rsi, [rsp + 8]
 	mov	[rsp + 8], rdi
@@ -166,11 +166,11 @@ trap_common:
 	call	trap_dispatch
 	cli
 	JUMP_IF_WORK work_then_whole_frame
-	jmp	iret_to_user		; rip is where the trap came from, or there would be work
+	jmp	iret_to_user		; rip is unchanged, or there would be work
 
 .from_kernel:
-	; A link for backtraces: [rbp] the interrupted function's rbp, [rbp + 8] its rip. The handler's own frame
-	; then looks like one that was called from there.
+	; A link for backtraces: [rbp] the interrupted function's rbp, [rbp + 8] its rip, as if it had called the
+	; handler.
 	push	qword [rsp + REGS_RIP]
 	push	rbp
 	mov	rbp, rsp
@@ -180,8 +180,8 @@ trap_common:
 	add	rsp, 8
 	iretq
 
-; ---- #DF, NMI, #MC: on stacks of their own, and possibly between a door and its swapgs ----
-; Whose GS it is, only its base can tell: the kernel's is in the upper half, and no user can set such a one.
+; ---- #DF, NMI, #MC: on stacks of their own, and possibly between an entry and its swapgs ----
+; Only the base tells whose GS is loaded: the kernel's is in the upper half, where no user can set it.
 paranoid_common:
 	cld
 	FORBID_USER_ACCESS
@@ -209,8 +209,8 @@ paranoid_common:
 	iretq
 
 ; ---- the first instructions of every new task: process.c laid out its stack ----
-; rax = the task that ran before (from switch_stacks). A kernel thread, which has no user registers, finds its
-; function and argument in the places of rbx and r12.
+; rax = the task that ran before (from switch_stacks). A kernel thread has no user registers: its function and argument
+; are in the places of rbx and r12.
 ret_from_fork:
 	mov	rdi, rax
 	call	schedule_tail
@@ -219,6 +219,6 @@ ret_from_fork:
 	mov	rdi, [rsp + REGS_R12]
 	call	[rsp + REGS_RBX]
 	cmp	qword [rsp + REGS_CS], USER_CS
-	je	return_to_user		; it has become a user program
-	mov	edi, eax		; it has done its work: its value is the exit code
+	je	return_to_user		; the thread has become a user program
+	mov	edi, eax		; the function's value is the exit code
 	call	do_exit

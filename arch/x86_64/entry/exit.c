@@ -1,4 +1,4 @@
-/* What is left to do on the way to user mode: called by entry.asm, rarely. */
+/* Work on the way to user mode: called by entry.asm, rarely. */
 #include "arch/x86_64/arch.h"
 #include "kernel/sched/sched.h"
 #include "kernel/task.h"
@@ -8,8 +8,8 @@
 void exit_to_user_work(struct pt_regs *regs);
 void user_rip_fault(struct pt_regs *regs);
 
-/* Entered with interrupts off, and left with them off and nothing to do: what comes up later has to
- * interrupt user mode. */
+/* Entered with interrupts off; returns with them off and no work left. Work that comes up later
+ * interrupts user mode. */
 void exit_to_user_work(struct pt_regs *regs)
 {
 	struct task *p = current;
@@ -27,10 +27,11 @@ void exit_to_user_work(struct pt_regs *regs)
 		local_irq_disable();
 	}
 	if (p->work & WORK_FRAME)
-		task_clear_work(p, WORK_FRAME); /* it is used whole from here */
+		task_clear_work(p, WORK_FRAME); /* the way out restores the whole frame */
 }
 
-/* A signal handler, a sigreturn or an ELF entry point beyond the user's half. */
+/* Signal a return address beyond the user's half: a handler's, a sigreturn's or an ELF entry point.
+ */
 void user_rip_fault(struct pt_regs *regs)
 {
 	local_irq_enable();

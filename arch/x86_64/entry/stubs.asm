@@ -1,4 +1,4 @@
-; One stub for each of the 256 vectors, 16 bytes apart, so that the IDT can be computed.
+; One stub for each of the 256 vectors, 16 bytes apart: idt.c computes their addresses.
 
 %include "arch/x86_64/entry/asm.inc"
 

@@ -9,9 +9,8 @@ extern switch_context
 
 ; struct task *switch_stacks(struct task *prev, struct task *next)
 ;
-; Called by switch_to(), which tells the compiler that no register but rbp is kept: what it needs it has put away,
-; and once is enough. A new task's stack was laid out by copy_thread() as if it had been here, its return address
-; being ret_from_fork. Interrupts are off.
+; Called by switch_to(), which tells the compiler that no register but rbp is preserved, so that only the live ones are
+; saved. copy_thread() lays out a new task's stack as if the task had called this from ret_from_fork. Interrupts are off.
 ;
 ;	sp+8	return address
 ;	sp	rbp
@@ -21,6 +20,6 @@ switch_stacks:
 	mov	rsp, [rsi + TASK_SP]
 	push	rdi
 	call	switch_context		; the rest in C (process.c), on the new stack
-	pop	rax			; `prev`, of this switch and not of the one that put us to sleep
+	pop	rax			; the `prev` of this switch, not of the one that put this task to sleep
 	pop	rbp
 	ret

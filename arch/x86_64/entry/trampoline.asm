@@ -1,8 +1,8 @@
-; The first instructions of every CPU but the first: from real mode to C in two steps.
+; The first instructions of every CPU but the boot CPU: from real mode to C in two steps.
 ;
-; smp.c copies what is between trampoline_start and trampoline_end to a page below 1 MiB, where a CPU that gets a
-; startup interrupt begins in real mode. It goes straight to long mode, on the loader's page tables, which map
-; the first 4 GiB at their own addresses; then to the kernel's text, on the kernel's tables.
+; smp.c copies the code from trampoline_start to trampoline_end to a page below 1 MiB, where a CPU begins in real mode
+; after a startup interrupt. It goes to long mode on the boot page tables, which map the first 4 GiB at their own
+; addresses; then to the kernel's text, on the kernel's tables.
 
 %include "offsets.inc"
 %include "arch/x86_64/cpu/control.inc"
@@ -13,7 +13,7 @@ TRAMPOLINE	equ 0x8000		; smp.c
 AP_AWAITED	equ 1
 AP_ARRIVED	equ 2
 
-; Where a label is in the copy.
+; The address of a label in the copy.
 %define COPY(label) (TRAMPOLINE + (label - trampoline_start))
 
 section .rodata align=16 noexec nowrite alloc progbits
@@ -67,8 +67,8 @@ ap_start:
 	xor	eax, eax
 	mov	fs, eax
 	mov	gs, eax
-	; A CPU that comes after it was given up must not take what was laid out for the next one. Whoever turns the
-	; state takes it.
+	; A CPU that arrives after it was given up must not take the next one's variables. The CPU that changes the
+	; state owns them.
 	mov	eax, AP_AWAITED
 	mov	ecx, AP_ARRIVED
 	lock cmpxchg [rel ap_state], ecx

@@ -1,5 +1,5 @@
-; The only instructions of the kernel that touch user memory, plus guarded reads of its own. Each one that may fault
-; has an entry in the exception table. uaccess.c has checked the range.
+; Copies to and from user memory, and guarded reads of kernel memory. Each instruction that may fault has an entry in the
+; exception table. mm/user_copy.c has checked the range.
 
 %include "arch/x86_64/entry/asm.inc"
 
@@ -8,7 +8,7 @@ section .text exec nowrite alloc progbits align=16
 global user_copy, user_clear, user_strncpy, kernel_read_u64
 
 ; size_t user_copy(void *dst, const void *src, size_t n): bytes not copied.
-; A fault in the middle of a word is tried again by bytes, so that the count is exact.
+; After a fault in the middle of a word the copy goes on by bytes, so that the count is exact.
 user_copy:
 	ALLOW_USER_ACCESS
 	mov	rcx, rdx

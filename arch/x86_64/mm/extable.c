@@ -1,4 +1,4 @@
-/* A handful of entries, made by EXCEPTION_ENTRY in assembly: searched from the front. */
+/* The table has few entries, so it is searched from the front. */
 #include "arch/x86_64/mm/extable.h"
 
 struct extable_entry {

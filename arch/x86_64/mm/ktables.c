@@ -1,6 +1,6 @@
 /*
- * The mechanics of the kernel's tables. Tables are only ever added, by compare-and-swap, so that no
- * lock is needed; leaves belong to whoever maps them.
+ * Building the kernel's page tables. Tables are added by compare-and-swap and never removed, so no
+ * lock is needed. A leaf is changed only by the code that maps its address.
  */
 #include "arch/x86_64/mm/ktables.h"
 
@@ -11,7 +11,7 @@
 
 #define TABLE_ENTRY (PTE_PRESENT | PTE_WRITE | PTE_ACCESSED)
 
-/* For a framebuffer above 4 GiB, before it is known what memory is free. */
+/* For a framebuffer above 4 GiB, before free memory is known. */
 static u8 first_tables[8][PAGE_SIZE] __aligned(4096);
 static u32 first_tables_used;
 
@@ -39,7 +39,7 @@ static noinline pte_t *add_table(pte_t *entry)
 		return NULL;
 	if (!__atomic_compare_exchange_n(entry, &expected, pa | TABLE_ENTRY, false,
 					 __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE)) {
-		put_page(phys_to_page(pa)); /* another CPU was first; only then is there a race */
+		put_page(phys_to_page(pa)); /* another CPU was first */
 		pa = pte_addr(expected);
 	}
 	return phys_to_virt(pa);
@@ -70,7 +70,7 @@ static int map_level(pte_t *table, int level, u64 va, u64 end, phys_addr_t pa, p
 		pte_t *e = &table[pt_index(va, level)], *child;
 		int err;
 
-		/* Less one and plus one: the last slot ends at 2^64. */
+		/* -1 and +1, because the last slot ends at 2^64. */
 		next = MIN(end - 1, va | (pt_span(level) - 1)) + 1;
 		if ((*e & PTE_PRESENT) && (level == 1 || (*e & PTE_HUGE)))
 			continue;
@@ -101,8 +101,8 @@ int fill_root_slots(pte_t *root, u64 start, u64 end)
 	return 0;
 }
 
-/* The lowest entry on the way to va that is there: of a table of 1, or that maps a large page, or
- * that is empty. */
+/* Walk to the entry of va that has no table below it: a leaf, a large page, or empty. `create` adds
+ * tables down to level 1; NULL without memory. */
 static pte_t *descend(pte_t *root, u64 va, bool create, int *level)
 {
 	pte_t *table = root;

@@ -8,23 +8,20 @@
 
 struct boot_info;
 
-/* The root that kernel mappings go into: the boot loader's stage at first, then the final one. */
+/* The root for kernel mappings: first the boot tables', then the final one. */
 extern pte_t *kernel_root;
 extern bool final_tables; /* kernel_root is the final one */
 
-/* Map [va, va + size) to pa with the largest pages that fit. What is mapped already stays as it is.
- * 0 or -ENOMEM. */
+/* Map [va, va + size) to pa with the largest pages that fit. Existing mappings are kept. 0 or
+ * -ENOMEM. */
 int map_kernel_range(pte_t *root, u64 va, phys_addr_t pa, u64 size, pte_t flags);
-/* Make sure that the slots of [start, end) in the root have a table behind them, so that no later
- * mapping changes the root. */
+/* Give each root slot of [start, end) a table, so that no later mapping changes the root. 0 or
+ * -ENOMEM. */
 int fill_root_slots(pte_t *root, u64 start, u64 end);
-/* The entry of the 4 KiB page at va, making the tables on the way when `create`; NULL without
- * memory, or absent. */
+/* The entry of the 4 KiB page at va. `create` adds the tables on the way. NULL: no memory, or no
+ * such table. */
 pte_t *kernel_leaf(pte_t *root, u64 va, bool create);
-/* True when something is mapped at va, in pages of whatever size. */
-bool kernel_mapped(pte_t *root, u64 va);
-/* A zeroed page for a table; 0 without memory. */
-phys_addr_t new_kernel_table(void);
-/* The direct map of the final tables: RAM, what the loader left, and what drivers asked for before.
- */
+bool kernel_mapped(pte_t *root, u64 va); /* is va mapped, in pages of any size? */
+phys_addr_t new_kernel_table(void);      /* a zeroed page; 0 without memory */
+/* Map RAM, the loader's data and the early device mappings in the final tables' direct map. */
 void physmap_init(pte_t *root, const struct boot_info *boot);

@@ -1,7 +1,7 @@
 /*
- * Page faults. A user address goes to mm_fault(), whoever touched it; what that cannot mend becomes
- * a signal for a user and -EFAULT for copy_{to,from}_user. Everything else is a bug in the kernel,
- * and says which.
+ * Page faults. mm_fault() resolves a fault at a user address, from user mode or from the kernel. If
+ * it cannot, the user gets a signal, and copy_{to,from}_user returns an error. Any other fault is a
+ * bug in the kernel, and panics with its kind.
  */
 #include "arch/x86_64/arch.h"
 #include "arch/x86_64/cpu/features.h"
@@ -28,16 +28,16 @@ static enum fault_access access_of(u64 error)
 	return error & ERROR_FETCH ? ACCESS_EXEC : ACCESS_READ;
 }
 
-/* Until the page is there, or it is certain that it cannot be: there was no memory for it. */
+/* Retry a fault that found no memory, after the OOM killer has chosen a task. */
 static noinline enum fault_result resolve_oom(struct mm *mm, u64 addr, u64 error)
 {
 	enum fault_result r = FAULT_OOM;
 
 	for (; r == FAULT_OOM; r = mm_fault(mm, addr, access_of(error))) {
 		if (fatal_signal_pending(current) || (current->flags & PF_EXITING))
-			break; /* perhaps the victim is we: the memory comes from our end */
+			break; /* this task may be the victim: its exit frees memory */
 		if (!out_of_memory()) {
-			force_sig(SIGKILL); /* nobody else is left */
+			force_sig(SIGKILL); /* no other task can be killed */
 			break;
 		}
 	}
@@ -64,10 +64,8 @@ static noinline void fault_signal(enum fault_result r, u64 error, u64 addr)
 		force_sig_fault(SIGSEGV, r == FAULT_ACCERR ? SEGV_ACCERR : SEGV_MAPERR, addr);
 }
 
-/*
- * The CPU, or an emulator of one, touched memory with the rights of the kernel while it ran a
- * user's instruction, such as a far return. SMAP refuses that for a page that is there: to resolve
- * the fault would only bring it back, for ever.
+/* The CPU, or an emulator, accessed memory with the kernel's rights for a user's instruction, such
+ * as a far return. SMAP forbids that even if the page is present: the fault would repeat for ever.
  */
 static noinline bool refused_by_smap(const struct pt_regs *regs)
 {
@@ -89,7 +87,7 @@ static inline void user_fault(struct pt_regs *regs, u64 error, u64 addr)
 		fault_signal(r, error, addr);
 }
 
-/* Which rule did the kernel break? */
+/* Name the rule that the kernel broke. */
 static const char *describe(u64 error, u64 addr)
 {
 	if (addr < TASK_SIZE) {
@@ -115,8 +113,7 @@ static noinline void kernel_fault(struct pt_regs *regs, u64 error, u64 addr)
 	struct mm *mm = current->mm;
 
 	if (extable_has(regs->rip)) {
-		/* Where sleeping is not allowed the page cannot be fetched: the copy is cut short
-		 * there. */
+		/* In atomic context the page cannot be fetched: the copy ends there. */
 		if (addr < TASK_SIZE && mm && preempt_count() == 0 && irqs_enabled() &&
 		    resolve(mm, addr, error) == FAULT_OK)
 			return;

@@ -1,10 +1,10 @@
 /*
- * Clearing and copying whole pages, which is most of what fork costs in the end.
+ * Clearing and copying whole pages: most of the cost of a copy on write.
  *
- * The string instructions are the quickest on CPUs that say so (ERMS) and always right. Others have
- * 32 bytes at a time by AVX. The registers are the running program's, also in an interrupt that
- * comes in between: the one that is used is saved and put back, with preemption off, so that no
- * switch can take it for his or lose it (a kernel thread has nowhere to keep it).
+ * The string instructions work everywhere, and are the fastest on CPUs with ERMS. Other CPUs use
+ * AVX, 32 bytes at a time. The register belongs to the running program, so it is saved and restored
+ * with preemption off: a task switch would save the wrong value, and a kernel thread has no image
+ * to save it in.
  */
 #include "arch/x86_64/arch.h"
 #include "arch/x86_64/mm/paging.h"
@@ -30,7 +30,7 @@ static void clear_by_avx(char *to)
 	for (char *end = to + PAGE_SIZE; to < end; to += 512)
 		__asm__ volatile(REPEAT_16(CLEAR_32)::"r"(to) : "memory");
 	__asm__ volatile("vmovdqu %0, %%ymm0" ::"m"(saved));
-	preempt_enable_no_resched(); /* whoever waits gets his turn at the next occasion */
+	preempt_enable_no_resched(); /* a waiting task runs at the next preemption point */
 }
 
 static void copy_by_avx(char *to, const char *from)

@@ -1,7 +1,6 @@
 /*
- * The final kernel tables, made once at boot. Every slot of the root's upper half that a kernel
- * range can ever use has its table from the start, so that a kernel mapping made later is seen by
- * every process without being copied.
+ * The final kernel tables, made once at boot. Every root slot that a kernel range can use gets its
+ * table here, so that all processes see later kernel mappings without copying them.
  */
 #include "arch/x86_64/mm/paging.h"
 
@@ -21,7 +20,7 @@ pte_t *kernel_root = boot_pml4;
 bool final_tables;
 
 #define LARGE_PAGE (2UL << 20)
-/* The buddy allocator looks at the other half of the largest block, even where there is no RAM. */
+/* The buddy allocator looks at a block's other half, even if there is no RAM. */
 #define ARRAY_ROUND (PAGE_SIZE << MAX_ORDER)
 
 static void map_image_part(pte_t *root, const char *start, const char *end, pte_t flags)
@@ -30,8 +29,8 @@ static void map_image_part(pte_t *root, const char *start, const char *end, pte_
 		panic("no memory for the kernel's own tables\n");
 }
 
-/* Text R-X, constants R--, data RW-; nothing is both W and X. The page below the boot stack stays
- * out: its guard. */
+/* Text R-X, constants R--, data RW-; nothing is both W and X. The guard page below the boot stack
+ * is not mapped. */
 static void map_image(pte_t *root)
 {
 	map_image_part(root, __text_start, __text_end, 0);
@@ -40,7 +39,7 @@ static void map_image(pte_t *root)
 	map_image_part(root, init_stack_guard + PAGE_SIZE, __kernel_end, PTE_WRITE | PTE_NX);
 }
 
-/* The struct pages of the RAM at [start, end). Neighbours may share a page of the array. */
+/* Map the struct pages of the RAM at [start, end). Two ranges may share a page of the array. */
 static void map_page_array(pte_t *root, phys_addr_t start, phys_addr_t end)
 {
 	u64 va = PAGE_ARRAY_BASE + PFN(ALIGN_DOWN(start, ARRAY_ROUND)) * sizeof(struct page);
@@ -48,12 +47,10 @@ static void map_page_array(pte_t *root, phys_addr_t start, phys_addr_t end)
 	u64 step;
 
 	for (va &= PAGE_MASK; va < stop; va += step) {
-		bool large = (va & (LARGE_PAGE - 1)) == 0 && stop - va >= LARGE_PAGE;
-
 		step = PAGE_SIZE;
 		if (kernel_mapped(root, va))
 			continue;
-		if (large)
+		if ((va & (LARGE_PAGE - 1)) == 0 && stop - va >= LARGE_PAGE)
 			step = LARGE_PAGE;
 		if (map_kernel_range(root, va, early_alloc(step, step), step, PTE_WRITE | PTE_NX) <
 		    0)
@@ -61,7 +58,7 @@ static void map_page_array(pte_t *root, phys_addr_t start, phys_addr_t end)
 	}
 }
 
-/* Where the upper half of the root has something: a few slots of 256. */
+/* The used slots of the root's upper half: few of 256. */
 static struct slot_run {
 	u32 first, nr;
 } kernel_slots[8];
@@ -98,7 +95,7 @@ void arch_paging_init(const struct boot_info *boot)
 	kernel_root = root;
 	final_tables = true;
 	init_mm.root = root;
-	mm_grab(&init_mm);      /* by init_task, which has it loaded without living in it */
+	mm_grab(&init_mm);      /* for init_task, which borrows it */
 	arch_load_mm(&init_mm); /* the identity mapping is gone with the boot tables */
 }
 
@@ -119,7 +116,7 @@ int arch_map_kernel_page(u64 va, phys_addr_t pa, pte_t flags)
 	return 0;
 }
 
-/* The entry of the page at va, `prev` being that of the page before it or NULL. */
+/* The entry of the page at va. `prev`: the entry of the page before it, or NULL. */
 static pte_t *next_leaf(pte_t *prev, u64 va, bool create)
 {
 	return prev && pt_index(va, 1) ? prev + 1 : kernel_leaf(kernel_root, va, create);

@@ -10,15 +10,10 @@ enum map_cache {
 	MAP_WRITECOMBINE, /* framebuffers */
 };
 
-/*
- * A pointer to the device registers at [pa, pa + size): uncached, never executable, page-aligned
- * mapping behind the scenes. Works from arch_early_init() on (before the final tables exist,
- * everything below 4 GiB is mapped); NULL without memory for tables. Never unmapped.
- */
-void *arch_map_device(phys_addr_t pa, size_t size);
-/* The same with a choice of caching: tables in memory (ACPI) are MAP_CACHED, a framebuffer
- * MAP_WRITECOMBINE. */
+/* Map [pa, pa + size) for good, not executable, and return its address; NULL without memory for
+ * tables. Works from arch_early_init() on. */
 void *arch_map_physical(phys_addr_t pa, size_t size, enum map_cache cache);
+void *arch_map_device(phys_addr_t pa, size_t size); /* uncached */
 /* Give page attribute 1 (PTE_PWT alone) the meaning "write-combining" on this CPU. */
 void pat_init(void);
 

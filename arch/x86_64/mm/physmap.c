@@ -1,7 +1,7 @@
 /*
  * The direct map: all physical memory at PHYSMAP_BASE, never executable. Device registers and
- * framebuffers appear in it too, with the caching that suits them, so that one formula serves for
- * every physical address.
+ * framebuffers are mapped there too, with suitable caching, so that one formula converts every
+ * physical address.
  */
 #include "arch/x86_64/arch.h"
 #include "arch/x86_64/cpu/features.h"
@@ -11,15 +11,16 @@
 #include "boot/boot_info.h"
 #include "kernel/lib/log.h"
 
-#define PHYSMAP_SIZE    (64UL << 40) /* up to VMALLOC_BASE, nearly */
+#define PHYSMAP_SIZE    (64UL << 40) /* nearly up to VMALLOC_BASE */
 #define RAM_FLAGS       (PTE_WRITE | PTE_NX)
 #define READ_ONLY_FLAGS PTE_NX
 #define MAX_EARLY_MAPS  16
 
-/* SDM vol. 3A, 11.12: the reset value, but for attribute 1 (PWT alone), which was write-through. */
+/* The reset value, except for attribute 1 (PWT alone), which was write-through. SDM vol. 3A, 11.12.
+ */
 #define PAT_WC_IN_1 0x0007040600070106UL
 
-/* Mapped before the final tables existed, and again in them. */
+/* Mappings from before the final tables, which get them too. */
 static struct early_map {
 	phys_addr_t start, end;
 	enum map_cache cache;
@@ -98,8 +99,8 @@ void physmap_init(pte_t *root, const struct boot_info *boot)
 
 	if (fill_root_slots(root, PHYSMAP_BASE, PHYSMAP_BASE + limit) < 0)
 		panic("no memory for the direct map\n");
-	/* First, since what is mapped stays: nobody writes to code and constants by their other
-	 * address. */
+	/* First, since existing mappings are kept: code and constants cannot be written to by their
+	 * other address. */
 	must_map(root, image_to_phys(__text_start), image_to_phys(__rodata_end), READ_ONLY_FLAGS);
 	for (u32 i = 0; i < nr_early_maps; i++)
 		must_map(root, early_maps[i].start, early_maps[i].end,

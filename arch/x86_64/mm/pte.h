@@ -14,10 +14,8 @@ typedef u64 pte_t;
 #define PTE_DIRTY    (1UL << 6)
 #define PTE_HUGE     (1UL << 7)
 #define PTE_GLOBAL   (1UL << 8)
-#define PTE_SHARED                                                                    \
-	(1UL << 9) /* software: a MAP_SHARED page, keeps R/W when its table is copied \
-		    */
-#define PTE_NX (1UL << 63)
+#define PTE_SHARED   (1UL << 9) /* software: a MAP_SHARED page keeps R/W when its table is copied */
+#define PTE_NX       (1UL << 63)
 
 #define PTE_ADDR_MASK 0x000ffffffffff000UL
 
@@ -43,8 +41,8 @@ static inline phys_addr_t pte_addr(pte_t e)
 	return e & PTE_ADDR_MASK;
 }
 
-/* User half: one page short of 2^47, so that no syscall instruction can end at its edge (a SYSRET
- * to a non-canonical address faults in ring 0 with the user's stack). */
+/* The end of the user half: one page short of 2^47, so that no SYSCALL instruction ends at 2^47. A
+ * SYSRET to a non-canonical address faults in ring 0 with the user's stack. */
 #define TASK_SIZE 0x00007ffffffff000UL
 
 #define KERNEL_SPACE_START 0xffff800000000000UL /* the upper half of the root tables */
@@ -59,7 +57,7 @@ static inline void *phys_to_virt(phys_addr_t pa)
 {
 	return (void *)(pa + PHYSMAP_BASE);
 }
-/* Of an address in the direct map only; kernel_image_phys() below serves the image. */
+/* For an address in the direct map; image_to_phys() is for the image. */
 static inline phys_addr_t virt_to_phys(const void *va)
 {
 	return (u64)va - PHYSMAP_BASE;

@@ -1,9 +1,9 @@
 /*
  * The TLB and CR3.
  *
- * mm->cpu_mask names the CPUs that have its tables loaded: set before CR3 is written, cleared
- * after, so that a flush never misses one. INVLPG also empties the paging-structure caches (SDM
- * vol. 3A, 4.10.4.1), so that it serves for changed tables as well as for changed pages.
+ * mm->cpu_mask has the CPUs that have its tables loaded. A CPU's bit is set before CR3 is written
+ * and cleared after, so that a flush never misses a CPU. INVLPG also flushes the paging-structure
+ * caches (SDM vol. 3A, 4.10.4.1), so it serves for changed tables and for changed pages.
  */
 #include "arch/x86_64/arch.h"
 #include "arch/x86_64/cpu/irq.h"
@@ -15,7 +15,7 @@
 #include "kernel/task.h"
 #include "mm/mm.h"
 
-/* Beyond this, reloading everything is cheaper than naming the pages one by one. */
+/* For more pages, flushing everything is cheaper than one INVLPG a page. */
 #define SINGLE_PAGES_MAX 32
 
 static void invlpg(u64 addr)
@@ -44,8 +44,7 @@ static void flush_pages(u64 start, u64 end)
 		invlpg(addr);
 }
 
-/* Kernel translations are global, and survive a write to CR3; switching CR4.PGE off forgets them
- * too. */
+/* Kernel translations are global and survive a write to CR3; clearing CR4.PGE flushes them too. */
 static void flush_everything(void)
 {
 	u64 cr4 = read_cr4();
@@ -58,11 +57,11 @@ static void flush_everything(void)
 	}
 }
 
-/* Interrupts are off. No mm: the kernel's own addresses. */
+/* Flush [start, end) of mm, or of the kernel if that is NULL. Interrupts are off. */
 static void flush_here(const struct mm *mm, u64 start, u64 end)
 {
 	if (mm && this_cpu()->loaded_mm != mm)
-		return; /* it has left these tables: loading others flushed them */
+		return; /* loading other tables has flushed these */
 	if (end - start <= SINGLE_PAGES_MAX * PAGE_SIZE)
 		flush_pages(start, end);
 	else if (mm)
@@ -74,10 +73,10 @@ static void flush_here(const struct mm *mm, u64 start, u64 end)
 /* ---- other CPUs ---- */
 
 /*
- * A CPU that wants others to flush writes down what, sets its bit in their flush_from, and waits
- * until each has taken its own bit out of `waiting`. It has interrupts off meanwhile, so it asks
- * for one flush at a time. Two that wait for each other serve each other (cpu_wait()); so does
- * everybody who spins for a lock.
+ * A CPU that needs a flush on others fills in its struct shootdown, sets its bit in their
+ * flush_from, and waits until each has cleared its own bit in `waiting`. Interrupts are off
+ * meanwhile, so a CPU asks for one flush at a time. Every loop that waits for another CPU, also for
+ * a spinlock, serves flushes (cpu_wait()), so two such CPUs serve each other.
  */
 static struct shootdown {
 	const struct mm *mm;
@@ -86,9 +85,9 @@ static struct shootdown {
 	u64 flushes, asked; /* this CPU only: its flushes, and the CPUs it asked for one */
 } __aligned(64) shootdowns[MAX_CPUS];
 
-/* A kernel thread only borrows the tables and has no use for their translations: it goes over to
- * the kernel's, and this CPU is not asked again. It keeps its reference (active_mm), and the next
- * switch looks at loaded_mm. */
+/* A kernel thread only borrows the tables and does not use them: it switches to the kernel's, and
+ * this CPU is not asked again. It keeps its reference (active_mm); the next switch looks at
+ * loaded_mm. */
 static void flush_for_other(const struct shootdown *s)
 {
 	if (s->mm && s->mm == this_cpu()->loaded_mm && !current->mm)
@@ -158,10 +157,9 @@ static noinline void flush_others(u64 mask, const struct mm *mm, u64 start, u64 
 	for (; mask; mask &= mask - 1, s->asked++) {
 		struct cpu *cpu = &cpus[__builtin_ctzl(mask)];
 
-		/* Whoever finds others' bits there relies on their interrupt: all bits are served
-		 * at once. */
+		/* If another CPU's bit is set, its interrupt is on the way and serves all bits. */
 		if (__atomic_fetch_or(&cpu->flush_from, 1UL << me, __ATOMIC_SEQ_CST) == 0)
-			apic_send_ipi(cpu->apic_id, FLUSH_VECTOR);
+			apic_send(cpu->apic_id, FLUSH_VECTOR);
 	}
 	wait_for_flush(s);
 }
@@ -170,8 +168,7 @@ static void flush(const struct mm *mm, u64 start, u64 end)
 {
 	u64 flags = local_irq_save(), here = 1UL << this_cpu()->id, mask;
 
-	/* What was changed in the tables must be seen before a CPU that is not in the mask loads
-	 * them. */
+	/* The changed tables must be visible before a CPU that is not in the mask loads them. */
 	__atomic_thread_fence(__ATOMIC_SEQ_CST);
 	mask = __atomic_load_n(mm ? &mm->cpu_mask : &cpu_online_mask, __ATOMIC_SEQ_CST);
 	if (mask & here)
@@ -182,7 +179,7 @@ static void flush(const struct mm *mm, u64 start, u64 end)
 	local_irq_restore(flags);
 }
 
-/* Who still has it loaded only borrows it, and goes over to the kernel's when asked to flush. */
+/* A CPU that still has `mm` loaded only borrows it, and leaves it when asked to flush. */
 void arch_leave_mm(struct mm *mm)
 {
 	u64 flags = local_irq_save(), mask;

@@ -1,4 +1,4 @@
-/* The checks in front of the instructions in entry/user_copy.asm. user_copy.h is the contract. */
+/* The checks in front of entry/user_copy.asm. */
 #include "arch/x86_64/mm/user_copy.h"
 
 #include "arch/x86_64/mm/pte.h"
@@ -22,7 +22,7 @@ size_t copy_from_user(void *dst, const void __user *src, size_t n)
 	might_sleep();
 	if (is_user_range(src, n))
 		left = user_copy(dst, src, n);
-	if (unlikely(left)) /* the caller sees zeroes, never what was on the kernel's stack */
+	if (unlikely(left)) /* the caller must not use old contents of the kernel's stack */
 		memset((char *)dst + (n - left), 0, left);
 	return left;
 }

@@ -1,13 +1,13 @@
 /*
- * The only doors to user memory. Each checks that the range lies below TASK_SIZE and survives a bad
- * address through the exception table: the caller gets an error, never an oops.
- * May sleep (a page fault takes the mm's lock): never call them under a spinlock.
+ * Access to user memory. Each function checks that the range lies below TASK_SIZE; at a bad address
+ * the exception table makes it return an error. May sleep (a page fault takes the mm's lock): never
+ * call them under a spinlock.
  */
 #pragma once
 
 #include "kernel/lib/types.h"
 
-/* Return the number of bytes that could NOT be copied: 0 is success. */
+/* Return the number of bytes that could not be copied: 0 is success. */
 size_t __must_check copy_from_user(void *dst, const void __user *src, size_t n);
 size_t __must_check copy_to_user(void __user *dst, const void *src, size_t n);
 size_t __must_check clear_user(void __user *dst, size_t n);

@@ -1,14 +1,14 @@
 /*
- * Single words of user memory, for who fills a structure there in place. Between
- * user_access_begin() and user_access_end() each user_put() is one instruction, which goes to
- * `fault` where the address is bad. May sleep, as everything of user_copy.h.
+ * Single words of user memory, to fill or read a structure in place. Between user_access_begin()
+ * and user_access_end() each user_put() is one instruction, which goes to `fault` if the address is
+ * bad. May sleep, as user_copy.h.
  */
 #pragma once
 
 #include "arch/x86_64/mm/pte.h"
 #include "arch/x86_64/mm/user_copy.h"
 
-/* STAC and CLAC, on CPUs that have SMAP: as SMAP_SITE in entry/asm.inc. */
+/* STAC and CLAC on CPUs with SMAP: as SMAP_SITE in entry/asm.inc. */
 #define SMAP_SITE(bytes)                                      \
 	__asm__ volatile("1:	.byte 0x0f, 0x1f, 0x00\n"        \
 			 "	.pushsection .smap_sites, \"a\"\n" \
@@ -16,13 +16,13 @@
 			 "	.popsection" ::               \
 				 : "memory")
 
-/* When the instruction at label 1 fails, go on at the C label `fault`. */
+/* If the instruction at label 1 faults, go on at the C label `fault`. */
 #define OR_GO_TO_FAULT                     \
 	"	.pushsection .ex_table, \"a\"\n" \
 	"	.quad 1b, %l[fault]\n"           \
 	"	.popsection"
 
-/* False: not in the user's half. */
+/* False if [addr, addr + n) is not in the user's half. */
 static inline bool __must_check user_access_begin(u64 addr, size_t n)
 {
 	if (n > TASK_SIZE || addr > TASK_SIZE - n)
@@ -44,7 +44,7 @@ static inline void user_access_end(void)
 			     : fault);                                                         \
 	} while (0)
 
-/* `bad` becomes true, and `var` 0, where the address is bad. */
+/* If the address is bad, `bad` becomes true and `var` 0. */
 #define user_get(var, ptr, bad)                                  \
 	__asm__ volatile("1:	mov %2, %0\n"                       \
 			 "2:	.pushsection .text.fixup, \"ax\"\n" \

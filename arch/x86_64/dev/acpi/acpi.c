@@ -1,4 +1,4 @@
-/* Finding and mapping the ACPI tables, and the two things we ask of ACPI: power off and reset. */
+/* Finding and mapping the ACPI tables; power off and reset by ACPI. */
 #include "arch/x86_64/dev/acpi/acpi.h"
 
 #include "arch/x86_64/arch.h"
@@ -23,7 +23,7 @@ static const void *map(phys_addr_t pa, size_t size)
 	return arch_map_physical(pa, size, MAP_CACHED);
 }
 
-/* A whole table with a right checksum, or NULL. `signature` NULL: any. */
+/* Map a whole table. NULL if its signature (NULL: any), length or checksum is wrong. */
 static const struct acpi_header *map_table(phys_addr_t pa, const char *signature)
 {
 	const struct acpi_header *h;
@@ -77,8 +77,8 @@ static void read_root(const struct acpi_header *root, bool wide)
 	}
 }
 
-/* A BIOS leaves the root pointer in the first KiB of its extended data area, or below 1 MiB, on 16
- * bytes. */
+/* Find the root pointer. A BIOS leaves it, aligned to 16 bytes, in the first KiB of its extended
+ * data area or just below 1 MiB. */
 static phys_addr_t search_range(phys_addr_t start, size_t size)
 {
 	const u8 *p = map(start, size);
@@ -133,7 +133,7 @@ void acpi_init(void)
 #define PM1_SLP_SHIFT 10
 #define PM1_SLP_MASK  (7u << PM1_SLP_SHIFT)
 
-/* The sleep bits only work once the firmware has handed the machine over. */
+/* Take the machine over from the firmware: the sleep bits do not work before. */
 static void enter_acpi_mode(void)
 {
 	if ((inw(acpi.pm1a_cnt) & PM1_SCI_EN) || acpi.smi_port == 0 || acpi.acpi_enable == 0)
@@ -160,7 +160,7 @@ void acpi_poweroff(void)
 		io_delay();
 }
 
-/* Configuration space of bus 0: the register says device and function in its address. */
+/* Write configuration space of bus 0; `addr` encodes device, function and offset. */
 static void reset_through_pci(u64 addr, u8 value)
 {
 	u32 device = addr >> 32 & 0x1f, function = addr >> 16 & 7, offset = addr & 0xff;

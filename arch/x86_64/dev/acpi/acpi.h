@@ -17,7 +17,7 @@ struct acpi_ioapic {
 	phys_addr_t base;
 };
 
-/* Where an ISA line really arrives. */
+/* How an ISA line is wired to the I/O APICs. */
 struct acpi_isa_irq {
 	u32 gsi;
 	bool active_low, level;
@@ -38,7 +38,7 @@ struct acpi_info {
 	/* MADT */
 	phys_addr_t lapic_base;
 	u32 nr_cpus, nr_ioapics;
-	u32 nr_cpus_beyond; /* enabled processors for which there is no room in cpu_apic_id[] */
+	u32 nr_cpus_beyond;             /* enabled processors that cpu_apic_id[] has no room for */
 	u32 cpu_apic_id[ACPI_MAX_CPUS]; /* enabled processors */
 	struct acpi_ioapic ioapic[ACPI_MAX_IOAPICS];
 	struct acpi_isa_irq isa[ACPI_ISA_IRQS];
@@ -59,7 +59,7 @@ struct acpi_info {
 	phys_addr_t hpet_base;
 };
 
-/* ---- acpi_parse.c: everything in [table, table + len) and nowhere else is read ---- */
+/* ---- acpi_parse.c: reads only [table, table + len) ---- */
 struct acpi_header {
 	char signature[4];
 	u32 length;
@@ -69,11 +69,11 @@ struct acpi_header {
 } __packed;
 
 bool acpi_checksum_ok(const void *p, size_t n);
-/* What lies at p is a root pointer with right checksums. `avail` bytes may be read. */
+/* Is there a root pointer with a right checksum at p? `avail` bytes may be read. */
 bool acpi_rsdp_ok(const void *p, size_t avail);
-/* The table of tables that a good root pointer names; *wide: 64-bit entries. */
+/* The root table that a good root pointer names; *wide: 64-bit entries. */
 phys_addr_t acpi_rsdp_root(const void *p, size_t avail, bool *wide);
-/* Each reads one table whose header, length and checksum are right. */
+/* Each reads one table. The caller has checked its header, length and checksum. */
 void acpi_parse_madt(struct acpi_info *info, const void *table, size_t len);
 void acpi_parse_fadt(struct acpi_info *info, const void *table, size_t len);
 void acpi_parse_hpet(struct acpi_info *info, const void *table, size_t len);
@@ -82,11 +82,8 @@ void acpi_info_init(struct acpi_info *info);
 
 /* ---- acpi.c ---- */
 extern struct acpi_info acpi;
-/* Find and read the tables; without them acpi.has_* stay false. */
-/* Where the loader found the root pointer; 0: search for it. */
-void acpi_set_rsdp(phys_addr_t addr);
-void acpi_init(void);
-/* Switch the machine off; returns when that did not work. */
+void acpi_set_rsdp(phys_addr_t addr); /* where the loader found the root pointer; 0: search */
+void acpi_init(void);                 /* read the tables; without them acpi.has_* stay false */
+/* Switch the machine off, or reset it. They return if that does not work. */
 void acpi_poweroff(void);
-/* Write the reset register; returns when there is none or it did not work. */
 void acpi_reset(void);

@@ -1,13 +1,12 @@
 /*
- * Reading ACPI tables, which are written by firmware and therefore wrong until shown right: every
- * length and every offset is checked against the table's own end. ACPI specification 6.4,
- * chapter 5.2.
+ * Reading ACPI tables. Firmware's tables are not trusted: every length and offset is checked
+ * against the table's end. ACPI specification 6.4, chapter 5.2.
  */
 #include "arch/x86_64/dev/acpi/acpi.h"
 
 #include "kernel/lib/string.h"
 
-/* Fields lie at any address: read them byte by byte. 0 for what is past the end. */
+/* Read a field byte by byte, since it may lie at any address. 0 if it is past the end. */
 static u64 field(const u8 *table, size_t len, size_t offset, size_t size)
 {
 	u64 v = 0;
@@ -59,7 +58,7 @@ void acpi_info_init(struct acpi_info *info)
 		info->isa[i].gsi = i; /* edge-triggered, active high, unless overridden */
 }
 
-/* Some firmware names a CPU by both kinds of entry. */
+/* Some firmware lists a CPU twice, as local APIC and as local x2APIC. */
 static void add_cpu(struct acpi_info *info, u32 id, u32 flags)
 {
 	for (u32 i = 0; i < info->nr_cpus; i++)
@@ -80,8 +79,8 @@ static void add_ioapic(struct acpi_info *info, const u8 *e, size_t len)
 			.id = e[2], .base = field(e, len, 4, 4), .gsi_base = field(e, len, 8, 4)};
 }
 
-/* Polarity in bits 0-1, trigger in bits 2-3; 0 means "as the bus has it", and ISA is active high
- * and edge. */
+/* Flags: polarity in bits 0-1, trigger in bits 2-3. 0 is the bus's default: for ISA active high and
+ * edge. */
 static void add_override(struct acpi_info *info, const u8 *e, size_t len)
 {
 	u16 flags = field(e, len, 8, 2);
@@ -128,8 +127,7 @@ void acpi_parse_madt(struct acpi_info *info, const void *table, size_t len)
 		return;
 	info->has_madt = true;
 	info->lapic_base = field(t, len, 36, 4);
-	/* An entry whose length makes no sense ends the list: where the next one starts is not
-	 * known. */
+	/* An entry of impossible length ends the list: the next one cannot be found. */
 	for (size_t at = MADT_HEADER; at + 2 <= len && t[at + 1] >= 2 && t[at + 1] <= len - at;
 	     at += t[at + 1])
 		madt_entry(info, t + at, t[at + 1]);
@@ -142,7 +140,7 @@ static struct acpi_register parse_gas(const u8 *t, size_t len, size_t offset)
 				      .addr = field(t, len, offset + 4, 8)};
 }
 
-/* A port out of the wide field when that is given, else out of the old one. */
+/* Read a port from the wide field if it is valid, else from the old one. */
 static u16 fadt_port(const u8 *t, size_t len, size_t wide, size_t narrow)
 {
 	struct acpi_register r = parse_gas(t, len, wide);
@@ -195,8 +193,7 @@ void acpi_parse_hpet(struct acpi_info *info, const void *table, size_t len)
 	info->hpet_base = r.addr;
 }
 
-/* An AML integer: the bytes 0 and 1 stand for themselves, others have a prefix. False for anything
- * else. */
+/* Read an AML integer: the byte 0 or 1, or a number behind a prefix. False for anything else. */
 static bool aml_byte(const u8 **p, const u8 *end, u8 *out)
 {
 	static const u8 behind[] = {[0x0a] = 1, [0x0b] = 2, [0x0c] = 4}; /* bytes, by the prefix */

@@ -1,12 +1,13 @@
 /*
- * Which counter tells the time, and which device interrupts when it is up.
+ * Chooses the clock and the timer.
  *
- * Clock, best first: TSC where invariant, HPET, ACPI PM timer, PIT. Timer: the local APIC's, or the
+ * Clock, best first: TSC if invariant, HPET, ACPI PM timer, PIT. Timer: the local APIC's, or the
  * PIT.
  */
 #include "arch/x86_64/dev/clock/clock.h"
 
 #include "arch/x86_64/arch.h"
+#include "arch/x86_64/dev/io.h"
 #include "arch/x86_64/dev/irq/intc.h"
 #include "kernel/lib/atomic.h"
 #include "kernel/lib/log.h"
@@ -15,22 +16,20 @@
 struct clock {
 	struct clock_source source;
 	u64 mult;   /* ns a tick, 32 bits after the point */
-	u64 base;   /* counter when it was taken into use */
+	u64 base;   /* counter when its use began */
 	u64 offset; /* ns that had passed by then */
 };
 
 static struct clock first_clock, second_clock; /* the second if the first is given up */
 static struct clock *clock;                    /* written whole; NULL: early log lines */
 static struct clock_source reference;          /* the best that is not the TSC */
-static u64 extended; /* a narrow counter, with the overflows counted in; changed by
-		      * compare-and-swap
-		      */
+static u64 extended; /* atomic: the last reading of a narrow counter, with its overflows */
 
 /*
- * A counter of less than 64 bits, extended: what it advanced by since the last time somebody looked
- * is added to what was seen then. Reading `extended` before the counter, and storing only if it is
- * still the same, makes each reading later than the one before it on any CPU. Somebody must look
- * once each time the counter wraps (arch_clock_max_idle).
+ * Read a counter of less than 64 bits, extended to 64: add its advance since the last reading to
+ * that reading. `extended` is read before the counter, and replaced only if it is unchanged, so
+ * that readings never go back on any CPU. The counter must be read once each time it wraps
+ * (arch_clock_max_idle).
  */
 static u64 read_narrow(const struct clock_source *s)
 {
@@ -51,7 +50,7 @@ u64 arch_clock_ns(void)
 	if (unlikely(!c))
 		return 0;
 	ticks = (c->source.mask == ~0UL ? c->source.read() : read_narrow(&c->source)) - c->base;
-	/* 64 by 32.32 bits: the product needs 96, or it would overflow after some seconds. */
+	/* A product of 64 bits would overflow after some seconds. */
 	return c->offset + (u64)((unsigned __int128)ticks * c->mult >> 32);
 }
 
@@ -73,7 +72,7 @@ u64 arch_clock_max_idle(void)
 
 	if (c->source.mask == ~0UL)
 		return TIME_FOREVER;
-	/* Half of its period: room for an interrupt that comes late. */
+	/* Half of its period: the interrupt may come late. */
 	return (u64)((unsigned __int128)(c->source.mask / 2) * c->mult >> 32);
 }
 
@@ -87,9 +86,7 @@ static void start(struct clock *c, const struct clock_source *s)
 
 /* ---- CPU time ---- */
 
-#define RATE_NS                                                                          \
-	(10 * NSEC_PER_MSEC) /* to know by how much the counter advances in a nanosecond \
-			      */
+#define RATE_NS (10 * NSEC_PER_MSEC) /* long enough to measure the counter's rate */
 
 bool arch_runs_in_cycles = true;
 static struct {
@@ -97,28 +94,38 @@ static struct {
 	u64 mult;       /* ns a cycle, 32 bits after the point; 0: not known yet */
 } run_rate;
 
-/* Both counters at one moment, as nearly as a few tries get: a hypervisor may stop this CPU between
- * the two. Returns the cycles by which the reading may be wrong. */
-static u64 read_both(u64 *ns, u64 *cycles)
+u64 clock_read_pair(u64 (*outer)(void), u64 (*inner)(void), u64 *out, u64 *in)
 {
 	u64 best = ~0UL;
 
 	for (int i = 0; i < 8; i++) {
-		u64 before = tsc_read(), now = arch_clock_ns(), took = tsc_read() - before;
+		u64 before = outer(), now = inner(), took = outer() - before;
 
 		if (took >= best)
 			continue;
 		best = took;
-		*ns = now;
-		*cycles = before + took / 2;
+		*out = before + took / 2;
+		*in = now;
 	}
 	return best;
 }
 
-/* By what both counters advanced by since boot: nobody has to wait for that. */
+bool clock_counts(u64 (*read)(void))
+{
+	u64 before = read();
+
+	for (int i = 0; i < 100; i++) {
+		if (read() != before)
+			return true;
+		io_delay();
+	}
+	return false;
+}
+
+/* Compare the advance of both counters since boot, so that no CPU waits for a measurement. */
 static noinline u64 measure_run_rate(void)
 {
-	u64 ns, cycles, mult, error = read_both(&ns, &cycles);
+	u64 ns, cycles, mult, error = clock_read_pair(tsc_read, arch_clock_ns, &cycles, &ns);
 	bool long_enough;
 
 	ns -= run_rate.ns;
@@ -149,14 +156,14 @@ static void choose_clock(void)
 	if (!hpet_init(&reference) && !pm_timer_init(&reference))
 		pit_clock_init(&reference);
 	start(&first_clock, tsc_init(&tsc, &reference) ? &tsc : &reference);
-	read_both(&run_rate.ns, &run_rate.cycles);
+	clock_read_pair(tsc_read, arch_clock_ns, &run_rate.cycles, &run_rate.ns);
 	if (clock->source.read == tsc_read)
 		run_rate.mult = clock->mult;
 }
 
 void clock_leave_tsc(void)
 {
-	arch_runs_in_cycles = false; /* what was counted until now is little */
+	arch_runs_in_cycles = false; /* at boot: the CPU time counted until now is small */
 	if (!clock || clock->source.read != tsc_read)
 		return;
 	start(&second_clock, &reference);

@@ -1,4 +1,4 @@
-/* Counters that time can be read from. */
+/* Counters that can serve as clock. */
 #pragma once
 
 #include "kernel/lib/types.h"
@@ -10,21 +10,25 @@ struct clock_source {
 	u64 mask; /* of the counter's width */
 };
 
-/* Each fills in what it found and returns true, or leaves it. */
+/* Each fills in *c; false, and *c untouched, if there is no such counter. */
 bool hpet_init(struct clock_source *c);
 bool pm_timer_init(struct clock_source *c);
 void pit_clock_init(struct clock_source *c); /* always there */
-/* The time-stamp counter, when it runs at one rate in every state; measured against `ref` unless
- * CPUID says the rate. */
+/* The time-stamp counter, if it runs at one rate in every state. Its rate comes from CPUID, or is
+ * measured against `ref`. */
 bool tsc_init(struct clock_source *c, const struct clock_source *ref);
+bool clock_counts(u64 (*read)(void)); /* does the counter advance within 100 us? */
+/* Read two counters at nearly the same moment: the tightest of a few tries, since a hypervisor may
+ * stop this CPU between the two. `outer` is read before and after `inner`, and *out is the middle.
+ * Returns the time between the two, which bounds the error. */
+u64 clock_read_pair(u64 (*outer)(void), u64 (*inner)(void), u64 *out, u64 *in);
 
 u64 tsc_read(void);
-/* Called by two CPUs at once, after the first of them has called tsc_compare_init(): by how many
- * cycles the counter was seen to go back from one to the other. `skew` is added to what this one
- * reads. */
+/* Called by two CPUs at once, after the boot CPU has called tsc_compare_init(). Returns by how many
+ * cycles the counter was seen to go back between them. `skew` is added to this CPU's readings. */
 void tsc_compare_init(void);
 u64 tsc_compare(bool boot_cpu, u64 skew);
-/* The TSCs differ: go on with another clock, if the TSC is in use. */
+/* Stop using the TSC, as clock and for CPU time: the CPUs' counters differ. */
 void clock_leave_tsc(void);
 extern long tsc_skew; /* tunable clock.tsc_skew */
 

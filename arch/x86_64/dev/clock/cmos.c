@@ -1,4 +1,4 @@
-/* The battery-backed clock: read once, at boot. It is taken to run in UTC. */
+/* The battery-backed clock, read once at boot. It is assumed to run in UTC. */
 #include "arch/x86_64/arch.h"
 #include "arch/x86_64/dev/acpi/acpi.h"
 #include "arch/x86_64/dev/io.h"
@@ -33,7 +33,7 @@ static u8 read_reg(u8 reg)
 
 static struct cmos_time read_once(void)
 {
-	/* An update takes 2 ms at most; a clock that is not there must not hold us up. */
+	/* An update takes at most 2 ms; a missing clock must not block the boot. */
 	for (int i = 0; i < 10000 && (read_reg(REG_STATUS_A) & A_UPDATING); i++)
 		io_delay();
 	return (struct cmos_time){.sec = read_reg(REG_SECONDS),
@@ -50,8 +50,8 @@ static u32 decode(u8 v, bool binary)
 	return binary ? v : (v >> 4) * 10 + (v & 15);
 }
 
-/* Days since 1970-01-01 in the Gregorian calendar. The year is taken to begin in March, so that the
- * leap day is its last. */
+/* Days since 1970-01-01 in the Gregorian calendar. Years are counted from March, so that the leap
+ * day is the last of its year. */
 static u64 days_since_epoch(u64 year, u32 month, u32 day)
 {
 	u64 y = month <= 2 ? year - 1 : year;
@@ -81,7 +81,7 @@ u64 arch_wall_clock(void)
 {
 	struct cmos_time a = read_once(), b;
 
-	/* Until two readings agree: an update may come between two registers. */
+	/* Read until two readings agree: an update may come between two registers. */
 	for (int i = 0; i < 5; i++) {
 		b = read_once();
 		if (memcmp(&a, &b, sizeof(a)) == 0)

@@ -1,5 +1,6 @@
-/* The HPET's main counter as a clock. Its timers are not used: each CPU has a better one in its
- * local APIC. */
+/* The HPET's main counter as clock. Its timers are not used: each CPU's local APIC has a better
+ * one.
+ */
 #include "arch/x86_64/dev/acpi/acpi.h"
 #include "arch/x86_64/dev/clock/clock.h"
 #include "arch/x86_64/dev/io.h"
@@ -28,18 +29,6 @@ static u64 read_counter32(void)
 	return mmio_read32(regs + REG_COUNTER);
 }
 
-static bool counts(void)
-{
-	u32 before = mmio_read32(regs + REG_COUNTER);
-
-	for (int i = 0; i < 100; i++) {
-		if (mmio_read32(regs + REG_COUNTER) != before)
-			return true;
-		io_delay();
-	}
-	return false;
-}
-
 bool hpet_init(struct clock_source *c)
 {
 	u32 period, caps;
@@ -58,7 +47,7 @@ bool hpet_init(struct clock_source *c)
 	}
 	mmio_write32(regs + REG_CONFIG,
 		     (mmio_read32(regs + REG_CONFIG) & ~CONFIG_LEGACY) | CONFIG_ENABLE);
-	if (!counts()) {
+	if (!clock_counts(read_counter32)) {
 		pr_warn("hpet: does not count\n");
 		return false;
 	}

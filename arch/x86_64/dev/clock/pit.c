@@ -1,6 +1,6 @@
 /*
- * The 8254 interval timer, for machines with nothing better: channel 2 counts freely as a clock of
- * 16 bits, which must be read every 27 ms; channel 0 interrupts once.
+ * The 8254 interval timer, for machines without a better one. Channel 2 is a clock of 16 bits,
+ * which must be read every 27 ms; channel 0 is the one-shot timer.
  */
 #include "arch/x86_64/dev/clock/clock.h"
 #include "arch/x86_64/dev/io.h"
@@ -50,7 +50,7 @@ void pit_timer_program(u64 ns)
 {
 	u64 ticks = ns < NSEC_PER_SEC ? ns * PIT_HZ / NSEC_PER_SEC + 1 : 0xffff;
 
-	ticks = MIN(ticks, 0xffffUL); /* too long: interrupts early, and is asked for the rest */
+	ticks = MIN(ticks, 0xffffUL); /* too long: interrupts early; the timer code goes on */
 	outb(COMMAND, CMD_CHANNEL0_ONESHOT);
 	outb(CHANNEL0, (u8)ticks);
 	outb(CHANNEL0, ticks >> 8);
@@ -58,7 +58,8 @@ void pit_timer_program(u64 ns)
 
 void pit_timer_stop(void)
 {
-	outb(COMMAND, CMD_CHANNEL0_ONESHOT); /* waits for a count that does not come */
+	outb(COMMAND,
+	     CMD_CHANNEL0_ONESHOT); /* the channel waits for a count that is never written */
 }
 
 int pit_timer_init(void)

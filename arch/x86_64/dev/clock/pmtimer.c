@@ -1,5 +1,4 @@
-/* The ACPI power management timer: 3.58 MHz, 24 or 32 bits, one port. ACPI specification 4.8.2.1.
- */
+/* The ACPI power management timer: 3.58 MHz, 24 or 32 bits. ACPI specification 4.8.2.1. */
 #include "arch/x86_64/dev/acpi/acpi.h"
 #include "arch/x86_64/dev/clock/clock.h"
 #include "arch/x86_64/dev/io.h"
@@ -11,21 +10,9 @@ static u64 read_counter(void)
 	return inl(acpi.pm_timer);
 }
 
-static bool counts(void)
-{
-	u32 before = inl(acpi.pm_timer);
-
-	for (int i = 0; i < 100; i++) {
-		if (inl(acpi.pm_timer) != before)
-			return true;
-		io_delay();
-	}
-	return false;
-}
-
 bool pm_timer_init(struct clock_source *c)
 {
-	if (!acpi.has_fadt || acpi.pm_timer == 0 || !counts())
+	if (!acpi.has_fadt || acpi.pm_timer == 0 || !clock_counts(read_counter))
 		return false;
 	*c = (struct clock_source){.name = "ACPI PM timer",
 				   .read = read_counter,

@@ -1,5 +1,4 @@
-/* The time-stamp counter as a clock: the cheapest to read, where it runs at one rate whatever the
- * CPU does. */
+/* The time-stamp counter: the cheapest clock, if it runs at one rate in every state of the CPU. */
 #include "arch/x86_64/dev/clock/clock.h"
 
 #include "arch/x86_64/arch.h"
@@ -30,7 +29,7 @@ TUNABLE_AT_BOOT(
 	tsc_skew, "clock.tsc_skew", tsc_skew, 0, 1000000000, NULL,
 	"cycles that the other CPUs' counters are taken to be ahead, to see it noticed (at boot)");
 
-/* Ordered: no earlier load may be delayed past it, nor the reading itself be done ahead of time. */
+/* Ordered: LFENCE keeps the reading from being done before earlier loads. */
 u64 tsc_read(void)
 {
 	u32 lo, hi;
@@ -39,7 +38,7 @@ u64 tsc_read(void)
 	return (u64)hi << 32 | lo;
 }
 
-/* What CPUID says of the rate, or 0. */
+/* The rate in Hz that CPUID gives, or 0. */
 static u64 rate_by_cpuid(void)
 {
 	struct cpuid r;
@@ -55,32 +54,15 @@ static u64 rate_by_cpuid(void)
 	return 0;
 }
 
-/* Ticks and reference at nearly the same time: the quickest of a few readings of the reference,
- * with the TSC in its middle. */
-static void read_pair(const struct clock_source *ref, u64 *tsc, u64 *ticks)
-{
-	u64 best = ~0UL;
-
-	for (int i = 0; i < 5; i++) {
-		u64 before = tsc_read(), r = ref->read(), after = tsc_read();
-
-		if (after - before >= best)
-			continue;
-		best = after - before;
-		*tsc = before + best / 2;
-		*ticks = r;
-	}
-}
-
 static u64 measure(const struct clock_source *ref)
 {
 	u64 need = ref->hz * CALIBRATION_NS / NSEC_PER_SEC;
 	u64 tsc0, tsc1, ref0, ref1, passed;
 
-	read_pair(ref, &tsc0, &ref0);
+	clock_read_pair(tsc_read, ref->read, &tsc0, &ref0);
 	while (((ref->read() - ref0) & ref->mask) < need)
 		cpu_relax();
-	read_pair(ref, &tsc1, &ref1);
+	clock_read_pair(tsc_read, ref->read, &tsc1, &ref1);
 	passed = (ref1 - ref0) & ref->mask;
 	return passed ? (tsc1 - tsc0) * ref->hz / passed : 0;
 }
@@ -106,15 +88,14 @@ bool tsc_init(struct clock_source *c, const struct clock_source *ref)
 
 /* ---- do all CPUs count alike? ---- */
 
-/*
- * Two CPUs read the counter in turns; each reading must be later than the one before it. A
- * difference shorter than it takes to hand over the turn is not seen, nor could a program see it.
+/* Two CPUs read the counter in turns; each reading must be later than the one before it. A
+ * difference shorter than the handover of a turn is not noticed: a program cannot notice it either.
  */
 #define COMPARE_TURNS 200
 
 static struct {
 	u32 turn;       /* atomic: the even ones are the boot CPU's */
-	u64 last, back; /* whose turn it is */
+	u64 last, back; /* owned by the CPU whose turn it is */
 } meeting;
 
 void tsc_compare_init(void)

@@ -1,8 +1,8 @@
 /*
- * The console: everything goes to the serial port and to the screen at once. Each may be missing.
+ * The console: output goes to the serial port and to the screen. Either may be missing.
  *
- * Until the first refresh, which the running system asks for, the screen is drawn as it is written:
- * if we stop on the way, the last line is to be seen.
+ * Until the first arch_console_refresh(), each write is drawn at once: if the kernel stops during
+ * boot, its last line is on the screen.
  */
 #include "arch/x86_64/dev/console/console.h"
 
@@ -16,20 +16,17 @@
 #include "kernel/lib/log.h"
 
 #define NOT_LOCKED (1UL << 63) /* in the flags console_lock() returns */
-#define PATIENCE   100000000UL /* turns: whoever holds the lock that long is dead */
+#define PATIENCE   100000000UL /* turns: a CPU that holds the lock so long is dead */
 
 static spinlock_t lock = SPINLOCK_INIT(LOCK_CONSOLE); /* the devices and all of their state */
-static u32 holder;                                    /* of the lock: CPU + 1; 0: nobody */
+static u32 holder;                                    /* of the lock: CPU + 1; 0: none */
 static bool refresh_later;
 
 #define EVERYTHING      ~0U
 #define CELLS_PER_SLICE 1024
 
-/*
- * Output must come out of any context, also of a fault inside this very code, and while another CPU
- * has died with the lock: then go on without. What may be garbled is better than what is never
- * seen.
- */
+/* Output must work from any context: also after a fault in this code, and when another CPU died
+ * with the lock. Then the caller goes on without it: garbled output is better than none. */
 u64 console_lock(void)
 {
 	u64 flags = local_irq_save();
@@ -99,7 +96,8 @@ void console_writable(void)
 
 /* ---- output ---- */
 
-/* Where the next character goes: what a terminal swallows (ESC [ … letter) does not move it. */
+/* Is the next character the first of its line? An escape sequence (ESC [ … letter) changes nothing.
+ */
 static bool line_start = true, in_escape;
 
 static void track_line(const char *s, size_t n)
@@ -120,14 +118,14 @@ bool arch_console_at_line_start(void)
 	return READ_ONCE(line_start);
 }
 
-/* Each byte as if it were typed. With a serial port the terminal at its other end answers. */
+/* Send each byte as if it were typed. On a serial line the terminal at the other end answers. */
 static void send_answer(const char *s, size_t n)
 {
 	for (size_t i = 0; i < n && !serial_present(); i++)
 		console_input(s[i]);
 }
 
-/* What the screen has to answer goes to buf, if there is one; returns how much. */
+/* Returns the length of the screen's answer, which goes to buf. */
 static size_t write_devices(const char *s, size_t n, bool newlines, char *buf, size_t room)
 {
 	u64 flags = console_lock();
@@ -160,9 +158,9 @@ size_t arch_console_room(void)
 	return serial_room();
 }
 
-/* In slices: interrupts are off while one is drawn, and a serial port that nobody attends for a
- * millisecond loses what it received. An interrupt handler draws one slice only, the next tick goes
- * on. */
+/* Draws in slices: interrupts are off during a slice, and the serial port loses input if its
+ * interrupt waits for a millisecond. An interrupt handler draws one slice; the next tick goes on.
+ */
 void arch_console_refresh(void)
 {
 	bool more = true;
@@ -171,7 +169,7 @@ void arch_console_refresh(void)
 		u64 flags;
 
 		if (!irqs_enabled() && spin_is_locked(&lock))
-			break; /* another CPU draws, or writes: a tick does not wait for it */
+			break; /* a tick does not wait for the CPU that draws or writes */
 		flags = console_lock();
 		refresh_later = true;
 		more = screen_refresh(CELLS_PER_SLICE);
@@ -185,13 +183,13 @@ void arch_console_flush(void)
 {
 	u64 flags = console_lock();
 
-	refresh_later = false; /* what comes now may be the last */
+	refresh_later = false; /* the next line may be the last */
 	serial_flush();
 	screen_refresh(EVERYTHING);
 	console_unlock(flags);
 }
 
-/* What is at the other end of a serial line is not known; 80 x 24 is what everything can do. */
+/* The terminal at the other end of a serial line is not known; all can do 80 x 24. */
 void arch_console_size(unsigned int *rows, unsigned int *cols)
 {
 	const struct screen_ops *screen = screen_device();

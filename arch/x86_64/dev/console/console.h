@@ -4,9 +4,9 @@
 
 #include "kernel/lib/types.h"
 
-/* Returns what console_unlock() wants back. Interrupts are off in between. */
+/* Returns the flags for console_unlock(). Interrupts are off in between. */
 u64 __must_check console_lock(void);
 void console_unlock(u64 flags);
-/* In interrupt context: a character was typed; the serial port takes bytes again. */
+/* Called in interrupt context: a character was typed; the serial port takes bytes again. */
 void console_input(char c);
 void console_writable(void);

@@ -13,11 +13,11 @@ struct font {
 #define FONT_MAX_WIDTH  32
 #define FONT_MAX_HEIGHT 64
 
-/* Read a PSF1 or PSF2 file and its Unicode table. False when it is not a usable one. There is one
- * font at a time. */
+/* Read a PSF1 or PSF2 file and its Unicode table, which replaces the one of the last font. False if
+ * the file cannot be used. */
 bool font_parse(struct font *f, const u8 *file, size_t size);
-/* The glyph's bits: rows from top to bottom, leftmost pixel in the highest bit. A box or '?' for
- * what the font lacks. */
+/* The bits of a glyph: rows from top to bottom, the leftmost pixel in the highest bit. A box or '?'
+ * if the font lacks the character. */
 const u8 *font_glyph(const struct font *f, u32 ch);
 
 /* The file: made by meson out of the package console-setup-linux. */

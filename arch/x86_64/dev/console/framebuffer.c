@@ -1,6 +1,6 @@
 /*
- * A linear framebuffer of 15, 16, 24 or 32 bits a pixel, or of 8 and a palette: glyphs drawn with
- * 64-bit stores, nothing ever read back.
+ * A linear framebuffer of 15, 16, 24 or 32 bits a pixel, or of 8 and a palette. Glyphs are drawn
+ * with 64-bit stores; the framebuffer is never read.
  *
  * A screen too large for the terminal shows each pixel of the font as a square of scale * scale.
  */
@@ -46,8 +46,7 @@ static void store(volatile u8 *dst, const u64 *src, size_t n)
 		((volatile u8 *)d)[i] = rest[i];
 }
 
-/* The common case, 8 pixels of 32 bits: each two bits of the glyph choose one of four 64-bit words.
- */
+/* The common case, 8 pixels of 32 bits: two bits of the glyph choose one of four 64-bit words. */
 static void draw_fast(volatile u8 *at, const u8 *glyph, u32 fg, u32 bg)
 {
 	u64 f = fg, b = bg;
@@ -64,8 +63,8 @@ static void draw_fast(volatile u8 *at, const u8 *glyph, u32 fg, u32 bg)
 	}
 }
 
-/* One row of pixels of a glyph into line[]; returns its bytes. Each store is of four bytes, of
- * which the next pixel overwrites what is too much. */
+/* Expand one row of a glyph's pixels into line[]; returns its bytes. Each store is of four bytes:
+ * the next pixel overwrites what is too much. */
 static size_t expand_row(const u8 *bits, u32 fg, u32 bg)
 {
 	u8 *d = (u8 *)line;
@@ -128,7 +127,7 @@ static void draw(u32 row, u32 col, const u32 *cells, u32 n)
 		draw_cell(at, cells[i]);
 }
 
-/* One channel, 8 bits, in its place in the pixel. */
+/* Move an 8-bit channel to its place in the pixel. */
 static u32 channel(u8 v, u8 pos, u8 size)
 {
 	if (size == 0 || size > 8 || pos > 31)
@@ -136,9 +135,9 @@ static u32 channel(u8 v, u8 pos, u8 size)
 	return (u32)(v >> (8 - size)) << pos;
 }
 
-/* The first entries of a VGA's palette become our colours, in the order that it has them in anyway:
- * a card whose palette is elsewhere shows much the same. GRUB can set such a mode on a card without
- * a BIOS of its own, and does not switch its picture on. */
+/* Load the 16 colours into a VGA's palette, in VGA's own order, so that a card whose palette is
+ * elsewhere shows nearly the same. The picture is switched on too: GRUB does not do it where it
+ * sets such a mode on a card without a BIOS. */
 static void program_palette(void)
 {
 	inb(STATUS);

@@ -1,5 +1,5 @@
-/* The keyboard behind the i8042 controller: brought to scan code set 1, its bytes decoded by
- * keymap.c. */
+/* The keyboard behind the i8042 controller, which translates to scan code set 1. keymap.c decodes
+ * the bytes. */
 #include "arch/x86_64/dev/console/keyboard.h"
 
 #include "arch/x86_64/arch.h"
@@ -43,19 +43,11 @@ static bool wait_status(u8 bit, u8 value)
 	return false;
 }
 
-static bool command(u8 cmd)
+static bool send(u16 port, u8 v)
 {
 	if (!wait_status(STATUS_INPUT_FULL, 0))
 		return false;
-	outb(CMD, cmd);
-	return true;
-}
-
-static bool send(u8 v)
-{
-	if (!wait_status(STATUS_INPUT_FULL, 0))
-		return false;
-	outb(DATA, v);
+	outb(port, v);
 	return true;
 }
 
@@ -67,27 +59,27 @@ static void flush(void)
 
 static bool read_config(u8 *config)
 {
-	if (!command(CMD_READ_CONFIG) || !wait_status(STATUS_OUTPUT_FULL, STATUS_OUTPUT_FULL))
+	if (!send(CMD, CMD_READ_CONFIG) || !wait_status(STATUS_OUTPUT_FULL, STATUS_OUTPUT_FULL))
 		return false;
 	*config = inb(DATA);
 	return true;
 }
 
-/* The firmware left it working; only what interrupts and which codes come is our choice. */
+/* The firmware left the controller working: set only the interrupts and the translation. */
 static bool setup_controller(void)
 {
 	u8 config;
 
 	if (inb(STATUS) == 0xff)
 		return false;
-	if (!command(CMD_DISABLE_KBD) || !command(CMD_DISABLE_AUX))
+	if (!send(CMD, CMD_DISABLE_KBD) || !send(CMD, CMD_DISABLE_AUX))
 		return false;
 	flush();
 	if (!read_config(&config))
 		return false;
 	config |= CONFIG_KBD_IRQ | CONFIG_TRANSLATE;
 	config &= ~(CONFIG_AUX_IRQ | CONFIG_KBD_OFF);
-	return command(CMD_WRITE_CONFIG) && send(config) && command(CMD_ENABLE_KBD);
+	return send(CMD, CMD_WRITE_CONFIG) && send(DATA, config) && send(CMD, CMD_ENABLE_KBD);
 }
 
 static void keyboard_interrupt(struct pt_regs *regs __maybe_unused)
@@ -124,5 +116,5 @@ void keyboard_init(void)
 		return;
 	}
 	works = true;
-	flush(); /* an edge that came before the line was routed would be the last one */
+	flush(); /* a byte from before the line was routed would block all further edges */
 }

@@ -12,6 +12,6 @@ struct keymap {
 	u8 skip;       /* bytes of the Pause key's sequence still to come */
 };
 #define KEY_MAX_CHARS 8
-/* One byte from the keyboard; writes what the key types (UTF-8 or an escape sequence) to out.
- * Returns how many. */
+/* Decode one byte from the keyboard. Writes the characters that the key types (ASCII or an escape
+ * sequence) to out and returns their number. */
 size_t keymap_decode(struct keymap *k, u8 scancode, char out[KEY_MAX_CHARS]);

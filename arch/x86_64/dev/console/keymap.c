@@ -1,4 +1,4 @@
-/* The US layout: scan codes of set 1 to what a VT100 would send. */
+/* The US layout: from scan codes of set 1 to the characters a VT100 sends. */
 #include "arch/x86_64/dev/console/keyboard.h"
 
 #include "kernel/lib/string.h"
@@ -26,8 +26,8 @@ static const char shifted[] = "\0\033"
 			      "ASDFGHJKL:\"~\0|"
 			      "ZXCVBNM<>?\0*\0 ";
 
-/* Keys that send ESC [ and this. The keypad's send the same unless it types digits, which we leave
- * out. */
+/* Keys that send ESC [ and this. The keypad's keys send the same: digits are not supported there.
+ */
 static const struct {
 	u8 code;
 	const char *sequence;
@@ -38,7 +38,7 @@ static const struct {
 	{0x43, "20~"}, {0x44, "21~"}, {0x57, "23~"}, {0x58, "24~"},
 };
 
-/* Shift, control and the like. True when it was one. */
+/* Note a modifier key. False if the key is not one. */
 static bool modifier(struct keymap *k, u8 code, bool down)
 {
 	switch (code) {
@@ -109,12 +109,8 @@ static size_t send_char(const struct keymap *k, u8 code, char *out)
 
 static size_t key_down(const struct keymap *k, u8 code, char *out)
 {
-	if (k->extended && code == 0x1c) { /* the keypad's Enter and slash */
-		out[0] = '\r';
-		return 1;
-	}
-	if (k->extended && code == 0x35) {
-		out[0] = '/';
+	if (k->extended && (code == 0x1c || code == 0x35)) { /* the keypad's Enter and slash */
+		out[0] = code == 0x1c ? '\r' : '/';
 		return 1;
 	}
 	if (!k->extended && code < sizeof(plain) - 1)

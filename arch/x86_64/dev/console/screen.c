@@ -1,8 +1,8 @@
 /*
- * The screen as the console sees it: text goes into the terminal's cells at once, and cells to the
- * device later, when there is time (each 8 ms while programs run, and before the CPU idles). Only
- * cells that differ from what the device shows are drawn, so that a hundred lines that scroll by
- * cost one redraw. The device is never read.
+ * The screen as the console sees it. Text goes into the terminal's cells at once. The cells are
+ * drawn later: every 8 ms while programs run, and before the CPU idles. Only cells that differ from
+ * what the device shows are drawn, so that a hundred scrolled lines cost one redraw. The device is
+ * never read.
  */
 #include "arch/x86_64/dev/console/screen.h"
 
@@ -48,7 +48,7 @@ size_t screen_take_answer(char *buf, size_t n)
 	return n;
 }
 
-/* Draw what differs in a row; returns how many cells. */
+/* Draw the cells of a row that differ; returns their number. */
 static u32 refresh_row(u32 row)
 {
 	u32 line[VT_MAX_COLS], *old = shown + row * vt.cols;

@@ -5,8 +5,7 @@
 #include "boot/boot_info.h"
 #include "kernel/lib/types.h"
 
-/* A colour's number in VGA's order, which counts blue as 1 and red as 4, ANSI the other way round.
- */
+/* Convert a colour from ANSI's order (red 1, blue 4) to VGA's (blue 1, red 4), or back. */
 static inline u8 vga_colour(u8 c)
 {
 	return (c & 0xa) | (c & 1) << 2 | (c & 4) >> 2;
@@ -19,18 +18,16 @@ struct screen_ops {
 	void (*draw)(u32 row, u32 col, const u32 *cells, u32 n);
 };
 
-/* Each returns its operations, or NULL when the loader did not set up such a screen. The screen is
- * empty then. */
+/* Clear the screen and return its operations; NULL if the loader did not set up such a screen. */
 const struct screen_ops *framebuffer_init(const struct boot_framebuffer *fb);
 const struct screen_ops *vga_init(const struct boot_framebuffer *fb);
 
 void screen_init(const struct boot_framebuffer *fb);
-/* NULL: there is no screen. */
-const struct screen_ops *screen_device(void);
-/* Into the terminal; drawn by the next refresh. newlines: \n also goes to the first column. */
+const struct screen_ops *screen_device(void); /* NULL: there is no screen */
+/* Write to the terminal; the next refresh draws it. newlines: \n also goes to the first column. */
 void screen_write(const char *s, size_t n, bool newlines);
-/* What the terminal was asked for and is to send: bytes put into buf. The console's lock is held.
- */
+/* Move the terminal's answer to a query (where is the cursor?) into buf; returns its length. */
 size_t screen_take_answer(char *buf, size_t n);
-/* Draw what changed, but not many more cells than that. True when there is more to do. */
+/* Draw changed cells: whole rows, until at least `cells_at_once` are drawn. True if some are left.
+ */
 bool screen_refresh(u32 cells_at_once);

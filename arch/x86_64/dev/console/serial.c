@@ -1,15 +1,15 @@
 /*
  * The serial port COM1: a 16550, 115200 baud, 8N1.
  *
- * What is written goes straight into the transmit FIFO while that has room. What does not fit waits
- * in a ring, which the transmit interrupt empties; before interrupts work, and when the ring is
- * full, the writer empties it itself. A program, and the shell, sleep until the ring is half empty.
+ * Output goes straight into the transmit FIFO while that has room. The rest waits in a ring, which
+ * the transmit interrupt empties. Before interrupts work, and when the ring is full, the writer
+ * polls until there is room. Programs and the shell sleep until the ring is half empty.
  *
- * A port that stopped sending holds the kernel up once, for a moment. From then on what the ring
- * has waits, what finds no room in it is lost (the log has the kernel's own), and how much that was
- * is said when the port goes on.
+ * If the port stops sending, the kernel waits for it once, for a moment. From then on output that
+ * does not fit in the ring is lost (the log has the kernel's own). The number of lost bytes is
+ * printed when the port goes on.
  *
- * All of it is called with the console's lock held, but for the interrupt handler, which takes it.
+ * The console's lock guards all state here; the interrupt handler takes it itself.
  */
 #include "arch/x86_64/dev/console/serial.h"
 
@@ -44,19 +44,19 @@
 #define FIFO_SIZE    16
 #define TX_RING_SIZE 16384
 #define STUCK_AFTER  300000 /* polls without progress: about as many microseconds */
-#define MAX_ROUNDS   4096   /* in one interrupt: a port gone mad must not hang us */
+#define MAX_ROUNDS   4096   /* in one interrupt: a broken port must not hang the CPU */
 #define SERIAL_IRQ   4
 
 static bool present;
 static bool interrupts; /* the transmit interrupt works */
 static u8 tx_ring[TX_RING_SIZE];
 static u32 tx_head, tx_tail; /* written at head, sent from tail; they only grow */
-static bool crowded; /* more than half the ring waited: programs sleep; read without the lock */
-static bool stuck;   /* the port made no progress for so long: it is not polled again */
+static bool crowded; /* the ring was more than half full: programs sleep; read without the lock */
+static bool stuck;   /* the port made no progress: it is not polled again */
 static u64 lost;     /* bytes, since the port stopped */
 static u8 ier;
 
-/* A device access is dear under a hypervisor: only when it changes something. */
+/* Write the register only if it changes: a device access is expensive under a hypervisor. */
 static void set_ier(u8 v)
 {
 	if (ier != v)
@@ -104,7 +104,7 @@ bool serial_present(void)
 	return present;
 }
 
-/* Move from the ring to the FIFO what fits. True when something was moved or nothing is left. */
+/* Fill the FIFO from the ring. True if something was moved or the ring is empty. */
 static bool pump(void)
 {
 	if (tx_head == tx_tail)
@@ -150,7 +150,7 @@ size_t serial_room(void)
 	return READ_ONCE(crowded) ? 0 : TX_RING_SIZE / 4;
 }
 
-/* Say what was lost, behind what waited meanwhile. */
+/* Report lost bytes, behind the output that waited meanwhile. */
 static void report_lost(void)
 {
 	char line[64];
@@ -165,7 +165,7 @@ static void report_lost(void)
 		put((u8)line[i]);
 }
 
-/* Whether programs that sleep are to be woken. An empty ring wants no more interrupts. */
+/* True if sleeping programs must be woken. Stops transmit interrupts if the ring is empty. */
 static bool made_room(void)
 {
 	bool made = crowded && tx_head - tx_tail <= TX_RING_SIZE / 2;
@@ -199,7 +199,7 @@ void serial_write(const char *s, size_t n, bool newlines)
 
 void serial_flush(void)
 {
-	stuck = false; /* what waits may be the last words: once more */
+	stuck = false; /* these may be the last words: try once more */
 	if (present)
 		drain_to(0);
 }
@@ -213,8 +213,7 @@ static size_t receive(char *buf, size_t max)
 	return n;
 }
 
-/* Handle what the port wants; received bytes are handed on without the lock, their reader takes
- * others. */
+/* Received bytes are handed on without the lock: their reader takes other locks. */
 static void serial_interrupt(struct pt_regs *regs __maybe_unused)
 {
 	char buf[FIFO_SIZE];
@@ -229,8 +228,7 @@ static void serial_interrupt(struct pt_regs *regs __maybe_unused)
 		pump();
 		report_lost();
 		room = made_room();
-		/* Until the line is seen idle: it is edge-triggered, a cause left standing would be
-		 * the last. */
+		/* The line is edge-triggered: if a cause is left pending, no interrupt follows. */
 		more = !(inb(REG_IIR) & IIR_NONE) || n > 0;
 		console_unlock(flags);
 		if (room)

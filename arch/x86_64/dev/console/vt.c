@@ -1,9 +1,9 @@
 /*
- * The terminal: where characters go and how the grid changes. vt_parse.c finds the sequences in the
- * bytes and calls this.
+ * The terminal's grid of cells. vt_parse.c finds characters and sequences in the bytes and calls
+ * the functions here.
  *
  * Newline also returns to the first column, unless vt->newlines is off: kernel messages end in a
- * bare \n, programs' output has its \r from the tty.
+ * bare \n, while the tty adds \r to programs' output.
  */
 #include "arch/x86_64/dev/console/vt_ops.h"
 
@@ -70,7 +70,7 @@ void vt_scroll_down(struct vt *vt, u32 top, u32 bottom, u32 n)
 	mark_dirty(vt, top, bottom);
 }
 
-/* Insert (n > 0) or delete (n < 0) characters at the cursor; the rest of the line moves. */
+/* Insert n blanks or delete n characters at the cursor; the rest of the line moves. */
 void vt_shift_chars(struct vt *vt, u32 n, bool insert)
 {
 	u32 *cells = row_cells(vt, vt->cur.row), col = vt->cur.col;
@@ -93,7 +93,7 @@ void vt_move(struct vt *vt, s64 row, s64 col)
 	vt->cur.wrap = false;
 }
 
-/* Up and down stop at the edge of the scroll region when they start inside it. */
+/* A move that starts inside the scroll region stops at its edge. */
 void vt_move_vertical(struct vt *vt, s64 n)
 {
 	s64 row = vt->cur.row + n;
@@ -124,15 +124,14 @@ void vt_reverse_index(struct vt *vt)
 	vt->cur.wrap = false;
 }
 
-/* Marks that are drawn over the character before them, and invisible ones: they take no cell, and
- * we draw none. */
+/* Combining marks and invisible characters: they take no cell and are not drawn. */
 static bool zero_width(u32 ch)
 {
 	return (ch >= 0x300 && ch <= 0x36f) || (ch >= 0x200b && ch <= 0x200f) ||
 	       (ch >= 0xfe00 && ch <= 0xfe0f) || ch == 0xfeff;
 }
 
-/* East Asian ideographs and syllables, and emoji: as wide as two others. UAX 11 */
+/* East Asian ideographs and syllables, and emoji, take two cells: UAX 11. */
 static bool double_width(u32 ch)
 {
 	static const struct {
@@ -205,21 +204,17 @@ void vt_control(struct vt *vt, u8 c)
 {
 	switch (c) {
 	case '\b':
-		vt_move(vt, vt->cur.row, (s64)vt->cur.col - 1);
-		break;
+		return vt_move(vt, vt->cur.row, (s64)vt->cur.col - 1);
 	case '\t':
-		vt_move(vt, vt->cur.row, (vt->cur.col | 7) + 1);
-		break;
+		return vt_move(vt, vt->cur.row, (vt->cur.col | 7) + 1);
 	case '\n':
 	case '\v':
 	case '\f':
 		if (vt->newlines)
 			vt->cur.col = 0;
-		vt_index(vt);
-		break;
+		return vt_index(vt);
 	case '\r':
-		vt_move(vt, vt->cur.row, 0);
-		break;
+		return vt_move(vt, vt->cur.row, 0);
 	}
 }
 

@@ -10,14 +10,14 @@
 #define VT_MAX_COLS   256U
 #define VT_MAX_PARAMS 16
 
-/* A cell: code point in bits 0-20, foreground 21-24, background 25-28, flags above. Colours are
- * those of VGA text mode's order in ANSI: 0 black, 1 red, 2 green, 3 yellow, 4 blue, 5 magenta, 6
- * cyan, 7 white, +8 bright. */
+/* A cell: code point in bits 0-20, foreground 21-24, background 25-28, flags above. Colours in
+ * ANSI's order: 0 black, 1 red, 2 green, 3 yellow, 4 blue, 5 magenta, 6 cyan, 7 white, +8 bright.
+ */
 #define CELL_CHAR(c)     ((c)&0x1fffff)
 #define CELL_FG(c)       ((c) >> 21 & 15)
 #define CELL_BG(c)       ((c) >> 25 & 15)
 #define CELL_UNDERLINE   (1u << 29)
-#define CELL_CURSOR      (1u << 30) /* set by whoever draws */
+#define CELL_CURSOR      (1u << 30) /* set when the cell is drawn */
 #define CELL(ch, fg, bg) ((u32)(ch) | (u32)(fg) << 21 | (u32)(bg) << 25)
 
 #define VT_DEFAULT_FG 7
@@ -35,9 +35,7 @@ struct vt {
 	u32 rows, cols;
 	u32 *cells;            /* rows * cols, in the order of line[] */
 	u16 line[VT_MAX_ROWS]; /* row on the screen -> row in cells[]: scrolling moves no cells */
-	/* The screen that is not to be seen just now: the other of the main and the alternate one.
-	 */
-	u32 *other_cells;
+	u32 *other_cells;      /* the hidden screen: the main or the alternate one */
 	u16 other_line[VT_MAX_ROWS];
 	bool alternate;
 	struct vt_cursor cur, saved;
@@ -56,8 +54,8 @@ struct vt {
 	u32 params[VT_MAX_PARAMS];
 	u32 last_char; /* for REP */
 
-	/* What it was asked for (where the cursor is, for instance), to be sent as if it were
-	 * typed; whoever sends it sets the length to 0. What does not fit is lost. */
+	/* The answer to a query, to be sent as if it were typed. The sender sets the length to 0.
+	 * What does not fit is lost. */
 	char answer[32];
 	u32 answer_len;
 };

@@ -1,5 +1,5 @@
-/* What the parser asks the grid to do. Rows and columns count from 0; what lies outside is brought
- * to the edge. */
+/* What the parser asks the grid to do. Rows and columns count from 0; a position outside the grid
+ * becomes the nearest edge. */
 #pragma once
 
 #include "arch/x86_64/dev/console/vt.h"

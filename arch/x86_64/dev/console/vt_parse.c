@@ -1,9 +1,10 @@
 /*
- * Finding UTF-8 and control sequences in a stream of bytes. Unknown sequences are swallowed whole,
- * so that they never appear as text; a broken one ends where it must (CAN, SUB, ESC).
+ * Finds UTF-8 and control sequences in a stream of bytes. Unknown sequences are skipped whole, so
+ * that they never appear as text; CAN, SUB or ESC ends a broken one.
  */
 #include "arch/x86_64/dev/console/vt_ops.h"
 
+#include "kernel/lib/log.h"
 #include "kernel/lib/string.h"
 
 enum {
@@ -26,8 +27,7 @@ static u32 param(const struct vt *vt, u32 n, u32 def)
 
 /* ---- SGR: colours ---- */
 
-/* The nearest of our 16 to one of xterm's 256: the cube and the greys by which channels are strong.
- */
+/* Find the colour of the 16 that is nearest to one of xterm's 256, by its strong channels. */
 static u8 colour_of_256(u32 n)
 {
 	u32 r, g, b, max;
@@ -70,48 +70,22 @@ static void sgr_one(struct vt *vt, u32 n)
 {
 	struct vt_cursor *c = &vt->cur;
 
-	switch (n) {
-	case 0:
+	if (n == 0)
 		vt_reset_attributes(vt);
-		break;
-	case 1:
-		c->bold = true;
-		break;
-	case 4:
-		c->underline = true;
-		break;
-	case 7:
-		c->reverse = true;
-		break;
-	case 2:
-	case 22:
-		c->bold = false;
-		break;
-	case 24:
-		c->underline = false;
-		break;
-	case 27:
-		c->reverse = false;
-		break;
-	case 30 ... 37:
-		c->fg = n - 30;
-		break;
-	case 39:
-		c->fg = VT_DEFAULT_FG;
-		break;
-	case 40 ... 47:
-		c->bg = n - 40;
-		break;
-	case 49:
-		c->bg = VT_DEFAULT_BG;
-		break;
-	case 90 ... 97:
+	else if (n == 1 || n == 2 || n == 22)
+		c->bold = n == 1;
+	else if (n == 4 || n == 24)
+		c->underline = n == 4;
+	else if (n == 7 || n == 27)
+		c->reverse = n == 7;
+	else if (n >= 30 && n <= 39 && n != 38)
+		c->fg = n == 39 ? VT_DEFAULT_FG : n - 30;
+	else if (n >= 40 && n <= 49 && n != 48)
+		c->bg = n == 49 ? VT_DEFAULT_BG : n - 40;
+	else if (n >= 90 && n <= 97)
 		c->fg = n - 90 + 8;
-		break;
-	case 100 ... 107:
+	else if (n >= 100 && n <= 107)
 		c->bg = n - 100 + 8;
-		break;
-	}
 }
 
 static void sgr(struct vt *vt)
@@ -156,8 +130,7 @@ static void erase_display(struct vt *vt)
 		vt_erase_rows(vt, 0, vt->cur.row);
 }
 
-/* Insert or delete lines: the region from the cursor down scrolls. Outside of the region nothing
- * happens. */
+/* Insert or delete lines: the region from the cursor down scrolls. No effect outside the region. */
 static void shift_lines(struct vt *vt, u32 n, bool insert)
 {
 	if (vt->cur.row < vt->top || vt->cur.row >= vt->bottom)
@@ -180,7 +153,7 @@ static void set_region(struct vt *vt)
 	vt_move(vt, 0, 0);
 }
 
-/* 1049 also keeps the cursor, and begins with an empty screen. */
+/* Mode 1049 also saves the cursor, and begins with an empty screen. */
 static void alternate_screen(struct vt *vt, u32 mode, bool on)
 {
 	if (vt->alternate == on)
@@ -206,34 +179,15 @@ static void answer_text(struct vt *vt, const char *s)
 	vt->answer_len += n;
 }
 
-static char *decimal(char *at, u32 n)
-{
-	char digits[10];
-	int i = 0;
-
-	do
-		digits[i++] = (char)('0' + n % 10);
-	while (n /= 10);
-	while (i)
-		*at++ = digits[--i];
-	return at;
-}
-
-/* DSR: 5 asks whether we are well, 6 where the cursor is. */
+/* DSR: 5 asks whether the terminal works, 6 where the cursor is. */
 static void report(struct vt *vt)
 {
-	char text[24] = "\033[", *at = text + 2;
+	char text[24] = "\033[0n";
 
-	if (vt->params[0] == 5)
-		answer_text(vt, "\033[0n");
-	if (vt->params[0] != 6)
-		return;
-	at = decimal(at, vt->cur.row + 1);
-	*at++ = ';';
-	at = decimal(at, vt->cur.col + 1);
-	*at++ = 'R';
-	*at = '\0';
-	answer_text(vt, text);
+	if (vt->params[0] == 6)
+		snprintf(text, sizeof(text), "\033[%u;%uR", vt->cur.row + 1, vt->cur.col + 1);
+	if (vt->params[0] == 5 || vt->params[0] == 6)
+		answer_text(vt, text);
 }
 
 static void set_mode(struct vt *vt, bool on)
@@ -254,7 +208,7 @@ static void repeat(struct vt *vt, u32 n)
 		vt_put(vt, vt->last_char);
 }
 
-/* Sequences that move the cursor by so many rows or columns. */
+/* Sequences that move the cursor by the first parameter. */
 static const struct move {
 	s8 down, right;
 	bool to_first; /* and to the first column */
@@ -340,8 +294,7 @@ static void csi_start(struct vt *vt)
 	vt->params[0] = 0;
 }
 
-/* Parameters are digits and semicolons (a colon separates too); bytes 0x3c-0x3f mark private ones.
- */
+/* Parameters are digits and semicolons (or colons); bytes 0x3c-0x3f mark private sequences. */
 static void csi_byte(struct vt *vt, u8 c)
 {
 	u32 *p = &vt->params[vt->nr_params - 1];
@@ -397,7 +350,7 @@ static void escape_byte(struct vt *vt, u8 c)
 	}
 }
 
-/* A byte of a multi-byte character, or one that breaks it off. True when it was used up. */
+/* Take a byte of a multi-byte character. False if none is open, or if this byte breaks it off. */
 static bool utf8_byte(struct vt *vt, u8 c)
 {
 	if (vt->utf8_left == 0)
@@ -447,8 +400,7 @@ static void ground_byte(struct vt *vt, u8 c)
 		utf8_start(vt, c);
 }
 
-/* Controls work inside of sequences too, except in strings, which only BEL, CAN, SUB or ESC \ ends.
- */
+/* Controls work inside sequences too, except in strings: only BEL, CAN, SUB or ESC ends those. */
 static void vt_byte(struct vt *vt, u8 c)
 {
 	bool string = vt->state == STRING || vt->state == STRING_ESCAPE;
@@ -470,7 +422,7 @@ static void vt_byte(struct vt *vt, u8 c)
 		return ground_byte(vt, c);
 	case STRING:
 		return;
-	case STRING_ESCAPE: /* ESC \ ends it; any other escape sequence ends it too, and counts */
+	case STRING_ESCAPE: /* ESC \ only ends the string; another sequence is also executed */
 		vt->state = GROUND;
 		if (c != '\\')
 			escape_byte(vt, c);

@@ -1,14 +1,15 @@
 /*
- * The local APIC: where interrupts enter the CPU, and the CPU's one-shot timer. SDM vol. 3A,
+ * The local APIC: delivers interrupts to its CPU, and has the CPU's one-shot timer. SDM vol. 3A,
  * chapter 10.
  *
- * xAPIC is reached through memory, x2APIC through MSRs. x2APIC is used when the firmware left it on
- * (there is no way back) or on a hypervisor that offers it, where it saves an instruction decode at
- * each access; on bare metal it wants interrupt remapping, which we do not set up.
+ * xAPIC is accessed through memory, x2APIC through MSRs. x2APIC is used if the firmware left it on
+ * (it cannot be switched back), and on a hypervisor that offers it, where it saves decoding an
+ * instruction at each access. On bare metal it needs interrupt remapping, which is not set up here.
  */
 #include "arch/x86_64/arch.h"
 #include "arch/x86_64/cpu/features.h"
 #include "arch/x86_64/cpu/msr.h"
+#include "arch/x86_64/dev/clock/clock.h"
 #include "arch/x86_64/dev/io.h"
 #include "arch/x86_64/dev/irq/intc.h"
 #include "arch/x86_64/mm/paging.h"
@@ -36,9 +37,6 @@
 #define REG_TIMER_DIV   0x3e0
 
 #define SPURIOUS_ENABLE (1u << 8)
-#define ICR_NMI         (4u << 8)
-#define ICR_INIT        (5u << 8)
-#define ICR_STARTUP     (6u << 8)
 #define ICR_BUSY        (1u << 12)
 #define ICR_ASSERT      (1u << 14)
 #define LVT_MASKED      (1u << 16)
@@ -88,7 +86,7 @@ static bool choose_x2apic(u64 base_msr)
 	return cpu_features.x2apic && ((base_msr & APIC_BASE_X2APIC) || cpu_features.hypervisor);
 }
 
-/* Switch it on and set it up, in the mode that was chosen. */
+/* Switch the local APIC on and set it up, in the chosen mode. */
 static void enable(u64 msr)
 {
 	msr |= APIC_BASE_ENABLE;
@@ -97,7 +95,7 @@ static void enable(u64 msr)
 		wrmsr(MSR_APIC_BASE, msr | APIC_BASE_X2APIC);
 	write_reg(REG_TPR, 0);
 	write_reg(REG_LVT_TIMER, LVT_MASKED);
-	write_reg(REG_LVT_LINT0, LVT_MASKED); /* the 8259s' line: they are masked too */
+	write_reg(REG_LVT_LINT0, LVT_MASKED); /* the line of the 8259s */
 	write_reg(REG_LVT_LINT1, LVT_NMI);
 	write_reg(REG_LVT_ERROR, LVT_MASKED);
 	write_reg(REG_SPURIOUS, SPURIOUS_ENABLE | IRQ_SPURIOUS_VECTOR);
@@ -122,42 +120,23 @@ int apic_init(phys_addr_t base)
 
 /* ---- interrupts for other CPUs ---- */
 
-static void send(u32 id, u32 command)
+void apic_send(u32 id, u32 command)
 {
 	u64 flags;
 
+	command |= ICR_ASSERT;
 	if (x2apic) {
 		/* Unlike a store to memory, WRMSR may overtake the stores before it. */
 		__asm__ volatile("mfence; lfence" ::: "memory");
 		wrmsr(MSR_X2APIC + REG_ICR_LOW / 16, (u64)id << 32 | command);
 		return;
 	}
-	flags = local_irq_save(); /* two writes, and an interrupt may send one of its own */
+	flags = local_irq_save(); /* an interrupt between the two writes may send one too */
 	while (read_reg(REG_ICR_LOW) & ICR_BUSY)
 		cpu_relax();
 	write_reg(REG_ICR_HIGH, id << 24);
 	write_reg(REG_ICR_LOW, command);
 	local_irq_restore(flags);
-}
-
-void apic_send_ipi(u32 id, u8 vector)
-{
-	send(id, ICR_ASSERT | vector);
-}
-
-void apic_send_nmi(u32 id)
-{
-	send(id, ICR_ASSERT | ICR_NMI);
-}
-
-void apic_send_init(u32 id)
-{
-	send(id, ICR_ASSERT | ICR_INIT);
-}
-
-void apic_send_startup(u32 id, u8 page)
-{
-	send(id, ICR_ASSERT | ICR_STARTUP | page);
 }
 
 /* ---- the timer ---- */
@@ -168,40 +147,24 @@ static void timer_fired(struct pt_regs *regs __maybe_unused)
 	timer_interrupt();
 }
 
-/* What is left on the counter, and the time, at nearly the same moment: the quickest of a few
- * tries. */
-static void read_pair(u32 *left, u64 *now)
+static u64 timer_left(void)
 {
-	u64 best = ~0UL;
-
-	for (int i = 0; i < 5; i++) {
-		u64 before = arch_clock_ns();
-		u32 count = read_reg(REG_TIMER_COUNT);
-		u64 after = arch_clock_ns();
-
-		if (after - before >= best)
-			continue;
-		best = after - before;
-		*left = count;
-		*now = before + best / 2;
-	}
+	return read_reg(REG_TIMER_COUNT);
 }
 
-/* Count for a known time of the clock source. A millisecond is enough: a one-shot that comes a
- * little early or late costs nobody anything, since the time itself is always read from the clock.
- */
+/* Measure the timer's rate against the clock. A millisecond is enough: an interrupt may come a
+ * little early or late, since the time itself is always read from the clock. */
 static u64 measure(void)
 {
-	u64 start, now;
-	u32 left0, left1;
+	u64 start, now, left0, left1;
 
 	write_reg(REG_TIMER_INIT, 0xffffffff);
-	read_pair(&left0, &start);
+	clock_read_pair(arch_clock_ns, timer_left, &start, &left0);
 	while (arch_clock_ns() - start < CALIBRATION_NS)
 		cpu_relax();
-	read_pair(&left1, &now);
+	clock_read_pair(arch_clock_ns, timer_left, &now, &left1);
 	write_reg(REG_TIMER_INIT, 0);
-	return now > start ? ((u64)(left0 - left1) << 32) / (now - start) : 0;
+	return now > start ? ((left0 - left1) << 32) / (now - start) : 0;
 }
 
 int apic_timer_init(void)
@@ -220,11 +183,10 @@ void apic_init_cpu(void)
 {
 	enable(rdmsr(MSR_APIC_BASE));
 	write_reg(REG_TIMER_DIV, DIVIDE_BY_16);
-	write_reg(REG_LVT_TIMER,
-		  TIMER_VECTOR); /* all count at the rate that the boot CPU measured */
+	write_reg(REG_LVT_TIMER, TIMER_VECTOR); /* at the rate that the boot CPU measured */
 }
 
-/* A time too long for the counter interrupts early; the timer code then asks for the rest. */
+/* If `ns` is too long for the counter, the interrupt comes early; the timer code goes on. */
 void apic_timer_program(u64 ns)
 {
 	unsigned __int128 ticks = ((unsigned __int128)ns * ticks_per_ns >> 32) + 1;

@@ -1,5 +1,4 @@
-/* Which interrupt controllers this PC has, and the interface that hides the choice from the
- * drivers. */
+/* Chooses this PC's interrupt controllers, and hides the choice from the drivers. */
 #include "arch/x86_64/dev/irq/intc.h"
 
 #include "arch/x86_64/arch.h"
@@ -15,18 +14,18 @@ bool irq_uses_apic(void)
 	return use_apic;
 }
 
-/* Not acknowledged: it was never in service. */
+/* A spurious interrupt is not acknowledged: it was never in service. */
 static void spurious(struct pt_regs *regs __maybe_unused)
 {
 }
 
-/* APIC ids above 254 cannot be reached by an I/O APIC without interrupt remapping; the boot CPU has
- * a low one. */
+/* All lines go to the boot CPU: without interrupt remapping an I/O APIC cannot reach APIC ids above
+ * 254, and the boot CPU has a low one. */
 static bool try_apic(void)
 {
 	if (!acpi.has_madt || acpi.nr_ioapics == 0)
 		return false;
-	/* In this order: a local APIC once set up no longer passes on what the 8259s say. */
+	/* In this order: once set up, a local APIC no longer passes on the 8259s' interrupts. */
 	if (ioapic_init(&acpi) != 0 || apic_init(acpi.lapic_base) != 0)
 		return false;
 	irq_set_handler(IRQ_SPURIOUS_VECTOR, spurious);
@@ -56,7 +55,7 @@ int irq_install(u8 irq, irq_handler_t fn)
 	return 0;
 }
 
-/* Lines that drivers of ours use, as Linux names who does. */
+/* The driver of a line, by its Linux name. */
 static const char *line_user(u8 irq)
 {
 	return irq == 0 ? "timer" : irq == 1 ? "i8042" : irq == 4 ? "ttyS0" : "";

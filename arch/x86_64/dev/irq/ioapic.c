@@ -1,4 +1,4 @@
-/* The I/O APICs: which line arrives at which CPU as which vector. */
+/* The I/O APICs: they route a line to a CPU, as a vector. */
 #include "arch/x86_64/dev/acpi/acpi.h"
 #include "arch/x86_64/dev/io.h"
 #include "arch/x86_64/dev/irq/intc.h"

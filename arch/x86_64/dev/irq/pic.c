@@ -1,5 +1,5 @@
-/* The two 8259 interrupt controllers: moved away from the CPU's exceptions and silenced, or used
- * when there is no APIC. */
+/* The two 8259 interrupt controllers: moved away from the CPU's exceptions and masked; used if
+ * there is no APIC. */
 #include "arch/x86_64/dev/io.h"
 #include "arch/x86_64/dev/irq/intc.h"
 
@@ -32,9 +32,8 @@ static void init_one(u16 port, u8 vector, u8 icw3)
 	io_delay();
 }
 
-/* A line that goes quiet before it is acknowledged arrives as number 7 or 15 without being in
- * service. Those have no handler and may not be acknowledged; but the master did see the slave's.
- */
+/* An interrupt whose line goes quiet before the CPU takes it arrives as number 7 or 15 without
+ * being in service, and must not be acknowledged. Only the master must, for the slave's. */
 static bool spurious(u8 irq)
 {
 	u16 port = irq < 8 ? MASTER : SLAVE;
