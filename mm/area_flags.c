@@ -27,25 +27,19 @@ static long set_flags_locked(struct mm *mm, u64 start, u64 end, u32 mask, u32 fl
 
 long mm_set_flags(struct mm *mm, u64 start, u64 end, u32 mask, u32 flags)
 {
-	long ret;
-
-	mutex_lock(&mm->lock);
-	ret = set_flags_locked(mm, start, end, mask, flags);
-	mutex_unlock(&mm->lock);
-	return ret;
+	guard_mutex(&mm->lock);
+	return set_flags_locked(mm, start, end, mask, flags);
 }
 
 long mm_lock(struct mm *mm, u64 start, u64 end, u32 flags)
 {
 	u64 pages = (end - start) >> PAGE_SHIFT;
-	long ret = -ENOMEM;
 
-	mutex_lock(&mm->lock);
-	if (!flags || mm->nr_locked + pages - areas_locked(mm->areas, start, end) <=
-			      mm->limit_lock >> PAGE_SHIFT)
-		ret = set_flags_locked(mm, start, end, AREA_LOCK, flags);
-	mutex_unlock(&mm->lock);
-	return ret;
+	guard_mutex(&mm->lock);
+	if (flags && mm->nr_locked + pages - areas_locked(mm->areas, start, end) > mm->limit_lock >>
+			     PAGE_SHIFT)
+		return -ENOMEM;
+	return set_flags_locked(mm, start, end, AREA_LOCK, flags);
 }
 
 int mm_fork_advice(struct mm *mm)
@@ -81,7 +75,7 @@ u64 mm_incore(struct mm *mm, u64 start, u64 n, u8 *out)
 {
 	u64 done;
 
-	mutex_lock(&mm->lock);
+	guard_mutex(&mm->lock);
 	for (done = 0; done < n; done++) {
 		const struct area *a = area_find(mm->areas, start + done * PAGE_SIZE);
 
@@ -89,6 +83,5 @@ u64 mm_incore(struct mm *mm, u64 start, u64 n, u8 *out)
 			break;
 		out[done] = !may_tell(a) || page_incore(mm, a, start + done * PAGE_SIZE);
 	}
-	mutex_unlock(&mm->lock);
 	return done;
 }

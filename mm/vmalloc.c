@@ -19,6 +19,7 @@
 #include "kernel/lib/list.h"
 #include "kernel/lib/lock.h"
 #include "kernel/lib/log.h"
+#include "kernel/lib/scope.h"
 #include "kernel/lib/string.h"
 #include "mm/page.h"
 #include "mm/slab.h"
@@ -87,21 +88,18 @@ static bool place_block(struct vm_block *b)
 {
 	struct vm_block *next;
 	u64 start = AREAS_START + PAGE_SIZE;
-	bool ok;
 
-	spin_lock(&vmalloc_lock);
+	guard_spin(&vmalloc_lock);
 	list_for_each_entry (next, &blocks, link) {
 		if (next->start - start >= b->size + PAGE_SIZE)
 			break;
 		start = next->start + next->size + PAGE_SIZE;
 	}
-	ok = b->size + PAGE_SIZE <= AREAS_END - start;
-	if (ok) {
-		b->start = start;
-		list_add_tail(&b->link, &next->link);
-	}
-	spin_unlock(&vmalloc_lock);
-	return ok;
+	if (b->size + PAGE_SIZE > AREAS_END - start)
+		return false;
+	b->start = start;
+	list_add_tail(&b->link, &next->link);
+	return true;
 }
 
 static void remove_block(struct vm_block *b)
@@ -133,24 +131,26 @@ void *vmalloc(size_t size)
 	return (void *)b->start;
 }
 
+static struct vm_block *find_block(u64 start)
+{
+	struct vm_block *b;
+
+	guard_spin(&vmalloc_lock);
+	list_for_each_entry (b, &blocks, link)
+		if (b->start == start)
+			return b;
+	panic("vfree: nothing was allocated at %#lx\n", start);
+}
+
 void vfree(void *p)
 {
-	struct vm_block *b, *found = NULL;
+	struct vm_block *b;
 
 	if (!p)
 		return;
-	spin_lock(&vmalloc_lock);
-	list_for_each_entry (b, &blocks, link) {
-		if (b->start == (u64)p) {
-			found = b;
-			break;
-		}
-	}
-	spin_unlock(&vmalloc_lock);
-	if (!found)
-		panic("vfree: nothing was allocated at %p\n", p);
-	unmap_pages(found->start, found->size);
-	remove_block(found);
+	b = find_block((u64)p);
+	unmap_pages(b->start, b->size);
+	remove_block(b);
 }
 
 /* ---- kernel stacks ---- */
@@ -207,31 +207,29 @@ static bool grow_slots(void)
 	return page < SLOT_PAGES;
 }
 
+static bool try_take_slot(u64 *slot)
+{
+	guard_spin(&vmalloc_lock);
+	if (!find_slot(slot))
+		return false;
+	bitmap_set(slot_map[*slot / SLOTS_PER_PAGE], *slot % SLOTS_PER_PAGE);
+	lowest_free_slot = *slot + 1;
+	return true;
+}
+
 static bool take_slot(u64 *slot)
 {
-	for (;;) {
-		bool found;
-
-		spin_lock(&vmalloc_lock);
-		found = find_slot(slot);
-		if (found) {
-			bitmap_set(slot_map[*slot / SLOTS_PER_PAGE], *slot % SLOTS_PER_PAGE);
-			lowest_free_slot = *slot + 1;
-		}
-		spin_unlock(&vmalloc_lock);
-		if (found)
-			return true;
+	while (!try_take_slot(slot))
 		if (!grow_slots())
 			return false;
-	}
+	return true;
 }
 
 static void give_slot(u64 slot)
 {
-	spin_lock(&vmalloc_lock);
+	guard_spin(&vmalloc_lock);
 	bitmap_clear(slot_map[slot / SLOTS_PER_PAGE], slot % SLOTS_PER_PAGE);
 	lowest_free_slot = MIN(lowest_free_slot, slot);
-	spin_unlock(&vmalloc_lock);
 }
 
 /* Map a stack to one block of pages if there is one, else to single pages. 0 or -1. */
@@ -284,12 +282,8 @@ static void unmap_stacks(const u64 *start, u32 n)
 
 static u64 take_spare_stack(void)
 {
-	u64 stack;
-
-	spin_lock(&vmalloc_lock);
-	stack = nr_spare_stacks ? spare_stacks[--nr_spare_stacks] : 0;
-	spin_unlock(&vmalloc_lock);
-	return stack;
+	guard_spin(&vmalloc_lock);
+	return nr_spare_stacks ? spare_stacks[--nr_spare_stacks] : 0;
 }
 
 /* Take all spare stacks; the caller holds vmalloc_lock. Returns how many. */
@@ -388,6 +382,5 @@ void vmalloc_init(void)
 	block_cache = kmem_cache_create("vm_block", sizeof(struct vm_block), 0);
 	/* By default fork may spend an eighth of memory on stacks. */
 	(void)reserve_kernel_stacks((nr_total_pages() << PAGE_SHIFT) / 8 / KERNEL_STACK_SIZE);
-	vfree(vmalloc(
-		PAGE_SIZE)); /* makes the first tables of the other half, likewise in advance */
+	vfree(vmalloc(PAGE_SIZE)); /* makes the first tables of the other half in advance too */
 }

@@ -1,10 +1,10 @@
-; The puppet's program: asks the kernel for an order, carries it out, brings the result. It is copied into a page of its
-; own and mapped at PUPPET_CODE in ring 3, so nothing here may refer to an address. It uses no stack: a child made with
-; CLONE_VM runs on the same one, at the same time.
+; The puppet's program: asks the kernel for an order, executes it, and hands in the result. It is copied into a page and
+; mapped at PUPPET_CODE in ring 3, so no instruction may refer to an address. It uses no stack: a child made with
+; CLONE_VM has the same one at the same time.
 ;
-; The private call (NR_PUPPET_NEXT, kernel/shell/puppet.h) returns the order's number in rax, with rdi, rsi, rdx, r10,
-; r8 and r9 loaded. rdi brings the result of the order before. fork's child comes out of the second `syscall` with rax = 0,
-; falls into the loop like its parent, and so becomes a puppet by itself.
+; The private call (NR_PUPPET_NEXT, kernel/shell/puppet.h) takes the result of the last order in rdi. It returns the
+; next order's number in rax, and its arguments in rdi, rsi, rdx, r10, r8 and r9. fork's child returns from the second
+; `syscall` with rax = 0 and goes on in the loop, so it is a puppet too.
 
 NR_PUPPET_NEXT equ 0xb1d
 
@@ -24,7 +24,7 @@ puppet_text_start:
 	mov	rdi, rax
 	jmp	.next
 
-; Orders that are done right here, by ring 3's own loads and stores: enum puppet_op.
+; Orders that ring 3 executes by its own loads and stores: enum puppet_op.
 .own:
 	cmp	rax, -1
 	je	.peek

@@ -1,9 +1,8 @@
 /*
- * PC Screen Font, versions 1 and 2: a header, bitmaps, and a table that says which characters each
- * glyph is for.
+ * PC Screen Font, versions 1 and 2: a header, bitmaps, and a table of each glyph's characters.
  *
  * The table becomes a map of two levels, from code point to glyph number: a font of 512 glyphs has
- * characters in a few of the 256 rows of the Basic Multilingual Plane only.
+ * characters in only a few of the 256 rows of the Basic Multilingual Plane.
  */
 #include "arch/x86_64/dev/console/font.h"
 
@@ -23,7 +22,7 @@
 #define PSF2_SEPARATOR 0xff
 #define PSF2_SEQUENCE  0xfe
 
-#define MAP_ROWS 48 /* rows of 256 characters there is room for */
+#define MAP_ROWS 48 /* room for so many rows of 256 characters */
 #define NO_GLYPH 0xffff
 
 static u16 map_rows[MAP_ROWS][256]; /* glyph numbers */
@@ -66,7 +65,7 @@ static void map_identity(const struct font *f)
 		map_add(i, i);
 }
 
-/* For each glyph: its characters, perhaps sequences (which we do not use), a separator. */
+/* For each glyph: its characters, perhaps sequences (which are skipped), a separator. */
 static void psf1_table(const struct font *f, const u8 *p, const u8 *end)
 {
 	bool in_sequence = false;
@@ -85,8 +84,7 @@ static void psf1_table(const struct font *f, const u8 *p, const u8 *end)
 	}
 }
 
-/* One UTF-8 character of the table; the file is trusted to be well-formed, but not to be complete.
- */
+/* Read one UTF-8 character of the table. The file is well-formed, but may be truncated. */
 static u32 utf8_next(const u8 **p, const u8 *end)
 {
 	u32 c = *(*p)++;
@@ -126,7 +124,7 @@ static u32 le32(const u8 *p)
 	return p[0] | p[1] << 8 | p[2] << 16 | (u32)p[3] << 24;
 }
 
-/* Where the bitmaps end, or NULL when the numbers do not fit together and into the file. */
+/* The end of the bitmaps; NULL if the header's numbers contradict each other or the file's size. */
 static const u8 *glyphs_end(const struct font *f, const u8 *end)
 {
 	if (f->width < 1 || f->width > FONT_MAX_WIDTH || f->height < 1 ||
