@@ -46,8 +46,9 @@ static int copy_user_thread(struct task *p, const struct kernel_clone_args *args
 		return -ENOMEM;
 	if ((args->flags & CLONE_SETTLS) && args->tls >= TASK_SIZE)
 		return -EPERM;
-	memcpy(regs, from, sizeof(*regs)); /* an assignment would move 4 bytes at a time */
-	regs->rax = 0;                     /* the other return of fork */
+	/* An assignment would move them by halves. */
+	memcpy(regs, from, sizeof(*regs));
+	regs->rax = 0; /* the other return of fork */
 	if (args->stack)
 		regs->rsp = args->stack + args->stack_size;
 	p->thread.fs_base = current->thread.fs_base;

@@ -60,7 +60,7 @@ static void show_classes(void)
 }
 
 SHELL_COMMAND(locks, "look", 0, 0, "locks",
-	      "who holds and who waits for a lock, and the longest hold of each class")
+	      "locks that are held or waited for, and the longest hold of each class")
 {
 	struct task_list all;
 	u32 n = 0;
@@ -73,7 +73,7 @@ SHELL_COMMAND(locks, "look", 0, 0, "locks",
 		n += show_held(all.task[i]) + show_wait(all.task[i], &all);
 	task_list_free(&all);
 	if (n == 0)
-		console_printf(DEBUG_CHECKS ? "no lock is held\n" : "nobody waits for a mutex\n");
+		console_printf(DEBUG_CHECKS ? "no lock is held\n" : "no task waits for a mutex\n");
 	if (DEBUG_CHECKS)
 		show_classes();
 	else
