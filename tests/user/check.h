@@ -39,9 +39,10 @@ __attribute__((format(printf, 1, 2), unused)) static void say(const char *fmt, .
 	line[n++] = '\n';
 	for (int done = 0; done < n;) {
 		ssize_t written = write(1, line + done, n - done);
-		if (written <= 0)
+		if (written > 0)
+			done += written;
+		else if (errno != EINTR) /* a timer may go on while a result is written */
 			_exit(99);
-		done += written;
 	}
 }
 
