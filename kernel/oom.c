@@ -118,7 +118,7 @@ bool may_use_reserve(void)
 	return (p->flags & (PF_KTHREAD | PF_EXITING)) || fatal_signal_pending(p);
 }
 
-/* With this many pages free a failed allocation was bad luck, or an injected fault: trying again
+/* With this many pages free a failed page fault was bad luck, or an injected fault: trying again
  * will do. */
 #define ENOUGH_PAGES (PAGE_RESERVE + 32)
 
@@ -129,14 +129,14 @@ static void drain_cpu(void *unused __maybe_unused)
 	drain_cpu_pages();
 }
 
-bool out_of_memory(void)
+bool out_of_memory(bool again)
 {
 	struct task *victim;
 	bool dying;
 
 	drain_task_cache();
 	on_each_cpu(drain_cpu, NULL);
-	if (nr_free_pages() > ENOUGH_PAGES)
+	if (!again && nr_free_pages() > ENOUGH_PAGES)
 		return true;
 	victim = choose_victim(&dying);
 	if (victim && !dying)
@@ -147,4 +147,34 @@ bool out_of_memory(void)
 	if (!fatal_signal_pending(current))
 		sleep_ns(NSEC_PER_MSEC);
 	return victim || dying;
+}
+
+void pages_ran_out(void)
+{
+	task_set_work(current, WORK_OOM);
+}
+
+/* A call that fails again within this time after a retry needs more than there is. */
+#define RETRY_TIME (10 * NSEC_PER_SEC)
+
+/*
+ * A system call that found no memory for the kernel's own needs is tried again after a process has
+ * been killed; Linux does the same within the call. The call is at its end here: it holds no lock,
+ * has given back what it took, and its arguments are still in `regs`. An -ENOMEM that comes of a
+ * limit stays as it is: there the allocator did not fail. Before the first retry nothing may have
+ * to be killed, since out_of_memory() empties caches.
+ */
+void oom_work(struct pt_regs *regs)
+{
+	struct task *p = current;
+	u64 now = ktime_get();
+	bool again = p->oom_retry && now - p->oom_retry < RETRY_TIME;
+
+	task_clear_work(p, WORK_OOM);
+	if ((int)regs->orig_rax < 0 || (long)regs->rax != -ENOMEM || fatal_signal_pending(p))
+		return;
+	if (out_of_memory(again)) {
+		p->oom_retry = now;
+		rewind_syscall(regs, regs->orig_rax);
+	}
 }

@@ -37,6 +37,7 @@ enum task_work {
 	WORK_SIGPENDING = 1 << 0,
 	WORK_RESTORE_SIGMASK = 1 << 1,
 	WORK_FRAME = 1 << 2, /* its user registers were changed: all are to be loaded */
+	WORK_OOM = 1 << 3,   /* the allocator had no page for it: oom_work() */
 };
 
 /*
@@ -128,6 +129,7 @@ struct task {
 		*robust_list; /* me, a word: struct robust_list_head: locks to release at exit */
 	struct prio_array *array;     /* rq: NULL when not queued */
 	struct pi_waiter *pi_blocked; /* pi: as what it waits itself */
+	u64 oom_retry;    /* me: when a call was last tried again for lack of memory; 0: never */
 	u64 oom_killed;   /* tl: when it was chosen to die for lack of memory; 0: never */
 	u64 utime, stime; /* rq: ns charged of the run time: kernel/sched/account.c */
 	u64 rt_ns;        /* me: ticks as a real-time task since it last slept, for RLIMIT_RTTIME */

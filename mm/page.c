@@ -58,6 +58,9 @@ static struct depot {
 static u64 end_pfn;     /* the page array ends here */
 static u64 total_pages; /* ever given to the allocator */
 
+/* A larger block may be missing because memory is in pieces, which no process's end need mend. */
+#define MAX_ORDER_WORTH_A_KILL 3
+
 #define POISON_WORD 0x6b6b6b6b6b6b6b6bUL
 
 FAULT_SITE(page_site, "page");
@@ -404,8 +407,10 @@ struct page *alloc_page(unsigned int flags)
 	if (should_fail(&page_site))
 		return NULL;
 	p = take_page(want, &from);
-	if (unlikely(!p))
+	if (unlikely(!p)) {
+		pages_ran_out();
 		return NULL;
+	}
 	if (DEBUG_CHECKS && from == STOCK_ANY)
 		check_poison(p, 0);
 	if (DEBUG_CHECKS && from != STOCK_ANY)
@@ -429,8 +434,11 @@ struct page *alloc_pages(unsigned int order, unsigned int flags)
 	do {
 		p = take_block(order, flags);
 	} while (!p && shrink_depot());
-	if (!p)
+	if (!p) {
+		if (order <= MAX_ORDER_WORTH_A_KILL)
+			pages_ran_out();
 		return NULL;
+	}
 	if (DEBUG_CHECKS)
 		check_poison(p, order);
 	refcount_set(&p->count, 1);

@@ -101,9 +101,12 @@ enum alloc_flags {
 #define PAGE_RESERVE 64
 /* May the running task use the reserve? kernel/oom.c */
 bool may_use_reserve(void);
+/* The running task did not get the pages that it asked for. Any context. kernel/oom.c */
+void pages_ran_out(void);
 /* Kill the process whose death frees most; the caller then tries again. Sleeps a little. False when
- * no process is left to kill. */
-bool out_of_memory(void);
+ * no process is left to kill. With pages enough for one page fault nothing is killed, unless
+ * `again` says that the caller needs more: it has tried after the last call, in vain. */
+bool out_of_memory(bool again);
 /* 2^order pages with count 1, or NULL. Any context. */
 struct page *alloc_pages(unsigned int order, unsigned int flags);
 /* Free the pages of one allocation. Its count is 1, or 0 if the caller has dropped the last

@@ -329,8 +329,7 @@ static enum signal_step signal_step(struct ksignal *ksig)
 
 /* ---- interrupted system calls: signal(7) ---- */
 
-/* Back to the syscall instruction, with number `nr` in rax. */
-static void rewind_syscall(struct pt_regs *regs, u64 nr)
+void rewind_syscall(struct pt_regs *regs, u64 nr)
 {
 	regs->rax = nr;
 	regs->rip -= 2;

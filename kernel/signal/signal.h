@@ -213,6 +213,8 @@ int dequeue_signal(struct task *p, sigset_t64 blocked, ksiginfo_t *info);
 void set_current_blocked(sigset_t64 set);
 /* On the way to user mode with a signal pending: deliver, stop or die. */
 void do_signal(struct pt_regs *regs);
+/* Have system call `nr` made when the task is back in user mode, with the same arguments. */
+void rewind_syscall(struct pt_regs *regs, u64 nr);
 /* This thread stops, or exits, while its group is stopping: true when it was the last one that the
  * stop waited for. Caller holds sighand->lock. */
 bool leave_group_stop(struct task *p);

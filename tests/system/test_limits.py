@@ -151,6 +151,15 @@ def test_out_of_memory_finds_who_has_it(boot):
     guest.fork()
 
 
+def test_out_of_memory_within_system_calls(boot):
+    guest = boot(memory="96M", smp=2)
+    guest.ok("/bin/busybox true")
+    before = guest.account()
+    text = guest.ok("/tests/alone/oom_calls", timeout=120)
+    assert text.count("the hog was killed for it") == 2, text
+    assert_kept(before, settled(guest, before))
+
+
 def test_random_system_calls(boot):
     """Hostile arguments to every call, in a debug build: no panic, no hang, and the shell answers afterwards."""
     guest = boot(debug_checks=True, append="quiet")

@@ -15,6 +15,10 @@ bool fault_hit(struct fault_site *site)
 }
 
 static bool reserve_is_ours = true;
+void pages_ran_out(void)
+{
+}
+
 bool may_use_reserve(void)
 {
 	return reserve_is_ours;

@@ -13,6 +13,10 @@ bool fault_hit(struct fault_site *site)
 	return page_countdown && --page_countdown == 0;
 }
 
+void pages_ran_out(void)
+{
+}
+
 bool may_use_reserve(void)
 {
 	return true;

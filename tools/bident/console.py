@@ -20,11 +20,14 @@ def readable(text):
     return _ESCAPE.sub("", text).replace("\r\n", "\n").replace("\r", "")
 
 
+REPORTED = 4000  # characters of the last output, in the text of Ended
+
+
 class Ended(Exception):
     """The machine is gone. `output`: what it printed since the last command; `status`: for tools/run to exit with."""
 
     def __init__(self, output, status, reason):
-        super().__init__(reason)
+        super().__init__(f"{reason}:\n{output[-REPORTED:]}" if output else reason)
         self.output = output
         self.status = status
         self.reason = reason

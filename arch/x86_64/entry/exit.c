@@ -1,5 +1,6 @@
 /* Work on the way to user mode: called by entry.asm, rarely. */
 #include "arch/x86_64/arch.h"
+#include "kernel/oom.h"
 #include "kernel/sched/sched.h"
 #include "kernel/task.h"
 
@@ -21,6 +22,9 @@ void exit_to_user_work(struct pt_regs *regs)
 		} else if (READ_ONCE(p->work) & WORK_ON_EXIT) {
 			local_irq_enable();
 			do_signal(regs);
+		} else if (READ_ONCE(p->work) & WORK_OOM) {
+			local_irq_enable();
+			oom_work(regs);
 		} else {
 			break;
 		}
