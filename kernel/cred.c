@@ -13,7 +13,7 @@ static struct user *user_hash[USER_HASH] = {&root_user}; /* user_lock */
 static spinlock_t user_lock = SPINLOCK_INIT(LOCK_USER);
 static struct kmem_cache *user_cache, *cred_cache;
 
-/* Root's; the count never falls to zero, for it is not from the cache. */
+/* Root's. It is not from the cache, and its count never falls to zero. */
 struct cred init_cred = {.count = REFCOUNT_INIT(1), .user = &root_user};
 
 void cred_init(void)
@@ -22,7 +22,7 @@ void cred_init(void)
 	cred_cache = kmem_cache_create("cred", sizeof(struct cred), 0);
 }
 
-/* With a reference; made when it is the first of its uid. NULL without memory. */
+/* The user `uid`, with a reference; made when there is none yet. NULL without memory. */
 static struct user *get_user_struct(uid_t uid)
 {
 	struct user *fresh = kmem_cache_zalloc(user_cache), *u;
@@ -49,13 +49,12 @@ static struct user *get_user_struct(uid_t uid)
 	return u;
 }
 
-/* The last reference, unless a new one was taken meanwhile. */
+/* Drop what seemed to be the last reference: another one may have been taken meanwhile. */
 void put_last_user_struct(struct user *u)
 {
+	u64 flags = spin_lock_irqsave(&user_lock);
 	struct user **link;
-	u64 flags;
 
-	flags = spin_lock_irqsave(&user_lock);
 	if (!refcount_dec_and_test(&u->count)) {
 		spin_unlock_irqrestore(&user_lock, flags);
 		return;
@@ -75,7 +74,7 @@ void put_cred(struct cred *c)
 	kmem_cache_free(cred_cache, c);
 }
 
-/* fork: credentials are immutable, so that parent and child share them until one changes. */
+/* fork: parent and child share their credentials, which are immutable. */
 void copy_creds(struct task *p)
 {
 	p->cred = current->cred;
@@ -114,17 +113,14 @@ int cred_set_uid(struct cred *c, uid_t uid)
 	return 0;
 }
 
-/* The old ones, whose reference is the caller's. */
+/* Returns the old credentials, whose reference is the caller's. */
 struct cred *override_creds(struct cred *c)
 {
 	struct cred *old = current->cred;
-	u64 flags;
+	guard_spin(&current->lock);
+	guard_irq(&current->sighand->lock);
 
-	spin_lock(&current->lock);
-	flags = spin_lock_irqsave(&current->sighand->lock);
 	guarded(current, cred) = c;
-	spin_unlock_irqrestore(&current->sighand->lock, flags);
-	spin_unlock(&current->lock);
 	return old;
 }
 
@@ -149,12 +145,12 @@ void commit_creds(struct cred *c)
 	struct cred *old = current->cred;
 
 	if (c->user != old->user)
-		note_limit(c); /* as Linux: before this one counts */
+		note_limit(c); /* as on Linux, before this task counts */
 	atomic_inc(&c->user->processes);
 	if (c->euid != old->euid || c->egid != old->egid || c->fsuid != old->fsuid ||
 	    c->fsgid != old->fsgid) {
-		/* prctl(2): what was said for the old ids does not hold for the new ones, and not
-		 * for a moment beside them. */
+		/* prctl(2): both settings were made for the old ids, so they go before the new ids
+		 * come. */
 		WRITE_ONCE(current->pdeath_signal, 0);
 		if (current->mm)
 			WRITE_ONCE(current->mm->dumpable, 0);

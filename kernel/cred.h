@@ -1,4 +1,4 @@
-/* Who a task acts for. credentials(7). */
+/* The users and groups that a task acts for. credentials(7). */
 #pragma once
 
 #include "kernel/lib/atomic.h"
@@ -11,7 +11,7 @@ struct user {
 	uid_t uid;
 	atomic_t processes;  /* RLIMIT_NPROC */
 	atomic_t sigpending; /* RLIMIT_SIGPENDING */
-	atomic_t in_flight;  /* files in messages that nobody has read: unix(7), ETOOMANYREFS */
+	atomic_t in_flight;  /* files in messages not read yet: unix(7), ETOOMANYREFS */
 	atomic_t watches;    /* items of epoll sets: fs.epoll.max_user_watches */
 	atomic_t file_locks; /* fcntl(2), flock(2) */
 	atomic_t pipe_pages; /* what its pipes may hold: fs.pipe-user-pages-* */
@@ -47,7 +47,8 @@ static inline void put_user_struct(struct user *u)
 		put_last_user_struct(u);
 }
 struct cred *prepare_creds(void); /* a private copy of current's, or NULL */
-/* Change the real user id of a private copy, and who is charged for the task. 0 or -ENOMEM. */
+/* Change the real user id of a private copy, and the user that the task is charged to. 0 or
+ * -ENOMEM. */
 int cred_set_uid(struct cred *c, uid_t uid);
 void commit_creds(struct cred *c);
 /* RLIMIT_NPROC of current: the user has more tasks. It counts those of a real user id, and does not

@@ -2,10 +2,10 @@
  * The end of a task.
  *
  *   exit_task()       gives back what the task holds: memory, files, directory, terminal
- *     exit_notify()   children go to a new parent; the own parent is told, or need not be
- *     schedule()      for the last time: the next task drops the last reference (sched/switch.c)
- *   release_task()    what is left of a zombie, when its parent has waited for it (wait.c); at once
- *                     when nobody is to wait
+ *     exit_notify()   hands the children to a new parent and tells the task's own parent
+ *     schedule()      for the last time: the next task drops a reference (sched/switch.c)
+ *   release_task()    the rest of a task that no parent waits for. For a zombie wait.c does the
+ *                     same by unlink_task() and forget_task()
  *
  * A thread group ends as one: do_group_exit() and fatal signals make every other thread exit with
  * the same code.
@@ -33,8 +33,8 @@ static bool in_same_session(const struct task *a, const struct task *b)
 	return a->group_leader->pids[PIDTYPE_SID] == b->group_leader->pids[PIDTYPE_SID];
 }
 
-/* A group is orphaned when no member has a parent outside the group but in the same session: nobody
- * with job control could ever continue it. */
+/* A group is orphaned when no member has a parent outside the group but in the same session: then
+ * no shell with job control could continue it. */
 bool will_become_orphaned_pgrp(struct pid *pgrp, struct task *ignored)
 {
 	struct task *p;
@@ -53,12 +53,8 @@ bool will_become_orphaned_pgrp(struct pid *pgrp, struct task *ignored)
 
 bool is_current_pgrp_orphaned(void)
 {
-	bool orphaned;
-
-	spin_lock(&tasklist_lock);
-	orphaned = will_become_orphaned_pgrp(current->group_leader->pids[PIDTYPE_PGID], NULL);
-	spin_unlock(&tasklist_lock);
-	return orphaned;
+	guard_spin(&tasklist_lock);
+	return will_become_orphaned_pgrp(current->group_leader->pids[PIDTYPE_PGID], NULL);
 }
 
 static bool has_stopped_jobs(struct pid *pgrp)
@@ -71,18 +67,15 @@ static bool has_stopped_jobs(struct pid *pgrp)
 	return false;
 }
 
-/* `p` exits, or loses its parent: if that orphans its group and members are stopped, they would
- * stay so for ever. POSIX gives them SIGHUP and SIGCONT. True when it took a walk of the group. */
+/* `p` exits (`parent` is NULL), or goes on and loses `parent`. If that orphans its group, stopped
+ * members would stay stopped for ever: POSIX gives them SIGHUP and SIGCONT. True when the group was
+ * walked. */
 static bool kill_orphaned_pgrp(struct task *p, struct task *parent)
 {
 	struct pid *pgrp = p->group_leader->pids[PIDTYPE_PGID];
-	struct task *ignored = p;
+	struct task *ignored = parent ? NULL : p;
 
-	if (!parent)
-		parent = p->real_parent;
-	else
-		ignored = NULL; /* p itself goes on: only its tie to `parent` is cut */
-	parent = parent->group_leader;
+	parent = (parent ?: p->real_parent)->group_leader;
 	if (parent->pids[PIDTYPE_PGID] == pgrp || !in_same_session(parent, p))
 		return false;
 	if (will_become_orphaned_pgrp(pgrp, ignored) && has_stopped_jobs(pgrp)) {
@@ -94,30 +87,30 @@ static bool kill_orphaned_pgrp(struct task *p, struct task *parent)
 
 /* ---- release ---- */
 
-/* Off its number and its handlers, the last ways by which signals come. */
+/* Take `p` off its number and its handlers, the last ways by which signals reach it. */
 static void leave_handlers(struct task *p)
 {
 	struct signal *sig = p->signal;
 	struct sighand *sighand = p->sighand;
 	u64 flags;
 
-	clear_number(p); /* first: a task that is found and has no handlers is found no more */
+	clear_number(p); /* first: a sender that finds no handlers must not find `p` again */
 	spin_lock(&p->lock);
 	flags = spin_lock_irqsave(&sighand->lock);
 	list_del(&p->thread_node);
-	flush_pending(&p->pending);
-	if (sig->nr_threads == 0) /* else something may still ask what all of them used */
-		flush_pending(&sig->shared);
+	remove_pending(&p->pending, ~0UL);
+	if (sig->nr_threads == 0)
+		remove_pending(&sig->shared, ~0UL);
 	else
-		add_charged_usage(p, &sig->gone);
+		add_charged_usage(p, &sig->gone); /* the process goes on and may ask for it */
 	guarded(p, sighand) = NULL;
 	spin_unlock_irqrestore(&sighand->lock, flags);
 	spin_unlock(&p->lock);
 	put_sighand(sighand);
 }
 
-/* A mere thread leaves the threads that go on at once. For the last task of a process the rest has
- * time until forget_task(): no walk of the tree comes to it any more. */
+/* A thread leaves its handlers here if other threads go on. The last task of a process leaves them
+ * in forget_task(): no walk of the tree finds it any more. */
 void unlink_task(struct task *p)
 {
 	struct signal *sig = p->signal;
@@ -145,9 +138,8 @@ void forget_task(struct task *p)
 
 /* ---- zombies ---- */
 
-/* wait() for any child takes the eldest zombie first, so the list is in the order of their birth. A
- * new one passes so many younger ones on the way to its place, and no more: there can be very many.
- */
+/* wait() for any child takes the eldest zombie first, so the list is sorted by birth. A new zombie
+ * passes at most this many younger ones on the way to its place: there can be very many. */
 #define YOUNGER_PASSED_MAX 64
 
 void move_by_birth(struct task *p, struct list_head *list)
@@ -161,30 +153,21 @@ void move_by_birth(struct task *p, struct list_head *list)
 	list_add(&p->sibling, at);
 }
 
-void become_zombie(struct task *p)
+/* Report the end of `p` to its parent by `sig`. False: `p` is a zombie until the parent waits for
+ * it. True: the parent does not want to wait, and the caller releases `p`. The caller holds
+ * tasklist_lock. */
+static bool report_end(struct task *p, int sig)
 {
-	move_by_birth(p, &p->parent->zombies);
-}
-
-/* A leader that ended before its threads is reported when the last of them is gone. Caller holds
- * tasklist_lock. True when the leader is to be released too. */
-static bool last_thread_gone(struct task *p)
-{
-	struct task *leader = p->group_leader;
-
-	if (leader == p || leader->signal->nr_threads != 1 ||
-	    guarded(leader, exit_state) != TASK_ZOMBIE)
-		return false;
-	if (!do_notify_parent(leader, leader->exit_signal)) {
-		become_zombie(leader);
+	if (!do_notify_parent(p, sig)) {
+		move_by_birth(p, &p->parent->zombies);
 		return false;
 	}
-	guarded(leader, exit_state) = TASK_DEAD;
-	task_charge(leader);
+	guarded(p, exit_state) = TASK_DEAD;
+	task_charge(p);
 	return true;
 }
 
-/* Its exit_state is TASK_DEAD: the caller is the only one that may do this. */
+/* The caller has set exit_state to TASK_DEAD, so no other task releases `p`. */
 void release_task(struct task *p)
 {
 	struct task *leader = p->group_leader;
@@ -193,7 +176,10 @@ void release_task(struct task *p)
 	spin_lock(&tasklist_lock);
 	sched_exit(p);
 	unlink_task(p);
-	leader_too = last_thread_gone(p);
+	/* A leader that ended before its threads is reported when the last of them is gone. */
+	leader_too = leader != p && leader->signal->nr_threads == 1 &&
+		     guarded(leader, exit_state) == TASK_ZOMBIE &&
+		     report_end(leader, leader->exit_signal);
 	spin_unlock(&tasklist_lock);
 	forget_task(p);
 	if (leader_too)
@@ -202,8 +188,8 @@ void release_task(struct task *p)
 
 /* ---- exit ---- */
 
-/* Memory, what semaphores are owed, files, directory. The parent in vfork(2) finds all of it gone.
- */
+/* Drop memory, semaphore adjustments, files and directory. A parent in vfork(2) is woken when the
+ * memory is left. */
 static void exit_resources(struct task *p, bool group_dead)
 {
 	struct fs_context *fs = p->fs;
@@ -214,16 +200,14 @@ static void exit_resources(struct task *p, bool group_dead)
 
 	if (mm) {
 		mm_release(p, false);
-		/* The CPU still has these tables loaded: keep the root until the next task has its
-		 * own. */
-		mm_grab(mm);
+		mm_grab(mm); /* active_mm points to it until the next switch */
 	}
 	spin_lock(&p->lock);
 	complete_vfork_done(p);
 	guarded(p, files) = NULL;
 	last_of_fs = fs && fs_context_leave(&p->fs, NULL);
 	if (mm) {
-		if (group_dead) /* the threads all had the same */
+		if (group_dead) /* all threads had the same memory */
 			p->signal->gone.max_pages =
 				MAX(p->signal->gone.max_pages, mm_peak_resident(mm));
 		flags = local_irq_save();
@@ -241,7 +225,7 @@ static void exit_resources(struct task *p, bool group_dead)
 		fs_context_free(fs);
 }
 
-/* A thread of the group that goes on, but not `p`; NULL. */
+/* A thread of the group that is not exiting and is not `p`, or NULL. */
 static struct task *living_thread(struct signal *sig, struct task *p)
 {
 	struct task *t;
@@ -252,8 +236,8 @@ static struct task *living_thread(struct signal *sig, struct task *p)
 	return NULL;
 }
 
-/* Who takes the children of `p`: another thread of its group, the nearest ancestor that asked for
- * it (PR_SET_CHILD_SUBREAPER), or pid 1. */
+/* The new parent for the children of `p`: another thread of its group, the nearest ancestor that
+ * asked for it (PR_SET_CHILD_SUBREAPER), or pid 1. */
 static struct task *find_new_reaper(struct task *p)
 {
 	struct task *reaper = living_thread(p->signal, p), *up;
@@ -262,10 +246,10 @@ static struct task *find_new_reaper(struct task *p)
 	     up = up->real_parent)
 		if (READ_ONCE(up->signal->child_subreaper))
 			reaper = living_thread(up->signal, p);
-	return reaper ? reaper : child_reaper;
+	return reaper ?: child_reaper;
 }
 
-/* prctl(2), PR_SET_PDEATHSIG: the parent that ends may be a mere thread. */
+/* prctl(2), PR_SET_PDEATHSIG: sent also when the parent that ends is one of several threads. */
 static void send_death_signals(struct task *child)
 {
 	ksiginfo_t info;
@@ -276,7 +260,7 @@ static void send_death_signals(struct task *child)
 
 		if (!sig)
 			continue;
-		sigqueue_user_info(&info, sig);
+		sigqueue_user_info(&info, sig, SI_USER);
 		send_signal(sig, &info, t, true);
 	}
 }
@@ -292,38 +276,30 @@ static void set_parent(struct task *child, struct task *parent)
 	list_move_tail(&child->sibling, child->in_jobs ? &parent->jobs : &parent->children);
 }
 
-/* A zombie among the children of `p` goes to `reaper`, or is released when `reaper` does not want
- * to wait for it: in the same hold of tasklist_lock, since only while it is in the list of its
- * parent does it follow when that one ends too. The caller forgets those in `dead`. */
-static void move_zombie(struct task *child, struct task *p, struct task *reaper,
-			struct list_head *dead)
-{
-	if (reaper->signal == p->signal || !do_notify_parent(child, SIGCHLD)) {
-		become_zombie(child);
-		return;
-	}
-	guarded(child, exit_state) = TASK_DEAD;
-	task_charge(child);
-	sched_exit(child);
-	unlink_task(child);
-	list_add(&child->sibling, dead);
-}
-
-/* True when it took long. */
+/* Hand `child` of `p` to `reaper`. A zombie that `reaper` does not want to wait for goes to `dead`,
+ * in the same hold of tasklist_lock: only in a parent's list would it follow when that parent ends.
+ * True when a process group was walked. */
 static bool move_child(struct task *child, struct task *p, struct task *reaper,
 		       struct list_head *dead)
 {
-	bool walked = false,
-	     zombie = child->exit_state == TASK_ZOMBIE && child->signal->nr_threads == 1;
+	bool zombie = child->exit_state == TASK_ZOMBIE && child->signal->nr_threads == 1;
+	bool walked = false;
 
 	set_parent(child, reaper);
 	send_death_signals(child);
-	if (reaper->signal != p->signal)
-		child->exit_signal = SIGCHLD; /* init knows no other way */
-	if (reaper->signal != p->signal && child->exit_state != TASK_DEAD)
+	if (reaper->signal == p->signal) {
+		if (zombie)
+			move_by_birth(child, &reaper->zombies);
+		return false;
+	}
+	child->exit_signal = SIGCHLD; /* the new parent chose no signal */
+	if (child->exit_state != TASK_DEAD)
 		walked = kill_orphaned_pgrp(child, p);
-	if (zombie)
-		move_zombie(child, p, reaper, dead);
+	if (zombie && report_end(child, SIGCHLD)) {
+		sched_exit(child);
+		unlink_task(child);
+		list_add(&child->sibling, dead);
+	}
 	return walked;
 }
 
@@ -337,11 +313,11 @@ static struct task *first_child(const struct task *p)
 	return list_empty(list) ? NULL : list_entry(list->next, struct task, sibling);
 }
 
-/* Children handed over in one hold of tasklist_lock: there may be very many. One whose group has to
- * be looked at is the last of its hold. */
+/* Children handed over in one hold of tasklist_lock: there may be very many. A child whose group
+ * was walked is the last of its hold. */
 #define CHILDREN_MOVED_MAX 32
 
-/* Caller holds tasklist_lock. False when some of the children are still to be handed over. */
+/* False when some of the children are still to be handed over. The caller holds tasklist_lock. */
 static bool forget_original_parent(struct task *p, struct list_head *dead)
 {
 	struct task *reaper, *child = first_child(p);
@@ -355,74 +331,63 @@ static bool forget_original_parent(struct task *p, struct list_head *dead)
 	return !child;
 }
 
-static void forget_dead(struct list_head *dead)
-{
-	struct task *p, *n;
-
-	list_for_each_entry_safe (p, n, dead, sibling)
-		forget_task(p);
-	list_init(dead);
-}
-
-/* Hand all children over. Returns with tasklist_lock held. While it is not, `p` is kept alive by
- * its own CPU, and its children stay in its lists: they follow whatever becomes of it. */
+/* Hand all children over. Returns with tasklist_lock held. In between, when the lock is free, `p`
+ * runs and so stays, and its remaining children stay in its lists. */
 static void disown_children(struct task *p)
 {
 	struct list_head dead = LIST_HEAD_INIT(dead);
+	struct task *child;
 
 	for (;;) {
 		spin_lock(&tasklist_lock);
 		if (forget_original_parent(p, &dead) && list_empty(&dead))
 			return;
 		spin_unlock(&tasklist_lock);
-		forget_dead(&dead);
+		while ((child = list_take_first(&dead, struct task, sibling)) != NULL)
+			forget_task(child);
 	}
 }
 
 /* Tell the relatives. On return `p` may be reaped at any moment; preemption is off. */
 static void exit_notify(struct task *p, bool group_dead)
 {
-	bool autoreap = true;
+	bool dead = !thread_group_leader(p);
 
 	disown_children(p);
 	if (group_dead) /* the process is gone, not only its first thread */
 		kill_orphaned_pgrp(p->group_leader, NULL);
-	if (thread_group_leader(p)) {
-		/* With threads left, the last of them reports for the leader. */
-		autoreap = p->signal->nr_threads == 1 && do_notify_parent(p, p->exit_signal);
-		if (!autoreap && p->signal->nr_threads == 1)
-			become_zombie(p);
-	}
-	guarded(p, exit_state) = autoreap ? TASK_DEAD : TASK_ZOMBIE;
+	guarded(p, exit_state) = dead ? TASK_DEAD : TASK_ZOMBIE;
+	if (!dead && p->signal->nr_threads == 1) /* else the last thread reports for the leader */
+		dead = report_end(p, p->exit_signal);
 	if (p->signal->exec_task)
 		wake_up_process(p->signal->exec_task);
 	spin_unlock(&tasklist_lock);
 
-	/* It is still in its group and in the list of its parent, and only this CPU may release
-	 * it: a parent or a leader that ends meanwhile leaves it another one. */
-	if (autoreap) {
+	/* A dead task is still in its group and in its parent's list, and only this CPU may release
+	 * it. If the parent or the leader ends meanwhile, it gets another one. */
+	if (dead) {
 		task_charge(p);
 		release_task(p);
 	}
 }
 
-/* `code` as wait4(2) will show it; a group that is being killed has its own. `group`: all of it is
- * to end with us. True for the last thread of the group. */
+/* Mark `p` as exiting. `code` is what wait4(2) will show, unless the group is being killed, which
+ * has a code of its own. `group`: the whole group ends. True for the last thread of the group. */
 static bool exit_signals(struct task *p, int code, bool group)
 {
 	struct signal *sig = p->signal;
 	u64 flags = spin_lock_irqsave(&p->sighand->lock);
 	bool last, stopped;
 
-	if (group && !sig->group_exit) /* else somebody was first */
+	if (group && !sig->group_exit) /* else another thread was first */
 		begin_group_exit(p, code);
 	p->flags |= PF_EXITING;
 	p->exit_code = sig->group_exit ? sig->group_exit_code : code;
 	last = --sig->live == 0;
 	if (last) /* the process ends as the last of its threads does */
 		p->group_leader->exit_code = p->exit_code;
-	/* What was sent to the process and would have been ours is for another thread now, and a
-	 * group stop does not wait for a thread that will never stop. */
+	/* Another thread now handles what was sent to the process, and a group stop does not wait
+	 * for this thread, which will never stop. */
 	retarget_shared_pending(p, ~p->blocked);
 	stopped = guarded(p, stop_pending) && leave_group_stop(p);
 	spin_unlock_irqrestore(&p->sighand->lock, flags);
@@ -449,19 +414,19 @@ static void __noreturn exit_task(int code, bool group)
 	if (group_dead && p->signal->session_leader)
 		tty_disassociate(p, true);
 
-	/* A task that learns of this end finds it switched away for good: nothing else runs here in
-	 * between. */
+	/* Preemption stays off to the last schedule(): once exit_notify() has told the parent, the
+	 * parent may reap this task at any moment. */
 	preempt_disable();
-	release_attachment(p); /* late: its holder looks at what is left of it */
+	release_attachment(p); /* late: its holder looks at what is left of the task */
 	exit_notify(p, group_dead);
 	if (p->flags & PF_KTHREAD)
 		kthread_exited();
 	local_irq_disable();
 	preempt_enable_no_resched();
-	do { /* again, if a late wake-up has undone it */
+	do { /* again, if a late wake-up has set the state */
 		WRITE_ONCE(p->state, TASK_DEAD);
 		schedule();
-		local_irq_disable(); /* dead and preempted, we would be freed in the run queue */
+		local_irq_disable(); /* a dead task that is preempted would be freed while queued */
 	} while (p->state != TASK_DEAD);
 	panic("a dead task was scheduled\n");
 }

@@ -8,18 +8,19 @@
  *     copy_process()      makes the child step by step; it is invisible until the last step
  *       dup_task_struct() the struct, and its kernel stack
  *       copy_creds()      kernel/cred.c: user and group ids; counts it for RLIMIT_NPROC
- *       sched_fork()      kernel/sched/core.c: half of the parent's timeslice
+ *       sched_fork()      kernel/sched/core.c: part of the parent's timeslice
  *       copy_semundo()    kernel/ipc/semundo.c: semaphore operations that exit undoes
  *       copy_files()      descriptors
  *       copy_fs()         root, working directory, umask
  *       copy_signal()     kernel/signal/deliver.c: the state of a thread group
  *       copy_sighand()    kernel/signal/action.c: handlers
  *       copy_mm()         memory: mm/mm.c, mm/tree.c
- *       copy_attachment() kernel/attachment.h: what holds on to the parent from outside
+ *       copy_attachment() kernel/attachment.h: an attachment (today: the shell's puppet)
  *       copy_thread()     arch/x86_64/process.c: registers, FPU, TLS
- *       publish_child()   into the process tree: the last step that can fail, for a signal
+ *       publish_child()   puts it into the process tree; fails if a signal has arrived
  *     wake_up_new_task()  kernel/sched/core.c: queued just ahead of the parent, so that the child
- *                         runs first, unless they share memory or sched.child_first=0
+ *                         runs first, unless they share memory, sched.child_first=0, or the
+ *                         child has another priority, is real-time or on another CPU
  *     wait_for_vfork_done()
  *
  * mm/tree.c makes the child's memory copy-on-write, and mm/fault.c copies a page at the first
@@ -189,9 +190,8 @@ static int copy_fs(u64 flags, struct task *p)
 	if (!fs)
 		return 0;
 	fs = fs_context_fork(fs, flags & CLONE_FS);
-	if (IS_ERR(fs))
-		return PTR_ERR(
-			fs); /* -EAGAIN: another thread is in an exec that may give it rights */
+	if (IS_ERR(fs)) /* -EAGAIN: another thread is in an exec that may give it rights */
+		return PTR_ERR(fs);
 	p->fs = fs;
 	return 0;
 }
@@ -224,7 +224,8 @@ static void undo_mm(struct task *p)
 	p->mm = p->active_mm = NULL;
 }
 
-/* A thread does not inherit the alternate signal stack: sigaltstack(2). */
+/* A child that shares memory, unless by vfork, does not inherit the alternate signal stack:
+ * sigaltstack(2). */
 static void inherit_sigaltstack(u64 flags, struct task *p)
 {
 	bool thread = (flags & (CLONE_VM | CLONE_VFORK)) == CLONE_VM;
@@ -380,7 +381,7 @@ bad_fork_cleanup_attachment:
 bad_fork_cleanup_mm:
 	undo_mm(p);
 bad_fork_cleanup_sighand:
-	put_sighand(p->sighand); /* cannot fail, so the label below is not a target of its own */
+	put_sighand(p->sighand); /* copy_sighand() cannot fail: no label of its own */
 	put_signal(p->signal);
 bad_fork_cleanup_fs:
 	undo_fs(p);
@@ -398,9 +399,8 @@ bad_fork_cleanup_creds:
 
 /* ---- vfork: the parent sleeps until the child no longer uses its memory ---- */
 
-/* The child ends the wait by clearing its vfork_parent, and wakes the parent under its own lock:
- * when the parent has held that lock the child is done with it. Drops the reference to the child.
- */
+/* The child clears its vfork_parent and wakes the parent while it holds its own lock. So once the
+ * parent has taken that lock, the child no longer uses it. Drops the reference to the child. */
 static void wait_for_vfork_done(struct task *child, pid_t nr)
 {
 	trace_vfork_wait(current, nr);

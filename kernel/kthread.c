@@ -1,8 +1,7 @@
 /*
  * Kernel threads. All but the first few are children of kthreadd (pid 2), so that they inherit
- * nothing from whoever happened to need them: a task that wants a thread leaves a request and wakes
- * kthreadd. It also sends the signals of timers (kernel/timers/deferred.c), for which an interrupt
- * is no place.
+ * nothing from the task that needs them: that task queues a request and wakes kthreadd. kthreadd
+ * also sends the signals of timers, which an interrupt cannot do (kernel/timers/deferred.c).
  */
 #include "kernel/kthread.h"
 
@@ -28,15 +27,8 @@ static struct wait_queue exit_wait = WAIT_QUEUE_INIT(exit_wait);
 
 static struct kthread_request *next_request(void)
 {
-	struct kthread_request *req = NULL;
-
-	spin_lock(&requests_lock);
-	if (!list_empty(&requests)) {
-		req = list_first_entry(&requests, struct kthread_request, link);
-		list_del(&req->link);
-	}
-	spin_unlock(&requests_lock);
-	return req;
+	guard_spin(&requests_lock);
+	return list_take_first(&requests, struct kthread_request, link);
 }
 
 /* A new thread waits in here until its creator holds a reference to it. */
@@ -46,7 +38,7 @@ static int kthread_entry(void *data)
 	int (*fn)(void *) = req->fn;
 	void *arg = req->arg;
 
-	/* Not as kthreadd has them. */
+	/* kthreadd has set both otherwise. */
 	set_handler(current->sighand, SIGCHLD, (u64)SIG_DFL);
 	set_user_nice(current, 0);
 	get_task(current);
@@ -57,7 +49,7 @@ static int kthread_entry(void *data)
 
 int kthreadd(void *unused __maybe_unused)
 {
-	/* Nobody waits for kernel threads by wait4(): they are reaped as they end. */
+	/* Kernel threads are not waited for by wait4(): they are reaped as they end. */
 	set_handler(current->sighand, SIGCHLD, (u64)SIG_IGN);
 	set_user_nice(current, -20); /* signals of timers should come in time */
 	for (;;) {

@@ -149,7 +149,7 @@ static int kernel_init(void *unused __maybe_unused)
 	static char option[64];
 
 	child_reaper = current;
-	/* Orphans that end are forgotten at once: nobody here waits for them. */
+	/* Orphans that end are forgotten at once: this task does not wait for them. */
 	set_handler(current->sighand, SIGCHLD, (u64)SIG_IGN);
 	arch_smp_init();
 	vdso_init(); /* which clock there is, is known now */

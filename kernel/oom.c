@@ -10,7 +10,7 @@
 #include "mm/slab.h"
 #include "mm/vmalloc.h"
 
-/* What a process has in memory, as its first thread with memory says it: its leader may have exited
+/* The memory of a process, read from the first thread that has any: the leader may have exited
  * before the others. False: it has none. Caller holds tasklist_lock. */
 static bool rss_of_process(const struct task *leader, struct mm_rss *rss)
 {
@@ -19,21 +19,17 @@ static bool rss_of_process(const struct task *leader, struct mm_rss *rss)
 	if (leader->flags & PF_KTHREAD)
 		return false;
 	list_for_each_entry (t, &leader->signal->threads, thread_node) {
-		bool found;
-
-		spin_lock(&t->lock);
-		found = t->mm != NULL;
-		if (found)
+		guard_spin(&t->lock);
+		if (t->mm) {
 			*rss = t->mm->rss;
-		spin_unlock(&t->lock);
-		if (found)
 			return true;
+		}
 	}
 	return false;
 }
 
-/* What a process has in memory, in pages, moved by its oom_score_adj: a thousandth of all memory
- * for each point. NOT_KILLED: never chosen. */
+/* The memory of a process in pages, plus a thousandth of all memory for each point of its
+ * oom_score_adj. NOT_KILLED: never chosen. */
 #define NOT_KILLED INT64_MIN
 
 static s64 badness(const struct task *leader)
@@ -54,15 +50,15 @@ u64 oom_score(const struct task *leader)
 	return points == NOT_KILLED ? 0 : (u64)((1000 + points * 1000 / total) * 2 / 3);
 }
 
-/* How long the others wait for a victim before the next one is chosen. One that runs, or waits for
- * a CPU, is ending or giving back its memory, as long as that may take on a slow machine; one that
- * sleeps may wait for a lock that we ourselves hold, over a copy to user memory. In the end the
- * victim is us, and our own death ends the copy. */
+/* How long a victim may take before the next one is chosen. A victim that runs or waits for a CPU
+ * is ending or freeing its memory, which may take long on a slow machine. One that sleeps may wait
+ * for a lock that the current task holds over a copy to user memory. In the end the current task is
+ * chosen itself, and its own death ends the copy. */
 #define TIME_TO_END   NSEC_PER_SEC
 #define TIME_TO_SLEEP (100 * NSEC_PER_MSEC)
 
-/* A process that was chosen before may still have memory: its last thread has not gone. Caller
- * holds tasklist_lock. */
+/* Does a process that was chosen before still have threads, and time left? Caller holds
+ * tasklist_lock. */
 static bool is_dying(const struct task *leader)
 {
 	u64 limit = READ_ONCE(leader->state) == TASK_RUNNING ? TIME_TO_END : TIME_TO_SLEEP;
@@ -71,15 +67,15 @@ static bool is_dying(const struct task *leader)
 	       ktime_get() - leader->oom_killed < limit;
 }
 
-/* The process with the most memory that was not chosen before, by its leader, with a reference.
- * `dying`: one that was chosen just now has not let go yet. */
+/* Returns the leader of the process with the most memory that was not chosen before, with a
+ * reference, or NULL. *dying: an earlier victim is still ending. */
 static struct task *choose_victim(bool *dying)
 {
 	struct task *p, *victim = NULL;
 	s64 most = NOT_KILLED;
 
 	*dying = false;
-	spin_lock(&tasklist_lock);
+	guard_spin(&tasklist_lock);
 	list_for_each_entry (p, &all_tasks, all) {
 		s64 points = badness(p);
 
@@ -92,7 +88,6 @@ static struct task *choose_victim(bool *dying)
 	}
 	if (victim)
 		get_task(victim);
-	spin_unlock(&tasklist_lock);
 	return victim;
 }
 
@@ -110,7 +105,7 @@ static void kill_victim(struct task *victim)
 	trace_oom_kill(victim);
 }
 
-/* Kernel threads, and tasks that are on their way out: what they need they soon give back. */
+/* Kernel threads and tasks that are ending may: they soon free what they take. */
 bool may_use_reserve(void)
 {
 	const struct task *p = current;
@@ -122,7 +117,7 @@ bool may_use_reserve(void)
  * will do. */
 #define ENOUGH_PAGES (PAGE_RESERVE + 32)
 
-/* What another CPU keeps for itself counts as free, and is no use to us. */
+/* Pages that another CPU keeps for itself count as free, but are of no use here. */
 static void drain_cpu(void *unused __maybe_unused)
 {
 	slab_shrink();
@@ -143,7 +138,7 @@ bool out_of_memory(bool again)
 		kill_victim(victim);
 	if (victim)
 		put_task(victim);
-	/* Whoever is dying needs the CPU more than we do; the caller looks again in a moment. */
+	/* Leave the CPU to the victim; the caller tries again in a moment. */
 	if (!fatal_signal_pending(current))
 		sleep_ns(NSEC_PER_MSEC);
 	return victim || dying;
@@ -175,6 +170,7 @@ void oom_work(struct pt_regs *regs)
 		return;
 	if (out_of_memory(again)) {
 		p->oom_retry = now;
-		rewind_syscall(regs, regs->orig_rax);
+		regs->rax = regs->orig_rax;
+		regs->rip -= 2; /* back to the syscall instruction */
 	}
 }

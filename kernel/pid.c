@@ -1,15 +1,15 @@
 /*
  * Pids: from a number to its tasks.
  *
- * A number belongs to a struct pid, and that to the tasks which use it: as their own id (a leader's
- * is its thread group's, too), as the id of their process group or of their session. The number
- * goes back to the bitmap when the last of them lets go; the struct stays for whoever still holds a
- * reference, and names nobody.
+ * A number belongs to a struct pid. Tasks use the struct as their own id (a leader's id is also
+ * that of its thread group), as the id of their process group or of their session. When the last
+ * task leaves it, the number goes back to the bitmap. References may keep the struct longer; it
+ * then leads to no task.
  *
- * pid_lock guards the bitmap, the hash, and the way from a number to its task; tasklist_lock guards
- * the lists of groups and sessions. A task that has a number is alive: its last reference is
- * dropped after it has left the number. So one more may be taken under pid_lock, and the task is
- * used without it. See also kernel/pidmap.c.
+ * pid_lock guards changes of the bitmap, the hash, and the way from a number to its task, but for
+ * set_number(); tasklist_lock guards the lists of groups and sessions. A task leaves its number
+ * before its last reference is dropped. So a task found under pid_lock can be given one more
+ * reference, and is then used without the lock. See also kernel/pidmap.c.
  */
 #include "kernel/pid.h"
 
@@ -54,7 +54,7 @@ static void hash_add(struct pid *pid)
 	struct pid **bucket = hash_bucket(pid->nr);
 
 	pid->next = *bucket;
-	__atomic_store_n(bucket, pid, __ATOMIC_RELEASE); /* somebody may be looking */
+	*bucket = pid;
 }
 
 static void hash_del(const struct pid *pid)
@@ -90,14 +90,13 @@ struct pid *alloc_pid(struct pidmap *map)
 		hash_add(pid);
 	}
 	spin_unlock(&pid_lock);
-	if (nr < 0) {
-		kmem_cache_free(pid_cache, pid);
-		return ERR_PTR(nr);
-	}
-	return pid;
+	if (nr >= 0)
+		return pid;
+	kmem_cache_free(pid_cache, pid);
+	return ERR_PTR(nr);
 }
 
-/* Caller holds pid_lock. */
+/* The caller holds pid_lock. */
 static void free_number(struct pid *pid)
 {
 	hash_del(pid);
@@ -117,12 +116,11 @@ int pid_max(void)
 	return READ_ONCE(init_pidmap.pid_max);
 }
 
-/* Numbers above it that are in use stay so. */
+/* Numbers of `max` and more that are in use stay in use. */
 void pid_set_max(int max)
 {
-	spin_lock(&pid_lock);
+	guard_spin(&pid_lock);
 	init_pidmap.pid_max = max;
-	spin_unlock(&pid_lock);
 }
 
 int pid_last(void)
@@ -132,15 +130,11 @@ int pid_last(void)
 
 int pid_set_last(int nr)
 {
-	int err = 0;
-
-	spin_lock(&pid_lock);
-	if (nr < init_pidmap.pid_max)
-		init_pidmap.last_pid = nr;
-	else
-		err = -EINVAL;
-	spin_unlock(&pid_lock);
-	return err;
+	guard_spin(&pid_lock);
+	if (nr >= init_pidmap.pid_max)
+		return -EINVAL;
+	init_pidmap.last_pid = nr;
+	return 0;
 }
 
 void put_pid(struct pid *pid)
@@ -152,7 +146,7 @@ void put_pid(struct pid *pid)
 /* Caller holds pid_lock. */
 static struct pid *find_pid(pid_t nr)
 {
-	struct pid *pid = __atomic_load_n(hash_bucket(nr), __ATOMIC_ACQUIRE);
+	struct pid *pid = *hash_bucket(nr);
 
 	while (pid && pid->nr != nr)
 		pid = pid->next;
@@ -161,20 +155,17 @@ static struct pid *find_pid(pid_t nr)
 
 struct pid *find_get_pid(pid_t nr)
 {
-	struct pid *pid;
+	guard_spin(&pid_lock);
+	struct pid *pid = find_pid(nr);
 
-	spin_lock(&pid_lock);
-	pid = find_pid(nr);
-	if (pid)
-		get_pid(pid);
-	spin_unlock(&pid_lock);
-	return pid;
+	return pid ? get_pid(pid) : NULL;
 }
 
 void set_number(struct task *p, struct pid *pid)
 {
 	p->pids[PIDTYPE_PID] = pid;
-	__atomic_store_n(&pid->task, p, __ATOMIC_RELEASE); /* who finds p sees all of it */
+	__atomic_store_n(&pid->task, p,
+			 __ATOMIC_RELEASE); /* a search that finds p sees all of it */
 }
 
 void clear_number(struct task *p)
@@ -197,14 +188,13 @@ void swap_numbers(struct task *a, struct task *b)
 	struct pid *pid = a->pids[PIDTYPE_PID];
 	pid_t nr = a->pid_nr;
 
-	spin_lock(&pid_lock);
+	guard_spin(&pid_lock);
 	a->pids[PIDTYPE_PID] = b->pids[PIDTYPE_PID];
 	b->pids[PIDTYPE_PID] = pid;
 	a->pids[PIDTYPE_PID]->task = a;
 	b->pids[PIDTYPE_PID]->task = b;
 	a->pid_nr = b->pid_nr;
 	b->pid_nr = nr;
-	spin_unlock(&pid_lock);
 }
 
 void attach_pid(struct task *p, enum pid_type type, struct pid *pid)
@@ -254,62 +244,48 @@ static struct task *in_tree(const struct pid *pid)
 
 struct task *find_in_tree(pid_t nr)
 {
-	struct task *p;
-
-	spin_lock(&pid_lock);
-	p = in_tree(find_pid(nr));
-	spin_unlock(&pid_lock);
-	return p;
+	guard_spin(&pid_lock);
+	return in_tree(find_pid(nr));
 }
 
 struct task *pid_in_tree(const struct pid *pid)
 {
-	struct task *p;
+	guard_spin(&pid_lock);
+	return in_tree(pid);
+}
 
-	spin_lock(&pid_lock);
-	p = in_tree(pid);
-	spin_unlock(&pid_lock);
+static struct task *get_if_any(struct task *p)
+{
+	if (p)
+		get_task(p);
 	return p;
 }
 
 struct task *find_get_task(pid_t nr)
 {
-	struct task *p;
-
-	spin_lock(&pid_lock);
-	p = find_task(nr);
-	if (p)
-		get_task(p);
-	spin_unlock(&pid_lock);
-	return p;
+	guard_spin(&pid_lock);
+	return get_if_any(find_task(nr));
 }
 
 struct task *pid_get_task(struct pid *pid)
 {
-	struct task *p;
-
-	spin_lock(&pid_lock);
-	p = pid->task;
-	if (p)
-		get_task(p);
-	spin_unlock(&pid_lock);
-	return p;
+	guard_spin(&pid_lock);
+	return get_if_any(pid->task);
 }
 
 bool next_process(pid_t *nr)
 {
-	bool found = false;
-	struct task *p;
 	int n = *nr;
 
-	while (!found && (n = pidmap_next(&init_pidmap, n)) >= 0) {
-		spin_lock(&pid_lock);
-		p = find_task(n);
-		found = p && thread_group_leader(p);
-		spin_unlock(&pid_lock);
+	while ((n = pidmap_next(&init_pidmap, n)) >= 0) {
+		guard_spin(&pid_lock);
+		struct task *p = find_task(n);
+
 		*nr = n++;
+		if (p && thread_group_leader(p))
+			return true;
 	}
-	return found;
+	return false;
 }
 
 #define VISITED_MAX 64 /* processes, in one hold of tasklist_lock */
@@ -319,17 +295,13 @@ void visit_processes(void (*visit)(struct task *leader, void *arg), void *arg)
 	int n = 0;
 
 	while (n >= 0) {
-		spin_lock(&tasklist_lock);
-		for (int i = 0; i < VISITED_MAX; i++, n++) {
-			struct task *p;
+		guard_spin(&tasklist_lock);
+		for (int i = 0; i < VISITED_MAX && (n = pidmap_next(&init_pidmap, n)) >= 0;
+		     i++, n++) {
+			struct task *p = find_in_tree(n);
 
-			n = pidmap_next(&init_pidmap, n);
-			if (n < 0)
-				break;
-			p = find_in_tree(n);
 			if (p && thread_group_leader(p))
 				visit(p, arg);
 		}
-		spin_unlock(&tasklist_lock);
 	}
 }

@@ -18,15 +18,15 @@ enum pid_type {
 	PIDTYPE_LISTS = PIDTYPE_PID, /* those that many tasks may share */
 };
 
-/* Lives as long as a task uses it in any role or holds a reference; its number is free for reuse
- * when the last *task* has let go of it. "tl": tasklist_lock. */
+/* Lives as long as a task uses it in any role or a reference exists. Its number is free for reuse
+ * when the last task has left it. "tl": tasklist_lock. */
 struct pid {
 	refcount_t count;
 	refcount_t uses;                       /* the task it is made for, and all in tasks[] */
-	struct task *task;                     /* pid_lock, but to set it: whose own number it is */
+	struct task *task;                     /* pid_lock, but to set it: has this number */
 	struct list_head tasks[PIDTYPE_LISTS]; /* tl */
 	struct pid *next;                      /* pid_lock: of the same bucket */
-	struct pidmap *map;                    /* whose bit nr is */
+	struct pidmap *map;                    /* has a bit for nr */
 	pid_t nr;
 };
 
@@ -45,17 +45,18 @@ static inline struct pid *get_pid(struct pid *pid)
 	refcount_inc(&pid->count);
 	return pid;
 }
-/* The highest number, plus one; and the last that was handed out: behind it the search goes on. */
+/* The highest number, plus one. */
 int pid_max(void);
 void pid_set_max(int max);
+/* The number that was handed out last: the search for a free one begins after it. */
 int pid_last(void);
 int pid_set_last(int nr); /* 0; -EINVAL: not below pid_max() */
 /* With a reference, or NULL. */
 struct pid *find_get_pid(pid_t nr);
-/* p can be found by its own number from the first to the second of these. */
+/* Let `p` be found by its own number; end that. */
 void set_number(struct task *p, struct pid *pid);
 void clear_number(struct task *p);
-void swap_numbers(struct task *a, struct task *b); /* at no moment does either have none */
+void swap_numbers(struct task *a, struct task *b); /* each can be found all the time */
 struct task *find_task(pid_t nr); /* by thread id, or NULL; caller holds pid_lock */
 /* Groups and sessions. Caller holds tasklist_lock for all six. */
 void attach_pid(struct task *p, enum pid_type type, struct pid *pid);
@@ -65,12 +66,12 @@ struct task *first_in_group(struct pid *pid, enum pid_type type); /* or NULL */
 /* By thread id; NULL: there is none, or it is dead. */
 struct task *find_in_tree(pid_t nr);
 struct task *pid_in_tree(const struct pid *pid);
-/* The lowest number from *nr on that a process (the leader of a thread group) has; false: there is
- * none. */
+/* Advance *nr to the first number from *nr on that a process (the leader of a thread group) has.
+ * False: there is none. */
 bool next_process(pid_t *nr);
-/* Call `visit` for each process, in the order of their numbers, with tasklist_lock held, which is
- * released after each few: none is missed that lives all the while. */
+/* Call `visit` for each process in the order of their numbers, with tasklist_lock held. The lock is
+ * released every few processes; a process that lives all the time is not missed. */
 void visit_processes(void (*visit)(struct task *leader, void *arg), void *arg);
 /* By thread id, with a reference to the task; NULL when there is none. */
 struct task *find_get_task(pid_t nr);
-struct task *pid_get_task(struct pid *pid); /* likewise: the task whose own number it is */
+struct task *pid_get_task(struct pid *pid); /* likewise: the task with this number */

@@ -20,7 +20,6 @@ struct pidmap {
  * -ENOMEM. */
 int pidmap_alloc(struct pidmap *m);
 void pidmap_free(struct pidmap *m, int nr);
-/* The first number in use from `from` on, or -1. The caller sees to it that what he finds is still
- * there. */
+/* The first number in use from `from` on, or -1. It may be freed meanwhile: look it up again. */
 int pidmap_next(const struct pidmap *m, int from);
 bool pidmap_test(const struct pidmap *m, int nr);

@@ -1,10 +1,11 @@
 /*
- * What a task may share: its memory, descriptors, credentials, its place in the file system.
+ * What a task may share: its memory, descriptors, credentials and place in the file system.
  *
- * A task changes these pointers only under its lock, and drops its own reference after that: a
- * pointer that is seen under the lock still has that reference, and another one may be taken. The
- * caller has a reference to the task itself, or knows by other means that it stays. unshare(2)
- * copies everything before it changes anything, so that a call that fails has done nothing.
+ * A task changes these pointers only under its lock, and drops its own reference after that. So a
+ * pointer that is seen under the lock has a reference, and the caller may take another one. The
+ * caller has a reference to the task itself, or knows by other means that the task stays.
+ * unshare(2) copies everything before it changes anything, so that a call that fails has done
+ * nothing.
  */
 #include "kernel/sharing.h"
 
@@ -14,28 +15,23 @@
 #include "kernel/task.h"
 #include "mm/mm.h"
 
-/* ---- taking hold of what another task has ---- */
+/* ---- references to what another task has ---- */
 
 struct mm *task_get_mm(struct task *t)
 {
-	struct mm *mm;
-
-	spin_lock(&t->lock);
-	mm = t->mm;
-	if (mm)
-		mm_get(mm);
-	spin_unlock(&t->lock);
-	return mm;
+	guard_spin(&t->lock);
+	if (t->mm)
+		mm_get(t->mm);
+	return t->mm;
 }
 
-/* A thread of p's process that does not exit, with a reference; NULL. */
+/* A thread of p's process that is not exiting, with a reference, or NULL. */
 static struct task *get_living_thread(struct task *p)
 {
 	struct task *t, *found = NULL;
-	struct sighand *sh;
 	u64 flags;
+	struct sighand *sh = lock_sighand(p, &flags);
 
-	sh = lock_sighand(p, &flags);
 	if (!sh)
 		return NULL;
 	list_for_each_entry (t, &p->signal->threads, thread_node)
@@ -50,55 +46,36 @@ static struct task *get_living_thread(struct task *p)
 struct mm *process_get_mm(struct task *p)
 {
 	struct mm *mm = task_get_mm(p);
-	struct task *t;
+	struct task *t scoped(put_task) = mm ? NULL : get_living_thread(p);
 
-	if (mm)
-		return mm;
-	t = get_living_thread(p);
-	if (t) {
-		mm = task_get_mm(t);
-		put_task(t);
-	}
-	return mm;
+	return t ? task_get_mm(t) : mm;
 }
 
 struct files *task_get_files(struct task *t)
 {
-	struct files *files;
-
-	spin_lock(&t->lock);
-	files = t->files;
-	if (files)
-		files_get(files);
-	spin_unlock(&t->lock);
-	return files;
+	guard_spin(&t->lock);
+	if (t->files)
+		files_get(t->files);
+	return t->files;
 }
 
 struct cred *task_get_cred(struct task *t)
 {
-	struct cred *cred;
-
-	spin_lock(&t->lock);
-	cred = t->cred;
-	refcount_inc(&cred->count);
-	spin_unlock(&t->lock);
-	return cred;
+	guard_spin(&t->lock);
+	refcount_inc(&t->cred->count);
+	return t->cred;
 }
 
-/* No reference to the struct itself: exec counts the tasks that use it. */
+/* Takes no reference to the struct itself: exec counts the tasks that use it. */
 bool task_read_fs(struct task *t, struct dentry **root, struct dentry **pwd, mode_t *umask)
 {
-	struct fs_context *fs;
-
-	spin_lock(&t->lock);
-	fs = t->fs;
-	if (fs) {
-		fs_context_read(fs, root, pwd);
-		if (umask)
-			*umask = fs_context_umask(fs);
-	}
-	spin_unlock(&t->lock);
-	return fs != NULL;
+	guard_spin(&t->lock);
+	if (!t->fs)
+		return false;
+	fs_context_read(t->fs, root, pwd);
+	if (umask)
+		*umask = fs_context_umask(t->fs);
+	return true;
 }
 
 /* ---- leaving what clone(2) shared ---- */
@@ -141,8 +118,7 @@ int unshare_files(void)
 	return 0;
 }
 
-/* Memory, handlers and threads cannot be parted: it is an error to ask for it when they are shared.
- */
+/* Memory, handlers and threads cannot be unshared: the flags are an error when these are shared. */
 static int check_unshare_flags(u64 flags)
 {
 	if (flags & ~(u64)UNSHARE_SUPPORTED)
@@ -177,6 +153,6 @@ long sys_unshare(unsigned long flags)
 	if (fs)
 		replace_fs(fs);
 	if (flags & CLONE_SYSVSEM)
-		exit_sem(current); /* as its end would: what is left of the list is the others' */
+		exit_sem(current); /* as at exit: the others keep the shared list */
 	return 0;
 }

@@ -28,11 +28,10 @@ enum task_flags {
 	PF_EXITING = 1 << 1,
 	PF_FORKNOEXEC = 1 << 2,
 	PF_IDLE = 1 << 5,
-	PF_NPROC_EXCEEDED =
-		1 << 6, /* became a user with too many tasks: no exec until that is over */
+	PF_NPROC_EXCEEDED = 1 << 6, /* its user has too many tasks: no exec until that is over */
 };
 
-/* Why a task does not go straight back to user mode: any bit will do (entry.asm). */
+/* Reasons not to go straight back to user mode (entry.asm). */
 enum task_work {
 	WORK_SIGPENDING = 1 << 0,
 	WORK_RESTORE_SIGMASK = 1 << 1,
@@ -45,24 +44,24 @@ enum task_work {
  * lock, "pi" pi_lock, "me" only the task itself writes, "ro" set while the task is being made and
  * constant from then on. "a word": cannot tear, and may be read without the lock.
  *
- * What a task shares with others hangs on the pointers marked "me, tk": the task itself changes one
+ * The pointers marked "me, tk" lead to what a task shares with others. The task itself changes one
  * under the lock, and drops its old reference after that. So the task reads them without the lock,
  * and another task takes a reference under it (kernel/sharing.c).
  *
- * The struct is in three ranges. What fork gives each child by name comes first: until then the
- * last owner of the memory is still to be seen there, or a debug build's poison, so nobody may
- * look. What fork zeroes is what an undo looks at, and what begins with nothing. What it copies
- * holds no pointer: a half-made child owns nothing that it was not given.
+ * The struct has three ranges. Fork sets the fields of the first one by one; before that they hold
+ * what the last owner of the memory left there, or a debug build's poison. Fork zeroes the second
+ * range: what an undo reads, and what begins as nothing. The third, which fork copies, holds no
+ * pointer: a half-made child owns nothing that it was not given.
  */
 struct task {
 	/* --- given one by one, on the way through copy_process() --- */
-	struct thread thread; /* must stay first: switch.asm. Its fpu goes from owner to owner */
+	struct thread thread; /* must stay first: switch.asm. Its FPU room outlives it */
 	void *stack;          /* so does this: lowest address of the kernel stack */
-	refcount_t usage;     /* the task itself and its parent's wait; then whoever looks */
+	refcount_t usage;     /* 2: its reaper's, the last switch away; then one a user */
 	u32 state;            /* me, rq; enum task_state */
 	int exit_signal; /* me, tl when the parent changes; a word: sent to the parent at exit; -1:
 			    not a leader */
-	pid_t pid_nr;    /* ro, but for exec from a non-leader: number in the first namespace */
+	pid_t pid_nr;    /* ro, but for exec from a non-leader: its thread id */
 	pid_t tgid_nr;   /* ro, same */
 	pid_t ppid_nr;   /* tl, a word: of real_parent's process */
 	spinlock_t lock; /* LOCK_TASK */
@@ -75,28 +74,28 @@ struct task {
 	/* tl: its own number; the other two only for leaders */
 	struct pid *pids[PIDTYPE_MAX];
 	struct list_head pid_links[PIDTYPE_LISTS];
-	struct task *real_parent;  /* tl: who forked us, or the reaper */
-	struct task *parent;       /* tl: who is told (real_parent until ptrace exists) */
+	struct task *real_parent;  /* tl: forked it (with CLONE_PARENT: its parent), or reaper */
+	struct task *parent;       /* tl: gets its signals (real_parent until ptrace exists) */
 	struct list_head children; /* tl: but for those in the next two lists */
 	struct list_head zombies;  /* tl: children to be reaped, in the order of their birth */
-	struct list_head jobs;     /* tl: likewise those that are stopped, or went on: see wait.c */
-	struct list_head sibling;  /* tl: leaders: in one of its parent's three lists */
-	struct list_head all;      /* tl: leaders: every one of them */
+	struct list_head jobs;    /* tl: children that are stopped or continued, likewise: wait.c */
+	struct list_head sibling; /* tl: leaders: in one of its parent's three lists */
+	struct list_head all;     /* tl: leaders: in all_tasks */
 	struct list_head thread_node; /* tl: in signal->threads */
 	struct task *group_leader;    /* tl */
 	u64 parent_exec_id;           /* tl: self_exec_id of the parent when it forked */
-	u64 birth;                 /* tl: how many were forked before; the process's, after exec */
-	int __user *set_child_tid; /* me: where schedule_tail() stores the tid */
+	u64 birth; /* tl: how many tasks were forked before; after exec the process's */
+	int __user *set_child_tid;   /* me: where schedule_tail() stores the tid */
 	int __user *clear_child_tid; /* me: where exit stores 0 and wakes a futex */
 	u64 sas_sp, sas_size;        /* me: sigaltstack */
 	struct list_head run_list;   /* rq */
 	u32 cpu;                     /* rq */
 	s64 time_slice;              /* rq: ns left when it was last charged */
 	bool first_timeslice;        /* rq: the slice came from the parent and may go back */
-	int boost;                   /* pi, rq: lent by those who wait; MAX_PRIO: nothing */
-	struct list_head pi_waiters; /* pi: who waits for a lock of this task, the best first */
+	int boost;                   /* pi, rq: priority lent by waiters; MAX_PRIO: none */
+	struct list_head pi_waiters; /* pi: waiters for locks of this task, the best first */
 	u64 start_time;              /* ro: monotonic ns */
-	u64 exec_start;              /* rq: since when it runs, or does not; run clock */
+	u64 exec_start;              /* rq: run clock at its last switch in or out */
 	sigset_t64 saved_sigmask;    /* me: WORK_RESTORE_SIGMASK */
 	u64 restart_arg[4];          /* me: of restart_fn */
 	struct held_lock {           /* me: debug builds, kernel/debug/lockdep.c */
@@ -104,7 +103,7 @@ struct task {
 		u16 class;
 		u16 irq_level;  /* nesting of interrupts it was taken at */
 		const void *pc; /* where it was taken */
-		u64 since;      /* cycles; 0: we wait for it */
+		u64 since;      /* cycles; 0: the task waits for it */
 	} held[MAX_HELD_LOCKS];
 
 	/* --- zeroed by dup_task_struct() --- */
@@ -123,12 +122,11 @@ struct task {
 	struct files *files;  /* me, tk */
 	struct fs_context *fs;          /* me, tk, and fs->lock */
 	struct sem_undo_list *sem_undo; /* me: NULL until an operation with SEM_UNDO */
-	struct attachment *attached;    /* me: what holds on to it from outside, or NULL */
-	struct task *vfork_parent;      /* tk: waits for our exec or exit */
-	void __user
-		*robust_list; /* me, a word: struct robust_list_head: locks to release at exit */
-	struct prio_array *array;     /* rq: NULL when not queued */
-	struct pi_waiter *pi_blocked; /* pi: as what it waits itself */
+	struct attachment *attached;    /* me: attachment.h; or NULL */
+	struct task *vfork_parent;      /* tk: waits for this task's exec or exit */
+	void __user *robust_list;       /* me, a word: robust_list_head: locks to release at exit */
+	struct prio_array *array;       /* rq: NULL when not queued */
+	struct pi_waiter *pi_blocked;   /* pi: queues it on a PI lock; NULL: not blocked on one */
 	u64 oom_retry;    /* me: when a call was last tried again for lack of memory; 0: never */
 	u64 oom_killed;   /* tl: when it was chosen to die for lack of memory; 0: never */
 	u64 utime, stime; /* rq: ns charged of the run time: kernel/sched/account.c */
@@ -140,7 +138,7 @@ struct task {
 	sigset_t64 waited;            /* sh: rt_sigtimedwait() sleeps for them, blocked or not */
 	long (*restart_fn)(struct task *); /* me: restart_syscall(2) */
 	u64 fork_cycles; /* me: spent in the last do_fork() until the child was made runnable */
-	const struct mutex *waits_for; /* its wait_lock: a mutex that another task holds */
+	const struct mutex *waits_for; /* the mutex's wait_lock: what it waits for */
 
 	/* --- copied by dup_task_struct() --- */
 	u32 flags;        /* me; enum task_flags */
@@ -149,7 +147,7 @@ struct task {
 	int normal_prio;  /* pi, rq: by its policy */
 	int static_prio;  /* rq: by its nice value */
 	int policy, rt_priority; /* rq */
-	bool reset_on_fork;      /* rq: SCHED_RESET_ON_FORK */
+	bool reset_on_fork;      /* pi: SCHED_RESET_ON_FORK */
 	u64 cpus_mask;           /* rq: CPUs it may run on */
 	sigset_t64 blocked;      /* me; others look under sh */
 	u32 personality;         /* me: personality(2) */

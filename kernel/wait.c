@@ -2,12 +2,12 @@
  * Waiting for children: wait4(2), waitid(2).
  *
  * A parent sleeps on its signal->wait_chld; do_notify_parent() wakes it for every end, stop and
- * continue of a child. Each time it looks at the children of all threads of its group, under
- * tasklist_lock.
+ * continue of a child. Each time it looks at the children of all threads of its group, unless the
+ * wait names one pid or says __WNOTHREAD, under tasklist_lock.
  *
- * A thread has three lists of children: those that wait to be reaped, those that have stopped or
- * gone on since that was last asked for (its jobs), and the rest. So what is to be found is at the
- * head of a list. Only a search for some of the children (of a group, or clones) walks past others.
+ * A thread has three lists of children: those that wait to be reaped; its jobs, which are stopped
+ * or whose continue is not reported yet; and the rest. So what is to be found is at the head of a
+ * list. Only a search for some of the children (of a group, clones, or stops) walks past others.
  */
 #include "kernel/wait.h"
 
@@ -19,12 +19,12 @@
 #include "kernel/task.h"
 #include "kernel/trace/trace.h"
 
-/* What looking at one child told. */
+/* The result of looking at one child. */
 enum wait_verdict {
 	WAIT_NOT_OURS, /* does not match: does not count against -ECHILD */
 	WAIT_LATER,    /* matches, nothing to report yet */
 	WAIT_FOUND,    /* *out is filled */
-	WAIT_REAP,     /* the child is ours to release */
+	WAIT_REAP,     /* the caller is to release the child */
 };
 
 struct wait_query {
@@ -63,30 +63,30 @@ static int exit_cld_code(int status)
 	return status & 0x80 ? CLD_DUMPED : CLD_KILLED;
 }
 
-/* Of a process that has ended. */
-static int wait_status(const struct task *p)
+/* `p` has ended. */
+static void fill_end(struct wait_result *out, struct task *p)
 {
-	return p->signal->group_exit ? p->signal->group_exit_code : p->exit_code;
+	int status = p->signal->group_exit ? p->signal->group_exit_code : p->exit_code;
+
+	fill_result(out, p, exit_cld_code(status), status);
 }
 
 static enum wait_verdict look_at_zombie(struct wait_query *q, struct task *p)
 {
-	/* It will never stop or continue again: for a wait that asks only for that it is no child.
-	 */
+	/* A zombie never stops or continues again, so a wait for that alone does not count it. */
 	if (!(q->options & WEXITED))
 		return WAIT_NOT_OURS;
 	if (q->options & WNOWAIT) {
-		int status = wait_status(p);
-
-		fill_result(q->out, p, exit_cld_code(status), status);
+		fill_end(q->out, p);
 		return WAIT_FOUND;
 	}
-	guarded(p, exit_state) = TASK_DEAD; /* ours: no other wait finds it as a zombie now */
+	guarded(p, exit_state) = TASK_DEAD; /* no other wait finds it as a zombie now */
 	q->reap = p;
 	return WAIT_REAP;
 }
 
-/* Caller holds tasklist_lock. The parent may be another thread, which stays only as long. */
+/* Take `p` out of the tree. Its parent may be another thread, which stays only while the caller
+ * holds tasklist_lock. */
 static void unlink_child(struct task *p)
 {
 	if (p->parent != current) {
@@ -96,13 +96,13 @@ static void unlink_child(struct task *p)
 	unlink_task(p);
 }
 
-/* The rest, without the lock: no other task comes to `p` any more. */
+/* Account for `p` and free it, without the lock: no walk of the tree comes to `p` any more. Its
+ * number leads to it until forget_task(). */
 static void reap(struct wait_query *q, struct task *p)
 {
-	int status = wait_status(p);
 	u64 flags;
 
-	fill_result(q->out, p, exit_cld_code(status), status);
+	fill_end(q->out, p);
 	flags = spin_lock_irqsave(&current->sighand->lock);
 	usage_add(&current->signal->children, &q->out->usage);
 	spin_unlock_irqrestore(&current->sighand->lock, flags);
@@ -141,11 +141,10 @@ static enum wait_verdict look_at_stop(struct wait_query *q, struct task *p)
 	struct signal *sig = p->signal;
 	enum wait_verdict v = WAIT_LATER;
 	bool keep = q->options & WNOWAIT;
-	u64 flags;
 
 	if (!(q->options & (WSTOPPED | WCONTINUED)))
 		return WAIT_LATER;
-	flags = spin_lock_irqsave(&p->sighand->lock);
+	guard_irq(&p->sighand->lock);
 	if ((q->options & WSTOPPED) && sig->stopped && !sig->stop_reported) {
 		fill_result(q->out, p, CLD_STOPPED, sig->stop_code << 8 | 0x7f);
 		sig->stop_reported = !keep;
@@ -157,7 +156,6 @@ static enum wait_verdict look_at_stop(struct wait_query *q, struct task *p)
 	}
 	if (p->in_jobs && !is_job(sig))
 		leave_jobs(p);
-	spin_unlock_irqrestore(&p->sighand->lock, flags);
 	return v;
 }
 
@@ -165,7 +163,7 @@ static enum wait_verdict look_at_stop(struct wait_query *q, struct task *p)
 
 typedef enum wait_verdict (*look_fn)(struct wait_query *q, struct task *p);
 
-/* The best verdict on those in a list; not all are looked at when `enough` is reached. */
+/* The best verdict on the tasks of a list. The walk ends when `enough` is reached. */
 static always_inline enum wait_verdict walk(struct wait_query *q, struct list_head *list,
 					    look_fn look, enum wait_verdict enough)
 {
@@ -196,8 +194,8 @@ static enum wait_verdict look_at_living(struct wait_query *q, struct task *p)
 	return p->exit_state != TASK_DEAD && matches(q, p) ? WAIT_LATER : WAIT_NOT_OURS;
 }
 
-/* Zombies first: they are mostly what is asked for. With nothing to report, one child that matches
- * is enough to know that it is worth waiting. */
+/* Look at zombies first: most waits are for them. With nothing to report, one child that matches is
+ * enough to make the wait worthwhile. */
 static enum wait_verdict look_at_children_of(struct wait_query *q, struct task *t)
 {
 	enum wait_verdict enough = q->options & (WSTOPPED | WCONTINUED) ? WAIT_FOUND : WAIT_LATER;
@@ -223,7 +221,7 @@ static enum wait_verdict look_at_pid(struct wait_query *q)
 {
 	struct task *p = q->only;
 
-	/* First: one that is dead may have no parent any more. */
+	/* exit_state first: a dead task may have no parent any more. */
 	if (!p || guarded(p, exit_state) == TASK_DEAD || !is_child(q, p) || !matches(q, p))
 		return WAIT_NOT_OURS;
 	if (p->exit_state == TASK_ZOMBIE && p->signal->nr_threads == 1)
@@ -249,24 +247,21 @@ static enum wait_verdict look_at_children(struct wait_query *q)
 	return best;
 }
 
-/* One look. 1 and the result is filled; 0: nothing yet; -ECHILD: there is no such child. */
+/* Look once. 1: the result is filled; 0: nothing yet; -ECHILD: there is no such child. */
 static int poll_children(struct wait_query *q)
 {
+	struct task *only scoped(put_task) = q->type == PIDTYPE_PID ? find_get_task(q->nr) : NULL;
 	enum wait_verdict v;
 
 	q->reap = NULL;
-	q->only = q->type == PIDTYPE_PID ? find_get_task(q->nr) : NULL;
+	q->only = only;
 	spin_lock(&tasklist_lock);
 	v = look_at_children(q);
 	if (q->reap)
 		unlink_child(q->reap);
 	spin_unlock(&tasklist_lock);
-	if (q->only)
-		put_task(q->only);
-	if (v == WAIT_NOT_OURS)
-		return -ECHILD;
-	if (v == WAIT_LATER)
-		return 0;
+	if (v < WAIT_FOUND)
+		return v == WAIT_LATER ? 0 : -ECHILD;
 	if (q->reap)
 		reap(q, q->reap);
 	trace_sched_process_wait(current, q->out->pid);
@@ -276,25 +271,11 @@ static int poll_children(struct wait_query *q)
 long do_wait(enum pid_type type, pid_t nr, int options, struct wait_result *out)
 {
 	struct wait_query q = {.type = type, .nr = nr, .options = options, .out = out};
-	struct wait_queue *wq = &current->signal->wait_chld;
-	struct waiter w;
 	int ret = poll_children(&q); /* mostly the child ended before its parent waits */
 
-	if (ret != 0 || (options & WNOHANG))
-		return ret > 0 ? out->pid : ret;
-	waiter_init(&w);
-	for (;;) {
-		prepare_to_wait(wq, &w, TASK_INTERRUPTIBLE);
-		ret = poll_children(&q);
-		if (ret != 0)
-			break;
-		if (signal_pending(current)) {
-			ret = -ERESTARTSYS;
-			break;
-		}
-		schedule();
-	}
-	finish_wait(wq, &w);
+	if (ret == 0 && !(options & WNOHANG) &&
+	    wait_event_interruptible(&current->signal->wait_chld, (ret = poll_children(&q)) != 0))
+		ret = -ERESTARTSYS;
 	return ret > 0 ? out->pid : ret;
 }
 
@@ -316,12 +297,9 @@ long sys_wait4(pid_t upid, int __user *status, int options, struct rusage __user
 		return -EINVAL;
 	if (upid == (pid_t)0x80000000)
 		return -ESRCH; /* -INT_MIN is no pid */
-	if (upid < -1) {
+	if (upid < -1 || upid == 0) {
 		type = PIDTYPE_PGID;
-		nr = -upid;
-	} else if (upid == 0) {
-		type = PIDTYPE_PGID;
-		nr = own_group();
+		nr = upid ? -upid : own_group();
 	} else if (upid > 0) {
 		type = PIDTYPE_PID;
 		nr = upid;
@@ -368,10 +346,9 @@ long sys_waitid(int which, pid_t id, siginfo_t __user *uinfo, int options, struc
 	pid_t nr = 0;
 	long ret;
 
-	if (options & ~(WNOHANG | WNOWAIT | WEXITED | WSTOPPED | WCONTINUED | __WNOTHREAD |
-			__WCLONE | __WALL))
-		return -EINVAL;
-	if (!(options & (WEXITED | WSTOPPED | WCONTINUED)))
+	if ((options & ~(WNOHANG | WNOWAIT | WEXITED | WSTOPPED | WCONTINUED | __WNOTHREAD |
+			 __WCLONE | __WALL)) ||
+	    !(options & (WEXITED | WSTOPPED | WCONTINUED)))
 		return -EINVAL;
 	switch (which) {
 	case P_ALL:

@@ -6,7 +6,7 @@
 struct boot_info;
 
 void symbols_init(const struct boot_info *boot);
-/* Where the function begins that `addr` is in; 0 without symbols. */
+/* The start of the function that contains `addr`; 0 without symbols. */
 u64 symbol_start(u64 addr);
 void log_init(void);
 /* Print the ring buffer, oldest line first. */
@@ -29,9 +29,9 @@ int tunables_show(const char *name, void (*print)(const char *fmt, ...) __printf
 
 /* What debug builds know of all locks of a class. */
 struct lock_stat {
-	u64 contended;          /* how often somebody had to wait */
-	u64 longest;            /* it was held; lock_stat_get() gives ns */
-	const void *longest_pc; /* where it was taken for that */
+	u64 contended;          /* how often it was waited for */
+	u64 longest;            /* the longest hold; lock_stat_get() gives ns */
+	const void *longest_pc; /* where it was taken then */
 };
 void lock_stat_get(unsigned int class, struct lock_stat *sum);
 struct held_lock;

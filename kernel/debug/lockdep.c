@@ -1,9 +1,8 @@
 /*
- * The lock-order check of debug builds. Each task remembers the locks it holds; taking one whose
- * class does not stand below all of them in enum lock_class is a deadlock waiting for its day, and
- * panics on the spot, whether or not anybody else runs. An interrupt handler is judged by what it
- * took itself: the locks of the interrupted task stand above every (irq) lock by construction, or
- * interrupts would be off.
+ * The lock-order check of debug builds. Each task remembers the locks it holds. Taking a lock whose
+ * class does not come after all of them in enum lock_class may deadlock one day, and panics at
+ * once. An interrupt handler is checked only against locks that it took itself: the interrupted
+ * task holds no (irq) lock, or interrupts would be off, and all its locks come before those.
  */
 #include "arch/x86_64/arch.h"
 #include "kernel/debug/debug.h"
@@ -35,7 +34,7 @@ void lock_order_acquire(const void *lock, enum lock_class class, bool nested)
 
 	if (t == NULL || locks_off)
 		return;
-	flags = local_irq_save(); /* an interrupt's own entries must not come in between */
+	flags = local_irq_save(); /* keeps entries of an interrupt out */
 	for (u32 i = 0; class != LOCK_NONE && i < t->nr_held; i++) {
 		const struct held_lock *h = &t->held[i];
 
@@ -56,8 +55,8 @@ void lock_order_acquire(const void *lock, enum lock_class class, bool nested)
 /* ---- for how long: the shell's `locks` ---- */
 
 static struct lock_stat stats[DEBUG_CHECKS ? MAX_CPUS : 1][LOCK_CLASSES]; /* their CPU, irqs off */
-static const void *reported;          /* the lock a waiter has complained of */
-static u64 first_cycles, first_clock; /* when counting began: cycles are turned into time by it */
+static const void *reported;          /* the lock that a waiter has reported */
+static u64 first_cycles, first_clock; /* when counting began: to turn cycles into time */
 
 /* Reading the clock may cost a device access: locks are timed by the CPU's own counter. */
 static u64 cycles_to_ns(u64 cycles)
@@ -95,7 +94,7 @@ void lock_stall_reported(const void *lock)
 	WRITE_ONCE(reported, lock);
 }
 
-/* A mutex may be held for long by who sleeps; somebody who has to wait for it says so. */
+/* A mutex may be held for long, by a task that sleeps. A task that waits for it reports that. */
 static bool is_mutex(unsigned int class)
 {
 	return class >= LOCK_SHELL && class <= LOCK_FILE_LOCKS;
@@ -106,7 +105,7 @@ static void check_hold(const struct held_lock *h, u64 cycles)
 	u64 ns;
 
 	if (cycles >> 28 == 0 || is_mutex(h->class) || h->class >= LOCK_LOG)
-		return; /* certainly short; or of a kind that may take long; or needed to say it */
+		return; /* certainly short, or may be held for long, or the report needs it */
 	ns = cycles_to_ns(cycles);
 	if (ns < STALL_NS)
 		return;
@@ -123,7 +122,7 @@ static void count_hold(const struct held_lock *h)
 	struct lock_stat *s = &stats[this_cpu()->id][h->class];
 	u64 now = cpu_cycles(), cycles = now - h->since;
 
-	if (h->since == 0 || now < h->since) /* a run queue's that came from another task */
+	if (h->since == 0 || now < h->since) /* a run queue's lock, taken by another task */
 		return;
 	if (cycles > s->longest) {
 		s->longest = cycles;
@@ -132,7 +131,7 @@ static void count_hold(const struct held_lock *h)
 	check_hold(h, cycles);
 }
 
-/* Its place among the held locks; -1 when it is not there. */
+/* The lock's index among the held locks, or -1. */
 static int find_held(const struct task *t, const void *lock)
 {
 	for (int i = (int)t->nr_held - 1; i >= 0; i--)
@@ -150,8 +149,8 @@ void assert_held(const void *lock, const char *field)
 		      __builtin_return_address(0), lock);
 }
 
-/* A run queue's lock is taken by the task that leaves the CPU and released by the one that comes:
- * what the latter remembers is the run queue it went to sleep on, which need not be this one. */
+/* A run queue's lock is taken by the task that leaves the CPU and released by the task that comes.
+ * The latter remembers the run queue that it slept on, which need not be this one. */
 static int find_run_queue(const struct task *t)
 {
 	for (int i = (int)t->nr_held - 1; i >= 0; i--)

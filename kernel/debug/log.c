@@ -7,6 +7,7 @@
 #include "kernel/lib/lock.h"
 #include "kernel/lib/log.h"
 #include "kernel/lib/nsec.h"
+#include "kernel/lib/scope.h"
 #include "kernel/lib/string.h"
 #include "kernel/lib/tunable.h"
 
@@ -23,11 +24,10 @@ TUNABLE(quiet, "quiet", quiet, 0, 1, NULL, "1: the log keeps off the console, bu
 
 static void ring_append(const char *s, size_t n)
 {
-	u64 flags = spin_lock_irqsave(&log_lock);
+	guard_irq(&log_lock);
 
 	for (size_t i = 0; i < n; i++)
 		ring[ring_end++ % LOG_SIZE] = s[i];
-	spin_unlock_irqrestore(&log_lock, flags);
 }
 
 static void log_line(bool show, const char *fmt, va_list ap)
@@ -110,7 +110,7 @@ void log_init(void)
 /* Copy the line that starts at *pos, which moves behind it. False when there is none left. */
 static bool log_next_line(u64 *pos, char *line)
 {
-	u64 flags = spin_lock_irqsave(&log_lock);
+	guard_irq(&log_lock);
 	size_t n = 0;
 	bool any;
 
@@ -126,7 +126,6 @@ static bool log_next_line(u64 *pos, char *line)
 			break;
 	}
 	line[n] = '\0';
-	spin_unlock_irqrestore(&log_lock, flags);
 	return any;
 }
 

@@ -1,4 +1,4 @@
-/* The end: say as much as can be said, then stop. Nothing here allocates, waits or takes a lock. */
+/* Panic: report as much as possible, then stop. Nothing here allocates, waits or takes a lock. */
 #include "arch/x86_64/arch.h"
 #include "kernel/debug/debug.h"
 #include "kernel/lib/fuzz.h"
@@ -12,8 +12,7 @@
 
 static u32 panicking; /* CPU + 1 */
 
-/* How much of a kernel stack was ever used: what lies below the watermark still holds
- * stack_poison()'s pattern. */
+/* Below the most that was ever used, a kernel stack still holds stack_poison()'s pattern. */
 void stack_poison(void *stack)
 {
 	u64 *word = stack;
@@ -56,7 +55,7 @@ static void show_task(void)
 		panic_printf("sched.fuzz=%ld\n", sched_fuzz);
 }
 
-/* Returns for the first call only: whatever goes wrong while panicking must not start it again. */
+/* Returns only once: a fault during a panic must not start it again. */
 static void panic_begin(void)
 {
 	u32 first = 0;
@@ -64,14 +63,14 @@ static void panic_begin(void)
 	local_irq_disable();
 	if (!__atomic_compare_exchange_n(&panicking, &first, this_cpu()->id + 1, false,
 					 __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST)) {
-		while (first != this_cpu()->id + 1) /* another CPU was first, and will stop us */
+		while (first != this_cpu()->id + 1) /* another CPU was first, and stops this one */
 			cpu_relax();
 		locks_off = true;
 		panic_printf("panic inside a panic\n");
 		arch_console_flush();
 		arch_panic_halt();
 	}
-	arch_stop_other_cpus(); /* before locks mean nothing any more */
+	arch_stop_other_cpus(); /* before locks are ignored */
 	locks_off = true;
 	trace_enabled = false;
 }
@@ -93,7 +92,7 @@ static void __noreturn panic_end(const struct pt_regs *regs)
 		arch_print_regs(regs, panic_printf);
 	panic_printf("backtrace:\n");
 	arch_backtrace(regs, panic_printf);
-	arch_console_flush(); /* what follows reads more memory, and may fail */
+	arch_console_flush(); /* the rest reads more memory, and may fail */
 	panic_printf("last trace events:\n");
 	if (trace_show_tail(panic_printf, TRACE_TAIL) == 0)
 		panic_printf("  none: `trace on` before it happens records them\n");
@@ -102,8 +101,7 @@ static void __noreturn panic_end(const struct pt_regs *regs)
 	arch_panic_halt();
 }
 
-/* The registers as they are at the call of panic(): those that a call preserves, which are the ones
- * that still tell. */
+/* The registers at the call of panic(), as far as a call preserves them. */
 #define CAPTURE_REGS(r)                                                                               \
 	do {                                                                                          \
 		__asm__ volatile(                                                                     \
@@ -113,8 +111,7 @@ static void __noreturn panic_end(const struct pt_regs *regs)
 			  "=m"((r)->r15), "=r"((r)->rflags));                                         \
 		(r)->rbp = *(u64 *)__builtin_frame_address(0);                                        \
 		(r)->rsp = (u64)__builtin_frame_address(0) + 16;                                      \
-		(r)->rip =                                                                            \
-			(u64)__builtin_return_address(0) - 1; /* in the call: nothing follows */      \
+		(r)->rip = (u64)__builtin_return_address(0) - 1; /* in the call instruction */        \
 		(r)->cs = KERNEL_CS;                                                                  \
 		(r)->ss = KERNEL_DS;                                                                  \
 	} while (0)

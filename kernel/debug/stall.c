@@ -2,8 +2,9 @@
  * CPUs that stopped answering, and locks that are held for too long.
  *
  * The culprit's backtrace comes by NMI, which reaches a CPU that has interrupts off
- * (arch_backtrace_cpu). In a debug build whoever ticks looks once a second whether the others have
- * taken an interrupt since the last time; one that has not is sent one, and has another second.
+ * (arch_backtrace_cpu). In a debug build one CPU checks in its tick, once a second, whether the
+ * others have taken an interrupt since the last check. It sends one to a CPU that has not, and
+ * reports that CPU after another second.
  */
 #include "kernel/lib/stall.h"
 
@@ -75,9 +76,9 @@ u64 stall_suspects(const void *lock)
 /* ---- do they answer? ---- */
 
 static struct watch {
-	u64 irqs;     /* it had taken by the last look */
-	u32 silent;   /* looks without another one */
-} watches[MAX_CPUS];  /* whoever has set `next_look` */
+	u64 irqs;     /* taken by the last check */
+	u32 silent;   /* checks without a new one */
+} watches[MAX_CPUS];  /* the CPU that has set `next_look` */
 static u64 next_look; /* atomic */
 
 static void look_at(u32 cpu)
@@ -88,7 +89,7 @@ static void look_at(u32 cpu)
 	if (irqs != w->irqs) {
 		*w = (struct watch){.irqs = irqs};
 	} else if (++w->silent == 1) {
-		arch_send_reschedule(cpu); /* an idle CPU has no tick: this it must take */
+		arch_send_reschedule(cpu); /* an idle CPU has no tick, but must take this one */
 	} else if (w->silent == 2) {
 		stall_report(cpu, "CPU %u has taken no interrupt for %lu s", cpu,
 			     STALL_NS / 1000000000UL);
@@ -99,7 +100,8 @@ void stall_tick(u64 now)
 {
 	u64 due = __atomic_load_n(&next_look, __ATOMIC_RELAXED);
 
-	/* Until the next look is due the watches are ours alone; a look takes less than that. */
+	/* The CPU that moves `next_look` has the watches to itself: a check takes less than a
+	 * second. */
 	if (now < due || !__atomic_compare_exchange_n(&next_look, &due, now + STALL_NS, false,
 						      __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST))
 		return;

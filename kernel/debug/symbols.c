@@ -1,7 +1,7 @@
 /*
- * Names for kernel addresses, from the image's own ELF symbol table as the boot loader left it. A
- * linear search: it runs only for a backtrace, needs no memory and works before there is an
- * allocator, and also when all else is broken.
+ * Names for kernel addresses, from the image's ELF symbol table as the boot loader left it. The
+ * search is linear: it runs only for a backtrace, and needs no memory, so that it works before the
+ * allocator does and during a panic.
  */
 #include <linux/elf.h>
 #include "arch/x86_64/arch.h"
@@ -24,7 +24,7 @@ static bool is_code(const Elf64_Sym *s)
 	       (type == STT_FUNC || type == STT_NOTYPE) && strtab[s->st_name] != '\0';
 }
 
-/* Whether `addr` lies behind the end of s, as far as its size is known: a label has none. */
+/* Does `addr` lie behind the end of `s`? A label has no size, and so no end. */
 static bool ends_before(const Elf64_Sym *s, u64 addr)
 {
 	return s->st_size && addr - s->st_value >= s->st_size;
@@ -51,8 +51,8 @@ static const Elf64_Sym *symbol_at(u64 addr)
 
 void symbols_set(const void *table, size_t table_size, const char *strings, size_t strings_size)
 {
-	bool usable = strings_size &&
-		      strings[strings_size - 1] == '\0'; /* or a name could run off its end */
+	bool usable =
+		strings_size && strings[strings_size - 1] == '\0'; /* names end in the table */
 
 	symtab = table;
 	nr_symbols = usable ? table_size / sizeof(Elf64_Sym) : 0;
@@ -60,8 +60,8 @@ void symbols_set(const void *table, size_t table_size, const char *strings, size
 	strtab_size = strings_size;
 }
 
-/* Without the mark that the compiler gives a variant of a function, as in "drop.isra.0". NASM's
- * local labels have a point in their names, too. */
+/* Leave out what the compiler appends to the name of a function's variant, as in "drop.isra.0".
+ * NASM's local labels have a point in their names, too. */
 static size_t source_name_length(const Elf64_Sym *s)
 {
 	const char *name = strtab + s->st_name;

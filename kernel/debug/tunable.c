@@ -17,7 +17,7 @@ static const struct tunable *find(const char *name)
 	return NULL;
 }
 
-/* A value by one of its words, or as a number. */
+/* Parse a value: one of its words, or a number. */
 static int parse_value(const struct tunable *t, const char *text, s64 *out)
 {
 	for (long i = 0; t->words && t->words[i]; i++) {
@@ -50,7 +50,7 @@ int tunable_set(const char *name, const char *value)
 	return t->at_boot ? -EPERM : set_value(t, value);
 }
 
-/* What a switch can be: "0..1" or "pages|tables|tree". */
+/* The values of a switch: "0..1" or "pages|tables|tree". */
 static const char *range_of(const struct tunable *t, char *buf, size_t size)
 {
 	int n = 0;
@@ -80,11 +80,11 @@ int tunables_show(const char *name, void (*print)(const char *fmt, ...))
 
 	if (name && t == NULL)
 		return -ENOENT;
-	if (t)
-		show_one(t, print);
-	else
-		LINKER_SET_FOREACH(tunables, it)
-	show_one(*it, print);
+	LINKER_SET_FOREACH(tunables, it)
+	{
+		if (!t || *it == t)
+			show_one(*it, print);
+	}
 	return 0;
 }
 
@@ -105,7 +105,7 @@ const char *tunable_nearest(const char *name)
 	return nearest;
 }
 
-/* A word that nothing takes. */
+/* Warn of a word that is not taken. */
 static void report_word(const char *name)
 {
 	const char *nearest = tunable_nearest(name);
@@ -124,7 +124,7 @@ static void report_word(const char *name)
 			name);
 }
 
-/* One word of the command line. A bare tunable's name means 1. */
+/* Take one word of the command line. A tunable's bare name means 1. */
 static void take_word(char *word)
 {
 	char *eq = strchr(word, '=');
@@ -156,7 +156,7 @@ void tunables_from_cmdline(const struct boot_info *boot)
 
 		while (*s == ' ')
 			s++;
-		/* test="a b" is one word: nothing inside quotes is ours */
+		/* test="a b" is one word */
 		for (; *s && (*s != ' ' || quoted); s++) {
 			if (*s == '"')
 				quoted = !quoted;

@@ -29,7 +29,7 @@ void exec_strings_free(struct exec_strings *s)
 	kfree(s);
 }
 
-/* The pages so far get a longer list. */
+/* Move the pages to a longer list. */
 static long more_pages(struct exec_strings *s)
 {
 	char **all = kmalloc(EXEC_MAX_STRING_PAGES * sizeof(*all));
@@ -41,8 +41,7 @@ static long more_pages(struct exec_strings *s)
 	return 0;
 }
 
-/* Room at the end: how many bytes of the current page are free, after making a new one if there are
- * none. */
+/* Returns the bytes free in the current page, which is a new one if the last is full. */
 static long string_room(struct exec_strings *s)
 {
 	size_t i = s->used / PAGE_SIZE;
@@ -87,9 +86,8 @@ static long add_user_string(struct exec_strings *s, const char __user *from)
 			return room;
 		n = strncpy_from_user(s->page[s->used / PAGE_SIZE] + s->used % PAGE_SIZE,
 				      from + total, room);
-		if (n < 0) {
-			s->used += s->used % PAGE_SIZE ==
-				   0; /* count the fresh page, so that it is freed */
+		if (n < 0) { /* count the fresh page, so that it is freed */
+			s->used += s->used % PAGE_SIZE == 0;
 			return n;
 		}
 		total += n;
@@ -101,7 +99,7 @@ static long add_user_string(struct exec_strings *s, const char __user *from)
 	}
 }
 
-/* From element `from` on. Returns how many were added. */
+/* Add the strings from element `from` on. Returns how many. */
 static long add_user_vector(struct exec_strings *s, const char __user *const __user *vec, int from)
 {
 	int n = 0;
@@ -153,7 +151,7 @@ static bool is_empty(const struct exec_args *args)
 
 static long add_argv(struct exec_strings *s, const struct exec_args *args)
 {
-	/* What a script's first line put in front takes the place of argv[0]. */
+	/* The prefix of a script takes the place of argv[0]. */
 	int from = args->nr_prefix ? 1 : 0;
 	long n;
 
@@ -215,8 +213,8 @@ struct exec_strings *exec_strings_gather(const struct exec_args *args)
 
 /* ---- the initial stack: System V ABI AMD64, figure 3.9 ---- */
 
-/* Writes into a stack that is known to nobody yet, with its mm's lock held: the page that was found
- * last stays where it is. */
+/* Writes into the stack of an mm that no task uses yet, with mm->lock held: the page found last
+ * stays in place. */
 struct stack_writer {
 	struct mm *mm;
 	u64 sp;
@@ -305,8 +303,8 @@ static unsigned int fill_auxv(u64 *aux, const struct elf_image *img, const struc
 	return n;
 }
 
-/* One pointer for each of n strings that lie one behind the other; `at` counts bytes in the arena.
- */
+/* Write a pointer to each of n consecutive strings, then NULL. `*at`: the offset of the next
+ * string. */
 static void put_pointers(struct stack_writer *w, const struct exec_strings *s, u64 base, size_t *at,
 			 int n)
 {

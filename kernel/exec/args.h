@@ -4,6 +4,7 @@
 #include "kernel/exec/elf.h"
 #include "kernel/exec/exec_creds.h"
 #include "kernel/exec/layout.h"
+#include "kernel/lib/scope.h"
 #include "kernel/lib/types.h"
 
 #define EXEC_MAX_STRINGS      (6UL << 20) /* bytes of all strings and pointers together */
@@ -13,14 +14,14 @@
 #define EXEC_MAX_PREFIX       (2 * EXEC_MAX_SCRIPTS + 1)
 #define MAX_AUX               24 /* entries of the auxiliary vector */
 
-/* What was asked for. */
+/* The arguments of execve(2). */
 struct exec_args {
 	const char *path;
 	const void *argv, *envp; /* vectors in user memory, or in the kernel's if `kernel` */
 	bool kernel;
-	bool unreachable; /* the path will mean nothing any more to the new program */
-	int nr_prefix; /* of a script: interpreter, its argument, the script; they replace argv[0]
-			*/
+	bool unreachable; /* the new program cannot open the path: execveat(2) */
+	/* Of a script: interpreter, its argument, the script. They replace argv[0]. */
+	int nr_prefix;
 	const char *prefix[EXEC_MAX_PREFIX];
 };
 
@@ -39,6 +40,7 @@ struct mm;
 /* ERR_PTR: -EFAULT, -E2BIG, -ENOMEM, -EINTR (being killed). */
 struct exec_strings *exec_strings_gather(const struct exec_args *args);
 void exec_strings_free(struct exec_strings *s);
+SCOPED(exec_strings_free, struct exec_strings *)
 /* Lay out the initial stack of System V ABI AMD64, figure 3.9, in `mm`, whose stack is mapped.
  * Returns the initial stack pointer, or -ENOMEM. */
 long exec_build_stack(struct mm *mm, const struct exec_strings *s, const struct elf_image *img,

@@ -12,7 +12,7 @@
 #include "kernel/lib/string.h"
 #include <asm/errno.h>
 
-/* Linux looks at no other byte of the identification than its first four. */
+/* As Linux does, check only the first four bytes of the identification. */
 int elf_check_header(const Elf64_Ehdr *eh, u64 file_size)
 {
 	u64 table_size = (u64)eh->e_phnum * sizeof(Elf64_Phdr);

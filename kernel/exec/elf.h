@@ -23,17 +23,17 @@ struct elf_image {
 	u16 phnum;
 	u64 interp_at;  /* PT_INTERP: where in the file its path is */
 	u64 interp_len; /* with its NUL; whatever the file says */
-	u64 low, high;  /* the segments' addresses lie between, as far as they are true */
+	u64 low, high;  /* bounds of the segments, unchecked */
 	u64 align;      /* a power of two: the largest that a segment asks for, a page at least */
 	unsigned int nr;
 	struct elf_segment *seg; /* in the order of the file, unchecked: see elf_segment_fits() */
 	struct elf_segment few[ELF_FEW_SEGMENTS];
 };
 
-/* Is this the header of a file for us, and where are its program headers? 0 or -ENOEXEC. */
+/* Check the header. 0, or -ENOEXEC if the file is none that can be loaded. */
 int elf_check_header(const Elf64_Ehdr *eh, u64 file_size);
 /* Digest the program headers (eh->e_phnum of them). `seg` has room for as many segments. */
 void elf_parse(const Elf64_Ehdr *eh, const Elf64_Phdr *ph, struct elf_image *img,
 	       struct elf_segment *seg);
-/* Can it be mapped as it says, moved by `bias`? */
+/* Can the segment be mapped at its address plus `bias`? */
 bool elf_segment_fits(const struct elf_segment *s, u64 bias);

@@ -1,10 +1,11 @@
 /*
  * A new program in an old task: execve(2).
  *
- * Two phases. First everything that can fail: the strings are copied out of the old address space,
- * a new one is built beside it, and the program is mapped into that. Then the other threads are
- * made to exit, what the process shares with others is replaced by copies, and the task moves over:
- * from commit_exec() on there is no way back, and nothing that could fail.
+ * Two phases. In the first every failure leaves the old program as it was: the strings are copied
+ * out of the old address space, a new one is built beside it, and the program is mapped into that.
+ * In the second the other threads are made to exit, and what the process shares with others is
+ * replaced by copies; if there is no memory for those, the process is killed. From commit_exec() on
+ * nothing can fail, and the task becomes the new program.
  */
 #include "kernel/exec/exec.h"
 
@@ -72,7 +73,8 @@ struct exec_image {
 /* Not an errno: the program's segments cannot be mapped as they say. */
 #define TOO_LATE (-4095L)
 
-/* Map all parts of it. The stack pointer; -ENOMEM; -EINVAL when the files are not as they say. */
+/* Map all parts of a program. Returns the stack pointer; -ENOMEM; -EINVAL when the files contradict
+ * themselves. */
 static long fill_image(struct mm *mm, struct file *f, const struct elf_image *img,
 		       const struct exec_interp *interp, const struct exec_strings *s,
 		       const struct exec_creds *creds, u64 *entry)
@@ -84,14 +86,11 @@ static long fill_image(struct mm *mm, struct file *f, const struct elf_image *im
 	ret = exec_map_program(mm, img, &l, f);
 	*entry = img->entry + l.bias;
 	if (!ret)
-		ret = map_stack(mm, s, l.stack_top, img->exec_stack);
-	if (!ret)
-		ret = exec_map_interp(mm, interp, &l, entry);
+		ret = map_stack(mm, s, l.stack_top, img->exec_stack)
+			      ?: exec_map_interp(mm, interp, &l, entry);
 	if (!ret && *entry >= TASK_SIZE)
 		ret = -EINVAL;
-	if (!ret)
-		ret = map_vdso(mm, &l);
-	return ret ? ret : exec_build_stack(mm, s, img, &l, creds);
+	return ret ?: map_vdso(mm, &l) ?: exec_build_stack(mm, s, img, &l, creds);
 }
 
 static long build_parsed(struct file *f, const struct elf_image *img,
@@ -143,8 +142,7 @@ static long build_image(struct file *f, const struct exec_head *head, const stru
 
 /* ---- one thread remains ---- */
 
-/* The leader is gone and waits as a zombie for us to be reported in its stead: take its place, pid
- * and all. */
+/* Take the place of the leader, including its pid. The leader is a zombie that is not reported. */
 static void become_leader(struct task *p)
 {
 	struct task *leader = p->group_leader;
@@ -172,19 +170,14 @@ static void become_leader(struct task *p)
 
 static bool others_are_gone(struct task *p)
 {
-	bool gone;
-
-	spin_lock(&tasklist_lock);
+	guard_spin(&tasklist_lock);
 	if (thread_group_leader(p))
-		gone = p->signal->nr_threads == 1;
-	else
-		gone = p->signal->nr_threads == 2 && p->group_leader->exit_state == TASK_ZOMBIE;
-	spin_unlock(&tasklist_lock);
-	return gone;
+		return p->signal->nr_threads == 1;
+	return p->signal->nr_threads == 2 && p->group_leader->exit_state == TASK_ZOMBIE;
 }
 
-/* End all other threads. 0, or -EAGAIN when the group is dying or another thread is ahead of us
- * with its exec. */
+/* End all other threads. 0, or -EAGAIN when the group is dying or another thread was first with its
+ * exec. */
 static int de_thread(struct task *p)
 {
 	struct signal *sig = p->signal;
@@ -319,7 +312,7 @@ static long start_image(const struct exec_args *args, struct exec_image *img,
 	return 0;
 }
 
-/* On Linux this comes out when the old program is gone: nothing is left to return to. */
+/* As on Linux, where the old program is already gone when this error is found. */
 static long die_of_image(const struct exec_args *args)
 {
 	if (!args->kernel)
@@ -329,29 +322,21 @@ static long die_of_image(const struct exec_args *args)
 
 static long exec_elf(struct file *f, const struct exec_head *head, const struct exec_args *args)
 {
-	struct exec_strings *strings = exec_strings_gather(args);
+	struct exec_strings *strings scoped(exec_strings_free) = exec_strings_gather(args);
+	struct exec_image img = {0};
 	struct exec_creds creds;
-	struct exec_image img;
 	long err;
 
 	if (IS_ERR(strings))
 		return PTR_ERR(strings);
 	err = exec_creds_prepare(&creds, f);
 	if (err)
-		goto out_strings;
-	err = build_image(f, head, strings, &creds, &img);
-	if (err == TOO_LATE)
-		err = die_of_image(args);
-	if (err)
-		goto out_creds;
-	err = start_image(args, &img, &creds);
-	if (err)
+		return err;
+	err = build_image(f, head, strings, &creds, &img) ?: start_image(args, &img, &creds);
+	if (err && img.mm)
 		mm_put(img.mm);
-out_creds:
 	exec_creds_finish(&creds);
-out_strings:
-	exec_strings_free(strings);
-	return err;
+	return err == TOO_LATE ? die_of_image(args) : err;
 }
 
 static long exec_path(const char *path, struct exec_args *args, int depth);
@@ -362,39 +347,27 @@ static long exec_file(struct file *f, const char *path, struct exec_args *args, 
 {
 	char *interp, *arg;
 	long err;
-	struct exec_head *head = exec_read_head(f, &err);
+	struct exec_head *head scoped(kfree) = exec_read_head(f, &err);
 
-	if (err) {
-		kfree(head);
+	if (err)
 		return err;
-	}
-	if (head->n < 2 || head->bytes[0] != '#' || head->bytes[1] != '!') {
-		err = exec_elf(f, head, args);
-	} else if (!script_split_line(head->bytes, MIN(head->n, SCRIPT_LINE_MAX - 1UL), &interp,
-				      &arg)) {
-		err = -ENOEXEC;
-	} else if (args->unreachable) {
-		err = -ENOENT;
-	} else if (depth == EXEC_MAX_SCRIPTS) {
-		err = -ELOOP;
-	} else {
-		script_prepend(args, path, interp, arg);
-		err = exec_path(interp, args, depth + 1);
-	}
-	kfree(head);
-	return err;
+	if (head->n < 2 || head->bytes[0] != '#' || head->bytes[1] != '!')
+		return exec_elf(f, head, args);
+	if (!script_split_line(head->bytes, MIN(head->n, SCRIPT_LINE_MAX - 1UL), &interp, &arg))
+		return -ENOEXEC;
+	if (args->unreachable)
+		return -ENOENT;
+	if (depth == EXEC_MAX_SCRIPTS)
+		return -ELOOP;
+	script_prepend(args, path, interp, arg);
+	return exec_path(interp, args, depth + 1);
 }
 
 static long exec_path(const char *path, struct exec_args *args, int depth)
 {
-	struct file *f = open_exec(AT_FDCWD, path, WALK_FOLLOW);
-	long err;
+	struct file *f scoped(file_put) = open_exec(AT_FDCWD, path, WALK_FOLLOW);
 
-	if (IS_ERR(f))
-		return PTR_ERR(f);
-	err = exec_file(f, path, args, depth);
-	file_put(f);
-	return err;
+	return IS_ERR(f) ? PTR_ERR(f) : exec_file(f, path, args, depth);
 }
 
 long kernel_execve(const char *path, const char *const *argv, const char *const *envp)
@@ -420,15 +393,12 @@ static bool too_many_tasks(void)
 long sys_execve(const char __user *upath, const char __user *const __user *argv,
 		const char __user *const __user *envp)
 {
-	char *path = getname(upath);
+	char *path scoped(putname) = getname(upath);
 	struct exec_args args = {.path = path, .argv = argv, .envp = envp};
-	long err;
 
 	if (IS_ERR(path))
 		return PTR_ERR(path);
-	err = too_many_tasks() ? -EAGAIN : exec_path(path, &args, 0);
-	putname(path);
-	return err;
+	return too_many_tasks() ? -EAGAIN : exec_path(path, &args, 0);
 }
 
 /* execveat(2): what a program found from a descriptor is called. */
@@ -445,9 +415,8 @@ static char *name_from_fd(int dirfd, const char *path)
 static long exec_from(int dirfd, const char *path, u32 walk, struct exec_args *args)
 {
 	bool by_fd = *path != '/' && dirfd != AT_FDCWD;
-	char *name = by_fd ? name_from_fd(dirfd, path) : NULL;
-	struct file *f;
-	long err;
+	char *name scoped(kfree) = by_fd ? name_from_fd(dirfd, path) : NULL;
+	struct file *f scoped(file_put) = NULL;
 
 	if (by_fd && !name)
 		return -ENOMEM;
@@ -455,29 +424,19 @@ static long exec_from(int dirfd, const char *path, u32 walk, struct exec_args *a
 	args->path = by_fd ? name : path;
 	/* an interpreter that opens the script by this name would find the descriptor closed */
 	args->unreachable = by_fd && fd_cloexec(dirfd, -1) > 0;
-	if (IS_ERR(f)) {
-		err = PTR_ERR(f);
-	} else {
-		err = exec_file(f, args->path, args, 0);
-		file_put(f);
-	}
-	kfree(name);
-	return err;
+	return IS_ERR(f) ? PTR_ERR(f) : exec_file(f, args->path, args, 0);
 }
 
 long sys_execveat(int dirfd, const char __user *upath, const char __user *const __user *argv,
 		  const char __user *const __user *envp, int flags)
 {
 	struct exec_args args = {.argv = argv, .envp = envp};
-	char *path;
-	long err;
+	char *path scoped(putname) = NULL;
 
 	if (flags & ~(AT_EMPTY_PATH | AT_SYMLINK_NOFOLLOW))
 		return -EINVAL;
 	path = flags & AT_EMPTY_PATH ? getname_empty(upath) : getname(upath);
 	if (IS_ERR(path))
 		return PTR_ERR(path);
-	err = too_many_tasks() ? -EAGAIN : exec_from(dirfd, path, walk_flags(flags), &args);
-	putname(path);
-	return err;
+	return too_many_tasks() ? -EAGAIN : exec_from(dirfd, path, walk_flags(flags), &args);
 }

@@ -1,10 +1,10 @@
 /*
  * Set-user-id and set-group-id programs: execve(2), credentials(7).
  *
- * Their owner's ids are given only where nothing else could make use of them: not after
+ * A program gets its owner's ids only where no other task could misuse them: not after
  * PR_SET_NO_NEW_PRIVS, not from a file system mounted nosuid, and not while a task outside the
- * process shares its root and working directory and could move them under it. That is looked at
- * once, and from then until the new ids are in force no task can join (fs_context_fork()).
+ * process shares its root and working directory and could change them. This is checked once, and
+ * from then until the new ids are in force no task can join (fs_context_fork()).
  */
 #include "kernel/exec/exec_creds.h"
 
@@ -35,7 +35,7 @@ static bool shares_fs(struct exec_creds *out)
 	return !fs_context_exec_begin(current->fs);
 }
 
-/* What is taken back where the new rights could be misused: capabilities(7), "Safety checking". */
+/* Take back new rights that could be misused: capabilities(7), "Safety checking". */
 static void limit_rights(struct cred *c, struct exec_creds *out)
 {
 	if (!differs_from_real(c) && !gains_caps(c))
@@ -87,13 +87,11 @@ u64 exec_creds_stack_limit(const struct exec_creds *c)
 void exec_creds_commit(struct exec_creds *c)
 {
 	struct task *p = current;
-	u64 limit = exec_creds_stack_limit(c), flags;
+	u64 limit = exec_creds_stack_limit(c);
 
-	if (c->secure) {
-		/* execve(2), getauxval(3): what its caller chose must not steer it */
-		flags = spin_lock_irqsave(&p->sighand->lock);
+	if (c->secure) { /* execve(2), getauxval(3): the caller must not influence the program */
+		guard_irq(&p->sighand->lock);
 		p->signal->rlim[RLIMIT_STACK].rlim_cur = limit;
-		spin_unlock_irqrestore(&p->sighand->lock, flags);
 		WRITE_ONCE(p->pdeath_signal, 0);
 	}
 	p->personality = c->personality;

@@ -1,4 +1,4 @@
-/* Who a task acts for after an exec. */
+/* The credentials of a task after an exec. */
 #pragma once
 
 #include "kernel/lib/types.h"
@@ -11,8 +11,8 @@ struct exec_creds {
 	struct cred *cred;     /* a reference, until it is committed */
 	struct fs_context *fs; /* current's, if no task may join it meanwhile; else NULL */
 	u32 personality;
-	bool secure;   /* AT_SECURE: its file asked for other rights, also if it did not get them */
-	bool dumpable; /* proc(5): what its caller may not read, not from the process either */
+	bool secure;   /* AT_SECURE: its file asked for other rights, even if it did not get them */
+	bool dumpable; /* proc(5): false when the caller may not read the file */
 };
 
 /* By the program's file. 0 or -ENOMEM; exec_creds_finish() is called however the exec ends. */

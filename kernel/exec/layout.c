@@ -1,7 +1,7 @@
 /*
- * Where exec puts stack, mappings, program and heap: Linux's places, moved by Linux's numbers of
- * random bits, so that whoever attacks a program must guess. `norandmaps` on the command line and
- * personality(2)'s ADDR_NO_RANDOMIZE leave them in their places.
+ * Where exec puts stack, mappings, program and heap: at Linux's addresses, moved by as many random
+ * bits as on Linux, so that an attacker must guess. `norandmaps` on the command line and
+ * personality(2)'s ADDR_NO_RANDOMIZE switch the randomness off.
  */
 #include "kernel/exec/layout.h"
 
@@ -25,7 +25,7 @@ static long norandmaps;
 TUNABLE(norandmaps, "norandmaps", norandmaps, 0, 1, NULL,
 	"programs started from now on have their parts at fixed addresses");
 
-/* All that chance decides: zeroes without it. */
+/* All random choices; zeroes without randomness. */
 struct dice {
 	u32 stack, mmap, program, heap, skip;
 };

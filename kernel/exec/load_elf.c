@@ -60,15 +60,13 @@ void exec_drop_image(struct elf_image *img)
 static long read_table(struct file *f, const struct exec_head *head, struct elf_image *img)
 {
 	size_t n = head->eh.e_phnum * sizeof(Elf64_Phdr);
-	Elf64_Phdr *ph = kmalloc(n);
-	long err;
+	Elf64_Phdr *ph scoped(kfree) = kmalloc(n);
 
 	if (!ph)
 		return -ENOMEM;
-	err = read_exact(f, ph, n, head->eh.e_phoff);
-	err = err ? -ENOEXEC : parse_table(&head->eh, ph, img);
-	kfree(ph);
-	return err;
+	if (read_exact(f, ph, n, head->eh.e_phoff))
+		return -ENOEXEC;
+	return parse_table(&head->eh, ph, img);
 }
 
 long exec_parse(struct file *f, const struct exec_head *head, struct elf_image *img)
@@ -89,8 +87,7 @@ long exec_parse(struct file *f, const struct exec_head *head, struct elf_image *
 /* Open what PT_INTERP names. ERR_PTR. */
 static struct file *open_named(struct file *program, const struct elf_image *img)
 {
-	struct file *f;
-	char *path;
+	char *path scoped(kfree) = NULL;
 	long err;
 
 	if (img->interp_len < 2 || img->interp_len > PATH_MAX)
@@ -101,19 +98,16 @@ static struct file *open_named(struct file *program, const struct elf_image *img
 	err = read_exact(program, path, img->interp_len, img->interp_at);
 	if (!err && path[img->interp_len - 1])
 		err = -ENOEXEC;
-	f = err ? ERR_PTR(err) : open_exec(AT_FDCWD, path, WALK_FOLLOW);
-	kfree(path);
-	return f;
+	return err ? ERR_PTR(err) : open_exec(AT_FDCWD, path, WALK_FOLLOW);
 }
 
 static long parse_interp(struct file *f, struct elf_image *img)
 {
 	long err;
-	struct exec_head *head = exec_read_head(f, &err);
+	struct exec_head *head scoped(kfree) = exec_read_head(f, &err);
 
 	if (!err)
 		err = head->n < sizeof(head->eh) ? -EIO : exec_parse(f, head, img);
-	kfree(head);
 	return err == -ENOEXEC ? -ELIBBAD : err;
 }
 
@@ -176,8 +170,8 @@ static u32 segment_areas(const struct elf_segment *seg, u64 bias, struct file *f
 	return n;
 }
 
-/* What lies behind a segment's part of the file, on its last page, is zeroes if it can be written:
- * to the end of the page, since ld.so takes its first memory from behind its own data. */
+/* Zero the rest of the last page of a writable segment's part of the file. All of it, since ld.so
+ * takes its first memory from there. */
 static long zero_behind(struct mm *mm, const struct elf_segment *seg, u64 bias)
 {
 	u64 file_end = seg->vaddr + bias + seg->filesz;
@@ -195,7 +189,7 @@ static long zero_behind(struct mm *mm, const struct elf_segment *seg, u64 bias)
 	}
 }
 
-/* In place of what an earlier segment has put there. */
+/* Map in place of what an earlier segment has put there. */
 static long map_over(struct mm *mm, const struct area *areas, u32 n)
 {
 	long err = 0;
@@ -232,7 +226,7 @@ static long map_segments(struct mm *mm, const struct elf_image *img, u64 bias, s
 	return err;
 }
 
-/* Room for all of a relocatable image where mmap() would put it; *bias moves it there. */
+/* Find room for a relocatable image where mmap() would put it; *bias moves the image there. */
 static long find_room(struct mm *mm, const struct elf_image *img, u64 *bias)
 {
 	long at;

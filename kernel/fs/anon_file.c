@@ -1,4 +1,4 @@
-/* Open files that have no name and no contents but what their operations make of them. */
+/* Open files without a name, whose operations alone define them. */
 #include "kernel/fs/vfs.h"
 
 #include <linux/magic.h>
@@ -14,7 +14,7 @@ void anon_file_init(void)
 
 int anon_file_open(const char *what, const struct file_ops *ops, void *private, int flags)
 {
-	struct inode *i = inode_of_caller(anon_super, 0600);
+	struct inode *i scoped(inode_put) = inode_of_caller(anon_super, 0600);
 	struct file *f = NULL;
 	int fd = fd_alloc(0);
 
@@ -29,7 +29,5 @@ int anon_file_open(const char *what, const struct file_ops *ops, void *private, 
 		fd_cancel(fd);
 		fd = file_alloc_error();
 	}
-	if (i)
-		inode_put(i);
 	return fd;
 }

@@ -1,9 +1,7 @@
-/* Changing what a file is called to be: chmod, chown, truncate, utimensat. */
+/* Changing attributes: chmod, chown, truncate, utimensat. */
 #include "kernel/fs/vfs.h"
 #include "kernel/lib/syscall.h"
 #include "kernel/time/timer.h"
-
-/* ---- chmod ---- */
 
 long sys_fchmodat(int dirfd, const char __user *path, mode_t mode)
 {
@@ -18,8 +16,6 @@ long sys_fchmod(int fd, mode_t mode)
 
 	return f ? inode_chmod(f->inode, mode) : -EBADF;
 }
-
-/* ---- chown ---- */
 
 long sys_fchownat(int dirfd, const char __user *path, uid_t uid, gid_t gid, int flags)
 {
@@ -37,8 +33,6 @@ long sys_fchown(int fd, uid_t uid, gid_t gid)
 
 	return f ? inode_chown(f->inode, uid, gid) : -EBADF;
 }
-
-/* ---- truncate ---- */
 
 long sys_truncate(const char __user *path, long length)
 {
@@ -80,7 +74,7 @@ long sys_ftruncate(int fd, long length)
 
 struct new_times {
 	s64 atime, mtime;
-	bool set_atime, set_mtime, now; /* now: both are the present, for which less is asked */
+	bool set_atime, set_mtime, now; /* now: both are "now", which needs less permission */
 };
 
 static int decode_time(const struct timespec *ts, s64 now, s64 *out, bool *set)
@@ -94,7 +88,7 @@ static int decode_time(const struct timespec *ts, s64 now, s64 *out, bool *set)
 	}
 	if (ts->tv_nsec < 0 || (u64)ts->tv_nsec >= NSEC_PER_SEC)
 		return -EINVAL;
-	/* nanoseconds in 64 bits reach from 1677 to 2262 */
+	/* 64 bits of nanoseconds reach from 1677 to 2262 */
 	if (__builtin_mul_overflow((s64)ts->tv_sec, (s64)NSEC_PER_SEC, out) ||
 	    __builtin_add_overflow(*out, (s64)ts->tv_nsec, out))
 		return -EINVAL;
@@ -172,13 +166,13 @@ long sys_utimensat(int dirfd, const char __user *path, const struct timespec __u
 	if (ts && copy_from_user(ts, utimes, sizeof(times)))
 		return -EFAULT;
 	if (ts && ts[0].tv_nsec == UTIME_OMIT && ts[1].tv_nsec == UTIME_OMIT)
-		return 0; /* whatever is there */
+		return 0; /* even if the path is bad */
 	if (path || dirfd == AT_FDCWD)
 		return set_times_at(dirfd, path, walk_flags(flags), ts);
 	return flags ? -EINVAL : set_times_of(dirfd, ts);
 }
 
-/* The older forms: microseconds, and no word for "now" or "as it is". */
+/* The older forms, in microseconds, without UTIME_NOW and UTIME_OMIT. */
 long sys_futimesat(int dirfd, const char __user *path, const struct timeval __user *utimes)
 {
 	struct timespec times[2], *ts = utimes ? times : NULL;

@@ -2,12 +2,11 @@
  * Names: dentries, and the directories that hold them.
  *
  * A directory is a hash table for look-ups and a list in order of creation for getdents64. The
- * table starts inside the struct and grows as entries come; when there is no memory for a bigger
- * one the chains just get longer. Each entry that is added moves two chains of the smaller table to
- * the bigger one, so that no addition has to move all of them.
+ * table starts inside the struct and grows with its entries; without memory for a bigger one,
+ * chains get longer. Each new entry moves two chains from the smaller table to the bigger one, so
+ * no single addition has to move them all.
  */
 #include "kernel/fs/vfs.h"
-#include "kernel/lib/log.h"
 #include "kernel/lib/random.h"
 #include "mm/slab.h"
 
@@ -15,14 +14,14 @@
 #define BUCKETS_MAX (1u << 19) /* kmalloc() has no larger table */
 
 struct directory {
-	spinlock_t lock; /* LOCK_DCACHE: buckets and chains */
-	u32 nr;          /* entries; the directory's inode->lock to write */
-	u32 nr_buckets;  /* a power of two */
-	bool dead;       /* removed: nothing may be made in it any more. inode->lock to write */
+	spinlock_t lock;          /* LOCK_DCACHE: buckets and chains */
+	u32 nr;                   /* entries; the directory's inode->lock to write */
+	u32 nr_buckets;           /* a power of two */
+	bool dead;                /* removed: no new entries. inode->lock to write */
 	struct dentry **buckets;  /* few[], or allocated */
-	struct dentry **old;      /* the table before; NULL: all of it has been moved */
-	u32 nr_old, moved;        /* its size, and its chains that are in `buckets` now */
-	struct list_head entries; /* inode->lock: oldest first, so by rising cookie */
+	struct dentry **old;      /* the previous table; NULL: all of it has been moved */
+	u32 nr_old, moved;        /* its size, and the number of its moved chains */
+	struct list_head entries; /* inode->lock: oldest first, by rising cookie */
 	u64 next_cookie;          /* inode->lock */
 	struct dentry *few[FEW_BUCKETS];
 };
@@ -51,7 +50,7 @@ static inline u64 load_rest(const char *s, u32 len)
 	return w;
 }
 
-/* The two halves of a 128-bit product, one upon the other. */
+/* The two halves of a 128-bit product, XORed. */
 static inline u64 fold(u64 a, u64 b)
 {
 	unsigned __int128 product = (unsigned __int128)a * b;
@@ -59,7 +58,7 @@ static inline u64 fold(u64 a, u64 b)
 	return (u64)product ^ (u64)(product >> 64);
 }
 
-/* Keyed, so that names cannot be chosen to meet in one chain. */
+/* Keyed, so that names cannot be chosen to share a chain. */
 u32 name_hash(const char *s, u32 len)
 {
 	u64 h = hash_key[0] ^ len, w;
@@ -74,7 +73,7 @@ u32 name_hash(const char *s, u32 len)
 
 /* ---- dentries ---- */
 
-/* A copy of the name that lives in `d` when it is short. NULL without memory. */
+/* Copy the name, into `d` if it is short. NULL without memory. */
 static const char *name_store(struct dentry *d, const struct qname *name)
 {
 	char *s = name->len < NAME_INLINE ? d->inline_name : kmalloc(name->len + 1);
@@ -86,21 +85,16 @@ static const char *name_store(struct dentry *d, const struct qname *name)
 	return s;
 }
 
-static void name_free(struct dentry *d, const char *name)
-{
-	if (name != d->inline_name)
-		kfree((void *)name);
-}
-
 struct dentry *dentry_alloc(const struct qname *name, struct inode *inode)
 {
-	struct dentry *d = kmem_cache_zalloc(dentry_cache);
+	struct dentry *d = inode ? kmem_cache_zalloc(dentry_cache) : NULL;
 
-	if (!d)
-		return NULL;
-	d->name = name_store(d, name);
-	if (!d->name) {
-		kmem_cache_free(dentry_cache, d);
+	if (d)
+		d->name = name_store(d, name);
+	if (!d || !d->name) {
+		if (d)
+			kmem_cache_free(dentry_cache, d);
+		inode_put(inode);
 		return NULL;
 	}
 	refcount_set(&d->count, 1);
@@ -123,22 +117,18 @@ struct dentry *dentry_make_root(struct inode *inode)
 
 struct dentry *dentry_anonymous(struct inode *inode)
 {
-	struct dentry *d = dentry_make_root(inode);
-
-	if (!d)
-		inode_put(inode);
-	return d ? d : ERR_PTR(-ENOMEM);
+	return dentry_make_root(inode) ?: ERR_PTR(-ENOMEM);
 }
 
-/* A loop, not a recursion: the last reference to a deep unlinked directory takes the whole path
- * with it. */
+/* A loop: the last reference to a deep unlinked directory frees the whole path. */
 void dentry_put(struct dentry *d)
 {
 	while (d && refcount_dec_and_test(&d->count)) {
 		struct dentry *parent = d->parent == d ? NULL : d->parent;
 
 		inode_put(d->inode);
-		name_free(d, d->name);
+		if (d->name != d->inline_name)
+			kfree((void *)d->name);
 		kmem_cache_free(dentry_cache, d);
 		d = parent;
 	}
@@ -152,8 +142,7 @@ struct dentry *dentry_parent(struct dentry *d)
 
 bool dentry_is_below(struct dentry *d, struct dentry *top)
 {
-	/* no spinlock, however deep the tree is: what is above a directory changes only under
-	 * rename_lock, and each dentry holds its parent */
+	/* no lock: rename_lock fixes what is above a directory, and a dentry holds its parent */
 	while (d != top && !dentry_is_root(d))
 		d = READ_ONCE(d->parent);
 	return d == top;
@@ -226,7 +215,7 @@ struct dentry *dentry_up(struct dentry *d, struct dentry *root)
 		d = d->covers;
 	if (d != root)
 		d = d->parent;
-	while (d->covered_by && d != root) /* ".." of a place below something mounted over it */
+	while (d->covered_by && d != root) /* the parent may be covered by a mount */
 		d = d->covered_by;
 	return dentry_get(d);
 }
@@ -335,8 +324,8 @@ void directory_kill(struct directory *dir)
 	dir->dead = true;
 }
 
-/* What the table should have: more when chains get longer than two on average, less when few have
- * an entry, so that a directory that once was large keeps nothing. */
+/* The size for the table: larger when chains average over two entries, smaller when few have one.
+ */
 static u32 fitting_size(const struct directory *dir)
 {
 	u32 n = dir->nr_buckets;
@@ -376,7 +365,7 @@ static void move_chain(struct directory *dir)
 	}
 }
 
-/* The chains of a table that is too large are mostly empty. */
+/* Most chains of a table that is too large are empty. */
 #define CHAINS_GROWING   2
 #define CHAINS_SHRINKING 16
 
@@ -395,8 +384,7 @@ static void go_on_resizing(struct directory *dir)
 		kfree(old);
 }
 
-/* Before an entry is added and after one is removed: a step towards a table that fits. The
- * directory's inode->lock is held. */
+/* Take a step towards a fitting table, before an addition or after a removal. Under inode->lock. */
 static void directory_resize(struct directory *dir)
 {
 	if (!dir->old)
@@ -405,7 +393,7 @@ static void directory_resize(struct directory *dir)
 		go_on_resizing(dir);
 }
 
-/* Put an entry that is in no list under `dir`; dir's spinlock is held. */
+/* Insert an entry that is in no list. The directory's spinlock is held. */
 static void directory_insert(struct directory *dir, struct dentry *d)
 {
 	d->cookie = dir->next_cookie++;
@@ -426,7 +414,7 @@ void directory_add(struct dentry *dir, struct dentry *d)
 	struct directory *in = dir->inode->dir;
 
 	directory_resize(in);
-	d->parent = dentry_get(dir); /* nobody can see it yet */
+	d->parent = dentry_get(dir); /* not visible yet */
 	dentry_get(d);
 	guard_spin(&in->lock);
 	directory_insert(in, d);
@@ -453,7 +441,7 @@ void directory_remove(struct dentry *dir, struct dentry *d)
 	dentry_put(d);
 }
 
-/* Two directories' tables, or one, locked in the order of their addresses. */
+/* Lock one or two directories' tables, in order of their addresses. */
 static void lock_two(struct directory *a, struct directory *b)
 {
 	spin_lock(a < b ? &a->lock : &b->lock);
@@ -468,8 +456,8 @@ static void unlock_two(struct directory *a, struct directory *b)
 	spin_unlock(a < b ? &a->lock : &b->lock);
 }
 
-/* All under both tables' locks: no look-up can come between the old name's end and the new one's
- * beginning, and a name that is replaced is never missing. */
+/* Both tables' locks are held throughout: no look-up sees the gap between the old name and the new
+ * one, and a replaced name is never missing. */
 int directory_move(struct dentry *from, struct dentry *d, struct dentry *to,
 		   const struct qname *name, struct dentry *victim)
 {
@@ -525,7 +513,7 @@ static void swap_names(struct dentry *a, struct dentry *b)
 	b->hash = hash;
 }
 
-/* RENAME_EXCHANGE. Each holds a reference to its parent: those change places as well. */
+/* RENAME_EXCHANGE. The references to the parents are swapped too. */
 void directory_exchange(struct dentry *from, struct dentry *a, struct dentry *to, struct dentry *b)
 {
 	struct directory *in = from->inode->dir, *out = to->inode->dir;
@@ -548,8 +536,7 @@ struct dentry *directory_next(struct dentry *dir, u64 cookie, struct dentry *hin
 	struct directory *in = dir->inode->dir;
 	struct list_head *at = &in->entries;
 
-	/* A hint that is still here spares the way from the front: reading a directory stays
-	 * linear. */
+	/* A valid hint spares the search from the front, so reading a directory is linear. */
 	if (hint && !hint->unlinked && hint->parent == dir && hint->cookie < cookie)
 		at = &hint->sibling;
 	for (at = at->next; at != &in->entries; at = at->next) {

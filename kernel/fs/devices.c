@@ -1,9 +1,6 @@
-/*
- * Character devices, found by number: /dev/null, zero, full, random, and the terminal.
- *
- * An inode with a device number knows only chrdev_ops, whose open() looks the number up and gives
- * the opening the operations of the driver. A number nobody answers to is -ENXIO.
- */
+/* Character devices: /dev/null, zero, full, random, and terminals. An inode with a device number
+ * has chrdev_ops, whose open() looks the number up and installs the driver's operations. A number
+ * without a driver is -ENXIO. */
 #include "kernel/fs/vfs.h"
 #include "kernel/lib/random.h"
 #include "kernel/task.h"
@@ -20,19 +17,25 @@ static ssize_t null_read(struct file *f __maybe_unused, struct uio *io __maybe_u
 
 static ssize_t null_write(struct file *f __maybe_unused, struct uio *io, u64 *pos __maybe_unused)
 {
-	return (ssize_t)uio_skip(io, io->left);
+	return (ssize_t)io->left;
+}
+
+/* Move all of `io` in pieces: a call may ask for gigabytes, so signals are checked at each page. */
+static ssize_t in_pieces(struct uio *io, size_t piece, size_t (*move)(struct uio *io, size_t n))
+{
+	size_t want = io->left, done = 0, n, got;
+
+	do {
+		n = MIN(want - done, piece);
+		got = move(io, n);
+		done += got;
+	} while (got == n && done < want && !(done % PAGE_SIZE == 0 && signal_pending(current)));
+	return done || !want ? (ssize_t)done : -EFAULT;
 }
 
 static ssize_t zero_read(struct file *f __maybe_unused, struct uio *io, u64 *pos __maybe_unused)
 {
-	size_t want = io->left, done = 0, n, got;
-
-	do { /* gigabytes may be asked for in one call */
-		n = MIN(want - done, PAGE_SIZE);
-		got = uio_zero(io, n);
-		done += got;
-	} while (got == n && done < want && !signal_pending(current));
-	return done || !want ? (ssize_t)done : -EFAULT;
+	return in_pieces(io, PAGE_SIZE, uio_zero);
 }
 
 static ssize_t full_write(struct file *f __maybe_unused, struct uio *io, u64 *pos __maybe_unused)
@@ -45,33 +48,32 @@ s64 no_lseek(struct file *f __maybe_unused, s64 offset __maybe_unused, int whenc
 	return 0;
 }
 
+static size_t give_random(struct uio *io, size_t n)
+{
+	char chunk[RANDOM_CHUNK];
+
+	random_bytes(chunk, n);
+	return uio_store(io, chunk, n);
+}
+
+static size_t stir_random(struct uio *io, size_t n)
+{
+	char chunk[RANDOM_CHUNK];
+	size_t got = uio_fetch(io, chunk, n);
+
+	random_stir(chunk, got);
+	return got;
+}
+
 /* random(4): both devices are the same, and never wait. */
 static ssize_t random_read(struct file *f __maybe_unused, struct uio *io, u64 *pos __maybe_unused)
 {
-	char chunk[RANDOM_CHUNK];
-	size_t want = io->left, done = 0, n, got;
-
-	do {
-		n = MIN(want - done, sizeof(chunk));
-		random_bytes(chunk, n);
-		got = uio_store(io, chunk, n);
-		done += got;
-	} while (got == n && done < want && !(done % PAGE_SIZE == 0 && signal_pending(current)));
-	return done || !want ? (ssize_t)done : -EFAULT;
+	return in_pieces(io, RANDOM_CHUNK, give_random);
 }
 
 static ssize_t random_write(struct file *f __maybe_unused, struct uio *io, u64 *pos __maybe_unused)
 {
-	char chunk[RANDOM_CHUNK];
-	size_t want = io->left, done = 0, n, got;
-
-	do {
-		n = MIN(want - done, sizeof(chunk));
-		got = uio_fetch(io, chunk, n);
-		random_stir(chunk, got);
-		done += got;
-	} while (got == n && done < want && !signal_pending(current));
-	return done || !want ? (ssize_t)done : -EFAULT;
+	return in_pieces(io, RANDOM_CHUNK, stir_random);
 }
 
 static const struct file_ops null_ops = {
@@ -104,7 +106,7 @@ static const struct device {
 
 static const struct file_ops *chrdev_find(dev_t dev)
 {
-	u32 major = dev >> 8 & 0xfff;
+	u32 major = major_of(dev);
 
 	if (major >= UNIX98_PTY_SLAVE_MAJOR &&
 	    major < UNIX98_PTY_SLAVE_MAJOR + UNIX98_PTY_MAJOR_COUNT)
@@ -129,7 +131,7 @@ static int chrdev_open(struct inode *inode, struct file *f)
 
 const struct file_ops chrdev_ops = {.open = chrdev_open};
 
-/* Block devices and sockets: names for what does not exist here. */
+/* Block devices and sockets: names only, which cannot be opened. */
 static int no_device_open(struct inode *inode __maybe_unused, struct file *f __maybe_unused)
 {
 	return -ENXIO;
@@ -137,25 +139,12 @@ static int no_device_open(struct inode *inode __maybe_unused, struct file *f __m
 
 const struct file_ops no_device_ops = {.open = no_device_open};
 
-/* ---- /dev ---- */
-
 static const char *const links[][2] = {
 	{"fd", "/proc/self/fd"},
 	{"stdin", "/proc/self/fd/0"},
 	{"stdout", "/proc/self/fd/1"},
 	{"stderr", "/proc/self/fd/2"},
 };
-
-static int make_in(struct dentry *dev, const char *text, const struct node_spec *spec)
-{
-	struct qname name = qname_of(text, (u32)strlen(text));
-	struct dentry *node = tmpfs_make(dev, &name, spec);
-
-	if (IS_ERR(node))
-		return (int)PTR_ERR(node);
-	dentry_put(node);
-	return 0;
-}
 
 int devices_make_nodes(struct dentry *dev)
 {
@@ -166,12 +155,12 @@ int devices_make_nodes(struct dentry *dev)
 		struct node_spec spec = {.mode = S_IFCHR | d->mode,
 					 .rdev = make_dev(d->major, d->minor)};
 
-		err = make_in(dev, d->name, &spec);
+		err = tmpfs_make_in(dev, d->name, &spec);
 	}
 	for (size_t i = 0; i < ARRAY_SIZE(links) && !err; i++) {
 		struct node_spec spec = {.mode = S_IFLNK | S_IRWXUGO, .target = links[i][1]};
 
-		err = make_in(dev, links[i][0], &spec);
+		err = tmpfs_make_in(dev, links[i][0], &spec);
 	}
 	return err;
 }

@@ -3,7 +3,7 @@
 #include "kernel/lib/syscall.h"
 #include "kernel/task.h"
 
-/* The sticky bit of /tmp: only the owner of the file or of the directory may take a name away. */
+/* The sticky bit of /tmp: only the owner of the file or directory may remove a name. */
 static bool sticky_forbids(const struct inode *dir, const struct inode *victim)
 {
 	uid_t me = current->cred->fsuid;
@@ -28,10 +28,8 @@ int fs_may_remove(struct dentry *dir, struct dentry *victim)
 	return err;
 }
 
-/* ---- making ---- */
-
-/* The walk has come to a name that is to be made, of an inode of the file system `sb` (NULL: a new
- * one). Returns with the directory locked, or an error. */
+/* Check that the walk's last name may be made, for an inode of file system `sb` (NULL: a new
+ * inode). On success the directory is locked. */
 static int lock_for_new(struct walk *w, bool is_dir, const struct super *sb)
 {
 	struct dentry *d;
@@ -60,7 +58,7 @@ static int lock_for_new(struct walk *w, bool is_dir, const struct super *sb)
 	return err;
 }
 
-/* mknod(2): devices are root's to make; a whiteout, which is none, is not. */
+/* mknod(2): only root makes devices; anyone makes a whiteout. */
 static bool may_make_type(const struct node_spec *spec)
 {
 	mode_t type = spec->mode & S_IFMT;
@@ -69,8 +67,8 @@ static bool may_make_type(const struct node_spec *spec)
 	       (type == S_IFCHR && spec->rdev == 0);
 }
 
-/* `spec` has mode, umask, rdev and target; owner and inherited group are filled in. `path` is a
- * kernel string. *out, if it is not NULL: what was made, with a reference. */
+/* `spec`: mode, umask, rdev, target; owner and group are set here. `path`: a kernel string. *out
+ * (unless NULL): the new dentry, with a reference. */
 int fs_make_node(int dirfd, const char *path, struct node_spec *spec, struct dentry **out)
 {
 	bool is_dir = (spec->mode & S_IFMT) == S_IFDIR;
@@ -147,21 +145,19 @@ long sys_symlinkat(const char __user *target, int dirfd, const char __user *path
 	return IS_ERR(text) ? PTR_ERR(text) : user_make_node(dirfd, path, &spec);
 }
 
-/* ---- hard links ---- */
-
 static int link_locked(struct walk *w, struct inode *inode)
 {
 	const struct inode_ops *ops = w->at->inode->ops;
 
 	if (inode_is(inode, S_IFDIR) || !ops->link)
 		return -EPERM;
-	/* a file whose last name went away in the meantime does not come back */
+	/* a file that has lost its last name gets no new one */
 	if (READ_ONCE(inode->nlink) == 0 && !inode->linkable)
 		return -ENOENT;
 	return ops->link(w->at, &w->last, inode);
 }
 
-static int link_to(struct inode *inode, int dirfd, const char *path)
+int fs_link(struct inode *inode, int dirfd, const char *path)
 {
 	struct walk w scoped(walk);
 	int err = walk_parent(&w, dirfd, path);
@@ -173,11 +169,6 @@ static int link_to(struct inode *inode, int dirfd, const char *path)
 		mutex_unlock(&w.at->inode->lock);
 	}
 	return err;
-}
-
-int kernel_link(struct inode *inode, const char *path)
-{
-	return link_to(inode, AT_FDCWD, path);
 }
 
 long sys_linkat(int fromfd, const char __user *from, int tofd, const char __user *to, int flags)
@@ -195,10 +186,8 @@ long sys_linkat(int fromfd, const char __user *from, int tofd, const char __user
 	if (IS_ERR(d))
 		return PTR_ERR(d);
 	name = getname(to);
-	return IS_ERR(name) ? PTR_ERR(name) : link_to(d->inode, tofd, name);
+	return IS_ERR(name) ? PTR_ERR(name) : fs_link(d->inode, tofd, name);
 }
-
-/* ---- removing ---- */
 
 static int unlink_locked(struct walk *w, struct dentry *d)
 {
@@ -224,7 +213,7 @@ static int rmdir_locked(struct walk *w, struct dentry *d)
 		return -ENOTDIR;
 	if (dentry_is_root(d))
 		return -EBUSY;             /* something is mounted there */
-	guard_mutex_nested(&victim->lock); /* no name is made in it from here on */
+	guard_mutex_nested(&victim->lock); /* no new names in it from here on */
 	if (dentry_is_covered(d))
 		return -EBUSY;
 	if (directory_size(victim->dir))
@@ -236,7 +225,7 @@ static int remove_name(int dirfd, const char *path, bool dir)
 {
 	static const int not_a_name[] = {
 		[LAST_DOT] = -EINVAL, [LAST_DOTDOT] = -ENOTEMPTY, [LAST_ROOT] = -EBUSY};
-	/* dropped outside of the lock: it may be the last reference to a big file */
+	/* declared before the guard: the last reference to a big file goes after the unlock */
 	struct dentry *d scoped(dentry_put) = NULL;
 	struct walk w scoped(walk);
 	int err = walk_parent(&w, dirfd, path);

@@ -1,4 +1,4 @@
-/* System calls on descriptors themselves: close, dup, fcntl, ioctl, close_range. */
+/* System calls on descriptors: close, dup, fcntl, ioctl, close_range. */
 #include "kernel/fs/vfs.h"
 #include "kernel/lib/syscall.h"
 #include "kernel/sharing.h"
@@ -23,8 +23,7 @@ long sys_close_range(unsigned int first, unsigned int last, unsigned int flags)
 	if (err)
 		return err;
 	while (first <= last && (fd = fd_next_open(first, last)) >= 0) {
-		/* a descriptor that another thread is just opening is not there yet: nothing to do
-		 */
+		/* a descriptor that another thread is still opening does not count yet */
 		if (flags & CLOSE_RANGE_CLOEXEC)
 			fd_cloexec((u32)fd, 1);
 		else
@@ -125,8 +124,6 @@ long sys_fcntl(int fd, unsigned int cmd, unsigned long arg)
 	}
 }
 
-/* ---- ioctl ---- */
-
 static long set_nonblock(struct file *f, unsigned long arg)
 {
 	int on;
@@ -137,7 +134,7 @@ static long set_nonblock(struct file *f, unsigned long arg)
 	return 0;
 }
 
-/* FIONREAD of a regular file: what lies ahead of its position. */
+/* FIONREAD of a regular file: the bytes behind its position. */
 static long bytes_ahead(struct file *f, unsigned long arg)
 {
 	u64 pos = READ_ONCE(f->pos), size = file_size(f);

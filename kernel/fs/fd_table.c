@@ -2,9 +2,9 @@
  * Descriptor tables: from a small number to an open file.
  *
  * A table has room for 32 descriptors inside, with one word of bitmap each for "in use" and "close
- * on exec", so that fork of an ordinary program is one allocation and a walk over the bits that are
- * set. Past that the arrays are allocated and double. A descriptor whose bit is set while its
- * pointer is NULL is reserved: open(2) is under way.
+ * on exec". So fork of an ordinary program is one allocation and a walk over the bits that are set.
+ * Larger arrays are allocated and double. A descriptor whose bit is set while its pointer is NULL
+ * is reserved: open(2) is under way.
  */
 #include "kernel/fs/fd_table.h"
 
@@ -36,17 +36,15 @@ struct files *files_create(void)
 	return f;
 }
 
-/* A process closes one of its descriptors: that ends all its record locks on the file. */
+/* Close a file of the table. That drops all record locks of the process on the file. */
 static void close_file(struct files *f, struct file *file)
 {
 	if (!file)
-		return; /* it was reserved only */
+		return; /* reserved only */
 	locks_drop(file->inode, f);
 	if (refcount_dec_and_test(&file->count))
 		file_free(file);
 }
-
-/* ---- growing ---- */
 
 struct arrays {
 	struct file **fd;
@@ -81,8 +79,7 @@ static void arrays_use(struct files *f, const struct arrays *a)
 	f->size = a->size;
 }
 
-/* Room for descriptor `fd`. Called and returns with the lock held, but lets go of it to allocate.
- */
+/* Make room for descriptor `fd`. The caller holds the lock, which is dropped to allocate. */
 static int files_grow(struct files *f, u32 fd)
 {
 	while (fd >= f->size) {
@@ -101,15 +98,13 @@ static int files_grow(struct files *f, u32 fd)
 		if (a.size > f->size) {
 			old = f->fd == f->few ? NULL : f->fd;
 			arrays_use(f, &a);
-		} else { /* another thread was faster */
+		} else { /* another thread has grown it */
 			old = a.fd;
 		}
 		kfree(old);
 	}
 	return 0;
 }
-
-/* ---- fork ---- */
 
 static u32 highest_open(const struct files *f)
 {
@@ -119,7 +114,7 @@ static u32 highest_open(const struct files *f)
 	return 0;
 }
 
-/* Both have room; src is locked, nobody else knows dst. */
+/* Both have room; src is locked, dst not yet shared. */
 static void copy_descriptors(struct files *dst, const struct files *src)
 {
 	for (u32 w = 0; w < BITS_TO_WORDS(src->size) && w < BITS_TO_WORDS(dst->size); w++) {
@@ -132,7 +127,7 @@ static void copy_descriptors(struct files *dst, const struct files *src)
 			dst->fd[fd] = file;
 			if (likely(file))
 				file_get(file);
-			else /* reserved by another thread's open(): not ours */
+			else /* reserved by another thread's open(): not copied */
 				open &= ~(bits & -bits);
 		}
 		dst->open[w] = open;
@@ -148,7 +143,7 @@ struct files *files_clone(struct files *src)
 	if (!dst)
 		return NULL;
 	spin_lock(&src->lock);
-	/* the highest may rise while the lock is dropped to allocate: ask again until it fits */
+	/* the highest may rise while the lock is dropped to allocate: repeat until it fits */
 	for (u32 top = highest_open(src); top > dst->size && !err; top = highest_open(src)) {
 		spin_unlock(&src->lock);
 		spin_lock(&dst->lock);
@@ -184,7 +179,7 @@ static noinline void files_free(struct files *f)
 	if (f->fd != f->few)
 		kfree(f->fd);
 	kmem_cache_free(files_cache, f);
-	/* what its user has sent may have had its last descriptor here */
+	/* the last descriptor of files in flight may have been here */
 	if (unlikely(atomic_read(&current->cred->user->in_flight)))
 		unix_collect();
 }
@@ -293,8 +288,6 @@ int fd_open(struct file *file, u32 from, bool cloexec)
 	return fd;
 }
 
-/* Two descriptors, told to the program before anything appears under them: a bad pointer leaves no
- * trace. */
 int fd_install_pair(struct file *f[2], int __user *ufds, bool cloexec)
 {
 	int fds[2], err;
@@ -331,7 +324,6 @@ int fd_close(u32 fd)
 	return 0;
 }
 
-/* dup2's heart: `fd` becomes `file`, and what it was is closed. Takes a reference of its own. */
 int fd_replace(u32 fd, struct file *file, bool cloexec)
 {
 	struct files *f = current->files;
@@ -343,7 +335,7 @@ int fd_replace(u32 fd, struct file *file, bool cloexec)
 	spin_lock(&f->lock);
 	err = files_grow(f, fd);
 	if (!err && bitmap_test(f->open, fd) && !f->fd[fd])
-		err = -EBUSY; /* another thread is opening it just now */
+		err = -EBUSY; /* another thread is opening it */
 	if (err) {
 		spin_unlock(&f->lock);
 		return err;
@@ -361,7 +353,6 @@ int fd_replace(u32 fd, struct file *file, bool cloexec)
 	return 0;
 }
 
-/* FD_CLOEXEC: `set` < 0 only asks. The old value, or -EBADF. */
 int fd_cloexec(u32 fd, int set)
 {
 	struct files *f = current->files;
@@ -378,7 +369,6 @@ int fd_cloexec(u32 fd, int set)
 	return old;
 }
 
-/* The first open descriptor in [from, to], or -1. */
 int fd_next_open(u32 from, u32 to)
 {
 	struct files *f = current->files;
@@ -425,6 +415,12 @@ u32 files_room(const struct files *f)
 	return READ_ONCE(f->size);
 }
 
+static bool is_cloexec(struct files *f, u32 fd)
+{
+	guard_spin(&f->lock);
+	return bitmap_test(f->cloexec, fd);
+}
+
 void files_foreach(struct files *f,
 		   void (*fn)(int fd, const char *what, u32 flags, bool cloexec, void *), void *arg)
 {
@@ -432,22 +428,12 @@ void files_foreach(struct files *f,
 
 	if (!buf)
 		return;
-	for (u32 fd = 0;; fd++) {
-		struct file *file = NULL;
-		bool cloexec = false;
+	for (u32 fd = 0; files_next(f, &fd); fd++) {
+		struct file *file scoped(file_put) = files_get_file(f, fd);
 
-		spin_lock(&f->lock);
-		fd = (u32)bitmap_find_set(f->open, f->size, fd);
-		if (fd < f->size && (file = f->fd[fd]) != NULL) {
-			file_get(file);
-			cloexec = bitmap_test(f->cloexec, fd);
-		}
-		spin_unlock(&f->lock);
-		if (fd >= f->size)
-			break;
 		if (file)
-			fn((int)fd, file_describe(file, buf, PATH_MAX), file->flags, cloexec, arg);
-		file_put(file);
+			fn((int)fd, file_describe(file, buf, PATH_MAX), file->flags,
+			   is_cloexec(f, fd), arg);
 	}
 }
 

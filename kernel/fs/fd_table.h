@@ -1,5 +1,4 @@
-/* The table of descriptors from inside: fd_table.c, and who looks one up for the time of one call.
- */
+/* The inside of a descriptor table, for fd_table.c and short look-ups. */
 #pragma once
 
 #include "kernel/fs/vfs.h"
@@ -12,21 +11,21 @@ struct files {
 	refcount_t count;
 	spinlock_t lock; /* LOCK_FILES: all below */
 	u32 size;        /* FEW_FDS, or a multiple of 64 */
-	u32 next;        /* no free descriptor below it */
+	u32 next;        /* no descriptor below it is free */
 	struct file **fd;
 	u64 *open, *cloexec; /* bitmaps of `size` bits */
 	struct file *few[FEW_FDS];
 	u64 few_open, few_cloexec;
 };
 
-/* few[] is not cleared when the table is made: a slot means something only while its bit is set. */
+/* few[] is not cleared at creation: a slot counts only while its bit is set. */
 static inline struct file *files_slot(const struct files *f, u32 fd)
 {
 	return likely(fd < f->size && bitmap_test(f->open, fd)) ? f->fd[fd] : NULL;
 }
 
-/* A file for the time of one call. Whose table nobody shares needs no reference: he himself is the
- * only one who could close it. Also of O_PATH, which can be neither read nor written. */
+/* A file for the time of one call, also of O_PATH. An unshared table needs no reference: only
+ * current could close the file. */
 struct fd {
 	struct file *file;
 	bool owned;

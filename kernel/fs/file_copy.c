@@ -1,11 +1,11 @@
-/* From file to file: sendfile(2), copy_file_range(2). */
+/* Copying between files: sendfile(2), copy_file_range(2). */
 #include "kernel/fs/vfs.h"
 #include "kernel/lib/syscall.h"
 #include "kernel/signal/signal.h"
 #include "mm/slab.h"
 
-/* One page at most. `to` NULL: at the position of `out`. Returns bytes written, 0 at the end of
- * `in`. What was read but not taken is read again later: `in` is a file with positions. */
+/* Copy one page at most. `to` NULL: to the position of `out`. Returns bytes written, 0 at the end
+ * of `in`. Bytes read but not written are read again: `in` has positions. */
 static ssize_t copy_some(struct file *in, u64 *from, struct file *out, u64 *to, void *page,
 			 size_t n)
 {
@@ -64,8 +64,6 @@ static int put_offset(struct file *f, long __user *upos, u64 pos)
 	return 0;
 }
 
-/* ---- sendfile(2) ---- */
-
 static ssize_t send_file(struct file *out, struct file *in, long __user *offset, size_t count)
 {
 	u64 pos;
@@ -90,8 +88,6 @@ long sys_sendfile(int out_fd, int in_fd, long __user *offset, size_t count)
 		return -EBADF;
 	return (ssize_t)count < 0 ? -EINVAL : send_file(out, in, offset, count);
 }
-
-/* ---- copy_file_range(2) ---- */
 
 static int may_copy(const struct file *in, u64 from, const struct file *out, u64 to, size_t n)
 {

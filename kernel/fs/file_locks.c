@@ -1,22 +1,21 @@
 /*
  * Locks on files: record locks of processes and of openings (fcntl(2)), and flock(2).
  *
- * A lock belongs to an owner: the descriptor table of a process, or an open file. A file that was
- * ever locked has a list of its locks, those of one owner side by side and by rising start, as on
- * Linux. A task that waits is woken by any lock of the file that goes, and looks again.
+ * The owner of a lock is the descriptor table of a process, or an open file. An inode that was ever
+ * locked has a list of its locks: those of one owner side by side, by rising start, as on Linux. A
+ * waiting task is woken when any lock of the file goes, and tries again.
  *
- * The list is guarded by a mutex of the file, so that a long one costs only those that lock this
- * file. What every waiting owner waits for is in a hash table of its own, for the search for
- * deadlocks; its chains are as long as many tasks wait for locks.
+ * A mutex per file guards the list, so a long list slows only tasks that lock this file. A separate
+ * hash table has what each waiting owner waits for, for the detection of deadlocks; its chains grow
+ * with the number of waiting tasks.
  */
 #include "kernel/fs/vfs.h"
 #include "kernel/lib/random.h"
 #include "kernel/lib/syscall.h"
 #include "kernel/task.h"
-#include "mm/page.h"
 #include "mm/slab.h"
 
-#define MAX_CHAIN    10 /* of owners that wait for one another: as deep as Linux looks */
+#define MAX_CHAIN    10 /* of owners that wait for one another: as on Linux */
 #define TO_THE_END   ((u64)MAX_FILE_SIZE)
 #define WAITER_LISTS 256
 
@@ -24,20 +23,20 @@ struct file_lock {
 	struct file_lock *next;
 	const void *owner;
 	struct user *user; /* the user charged for it: a reference */
-	pid_t pid;         /* of the process that made it; -1: it belongs to an opening */
-	bool whole;        /* flock(2): knows nothing of records, nor they of it */
-	short type;        /* F_RDLCK, F_WRLCK; in a request also F_UNLCK */
+	pid_t pid;         /* of the process that made it; -1: an opening owns it */
+	bool whole;        /* flock(2): apart from record locks */
+	short type;        /* F_RDLCK, F_WRLCK; in requests also F_UNLCK */
 	u64 start, end;    /* both included */
 };
 
 struct lock_list {
 	struct mutex lock; /* LOCK_FILE_LOCKS */
 	struct file_lock *first;
-	u64 gone; /* grows when a lock goes or shrinks; read by anybody */
+	u64 gone; /* grows when a lock goes or shrinks; read without the lock */
 	struct wait_queue wait;
 };
 
-/* A task that waits for a lock: on its stack. */
+/* A task that waits for a lock, on its stack. */
 struct lock_waiter {
 	struct list_head node;
 	const void *owner, *blocker;
@@ -58,8 +57,6 @@ void locks_init(void)
 	lock_cache = kmem_cache_create("file_lock", sizeof(struct file_lock), 0);
 	max_user_locks = nr_total_pages() / 25 * PAGE_SIZE / sizeof(struct file_lock);
 }
-
-/* ---- life ---- */
 
 static struct file_lock *lock_alloc(void)
 {
@@ -86,7 +83,7 @@ static void lock_free(struct file_lock *l)
 	kmem_cache_free(lock_cache, l);
 }
 
-/* The file's list, made if need be; NULL without memory. */
+/* The file's list, created if missing; NULL without memory. */
 static struct lock_list *list_of(struct inode *i)
 {
 	struct lock_list *list = READ_ONCE(i->locks), *fresh;
@@ -130,14 +127,13 @@ static void drop_lock(struct lock_list *list, struct file_lock **where)
 	WRITE_ONCE(list->gone, list->gone + 1);
 }
 
-/* A range that changes, of an owner's locks; the lock that is put there, or NULL; and a spare one.
- */
+/* A change of an owner's locks: the range, the lock put there (or NULL), and a spare lock. */
 struct change {
 	const struct file_lock *range;
 	struct file_lock *new, *spare;
 };
 
-/* A lock that reaches out of the range at both ends leaves two: the second is the spare one. */
+/* Split a lock that exceeds the range at both ends, into itself and the spare lock. */
 static void leave_both_ends(struct change *c, struct file_lock *l)
 {
 	struct file_lock *rest = c->spare, *before = c->new ? c->new : l, *next = before->next;
@@ -152,7 +148,7 @@ static void leave_both_ends(struct change *c, struct file_lock *l)
 	rest->next = next;
 }
 
-/* What of the owner's other locks lies in the range goes. */
+/* Take the range out of the owner's other locks. */
 static void cut_out(struct lock_list *list, struct change *c)
 {
 	const struct file_lock *range = c->range;
@@ -181,7 +177,7 @@ static void cut_out(struct lock_list *list, struct change *c)
 	}
 }
 
-/* Neighbours of the same kind become one with it. */
+/* Merge the lock with its neighbours of the same type. */
 static void absorb_neighbours(struct lock_list *list, struct file_lock *new)
 {
 	struct file_lock **where = &list->first, *l;
@@ -199,7 +195,7 @@ static void absorb_neighbours(struct lock_list *list, struct file_lock *new)
 	}
 }
 
-/* Behind the owner's locks that start before it; a new owner's is the last of all. */
+/* The place behind the owner's locks that start earlier; for a new owner, the end of the list. */
 static struct file_lock **place_of(struct lock_list *list, const struct file_lock *want)
 {
 	struct file_lock **where = &list->first;
@@ -211,7 +207,7 @@ static struct file_lock **place_of(struct lock_list *list, const struct file_loc
 	return where;
 }
 
-/* Nothing is in the way. Uses up what it needs of the two spare ones. */
+/* Set a lock without conflicts. Uses the two spare locks as needed. */
 static void apply(struct lock_list *list, const struct file_lock *want, struct file_lock *spare[2])
 {
 	struct change c = {.range = want, .spare = spare[1]};
@@ -250,7 +246,7 @@ static const struct lock_waiter *waiter_of(const void *owner)
 	return NULL;
 }
 
-/* Does `blocker` wait, perhaps through others, for `owner`? */
+/* Whether `blocker` waits for `owner`, directly or through others. */
 static bool would_deadlock(const void *owner, const void *blocker)
 {
 	for (int n = 0; n < MAX_CHAIN; n++) {
@@ -265,8 +261,8 @@ static bool would_deadlock(const void *owner, const void *blocker)
 	return false;
 }
 
-/* The file's list is locked. -EAGAIN: `w` stands among those that wait; -EDEADLK. Openings are in
- * no process, so nothing is known of what else they wait for. */
+/* Enter `w` among the waiters: -EAGAIN, or -EDEADLK. Openings belong to no process, so it is not
+ * known what else they wait for. The file's list is locked. */
 static int begin_waiting(const struct file_lock *want, const struct file_lock *in_the_way,
 			 struct lock_waiter *w)
 {
@@ -289,18 +285,13 @@ static void end_waiting(struct lock_waiter *w)
 
 /* ---- setting ---- */
 
-static int wait_for_change(struct lock_list *list, u64 seen)
-{
-	return wait_event_interruptible(&list->wait, READ_ONCE(list->gone) != seen);
-}
-
-/* One attempt. 0, -EAGAIN, -EDEADLK. On -EAGAIN `w` stands among those that wait if `wait`. */
+/* Try once. 0, -EAGAIN, -EDEADLK. On -EAGAIN with `wait`, `w` is among the waiters. */
 static int try_lock(struct lock_list *list, const struct file_lock *want,
 		    struct file_lock *spare[2], bool wait, struct lock_waiter *w)
 {
 	struct file_lock *in_the_way;
 
-	/* a file's whole lock is given up before a new kind is asked for: flock(2) */
+	/* flock(2) drops the old lock before it asks for another type */
 	if (want->whole && want->type != F_UNLCK)
 		cut_out(list, &(struct change){.range = want});
 	in_the_way = want->type == F_UNLCK ? NULL : find_conflict(list, want);
@@ -327,7 +318,7 @@ static int lock_loop(struct lock_list *list, const struct file_lock *want,
 			wake_up_all(&list->wait);
 		if (err != -EAGAIN || !wait)
 			return err;
-		err = wait_for_change(list, seen);
+		err = wait_event_interruptible(&list->wait, READ_ONCE(list->gone) != seen);
 		end_waiting(&w);
 		if (err)
 			return err;
@@ -367,31 +358,12 @@ void locks_drop_all(struct inode *i, const void *owner)
 
 /* ---- fcntl(2) ---- */
 
-/* Where l_whence counts from. */
-static int lock_base(struct file *f, short whence, s64 *base)
-{
-	switch (whence) {
-	case SEEK_SET:
-		*base = 0;
-		return 0;
-	case SEEK_CUR:
-		*base = (s64)READ_ONCE(f->pos);
-		return 0;
-	case SEEK_END:
-		*base = (s64)file_size(f);
-		return 0;
-	default:
-		return -EINVAL;
-	}
-}
-
 static int import_range(struct file *f, const struct flock *in, struct file_lock *out)
 {
 	s64 start, end;
-	int err = lock_base(f, in->l_whence, &start);
 
-	if (err)
-		return err;
+	if (!file_seek_base(f, in->l_whence, &start))
+		return -EINVAL;
 	if (__builtin_add_overflow(start, in->l_start, &start))
 		return -EOVERFLOW;
 	if (start < 0)
@@ -445,7 +417,7 @@ static void test_lock(struct inode *i, const struct file_lock *want, struct floc
 	}
 }
 
-/* The process has closed the file in another thread just now: its lock must not stay. */
+/* Another thread may have closed the file: then the lock must not stay. */
 static void undo_if_closed(int fd, struct file *f, const struct file_lock *want)
 {
 	struct file *now scoped(file_put) = file_get_fd(fd);
@@ -495,7 +467,7 @@ static int flock_type(int op, short *type)
 	return 0;
 }
 
-/* Already held in that kind: nothing is to be given up. */
+/* Whether it is already held with that type. */
 static bool holds_whole(struct inode *i, const struct file_lock *want)
 {
 	struct lock_list *list = READ_ONCE(i->locks);

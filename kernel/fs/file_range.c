@@ -1,7 +1,5 @@
-/* Regular files beyond read and write: their holes, room made beforehand, files without a name,
- * advice. */
+/* Regular files beyond read and write: holes, preallocation, memfd, advice. */
 #include "kernel/fs/vfs.h"
-#include "kernel/lib/log.h"
 #include "kernel/lib/syscall.h"
 #include "kernel/signal/signal.h"
 #include "kernel/task.h"
@@ -14,9 +12,7 @@
 
 #define MEMFD_NAME_MAX 249 /* memfd_create(2) */
 
-/* ---- fallocate(2) ---- */
-
-/* Pages of [start, end) come into being. */
+/* Allocate the pages of [start, end). */
 static int make_pages(struct vm_object *o, u64 start, u64 end)
 {
 	for (u64 i = start >> PAGE_SHIFT; i < DIV_ROUND_UP(end, PAGE_SIZE); i++) {
@@ -30,7 +26,7 @@ static int make_pages(struct vm_object *o, u64 start, u64 end)
 	return 0;
 }
 
-/* The size is grown first, for there are no pages beyond it. inode->lock is held. */
+/* Allocate the range. The size grows first: no pages lie beyond it. inode->lock is held. */
 static int reserve(struct inode *i, u64 start, u64 end)
 {
 	u64 old = i->object->size;
@@ -48,7 +44,7 @@ static int reserve(struct inode *i, u64 start, u64 end)
 	return err;
 }
 
-/* What private mappings have copied stays theirs. */
+/* Private copies of the pages stay. */
 static void punch(struct vm_object *o, u64 start, u64 end)
 {
 	object_punch(o, start, end);
@@ -64,7 +60,7 @@ static int do_fallocate(struct inode *i, int mode, u64 start, u64 end)
 	if (mode & FALLOC_FL_PUNCH_HOLE)
 		punch(i->object, start, MIN(end, i->object->size));
 	else if ((mode & FALLOC_FL_KEEP_SIZE) && end > i->object->size)
-		err = -EOPNOTSUPP; /* room behind the end cannot be kept */
+		err = -EOPNOTSUPP; /* pages beyond the end cannot be kept */
 	else
 		err = reserve(i, start, end);
 	if (!err) {
@@ -81,7 +77,7 @@ static long fallocate_file(struct file *f, int mode, long offset, long len)
 	if (mode & ~(FALLOC_FL_KEEP_SIZE | FALLOC_FL_PUNCH_HOLE))
 		return -EOPNOTSUPP;
 	if (mode == FALLOC_FL_PUNCH_HOLE)
-		return -EOPNOTSUPP; /* only together with KEEP_SIZE */
+		return -EOPNOTSUPP; /* needs KEEP_SIZE too */
 	if (!(f->mode & FMODE_WRITE))
 		return -EBADF;
 	if (inode_is(i, S_IFIFO))
@@ -106,13 +102,11 @@ long sys_fallocate(int fd, int mode, long offset, long len)
 	return offset < 0 || len <= 0 ? -EINVAL : fallocate_file(f, mode, offset, len);
 }
 
-/* ---- memfd_create(2) ---- */
-
-static struct super *memfd_super; /* what they belong to: it is never mounted */
+static struct super *memfd_super; /* their file system, never mounted */
 
 static const struct fs_type memfd_type = {.name = "memfd", .magic = TMPFS_MAGIC};
 
-/* All of them together have as much room as a tmpfs has by default. */
+/* All memfds together may use as much as one tmpfs by default. */
 void memfd_init(void)
 {
 	memfd_super = super_internal(&memfd_type);
@@ -130,7 +124,7 @@ static const struct inode_ops memfd_inode_ops = {.truncate = tmpfs_truncate, .fr
 static struct file *memfd_file(char *name)
 {
 	struct node_spec spec = {.mode = S_IFREG | S_IRWXUGO};
-	struct inode *i;
+	struct inode *i scoped(inode_put) = NULL;
 	struct file *f;
 
 	node_set_owner(&spec, NULL);
@@ -143,7 +137,6 @@ static struct file *memfd_file(char *name)
 		i->private = name;
 		i->nlink = 0;
 	}
-	inode_put(i);
 	return f;
 }
 
@@ -214,10 +207,10 @@ long sys_sync_file_range(int fd, long offset, long len, unsigned int flags)
 	     ~(SYNC_FILE_RANGE_WAIT_BEFORE | SYNC_FILE_RANGE_WRITE | SYNC_FILE_RANGE_WAIT_AFTER)) ||
 	    offset < 0 || __builtin_add_overflow(offset, len, &end) || end < offset)
 		return -EINVAL;
-	return inode_is(f->inode, S_IFREG) || inode_is(f->inode, S_IFDIR) ||
-			       inode_is(f->inode, S_IFBLK)
-		       ? 0
-		       : -ESPIPE;
+	if (!inode_is(f->inode, S_IFREG) && !inode_is(f->inode, S_IFDIR) &&
+	    !inode_is(f->inode, S_IFBLK))
+		return -ESPIPE;
+	return 0;
 }
 
 long sys_syncfs(int fd)

@@ -1,13 +1,13 @@
-/* Root, working directory and umask of a task: what CLONE_FS shares. */
+/* Root, working directory and umask, which CLONE_FS shares. */
 #include "kernel/fs/vfs.h"
 #include "kernel/lib/syscall.h"
 #include "kernel/task.h"
 #include "mm/slab.h"
 
 struct fs_context {
-	refcount_t count; /* of the tasks that point here; `lock` is held as well to drop one */
-	u32 execs;       /* exec(2)s during which no task may join: atomic, see fs_context_fork() */
-	spinlock_t lock; /* LOCK_FS: the fields below */
+	refcount_t count; /* tasks that point here; dropped under `lock` */
+	u32 execs;        /* execs that keep tasks from joining: atomic, see fs_context_fork() */
+	spinlock_t lock;  /* LOCK_FS: the fields below */
 	mode_t umask;
 	struct dentry *root, *pwd; /* pinned */
 };
@@ -73,7 +73,7 @@ noinline void fs_context_free(struct fs_context *fs)
 	kmem_cache_free(fs_cache, fs);
 }
 
-/* Pointer and count change together: an exec compares the one with the other. */
+/* Change pointer and count together: an exec compares them. */
 bool fs_context_leave(struct fs_context **where, struct fs_context *own)
 {
 	struct fs_context *fs = *where;
@@ -82,7 +82,7 @@ bool fs_context_leave(struct fs_context **where, struct fs_context *own)
 	spin_lock(&fs->lock);
 	*where = own;
 	last = refcount_dec_and_test(&fs->count);
-	spin_unlock(&fs->lock); /* nothing else can free it before this */
+	spin_unlock(&fs->lock); /* nothing frees it before this */
 	return last;
 }
 
@@ -102,8 +102,8 @@ struct fs_context *fs_context_clone(struct fs_context *src)
 	return clone_context(src);
 }
 
-/* A task that joins counts itself first and then looks for execs; an exec announces itself first
- * and then counts the users. Whichever comes second sees the other. */
+/* A joining task counts itself, then looks for execs. An exec announces itself, then counts the
+ * users. The second of them sees the first. */
 struct fs_context *fs_context_fork(struct fs_context *fs, bool share)
 {
 	if (!share)
@@ -138,7 +138,7 @@ void fs_context_exec_end(struct fs_context *fs)
 	__atomic_sub_fetch(&fs->execs, 1, __ATOMIC_SEQ_CST);
 }
 
-/* A kernel thread without a context of its own stands at the root. */
+/* A kernel thread without a context is at the root. */
 void fs_get_root_pwd(struct dentry **root, struct dentry **pwd)
 {
 	if (current->fs) {
@@ -160,8 +160,6 @@ mode_t fs_umask(void)
 {
 	return current->fs ? READ_ONCE(current->fs->umask) : 0;
 }
-
-/* ---- system calls ---- */
 
 long sys_umask(mode_t mask)
 {
@@ -219,8 +217,7 @@ long sys_chroot(const char __user *path)
 	return enter_path(path, &current->fs->root);
 }
 
-/* Returns the length with its NUL, as the system call does: the C library's getcwd makes a pointer
- * of it. */
+/* Returns the length with the NUL: the C library's getcwd depends on that. */
 long sys_getcwd(char __user *buf, size_t size)
 {
 	struct dentry *root scoped(dentry_put) = NULL, *pwd scoped(dentry_put) = NULL;

@@ -1,4 +1,4 @@
-/* Coming up: the caches, and the file systems that are there from the start. */
+/* Boot: the caches, and the first file systems. */
 #include "kernel/fs/vfs.h"
 
 void fs_init(void)

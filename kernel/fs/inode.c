@@ -1,4 +1,4 @@
-/* Inodes: their life, who may do what with them, and their attributes. */
+/* Inodes: life, permissions, attributes. */
 #include "kernel/fs/vfs.h"
 #include "kernel/task.h"
 #include "kernel/time/timer.h"
@@ -57,7 +57,7 @@ static void inode_free_contents(struct inode *i)
 
 void inode_put(struct inode *i)
 {
-	if (!refcount_dec_and_test(&i->count))
+	if (!i || !refcount_dec_and_test(&i->count))
 		return;
 	inode_free_contents(i);
 	if (i->charged)
@@ -88,7 +88,7 @@ int inode_permission(const struct inode *i, int mask)
 	if ((mask & MAY_WRITE) && !inode_is(i, S_IFCHR) && !inode_is(i, S_IFBLK) &&
 	    !inode_is(i, S_IFIFO) && !inode_is(i, S_IFSOCK) && inode_may_change(i))
 		return -EROFS;
-	/* root may do anything, but execute only what somebody may execute */
+	/* root may do anything; to execute, it needs one execute bit of the three */
 	if (cred_is_fs_root(current->cred))
 		return (mask & MAY_EXEC) && !inode_is(i, S_IFDIR) && !(mode & 0111) ? -EACCES : 0;
 	if (current->cred->fsuid == i->uid)
@@ -138,8 +138,6 @@ int inode_deny_writers(struct inode *i)
 	return count_towards(i, -1);
 }
 
-/* ---- times ---- */
-
 void inode_changed(struct inode *i)
 {
 	WRITE_ONCE(i->ctime, (s64)ktime_get_real());
@@ -163,8 +161,6 @@ void inode_accessed(struct inode *i)
 	if (!(flags & MS_RELATIME) || atime <= READ_ONCE(i->mtime) || atime <= READ_ONCE(i->ctime))
 		WRITE_ONCE(i->atime, (s64)ktime_get_real());
 }
-
-/* ---- attributes ---- */
 
 int inode_truncate(struct inode *i, s64 size)
 {
@@ -198,8 +194,7 @@ static u64 inode_size(const struct inode *i)
 	return 0;
 }
 
-/* Seconds and the nanoseconds behind them: those count up also before 1970, when the seconds are
- * negative. */
+/* Split into seconds and nanoseconds; the latter are positive also before 1970. */
 static void split_time(s64 t, u64 *sec, u64 *nsec)
 {
 	s64 s = t / (s64)NSEC_PER_SEC, ns = t % (s64)NSEC_PER_SEC;

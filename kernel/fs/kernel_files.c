@@ -24,7 +24,7 @@ int kernel_write_file(const char *path, const void *data, size_t n, mode_t mode)
 		file_open(AT_FDCWD, path, O_WRONLY | O_CREAT | O_TRUNC, mode);
 	int err = IS_ERR(f) ? (int)PTR_ERR(f) : kernel_write_all(f, data, n);
 
-	/* whatever the umask, and when it was there before */
+	/* regardless of the umask, also for an old file */
 	return err ? err : inode_chmod(f->inode, mode);
 }
 

@@ -1,21 +1,19 @@
 /*
- * File systems, and where they are mounted: mount(2), umount(2).
+ * File systems and their mounts: mount(2), umount(2).
  *
  * A file system (struct super) is mounted at one place at most. The place is a dentry that its root
- * covers: a path walk that comes to the place goes on at the root, and ".." from the root goes on
- * from the place (dentry.c). What is in a tmpfs is held by its directory tree alone; when it has
- * been unmounted and nobody is in it any more, super_empty() takes the tree apart.
+ * covers: a walk that comes to the place goes on at the root, and ".." of the root is that of the
+ * place (dentry.c). Only its directory tree holds the files of a tmpfs. super_unmounted() takes the
+ * tree apart when the file system is unmounted and no longer used.
  */
 #include "kernel/fs/vfs.h"
-#include "kernel/lib/log.h"
 #include "kernel/lib/syscall.h"
 #include "kernel/task.h"
 #include "mm/slab.h"
 
 #define ATIME_FLAGS (MS_NOATIME | MS_NODIRATIME | MS_RELATIME)
 #define MOUNT_FLAGS (MS_RDONLY | MS_NOSUID | MS_NODEV | MS_NOEXEC | MS_SYNCHRONOUS | ATIME_FLAGS)
-/* Flags that change nothing here, where times are kept in memory and nothing is ever written back:
- * what they promise holds anyway. */
+/* Flags without effect: nothing is ever written back, so their promise holds. */
 #define MOUNT_NO_MATTER (MS_DIRSYNC | MS_SILENT | MS_LAZYTIME)
 #define UMOUNT_KNOWN    (MNT_FORCE | MNT_DETACH | UMOUNT_NOFOLLOW)
 /* umount(2) */
@@ -35,8 +33,6 @@ void mount_init(void)
 {
 	super_cache = kmem_cache_create("super", sizeof(struct super), 0);
 }
-
-/* ---- life ---- */
 
 static struct super *super_alloc(const struct fs_type *type, const char *source)
 {
@@ -69,7 +65,7 @@ struct super *super_internal(const struct fs_type *type)
 	return s;
 }
 
-/* The first name in a directory, with a reference. Without one nothing will be made there again. */
+/* The first entry of a directory, with a reference. NULL: it is empty, and takes no new entries. */
 static struct dentry *first_or_kill(struct dentry *dir)
 {
 	struct dentry *d;
@@ -89,12 +85,12 @@ static void forget_name(struct dentry *dir, struct dentry *d)
 		directory_remove(dir, d);
 }
 
-/* Forget every name below `root`, from the leaves up: a loop, for paths can be long. */
+/* Remove every name below `root`, from the leaves up. A loop, for paths can be long. */
 static void forget_names(struct dentry *root)
 {
 	struct dentry *dir scoped(dentry_put) = dentry_get(root), *d;
 
-	if (!root->inode->dir) /* its names are computed: there is nothing to forget */
+	if (!root->inode->dir) /* computed names: nothing to remove */
 		return;
 	for (;;) {
 		d = first_or_kill(dir);
@@ -118,12 +114,10 @@ void super_unmounted(struct super *s)
 {
 	struct dentry *root = __atomic_exchange_n(&s->root, NULL, __ATOMIC_ACQ_REL);
 	if (!root)
-		return; /* somebody came late through a path he had begun to walk */
+		return; /* released again by a late path walk */
 	forget_names(root);
 	dentry_put(root);
 }
-
-/* ---- mounting ---- */
 
 static const struct fs_type *find_type(const char *name)
 {
@@ -135,13 +129,7 @@ static const struct fs_type *find_type(const char *name)
 	return NULL;
 }
 
-void fs_types_foreach(void (*fn)(const struct fs_type *type, void *arg), void *arg)
-{
-	LINKER_SET_FOREACH(fs_types, it)
-	fn(*it, arg);
-}
-
-/* A new file system that is nowhere yet. ERR_PTR. */
+/* Create a file system that is not mounted yet. ERR_PTR. */
 static struct super *super_create(const struct fs_type *type, const char *source,
 				  unsigned long flags, char *options)
 {
@@ -165,14 +153,13 @@ static int attach(struct super *s, struct dentry *at)
 	int err;
 
 	if (!at->inode->dir && !dentry_is_root(at))
-		return -EINVAL; /* a computed name: the next one to look would get another dentry */
+		return -EINVAL; /* a computed name: the next look-up gets another dentry */
 	if (list_empty(&at->inode->sb->node))
-		return -ENOENT; /* nobody would find the way there to unmount it */
+		return -ENOENT; /* not mounted any more: no path leads here */
 	if (nr_mounts >= READ_ONCE(mount_max))
 		return -ENOSPC;
-	mutex_lock(&at->inode->lock);
+	guard_mutex(&at->inode->lock);
 	err = dentry_cover(at, s->root);
-	mutex_unlock(&at->inode->lock);
 	if (err)
 		return err;
 	atomic_inc(&at->inode->sb->active);
@@ -201,8 +188,8 @@ static bool is_mounted_below(const struct super *s, const struct super *top)
 	return s == top;
 }
 
-/* With all that is mounted in it, the last first: what is mounted in another came later than that.
- * mount_lock is held. */
+/* Unmount `top` and all that is mounted in it, latest first: a mount inside another is the later
+ * one. mount_lock is held. */
 static void detach_tree(struct super *top)
 {
 	struct list_head *at = mounts.prev, *prev;
@@ -257,8 +244,6 @@ void mounts_foreach(void (*fn)(const struct super *s, const char *path, void *ar
 	}
 }
 
-/* ---- system calls ---- */
-
 bool next_option(char **text, char **name, char **value)
 {
 	char *next;
@@ -298,7 +283,7 @@ static int mount_new(struct dentry *at, const char *type_name, const char *sourc
 	return err;
 }
 
-/* What is kept of mount(2)'s flags. relatime is what is not said otherwise. */
+/* The flags to keep. relatime is the default. */
 static unsigned long mount_flags(unsigned long flags)
 {
 	if (!(flags & MS_NOATIME))
@@ -319,7 +304,7 @@ static int remount(struct dentry *at, unsigned long flags, char *options)
 	if (options && *options)
 		err = s->type->remount ? s->type->remount(s, options) : -EINVAL;
 	if (!(flags & (ATIME_FLAGS | MS_STRICTATIME)))
-		flags |= s->flags & ATIME_FLAGS; /* not said: as they were */
+		flags |= s->flags & ATIME_FLAGS; /* not given: unchanged */
 	else
 		flags = mount_flags(flags);
 	if (!err)
@@ -338,7 +323,7 @@ static int do_mount(const char *source, const char *target, const char *type, un
 	at = path_lookup(AT_FDCWD, target, WALK_FOLLOW);
 	if (IS_ERR(at))
 		return (int)PTR_ERR(at);
-	if (how & MS_PRIVATE) /* there is one namespace: every mount is private already */
+	if (how & MS_PRIVATE) /* one namespace: every mount is private already */
 		return dentry_is_root(at) ? 0 : -EINVAL;
 	if (how & MS_REMOUNT)
 		return remount(at, flags, options);
@@ -347,7 +332,7 @@ static int do_mount(const char *source, const char *target, const char *type, un
 	return mount_new(at, type, source, mount_flags(flags), options);
 }
 
-/* A string of the caller's in a buffer of its own; "" for NULL. ERR_PTR. */
+/* Copy a user string; "" for NULL. ERR_PTR. */
 static char *optional_string(const char __user *s)
 {
 	char *text = s ? getname_empty(s) : name_alloc();
@@ -360,27 +345,22 @@ static char *optional_string(const char __user *s)
 long sys_mount(const char __user *source, const char __user *target, const char __user *type,
 	       unsigned long flags, const void __user *data)
 {
-	const char __user *const from[] = {source, target, type, data};
-	char *text[ARRAY_SIZE(from)];
-	size_t n = 0;
-	long err = 0;
+	char *from scoped(putname) = NULL, *to scoped(putname) = NULL;
+	char *name scoped(putname) = NULL, *options scoped(putname) = NULL;
 
 	if (!cred_is_root(current->cred))
 		return -EPERM;
 	if ((flags & MS_MGC_MSK) == MS_MGC_VAL)
 		flags &= ~(unsigned long)MS_MGC_MSK;
-	for (; n < ARRAY_SIZE(from); n++) {
-		text[n] = optional_string(from[n]);
-		if (IS_ERR(text[n])) {
-			err = PTR_ERR(text[n]);
-			break;
-		}
-	}
-	if (!err)
-		err = do_mount(text[0], text[1], text[2], flags, text[3]);
-	while (n)
-		putname(text[--n]);
-	return err;
+	if (IS_ERR(from = optional_string(source)))
+		return PTR_ERR(from);
+	if (IS_ERR(to = optional_string(target)))
+		return PTR_ERR(to);
+	if (IS_ERR(name = optional_string(type)))
+		return PTR_ERR(name);
+	if (IS_ERR(options = optional_string(data)))
+		return PTR_ERR(options);
+	return do_mount(from, to, name, flags, options);
 }
 
 static int umount_root(struct dentry *d, int flags)

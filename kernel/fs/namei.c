@@ -1,10 +1,9 @@
 /*
  * From path to dentry: path_resolution(7).
  *
- * A walk goes component by component and stops before the last one, because what happens there is
- * the caller's business (look it up, make it, remove it). A symbolic link on the way replaces what
- * is walked by its text; what came behind it is kept in a stack of frames, allocated with the first
- * link that needs it.
+ * A walk goes component by component and stops before the last one, which the caller looks up,
+ * makes or removes. A symbolic link on the way is replaced by its text. The rest of the path behind
+ * it is kept in a stack of frames, allocated with the first link that needs it.
  */
 #include "kernel/fs/vfs.h"
 #include "mm/slab.h"
@@ -51,7 +50,7 @@ char *getname(const char __user *path)
 
 /* ---- beginning and end ---- */
 
-/* The file behind a descriptor, whatever it is; the working directory for AT_FDCWD. */
+/* The dentry of a descriptor, or the working directory for AT_FDCWD. With a reference; ERR_PTR. */
 static struct dentry *lookup_fd(int dirfd)
 {
 	struct file *f scoped(file_put) = NULL;
@@ -65,21 +64,18 @@ static struct dentry *lookup_fd(int dirfd)
 	return f ? file_dentry(f) : ERR_PTR(-EBADF);
 }
 
-/* A relative path starts from a directory. */
-static int walk_from(struct walk *w, struct dentry *d)
+int walk_start(struct walk *w, int dirfd, const char *path)
 {
+	struct dentry *d;
+
+	memset(w, 0, sizeof(*w));
+	w->rest = path;
+	fs_get_root_pwd(&w->root, NULL);
+	d = *path == '/' ? dentry_get(w->root) : lookup_fd(dirfd);
 	if (IS_ERR(d))
 		return (int)PTR_ERR(d);
 	w->at = d;
 	return inode_is(d->inode, S_IFDIR) ? 0 : -ENOTDIR;
-}
-
-int walk_start(struct walk *w, int dirfd, const char *path)
-{
-	memset(w, 0, sizeof(*w));
-	w->rest = path;
-	fs_get_root_pwd(&w->root, NULL);
-	return walk_from(w, *path == '/' ? dentry_get(w->root) : lookup_fd(dirfd));
 }
 
 void scoped_walk(struct walk *w)
@@ -106,7 +102,7 @@ static void walk_up(struct walk *w)
 		walk_move(w, dentry_up(w->at, w->root));
 }
 
-/* A link of procfs that leads straight to a file: what is left of the path goes on from there. */
+/* Follow a procfs link straight to its file, from which the rest of the path goes on. */
 static int walk_jump(struct walk *w, struct dentry *link)
 {
 	struct dentry *to = link->inode->ops->jump(link);
@@ -128,7 +124,7 @@ int walk_follow(struct walk *w, struct dentry *link)
 	}
 	if (!text)
 		return walk_jump(w, link);
-	if (*w->rest) { /* there is more behind the link: come back to it */
+	if (*w->rest) { /* more path follows the link: return to it */
 		if (!w->frames)
 			w->frames = kmalloc(MAX_SYMLINKS * sizeof(*w->frames));
 		if (!w->frames) {
@@ -146,7 +142,6 @@ int walk_follow(struct walk *w, struct dentry *link)
 	return 0;
 }
 
-/* May we look for names in w->at? */
 static int may_search(const struct walk *w)
 {
 	if (!inode_is(w->at->inode, S_IFDIR))
@@ -175,7 +170,7 @@ static enum last_type classify(const struct qname *name)
 	return LAST_NAME;
 }
 
-/* A component in the middle of the path. */
+/* Walk one component in the middle of the path. */
 static int walk_step(struct walk *w, const struct qname *name)
 {
 	enum last_type type = classify(name);
@@ -194,7 +189,7 @@ static int walk_step(struct walk *w, const struct qname *name)
 	return 0;
 }
 
-/* The next component of what is left, or false at the end of everything. */
+/* Cut off the next component. False: the path is at its end. */
 static bool walk_next(struct walk *w, const char **start, u32 *len)
 {
 	for (;;) {

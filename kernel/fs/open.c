@@ -2,7 +2,7 @@
 #include "kernel/fs/vfs.h"
 #include "kernel/lib/syscall.h"
 
-/* What O_ACCMODE asks of the inode. 3 is Linux's "both, but only for ioctl": treated as both. */
+/* The permission for O_ACCMODE. Linux's 3 ("both, only for ioctl") is taken as both. */
 static const u8 wanted[] = {MAY_READ, MAY_WRITE, MAY_READ | MAY_WRITE, MAY_READ | MAY_WRITE};
 
 static int wanted_permission(int flags)
@@ -18,7 +18,6 @@ static u32 file_mode(int flags)
 	       (wanted[flags & O_ACCMODE] & MAY_WRITE ? FMODE_WRITE : 0);
 }
 
-/* Type and permission: may this inode be opened so? */
 static int may_open(const struct inode *i, int flags)
 {
 	if ((flags & O_DIRECTORY) && !inode_is(i, S_IFDIR))
@@ -32,8 +31,9 @@ static int may_open(const struct inode *i, int flags)
 	return inode_permission(i, wanted_permission(flags));
 }
 
-struct file *file_open_dentry(struct dentry *d, int flags, bool created)
+struct file *file_open_dentry(struct dentry *dentry, int flags, bool created)
 {
+	struct dentry *d scoped(dentry_put) = dentry;
 	struct inode *i = d->inode;
 	const struct file_ops *ops = flags & O_PATH ? NULL : i->fops;
 	bool writer = inode_is(i, S_IFREG) && !(flags & O_PATH) &&
@@ -41,20 +41,18 @@ struct file *file_open_dentry(struct dentry *d, int flags, bool created)
 	struct file *f;
 	int err = created ? 0 : may_open(i, flags);
 
+	if (!err && writer)
+		err = inode_count_writer(i);
 	if (err)
-		goto out;
-	if (writer && (err = inode_count_writer(i)))
-		goto out;
+		return ERR_PTR(err);
 	f = file_alloc(i, dentry_is_anonymous(d) ? NULL : d, ops,
 		       (u32)flags & ~(u32)(O_CREAT | O_EXCL | O_TRUNC | O_NOCTTY | O_CLOEXEC),
 		       file_mode(flags) | (writer ? FMODE_WRITER : 0));
 	if (!f) {
-		err = file_alloc_error();
 		if (writer)
 			atomic_dec(&i->writers);
-		goto out;
+		return ERR_PTR(file_alloc_error());
 	}
-	err = 0;
 	if (!(flags & O_PATH))
 		f->flags |= O_LARGEFILE;
 	if (ops && ops->open) {
@@ -62,15 +60,14 @@ struct file *file_open_dentry(struct dentry *d, int flags, bool created)
 		err = ops->open(i, f);
 		f->flags &= ~(u32)O_NOCTTY;
 		if (err)
-			f->ops = NULL; /* it is not open: nothing to release */
+			f->ops = NULL; /* not open: nothing to release */
 	}
 	if (!err && (flags & O_TRUNC) && !created && inode_is(i, S_IFREG))
 		err = inode_truncate(i, 0);
-	if (err)
-		file_put(f);
-out:
-	dentry_put(d);
-	return err ? ERR_PTR(err) : f;
+	if (!err)
+		return f;
+	file_put(f);
+	return ERR_PTR(err);
 }
 
 /* Make the last component, a regular file. The directory is locked. */
@@ -86,7 +83,7 @@ static struct dentry *create_last(struct walk *w, mode_t mode)
 	return dir->ops->make ? dir->ops->make(w->at, &w->last, &spec) : ERR_PTR(-EACCES);
 }
 
-/* O_CREAT at the last component: look and make in one step, under the directory's lock. */
+/* O_CREAT: look the last component up or make it, under the directory's lock. */
 static struct dentry *lookup_or_create(struct walk *w, int flags, mode_t mode, bool *created)
 {
 	struct dentry *d;
@@ -95,19 +92,14 @@ static struct dentry *lookup_or_create(struct walk *w, int flags, mode_t mode, b
 		return dentry_get(w->at); /* a link jumped here */
 	if (w->type != LAST_NAME || w->slash)
 		return ERR_PTR(-EISDIR);
-	mutex_lock(&w->at->inode->lock);
+	guard_mutex(&w->at->inode->lock);
 	d = walk_lookup_last(w);
 	if (IS_ERR(d) && PTR_ERR(d) == -ENOENT) {
 		d = create_last(w, mode);
 		*created = !IS_ERR(d);
-	} else if (!IS_ERR(d) && (flags & O_EXCL)) {
+	} else if (!IS_ERR(d) && ((flags & O_EXCL) || inode_is(d->inode, S_IFDIR))) {
 		dentry_put(d);
-		d = ERR_PTR(-EEXIST);
-	}
-	mutex_unlock(&w->at->inode->lock);
-	if (!IS_ERR(d) && !*created && inode_is(d->inode, S_IFDIR)) {
-		dentry_put(d);
-		return ERR_PTR(-EISDIR);
+		return ERR_PTR(flags & O_EXCL ? -EEXIST : -EISDIR);
 	}
 	return d;
 }
@@ -134,7 +126,7 @@ static struct dentry *open_last(struct walk *w, int flags, mode_t mode, bool *cr
 	return walk_check_slash(w, d);
 }
 
-/* O_TMPFILE: a file that has no name in the directory, nor anywhere. */
+/* O_TMPFILE: make a file without a name. */
 static struct file *open_nameless(int dirfd, const char *path, int flags, mode_t mode)
 {
 	struct node_spec spec = {.mode = S_IFREG | (mode & S_IALLUGO), .umask = fs_umask()};
@@ -189,8 +181,6 @@ struct file *file_open(int dirfd, const char *path, int flags, mode_t mode)
 	return open_path(dirfd, path, flags, mode);
 }
 
-/* ---- system calls ---- */
-
 long sys_openat(int dirfd, const char __user *path, int flags, mode_t mode)
 {
 	char *name = getname(path);
@@ -203,8 +193,6 @@ long sys_openat(int dirfd, const char __user *path, int flags, mode_t mode)
 	return IS_ERR(f) ? PTR_ERR(f) : fd_open(f, 0, flags & O_CLOEXEC);
 }
 
-/* ---- for exec ---- */
-
 struct file *open_exec(int dirfd, const char *path, u32 walk)
 {
 	struct dentry *d = path_lookup(dirfd, path, walk);
@@ -213,13 +201,9 @@ struct file *open_exec(int dirfd, const char *path, u32 walk)
 
 	if (IS_ERR(d))
 		return (struct file *)d;
-	/* Execute permission is asked for, not read permission: so the file is opened without
-	 * checking the latter. */
-	if (inode_is(d->inode, S_IFLNK))
-		err = -ELOOP;
-	else if (!inode_is(d->inode, S_IFREG) || (d->inode->sb->flags & MS_NOEXEC))
-		err = -EACCES;
-	else
+	/* Opened as if created: exec needs execute permission, not read permission. */
+	err = inode_is(d->inode, S_IFLNK) ? -ELOOP : -EACCES;
+	if (inode_is(d->inode, S_IFREG) && !(d->inode->sb->flags & MS_NOEXEC))
 		err = inode_permission(d->inode, MAY_EXEC);
 	if (err) {
 		dentry_put(d);

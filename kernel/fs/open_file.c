@@ -1,9 +1,7 @@
-/* Open file descriptions: their life, and what exec, mmap and the shell ask of them. */
+/* Open file descriptions: their life, and queries of exec, mmap and the shell. */
 #include "kernel/fs/vfs.h"
-#include "kernel/lib/log.h"
 #include "kernel/task.h"
 #include "mm/mm.h"
-#include "mm/page.h"
 #include "mm/slab.h"
 
 static struct kmem_cache *file_cache;
@@ -29,7 +27,7 @@ void file_init(void)
 {
 	mapped_files = &mapped_file_ops;
 	file_cache = kmem_cache_create("file", sizeof(struct file), 0);
-	/* as on Linux: a tenth of memory, for files that take a KiB each with what they need */
+	/* as on Linux: a tenth of memory, at a KiB per file */
 	file_max = MAX(nr_total_pages() * (PAGE_SIZE / 1024) / 10, 8192UL);
 }
 
@@ -115,7 +113,7 @@ struct vm_object *file_object(struct file *f)
 	return f->inode->object;
 }
 
-u64 file_size(struct file *f)
+u64 file_size(const struct file *f)
 {
 	return f->inode->object ? READ_ONCE(f->inode->object->size) : 0;
 }
@@ -138,11 +136,11 @@ mode_t file_set_ids(struct file *f, uid_t *uid, gid_t *gid)
 
 	if (!(mode & (S_ISUID | S_ISGID)) || (READ_ONCE(i->sb->flags) & MS_NOSUID))
 		return 0;
-	guard_mutex(&i->lock); /* mode and owner belong together: chown(2) changes both */
+	guard_mutex(&i->lock); /* chown(2) changes mode and owner together */
 	mode = i->mode;
 	*uid = i->uid;
 	*gid = i->gid;
-	/* Without the group's execute bit, S_ISGID has meant a kind of lock. */
+	/* Without the group's execute bit, S_ISGID once meant mandatory locking. */
 	return mode & (S_ISUID | (mode & S_IXGRP ? S_ISGID : 0));
 }
 
@@ -154,9 +152,7 @@ void file_note_map(struct file *f)
 
 int file_may_map(struct file *f, bool shared, bool write, bool exec)
 {
-	if (!(f->mode & FMODE_READ))
-		return -EACCES;
-	if (shared && write && !(f->mode & FMODE_WRITE))
+	if (!(f->mode & FMODE_READ) || (shared && write && !(f->mode & FMODE_WRITE)))
 		return -EACCES;
 	if (exec && (f->inode->sb->flags & MS_NOEXEC))
 		return -EPERM;
@@ -165,26 +161,23 @@ int file_may_map(struct file *f, bool shared, bool write, bool exec)
 
 const char *file_describe(struct file *f, char *buf, size_t n)
 {
-	if (!f->dentry && inode_is(f->inode, S_IFREG)) {
-		if (f->inode->sb->type == &tmpfs_type)
-			snprintf(buf, n, "/#%lu (deleted)", f->inode->ino);
-		else
-			snprintf(buf, n, "/%s (deleted)", (const char *)f->inode->private);
-		return buf;
+	struct inode *i = f->inode;
+
+	if (f->dentry) {
+		if (dentry_describe(f->dentry, buf, n) < 0)
+			strlcpy(buf, "(too long)", n);
+	} else if (inode_is(i, S_IFREG) && i->sb->type == &tmpfs_type) {
+		snprintf(buf, n, "/#%lu (deleted)", i->ino);
+	} else if (inode_is(i, S_IFREG)) {
+		snprintf(buf, n, "/%s (deleted)", (const char *)i->private);
+	} else if (!(i->mode & S_IFMT)) {
+		snprintf(buf, n, "anon_inode:%s", (const char *)i->private);
+	} else {
+		const char *kind = inode_is(i, S_IFIFO)    ? "pipe"
+				   : inode_is(i, S_IFSOCK) ? "socket"
+							   : "anon";
+
+		snprintf(buf, n, "%s:[%lu]", kind, i->ino);
 	}
-	if (!f->dentry && !(f->inode->mode & S_IFMT)) {
-		snprintf(buf, n, "anon_inode:%s", (const char *)f->inode->private);
-		return buf;
-	}
-	if (!f->dentry) {
-		snprintf(buf, n, "%s:[%lu]",
-			 inode_is(f->inode, S_IFIFO)    ? "pipe"
-			 : inode_is(f->inode, S_IFSOCK) ? "socket"
-							: "anon",
-			 f->inode->ino);
-		return buf;
-	}
-	if (dentry_describe(f->dentry, buf, n) < 0)
-		strlcpy(buf, "(too long)", n);
 	return buf;
 }

@@ -1,13 +1,9 @@
-/*
- * Owner, group and mode: what new files get, and which changes are allowed.
- *
- * All of it is decided here, under the inode's lock: exec reads mode and owner together under the
- * same lock. inode(7), chown(2), chmod(2).
- */
+/* Owner, group and mode: what new files get, and which changes are allowed. Decided under the
+ * inode's lock, under which exec reads mode and owner together. inode(7), chown(2), chmod(2). */
 #include "kernel/fs/vfs.h"
 #include "kernel/task.h"
 
-/* Root, and members of the group, may have files that run as it. */
+/* Root and members of the group may set S_ISGID. */
 static bool may_set_gid_bit(gid_t gid)
 {
 	return cred_is_fs_root(current->cred) || in_group(gid);
@@ -55,8 +51,6 @@ int inode_chmod(struct inode *i, mode_t mode)
 	return 0;
 }
 
-/* ---- chown(2) ---- */
-
 static bool may_give_to(const struct inode *i, uid_t uid)
 {
 	return uid == (uid_t)-1 || cred_is_fs_root(current->cred) ||
@@ -69,8 +63,8 @@ static bool may_give_to_group(const struct inode *i, gid_t gid)
 	       (i->uid == current->cred->fsuid && (gid == i->gid || in_group(gid)));
 }
 
-/* The bits that a change of owner takes away, even if nothing changes and from whomever. S_ISGID
- * without the group's execution once meant a kind of lock, and stays if the caller may set it. */
+/* The bits that any chown(2) takes away, even one that changes nothing. S_ISGID without the group's
+ * execute bit once meant mandatory locking, and stays if the caller may set it. */
 static mode_t lost_by_chown(const struct inode *i)
 {
 	mode_t lost = i->mode & S_ISUID;
@@ -106,8 +100,6 @@ int inode_chown(struct inode *i, uid_t uid, gid_t gid)
 	guard_mutex(&i->lock);
 	return chown_locked(i, uid, gid);
 }
-
-/* ---- contents ---- */
 
 void inode_strip_set_ids(struct inode *i)
 {

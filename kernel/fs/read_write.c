@@ -3,82 +3,62 @@
 #include "kernel/lib/syscall.h"
 #include "mm/slab.h"
 
-ssize_t file_read(struct file *f, struct uio *io, u64 *pos)
+/* mode: FMODE_READ or FMODE_WRITE */
+static inline ssize_t file_transfer(struct file *f, struct uio *io, u64 *pos, u32 mode)
 {
-	if (!(f->mode & FMODE_READ))
+	const struct file_ops *ops = f->ops;
+
+	if (!(f->mode & mode))
 		return -EBADF;
-	if (!f->ops || !f->ops->read)
-		return -EINVAL;
-	return f->ops->read(f, io, pos);
+	if (mode == FMODE_READ)
+		return ops && ops->read ? ops->read(f, io, pos) : -EINVAL;
+	return ops && ops->write ? ops->write(f, io, pos) : -EINVAL;
 }
 
 ssize_t file_write(struct file *f, struct uio *io, u64 *pos)
 {
-	if (!(f->mode & FMODE_WRITE))
+	return file_transfer(f, io, pos, FMODE_WRITE);
+}
+
+static always_inline long read_or_write(int fd, void __user *buf, size_t count, u32 mode)
+{
+	struct fd f scoped(fd) = fd_borrow(fd);
+	struct uio io;
+
+	if (unlikely(!f.file))
 		return -EBADF;
-	if (!f->ops || !f->ops->write)
-		return -EINVAL;
-	return f->ops->write(f, io, pos);
-}
-
-/* No address space is that big. */
-static inline bool absurd(size_t count)
-{
-	return unlikely((ssize_t)count < 0);
-}
-
-/* The error of such a call: what the descriptor is for is asked first. */
-static ssize_t absurd_error(const struct file *f, u32 mode)
-{
-	return f->mode & mode ? -EFAULT : -EBADF;
+	if (unlikely((ssize_t)count < 0)) /* no address space is that big */
+		return f.file->mode & mode ? -EFAULT : -EBADF;
+	uio_init_user(&io, buf, MIN(count, MAX_RW_COUNT));
+	return file_transfer(f.file, &io, NULL, mode);
 }
 
 long sys_read(int fd, void __user *buf, size_t count)
 {
-	struct fd f scoped(fd) = fd_borrow(fd);
-	struct uio io;
-
-	if (unlikely(!f.file))
-		return -EBADF;
-	if (absurd(count))
-		return absurd_error(f.file, FMODE_READ);
-	uio_init_user(&io, buf, MIN(count, MAX_RW_COUNT));
-	return file_read(f.file, &io, NULL);
+	return read_or_write(fd, buf, count, FMODE_READ);
 }
 
 long sys_write(int fd, const void __user *buf, size_t count)
 {
-	struct fd f scoped(fd) = fd_borrow(fd);
-	struct uio io;
-
-	if (unlikely(!f.file))
-		return -EBADF;
-	if (absurd(count))
-		return absurd_error(f.file, FMODE_WRITE);
-	uio_init_user(&io, (void __user *)buf, MIN(count, MAX_RW_COUNT));
-	return file_write(f.file, &io, NULL);
+	return read_or_write(fd, (void __user *)buf, count, FMODE_WRITE);
 }
 
-/* ---- at a position ---- */
-
 /* pos < 0: the file's own position. */
-static ssize_t read_or_write_at(int fd, struct uio *io, long pos, bool write)
+static ssize_t read_or_write_at(int fd, struct uio *io, long pos, u32 mode)
 {
 	struct file *f scoped(file_put) = file_get_io(fd);
 	u64 at = (u64)pos;
 
 	if (!f)
 		return -EBADF;
-	if (pos < 0)
-		return write ? file_write(f, io, NULL) : file_read(f, io, NULL);
-	if (!file_positioned(f))
+	if (pos >= 0 && !file_positioned(f))
 		return -ESPIPE;
-	if (io->left > (u64)MAX_FILE_SIZE - at)
+	if (pos >= 0 && io->left > (u64)MAX_FILE_SIZE - at)
 		return -EINVAL;
-	return write ? file_write(f, io, &at) : file_read(f, io, &at);
+	return file_transfer(f, io, pos < 0 ? NULL : &at, mode);
 }
 
-static ssize_t one_at(int fd, void __user *buf, size_t count, long pos, bool write)
+static ssize_t one_at(int fd, void __user *buf, size_t count, long pos, u32 mode)
 {
 	struct uio io;
 
@@ -87,20 +67,18 @@ static ssize_t one_at(int fd, void __user *buf, size_t count, long pos, bool wri
 	if ((ssize_t)count < 0)
 		return -EFAULT;
 	uio_init_user(&io, buf, MIN(count, MAX_RW_COUNT));
-	return read_or_write_at(fd, &io, pos, write);
+	return read_or_write_at(fd, &io, pos, mode);
 }
 
 long sys_pread64(int fd, void __user *buf, size_t count, long pos)
 {
-	return one_at(fd, buf, count, pos, false);
+	return one_at(fd, buf, count, pos, FMODE_READ);
 }
 
 long sys_pwrite64(int fd, const void __user *buf, size_t count, long pos)
 {
-	return one_at(fd, (void __user *)buf, count, pos, true);
+	return one_at(fd, (void __user *)buf, count, pos, FMODE_WRITE);
 }
-
-/* ---- vectored ---- */
 
 int import_iovec(const struct iovec __user *uiov, int n, struct segments *sg, struct uio *io)
 {
@@ -131,7 +109,7 @@ void scoped_segments(struct segments *sg)
 	kfree(sg->more);
 }
 
-static ssize_t vectored(int fd, const struct iovec __user *uiov, int n, long pos, bool write)
+static ssize_t vectored(int fd, const struct iovec __user *uiov, int n, long pos, u32 mode)
 {
 	struct segments sg scoped(segments);
 	struct uio io;
@@ -139,31 +117,30 @@ static ssize_t vectored(int fd, const struct iovec __user *uiov, int n, long pos
 
 	sg.more = NULL;
 	err = import_iovec(uiov, n, &sg, &io);
-	return err ? err : read_or_write_at(fd, &io, pos, write);
+	return err ? err : read_or_write_at(fd, &io, pos, mode);
 }
 
 long sys_readv(int fd, const struct iovec __user *iov, int iovcnt)
 {
-	return vectored(fd, iov, iovcnt, -1, false);
+	return vectored(fd, iov, iovcnt, -1, FMODE_READ);
 }
 
 long sys_writev(int fd, const struct iovec __user *iov, int iovcnt)
 {
-	return vectored(fd, iov, iovcnt, -1, true);
+	return vectored(fd, iov, iovcnt, -1, FMODE_WRITE);
 }
 
-/* The position comes in two halves for 32-bit programs' sake; the low one is the whole of it here.
- */
+/* For 32-bit programs the position has two halves; here the low one is all of it. */
 long sys_preadv(int fd, const struct iovec __user *iov, int iovcnt, long pos,
 		long high __maybe_unused)
 {
-	return pos < 0 ? -EINVAL : vectored(fd, iov, iovcnt, pos, false);
+	return pos < 0 ? -EINVAL : vectored(fd, iov, iovcnt, pos, FMODE_READ);
 }
 
 long sys_pwritev(int fd, const struct iovec __user *iov, int iovcnt, long pos,
 		 long high __maybe_unused)
 {
-	return pos < 0 ? -EINVAL : vectored(fd, iov, iovcnt, pos, true);
+	return pos < 0 ? -EINVAL : vectored(fd, iov, iovcnt, pos, FMODE_WRITE);
 }
 
 ssize_t kernel_read(struct file *f, void *buf, size_t n, u64 pos)
@@ -171,10 +148,21 @@ ssize_t kernel_read(struct file *f, void *buf, size_t n, u64 pos)
 	struct uio io;
 
 	uio_init_kernel(&io, buf, MIN(n, MAX_RW_COUNT));
-	return file_read(f, &io, &pos);
+	return file_transfer(f, &io, &pos, FMODE_READ);
 }
 
-/* ---- seeking and syncing ---- */
+bool file_seek_base(const struct file *f, int whence, s64 *base)
+{
+	if (whence == SEEK_SET)
+		*base = 0;
+	else if (whence == SEEK_CUR)
+		*base = (s64)READ_ONCE(f->pos);
+	else if (whence == SEEK_END)
+		*base = (s64)file_size(f);
+	else
+		return false;
+	return true;
+}
 
 long sys_lseek(int fd, long offset, int whence)
 {
@@ -187,7 +175,7 @@ long sys_lseek(int fd, long offset, int whence)
 	return f->ops && f->ops->lseek ? f->ops->lseek(f, offset, whence) : -ESPIPE;
 }
 
-/* Everything lives in memory and is as safe there as it will ever be. */
+/* Files live in memory: there is nothing to write back. */
 long sys_fsync(int fd)
 {
 	struct file *f scoped(file_put) = file_get_io(fd);

@@ -24,7 +24,7 @@ s64 directory_lseek(struct file *f, s64 offset, int whence)
 	return to;
 }
 
-/* Where the last call ended: the search for the next entry begins there. */
+/* Remember the last entry: the next call's search begins there. */
 static void remember(struct file *f, struct dentry *d)
 {
 	struct dentry *old = f->private;
@@ -92,8 +92,6 @@ const struct file_ops directory_file_ops = {
 	.positioned = true,
 };
 
-/* ---- getdents64 ---- */
-
 struct dirent64_head {
 	u64 ino;
 	s64 off;
@@ -103,11 +101,11 @@ struct dirent64_head {
 } __packed;
 #define DIRENT_HEAD 19
 
-/* Entries are gathered in a kernel page, because emit() runs under the directory's lock. */
+/* Entries are gathered in a kernel page, for emit() runs under the directory's lock. */
 struct gather {
 	char *page;
 	size_t used, room;
-	bool too_small; /* not even one entry fitted */
+	bool too_small; /* not even one entry fits */
 };
 
 static bool gather_entry(void *arg, const char *name, u32 len, u64 cookie, ino_t ino, u32 type)
@@ -134,22 +132,21 @@ static long get_entries(struct file *f, void __user *buf, size_t count)
 {
 	struct gather g = {.room = MIN(count, (size_t)PATH_MAX)};
 	u64 start = READ_ONCE(f->pos);
+	char *page scoped(putname) = NULL;
 	int err;
 
 	if (!f->ops || !f->ops->iterate)
 		return -ENOTDIR;
-	g.page = name_alloc();
-	if (!g.page)
+	g.page = page = name_alloc();
+	if (!page)
 		return -ENOMEM;
 	err = f->ops->iterate(f, gather_entry, &g);
-	if (!err && g.too_small)
-		err = -EINVAL;
-	if (!err && copy_to_user(buf, g.page, g.used)) {
-		WRITE_ONCE(f->pos, start);
-		err = -EFAULT;
-	}
-	putname(g.page);
-	return err ? err : (long)g.used;
+	if (err || g.too_small)
+		return err ? err : -EINVAL;
+	if (!copy_to_user(buf, page, g.used))
+		return (long)g.used;
+	WRITE_ONCE(f->pos, start);
+	return -EFAULT;
 }
 
 long sys_getdents64(int fd, void __user *buf, size_t count)

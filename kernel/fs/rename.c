@@ -1,13 +1,9 @@
-/*
- * rename(2). One rename at a time changes which directory is below which (rename_lock), so the
- * question "would this directory come to lie inside itself?" has an answer that stays true until we
- * are done.
- */
+/* rename(2). rename_lock allows one rename at a time to move directories, so the check that a
+ * directory does not move below itself stays valid to the end. */
 #include "kernel/fs/vfs.h"
 #include "kernel/lib/syscall.h"
 
-/* Both parents, the upper one first: rmdir locks a parent and then its child, and must never wait
- * the other way. */
+/* Lock both parents, the upper one first: rmdir locks a parent before its child. */
 static void lock_parents(struct dentry *a, struct dentry *b)
 {
 	if (a == b) {
@@ -28,7 +24,7 @@ static void unlock_parents(struct dentry *a, struct dentry *b)
 		mutex_unlock(&b->inode->lock);
 }
 
-/* Types and permissions of what moves and of what is in its way (NULL: nothing). */
+/* Check types and permissions of what moves, and of what it replaces (or NULL). */
 static int may_rename(struct walk *from, struct dentry *d, struct walk *to, struct dentry *victim)
 {
 	bool is_dir = inode_is(d->inode, S_IFDIR);
@@ -38,7 +34,7 @@ static int may_rename(struct walk *from, struct dentry *d, struct walk *to, stru
 		err = victim ? fs_may_remove(to->at, victim) : fs_may_make(to->at);
 	if (err)
 		return err;
-	/* a directory that changes its parent has its ".." rewritten */
+	/* moving a directory rewrites its ".." */
 	if (is_dir && from->at != to->at && inode_permission(d->inode, MAY_WRITE))
 		return -EACCES;
 	if (!victim)
@@ -69,7 +65,7 @@ static int rename_over(struct walk *from, struct dentry *d, struct walk *to, str
 	return err;
 }
 
-/* RENAME_EXCHANGE: each takes the other's place. */
+/* RENAME_EXCHANGE: swap the two names. */
 static int exchange_locked(struct walk *from, struct dentry *a, struct walk *to, struct dentry *b)
 {
 	const struct inode_ops *ops = to->at->inode->ops;
@@ -98,7 +94,7 @@ static int exchange_locked(struct walk *from, struct dentry *a, struct walk *to,
 	return 0;
 }
 
-/* Everything is locked; `victim` is what stands at the new name, or NULL. */
+/* All locks are held. `victim`: the entry of the new name, or NULL. */
 static int rename_locked(struct walk *from, struct dentry *d, struct walk *to,
 			 struct dentry *victim, unsigned int flags)
 {
@@ -118,14 +114,14 @@ static int rename_locked(struct walk *from, struct dentry *d, struct walk *to,
 	if (dentry_is_below(to->at, d))
 		return -EINVAL; /* into itself */
 	if (victim && dentry_is_below(from->at, victim))
-		return -ENOTEMPTY; /* over a directory that we are in */
+		return -ENOTEMPTY; /* over a directory above it */
 	if (victim && victim->inode == d->inode)
-		return 0; /* two names of one file: rename(2) says to do nothing */
+		return 0; /* two names of one file: nothing to do, as rename(2) says */
 	err = may_rename(from, d, to, victim);
 	return err ? err : rename_over(from, d, to, victim);
 }
 
-/* What was found at the two names: dentries, or ERR_PTR. */
+/* `d`, `victim`: found at the two names, or ERR_PTR. */
 static int rename_found(struct walk *from, struct dentry *d, struct walk *to, struct dentry *victim,
 			unsigned int flags)
 {
@@ -159,8 +155,7 @@ static int rename_walked(struct walk *from, struct walk *to, unsigned int flags)
 	return err;
 }
 
-/* What is wrong with the old name comes before what is with the new one, even if that is ERR_PTR.
- */
+/* Errors of the old name come before those of the new one, which may be an ERR_PTR. */
 static long rename_paths(int fromfd, const char *from, int tofd, const char *to, unsigned int flags)
 {
 	struct walk a scoped(walk), b scoped(walk) = {0};

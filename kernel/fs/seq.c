@@ -1,4 +1,4 @@
-/* Text of a length that is known only when it has been written. */
+/* Text of unknown length: see seq.h. */
 #include "kernel/fs/seq.h"
 
 #include "kernel/lib/log.h"

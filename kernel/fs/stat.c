@@ -1,15 +1,13 @@
-/* Looking at files: the stat family, access, readlink, statfs. */
+/* Reading attributes: the stat family, access, readlink, statfs. */
 #include "kernel/fs/vfs.h"
 #include "kernel/lib/syscall.h"
 #include "kernel/task.h"
 
-/* statfs(2): f_flags is filled in at all. */
+/* statfs(2): f_flags is valid */
 #define ST_VALID    0x20
 #define ST_RELATIME 0x1000
 #define ST_AS_MOUNTED \
 	(MS_SYNCHRONOUS | MS_RDONLY | MS_NOSUID | MS_NODEV | MS_NOEXEC | MS_NOATIME | MS_NODIRATIME)
-
-/* ---- stat ---- */
 
 long sys_newfstatat(int dirfd, const char __user *path, struct stat __user *ust, int flags)
 {
@@ -19,8 +17,7 @@ long sys_newfstatat(int dirfd, const char __user *path, struct stat __user *ust,
 
 	if (flags & ~(AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT | AT_EMPTY_PATH))
 		return -EINVAL;
-	/* the C library's fstat(): an empty path, so that pipes, which have no dentry, must work
-	 * too */
+	/* the C library's fstat(), also of pipes, which have no dentry */
 	if ((flags & AT_EMPTY_PATH) && dirfd >= 0) {
 		if (path && get_user(first, path))
 			return -EFAULT;
@@ -44,8 +41,6 @@ long sys_fstat(int fd, struct stat __user *ust)
 	inode_stat(f->inode, &st);
 	return copy_to_user(ust, &st, sizeof(st)) ? -EFAULT : 0;
 }
-
-/* ---- statx ---- */
 
 static struct statx_timestamp statx_time(long sec, unsigned long nsec)
 {
@@ -96,8 +91,6 @@ long sys_statx(int dirfd, const char __user *path, int flags, unsigned int mask,
 	return copy_to_user(ux, &x, sizeof(x)) ? -EFAULT : 0;
 }
 
-/* ---- access ---- */
-
 static long may_access(int dirfd, const char __user *path, int mode, int flags)
 {
 	struct dentry *d scoped(dentry_put) = user_path(dirfd, path, walk_flags(flags));
@@ -110,8 +103,7 @@ static long may_access(int dirfd, const char __user *path, int mode, int flags)
 	return mode ? inode_permission(d->inode, mode) : 0;
 }
 
-/* The same for the real user, on the whole way to the file: access(2) is for set-user-id programs.
- */
+/* The same with the real ids, on the whole path: access(2) serves set-user-ID programs. */
 static long may_access_really(int dirfd, const char __user *path, int mode, int flags)
 {
 	struct cred *real = prepare_creds(), *effective;
@@ -139,8 +131,6 @@ long sys_faccessat2(int dirfd, const char __user *path, int mode, int flags)
 		return may_access(dirfd, path, mode, flags);
 	return may_access_really(dirfd, path, mode, flags);
 }
-
-/* ---- readlink ---- */
 
 static long put_link(struct dentry *link, char __user *buf, size_t size)
 {
@@ -175,11 +165,9 @@ long sys_readlinkat(int dirfd, const char __user *path, char __user *buf, size_t
 	if (IS_ERR(d))
 		return PTR_ERR(d);
 	ret = inode_is(d->inode, S_IFLNK) ? put_link(d, buf, size) : -EINVAL;
-	/* an empty name names a link that is open, or nothing */
+	/* an empty path: dirfd is a link, or -ENOENT */
 	return ret == -EINVAL && get_user(first, path) == 0 && !first ? -ENOENT : ret;
 }
-
-/* ---- statfs ---- */
 
 static long put_statfs(const struct inode *i, struct statfs __user *ust)
 {

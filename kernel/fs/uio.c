@@ -1,40 +1,31 @@
-/* Moving bytes between the kernel and whoever called it: see uio.h. */
+/* Moving bytes between the kernel and its caller: see uio.h. */
 #include "kernel/fs/vfs.h"
 
 enum io_op {
 	IO_FETCH,
 	IO_STORE,
-	IO_ZERO,
-	IO_SKIP
+	IO_ZERO
 };
 
-/* Bytes not moved. */
+/* Returns the bytes not moved. */
 static inline size_t io_segment(const struct uio *io, enum io_op op, void *buf, size_t n)
 {
 	void *mem = (void *)io->at;
 
-	switch (op) {
-	case IO_FETCH:
-		if (!io->kernel)
-			return copy_from_user(buf, mem, n);
+	if (!io->kernel)
+		return op == IO_FETCH   ? copy_from_user(buf, mem, n)
+		       : op == IO_STORE ? copy_to_user(mem, buf, n)
+					: clear_user(mem, n);
+	if (op == IO_FETCH)
 		memcpy(buf, mem, n);
-		return 0;
-	case IO_STORE:
-		if (!io->kernel)
-			return copy_to_user(mem, buf, n);
+	else if (op == IO_STORE)
 		memcpy(mem, buf, n);
-		return 0;
-	case IO_ZERO:
-		if (!io->kernel)
-			return clear_user(mem, n);
+	else
 		memset(mem, 0, n);
-		return 0;
-	default:
-		return 0;
-	}
+	return 0;
 }
 
-/* A piece of the current segment; how much of it was moved. */
+/* Move within the current segment. Returns the bytes moved. */
 static inline size_t io_piece(struct uio *io, enum io_op op, void *buf, size_t n)
 {
 	size_t moved = n - io_segment(io, op, buf, n);
@@ -58,7 +49,7 @@ static noinline size_t io_pieces(struct uio *io, enum io_op op, void *buf, size_
 			io->next++;
 			continue;
 		}
-		/* A number: it may be NULL, from which a pointer must not move. */
+		/* integer arithmetic, for buf may be NULL */
 		moved = io_piece(io, op, (void *)((u64)buf + done), part);
 		done += moved;
 		if (unlikely(moved < part))
@@ -67,7 +58,7 @@ static noinline size_t io_pieces(struct uio *io, enum io_op op, void *buf, size_
 	return done;
 }
 
-/* Most often there is but one. */
+/* One segment is the usual case. */
 static inline size_t io_move(struct uio *io, enum io_op op, void *buf, size_t n)
 {
 	n = MIN(n, io->left);
@@ -89,9 +80,4 @@ size_t uio_store(struct uio *io, const void *src, size_t n)
 size_t uio_zero(struct uio *io, size_t n)
 {
 	return io_move(io, IO_ZERO, NULL, n);
-}
-
-size_t uio_skip(struct uio *io, size_t n)
-{
-	return io_move(io, IO_SKIP, NULL, n);
 }

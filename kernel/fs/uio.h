@@ -1,7 +1,4 @@
-/*
- * struct uio: the memory that a read fills or a write empties, in one or many segments, of a
- * program or of the kernel itself.
- */
+/* struct uio: segments of user or kernel memory that a read fills or a write empties. */
 #pragma once
 
 #include "kernel/lib/types.h"
@@ -13,10 +10,10 @@
 #endif
 
 struct uio {
-	u64 at;                   /* what is left of the current segment */
+	u64 at;                   /* the rest of the current segment */
 	size_t segment;           /* its bytes */
 	size_t left;              /* bytes in all */
-	const struct iovec *next; /* the segments after it */
+	const struct iovec *next; /* the segments behind it */
 	bool kernel;              /* their addresses are the kernel's */
 };
 
@@ -28,8 +25,7 @@ static inline void uio_init_user(struct uio *io, void __user *buf, size_t n)
 {
 	*io = (struct uio){.at = (u64)buf, .segment = n, .left = n};
 }
-/* Each returns how many bytes it moved: fewer than n (or what is left) means a bad address. */
+/* Return the bytes moved: fewer than n (or what is left) means a bad address. */
 size_t uio_fetch(struct uio *io, void *dst, size_t n);       /* from the caller */
 size_t uio_store(struct uio *io, const void *src, size_t n); /* to the caller */
 size_t uio_zero(struct uio *io, size_t n);
-size_t uio_skip(struct uio *io, size_t n);

@@ -4,7 +4,7 @@
 
 #include <linux/xattr.h>
 
-/* The file is there, and the name is one: then it is not supported. */
+/* Refuse a call for a file that exists (else `err`) and a valid name. */
 static long refuse(const char __user *name, long err)
 {
 	char text[XATTR_NAME_MAX + 1];
@@ -32,56 +32,25 @@ static long on_file(int fd)
 	return f ? 0 : -EBADF;
 }
 
-long sys_setxattr(const char __user *path, const char __user *name,
-		  const void __user *value __maybe_unused, size_t size __maybe_unused, int flags)
-{
-	return flags & ~(XATTR_CREATE | XATTR_REPLACE) ? -EINVAL
-						       : refuse(name, on_path(path, WALK_FOLLOW));
-}
+/* The calls in three forms: by path, of a link itself, of an open file. Getting is refused as
+ * removing is, and a list is empty: see syscalls.def. */
+#define XATTR_CALLS(prefix, object, err)                                                      \
+	long sys_##prefix##setxattr(object, const char __user *name,                          \
+				    const void __user *value __maybe_unused,                  \
+				    size_t size __maybe_unused, int flags)                    \
+	{                                                                                     \
+		return flags & ~(XATTR_CREATE | XATTR_REPLACE) ? -EINVAL : refuse(name, err); \
+	}                                                                                     \
+	long sys_##prefix##removexattr(object, const char __user *name)                       \
+	{                                                                                     \
+		return refuse(name, err);                                                     \
+	}                                                                                     \
+	long sys_##prefix##listxattr(object, char __user *list __maybe_unused,                \
+				     size_t size __maybe_unused)                              \
+	{                                                                                     \
+		return err;                                                                   \
+	}
 
-long sys_lsetxattr(const char __user *path, const char __user *name,
-		   const void __user *value __maybe_unused, size_t size __maybe_unused, int flags)
-{
-	return flags & ~(XATTR_CREATE | XATTR_REPLACE) ? -EINVAL : refuse(name, on_path(path, 0));
-}
-
-long sys_fsetxattr(int fd, const char __user *name, const void __user *value __maybe_unused,
-		   size_t size __maybe_unused, int flags)
-{
-	return flags & ~(XATTR_CREATE | XATTR_REPLACE) ? -EINVAL : refuse(name, on_file(fd));
-}
-
-/* Getting is refused as removing is: see syscalls.def. */
-long sys_removexattr(const char __user *path, const char __user *name)
-{
-	return refuse(name, on_path(path, WALK_FOLLOW));
-}
-
-long sys_lremovexattr(const char __user *path, const char __user *name)
-{
-	return refuse(name, on_path(path, 0));
-}
-
-long sys_fremovexattr(int fd, const char __user *name)
-{
-	return refuse(name, on_file(fd));
-}
-
-/* A list of none. */
-
-long sys_listxattr(const char __user *path, char __user *list __maybe_unused,
-		   size_t size __maybe_unused)
-{
-	return on_path(path, WALK_FOLLOW);
-}
-
-long sys_llistxattr(const char __user *path, char __user *list __maybe_unused,
-		    size_t size __maybe_unused)
-{
-	return on_path(path, 0);
-}
-
-long sys_flistxattr(int fd, char __user *list __maybe_unused, size_t size __maybe_unused)
-{
-	return on_file(fd);
-}
+XATTR_CALLS(, const char __user *path, on_path(path, WALK_FOLLOW))
+XATTR_CALLS(l, const char __user *path, on_path(path, 0))
+XATTR_CALLS(f, int fd, on_file(fd))

@@ -10,6 +10,7 @@
 #include "kernel/lib/syscall.h"
 #include "kernel/task.h"
 #include "kernel/time/timer.h"
+#include "kernel/time/timespec.h"
 
 /* ---- wake ---- */
 
@@ -198,24 +199,19 @@ static int wait_deadline(const struct timespec __user *utime, int op, u64 *until
 {
 	bool absolute = (op & FUTEX_CMD_MASK) != FUTEX_WAIT;
 	bool realtime = (op & FUTEX_CLOCK_REALTIME) || (op & FUTEX_CMD_MASK) == FUTEX_LOCK_PI;
-	struct timespec ts;
 	u64 ns, now;
+	int err;
 
 	*until = TIME_FOREVER;
 	if (!utime || !has_timeout(op & FUTEX_CMD_MASK))
 		return 0;
-	if (copy_from_user(&ts, utime, sizeof(ts)))
-		return -EFAULT;
-	if (ts.tv_sec < 0 || ts.tv_nsec < 0 || (u64)ts.tv_nsec >= NSEC_PER_SEC)
-		return -EINVAL;
-	if ((u64)ts.tv_sec >= TIME_FOREVER / NSEC_PER_SEC / 2)
-		return 0;
-	ns = ts.tv_sec * NSEC_PER_SEC + ts.tv_nsec;
+	err = get_timespec(&ns, utime);
+	if (err || ns == TIME_FOREVER)
+		return err;
 	now = realtime ? ktime_get_real() : ktime_get();
-	if (!absolute)
-		*until = ktime_get() + ns;
-	else
-		*until = ktime_get() + (ns > now ? ns - now : 0);
+	if (absolute)
+		ns = ns > now ? ns - now : 0;
+	*until = time_add(ktime_get(), ns);
 	return 0;
 }
 

@@ -152,12 +152,8 @@ static struct task *owner_by_tid_locked(u32 tid, struct task **exiting)
 
 static struct task *owner_by_tid(u32 tid, struct task **exiting)
 {
-	struct task *p;
-
-	spin_lock(&pid_lock);
-	p = owner_by_tid_locked(tid, exiting);
-	spin_unlock(&pid_lock);
-	return p;
+	guard_spin(&pid_lock);
+	return owner_by_tid_locked(tid, exiting);
 }
 
 /* Whom `p` would have to wait for; NULL: nobody, the lock is its. In either case the word says so;
@@ -535,9 +531,8 @@ long futex_cmp_requeue_pi(u64 addr, u64 addr2, bool private, int max_wake, int m
 
 void begin_exit_pi(struct task *p)
 {
-	spin_lock(&pi_lock);
+	guard_spin(&pi_lock);
 	p->pi_exit = PI_EXITING;
-	spin_unlock(&pi_lock);
 }
 
 void exit_pi(struct task *p, bool exec)

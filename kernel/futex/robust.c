@@ -1,9 +1,9 @@
 /*
  * Robust lists: the locks that a thread holds when it dies. get_robust_list(2).
  *
- * The C library keeps them in a list in user memory, and tells us where it begins. At exit, and at
- * exec, each of them gets FUTEX_OWNER_DIED, and whoever waits for it learns of it. Waiters for a PI
- * lock do so from exit_pi() (kernel/futex/futex_pi.c), which comes next.
+ * The C library keeps them in a list in user memory, and tells the kernel where the list begins. At
+ * exit and at exec each of them gets FUTEX_OWNER_DIED, and a waiter is woken. Waiters for a PI lock
+ * are served by exit_pi() (kernel/futex/futex_pi.c), which comes next.
  */
 #include "kernel/futex/futex_internal.h"
 #include "kernel/lib/syscall.h"
@@ -33,23 +33,20 @@ long sys_get_robust_list(pid_t pid, struct robust_list_head __user *__user *uhea
 			 size_t __user *ulen)
 {
 	struct robust_list_head __user *head;
-	struct task *p = find_get_task(pid ? pid : current->pid_nr);
-	bool may;
+	struct task *p scoped(put_task) = find_get_task(pid ? pid : current->pid_nr);
 
 	if (!p)
 		return -ESRCH;
-	may = p == current || may_read_list(p);
 	head = READ_ONCE(p->robust_list);
-	put_task(p);
-	if (!may)
+	if (p != current && !may_read_list(p))
 		return -EPERM;
 	if (put_user(sizeof(*head), ulen) || put_user(head, uhead))
 		return -EFAULT;
 	return 0;
 }
 
-/* The owner of the lock word at `addr` dies. `pending`: it was just about to take or to release it.
- * False for a word that cannot be reached: the list ends there. */
+/* Mark the lock word at `addr`: its owner dies. `pending`: the owner was just taking or releasing
+ * it. False: the word cannot be reached, and the list ends there. */
 static bool robust_word_died(u64 addr, bool pi, bool pending)
 {
 	u32 *word = pin_word(addr, ACCESS_WRITE), old, died;
@@ -58,7 +55,7 @@ static bool robust_word_died(u64 addr, bool pi, bool pending)
 	if (IS_ERR(word))
 		return false;
 	old = __atomic_load_n(word, __ATOMIC_SEQ_CST);
-	/* Released, but nobody woken yet. */
+	/* Released, but no waiter was woken yet. */
 	wake = pending && !pi && !old;
 	while ((old & FUTEX_TID_MASK) == (u32)current->pid_nr) {
 		died = (old & FUTEX_WAITERS) | FUTEX_OWNER_DIED;
@@ -84,7 +81,7 @@ static bool fetch_entry(u64 *entry, bool *pi, u64 addr)
 	return true;
 }
 
-/* The list is the program's: it may be a circle, or lead anywhere. ROBUST_LIST_LIMIT ends it. */
+/* The program's list may be a circle, or lead anywhere: ROBUST_LIST_LIMIT ends it. */
 void exit_robust_list(struct task *p)
 {
 	u64 head = (u64)p->robust_list, entry, next, pending, offset;

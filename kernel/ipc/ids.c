@@ -1,7 +1,6 @@
 /* Ids, keys and permissions of System V IPC. */
 #include "kernel/fs/vfs.h"
 #include "kernel/ipc/ipc.h"
-#include "kernel/lib/string.h"
 #include "kernel/task.h"
 #include "kernel/time/timer.h"
 #include "mm/slab.h"
@@ -23,26 +22,18 @@ static int grow(struct ipc_table *t)
 	return 0;
 }
 
-static u32 free_slot(const struct ipc_table *t)
-{
-	u32 i = 0;
-
-	while (t->slot[i])
-		i++;
-	return i;
-}
-
 int ipc_add(struct ipc_table *t, struct ipc_object *o, int key, int flags)
 {
 	const struct cred *me = current->cred;
-	u32 i;
+	u32 i = 0;
 
 	if (t->used == t->limit)
 		return -ENOSPC;
 	if (t->used == t->room && grow(t))
 		return -ENOMEM;
-	i = free_slot(t);
-	/* A slot that is used again has another id than the time before. */
+	while (t->slot[i])
+		i++;
+	/* A reused slot gets another id. */
 	if (i < t->next)
 		t->seq = (t->seq + 1) % (0x7fffffff / IPC_MAX);
 	t->next = i + 1;
@@ -108,7 +99,7 @@ long ipc_get(struct ipc_table *t, int key, u64 size, int flags,
 	return err ? err : o->id;
 }
 
-/* ERR_PTR if it is one, or if it may not be used so. */
+/* `o`, or ERR_PTR(-EACCES). `o` may be an ERR_PTR itself. */
 static struct ipc_object *if_permitted(struct ipc_object *o, int flags)
 {
 	int err = IS_ERR(o) ? 0 : ipc_permission(o, flags);
@@ -121,10 +112,17 @@ struct ipc_object *ipc_open(struct ipc_table *t, int id, int flags)
 	return if_permitted(ipc_find(t, id), flags);
 }
 
-struct ipc_object *ipc_open_to_stat(struct ipc_table *t, int id, int cmd, int any)
+long ipc_fill_stat(struct ipc_table *t, int id, int cmd, int any,
+		   void (*fill)(const struct ipc_object *o, void *ds), void *ds)
 {
-	return if_permitted(cmd == IPC_STAT ? ipc_find(t, id) : in_slot(t, id),
-			    cmd == any ? 0 : 0444);
+	struct ipc_object *o;
+
+	guard_mutex(&t->lock);
+	o = if_permitted(cmd == IPC_STAT ? ipc_find(t, id) : in_slot(t, id), cmd == any ? 0 : 0444);
+	if (IS_ERR(o))
+		return PTR_ERR(o);
+	fill(o, ds);
+	return cmd == IPC_STAT ? 0 : o->id;
 }
 
 int ipc_last_slot(const struct ipc_table *t)

@@ -1,14 +1,13 @@
 /*
  * System V semaphores: semget(2), semop(2), semtimedop(2), semctl(2).
  *
- * The operations of one call happen together or not at all. Who cannot go on waits in the set,
- * first come; after each change of a value the waiting are tried in that order, and the one who
- * changed it does their operations for them.
+ * The operations of one call happen together or not at all. A call that cannot go on waits in the
+ * set, in order of arrival. After each change of a value, the changing task tries the waiting calls
+ * in that order and does their operations for them.
  */
 #include "kernel/ipc/sem.h"
 
 #include "kernel/fs/seq.h"
-#include "kernel/ipc/show.h"
 #include "kernel/lib/syscall.h"
 #include "kernel/task.h"
 #include "kernel/time/timer.h"
@@ -16,17 +15,17 @@
 #include "mm/slab.h"
 
 struct ipc_table sem_table = IPC_TABLE_INIT(sem_table, SEMMNI);
-static u64 used_sems; /* of all sets */
+static u64 used_sems; /* in all sets */
 
-/* One call of semop(): the operations, and while it waits its place in the queue. */
+/* One call of semop(2): its operations, and its place in the queue while it waits. */
 struct sem_wait {
 	struct list_head link;
 	struct wait_queue queue;
 	struct sembuf *ops;
 	size_t nr;
-	struct sem_undo *undo; /* NULL: none of them wants it */
+	struct sem_undo *undo; /* NULL: no SEM_UNDO */
 	pid_t pid;
-	const struct sembuf *blocked; /* the one that cannot be done */
+	const struct sembuf *blocked; /* the operation that cannot be done */
 	int status;                   /* WAITING, then the call's result */
 };
 
@@ -79,8 +78,7 @@ long sys_semget(int key, int nsems, int flags)
 
 /* ---- operations; the caller holds the table's lock ---- */
 
-/* Take back the first n operations. */
-static void roll_back(struct sem_set *set, const struct sem_wait *w, size_t n)
+static void undo_first(struct sem_set *set, const struct sem_wait *w, size_t n)
 {
 	while (n-- > 0) {
 		const struct sembuf *op = &w->ops[n];
@@ -113,7 +111,7 @@ static int do_op(struct sem_set *set, const struct sem_wait *w, const struct sem
 	return 0;
 }
 
-/* All of them, or none: 0, WAITING, -EAGAIN (IPC_NOWAIT) or -ERANGE. */
+/* Do all operations or none: 0, WAITING, -EAGAIN (IPC_NOWAIT) or -ERANGE. */
 static int do_ops(struct sem_set *set, struct sem_wait *w)
 {
 	for (size_t i = 0; i < w->nr; i++) {
@@ -121,7 +119,7 @@ static int do_ops(struct sem_set *set, struct sem_wait *w)
 
 		if (!err)
 			continue;
-		roll_back(set, w, i);
+		undo_first(set, w, i);
 		w->blocked = &w->ops[i];
 		return err == WAITING && (w->ops[i].sem_flg & IPC_NOWAIT) ? -EAGAIN : err;
 	}
@@ -161,13 +159,12 @@ void sem_wake(struct sem_set *set)
 			again = status == 0 && changes_values(w);
 			finish(w, status);
 			if (again)
-				break; /* those in front may go on now */
+				break; /* earlier calls may go on now */
 		}
 	} while (again);
 }
 
-/* Sleep in the set's queue until somebody has done our operations. The lock is given up meanwhile,
- * and the set may be gone afterwards. */
+/* Wait until the operations are done. Drops the lock; the set may be gone afterwards. */
 static int wait_for_ops(struct sem_set *set, struct sem_wait *w, u64 until)
 {
 	int ret = -EINTR;
@@ -190,7 +187,7 @@ static int wait_for_ops(struct sem_set *set, struct sem_wait *w, u64 until)
 			break;
 		}
 	}
-	/* Whoever finishes us does it under the lock. */
+	/* finish() is called under the lock. */
 	mutex_lock(&sem_table.lock);
 	if (w->status != WAITING)
 		return w->status;
@@ -198,7 +195,7 @@ static int wait_for_ops(struct sem_set *set, struct sem_wait *w, u64 until)
 	return ret;
 }
 
-/* What the operations ask of the set. 0 or -errno. */
+/* Check the operations against the set. 0 or -errno. */
 static long check_ops(struct sem_set *set, struct sem_wait *w)
 {
 	bool undo = false;
@@ -238,30 +235,28 @@ long sys_semtimedop(int id, const struct sembuf __user *uops, size_t nops,
 		    const struct timespec __user *timeout)
 {
 	struct sem_wait w = {.nr = nops, .pid = current->tgid_nr};
+	struct sembuf *ops scoped(kfree) = NULL;
 	u64 until = TIME_FOREVER;
-	long ret = 0;
+	long ret;
 
 	if (nops < 1 || id < 0)
 		return -EINVAL;
 	if (nops > SEMOPM)
 		return -E2BIG;
 	wait_queue_init(&w.queue);
-	w.ops = kmalloc(nops * sizeof(*w.ops));
-	if (!w.ops)
+	w.ops = ops = kmalloc(nops * sizeof(*ops));
+	if (!ops)
 		return -ENOMEM;
-	if (copy_from_user(w.ops, uops, nops * sizeof(*w.ops)))
-		ret = -EFAULT;
-	if (!ret && timeout)
+	if (copy_from_user(ops, uops, nops * sizeof(*ops)))
+		return -EFAULT;
+	if (timeout) {
 		ret = get_timespec(&until, timeout);
-	if (!ret && timeout)
+		if (ret)
+			return ret;
 		until = time_add(ktime_get(), until);
-	if (!ret)
-		ret = operate(id, &w, until);
-	kfree(w.ops);
-	return ret;
+	}
+	return operate(id, &w, until);
 }
-
-/* ---- semctl ---- */
 
 static void remove_set(struct sem_set *set)
 {
@@ -275,23 +270,21 @@ static void remove_set(struct sem_set *set)
 	kfree(set);
 }
 
+static void fill_stat(const struct ipc_object *o, void *ds)
+{
+	const struct sem_set *set = (const struct sem_set *)o;
+	struct semid64_ds *out = ds;
+
+	*out = (struct semid64_ds){
+		.sem_otime = set->otime, .sem_ctime = set->ctime, .sem_nsems = set->nr};
+	ipc_stat(o, &out->sem_perm);
+}
+
 static long sem_stat(int id, int cmd, struct semid64_ds __user *buf)
 {
-	struct semid64_ds ds = {0};
-	struct sem_set *set;
-	long ret;
+	struct semid64_ds ds;
+	long ret = ipc_fill_stat(&sem_table, id, cmd, SEM_STAT_ANY, fill_stat, &ds);
 
-	mutex_lock(&sem_table.lock);
-	set = (struct sem_set *)ipc_open_to_stat(&sem_table, id, cmd, SEM_STAT_ANY);
-	ret = IS_ERR(set) ? PTR_ERR(set) : 0;
-	if (!ret) {
-		ipc_stat(&set->ipc, &ds.sem_perm);
-		ds.sem_otime = set->otime;
-		ds.sem_ctime = set->ctime;
-		ds.sem_nsems = set->nr;
-		ret = cmd == IPC_STAT ? 0 : set->ipc.id;
-	}
-	mutex_unlock(&sem_table.lock);
 	return ret >= 0 && copy_to_user(buf, &ds, sizeof(ds)) ? -EFAULT : ret;
 }
 
@@ -315,7 +308,7 @@ static long sem_change(int id, int cmd, const struct semid64_ds __user *buf)
 	return ret;
 }
 
-/* IPC_INFO tells the limits, SEM_INFO two numbers of what is in use in their stead. */
+/* IPC_INFO: the limits. SEM_INFO: two counts of what is in use in place of two limits. */
 static long sem_info(int cmd, struct seminfo __user *buf)
 {
 	struct seminfo info = {.semmap = SEMMAP,
@@ -340,7 +333,7 @@ static long sem_info(int cmd, struct seminfo __user *buf)
 	return copy_to_user(buf, &info, sizeof(info)) ? -EFAULT : last;
 }
 
-/* How many wait for this semaphore to rise, or to become zero. */
+/* Count the calls that wait for this semaphore to rise, or to become zero. */
 static long count_waiting(const struct sem_set *set, u32 num, bool for_zero)
 {
 	const struct sem_wait *w;
@@ -361,7 +354,6 @@ static long set_value(struct sem_set *set, u32 num, int value)
 	return 0;
 }
 
-/* One semaphore: GETVAL, SETVAL … */
 static long sem_one(int id, int num, int cmd, int value)
 {
 	struct sem_set *set;
@@ -391,7 +383,7 @@ static long sem_one(int id, int num, int cmd, int value)
 	}
 }
 
-/* How many semaphores the set has, if current may do this with it. */
+/* The number of semaphores in the set, if current may use it so. */
 static long size_of_set(int id, int flags)
 {
 	struct sem_set *set;
@@ -401,7 +393,7 @@ static long size_of_set(int id, int flags)
 	return IS_ERR(set) ? PTR_ERR(set) : set->nr;
 }
 
-/* Of a set with `nr` semaphores: who is slow enough may find another one under the same id. */
+/* Copy all values. -EIDRM if the set is gone, or another set has its id and another size. */
 static long copy_values(int id, u16 *values, u32 nr, bool set_them)
 {
 	struct sem_set *set;
@@ -426,10 +418,9 @@ static long copy_values(int id, u16 *values, u32 nr, bool set_them)
 	return 0;
 }
 
-/* GETALL, SETALL. */
 static long sem_all(int id, int cmd, u16 __user *array)
 {
-	long nr = size_of_set(id, cmd == SETALL ? 0222 : 0444), ret = 0;
+	long nr = size_of_set(id, cmd == SETALL ? 0222 : 0444), ret;
 	u16 *values scoped(kfree) = NULL;
 
 	if (nr < 0)
@@ -438,14 +429,13 @@ static long sem_all(int id, int cmd, u16 __user *array)
 	if (!values)
 		return -ENOMEM;
 	if (cmd == SETALL && copy_from_user(values, array, (size_t)nr * sizeof(*values)))
-		ret = -EFAULT;
-	for (long i = 0; !ret && cmd == SETALL && i < nr; i++)
+		return -EFAULT;
+	for (long i = 0; cmd == SETALL && i < nr; i++)
 		if (values[i] > SEMVMX)
-			ret = -ERANGE;
-	if (!ret)
-		ret = copy_values(id, values, (u32)nr, cmd == SETALL);
+			return -ERANGE;
+	ret = copy_values(id, values, (u32)nr, cmd == SETALL);
 	if (!ret && cmd == GETALL && copy_to_user(array, values, (size_t)nr * sizeof(*values)))
-		ret = -EFAULT;
+		return -EFAULT;
 	return ret;
 }
 
@@ -477,8 +467,6 @@ long sys_semctl(int id, int num, int cmd, unsigned long arg)
 		return -EINVAL;
 	}
 }
-
-/* ---- /proc/sysvipc/sem ---- */
 
 int sem_show(struct seq *out, const struct proc_node *node __maybe_unused)
 {

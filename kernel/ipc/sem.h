@@ -7,32 +7,32 @@
 
 struct semaphore {
 	int value;
-	pid_t pid; /* who changed it last */
+	pid_t pid; /* the process that changed it last */
 };
 
 struct sem_set {
 	struct ipc_object ipc; /* must stay first */
 	u32 nr;
 	long otime, ctime;
-	struct list_head waiting; /* struct sem_wait, first come */
-	struct list_head undos;   /* struct sem_undo: of each process that has one for this set */
+	struct list_head waiting; /* struct sem_wait, in order of arrival */
+	struct list_head undos;   /* struct sem_undo, one per process */
 	struct semaphore sem[];
 };
 
-/* What one process did to one set, to be taken back when it ends. */
+/* What one process did to one set, undone when the process ends. */
 struct sem_undo {
 	struct list_head of_set, of_process;
 	struct sem_set *set;
 	s16 adjust[]; /* for each semaphore */
 };
 
-/* Guards everything here. */
+/* sem_table.lock guards everything here. */
 extern struct ipc_table sem_table;
 
-/* Current's for this set, made if need be. ERR_PTR(-ENOMEM). */
+/* Current's undo for this set, created if missing. ERR_PTR(-ENOMEM). */
 struct sem_undo *sem_undo_of(struct sem_set *set);
-void sem_undo_forget_set(struct sem_set *set); /* it is being removed */
-/* Semaphores `first` to `last` were set: nothing is left to take back of them. */
+void sem_undo_forget_set(struct sem_set *set); /* the set is being removed */
+/* Forget the undo of semaphores `first` to `last`, which were set. */
 void sem_undo_clear(struct sem_set *set, u32 first, u32 last);
-/* A value has changed: let those go on who can now. */
+/* After a change of a value: complete the calls that can go on now. */
 void sem_wake(struct sem_set *set);

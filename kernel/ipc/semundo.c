@@ -1,7 +1,5 @@
-/*
- * SEM_UNDO: what a process did to semaphores is taken back when it ends. The list is shared by
- * CLONE_SYSVSEM; the last one to leave does it. semop(2).
- */
+/* SEM_UNDO: the end of a process undoes its semaphore operations. CLONE_SYSVSEM shares the list;
+ * the last task that leaves it undoes them. semop(2) */
 #include "kernel/ipc/sem.h"
 #include "kernel/resources.h"
 #include "kernel/task.h"
@@ -12,7 +10,7 @@ struct sem_undo_list {
 	struct list_head undo; /* struct sem_undo */
 };
 
-/* Current's list, made at the first use. NULL without memory. */
+/* Current's list, created at the first use. NULL without memory. */
 static struct sem_undo_list *own_list(void)
 {
 	struct sem_undo_list *l = current->sem_undo;
@@ -34,7 +32,7 @@ int copy_semundo(u64 flags, struct task *p)
 
 	if (!(flags & CLONE_SYSVSEM))
 		return 0;
-	/* Also an empty one: from now on it is the same for both. */
+	/* An empty list too: both tasks share it from now on. */
 	l = own_list();
 	if (!l)
 		return -ENOMEM;
@@ -86,8 +84,7 @@ void sem_undo_clear(struct sem_set *set, u32 first, u32 last)
 			u->adjust[i] = 0;
 }
 
-/* Nobody can be made to wait here: a value that would leave its range stays at the edge, as on
- * Linux. */
+/* As on Linux, a value that would leave its range stays at the limit: an exit cannot wait. */
 static void apply(struct sem_undo *u)
 {
 	struct sem_set *set = u->set;

@@ -1,14 +1,11 @@
 /*
  * System V shared memory: shmget(2), shmat(2), shmdt(2), shmctl(2).
  *
- * A segment is a memory object with a name. How often it is attached is counted by the areas that
- * show it (mm/area.c), so fork, exec and exit need no help; when it was removed and the last of
- * them goes, it goes too.
+ * A segment is a memory object with a name. The areas that map it (mm/area.c) count its
+ * attachments, so fork, exec and exit need no help. A removed segment goes with its last area.
  */
 #include "kernel/fs/seq.h"
 #include "kernel/ipc/ipc.h"
-#include "kernel/ipc/show.h"
-#include "kernel/lib/log.h"
 #include "kernel/lib/syscall.h"
 #include "kernel/task.h"
 #include "mm/mm.h"
@@ -17,7 +14,7 @@
 
 #define ULONG_MAX (~0UL) /* for SHMMAX and SHMALL */
 /* In the mode that IPC_STAT shows: shmctl(2). */
-#define SHM_DEST   01000 /* removed, and goes when nobody has it attached */
+#define SHM_DEST   01000 /* removed; freed with its last attachment */
 #define SHM_LOCKED 02000
 
 struct segment {
@@ -30,11 +27,6 @@ struct segment {
 };
 
 static struct ipc_table table = IPC_TABLE_INIT(table, SHMMNI);
-
-static struct segment *find_segment(int id)
-{
-	return (struct segment *)ipc_find(&table, id);
-}
 
 /* ---- the life of a segment; the caller holds the table's lock ---- */
 
@@ -52,7 +44,7 @@ static void detach(struct segment *s)
 		destroy(s);
 }
 
-/* An area of some address space came or went. */
+/* An area that maps the segment came (`more`) or went. */
 static void areas_changed(struct object_watch *w, bool more)
 {
 	struct segment *s = container_of(w, struct segment, watch);
@@ -105,9 +97,7 @@ long sys_shmget(int key, size_t size, int flags)
 	return ipc_get(&table, key, size, flags, create, size_of);
 }
 
-/* ---- attaching ---- */
-
-/* Where, and how. 0 or -EINVAL. */
+/* Compute the address and the MM_* flags. 0 or -EINVAL. */
 static long check_attach(u64 *addr, int flags, u32 *how)
 {
 	*how = 0;
@@ -124,7 +114,7 @@ static long check_attach(u64 *addr, int flags, u32 *how)
 	return 0;
 }
 
-/* The segment, held in place as if it were attached once more. ERR_PTR. */
+/* Find the segment and count an attachment, which holds it. ERR_PTR. */
 static struct segment *hold_segment(int id, int wanted)
 {
 	struct segment *s;
@@ -158,8 +148,8 @@ long sys_shmat(int id, unsigned long addr, int flags)
 	return ret == -EEXIST ? -EINVAL : ret;
 }
 
-/* The next piece at or above *at, below `end`, of what was attached at `addr`: of this object, or
- * of any when it is NULL. Returns the object with a reference, or NULL. */
+/* The next area in [*at, end) that still stands where shmat() at `addr` put it: of `object`, or of
+ * any segment if NULL. Returns its object with a reference, or NULL. */
 static struct vm_object *next_piece(u64 addr, u64 *at, u64 end, const struct vm_object *object,
 				    struct area *a)
 {
@@ -177,7 +167,7 @@ static struct vm_object *next_piece(u64 addr, u64 *at, u64 end, const struct vm_
 	return found;
 }
 
-/* The first piece tells which segment; of it, all that is still in its place goes. */
+/* The first area tells which segment; all its areas still in place are unmapped. */
 long sys_shmdt(unsigned long addr)
 {
 	struct vm_object *object = NULL, *piece;
@@ -192,7 +182,7 @@ long sys_shmdt(unsigned long addr)
 		end = addr + piece->size;
 		if (object)
 			object_put(piece);
-		object = piece; /* one reference is kept to the end */
+		object = piece; /* one reference is held to the end */
 		if (ret)
 			break;
 	}
@@ -200,10 +190,11 @@ long sys_shmdt(unsigned long addr)
 	return ret;
 }
 
-/* ---- shmctl ---- */
-
-static void stat_segment(const struct segment *s, struct shmid64_ds *out)
+static void fill_stat(const struct ipc_object *o, void *ds)
 {
+	const struct segment *s = (const struct segment *)o;
+	struct shmid64_ds *out = ds;
+
 	*out = (struct shmid64_ds){.shm_segsz = s->size,
 				   .shm_atime = s->atime,
 				   .shm_dtime = s->dtime,
@@ -211,27 +202,18 @@ static void stat_segment(const struct segment *s, struct shmid64_ds *out)
 				   .shm_cpid = s->cpid,
 				   .shm_lpid = s->lpid,
 				   .shm_nattch = s->nattch};
-	ipc_stat(&s->ipc, &out->shm_perm);
+	ipc_stat(o, &out->shm_perm);
 }
 
 static long shm_stat(int id, int cmd, struct shmid64_ds __user *buf)
 {
 	struct shmid64_ds ds;
-	struct segment *s;
-	long ret;
+	long ret = ipc_fill_stat(&table, id, cmd, SHM_STAT_ANY, fill_stat, &ds);
 
-	mutex_lock(&table.lock);
-	s = (struct segment *)ipc_open_to_stat(&table, id, cmd, SHM_STAT_ANY);
-	ret = IS_ERR(s) ? PTR_ERR(s) : 0;
-	if (!ret) {
-		stat_segment(s, &ds);
-		ret = cmd == IPC_STAT ? 0 : s->ipc.id;
-	}
-	mutex_unlock(&table.lock);
 	return ret >= 0 && copy_to_user(buf, &ds, sizeof(ds)) ? -EFAULT : ret;
 }
 
-/* SHM_LOCK: nothing leaves memory here. Only the flag is kept, and who may set it. */
+/* SHM_LOCK: nothing is ever swapped out, so only the flag and its permission matter. */
 static long lock_segment(struct segment *s, bool lock)
 {
 	const struct cred *me = current->cred;
@@ -247,14 +229,6 @@ static long lock_segment(struct segment *s, bool lock)
 	return 0;
 }
 
-static void remove_segment(struct segment *s)
-{
-	s->ipc.key = IPC_PRIVATE;
-	s->ipc.mode |= SHM_DEST;
-	if (s->nattch == 0)
-		destroy(s);
-}
-
 static long change_segment(struct segment *s, int cmd, const struct shmid64_ds *ds)
 {
 	long err;
@@ -265,7 +239,10 @@ static long change_segment(struct segment *s, int cmd, const struct shmid64_ds *
 	if (err)
 		return err;
 	if (cmd == IPC_RMID) {
-		remove_segment(s);
+		s->ipc.key = IPC_PRIVATE;
+		s->ipc.mode |= SHM_DEST;
+		if (s->nattch == 0)
+			destroy(s);
 		return 0;
 	}
 	ipc_set(&s->ipc, &ds->shm_perm);
@@ -281,7 +258,7 @@ static long shm_change(int id, int cmd, const struct shmid64_ds __user *buf)
 	if (cmd == IPC_SET && copy_from_user(&ds, buf, sizeof(ds)))
 		return -EFAULT;
 	guard_mutex(&table.lock);
-	s = find_segment(id);
+	s = (struct segment *)ipc_find(&table, id);
 	return IS_ERR(s) ? PTR_ERR(s) : change_segment(s, cmd, &ds);
 }
 
@@ -342,8 +319,6 @@ long sys_shmctl(int id, int cmd, void __user *buf)
 		return -EINVAL;
 	}
 }
-
-/* ---- /proc/sysvipc/shm ---- */
 
 int shm_show(struct seq *out, const struct proc_node *node __maybe_unused)
 {

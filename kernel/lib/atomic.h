@@ -36,8 +36,8 @@ static inline void atomic_dec(atomic_t *a)
 	__atomic_sub_fetch(&a->v, 1, __ATOMIC_SEQ_CST);
 }
 
-/* A reference count that sticks at its ceiling: an object over-referenced is leaked, never freed
- * under somebody's feet. A drop below zero is a bug and panics. */
+/* A reference count that sticks at its ceiling: an object with too many references is leaked, never
+ * freed while in use. A drop below zero is a bug and panics. */
 typedef struct {
 	u32 n;
 } refcount_t;
@@ -46,11 +46,11 @@ typedef struct {
 	{                \
 		(x)      \
 	}
-/* From here on a count is stuck. As a signed number it is negative, so that the flags of the
- * instruction that changes it tell. */
+/* A count of this or more is stuck. As a signed number it is negative, so the CPU's sign flag shows
+ * it. */
 #define REFCOUNT_SATURATED 0x80000000u
 #define REFCOUNT_STUCK     0xc0000000u /* where it stays: far from both ends */
-#define REFCOUNT_UNDERFLOW 0xe0000000u /* and from here on it came from below zero */
+#define REFCOUNT_UNDERFLOW 0xe0000000u /* from here on, it was dropped below zero */
 
 void refcount_underflow(const void *where) __noreturn;
 
@@ -83,7 +83,7 @@ static inline __must_check bool refcount_dec_and_test(refcount_t *r)
 	}
 	return last;
 }
-/* Drop a reference that is not the last; false: it is, or the count is stuck. */
+/* Drop a reference that is not the last. False: it is the last, or the count is stuck. */
 static inline __must_check bool refcount_dec_not_one(refcount_t *r)
 {
 	u32 n = refcount_read(r);

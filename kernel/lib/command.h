@@ -6,7 +6,7 @@
 /* Returns the command's exit status: 0, 1 failed, 2 wrong use. Output by console_printf(). */
 struct shell_command {
 	const char *name, *usage, *help, *group; /* group: make look trace run system */
-	int least, most;                         /* words behind the name; else its usage is told */
+	int least, most;                         /* words after the name; else usage is shown */
 	int (*fn)(int argc, char **argv);
 };
 #define ANY INT32_MAX

@@ -1,5 +1,5 @@
-/* Fault injection: see fault_injection.h. Counters are advisory, the one failure is exact: only one
- * pass takes the last step. */
+/* Fault injection: see fault_injection.h. The counters are estimates, but exactly one pass fails.
+ */
 #include "kernel/lib/fault_injection.h"
 
 #include "kernel/lib/string.h"
@@ -10,7 +10,7 @@ bool fault_hit(struct fault_site *site)
 	u32 n = __atomic_load_n(&site->countdown, __ATOMIC_RELAXED);
 
 	do {
-		if (n == 0) /* somebody else's pass was the one */
+		if (n == 0) /* another CPU's pass has failed */
 			return false;
 	} while (!__atomic_compare_exchange_n(&site->countdown, &n, n - 1, false, __ATOMIC_RELAXED,
 					      __ATOMIC_RELAXED));

@@ -2,7 +2,7 @@
  * not linked. */
 #include "kernel/lib/types.h"
 
-/* "used": the optimiser of the whole kernel sees the calls only when it is too late. */
+/* "used": link-time optimisation sees the calls too late. */
 __attribute__((used)) int __popcountdi2(u64 v);
 
 int __popcountdi2(u64 v)

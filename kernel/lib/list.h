@@ -44,8 +44,7 @@ static inline void list_add_tail(struct list_head *n, struct list_head *h)
 	__list_insert(n, h->prev, h);
 }
 
-/* Addresses that fault when a removed node is used: non-canonical, and telling in a register dump.
- */
+/* Non-canonical addresses, so that using a removed node faults. */
 #define LIST_POISON_NEXT ((struct list_head *)0xdead000000000100)
 #define LIST_POISON_PREV ((struct list_head *)0xdead000000000122)
 

@@ -39,8 +39,7 @@ static inline void spin_lock_init(spinlock_t *l, enum lock_class class)
 	*l = (spinlock_t)SPINLOCK_INIT(class);
 }
 
-/* Set by panic(): from then on nobody waits for a lock, for the one CPU still talking must not wait
- * for anybody. */
+/* Set by panic(): from then on no lock is waited for, since only one CPU still runs. */
 extern bool locks_off;
 
 #ifndef HOST_TEST
@@ -52,7 +51,7 @@ void spin_wait(spinlock_t *l, u8 ticket);
 #define TICKET_NEXT 0x100u
 _Static_assert(MAX_CPUS < 256, "a CPU waits once for a lock, and its ticket is a byte");
 
-/* Its byte is not yet being served: said so that it costs one comparison. */
+/* Is the ticket in the high byte not served yet? In assembly, since it is one comparison there. */
 static inline bool ticket_waits(u16 t)
 {
 	bool waits;
@@ -85,8 +84,8 @@ static always_inline void spin_lock_nested(spinlock_t *l)
 		spin_lock(l);
 }
 
-/* The next ticket's turn. Only the holder writes that half, and x86 keeps the order of stores: a
- * plain addition will do. */
+/* Serve the next ticket. Only the holder writes that byte, and x86 keeps the order of stores, so a
+ * plain addition is enough. */
 static inline void spin_release(spinlock_t *l)
 {
 	barrier();
@@ -151,12 +150,11 @@ void spin_unlock_irqrestore(spinlock_t *l, u64 flags);
 
 struct task;
 
-/* A sleeping lock with an owner; who waited in vain once is served first. kernel/sched/mutex.c
- */
+/* A sleeping lock with an owner. kernel/sched/mutex.c */
 struct mutex {
-	/* The task that holds it, 0 when free: who finds it so needs nothing else to take it, nor
-	 * its holder to let go. MUTEX_WAITED is set, and then only wait_lock's holder changes it,
-	 * while somebody waits. */
+	/* The task that holds it, 0 when free. Without waiters, one exchange of this word takes or
+	 * releases the mutex. MUTEX_WAITED is set while tasks wait: then only the holder of
+	 * wait_lock changes the word. */
 	u64 owner;
 	spinlock_t wait_lock;     /* (irq) */
 	struct list_head waiters; /* wait_lock */
@@ -174,8 +172,8 @@ void mutex_init(struct mutex *m, enum lock_class class);
 #ifndef HOST_TEST
 void mutex_lock_checked(struct mutex *m, bool nested); /* debug builds */
 void mutex_unlock_checked(struct mutex *m);
-void mutex_wait(struct mutex *m);      /* it was not free */
-void mutex_hand_over(struct mutex *m); /* somebody waits */
+void mutex_wait(struct mutex *m);      /* takes a mutex that was not free */
+void mutex_hand_over(struct mutex *m); /* releases a mutex that has waiters */
 
 static always_inline bool mutex_trylock_fast(struct mutex *m)
 {
@@ -224,16 +222,16 @@ void mutex_lock_nested(struct mutex *m);
 void mutex_unlock(struct mutex *m);
 #endif
 
-/* The mutex that `t` waits for, or NULL; and who holds it, or NULL when `t` is just coming or
- * going. Both only to be named: they may be gone by now. */
+/* The mutex that `t` waits for, or NULL; *owner: the task that holds it, or NULL when `t` begins or
+ * ends its wait. Both may be gone on return: use only their addresses. */
 const struct mutex *mutex_waited_for(struct task *t, const struct task **owner);
 
 /* The order check of debug builds: called by every lock and unlock above. kernel/debug/lockdep.c */
 void lock_order_acquire(const void *lock, enum lock_class class, bool nested);
-/* It is ours now. `waited`: somebody else had it. `pc`: where it was taken. */
+/* The task has got the lock. `waited`: another had it. `pc`: where it was taken. */
 void lock_acquired(const void *lock, bool waited, const void *pc);
 void lock_order_release(const void *lock);
-/* A waiter has told that it is held too long: its holder need not. */
+/* A waiter has reported that the lock is held too long, so its holder does not report it. */
 void lock_stall_reported(const void *lock);
 const char *lock_class_name(unsigned int class);
 /* Debug builds: panic unless the current task holds `lock`, which guards `field`. */

@@ -22,7 +22,7 @@ void pr_err(const char *fmt, ...) __printf(1, 2);
 /* Formatted output to the console alone (shell, test results). Sleeps where the caller may, up to
  * ten seconds, while the terminal does not read. */
 void console_printf(const char *fmt, ...) __printf(1, 2);
-/* The terminal's part of it: sleeps until the terminal takes more. NULL: it is not there yet. */
+/* The terminal's part: sleeps until the terminal takes more. NULL: there is no terminal yet. */
 extern void (*console_wait_for_room)(void);
 
 void panic(const char *fmt, ...) __noreturn __printf(1, 2);

@@ -1,4 +1,4 @@
-/* How like two names are: for "did you mean ...?". */
+/* How similar two names are: for "did you mean ...?". */
 #include "kernel/lib/string.h"
 
 #define NEAREST_MAX 48 /* longer names are not compared */

@@ -1,4 +1,4 @@
-/* Random numbers that nobody can guess: kernel/lib/random.c. */
+/* Unpredictable random numbers: kernel/lib/random.c. */
 #pragma once
 
 #include "kernel/lib/types.h"
@@ -7,9 +7,9 @@ void random_init(void); /* once the clocks run */
 /* Any context. */
 void random_bytes(void *buf, size_t n);
 u64 random_u64(void);
-/* Something that cannot be foretold has just happened: an interrupt handler says so. */
+/* Stir in the time of an unpredictable event. For interrupt handlers. */
 void random_add_event(void);
-/* What a program wrote into /dev/random: stirred in, trusted for nothing. */
+/* Stir in what a program wrote into /dev/random. It is not trusted. */
 void random_stir(const void *data, size_t n);
 
 #define RANDOM_CHUNK 256 /* what the readers below take at a time */

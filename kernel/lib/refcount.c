@@ -1,4 +1,4 @@
-/* The end of the road for a count that was dropped once too often. */
+/* Panics for a count that was dropped once too often. */
 #include "kernel/lib/atomic.h"
 #include "kernel/lib/log.h"
 

@@ -1,5 +1,5 @@
 /*
- * Locks and references that are held to the end of a block, on whichever way it is left:
+ * Locks and references that are held to the end of a block, however it is left:
  *
  *	guard_mutex(&dir->lock);                               a lock, to the end of the block
  *	struct file *f scoped(file_put) = file_get_io(fd);     a reference, likewise

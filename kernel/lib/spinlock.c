@@ -3,9 +3,9 @@
  * served, the high byte the next one to hand out; x86 keeps stores to the low byte apart from the
  * locked add to both.
  *
- * Under a hypervisor a CPU may be stopped at any moment, also while it waits for a lock, and with
- * tickets all behind it would wait for it, each in its turn. There a waiter gives its ticket back
- * as soon as it can, and takes the lock when it finds it free, whoever came first.
+ * Under a hypervisor a CPU may be stopped at any moment, also while it waits for a lock, and then
+ * all later tickets would wait for it. So there a waiter gives its ticket back as soon as it can,
+ * and takes the lock when it finds it free, out of turn.
  */
 #include "arch/x86_64/arch.h"
 #include "kernel/lib/atomic.h"
@@ -26,14 +26,14 @@ static u32 my_cpu(void)
 	return this_cpu()->id;
 }
 
-/* One wait for a lock, if it lasts. */
+/* A long wait for a lock. */
 struct long_wait {
-	u64 since;    /* 0: not looked at yet */
-	u64 suspects; /* CPUs that may have held the lock at every look */
+	u64 since;    /* 0: not checked yet */
+	u64 suspects; /* CPUs that may have held the lock at every check */
 	bool said;
 };
 
-static const void *told_of; /* atomic: the lock that a report is out for */
+static const void *told_of; /* atomic: the lock that was reported last */
 
 static bool first_to_tell(const spinlock_t *l)
 {
@@ -43,7 +43,7 @@ static bool first_to_tell(const spinlock_t *l)
 					   __ATOMIC_RELAXED);
 }
 
-/* CPUs that may hold the lock: a debug build knows the one, another can only exclude the others. */
+/* CPUs that may hold the lock. A debug build knows the owner, any other can only exclude CPUs. */
 static u64 suspects_of(const spinlock_t *l)
 {
 	u32 owner = READ_ONCE(l->owner_cpu);
@@ -53,8 +53,8 @@ static u64 suspects_of(const spinlock_t *l)
 	return stall_suspects(l);
 }
 
-/* Which places stand in each other's way. A lock that goes from hand to hand is nobody's fault: no
- * CPU has had it all the time. */
+/* Report the waiter and the holder. A lock that several CPUs take in turn is not reported, since
+ * none of them has held it all the time. */
 static void tell(const spinlock_t *l, const void *pc, struct long_wait *w)
 {
 	u32 holder = (u32)__builtin_ctzl(w->suspects);
@@ -77,7 +77,7 @@ static void tell(const spinlock_t *l, const void *pc, struct long_wait *w)
 			     (const void *)l, name, my_cpu(), pc, holder);
 }
 
-/* Looks at a wait from time to time. It is told once, unless telling it takes the lock. */
+/* Check a wait from time to time. It is reported once, unless the report itself takes the lock. */
 static void check_wait(const spinlock_t *l, const void *pc, struct long_wait *w)
 {
 	u64 now = arch_clock_ns();
@@ -103,8 +103,8 @@ static void __noreturn taken_twice(const spinlock_t *l, const void *pc)
 	panic("spinlock %p (%s) taken twice: the second time at %pS\n", (const void *)l, name, pc);
 }
 
-/* Preemption is off and interrupts leave no lock taken: on a machine with one CPU who waits has it
- * himself. */
+/* Turns after which a machine with one CPU deadlocks: preemption is off and interrupts release
+ * their locks, so the waiter itself holds the lock. */
 #define UP_PATIENCE (1UL << 20)
 
 static bool take_free(spinlock_t *l)
@@ -141,7 +141,7 @@ static bool taken(spinlock_t *l, int *ticket)
 
 static void wait_for_turn(spinlock_t *l, int ticket, const void *pc)
 {
-	const void *outer = this_cpu()->spins_for; /* not NULL: in an interrupt during a wait */
+	const void *outer = this_cpu()->spins_for; /* not NULL: an interrupt came during a wait */
 	struct long_wait w = {0};
 
 	WRITE_ONCE(this_cpu()->spins_for, l);
@@ -198,7 +198,8 @@ bool spin_trylock(spinlock_t *l)
 		preempt_enable();
 		return false;
 	}
-	/* Cannot deadlock, so the order does not matter; but what is taken next must know of it. */
+	/* Cannot deadlock, so the order does not matter; but locks taken next are checked against
+	 * it. */
 	if (DEBUG_CHECKS) {
 		lock_order_acquire(l, LOCK_NONE, true);
 		lock_acquired(l, false, __builtin_return_address(0));

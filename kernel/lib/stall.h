@@ -1,4 +1,4 @@
-/* Reports of what takes too long: said once, and the machine goes on. */
+/* Reports of what takes too long: made once, and the machine goes on. */
 #pragma once
 
 #include "kernel/lib/types.h"
@@ -8,13 +8,13 @@
 
 struct task;
 
-/* Tell what happened, with the backtraces of this CPU and of the one that is to blame. Any context
- * that may write to the log. */
+/* Report what happened, with the backtraces of this CPU and of the culprit. Any context that may
+ * write to the log. */
 void stall_report(u32 culprit, const char *fmt, ...) __printf(2, 3);
-/* The same, of a task that may run or sleep; the caller keeps it from going away. */
+/* The same for a task, which may run or sleep; the caller keeps the task in place. */
 void stall_report_task(const struct task *culprit, const char *fmt, ...) __printf(2, 3);
-/* CPUs that may hold this spinlock now, seen from one that waits for it: whose preemption is off,
- * and that neither wait for it themselves nor idle. */
+/* The other CPUs that may hold this spinlock now: their preemption is off, and they neither wait
+ * for the lock nor idle. */
 u64 stall_suspects(const void *lock);
 /* Debug builds, from the tick: look whether the other CPUs still take interrupts. */
 void stall_tick(u64 now);

@@ -23,21 +23,22 @@ struct syscall_info {
 
 /* NULL when there is no such call. */
 const struct syscall_info *syscall_info(unsigned long nr);
-/* What of it is refused or missing; NULL: nothing. */
+/* What the call refuses or lacks; NULL: nothing. */
 const char *syscall_missing(unsigned long nr);
 /* Linux's name of a number, whether it is there or not; "?". */
 const char *syscall_name(unsigned long nr);
 /* By name, or -1. */
 int syscall_number(const char *name);
-/* By number: the entry code calls them. Those that are absent are one function, which says so. Each
- * declares the arguments it takes: the calling convention lets it be called with all six. */
+/* By number, for the entry code. All absent calls are one function, which records them. Each
+ * handler declares only the arguments it takes; the calling convention allows to call it with all
+ * six. */
 typedef long (*syscall_fn)(u64, u64, u64, u64, u64, u64);
 extern const syscall_fn syscall_handlers[NR_SYSCALLS];
-/* For numbers beyond them, and for all while they are traced. Interrupts are on. */
+/* For numbers beyond the table, and for all calls while they are traced. Interrupts are on. */
 long do_syscall(struct pt_regs *regs, unsigned long nr);
-/* A structure that grows from version to version, of which the caller has `usize` bytes and we know
- * `size`: what it does not have is 0, and what we do not know must be. -E2BIG when it is not,
- * -EFAULT or 0. */
+/* Copy a structure that grows from version to version. The caller has `usize` bytes, the kernel
+ * knows `size`. What the caller lacks is 0; what the kernel does not know must be 0, else -E2BIG.
+ * 0 or -EFAULT. */
 int copy_struct_from_user(void *to, size_t size, const void __user *from, size_t usize);
 /* Calls answered with -ENOSYS because they are absent: fn(number, how often) for each that was
  * called. */

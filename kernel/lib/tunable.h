@@ -8,10 +8,9 @@ struct tunable {
 	const char *name, *help;
 	long *value;
 	long min, max;
-	const char *const
-		*words; /* names of the values from 0 up, NULL-terminated; NULL: a plain number */
-	bool at_boot;   /* looked at only while the system comes up */
-	void (*changed)(void); /* called after each change; or NULL */
+	const char *const *words; /* names of the values from 0 up; NULL: a plain number */
+	bool at_boot;             /* read only while the system comes up */
+	void (*changed)(void);    /* called after each change; or NULL */
 };
 
 LINKER_SET_DECLARE(tunables, const struct tunable);

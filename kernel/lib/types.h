@@ -14,8 +14,7 @@ typedef int16_t s16;
 typedef int32_t s32;
 typedef int64_t s64;
 
-/* The C library's own, so that a host test may include both (C11 allows a typedef to be repeated).
- */
+/* As in the C library, so that a host test may include both: C11 allows to repeat a typedef. */
 typedef long ssize_t;
 typedef int pid_t;
 typedef u32 uid_t;
@@ -36,11 +35,11 @@ typedef u64 phys_addr_t;
 #define __noreturn         __attribute__((noreturn))
 #define __printf(fmt, arg) __attribute__((format(printf, fmt, arg)))
 #define __must_check       __attribute__((warn_unused_result))
-/* A function that only puts others to sleep: /proc/PID/wchan names its caller. */
+/* A function that only puts its caller to sleep: /proc/PID/wchan names the caller. */
 #define __sched        __attribute__((section(".sched.text")))
 #define __maybe_unused __attribute__((unused))
 #define noinline       __attribute__((noinline))
-/* A function that tools stop at or count to by its name: neither inlined nor made a variant of. */
+/* A function that tools find by its name: the compiler neither inlines nor clones it. */
 #ifdef __clang__
 #define landmark __attribute__((__noinline__))
 #else

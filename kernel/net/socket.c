@@ -1,4 +1,4 @@
-/* Sockets as files, and their system calls: socket(2) and all that follow from it. */
+/* Sockets as files, and the system calls from socket(2) on. */
 #include "kernel/net/socket.h"
 
 #include "kernel/lib/syscall.h"
@@ -6,10 +6,10 @@
 
 #include <linux/magic.h>
 
-#define BUFFER_MOST  212992 /* net.core.wmem_max: what may be asked for */
+#define BUFFER_MOST  212992 /* net.core.wmem_max */
 #define BUFFER_LEAST 2304
 
-static struct super *socket_super; /* what sockets belong to: it is never mounted */
+static struct super *socket_super; /* the file system of sockets, never mounted */
 
 static const struct fs_type sockfs_type = {.name = "sockfs", .magic = SOCKFS_MAGIC};
 
@@ -25,7 +25,7 @@ static ssize_t socket_read(struct file *f, struct uio *io, u64 *pos __maybe_unus
 {
 	struct received r scoped(received) = {0};
 
-	if (!io->left) /* not even a datagram is taken */
+	if (!io->left) /* a datagram is not taken either */
 		return 0;
 	return unix_receive(f->private, io, f->flags & O_NONBLOCK ? MSG_DONTWAIT : 0, &r);
 }
@@ -35,11 +35,6 @@ static ssize_t socket_write(struct file *f, struct uio *io, u64 *pos __maybe_unu
 	struct scm scm = {.cred = current_ucred()};
 
 	return unix_send(f->private, io, NULL, 0, &scm, f->flags & O_NONBLOCK ? MSG_DONTWAIT : 0);
-}
-
-static u32 socket_poll(struct file *f, struct poll_table *pt)
-{
-	return unix_poll(f->private, pt);
 }
 
 static long socket_ioctl(struct file *f, unsigned int cmd, unsigned long arg)
@@ -62,7 +57,7 @@ static void socket_release(struct file *f)
 static const struct file_ops socket_file_ops = {
 	.read = socket_read,
 	.write = socket_write,
-	.poll = socket_poll,
+	.poll = unix_poll,
 	.ioctl = socket_ioctl,
 	.release = socket_release,
 };
@@ -72,30 +67,29 @@ struct usock *file_socket(const struct file *f)
 	return f->ops == &socket_file_ops ? f->private : NULL;
 }
 
-/* The file of a socket is just that. */
+/* Make the socket and its new file refer to each other. */
 static void attach_socket(struct file *f, struct usock *s)
 {
 	f->private = s;
 	s->file = f;
 }
 
-/* An open file for a socket; takes over the reference on success. NULL without memory. */
+/* Open a file for a socket, or for none yet. Takes the reference on success. NULL: no memory. */
 static struct file *socket_file(struct usock *s, int flags)
 {
-	struct inode *i = inode_of_caller(socket_super, S_IFSOCK | S_IRWXUGO);
+	struct inode *i scoped(inode_put) = inode_of_caller(socket_super, S_IFSOCK | S_IRWXUGO);
 	struct file *f;
 
 	if (!i)
 		return NULL;
 	f = file_alloc(i, NULL, &socket_file_ops, O_RDWR | ((u32)flags & O_NONBLOCK),
 		       FMODE_READ | FMODE_WRITE);
-	inode_put(i);
 	if (f && s)
 		attach_socket(f, s);
 	return f;
 }
 
-/* The socket behind a descriptor, with a reference to its file. ERR_PTR. */
+/* The socket of a descriptor, with a reference to its file. ERR_PTR. */
 static struct usock *get_socket(int fd)
 {
 	struct file *f = file_get_io(fd);
@@ -112,8 +106,6 @@ static void put_socket(struct usock *s)
 }
 SCOPED(put_socket, struct usock *)
 
-/* ---- addresses ---- */
-
 static int get_address(struct sockaddr_un *addr, const void __user *from, int len)
 {
 	memset(addr, 0, sizeof(*addr));
@@ -122,7 +114,7 @@ static int get_address(struct sockaddr_un *addr, const void __user *from, int le
 	return copy_from_user(addr, from, MIN((size_t)len, sizeof(*addr))) ? -EFAULT : 0;
 }
 
-/* The name of a socket into memory of *ulen bytes; *ulen becomes the length it has. */
+/* Copy the socket's name to `to`, which has *ulen bytes. *ulen becomes the name's length. */
 static int put_address(const struct usock *s, void __user *to, int __user *ulen)
 {
 	static const struct unix_name unnamed = {.len = offsetof(struct sockaddr_un, sun_path),
@@ -141,9 +133,7 @@ static int put_address(const struct usock *s, void __user *to, int __user *ulen)
 	return put_user((int)n->len, ulen) ? -EFAULT : 0;
 }
 
-/* ---- making ---- */
-
-/* What of `type` is flags, is taken off. */
+/* Check the three arguments, and strip the flags from *type. */
 static int check_type(int family, int *type, int protocol)
 {
 	if (*type & ~(SOCK_TYPE_MASK | SOCK_CLOEXEC | SOCK_NONBLOCK))
@@ -225,7 +215,7 @@ long sys_connect(int fd, const void __user *uaddr, int len)
 	return err ? err : unix_connect(s, &addr, (u32)len, s->file->flags & O_NONBLOCK);
 }
 
-/* Wait for a connection that is to be `new`; tell who it is. */
+/* Accept a connection into `new` and copy the peer's name. */
 static int accept_into(struct file *new, struct usock *s, bool nonblock, void __user *uaddr,
 		       int __user *ulen)
 {
@@ -233,7 +223,7 @@ static int accept_into(struct file *new, struct usock *s, bool nonblock, void __
 
 	if (IS_ERR(n))
 		return (int)PTR_ERR(n);
-	attach_socket(new, n); /* closed with it from here on */
+	attach_socket(new, n); /* closed with `new` from here on */
 	if (!uaddr)
 		return 0;
 	peer = unix_peer(n);
@@ -340,7 +330,7 @@ long sys_recvfrom(int fd, void __user *buf, size_t n, unsigned int flags, void _
 	ret = unix_receive(s, &io, effective_flags(s, flags), &r);
 	if (ret < 0 || !uaddr)
 		return ret;
-	/* a stream has no sender to tell: nothing at all, not even an empty name */
+	/* a stream tells no sender, not even an empty name */
 	if (s->type == SOCK_STREAM || !r.from || !r.from->name)
 		err = put_user(0, ulen);
 	else
@@ -348,7 +338,7 @@ long sys_recvfrom(int fd, void __user *buf, size_t n, unsigned int flags, void _
 	return err ? err : ret;
 }
 
-/* The header and the segments it points to. */
+/* Copy the header, and import its segments. */
 static int import_msghdr(struct msghdr *msg, const struct msghdr __user *umsg, struct segments *sg,
 			 struct uio *io)
 {
@@ -376,7 +366,7 @@ long sys_sendmsg(int fd, const struct msghdr __user *umsg, unsigned int flags)
 	return err ? err : send_from(s, &io, &msg, flags);
 }
 
-/* What recvmsg(2) tells beside the bytes. */
+/* Write what recvmsg(2) returns beside the bytes. */
 static int export_received(struct usock *s, struct received *r, struct msghdr *msg,
 			   struct msghdr __user *umsg, bool cloexec)
 {
@@ -415,7 +405,7 @@ long sys_recvmsg(int fd, struct msghdr __user *umsg, unsigned int flags)
 
 /* ---- options: socket(7) ---- */
 
-/* Linux doubles what is asked for, to have room for its own overhead, and tells the double. */
+/* As on Linux, the size is doubled for overhead, and SO_*BUF returns the double. */
 static u32 buffer_size(int asked)
 {
 	return MAX(MIN((u32)asked, (u32)BUFFER_MOST) * 2, (u32)BUFFER_LEAST);
@@ -465,7 +455,7 @@ static int take_error(struct usock *s)
 	return err;
 }
 
-/* None of them is ever negative. */
+/* The value of the option, never negative; -ENOPROTOOPT. */
 static int get_option(struct usock *s, int name)
 {
 	switch (name) {

@@ -1,12 +1,11 @@
 /*
  * Sockets: socket(7), unix(7). One family, AF_UNIX, in three types. socket.c has the system calls,
- * socket_unix.c what a socket is, socket_io.c what goes through it, socket_message.c messages and
- * what travels with them, socket_room.c how many of them wait.
+ * socket_unix.c names and connections, socket_io.c sending and receiving, socket_message.c messages
+ * and the files in them, socket_room.c the limit of queued datagrams.
  *
- * A message is allocated and filled before any lock is taken, then put into the queue of who is to
- * read it. Each socket has a lock of its own; two are held at once only by connect(2): the
- * listener's, then the caller's. A socket outlives its file while its peer, or messages it sent,
- * refer to it; then it is CLOSED.
+ * A message is allocated and filled before any lock is taken, then queued at its receiver. Each
+ * socket has its own lock. Only connect(2) holds two: the listener's, then the caller's. A socket
+ * outlives its file, in state CLOSED, while its peer or messages that it sent refer to it.
  */
 #pragma once
 
@@ -16,7 +15,7 @@
 #include <linux/socket.h>
 #include <linux/un.h>
 
-/* Names that the UAPI headers keep for the C library. */
+/* Names that the UAPI headers leave to the C library. */
 #define AF_UNSPEC        0
 #define AF_UNIX          1
 #define SOCK_STREAM      1
@@ -35,8 +34,8 @@
 #define MSG_WAITALL      0x100
 #define MSG_NOSIGNAL     0x4000
 #define MSG_CMSG_CLOEXEC 0x40000000
-#define STREAM_LINE      (PAGE_SIZE - 320) /* bytes of a stream's message beside whole pages */
-#define STREAM_PAGES     32768             /* and in whole pages: both as Linux has them */
+#define STREAM_LINE      (PAGE_SIZE - 320) /* bytes of a stream's message outside of whole pages */
+#define STREAM_PAGES     32768             /* and in whole pages: both as on Linux */
 #define SCM_RIGHTS       1
 #define SCM_CREDENTIALS  2
 #define SCM_MAX_FD       253
@@ -51,7 +50,7 @@ struct ucred {
 };
 
 struct cmsghdr {
-	size_t cmsg_len; /* with this header */
+	size_t cmsg_len; /* including this header */
 	int cmsg_level;
 	int cmsg_type;
 };
@@ -66,50 +65,50 @@ struct msghdr {
 	unsigned int msg_flags;
 };
 
-/* A name a socket is bound to: constant. */
+/* The name a socket is bound to: constant. */
 struct unix_name {
-	u32 len; /* as getsockname(2) tells it */
+	u32 len; /* as getsockname(2) returns it */
 	struct sockaddr_un addr;
 };
 
 enum usock_state {
 	SOCKET_NEW,
 	SOCKET_LISTENS,
-	SOCKET_CONNECTED, /* also a datagram socket that has a peer */
+	SOCKET_CONNECTED, /* also a datagram socket with a peer */
 	SOCKET_CLOSED,
 };
 
 struct usock {
-	refcount_t count;  /* its file, who has it as peer, messages it sent, a listener */
-	struct mutex lock; /* LOCK_PIPE: all below that says nothing else */
+	refcount_t count;  /* its file, its peer, messages it sent, its listener */
+	struct mutex lock; /* LOCK_PIPE: all below without another mark */
 	int type;          /* constant */
 	enum usock_state state;
-	u32 shut;           /* SHUT_*; read by anybody */
-	int error;          /* what SO_ERROR tells, once */
+	u32 shut;           /* SHUT_*; read without the lock */
+	int error;          /* what SO_ERROR returns, once */
 	bool passcred;      /* SO_PASSCRED */
 	u32 sndbuf, rcvbuf; /* plain words */
-	atomic_t in_flight; /* what its messages that nobody has read yet take */
-	struct usock *peer; /* a reference. Datagrams: tell_lock too, either of them to read */
-	struct ucred cred;  /* of who made it, or listens with it */
+	atomic_t in_flight; /* charge of its unread messages */
+	struct usock *peer; /* a reference. Datagrams: written under tell_lock too */
+	struct ucred cred;  /* of its creator, or of its listen(2) */
 	struct ucred peer_cred;
-	struct list_head queue;      /* messages to read; whether it is empty is read by anybody */
+	struct list_head queue;      /* unread messages; emptiness is read without the lock */
 	struct list_head backlog;    /* connections to accept; same */
-	u32 backlog_nr, backlog_max; /* connections, or datagrams, that wait; read by anybody */
+	u32 backlog_nr, backlog_max; /* waiting connections or datagrams; read without the lock */
 	struct list_head in_backlog; /* the listener's lock */
 	struct wait_queue read_wait, write_wait;
-	struct wait_queue room_wait; /* senders to a full queue of datagrams */
-	struct list_head to_tell;    /* tell_lock: senders that poll, by tell_link */
-	struct list_head tell_link;  /* tell_lock: in the list of told_by */
-	struct usock *told_by;       /* tell_lock; a reference, or NULL */
-	struct unix_name *name;      /* bind_lock to set, once; NULL: not bound */
-	struct dentry *place;        /* of a name in a file system; same. Pinned */
-	struct list_head bound;      /* bind_lock */
-	struct file *file;           /* constant while it is open; no reference */
+	struct wait_queue room_wait; /* senders that found the datagram queue full */
+	struct list_head to_tell; /* tell_lock: senders to wake when there is room, by tell_link */
+	struct list_head tell_link; /* tell_lock: in the list of told_by */
+	struct usock *told_by;      /* tell_lock; a reference, or NULL */
+	struct unix_name *name;     /* bind_lock to set, once; NULL: not bound */
+	struct dentry *place;       /* of a name in a file system; same; pinned */
+	struct list_head bound;     /* bind_lock */
+	struct file *file;          /* constant while open; no reference */
 	/* collect_lock: */
-	u32 held;                /* references that messages have to the file */
-	u32 outer;               /* while collecting: those in no queue of a suspect */
+	u32 held;                /* references of messages to the file */
+	u32 outer;               /* while collecting: those from outside the queues of suspects */
 	bool suspect;            /* while collecting */
-	struct list_head flying; /* when held is not 0 */
+	struct list_head flying; /* in the list while held > 0 */
 	struct list_head cleared;
 };
 
@@ -118,7 +117,7 @@ struct scm {
 	struct ucred cred;
 	u32 nr;              /* files */
 	struct file **files; /* references; NULL: none */
-	struct user *user; /* charged for them while they are on their way; a reference, or NULL */
+	struct user *user;   /* charged for files in flight; a reference, or NULL */
 };
 
 struct message {
@@ -126,11 +125,11 @@ struct message {
 	struct usock *from;    /* a reference */
 	struct scm scm;
 	u32 charge;     /* in the sender's in_flight */
-	size_t len, at; /* bytes, and how many have been read */
+	size_t len, at; /* bytes, and those read already */
 	char data[];
 };
 
-/* Sleep on `q` unless cond; the socket's lock is let go of meanwhile. */
+/* Sleep on `q` until cond. Drops the socket's lock meanwhile. */
 #define usock_wait(s, q, nonblock, cond)                           \
 	({                                                         \
 		int __err = -EAGAIN;                               \
@@ -153,10 +152,10 @@ void unix_init(void);
 struct usock *usock_create(int type); /* NULL without memory */
 void usock_put(struct usock *s);      /* NULL is allowed */
 SCOPED(usock_put, struct usock *)
-void usock_close(struct usock *s); /* takes over the reference */
+void usock_close(struct usock *s); /* takes the reference */
 void usock_pair(struct usock *a, struct usock *b);
 struct ucred current_ucred(void);
-/* Who has this name, if of that type. With a reference; ERR_PTR. */
+/* The socket of this name and type. With a reference; ERR_PTR. */
 struct usock *unix_find(const struct sockaddr_un *addr, u32 len, int type);
 int unix_bind(struct usock *s, const struct sockaddr_un *addr, u32 len);
 int unix_listen(struct usock *s, int backlog);
@@ -165,15 +164,15 @@ int unix_connect(struct usock *s, const struct sockaddr_un *addr, u32 len, bool 
 struct usock *unix_accept(struct usock *s, bool nonblock);
 int unix_shutdown(struct usock *s, int how);
 struct usock *unix_peer(struct usock *s); /* with a reference, or NULL */
-/* A datagram socket does not talk to `old` any more: what it got and has not read is lost, and then
- * `old` gets an error if it talks to `s` alone. As on Linux. */
+/* The datagram socket `s` has left its peer `old`: drop unread messages. If there were any, `old`
+ * gets an error if its peer is `s`. As on Linux. */
 void unix_leave_peer(struct usock *s, struct usock *old);
 void scm_free(struct scm *scm); /* socket_message.c */
 /* ---- socket_io.c ---- */
-/* `to` (NULL len 0: the peer). Takes what is in scm. Bytes, or -errno. */
+/* `to`: the receiver; len 0: the peer. Takes the files in scm. Bytes, or -errno. */
 ssize_t unix_send(struct usock *s, struct uio *io, const struct sockaddr_un *to, u32 len,
 		  struct scm *scm, u32 flags);
-/* What a read found beside the bytes. */
+/* What a read returns beside the bytes. */
 struct received {
 	struct scm scm;
 	struct usock *from; /* a reference, or NULL */
@@ -185,41 +184,40 @@ static inline void scoped_received(struct received *r)
 	usock_put(r->from);
 }
 ssize_t unix_receive(struct usock *s, struct uio *io, u32 flags, struct received *r);
-u32 unix_poll(struct usock *s, struct poll_table *pt);
+u32 unix_poll(struct file *f, struct poll_table *pt);
 size_t unix_waiting(struct usock *s); /* bytes: FIONREAD */
 
 /* ---- socket_room.c ---- */
-extern u64 unix_max_dgrams; /* net.unix.max_dgram_qlen: of sockets that are made from now on */
-/* `s` is locked. What it had for a peer, with the reference. */
+extern u64 unix_max_dgrams; /* net.unix.max_dgram_qlen, for new sockets */
+/* Returns the old peer, with its reference. `s` is locked. */
 struct usock *unix_set_peer(struct usock *s, struct usock *peer);
-/* `to` is locked. 1: `s` may queue a message there. 0: it has waited, and everything may have
- * changed. -EAGAIN, -ERESTARTSYS. */
+/* Returns 1: `s` may queue a message at `to`; 0: it has waited, and anything may have changed;
+ * -EAGAIN, -ERESTARTSYS. `to` is locked. */
 int unix_wait_for_room(struct usock *s, struct usock *to, bool nonblock);
-/* For poll: whether a message to the peer would be queued at once; if not, the wake-up of
- * s->write_wait is sure. */
+/* For poll: whether the peer takes a message now. If not, s->write_wait is woken when it does. */
 bool unix_peer_has_room(struct usock *s);
-void unix_forget_room(struct usock *s); /* the peer is another, or `s` is closed */
-/* No lock is held. A message was taken; all of them were, or none is wanted any more. */
+void unix_forget_room(struct usock *s); /* the peer has changed, or `s` is closed */
+/* A message was taken. No lock is held. */
 void unix_made_room(struct usock *to);
-void unix_room_for_all(struct usock *to);
+void unix_room_for_all(struct usock *to); /* the queue was emptied, or takes no more messages */
 
 extern u64 socket_max_backlog; /* net.core.somaxconn: socket_unix.c */
 
 /* ---- socket.c ---- */
-struct usock *file_socket(const struct file *f); /* NULL: it is none */
+struct usock *file_socket(const struct file *f); /* NULL: not a socket */
 
 /* ---- socket_collect.c: no lock is held ---- */
-void scm_hold(struct file *f);      /* a message comes to hold it */
-void scm_release(struct scm *scm);  /* it has arrived, or is about to be freed */
-void scm_wait_for_collection(void); /* before copies of a message's files are used */
-void unix_collect(void);            /* free the messages that no task can come to read */
+void scm_hold(struct file *f);      /* a message holds the file now */
+void scm_release(struct scm *scm);  /* the message was received, or is freed */
+void scm_wait_for_collection(void); /* before copies of its files are used */
+void unix_collect(void);            /* free the messages that no task can read */
 
 /* ---- socket_message.c ---- */
 struct message *message_create(struct usock *from, struct uio *io, size_t n); /* ERR_PTR */
-void message_free(struct message *m);                       /* any lock may be held */
-void free_messages(struct list_head *unread);               /* all of the list; no lock is held */
+void message_free(struct message *m);                       /* with any lock held */
+void free_messages(struct list_head *unread);               /* empties the list; no lock is held */
 int scm_copy_files(struct scm *to, const struct scm *from); /* for MSG_PEEK */
-/* The control messages of a sendmsg(2). */
+/* Read the control messages of a sendmsg(2). */
 int scm_import(struct scm *scm, const struct msghdr *msg);
-/* And of a recvmsg(2): files become descriptors. Updates msg_controllen and msg_flags. */
+/* Write those of a recvmsg(2): files become descriptors. Updates msg_controllen and msg_flags. */
 void scm_export(struct scm *scm, struct msghdr *msg, bool passcred, bool cloexec);

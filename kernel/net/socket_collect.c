@@ -1,20 +1,18 @@
 /*
- * Sockets that nothing but messages refers to: unix(7), SCM_RIGHTS.
+ * Freeing sockets that only messages refer to: unix(7), SCM_RIGHTS.
  *
- * A message keeps the files in it open, and so the queue of a socket that is on its way, and the
- * files in there. When such references go round in a circle, and no descriptor leads to it, the
- * circle is garbage: its messages are taken out and freed, which closes the sockets.
+ * A message keeps its files open. If a file is a socket, so do the messages in that socket's queue,
+ * and so on. Such references can form a cycle that no descriptor leads to. The cycle is garbage:
+ * its messages are freed, which closes the sockets.
  *
- * A socket whose file has no references but those of messages is a suspect. It is cleared when one
- * of these messages is anywhere but in the queue of a suspect: in a queue that a task can read, or
- * between a queue and a task. So is what the queue of a cleared socket holds, and so on. What
- * remains is garbage.
+ * A socket is a suspect if all references to its file come from messages. It is cleared if one of
+ * these messages is outside of the queues of suspects: in a queue that a task can read, or between
+ * a queue and a task. The sockets in the queue of a cleared socket are cleared too, and so on. The
+ * suspects that remain are garbage.
  *
- * collect_lock is held while that is found out, and whenever a message comes to hold a socket or
- * ends to. A reader gives its message up before it can use the files: so no task comes to have a
- * suspect meanwhile.
+ * collect_lock is held during the search, and to add or drop a message's reference to a socket. A
+ * reader drops that reference before it can use the files, so no task gets a suspect meanwhile.
  */
-#include "kernel/cred.h"
 #include "kernel/net/socket.h"
 #include "kernel/task.h"
 
@@ -77,8 +75,7 @@ static void each_in_queue(struct usock *s, socket_fn fn, struct list_head *arg)
 		}
 }
 
-/* Call fn for each socket in the queue of `s`, and in those of connections that it has not
- * accepted. */
+/* Call fn for each socket in the queue of `s` and in those of its unaccepted connections. */
 static void each_held_by(struct usock *s, socket_fn fn, struct list_head *arg)
 {
 	struct usock *e;
@@ -164,8 +161,7 @@ static void collect(struct list_head *garbage)
 			take_messages(s, garbage);
 }
 
-/* Tasks that ask while one collects wait for it to be done, and then one of them collects for all.
- */
+/* Tasks that call during a collection wait for its end; then one of them collects for all. */
 void unix_collect(void)
 {
 	static struct mutex turn = MUTEX_INIT(turn, LOCK_COLLECT_TURN);

@@ -1,10 +1,9 @@
-/* AF_UNIX sockets: the bytes and messages that go through them. unix(7) */
+/* AF_UNIX sockets: sending, receiving, poll. unix(7) */
 #include "kernel/fs/poll/poll.h"
 #include "kernel/net/socket.h"
-#include "kernel/signal/signal.h"
 #include "kernel/task.h"
 
-/* Bytes of a stream in one message: two of them fit the buffer, as on Linux. */
+/* Bytes of a stream in one message: two messages fit the buffer, as on Linux. */
 static size_t stream_chunk(const struct usock *s)
 {
 	return MIN((size_t)READ_ONCE(s->sndbuf) / 2 - 64, STREAM_LINE + STREAM_PAGES);
@@ -27,19 +26,19 @@ static int wait_to_send(struct usock *s, bool nonblock)
 					has_room(s) || (READ_ONCE(s->shut) & SHUT_SEND));
 }
 
-/* `to` is locked: 0 when it takes what `s` sends. */
+/* Check that `to`, which is locked, takes what `s` sends. 0 or -errno. */
 static int may_deliver(const struct usock *s, const struct usock *to)
 {
 	bool datagram = s->type == SOCK_DGRAM;
 
 	if (datagram && to->peer && to->peer != s)
-		return -EPERM; /* it talks to another */
+		return -EPERM; /* it has another peer */
 	if (to->state == SOCKET_CLOSED)
 		return datagram ? -ECONNREFUSED : -EPIPE;
 	return to->shut & SHUT_RECEIVE ? -EPIPE : 0;
 }
 
-/* Into the reader's queue; on failure the message stays the caller's. */
+/* Queue the message at the receiver. On failure the caller still owns it. */
 static int deliver(struct usock *s, struct usock *to, struct message *m, bool nonblock)
 {
 	int err, room = 0;
@@ -62,7 +61,7 @@ static int deliver(struct usock *s, struct usock *to, struct message *m, bool no
 	return err;
 }
 
-/* Its files are another's now. */
+/* The files have another owner now. */
 static void scm_moved(struct scm *scm)
 {
 	scm->nr = 0;
@@ -70,7 +69,7 @@ static void scm_moved(struct scm *scm)
 	scm->user = NULL;
 }
 
-/* One message of n bytes. Bytes, or -errno. */
+/* Send one message of n bytes. Returns n, or -errno. */
 static ssize_t send_one(struct usock *s, struct usock *to, struct uio *io, size_t n,
 			struct scm *scm, bool nonblock)
 {
@@ -87,7 +86,7 @@ static ssize_t send_one(struct usock *s, struct usock *to, struct uio *io, size_
 	m->scm = *scm;
 	err = deliver(s, to, m, nonblock);
 	if (err) {
-		m->scm.nr = 0; /* the caller's still */
+		m->scm.nr = 0; /* the caller still owns the files */
 		message_free(m);
 		return err;
 	}
@@ -112,26 +111,22 @@ static ssize_t send_stream(struct usock *s, struct usock *to, struct uio *io, st
 	return done ? done : n;
 }
 
-/* Whom it goes to: a reference; ERR_PTR. */
+/* The receiver: with a reference; ERR_PTR. */
 static struct usock *addressee(struct usock *s, const struct sockaddr_un *to, u32 len)
 {
 	struct usock *peer;
 
-	if (s->type != SOCK_DGRAM) {
-		peer = unix_peer(s);
-		if (len && s->type == SOCK_STREAM) {
-			usock_put(peer);
-			return ERR_PTR(peer ? -EISCONN : -EOPNOTSUPP);
-		}
-		return peer ? peer : ERR_PTR(-ENOTCONN);
-	}
-	if (len)
+	if (len && s->type == SOCK_DGRAM)
 		return unix_find(to, len, SOCK_DGRAM);
 	peer = unix_peer(s);
+	if (len && s->type == SOCK_STREAM) {
+		usock_put(peer);
+		return ERR_PTR(peer ? -EISCONN : -EOPNOTSUPP);
+	}
 	return peer ? peer : ERR_PTR(-ENOTCONN);
 }
 
-/* Whom a datagram socket talked to is gone. */
+/* The peer of a datagram socket was closed: leave it, unless `s` has another peer by now. */
 static void forget_peer(struct usock *s, struct usock *peer)
 {
 	bool had;
@@ -152,7 +147,7 @@ static void forget_peer(struct usock *s, struct usock *peer)
 ssize_t unix_send(struct usock *s, struct uio *io, const struct sockaddr_un *to, u32 len,
 		  struct scm *scm, u32 flags)
 {
-	struct usock *dest;
+	struct usock *dest scoped(usock_put) = NULL;
 	ssize_t ret;
 
 	if (flags & MSG_OOB)
@@ -168,7 +163,6 @@ ssize_t unix_send(struct usock *s, struct uio *io, const struct sockaddr_un *to,
 		ret = send_one(s, dest, io, io->left, scm, flags & MSG_DONTWAIT);
 	if (ret == -ECONNREFUSED && !len)
 		forget_peer(s, dest);
-	usock_put(dest);
 	return ret;
 }
 
@@ -179,7 +173,7 @@ static bool readable(const struct usock *s)
 	return !list_empty(&s->queue) || (READ_ONCE(s->shut) & SHUT_RECEIVE) || READ_ONCE(s->error);
 }
 
-/* Lock held. Wait for the first message: 1, 0 at the end of all, or -errno. */
+/* Wait for a message. 1; 0 at the end; or -errno. Lock held. */
 static int wait_for_message(struct usock *s, bool nonblock)
 {
 	int err;
@@ -191,8 +185,7 @@ static int wait_for_message(struct usock *s, bool nonblock)
 			return err;
 		}
 		if (s->shut & SHUT_RECEIVE)
-			return nonblock && s->type == SOCK_DGRAM ? -EAGAIN
-								 : 0; /* as Linux has it */
+			return nonblock && s->type == SOCK_DGRAM ? -EAGAIN : 0; /* as on Linux */
 		err = usock_wait(s, &s->read_wait, nonblock, readable(s));
 		if (err)
 			return err;
@@ -200,7 +193,7 @@ static int wait_for_message(struct usock *s, bool nonblock)
 	return 1;
 }
 
-/* Lock held. What came with the message goes to the reader: a copy when he only looks. */
+/* Pass the sender and the files of the message to the reader; MSG_PEEK copies them. Lock held. */
 static int take_extras(struct message *m, bool peek, struct received *r)
 {
 	if (!r->from) {
@@ -223,7 +216,7 @@ static void drop_first(struct usock *s)
 	message_free(list_take_first(&s->queue, struct message, link));
 }
 
-/* Lock held. Bytes of the first message of a stream. *stop: the next one is not to be mixed in. */
+/* Read from a stream's first message. *stop: the next must not be mixed in. Lock held. */
 static ssize_t take_bytes(struct usock *s, struct uio *io, bool peek, struct received *r,
 			  bool *stop)
 {
@@ -315,10 +308,9 @@ ssize_t unix_receive(struct usock *s, struct uio *io, u32 flags, struct received
 	return ret;
 }
 
-/* ---- poll ---- */
-
-u32 unix_poll(struct usock *s, struct poll_table *pt)
+u32 unix_poll(struct file *f, struct poll_table *pt)
 {
+	struct usock *s = f->private;
 	u32 shut, events = 0;
 	bool listens;
 

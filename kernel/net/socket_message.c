@@ -1,19 +1,18 @@
-/* Messages between sockets, and what travels with them: files and credentials. unix(7), cmsg(3) */
-#include "kernel/cred.h"
+/* Messages between sockets, with files and credentials. unix(7), cmsg(3) */
 #include "kernel/net/socket.h"
 #include "kernel/task.h"
 #include "mm/slab.h"
 
 #define CMSG_ALIGN(n) (((n) + sizeof(size_t) - 1) & ~(sizeof(size_t) - 1))
 #define CMSG_LEN(n)   (sizeof(struct cmsghdr) + (n))
-#define CONTROL_MAX   20480 /* of one sendmsg: Linux's optmem_max */
+#define CONTROL_MAX   20480 /* per sendmsg: Linux's optmem_max */
 
 /* ---- messages ---- */
 
 /*
- * What a message counts for in its sender's buffer. Programs meet the point at which a send blocks,
- * so this is Linux's reckoning and not ours: a header, the bytes in one piece of a power of two of
- * at least 512, and what is too much for that in pages.
+ * The charge of a message to its sender's buffer. Programs notice when a send blocks, so this is
+ * Linux's arithmetic: a header; the bytes in one piece, a power of two of at least 512; and the
+ * excess in pages.
  */
 #define SKB_HEADER    256
 #define SKB_TRAILER   320                           /* behind the bytes, in the same piece */
@@ -50,10 +49,10 @@ struct message *message_create(struct usock *from, struct uio *io, size_t n)
 }
 
 /*
- * A file in a message that nobody read may be a socket with such messages of its own, and so on: so
- * messages are not freed one inside the other, however deep they nest, but by one task in a loop.
+ * Messages with files are freed by one task in a loop: a file may be a socket whose unread messages
+ * hold such files too, and recursion could go too deep.
  */
-static spinlock_t doomed_lock = SPINLOCK_INIT(LOCK_SOCKETS); /* the next two */
+static spinlock_t doomed_lock = SPINLOCK_INIT(LOCK_SOCKETS); /* guards the next two */
 static struct list_head doomed = LIST_HEAD_INIT(doomed);
 static bool draining;
 
@@ -118,7 +117,7 @@ void free_messages(struct list_head *unread)
 int scm_copy_files(struct scm *to, const struct scm *from)
 {
 	*to = *from;
-	to->user = NULL; /* they are on their way once */
+	to->user = NULL; /* charged once, with the original */
 	if (!from->nr)
 		return 0;
 	to->files = kmalloc(from->nr * sizeof(*to->files));
@@ -133,7 +132,7 @@ int scm_copy_files(struct scm *to, const struct scm *from)
 	return 0;
 }
 
-/* Only root may say he is somebody else. */
+/* Only root may send credentials that are not its own. */
 static int import_cred(struct scm *scm, const void *data, size_t len)
 {
 	const struct cred *c = current->cred;
@@ -155,7 +154,7 @@ static bool too_many_in_flight(const struct user *user)
 	return (u64)atomic_read(&user->in_flight) > fd_limit() && !cred_is_root(current->cred);
 }
 
-/* Files that nobody reads are open all the same, so as many are allowed as descriptors. */
+/* Files in unread messages are open too, so the limit is that of descriptors. */
 static int charge_files(struct scm *scm)
 {
 	struct user *user = current->cred->user;
@@ -218,8 +217,8 @@ static int import_one(struct scm *scm, const struct cmsghdr *h)
 int scm_import(struct scm *scm, const struct msghdr *msg)
 {
 	size_t left = msg->msg_controllen;
-	char *control, *at;
-	int err = 0;
+	char *control scoped(kfree) = NULL, *at;
+	int err;
 
 	if (left < sizeof(struct cmsghdr))
 		return 0;
@@ -229,25 +228,21 @@ int scm_import(struct scm *scm, const struct msghdr *msg)
 	if (!control)
 		return -ENOMEM;
 	if (copy_from_user(control, msg->msg_control, left))
-		err = -EFAULT;
-	while (!err && left >= sizeof(struct cmsghdr)) {
+		return -EFAULT;
+	for (size_t step; left >= sizeof(struct cmsghdr); at += step, left -= step) {
 		const struct cmsghdr *h = (const struct cmsghdr *)at;
-		size_t step;
 
-		if (h->cmsg_len < sizeof(*h) || h->cmsg_len > left) {
-			err = -EINVAL;
-			break;
-		}
+		if (h->cmsg_len < sizeof(*h) || h->cmsg_len > left)
+			return -EINVAL;
 		err = import_one(scm, h);
+		if (err)
+			return err;
 		step = MIN(CMSG_ALIGN(h->cmsg_len), left);
-		at += step;
-		left -= step;
 	}
-	kfree(control);
-	return err;
+	return 0;
 }
 
-/* One control message for the reader. `left` is what his buffer has room for yet. */
+/* Write one control message. `left`: room in the reader's buffer. */
 static bool put_cmsg(struct msghdr *msg, size_t *left, int type, const void *data, size_t len)
 {
 	struct cmsghdr h = {.cmsg_len = CMSG_LEN(len), .cmsg_level = SOL_SOCKET, .cmsg_type = type};
@@ -271,7 +266,7 @@ static bool put_cmsg(struct msghdr *msg, size_t *left, int type, const void *dat
 	return true;
 }
 
-/* Descriptors for as many files as there is room for, in the reader's memory and in his table. */
+/* Make descriptors for as many files as fit the reader's buffer and table. */
 static void put_files(struct scm *scm, struct msghdr *msg, size_t *left, bool cloexec)
 {
 	size_t room =

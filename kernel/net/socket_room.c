@@ -1,27 +1,27 @@
 /*
  * Room for datagrams: how many may wait to be read from one socket. unix(7), max_dgram_qlen.
  *
- * A sender that finds its receiver's queue full waits in the receiver's room_wait. One that polls
- * waits in its own write_wait, and its socket stands in the receiver's list of those to be told:
- * poll(2) could not keep the receiver in place, which another thread may replace by connect(2).
+ * A sender that finds its receiver's queue full waits in the receiver's room_wait. A sender that
+ * polls waits in its own write_wait and enters the receiver's list to_tell. It cannot wait at the
+ * receiver: poll(2) does not pin the receiver, and another thread's connect(2) may replace it.
  */
 #include "kernel/net/socket.h"
 #include "kernel/task.h"
 
 u64 unix_max_dgrams = 10;
 
-/* usock.to_tell, .tell_link, .told_by, and a datagram socket's peer beside the socket's own lock,
- * which poll cannot take. */
+/* Guards usock.to_tell, .tell_link, .told_by; and, beside the socket's own lock, the peer of a
+ * datagram socket, for poll cannot take that lock. */
 static spinlock_t tell_lock = SPINLOCK_INIT(LOCK_SOCKETS);
 
-/* What was sent may be read, or the receiver is gone: nothing to wait for. */
+/* There is room, or the receiver is gone: no reason to wait. */
 static bool has_room(const struct usock *to)
 {
 	return READ_ONCE(to->backlog_nr) <= READ_ONCE(to->backlog_max) ||
 	       READ_ONCE(to->state) == SOCKET_CLOSED || (READ_ONCE(to->shut) & SHUT_RECEIVE);
 }
 
-/* Two sockets that have each other as peer have only the limit of their buffers, as on Linux. */
+/* Two sockets that are each other's peers have only the limit of their buffers, as on Linux. */
 static bool limited(const struct usock *s, const struct usock *to)
 {
 	return s->type == SOCK_DGRAM && to != s && READ_ONCE(to->peer) != s;
@@ -35,12 +35,11 @@ int unix_wait_for_room(struct usock *s, struct usock *to, bool nonblock)
 		return 1;
 	err = usock_wait(to, &to->room_wait, nonblock, has_room(to));
 	if (err && has_room(to))
-		wake_up(&to->room_wait); /* what this sender was woken for is another's now */
+		wake_up(&to->room_wait); /* pass the wake-up on to another sender */
 	return err;
 }
 
-/* Take `s` out of the list it is in. tell_lock is held; returns what held the list, whose reference
- * is the caller's. */
+/* Take `s` out of its list. Returns the list's socket with its reference. tell_lock is held. */
 static struct usock *leave_list(struct usock *s)
 {
 	struct usock *to = s->told_by;
@@ -86,7 +85,7 @@ struct usock *unix_set_peer(struct usock *s, struct usock *peer)
 
 bool unix_peer_has_room(struct usock *s)
 {
-	struct usock *to;
+	struct usock *to scoped(usock_put) = NULL;
 	bool room = true;
 
 	spin_lock(&tell_lock);
@@ -95,14 +94,13 @@ bool unix_peer_has_room(struct usock *s)
 
 	if (to && limited(s, to) && !has_room(to)) {
 		ask_to_be_told(s, to);
-		__atomic_thread_fence(__ATOMIC_SEQ_CST); /* unix_made_room() has the other */
+		__atomic_thread_fence(__ATOMIC_SEQ_CST); /* pairs with unix_made_room() */
 		room = has_room(to);
 	}
-	usock_put(to);
 	return room;
 }
 
-/* The next sender to tell, with a reference; NULL: none. */
+/* The next sender to wake, with a reference; NULL: none. */
 static struct usock *next_to_tell(struct usock *to)
 {
 	struct usock *s;
@@ -115,18 +113,18 @@ static struct usock *next_to_tell(struct usock *to)
 	return s;
 }
 
-/* A sender that is told and polls again gets back into the list only while there is no room. */
+/* A woken sender that polls again gets back into the list only while there is no room. */
 void unix_made_room(struct usock *to)
 {
 	struct usock *s;
 
 	wake_up(&to->room_wait);
-	__atomic_thread_fence(__ATOMIC_SEQ_CST); /* unix_peer_has_room() has the other */
+	__atomic_thread_fence(__ATOMIC_SEQ_CST); /* pairs with unix_peer_has_room() */
 	while (READ_ONCE(to->to_tell.next) != &to->to_tell && has_room(to) &&
 	       (s = next_to_tell(to))) {
 		wake_up_all(&s->write_wait);
 		usock_put(s);
-		usock_put(to); /* the reference of s */
+		usock_put(to); /* the reference in s->told_by */
 	}
 }
 

@@ -1,5 +1,4 @@
 /* AF_UNIX sockets: life, names and connections. unix(7) */
-#include "kernel/lib/log.h"
 #include "kernel/net/socket.h"
 #include "kernel/signal/signal.h"
 #include "kernel/task.h"
@@ -13,7 +12,7 @@ u64 socket_max_backlog = 4096;
 static struct kmem_cache *usock_cache;
 #define BOUND_LISTS 1024
 
-static spinlock_t bind_lock = SPINLOCK_INIT(LOCK_SOCKETS); /* names, and the lists of them */
+static spinlock_t bind_lock = SPINLOCK_INIT(LOCK_SOCKETS); /* guards names and the lists */
 static struct list_head bound_sockets[BOUND_LISTS];        /* by a keyed hash */
 
 void unix_init(void)
@@ -62,7 +61,7 @@ void usock_put(struct usock *s)
 {
 	if (!s || !refcount_dec_and_test(&s->count))
 		return;
-	kfree(s->name); /* kept until here: messages tell it */
+	kfree(s->name); /* kept until now, for recvfrom(2) of its messages */
 	kmem_cache_free(usock_cache, s);
 }
 
@@ -91,7 +90,7 @@ static void unbind(struct usock *s)
 		dentry_unpin(place);
 }
 
-/* The other side of a connection is gone: what it sent can still be read. */
+/* The peer of a connection was closed. Its messages can still be read. */
 static void peer_closed(struct usock *s, struct usock *by, bool reset)
 {
 	mutex_lock(&s->lock);
@@ -104,7 +103,7 @@ static void peer_closed(struct usock *s, struct usock *by, bool reset)
 	wake_both(s);
 }
 
-/* `embryo`: nobody ever accepted it. */
+/* `embryo`: it was never accepted. */
 static void close_one(struct usock *s, struct list_head *orphans, bool embryo)
 {
 	struct list_head unread = LIST_HEAD_INIT(unread);
@@ -136,7 +135,7 @@ void usock_close(struct usock *s)
 
 	close_one(s, &orphans, false);
 	while ((s = list_take_first(&orphans, struct usock, in_backlog)) != NULL)
-		close_one(s, &orphans, true); /* one that was never accepted has no backlog */
+		close_one(s, &orphans, true); /* an unaccepted one has no backlog */
 }
 
 void usock_pair(struct usock *a, struct usock *b)
@@ -180,7 +179,7 @@ static struct unix_name *name_create(const struct sockaddr_un *addr, u32 len)
 	return n;
 }
 
-/* Where what is bound to this inode is, or to this abstract name. */
+/* The list of sockets that are bound to this inode, or to this abstract name. */
 static struct list_head *bound_list(const struct unix_name *name, const struct inode *inode)
 {
 	u32 hash = inode ? name_hash((const char *)&inode, sizeof(inode))
@@ -238,7 +237,7 @@ static int bind_path(struct usock *s, struct unix_name *n)
 	return 0;
 }
 
-/* "autobind": an abstract name of five hexadecimal digits that is free. */
+/* Autobind: find a free abstract name of five hexadecimal digits. */
 static int bind_any(struct usock *s, struct unix_name *n)
 {
 	static u32 last; /* atomic */
@@ -290,7 +289,6 @@ static struct usock *find_by_path(const char *path)
 	return inode_is(d->inode, S_IFSOCK) ? get_bound(NULL, d->inode) : ERR_PTR(-ECONNREFUSED);
 }
 
-/* Who has this name. With a reference; ERR_PTR. */
 struct usock *unix_find(const struct sockaddr_un *addr, u32 len, int type)
 {
 	struct unix_name *n scoped(kfree) = NULL;
@@ -313,21 +311,16 @@ struct usock *unix_find(const struct sockaddr_un *addr, u32 len, int type)
 
 int unix_listen(struct usock *s, int backlog)
 {
-	int err = 0;
-
 	if (s->type == SOCK_DGRAM)
 		return -EOPNOTSUPP;
-	mutex_lock(&s->lock);
-	if (!s->name || s->state == SOCKET_CONNECTED) {
-		err = -EINVAL;
-	} else {
-		s->state = SOCKET_LISTENS;
-		s->backlog_max = (u32)MIN((u64)(u32)backlog, READ_ONCE(socket_max_backlog));
-		s->cred = current_ucred();
-	}
-	mutex_unlock(&s->lock);
+	guard_mutex(&s->lock);
+	if (!s->name || s->state == SOCKET_CONNECTED)
+		return -EINVAL;
+	s->state = SOCKET_LISTENS;
+	s->backlog_max = (u32)MIN((u64)(u32)backlog, READ_ONCE(socket_max_backlog));
+	s->cred = current_ucred();
 	wake_up_all(&s->write_wait);
-	return err;
+	return 0;
 }
 
 static bool backlog_open(const struct usock *l)
@@ -336,7 +329,7 @@ static bool backlog_open(const struct usock *l)
 	       READ_ONCE(l->state) != SOCKET_LISTENS || READ_ONCE(l->shut);
 }
 
-/* Both are locked: `s` is connected with `other`, which waits to be accepted by `l`. */
+/* Connect `s` with `other`, which waits in the backlog of `l`. `s` and `l` are locked. */
 static void join(struct usock *s, struct usock *l, struct usock *other)
 {
 	other->peer = usock_get(s);
@@ -349,7 +342,7 @@ static void join(struct usock *s, struct usock *l, struct usock *other)
 	WRITE_ONCE(l->backlog_nr, l->backlog_nr + 1);
 }
 
-/* 0: it may be connected. */
+/* Check that the socket may be connected. 0 or -errno. */
 static int may_join(const struct usock *s)
 {
 	switch (READ_ONCE(s->state)) {
@@ -362,9 +355,9 @@ static int may_join(const struct usock *s)
 	}
 }
 
-/* The listener is locked, and stays so. What listens is not locked below it, nor the listener
- * itself: two of them could be made to wait for each other. A socket that is new when it is looked
- * at may begin to listen before it is locked, but then it finds this listener no longer new. */
+/* The listener `l` stays locked. A socket that listens, such as `l` itself, is never locked below
+ * it, or two listeners could deadlock. A new socket may begin to listen before it is locked here,
+ * but then its own connect(2) finds `l` no longer new. */
 static int join_if_free(struct usock *s, struct usock *l, struct usock *other)
 {
 	int err = may_join(s);
@@ -379,7 +372,7 @@ static int join_if_free(struct usock *s, struct usock *l, struct usock *other)
 	return err;
 }
 
-/* `other` is to be the far end. It has the listener's name. */
+/* Put `other`, the far end of `s`, into the backlog of `l`. */
 static int knock(struct usock *s, struct usock *l, struct usock *other, bool nonblock)
 {
 	int err = 0;
@@ -401,7 +394,7 @@ static int knock(struct usock *s, struct usock *l, struct usock *other, bool non
 	return err;
 }
 
-/* A new socket with the same name, but not bound to it. */
+/* A new socket with the listener's name, but not bound to it. */
 static struct usock *accepted_socket(struct usock *l)
 {
 	struct usock *n = usock_create(l->type);
@@ -421,7 +414,7 @@ static struct usock *accepted_socket(struct usock *l)
 
 static int connect_stream(struct usock *s, const struct sockaddr_un *addr, u32 len, bool nonblock)
 {
-	struct usock *l = unix_find(addr, len, s->type), *other;
+	struct usock *l scoped(usock_put) = unix_find(addr, len, s->type), *other;
 	int err = -ENOMEM;
 
 	if (IS_ERR(l))
@@ -431,7 +424,6 @@ static int connect_stream(struct usock *s, const struct sockaddr_un *addr, u32 l
 		err = knock(s, l, other, nonblock);
 	if (err)
 		usock_put(other);
-	usock_put(l);
 	return err;
 }
 
@@ -458,7 +450,7 @@ void unix_leave_peer(struct usock *s, struct usock *old)
 	wake_both(old);
 }
 
-/* A datagram socket only remembers whom it talks to; AF_UNSPEC makes it forget. */
+/* Set the peer of a datagram socket; AF_UNSPEC: none. */
 static int connect_datagram(struct usock *s, const struct sockaddr_un *addr, u32 len)
 {
 	struct usock *peer = NULL, *old;
@@ -497,29 +489,24 @@ int unix_connect(struct usock *s, const struct sockaddr_un *addr, u32 len, bool 
 
 struct usock *unix_accept(struct usock *s, bool nonblock)
 {
-	struct usock *n = NULL;
-	int err = 0;
+	struct usock *n;
+	int err;
 
 	if (s->type == SOCK_DGRAM)
 		return ERR_PTR(-EOPNOTSUPP);
-	mutex_lock(&s->lock);
-	while (!err && !n) {
-		if (s->state != SOCKET_LISTENS) {
-			err = -EINVAL;
-		} else if (!list_empty(&s->backlog)) {
-			n = list_take_first(&s->backlog, struct usock, in_backlog);
-			WRITE_ONCE(s->backlog_nr, s->backlog_nr - 1);
-		} else if (s->shut & SHUT_RECEIVE) {
-			err = -EINVAL;
-		} else {
-			err = usock_wait(s, &s->read_wait, nonblock,
-					 !list_empty(&s->backlog) || READ_ONCE(s->shut));
-		}
+	guard_mutex(&s->lock);
+	while (s->state != SOCKET_LISTENS || list_empty(&s->backlog)) {
+		if (s->state != SOCKET_LISTENS || (s->shut & SHUT_RECEIVE))
+			return ERR_PTR(-EINVAL);
+		err = usock_wait(s, &s->read_wait, nonblock,
+				 !list_empty(&s->backlog) || READ_ONCE(s->shut));
+		if (err)
+			return ERR_PTR(err);
 	}
-	mutex_unlock(&s->lock);
-	if (n)
-		wake_up_all(&s->write_wait); /* who found the backlog full */
-	return n ? n : ERR_PTR(err);
+	n = list_take_first(&s->backlog, struct usock, in_backlog);
+	WRITE_ONCE(s->backlog_nr, s->backlog_nr - 1);
+	wake_up_all(&s->write_wait); /* tasks that found the backlog full */
+	return n;
 }
 
 int unix_shutdown(struct usock *s, int how)

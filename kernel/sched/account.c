@@ -70,30 +70,25 @@ static void charge_times(struct rq *rq, struct task *p)
 
 void task_charge(struct task *p)
 {
-	u64 flags;
-	struct rq *rq = task_rq_lock(p, &flags);
+	guard_task_rq(locked, p);
 
-	charge_times(rq, p);
-	spin_unlock_irqrestore(&rq->lock, flags);
+	charge_times(locked.rq, p);
 }
 
 u64 task_runtime(struct task *p)
 {
-	u64 flags, ran;
-	struct rq *rq;
-
 	if (!READ_ONCE(p->on_cpu))
 		return arch_run_ns(READ_ONCE(p->runtime));
 	if (p == current) { /* without a switch no other CPU changes it */
+		u64 ran;
+
 		preempt_disable();
 		ran = ran_until_now(p);
 		preempt_enable();
 		return arch_run_ns(ran);
 	}
-	rq = task_rq_lock(p, &flags);
-	ran = ran_ns(rq, p);
-	spin_unlock_irqrestore(&rq->lock, flags);
-	return ran;
+	guard_task_rq(locked, p);
+	return ran_ns(locked.rq, p);
 }
 
 /* ---- CPUs ---- */
@@ -129,12 +124,12 @@ static void split_busy(struct rq *rq, u64 delta)
 void cpu_times(u32 cpu, struct cpu_times *out)
 {
 	struct rq *rq = cpu_rq(cpu);
-	u64 flags = spin_lock_irqsave(&rq->lock), idle;
+	guard_irq(&rq->lock);
 
-	split_busy(rq, busy_uncharged(rq, &idle));
-	*out = (struct cpu_times){
-		.user = rq->user_ns, .nice = rq->nice_ns, .system = rq->system_ns, .idle = idle};
-	spin_unlock_irqrestore(&rq->lock, flags);
+	split_busy(rq, busy_uncharged(rq, &out->idle));
+	out->user = rq->user_ns;
+	out->nice = rq->nice_ns;
+	out->system = rq->system_ns;
 }
 
 void account_tick(struct rq *rq, struct task *p, bool user)
@@ -159,9 +154,8 @@ void throttle_tick(struct rq *rq, u64 now)
 	long runtime = READ_ONCE(sched_rt_runtime_us);
 	bool over = runtime >= 0 && rq->rt_ns > (u64)runtime * NSEC_PER_USEC;
 
-	if (rq->rt_ns <= TICK_NS && !over) {
-		rq->rt_period_start =
-			now - rq->rt_ns; /* a period begins when a real-time task begins to run */
+	if (rq->rt_ns <= TICK_NS && !over) { /* a period begins as a real-time task begins to run */
+		rq->rt_period_start = now - rq->rt_ns;
 	} else if (now - rq->rt_period_start >=
 		   (u64)READ_ONCE(sched_rt_period_us) * NSEC_PER_USEC) {
 		rq->rt_period_start = now;

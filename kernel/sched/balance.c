@@ -1,24 +1,24 @@
 /*
  * Which CPU a task runs on.
  *
- * A task that wakes goes back to the CPU it ran on, whose caches know it, unless another one is
- * idle and that one is not. A thread starts on the CPU that has least to do; a process starts where
- * its parent is, ahead of it. A CPU that runs out of tasks takes one from the busiest, and so, now
- * and then, does one that has fewer than others; but not one that ran a moment ago.
+ * A task that wakes goes back to the CPU it ran on, whose caches hold its data, unless that CPU is
+ * busy and another one is idle. A new thread starts on the least loaded CPU; a new process starts
+ * on its parent's CPU, ahead of the parent. A CPU without tasks pulls one from the busiest CPU, and
+ * a CPU with fewer tasks does so now and then. A task that ran a moment ago is not pulled.
  *
- * A task in no queue whose state is TASK_RUNNING is on its way to one: whoever took it out, or made
- * it, is the only one who may put it in. Everything else that moves a task holds the locks of both
- * run queues, of which the second is taken in the order of addresses, or only tried for.
+ * A task in no queue whose state is TASK_RUNNING is on its way to one: only the CPU that took it
+ * out, or made it, may queue it. All other code that moves a task holds the locks of both run
+ * queues. The second lock is taken in the order of addresses, or only tried.
  */
 #include "kernel/lib/log.h"
 #include "kernel/sched/rq.h"
 #include "kernel/task.h"
 #include "kernel/time/timer.h"
 
-#define BALANCE_TICKS 25            /* between two looks at the others by a CPU that has work */
-#define HOT_NS        NSEC_PER_MSEC /* a task that ran since then stays where it is */
+#define BALANCE_TICKS 25            /* ticks from one balancing of a busy CPU to the next */
+#define HOT_NS        NSEC_PER_MSEC /* a task that ran less than this ago is not pulled */
 
-/* Looked at without the lock: a guess. */
+/* Read without the lock: an estimate. */
 static u32 load_of(u32 cpu)
 {
 	return READ_ONCE(cpu_rq(cpu)->nr_running);
@@ -37,7 +37,7 @@ u32 least_loaded_cpu(const struct task *p, u32 prefer)
 	return best;
 }
 
-/* Nothing runs there, or only somebody who wakes his parent as the last thing he does. */
+/* Nothing runs there, or only the current task, which exits and wakes its parent. */
 static bool soon_idle(u32 cpu)
 {
 	u32 load = load_of(cpu);
@@ -55,11 +55,11 @@ u32 choose_wake_up_cpu(const struct task *p)
 	return load_of(best) == 0 || !cpu_allowed(p, before) ? best : before;
 }
 
-/* `p` is on its way, and the run queue that p->cpu says is locked. Queue it on `cpu`. Returns the
- * run queue that is locked then. */
+/* Queue `p`, which is on its way to a queue, on `cpu`. `rq` is that of p->cpu, and locked. Returns
+ * the run queue that is locked then. */
 struct rq *place_task(struct rq *rq, struct task *p, u32 cpu)
 {
-	/* While nothing is locked its affinity may change: look again. */
+	/* The affinity may change while nothing is locked: check it again. */
 	while (cpu != p->cpu) {
 		WRITE_ONCE(p->cpu, cpu);
 		spin_unlock(&rq->lock);
@@ -82,8 +82,8 @@ static bool lock_second(struct rq *held, struct rq *rq)
 	return true;
 }
 
-/* Most likely it waits for a task that is about to sleep or to end, as a parent for its child: it
- * soon runs where it is, and the caches know it there. */
+/* Such a task most likely waits for one that is about to sleep or to end, as a parent for its
+ * child. It soon runs where it is, with warm caches. */
 static bool ran_just_now(const struct task *p)
 {
 	u64 now = arch_run_clock();
@@ -91,40 +91,29 @@ static bool ran_just_now(const struct task *p)
 	return now < p->exec_start || arch_run_ns(now - p->exec_start) < HOT_NS;
 }
 
-/* The last of the best list: it would have had to wait longest. */
+/* The last task of the best list would have to wait longest. */
 static struct task *movable_in(struct rq *from, struct prio_array *array, u32 to)
 {
-	struct task *p;
+	for (int prio = prio_array_best(array); prio < PRIO_LISTS; prio++) {
+		struct list_head *queue = &array->queue[prio];
 
-	for (int prio = prio_array_best(array); prio < PRIO_LISTS; prio++)
-		for (struct list_head *at = array->queue[prio].prev; at != &array->queue[prio];
-		     at = at->prev) {
-			p = list_entry(at, struct task, run_list);
+		for (struct list_head *at = queue->prev; at != queue; at = at->prev) {
+			struct task *p = list_entry(at, struct task, run_list);
+
 			if (p != from->curr && !p->on_cpu && cpu_allowed(p, to) && !ran_just_now(p))
 				return p;
 		}
+	}
 	return NULL;
 }
 
-/* Expired tasks first: they will not run there for a while, and their caches are cold. */
+/* Expired tasks first: they would not run there for a while, and their caches are cold. */
 static struct task *movable_task(struct rq *from, u32 to)
 {
 	return movable_in(from, from->expired, to) ?: movable_in(from, from->active, to);
 }
 
-static bool pull_one(struct rq *rq, struct rq *from)
-{
-	struct task *p = movable_task(from, rq->cpu->id);
-
-	if (!p)
-		return false;
-	deactivate_task(from, p);
-	WRITE_ONCE(p->cpu, rq->cpu->id);
-	activate_task(rq, p);
-	preempt_if_better(rq, p);
-	return true;
-}
-
+/* A run queue with at least two tasks more than `rq`, or NULL. */
 static struct rq *busiest_rq(struct rq *rq)
 {
 	struct rq *busiest = NULL;
@@ -133,8 +122,8 @@ static struct rq *busiest_rq(struct rq *rq)
 	for (u32 i = 0; i < nr_cpus; i++) {
 		struct rq *other = cpu_rq(i);
 
-		/* One that is about to switch has a task ready that will run in a moment: after a
-		 * fork, the child. */
+		/* A CPU that is about to switch runs its second task in a moment: after a fork, the
+		 * child. */
 		if (other == rq || load_of(i) <= most ||
 		    (load_of(i) == 2 && READ_ONCE(other->cpu->need_resched)))
 			continue;
@@ -144,24 +133,26 @@ static struct rq *busiest_rq(struct rq *rq)
 	return busiest;
 }
 
-/* Take what makes the two even. rq->lock is held all the time; the other one may be busy, and then
- * is left alone. */
+/* Pull tasks from the busiest run queue until the two are even. rq->lock is held all the time; a
+ * busiest run queue whose lock is taken is left alone. */
 void load_balance(struct rq *rq)
 {
 	struct rq *busiest = nr_cpus > 1 ? busiest_rq(rq) : NULL;
-	u32 n;
+	struct task *p;
 
 	if (!busiest || !lock_second(rq, busiest))
 		return;
-	for (n = busiest->nr_running > rq->nr_running ? (busiest->nr_running - rq->nr_running) / 2
-						      : 0;
-	     n > 0; n--)
-		if (!pull_one(rq, busiest))
-			break;
+	while (busiest->nr_running > rq->nr_running + 1 &&
+	       (p = movable_task(busiest, rq->cpu->id))) {
+		deactivate_task(busiest, p);
+		WRITE_ONCE(p->cpu, rq->cpu->id);
+		activate_task(rq, p);
+		preempt_if_better(rq, p);
+	}
 	spin_unlock(&busiest->lock);
 }
 
-/* Idle CPUs have no tick: one that is busy, and has a task for them, wakes one of them. */
+/* Idle CPUs have no tick: a busy CPU that has a task for one of them wakes it. */
 static void wake_idle_cpu(struct rq *rq)
 {
 	for (u32 i = 0; i < nr_cpus; i++) {
@@ -169,15 +160,14 @@ static void wake_idle_cpu(struct rq *rq)
 
 		if (other == rq || load_of(i) != 0 || !movable_task(rq, i))
 			continue;
-		/* Without its lock: at worst it looks once too often, or is on its way to look
-		 * already. */
+		/* Written without the lock: at worst that CPU looks once too often. */
 		WRITE_ONCE(other->cpu->need_resched, 1);
 		arch_send_reschedule(i);
 		return;
 	}
 }
 
-/* Each tick of a CPU that has work; rq->lock is held. */
+/* Runs at each tick of a CPU that has work. The caller holds rq->lock. */
 void balance_tick(struct rq *rq)
 {
 	if (nr_cpus == 1)
@@ -190,35 +180,29 @@ void balance_tick(struct rq *rq)
 
 /* ---- affinity ---- */
 
-/* `p` was taken off its CPU and out of its queue, because it may not run there any more. */
+/* Queue `p` elsewhere: it was taken off its CPU and out of its queue, because it may not run there
+ * any more. */
 void push_task(struct task *p)
 {
-	u64 flags;
-	struct rq *rq = task_rq_lock(p, &flags);
+	guard_task_rq(locked, p);
 
-	rq = place_task(rq, p, least_loaded_cpu(p, p->cpu));
-	spin_unlock_irqrestore(&rq->lock, flags);
+	locked.rq = place_task(locked.rq, p, least_loaded_cpu(p, p->cpu));
 }
 
 int sched_set_affinity(struct task *p, u64 mask)
 {
-	u64 flags;
-	struct rq *rq;
-
 	if (!(mask & cpu_online_mask))
 		return -EINVAL;
-	rq = task_rq_lock(p, &flags);
+	guard_task_rq(locked, p);
 	p->cpus_mask = mask;
-	if (!cpu_allowed(p, p->cpu)) {
-		if (rq->curr == p) {
-			resched_curr(rq); /* schedule() puts it out */
-		} else if (p->array && p->state == TASK_RUNNING) {
-			deactivate_task(rq, p);
-			rq = place_task(rq, p, least_loaded_cpu(p, p->cpu));
-		} /* else the next wake-up places it */
-	}
-	spin_unlock_irqrestore(&rq->lock, flags);
-	/* For current: the unlocking has moved us, if preemption is on. */
+	if (cpu_allowed(p, p->cpu))
+		return 0;
+	if (locked.rq->curr == p) {
+		resched_curr(locked.rq); /* schedule() moves it; current: as the lock is released */
+	} else if (p->array && p->state == TASK_RUNNING) {
+		deactivate_task(locked.rq, p);
+		locked.rq = place_task(locked.rq, p, least_loaded_cpu(p, p->cpu));
+	} /* else the next wake-up places it */
 	return 0;
 }
 
@@ -227,7 +211,7 @@ u64 sched_get_affinity(struct task *p)
 	return READ_ONCE(p->cpus_mask) & cpu_online_mask;
 }
 
-/* `p` runs on another CPU, in user mode perhaps: have it come into the kernel. */
+/* Make `p` enter the kernel if it runs on another CPU. */
 void kick_task(struct task *p)
 {
 	u32 cpu;

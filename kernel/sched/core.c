@@ -4,7 +4,8 @@
  * Each CPU has a run queue with two priority arrays. The active array holds the tasks with
  * timeslice left, the expired array those that used theirs up; when the active array is empty the
  * two swap roles. Choosing the next task is one find-first-bit. The running task stays in its list
- * and leaves its place only at the end of its slice, for a sleep or a yield.
+ * and leaves its place only at the end of its slice, for a sleep or a yield, or when its priority
+ * or its CPUs change.
  *
  * rq->lock guards the arrays and the scheduling fields of every task that is on them.
  * kernel/sched/switch.c does the switch.
@@ -107,11 +108,9 @@ static void set_task_prio(struct rq *rq, struct task *p, int prio)
 
 void set_special_state(u32 state)
 {
-	u64 flags;
-	struct rq *rq = task_rq_lock(current, &flags);
+	guard_task_rq(locked, current);
 
 	current->state = state;
-	spin_unlock_irqrestore(&rq->lock, flags);
 }
 
 /* A woken task was queued ahead of a running task of the same priority. If the running task woke it
@@ -230,13 +229,11 @@ static void task_tick(struct rq *rq, struct task *p)
 
 u64 task_wchan(struct task *p)
 {
-	u64 flags, addr = 0;
-	struct rq *rq = task_rq_lock(p, &flags); /* it cannot be woken meanwhile */
+	guard_task_rq(locked, p); /* it cannot be woken meanwhile */
 
 	if (!p->array && !p->on_cpu && p->state != TASK_RUNNING && p->state != TASK_DEAD)
-		addr = arch_wchan(p);
-	spin_unlock_irqrestore(&rq->lock, flags);
-	return addr;
+		return arch_wchan(p);
+	return 0;
 }
 
 void scheduler_tick(u64 now)
@@ -260,11 +257,10 @@ void scheduler_tick(u64 now)
 void scheduler_look_ahead(void)
 {
 	struct rq *rq = this_cpu()->rq;
-	u64 flags = spin_lock_irqsave(&rq->lock);
+	guard_irq(&rq->lock);
 
 	if (!rt_task(rq->curr))
 		look_ahead(rq, rq->curr);
-	spin_unlock_irqrestore(&rq->lock, flags);
 }
 
 /* SCHED_RESET_ON_FORK: the child begins without privileges. */
@@ -329,7 +325,7 @@ void wake_up_new_task(struct task *p, u64 clone_flags)
 		 * The child runs first. It will most likely exec at once, which saves the copies of
 		 * pages that the parent would write to in between. It is queued in the parent's
 		 * list, just ahead of the parent: the scheduler takes the first task of a list, and
-		 * any other task ahead of the parent has just been woken by it.
+		 * any other task ahead of the parent has just been woken.
 		 */
 		prio_array_add_before(parent->array, &p->run_list, &parent->run_list);
 		p->array = parent->array;
@@ -346,14 +342,10 @@ void wake_up_new_task(struct task *p, u64 clone_flags)
 
 static void give_slice_back(struct task *p, struct task *parent)
 {
-	struct rq *rq;
-	u64 flags;
-
 	if (!p->first_timeslice)
 		return;
-	rq = task_rq_lock(parent, &flags);
+	guard_task_rq(locked, parent);
 	parent->time_slice = MIN(parent->time_slice + p->time_slice, task_timeslice(parent));
-	spin_unlock_irqrestore(&rq->lock, flags);
 }
 
 void sched_unfork(struct task *p)
@@ -366,38 +358,36 @@ void sched_exit(struct task *p)
 	give_slice_back(p, p->group_leader == p ? p->parent : p->group_leader);
 }
 
-/* The policy or the nice value of `p` has changed: update its priorities. A slice is at most a
- * whole one at the new nice value. */
-static void change_normal_prio(struct rq *rq, struct task *p)
-{
-	p->time_slice = MIN(p->time_slice, task_timeslice(p));
-	p->normal_prio = rt_policy(p->policy) ? MAX_RT_PRIO - 1 - p->rt_priority : p->static_prio;
-	set_task_prio(rq, p, effective_prio(p));
-}
-
-void sched_set_boost(struct task *p, int boost)
+/* Set the policy and the nice value of `p`, and from them its priorities. A slice is at most a
+ * whole one at the new nice value. The caller holds pi_lock. */
+static void change_normal_prio(struct task *p, int policy, int rt_priority, int nice)
 {
 	u64 flags;
 	struct rq *rq = task_rq_lock(p, &flags);
 
+	p->policy = policy;
+	p->rt_priority = rt_priority;
+	p->static_prio = NICE_TO_PRIO(nice);
+	p->time_slice = MIN(p->time_slice, task_timeslice(p));
+	p->normal_prio = rt_policy(policy) ? MAX_RT_PRIO - 1 - rt_priority : p->static_prio;
+	set_task_prio(rq, p, effective_prio(p));
+	spin_unlock_irqrestore(&rq->lock, flags);
+	pi_prio_changed(p);
+}
+
+void sched_set_boost(struct task *p, int boost)
+{
+	guard_task_rq(locked, p);
+
 	p->boost = boost;
 	if (p->prio != effective_prio(p)) /* else it keeps its place in its list */
-		set_task_prio(rq, p, effective_prio(p));
-	spin_unlock_irqrestore(&rq->lock, flags);
+		set_task_prio(locked.rq, p, effective_prio(p));
 }
 
 void set_user_nice(struct task *p, int nice)
 {
-	u64 flags;
-	struct rq *rq;
-
-	spin_lock(&pi_lock);
-	rq = task_rq_lock(p, &flags);
-	p->static_prio = NICE_TO_PRIO(nice);
-	change_normal_prio(rq, p);
-	spin_unlock_irqrestore(&rq->lock, flags);
-	pi_prio_changed(p);
-	spin_unlock(&pi_lock);
+	guard_spin(&pi_lock);
+	change_normal_prio(p, p->policy, p->rt_priority, nice);
 }
 
 bool sched_policy_valid(int policy, int rt_priority)
@@ -407,29 +397,13 @@ bool sched_policy_valid(int policy, int rt_priority)
 	return (policy == SCHED_NORMAL || policy == SCHED_BATCH) && rt_priority == 0;
 }
 
-int sched_set_policy(struct task *p, int policy, int rt_priority)
-{
-	return sched_set_attr(p, policy, rt_priority, PRIO_TO_NICE(p->static_prio),
-			      p->reset_on_fork);
-}
-
 int sched_set_attr(struct task *p, int policy, int rt_priority, int nice, bool reset_on_fork)
 {
-	u64 flags;
-	struct rq *rq;
-
 	if (!sched_policy_valid(policy, rt_priority))
 		return -EINVAL;
-	spin_lock(&pi_lock);
-	rq = task_rq_lock(p, &flags);
-	p->policy = policy;
-	p->rt_priority = rt_priority;
+	guard_spin(&pi_lock);
 	p->reset_on_fork = reset_on_fork;
-	if (!rt_policy(policy))
-		p->static_prio = NICE_TO_PRIO(nice);
-	change_normal_prio(rq, p);
-	spin_unlock_irqrestore(&rq->lock, flags);
-	pi_prio_changed(p);
-	spin_unlock(&pi_lock);
+	change_normal_prio(p, policy, rt_priority,
+			   rt_policy(policy) ? PRIO_TO_NICE(p->static_prio) : nice);
 	return 0;
 }

@@ -63,14 +63,13 @@ static bool step_back(struct rq *rq, bool to_expired)
 	struct task *t = current;
 	bool others;
 
-	spin_lock(&rq->lock);
+	guard_spin(&rq->lock);
 	others = rq->nr_running > 1 && t->array && t->prio >= MAX_RT_PRIO;
 	if (others) {
 		requeue_task(t, to_expired ? rq->expired : rq->active);
 		WRITE_ONCE(rq->cpu->need_resched, 1);
 	}
 	/* Interrupts are off, so this does not switch yet. */
-	spin_unlock(&rq->lock);
 	return others;
 }
 

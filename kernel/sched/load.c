@@ -43,38 +43,26 @@ static void add_sample(u64 active)
 			   LOAD_SHIFT;
 }
 
-static void take_samples(u64 now, bool idle)
+void load_sample(u64 now, bool idle)
 {
-	u64 flags, active;
+	u64 active;
 
 	if (now < READ_ONCE(next_sample))
 		return;
-	flags = spin_lock_irqsave(&load_lock);
+	guard_irq(&load_lock);
 	active = count_active(idle);
 	if (now >= next_sample + CATCH_UP * SAMPLE_NS)
 		next_sample = now - CATCH_UP * SAMPLE_NS;
 	for (; next_sample <= now; next_sample += SAMPLE_NS)
 		add_sample(active);
-	spin_unlock_irqrestore(&load_lock, flags);
-}
-
-void load_tick(u64 now)
-{
-	take_samples(now, false);
-}
-
-void load_idle_over(u64 now)
-{
-	take_samples(now, true);
 }
 
 void load_averages(u64 out[NR_LOADS])
 {
-	u64 flags = spin_lock_irqsave(&load_lock);
+	guard_irq(&load_lock);
 
 	for (int i = 0; i < NR_LOADS; i++)
 		out[i] = loads[i] >> LOAD_STEPS;
-	spin_unlock_irqrestore(&load_lock, flags);
 }
 
 u64 nr_context_switches(void)

@@ -22,5 +22,5 @@ u64 nr_running_tasks(void);
 void load_averages(u64 out[NR_LOADS]);
 
 /* ---- for the scheduler ---- */
-void load_tick(u64 now);      /* in the tick of a CPU that is busy */
-void load_idle_over(u64 now); /* a CPU that was idle has something to do */
+/* Take the samples that are due, in the tick of a busy CPU, or (`idle`) when a CPU ends idling. */
+void load_sample(u64 now, bool idle);

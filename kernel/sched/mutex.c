@@ -116,26 +116,23 @@ __sched void mutex_wait(struct mutex *m)
 
 void mutex_hand_over(struct mutex *m)
 {
-	u64 flags = spin_lock_irqsave(&m->wait_lock);
+	guard_irq(&m->wait_lock);
 	const struct mutex_waiter *w = list_first_entry(&m->waiters, struct mutex_waiter, link);
 
 	BUG_ON(owner_of(m) != current || list_empty(&m->waiters));
 	__atomic_store_n(&m->owner, (w->outrun ? (u64)w->task : 0) | MUTEX_WAITED,
 			 __ATOMIC_RELEASE);
 	wake_up_process(w->task);
-	spin_unlock_irqrestore(&m->wait_lock, flags);
 }
 
 /* A sleeping task cannot be woken while its run queue is locked, so the mutex that it waits for
  * still exists. */
 const struct mutex *mutex_waited_for(struct task *t, const struct task **owner)
 {
-	u64 flags;
-	struct rq *rq = task_rq_lock(t, &flags);
+	guard_task_rq(locked, t);
 	const struct mutex *m = t->waits_for;
 
 	*owner = m && !t->array ? owner_of(m) : NULL;
-	spin_unlock_irqrestore(&rq->lock, flags);
 	return m;
 }
 

@@ -48,16 +48,6 @@ static inline void prio_array_del(struct prio_array *a, struct list_head *node, 
 		bitmap_clear(a->bitmap, prio);
 }
 
-/* The best priority from `from` on that has a task, or PRIO_LISTS. */
-static inline int prio_array_best_from(const struct prio_array *a, int from)
-{
-	int prio = from;
-
-	while (prio < PRIO_LISTS && list_empty(&a->queue[prio]))
-		prio++;
-	return prio;
-}
-
 /* The best priority that has a task, or PRIO_LISTS. */
 static inline int prio_array_best(const struct prio_array *a)
 {

@@ -20,6 +20,27 @@ static inline struct rq *task_rq_lock(struct task *p, u64 *flags)
 	}
 }
 
+struct rq_guard {
+	struct rq *rq;
+	u64 flags;
+};
+
+static always_inline struct rq_guard rq_guard_begin(struct task *p)
+{
+	struct rq_guard g;
+
+	g.rq = task_rq_lock(p, &g.flags);
+	return g;
+}
+
+static always_inline void scoped_rq(struct rq_guard *g)
+{
+	spin_unlock_irqrestore(&g->rq->lock, g->flags);
+}
+
+/* Lock the run queue of `p` to the end of the block: name.rq. */
+#define guard_task_rq(name, p) struct rq_guard __maybe_unused name scoped(rq) = rq_guard_begin(p)
+
 static inline bool rt_task(const struct task *p)
 {
 	return p->prio < MAX_RT_PRIO;

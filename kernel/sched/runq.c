@@ -31,11 +31,10 @@ static size_t snapshot_array(struct rq *rq, struct prio_array *array, struct run
 size_t sched_snapshot(struct cpu *cpu, struct runq_entry *out, size_t max)
 {
 	struct rq *rq = cpu->rq;
-	u64 flags = spin_lock_irqsave(&rq->lock);
+	guard_irq(&rq->lock);
 	size_t n = snapshot_array(rq, rq->active, out, max);
 
 	n += snapshot_array(rq, rq->expired, out + n, max - n);
-	spin_unlock_irqrestore(&rq->lock, flags);
 	return n;
 }
 

@@ -40,9 +40,8 @@ struct rq {
 	struct prio_array *active, *expired;
 	struct prio_array arrays[2];
 	u32 balance_ticks;
-	struct task
-		*misplaced; /* switched out and no longer allowed here: moved after the switch */
-	struct mm *prev_mm; /* borrowed by the thread switched out: dropped after the switch */
+	struct task *misplaced; /* switched out, no longer allowed here: moved after the switch */
+	struct mm *prev_mm;     /* borrowed by the thread switched out: dropped after the switch */
 };
 
 extern long sched_child_first; /* tunable sched.child_first */
@@ -52,8 +51,8 @@ extern long sched_rt_period_us, sched_rt_runtime_us;
 
 void sched_init(void);
 void schedule(void);
-/* Called with interrupts off on the way out of an interrupt that found preempt_count 0 and
- * need_resched. */
+/* For the way out of an interrupt that found preempt_count 0 and need_resched. Interrupts are off.
+ */
 void preempt_schedule_irq(void);
 /* The run time of `p` until now, in ns. Any context. */
 u64 task_runtime(struct task *p);
@@ -79,9 +78,8 @@ void sched_unfork(struct task *p);
 /* exit: give what is left of the child's first timeslice back to the parent. p has been charged. */
 void sched_exit(struct task *p);
 void set_user_nice(struct task *p, int nice);
-int sched_set_policy(struct task *p, int policy, int rt_priority); /* 0 or -EINVAL */
-/* The same with the other attributes of sched_setattr(2): a nice value, for policies that have one,
- * and SCHED_RESET_ON_FORK. */
+/* Set what sched_setattr(2) sets. A real-time policy leaves the nice value as it is. 0 or -EINVAL.
+ */
 int sched_set_attr(struct task *p, int policy, int rt_priority, int nice, bool reset_on_fork);
 bool sched_policy_valid(int policy, int rt_priority);
 s64 task_timeslice(const struct task *p); /* ns, from the static priority */

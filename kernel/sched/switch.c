@@ -22,14 +22,14 @@ static struct task *first_task(const struct prio_array *array, int prio)
 /* The real-time tasks are throttled: the best of the other tasks, or NULL. */
 static noinline struct task *pick_other_task(const struct rq *rq)
 {
-	const struct prio_array *array = rq->active;
-	int prio = prio_array_best_from(array, MAX_RT_PRIO);
+	for (int i = 0; i < 2; i++) {
+		const struct prio_array *array = i == 0 ? rq->active : rq->expired;
 
-	if (prio == PRIO_LISTS) {
-		array = rq->expired;
-		prio = prio_array_best_from(array, MAX_RT_PRIO);
+		for (int prio = MAX_RT_PRIO; prio < PRIO_LISTS; prio++)
+			if (!list_empty(&array->queue[prio]))
+				return first_task(array, prio);
 	}
-	return prio == PRIO_LISTS ? NULL : first_task(array, prio);
+	return NULL;
 }
 
 static struct task *pick_next_task(struct rq *rq)
@@ -154,7 +154,7 @@ enum schedule_why {
 	YIELD,
 };
 
-/* A real-time task lets only tasks of its priority pass; any other waits for all. */
+/* A real-time task goes behind the tasks of its priority, any other to the expired array. */
 static void yield_task(struct rq *rq, struct task *p)
 {
 	if (rq->nr_running <= 1)
@@ -222,11 +222,8 @@ static __sched void __schedule(enum schedule_why why)
 
 __sched void schedule(void)
 {
-	if (DEBUG_CHECKS && preempt_count() != 0)
-		panic("schedule() with preempt_count %u by pid %d\n", preempt_count(),
-		      current->pid_nr);
-	if (DEBUG_CHECKS && !irqs_enabled() && current->state != TASK_DEAD)
-		panic("schedule() with interrupts off by pid %d\n", current->pid_nr);
+	DEBUG_ON(preempt_count() != 0);
+	DEBUG_ON(!irqs_enabled() && current->state != TASK_DEAD);
 	do {
 		local_irq_disable();
 		__schedule(SLEEP_OR_GO_ON);

@@ -12,41 +12,35 @@ void wait_queue_init(struct wait_queue *q)
 
 void prepare_to_wait(struct wait_queue *q, struct waiter *w, u32 state)
 {
-	u64 flags;
-
 	might_sleep();
-	flags = spin_lock_irqsave(&q->lock);
+	guard_irq(&q->lock);
 	if (list_empty(&w->link))
 		list_add_tail(&w->link, &q->waiters);
-	/* The exchange is a full barrier: the caller's test of its condition comes after this
-	 * store, so a waker that made the condition true before we looked either is seen by us or
-	 * sees us asleep. */
+	/* A full barrier, so the caller tests its condition after this store. Either the caller
+	 * sees the condition true, or the waker sees this task asleep. */
 	__atomic_exchange_n(&current->state, state, __ATOMIC_SEQ_CST);
-	spin_unlock_irqrestore(&q->lock, flags);
 }
 
 static noinline void leave_queue(struct wait_queue *q, struct waiter *w)
 {
-	u64 flags = spin_lock_irqsave(&q->lock);
+	guard_irq(&q->lock);
 
 	list_del_init(&w->link);
-	spin_unlock_irqrestore(&q->lock, flags);
 }
 
 void finish_wait(struct wait_queue *q, struct waiter *w)
 {
 	WRITE_ONCE(current->state, TASK_RUNNING);
-	/* Whoever woke us took us out: the last thing that he does to `w`. */
+	/* A waker takes `w` out of the queue, and does nothing to it after that. */
 	if (READ_ONCE(w->link.next) != &w->link || READ_ONCE(w->link.prev) != &w->link)
 		leave_queue(q, w);
 }
 
 #define WAKE_BATCH 64 /* waiters that are woken without a pause */
 
-/* Lock held. Wake a batch of the waiters from `at` on, up to `end`: where to go on, or `end`. A
- * task that is woken leaves the queue, so that it need not do that itself when it runs; it comes
- * back if it has to go on waiting. A task that something else has woken meanwhile does not use up
- * the wake-up. */
+/* Wake a batch of the waiters from `at` on, up to `end`. Returns where to go on, or `end`. A task
+ * that is woken is taken off the queue, which saves it a lock; it queues again if it has to go on
+ * waiting. A task that was awake already does not use up the wake-up. The caller holds the lock. */
 static struct list_head *wake_batch(struct list_head *at, struct list_head *end, bool all)
 {
 	for (u32 n = 0; at != end && n < WAKE_BATCH; n++) {
@@ -70,7 +64,7 @@ static void do_nothing(struct wait_hook *h __maybe_unused)
 {
 }
 
-/* Just ahead of `at`. Not inlined, since gcc 12 takes a mark on the stack for one that stays. */
+/* Queue a mark just ahead of `at`. Inlined, gcc 12 warns that a mark on the stack stays behind. */
 static noinline void place_mark(struct wait_hook *mark, struct list_head *at)
 {
 	mark->w.task = NULL;
@@ -78,8 +72,8 @@ static noinline void place_mark(struct wait_hook *mark, struct list_head *at)
 	list_add_tail(&mark->w.link, at);
 }
 
-/* Lock held, and again on return. Go on batch by batch, without the lock in between: hooks that do
- * nothing mark the place, and the end of what waited at the beginning. */
+/* Wake the rest batch by batch, and release the lock in between. Hooks that do nothing mark the
+ * place, and the end of what waited at the beginning. The caller holds the lock. */
 static noinline u64 wake_the_rest(struct wait_queue *q, struct list_head *at, bool all, u64 flags)
 {
 	struct wait_hook here, end;
@@ -109,32 +103,25 @@ void wake_waiters(struct wait_queue *q, bool all)
 
 void wake_up_locked(struct wait_queue *q)
 {
-	struct waiter *w, *n;
+	struct list_head *at = q->waiters.next;
 
-	list_for_each_entry_safe (w, n, &q->waiters, link) {
-		if (wake_up_process(w->task)) {
-			list_del_init(&w->link);
-			return;
-		}
-	}
+	while (at != &q->waiters)
+		at = wake_batch(at, &q->waiters, false);
 }
 
 void wait_hook_add(struct wait_queue *q, struct wait_hook *h, void (*wake)(struct wait_hook *h))
 {
-	u64 flags = spin_lock_irqsave(&q->lock);
-
+	guard_irq(&q->lock);
 	h->w.task = NULL;
 	h->wake = wake;
 	list_add_tail(&h->w.link, &q->waiters);
-	spin_unlock_irqrestore(&q->lock, flags);
 }
 
 void wait_hook_remove(struct wait_queue *q, struct wait_hook *h)
 {
-	u64 flags = spin_lock_irqsave(&q->lock);
+	guard_irq(&q->lock);
 
 	list_del(&h->w.link);
-	spin_unlock_irqrestore(&q->lock, flags);
 }
 
 void condition_init(struct condition *c)
@@ -148,7 +135,7 @@ inline __sched int condition_wait(struct condition *c, struct mutex *m)
 	struct waiter w = {.task = current};
 
 	list_add_tail(&w.link, &c->waiters);
-	/* Who wakes us has the mutex, and so finds us asleep, or running again by a signal. */
+	/* A waker holds the mutex, so it finds this task asleep, or woken by a signal. */
 	WRITE_ONCE(current->state, TASK_INTERRUPTIBLE);
 	mutex_unlock(m);
 	schedule(); /* does not sleep if a signal is pending */
@@ -179,15 +166,14 @@ void completion_init(struct completion *c)
 
 void complete(struct completion *c)
 {
-	u64 flags = spin_lock_irqsave(&c->wait.lock);
+	guard_irq(&c->wait.lock);
 	struct waiter *w;
 
 	c->done = true;
-	/* Under the lock, and nobody is taken out: who waits may free the completion as soon as it
-	 * can take the lock, and it has to, to leave the queue. */
+	/* The waiters stay in the queue: to leave it they take its lock, so the completion is not
+	 * freed before this lock is released. */
 	list_for_each_entry (w, &c->wait.waiters, link)
 		wake_up_process(w->task);
-	spin_unlock_irqrestore(&c->wait.lock, flags);
 }
 
 __sched void wait_for_completion(struct completion *c)

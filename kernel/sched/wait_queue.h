@@ -17,8 +17,8 @@ struct waiter {
 	struct list_head link; /* wait_queue.lock */
 };
 
-/* What waits in a queue without being a task. A wake-up calls `wake` with the queue's lock held,
- * and leaves the hook in the queue. */
+/* A waiter that is no task. A wake-up calls `wake` with the queue's lock held, and leaves the hook
+ * in the queue. */
 struct wait_hook {
 	struct waiter w;
 	void (*wake)(struct wait_hook *h);
@@ -33,8 +33,8 @@ void wait_queue_init(struct wait_queue *q);
 /* Queue `w` (once; later calls only set the state) and set current's state: the caller then tests
  * its condition, and sleeps by schedule(). */
 void prepare_to_wait(struct wait_queue *q, struct waiter *w, u32 state);
-/* Back to running, and out of the queue. A waker may still hold the queue's lock: something else
- * has to keep the queue in place until he lets go of it (completions do that themselves). */
+/* Set current's state to running and leave the queue. A waker may still hold the queue's lock, so
+ * the caller keeps the queue in place until the waker has released it (completions do so). */
 void finish_wait(struct wait_queue *q, struct waiter *w);
 /* Wake the first waiter that sleeps, or all. The lock is dropped every few waiters, so the caller
  * keeps the queue in place. */
@@ -52,8 +52,8 @@ static inline void waiter_init(struct waiter *w)
 	list_init(&w->link);
 }
 
-/* Does anybody wait? What the caller did before is seen by whoever comes later: he looks at his
- * condition when he is in the queue. */
+/* False: no task waits. A task that queues later sees what the caller did before, since it tests
+ * its condition once it is queued. */
 static inline bool has_waiters(const struct wait_queue *q)
 {
 	__atomic_thread_fence(__ATOMIC_SEQ_CST);
@@ -108,25 +108,24 @@ static inline void wake_up_all(struct wait_queue *q)
 #define wait_event_until(q, cond, until) \
 	wait_loop(q, TASK_UNINTERRUPTIBLE, cond, ktime_get() >= (until), schedule_until(until))
 
-/* Something that a mutex guards, and that who holds it may have to wait for. Cheaper than a wait
- * queue, which needs a lock of its own. */
+/* A condition that a mutex guards. Cheaper than a wait queue, which needs a lock of its own. */
 struct condition {
 	struct list_head waiters; /* the mutex */
 };
 
 void condition_init(struct condition *c);
-/* Sleep without the mutex until somebody calls condition_wake() (0) or a signal is pending
- * (-ERESTARTSYS). With it the caller looks again whether it is as he wants it. */
+/* Release the mutex and sleep until condition_wake() (0) or until a signal is pending
+ * (-ERESTARTSYS). Takes the mutex again; the caller then tests its condition. */
 int condition_wait(struct condition *c, struct mutex *m);
 void condition_wake_waiters(struct condition *c);
-/* Wake all who wait. Caller holds the mutex. */
+/* Wake all waiters. The caller holds the mutex. */
 static inline void condition_wake(struct condition *c)
 {
 	if (!list_empty(&c->waiters))
 		condition_wake_waiters(c);
 }
 
-/* Done once, seen by everybody who waits for it. */
+/* An event that happens once and wakes all tasks that wait for it. */
 struct completion {
 	bool done; /* wait.lock */
 	struct wait_queue wait;

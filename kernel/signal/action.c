@@ -1,10 +1,10 @@
 /*
  * What a process wants done with each signal: sigaction(2).
  *
- * The table of actions is shared copy-on-write: fork only counts it once more, and who is about to
- * change a shared one takes a copy first. A handler can also go back to SIG_DFL, or to SIG_IGN,
- * without anybody asking (exec, SA_RESETHAND, a fault that cannot be put off), and that must not
- * fail for lack of memory: such signals are marked beside the table.
+ * The table of actions is shared copy-on-write: fork only takes a reference, and a process copies a
+ * shared table before it changes an action. The kernel also sets handlers back to SIG_DFL or
+ * SIG_IGN itself (exec, SA_RESETHAND, a fault that cannot wait). That must not fail for lack of
+ * memory, so such signals are marked beside the table.
  *
  * A table is changed under the sighand->lock of its only holder.
  */
@@ -83,7 +83,8 @@ void flush_signal_handlers(struct task *p)
 	put_actions(old);
 }
 
-/* `fresh` becomes the table, with what was in the old one: which the caller lets go of. */
+/* Make `fresh` the table, with a copy of the old one. Returns the old one, which the caller drops.
+ */
 static struct sigactions *use_actions(struct sighand *sh, struct sigactions *fresh)
 {
 	struct sigactions *old = sh->set;
@@ -100,7 +101,6 @@ static struct sigactions *use_actions(struct sighand *sh, struct sigactions *fre
 static void change_action(struct task *p, int sig, const struct k_sigaction *act)
 {
 	struct k_sigaction *ka = &p->sighand->set->action[sig - 1];
-	struct task *t;
 
 	*ka = *act;
 	ka->mask &= ~SIG_KERNEL_ONLY;
@@ -108,13 +108,10 @@ static void change_action(struct task *p, int sig, const struct k_sigaction *act
 	p->sighand->ignored &= ~sigmask(sig);
 	/* What is ignored now is not pending either: POSIX 2.4.3. */
 	if (ka->handler == (u64)SIG_IGN ||
-	    (ka->handler == (u64)SIG_DFL && (sigmask(sig) & SIG_DEFAULT_IGNORE))) {
-		remove_pending(&p->signal->shared, sigmask(sig));
-		list_for_each_entry (t, &p->signal->threads, thread_node)
-			remove_pending(&t->pending, sigmask(sig));
-	} else if (unlikely(p->signal->posix_timers)) {
+	    (ka->handler == (u64)SIG_DFL && (sigmask(sig) & SIG_DEFAULT_IGNORE)))
+		remove_from_group(p, sigmask(sig));
+	else if (unlikely(p->signal->posix_timers))
 		posix_timers_resume(p->signal, sig);
-	}
 }
 
 /* rt_sigaction(2) for kernel callers. -EINVAL, -ENOMEM. */
@@ -148,7 +145,7 @@ int do_sigaction(int sig, const struct k_sigaction *act, struct k_sigaction *old
 
 /* ---- fork and exec ---- */
 
-/* What `from` says, for the handlers inside `home`, which they keep alive. */
+/* Copy the handlers of `from` to those inside `home`, which they keep alive. */
 static struct sighand *inherit_handlers(struct signal *home, struct sighand *from)
 {
 	struct sighand *sh = &home->handlers;
@@ -179,8 +176,8 @@ void copy_sighand(u64 flags, struct task *p)
 		flush_signal_handlers(p);
 }
 
-/* The process's own may still be in use by those it was shared with: the copy has a home to itself.
- */
+/* Copy handlers into a struct signal of their own, since other processes may still use those inside
+ * the process's struct signal. NULL without memory. */
 struct sighand *clone_sighand(struct sighand *from)
 {
 	struct signal *home = alloc_signal();
@@ -198,7 +195,7 @@ void replace_sighand(struct task *p, struct sighand *own)
 	struct sighand *shared = p->sighand;
 	u64 flags;
 
-	/* The three locks under one of which others are on the way to p->sighand->lock. */
+	/* Other tasks read p->sighand under one of these three locks. */
 	spin_lock(&tasklist_lock);
 	spin_lock(&p->lock);
 	flags = spin_lock_irqsave(&shared->lock);

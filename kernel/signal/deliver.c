@@ -105,23 +105,17 @@ void recalc_sigpending_of(struct task *p)
 		task_clear_work(p, WORK_SIGPENDING);
 }
 
-void recalc_sigpending(void)
-{
-	recalc_sigpending_of(current);
-}
-
 static noinline void blocked_changed(struct task *p, sigset_t64 more)
 {
-	u64 flags = spin_lock_irqsave(&p->sighand->lock);
+	guard_irq(&p->sighand->lock);
 
 	retarget_shared_pending(p, more);
 	recalc_sigpending_of(p);
-	spin_unlock_irqrestore(&p->sighand->lock, flags);
 }
 
-/* The lock is taken only when something is pending. Who sends meanwhile makes it pending before he
- * looks who blocks it, and we the other way round: either he sees the new mask, or we his signal.
- */
+/* Takes the lock only when a signal is pending. A sender makes its signal pending before it reads
+ * the mask, and this function does the reverse: either the sender sees the new mask, or this task
+ * sees the signal. */
 void set_current_blocked(sigset_t64 set)
 {
 	struct task *p = current;
@@ -135,7 +129,7 @@ void set_current_blocked(sigset_t64 set)
 
 /* ---- dequeue ---- */
 
-/* Faults of the task itself first, then the lowest number. */
+/* The signal of `set` to handle first: the task's own faults, then the lowest number. 0: none. */
 static int next_signal(sigset_t64 set)
 {
 	const sigset_t64 sync = sigmask(SIGSEGV) | sigmask(SIGBUS) | sigmask(SIGILL) |
@@ -148,7 +142,7 @@ static int next_signal(sigset_t64 set)
 	return set ? __builtin_ctzl(set) + 1 : 0;
 }
 
-/* The next entry of `sig` after `at`; NULL: there is none. */
+/* The next entry of `sig` after `at`, or NULL. */
 static struct sigqueue *next_queued(struct sigpending *pending, struct list_head *at, int sig)
 {
 	struct sigqueue *q;
@@ -171,7 +165,7 @@ static always_inline void collect(struct sigpending *pending, int sig, ksiginfo_
 	if (!q || !next_queued(pending, &q->link, sig))
 		pending->set &= ~sigmask(sig);
 	if (!q) {
-		/* There was no memory to queue it: only the number is known. */
+		/* There was no memory for an entry: only the number is known. */
 		*info = (ksiginfo_t){.words = {0}};
 		info->si_signo = sig;
 		return;
@@ -234,13 +228,13 @@ bool leave_group_stop(struct task *p)
 	return true;
 }
 
-/* Stop as a part of the group. Called with the lock held, returns without it, after SIGCONT or
- * SIGKILL. */
+/* Stop as a part of the group until SIGCONT or SIGKILL. Called with the lock held, returns without
+ * it. */
 static void stop_here(struct task *p, u64 flags)
 {
 	bool last = leave_group_stop(p);
 
-	set_special_state(TASK_STOPPED); /* under the lock: SIGCONT comes after and finds us so */
+	set_special_state(TASK_STOPPED); /* under the lock: a later SIGCONT finds this state */
 	spin_unlock_irqrestore(&p->sighand->lock, flags);
 	if (last)
 		notify_parent_stop(p, CLD_STOPPED);
@@ -261,7 +255,7 @@ static void die_of(struct task *p, int sig, u64 flags)
 	do_group_exit(sig);
 }
 
-/* The stop signals of the terminal do nothing to an orphaned group: nobody could continue it. */
+/* The stop signals of the terminal do nothing to an orphaned group: no shell could continue it. */
 static void default_stop(struct task *p, int sig, u64 flags)
 {
 	if (sig != SIGSTOP) {
@@ -282,7 +276,7 @@ static void default_stop(struct task *p, int sig, u64 flags)
 	stop_here(p, flags);
 }
 
-/* One round: the lock is taken and released inside, for what follows may sleep. */
+/* Handle one signal. Takes the lock and releases it, since what follows may sleep. */
 static enum signal_step signal_step(struct ksignal *ksig)
 {
 	struct task *p = current;
@@ -329,55 +323,39 @@ static enum signal_step signal_step(struct ksignal *ksig)
 
 /* ---- interrupted system calls: signal(7) ---- */
 
-void rewind_syscall(struct pt_regs *regs, u64 nr)
+/* Make an interrupted call again, or let it return -EINTR. `ka`: the action of the handler that
+ * runs first; NULL: no handler runs. */
+static void restart_syscall(struct pt_regs *regs, const struct k_sigaction *ka)
 {
-	regs->rax = nr;
-	regs->rip -= 2;
-}
+	u64 nr = regs->orig_rax;
+	bool again = !ka;
 
-static void restart_after_handler(struct pt_regs *regs, const struct k_sigaction *ka)
-{
-	if ((int)regs->orig_rax < 0)
+	if ((int)nr < 0)
 		return;
 	switch ((long)regs->rax) {
 	case -ERESTARTSYS:
-		if (ka->flags & SA_RESTART)
-			rewind_syscall(regs, regs->orig_rax);
-		else
-			regs->rax = -EINTR;
-		break;
-	case -ERESTARTNOHAND:
-	case -ERESTART_RESTARTBLOCK:
-		regs->rax = -EINTR;
+		again = !ka || (ka->flags & SA_RESTART);
 		break;
 	case -ERESTARTNOINTR:
-		rewind_syscall(regs, regs->orig_rax);
+		again = true;
 		break;
-	}
-}
-
-static void restart_without_handler(struct pt_regs *regs)
-{
-	if ((int)regs->orig_rax < 0)
+	case -ERESTART_RESTARTBLOCK:
+		nr = __NR_restart_syscall;
+		break;
+	case -ERESTARTNOHAND:
+		break;
+	default:
 		return;
-	switch ((long)regs->rax) {
-	case -ERESTARTSYS:
-	case -ERESTARTNOHAND:
-	case -ERESTARTNOINTR:
-		rewind_syscall(regs, regs->orig_rax);
-		break;
-	case -ERESTART_RESTARTBLOCK:
-		rewind_syscall(regs, __NR_restart_syscall);
-		break;
 	}
+	regs->rax = again ? nr : (u64)-EINTR;
+	regs->rip -= again ? 2 : 0; /* back to the syscall instruction */
 }
 
 static void reset_handler(struct task *p, int sig)
 {
-	u64 flags = spin_lock_irqsave(&p->sighand->lock);
+	guard_irq(&p->sighand->lock);
 
 	set_handler(p->sighand, sig, (u64)SIG_DFL);
-	spin_unlock_irqrestore(&p->sighand->lock, flags);
 }
 
 static void call_handler(struct ksignal *ksig, struct pt_regs *regs)
@@ -386,9 +364,9 @@ static void call_handler(struct ksignal *ksig, struct pt_regs *regs)
 	sigset_t64 oldset = p->work & WORK_RESTORE_SIGMASK ? p->saved_sigmask : p->blocked;
 	sigset_t64 blocked = p->blocked | ksig->ka.mask;
 
-	restart_after_handler(regs, &ksig->ka);
+	restart_syscall(regs, &ksig->ka);
 	if (setup_rt_frame(ksig, oldset, regs)) {
-		/* No room for the frame: the handler of SIGSEGV itself must not be tried again. */
+		/* There is no room for the frame: a handler of SIGSEGV must not be tried again. */
 		if (ksig->sig == SIGSEGV)
 			reset_handler(p, SIGSEGV);
 		force_sig(SIGSEGV);
@@ -412,7 +390,7 @@ void do_signal(struct pt_regs *regs)
 		call_handler(&ksig, regs);
 		return;
 	}
-	restart_without_handler(regs);
+	restart_syscall(regs, NULL);
 	if (current->work & WORK_RESTORE_SIGMASK) {
 		task_clear_work(current, WORK_RESTORE_SIGMASK);
 		set_current_blocked(current->saved_sigmask);

@@ -1,15 +1,15 @@
 /*
- * Sending signals: what is queued where, and who is woken.
+ * Sending signals: where a signal is queued, and which thread is woken.
  *
- * A signal for a process goes to the shared set of its thread group, one for a thread to its own.
- * Both are guarded by sighand->lock. Whoever is chosen to handle it gets WORK_SIGPENDING and is
- * woken from interruptible sleep; the rest happens on its way to user mode
- * (kernel/signal/deliver.c).
+ * A signal for a process goes to the shared set of its thread group, a signal for a thread to the
+ * thread's own set. sighand->lock guards both. The thread that is chosen to handle the signal gets
+ * WORK_SIGPENDING and is woken from interruptible sleep; it handles the signal on its way to user
+ * mode (kernel/signal/deliver.c).
  *
- * A sender needs a reference to the task, or tasklist_lock. The handlers of a task are its own
- * until exec gives it others, or until it is reaped: both change p->sighand under p->lock. So the
- * sender takes sighand->lock while it has p->lock (lock_sighand()), and the handlers stay until it
- * lets go.
+ * A sender has a reference to the task, or holds tasklist_lock. A task keeps its handlers until
+ * exec gives it others or until it is reaped: both change p->sighand under p->lock. So the sender
+ * takes sighand->lock while it holds p->lock (lock_sighand()), and the handlers stay until it
+ * releases sighand->lock.
  */
 #include "kernel/exit.h"
 #include "kernel/lib/string.h"
@@ -146,20 +146,16 @@ void remove_pending(struct sigpending *pending, sigset_t64 mask)
 			sigqueue_free(q);
 }
 
-void flush_pending(struct sigpending *pending)
-{
-	remove_pending(pending, ~0UL);
-}
-
-/* ---- who is affected ---- */
+/* ---- which threads are affected ---- */
 
 void signal_wake_up(struct task *p, bool fatal)
 {
 	u32 states = TASK_INTERRUPTIBLE | (fatal ? TASK_KILLABLE | TASK_STOPPED : 0);
 
-	/* A full barrier: who is not asleep yet looks at it once more under his queue's lock. */
+	/* A full barrier: a task that is about to sleep tests the bit once more under the lock of
+	 * its queue. */
 	task_set_work(p, WORK_SIGPENDING);
-	if (p == current) /* it looks on its way out */
+	if (p == current) /* it tests the bit on its way to user mode */
 		return;
 	if (!(READ_ONCE(p->state) & states) || !try_to_wake_up(p, states))
 		kick_task(p);
@@ -221,7 +217,7 @@ static bool is_fatal(int sig, u64 handler)
 				  !(sigmask(sig) & (SIG_DEFAULT_IGNORE | SIG_DEFAULT_STOP)));
 }
 
-static noinline void cancel_from_group(struct task *p, sigset_t64 mask)
+noinline void remove_from_group(struct task *p, sigset_t64 mask)
 {
 	struct task *t;
 
@@ -235,7 +231,7 @@ static noinline void continue_group(struct task *p)
 	struct signal *sig = p->signal;
 	struct task *t;
 
-	cancel_from_group(p, SIG_DEFAULT_STOP);
+	remove_from_group(p, SIG_DEFAULT_STOP);
 	if (sig->stopped) {
 		sig->continued = sig->notify_continued = true;
 		guarded(sig, stopped) = false;
@@ -245,7 +241,7 @@ static noinline void continue_group(struct task *p)
 	list_for_each_entry (t, &sig->threads, thread_node) {
 		guarded(t, stop_pending) = false;
 		if (sig->notify_continued)
-			task_set_work(t, WORK_SIGPENDING); /* somebody has to tell the parent */
+			task_set_work(t, WORK_SIGPENDING); /* one thread has to tell the parent */
 		if (!try_to_wake_up(t, TASK_STOPPED))
 			kick_task(t);
 	}
@@ -259,7 +255,7 @@ static always_inline void apply_job_control(struct task *p, int sig)
 	if (sig == SIGCONT)
 		continue_group(p);
 	else
-		cancel_from_group(p, sigmask(SIGCONT));
+		remove_from_group(p, sigmask(SIGCONT));
 }
 
 static bool wants_signal(const struct task *t, int sig)
@@ -269,7 +265,7 @@ static bool wants_signal(const struct task *t, int sig)
 	return sig == SIGKILL || t->state != TASK_STOPPED;
 }
 
-/* The thread that will handle `sig`; NULL: nobody now, it stays pending. */
+/* The thread that will handle `sig`; NULL: none now, so the signal stays pending. */
 static struct task *choose_thread(struct task *p, int sig, bool group)
 {
 	struct task *t;
@@ -283,7 +279,7 @@ static struct task *choose_thread(struct task *p, int sig, bool group)
 	return NULL;
 }
 
-/* The end of the group begins here, whichever thread is the first to notice. */
+/* Begin the end of the group. `t` need not be the first thread to notice it. */
 static void begin_death(struct task *t, int sig)
 {
 	begin_group_exit(t, sig);
@@ -297,15 +293,15 @@ static void complete_signal(struct task *p, int sig, u64 handler, bool group)
 
 	if (!t)
 		return;
-	/* A blocked one was chosen because it is waited for: that is no death. */
+	/* A thread that blocks the signal was chosen because it waits for it: it does not die. */
 	if (is_fatal(sig, handler) && !(t->blocked & sigmask(sig)) && !p->signal->group_exit)
 		begin_death(t, sig);
 	else
 		signal_wake_up(t, sig == SIGKILL);
 }
 
-/* Into the set: a full barrier, as set_current_blocked() has the other one. Then somebody is to
- * handle it. */
+/* Put `sig` into the set and choose a thread for it. The full barrier is the counterpart of the one
+ * in set_current_blocked(). */
 static always_inline void make_pending(struct sigpending *pending, int sig, struct task *p,
 				       u64 handler, bool group)
 {
@@ -314,7 +310,7 @@ static always_inline void make_pending(struct sigpending *pending, int sig, stru
 	complete_signal(p, sig, handler, group);
 }
 
-/* What is known of it waits in the queue. False: it cannot, and was promised to. */
+/* Queue what is known of the signal. False: there is no room, and the sender relies on it. */
 static inline bool queue_info(struct sigpending *pending, int sig, const ksiginfo_t *info,
 			      struct task *p)
 {
@@ -331,7 +327,7 @@ static inline bool queue_info(struct sigpending *pending, int sig, const ksiginf
 	return true;
 }
 
-/* All of it in one function, without a call on the common way. Caller holds sighand->lock. */
+/* Send in one function, without a call on the common path. Caller holds sighand->lock. */
 static always_inline int send_in_place(int sig, const ksiginfo_t *info, struct task *p, bool group)
 {
 	struct sigpending *pending = group ? &p->signal->shared : &p->pending;
@@ -352,7 +348,7 @@ static always_inline int send_in_place(int sig, const ksiginfo_t *info, struct t
 	return 0;
 }
 
-/* The same once more, for who sends with the lock held: rarely. */
+/* A copy for the few callers that hold the lock already. */
 static noinline int send_signal_locked(int sig, const ksiginfo_t *info, struct task *p, bool group)
 {
 	return send_in_place(sig, info, p, group);
@@ -374,11 +370,10 @@ bool send_timer_signal(struct sigqueue *q, struct task *p, bool group)
 
 int send_signal(int sig, const ksiginfo_t *info, struct task *p, bool group)
 {
-	struct sighand *sighand;
 	u64 flags;
+	struct sighand *sighand = lock_handlers(p, &flags);
 	int err;
 
-	sighand = lock_handlers(p, &flags);
 	if (!sighand)
 		return -ESRCH;
 	err = send_in_place(sig, info, p, group);
@@ -386,28 +381,27 @@ int send_signal(int sig, const ksiginfo_t *info, struct task *p, bool group)
 	return err;
 }
 
-/* A fault cannot be put off: a blocked or ignored signal gets its default action back, which is
- * death. */
+/* The signal of a fault cannot wait: a blocked or ignored one gets back its default action, death.
+ */
 static void force_signal(const ksiginfo_t *info)
 {
 	struct task *p = current;
 	int sig = info->si_signo;
-	u64 flags = spin_lock_irqsave(&p->sighand->lock);
+	guard_irq(&p->sighand->lock);
 
 	if ((p->blocked & sigmask(sig)) || handler_of(p, sig) == (u64)SIG_IGN) {
 		set_handler(p->sighand, sig, (u64)SIG_DFL);
 		p->blocked &= ~sigmask(sig);
 	}
 	send_signal_locked(sig, info, p, false);
-	recalc_sigpending();
-	spin_unlock_irqrestore(&p->sighand->lock, flags);
+	recalc_sigpending_of(p);
 }
 
 void force_sig_fault(int sig, int code, u64 addr)
 {
-	ksiginfo_t info = {.words = {0}};
+	ksiginfo_t info;
 
-	info.si_signo = sig;
+	sigqueue_kernel_info(&info, sig);
 	info.si_code = code;
 	info.si_addr = (void *)addr;
 	force_signal(&info);
@@ -431,18 +425,17 @@ void force_sig(int sig)
 void force_fatal_sig(int sig)
 {
 	struct task *p = current;
-	u64 flags = spin_lock_irqsave(&p->sighand->lock);
+	guard_irq(&p->sighand->lock);
 
 	if (!p->signal->group_exit)
 		begin_death(p, sig);
-	spin_unlock_irqrestore(&p->sighand->lock, flags);
 }
 
-void sigqueue_user_info(ksiginfo_t *info, int sig)
+void sigqueue_user_info(ksiginfo_t *info, int sig, int code)
 {
 	*info = (ksiginfo_t){.words = {0}};
 	info->si_signo = sig;
-	info->si_code = SI_USER;
+	info->si_code = code;
 	info->si_pid = current->tgid_nr;
 	info->si_uid = current->cred->uid;
 }
@@ -451,7 +444,7 @@ void send_sig_self(int sig)
 {
 	ksiginfo_t info;
 
-	sigqueue_user_info(&info, sig);
+	sigqueue_user_info(&info, sig, SI_USER);
 	send_signal(sig, &info, current, false);
 }
 
@@ -469,17 +462,13 @@ int kill_pgrp_locked(struct pid *pgrp, int sig, const ksiginfo_t *info)
 
 int kill_pgrp(struct pid *pgrp, int sig, const ksiginfo_t *info)
 {
-	int err;
-
-	spin_lock(&tasklist_lock);
-	err = kill_pgrp_locked(pgrp, sig, info);
-	spin_unlock(&tasklist_lock);
-	return err;
+	guard_spin(&tasklist_lock);
+	return kill_pgrp_locked(pgrp, sig, info);
 }
 
 /* ---- telling the parent ---- */
 
-/* Of one that has ended, or the caller holds p->lock: the credentials do not change. */
+/* `p` has ended, or the caller holds p->lock, so that the credentials do not change. */
 static void fill_child_info(ksiginfo_t *info, const struct task *p, int sig, int code, int status)
 {
 	struct usage used;
@@ -507,15 +496,15 @@ static void send_exit_signal(const struct task *p, int sig)
 	send_signal_locked(sig, &info, p->parent, true);
 }
 
-/* Both sides hold tasklist_lock when they look: the parent is in the queue before it looks for a
- * child that has something to tell. */
+/* Both sides hold tasklist_lock: the parent queues before it looks for a child that has something
+ * to report. */
 static void wake_waiting_parent(const struct task *parent)
 {
 	if (!list_empty(&parent->signal->wait_chld.waiters))
 		wake_up_all(&parent->signal->wait_chld);
 }
 
-/* No action was ever set: SIGCHLD does nothing, and its sender need not lock anything. */
+/* True if no action was ever set: SIGCHLD then does nothing, and its sender takes no lock. */
 static bool ignores_children(const struct task *parent)
 {
 	const struct sighand *sh = parent->sighand;
@@ -535,14 +524,15 @@ bool do_notify_parent(struct task *p, int sig)
 		return false;
 	}
 	flags = spin_lock_irqsave(&parent->sighand->lock);
-	/* The signal was chosen by the program that forked, and must not hit the one it became. */
+	/* The program that forked chose the signal: it must not reach a program that the parent
+	 * has become by exec. */
 	if (p->parent_exec_id != parent->self_exec_id)
 		sig = SIGCHLD;
 	if (sig == SIGCHLD) {
 		struct k_sigaction chld;
 
 		signal_action(parent->sighand, SIGCHLD, &chld);
-		/* POSIX: who ignores SIGCHLD, or says SA_NOCLDWAIT, has no zombies. */
+		/* POSIX: a process that ignores SIGCHLD or sets SA_NOCLDWAIT has no zombies. */
 		autoreap = chld.handler == (u64)SIG_IGN || (chld.flags & SA_NOCLDWAIT);
 		if (chld.handler == (u64)SIG_IGN || is_ignored(parent, SIGCHLD, chld.handler))
 			sig = 0;

@@ -19,9 +19,8 @@ struct user;
 
 typedef u64 sigset_t64;
 #define sigmask(sig) (1UL << ((sig)-1))
-#define SIG_KERNEL_ONLY                                                           \
-	(sigmask(SIGKILL) | sigmask(SIGSTOP)) /* never blocked, caught or ignored \
-					       */
+/* Never blocked, caught or ignored. */
+#define SIG_KERNEL_ONLY (sigmask(SIGKILL) | sigmask(SIGSTOP))
 
 /* rt_sigaction(2)'s structure as the kernel sees it. */
 struct k_sigaction {
@@ -31,7 +30,7 @@ struct k_sigaction {
 	sigset_t64 mask;
 };
 
-/* A siginfo_t without the room that it has for the future: in a program's memory 0 stands there. */
+/* A siginfo_t without its reserved space, which is 0 in a program's memory. */
 typedef union {
 	__SIGINFO;
 	u64 words[6];
@@ -41,16 +40,16 @@ typedef union {
 
 struct sigqueue {
 	struct list_head link;
-	struct user *user;         /* who is charged for it; a reference */
-	struct posix_timer *timer; /* it is a part of this; NULL: of itself, or of a sigpending */
-	bool spare;                /* of a sigpending */
+	struct user *user;         /* charged for it; a reference */
+	struct posix_timer *timer; /* the timer that it is part of, or NULL */
+	bool spare;                /* it is the spare entry of a sigpending */
 	ksiginfo_t info;
 };
 
 /* All sh. */
 struct sigpending {
 	sigset_t64 set;         /* also read without the lock: set_current_blocked() */
-	struct list_head queue; /* who is in here is in the set */
+	struct list_head queue; /* a signal in the queue is in the set */
 	struct sigqueue spare;  /* the entry of a signal that finds the queue empty */
 };
 
@@ -66,7 +65,7 @@ struct sigactions; /* what sigaction(2) has set */
 struct sighand {
 	refcount_t count;
 	spinlock_t lock; /* LOCK_SIGHAND (irq): what follows, and every pending set of its tasks */
-	/* Signals whose handler is one of these, whatever the table says. */
+	/* Signals whose handler is SIG_DFL or SIG_IGN, even if the table has another one. */
 	sigset_t64 defaulted, ignored;
 	struct sigactions *set; /* a reference; NULL: nothing was set since exec */
 };
@@ -90,8 +89,8 @@ struct signal {
 	struct rlimit64 rlim[RLIM_NLIMITS];   /* sh, words */
 	s16 oom_score_adj, oom_score_adj_min; /* sh, the first a word: /proc/PID/oom_score_adj; how
 						 low it may be set without privilege */
-	/* Where its tasks' sighand mostly is, which begins and ends with the process: but it may be
-	 * in use by other processes, or the tasks use one that lies elsewhere. */
+	/* Its tasks' sighand mostly is this one. But other processes may use it as well, and its
+	 * tasks may use one in another struct signal. */
 	struct sighand handlers;
 
 	/* --- zeroed by copy_signal() --- */
@@ -155,9 +154,9 @@ bool send_timer_signal(struct sigqueue *q, struct task *p, bool group);
 /* From current's own fault: cannot be blocked or ignored. */
 void force_sig_fault(int sig, int code, u64 addr);
 void force_sig(int sig);
-/* The end of current's process by this signal, whatever it has done about it. */
+/* End current's process by this signal, even if it is blocked or handled. */
 void force_fatal_sig(int sig);
-/* To current for what it did itself: as if it had sent it. */
+/* Send to current as if by current itself. */
 void send_sig_self(int sig);
 /* Every member of a process group; 0 or -ESRCH. Takes tasklist_lock; the _locked form wants it
  * held. */
@@ -170,18 +169,19 @@ bool do_notify_parent(struct task *p, int sig);
 void notify_parent_stop(struct task *p, int why);
 /* The whole group of p is to die with this wait status. Caller holds sighand->lock. */
 void begin_group_exit(struct task *p, int code);
-/* p will not handle those of the shared signals that are in `set`: wake who will. Caller holds
+/* p will not handle the shared signals that are in `set`: wake the threads that will. Caller holds
  * sighand->lock. */
 void retarget_shared_pending(struct task *p, sigset_t64 set);
 /* Kill all other threads of current's group. Caller holds sighand->lock. */
 void zap_other_threads(struct task *p);
-void flush_pending(struct sigpending *p); /* caller holds sighand->lock */
-/* Take `mask` out of what is pending. Caller holds sighand->lock. */
+/* Drop the pending signals of `mask`; likewise for p's whole process. Caller holds sighand->lock.
+ */
 void remove_pending(struct sigpending *p, sigset_t64 mask);
+void remove_from_group(struct task *p, sigset_t64 mask);
 void signal_wake_up(struct task *p, bool fatal);
 
-/* ---- actions: kernel/signal/action.c. The caller holds sighand->lock, or knows that nobody else
- * changes what it looks at ---- */
+/* ---- actions: kernel/signal/action.c. The caller holds sighand->lock, or knows that no other task
+ * changes what it reads ---- */
 
 void sigaction_init(void);
 u64 signal_handler(const struct sighand *sh, int sig);
@@ -203,9 +203,9 @@ void signal_init(void);
 bool fatal_signal_pending(const struct task *p);
 /* Set or clear WORK_SIGPENDING of p by what is pending. Caller holds sighand->lock. */
 void recalc_sigpending_of(struct task *p);
-void recalc_sigpending(void); /* of current */
-/* Has current a signal to handle, also one that another thread was chosen for? Then it looks on its
- * way to user mode. Of signals that are sent under a lock that the caller holds, none is missed. */
+/* True when current has a signal to handle, also one that another thread was chosen for: current
+ * then handles it on the way to user mode. Misses none that was sent under a lock that the caller
+ * holds. */
 bool signal_to_handle(void);
 /* The next signal to handle that is in `mask`'s complement, or 0. Caller holds sighand->lock. */
 int dequeue_signal(struct task *p, sigset_t64 blocked, ksiginfo_t *info);
@@ -213,8 +213,6 @@ int dequeue_signal(struct task *p, sigset_t64 blocked, ksiginfo_t *info);
 void set_current_blocked(sigset_t64 set);
 /* On the way to user mode with a signal pending: deliver, stop or die. */
 void do_signal(struct pt_regs *regs);
-/* Have system call `nr` made when the task is back in user mode, with the same arguments. */
-void rewind_syscall(struct pt_regs *regs, u64 nr);
 /* This thread stops, or exits, while its group is stopping: true when it was the last one that the
  * stop waited for. Caller holds sighand->lock. */
 bool leave_group_stop(struct task *p);

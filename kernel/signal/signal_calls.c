@@ -1,6 +1,7 @@
 /* The system calls around signals: masks, actions, kill and waiting. */
 #include "kernel/lib/string.h"
 #include "kernel/lib/syscall.h"
+#include "kernel/signal/sigqueue.h"
 #include "kernel/task.h"
 #include "kernel/time/timespec.h"
 
@@ -93,15 +94,14 @@ long sys_rt_sigsuspend(const sigset_t64 __user *uset, size_t sigsetsize)
 	return sleep_for_signal();
 }
 
-/* One of `set` that is pending, taken off its queue; or 0, and then the arrival of one of `awaited`
- * wakes us though it is blocked. */
+/* Dequeue a pending signal of `set`. 0: there is none, and from now on a signal of `awaited` wakes
+ * this task although it is blocked. */
 static int take_or_await(sigset_t64 set, sigset_t64 awaited, ksiginfo_t *info)
 {
-	u64 flags = spin_lock_irqsave(&current->sighand->lock);
+	guard_irq(&current->sighand->lock);
 	int sig = dequeue_signal(current, ~set, info);
 
 	current->waited = sig ? 0 : awaited;
-	spin_unlock_irqrestore(&current->sighand->lock, flags);
 	return sig;
 }
 
@@ -123,7 +123,7 @@ static long await_signal(sigset_t64 set, ksiginfo_t *info, u64 until)
 	}
 	current->state = TASK_RUNNING;
 	if (ret < 0) {
-		/* One may have come just now, and been given to us because we waited. */
+		/* A signal that this task waited for may have come just now. */
 		sig = take_or_await(set, 0, info);
 		if (sig)
 			ret = sig;
@@ -206,15 +206,6 @@ long sys_restart_syscall(void)
 
 /* ---- kill ---- */
 
-static void fill_kill_info(ksiginfo_t *info, int sig, int code)
-{
-	*info = (ksiginfo_t){.words = {0}};
-	info->si_signo = sig;
-	info->si_code = code;
-	info->si_pid = current->tgid_nr;
-	info->si_uid = current->cred->uid;
-}
-
 static bool may_signal(struct task *p, int sig)
 {
 	const struct cred *me = current->cred, *to;
@@ -242,29 +233,24 @@ static long kill_one(struct task *p, int sig, const ksiginfo_t *info, bool group
 	return sig ? send_signal(sig, info, p, group) : 0;
 }
 
-/* One process, or one thread (of the process `tgid`; -1: of any), by its number. What the number
- * names may be reaped before it gets the signal, and its number be another's by then: when exec by
- * a thread takes the place of its leader. */
+/* Signal one process, or one thread (of the process `tgid`; -1: of any), by its number. When a
+ * thread's exec takes the place of its leader, the task with this number is reaped and another task
+ * gets the number: then look again. */
 static long kill_number(pid_t nr, pid_t tgid, int sig, const ksiginfo_t *info, bool group)
 {
-	struct task *p;
-	long ret;
+	for (;;) {
+		struct task *p scoped(put_task) = nr > 0 ? find_get_task(nr) : NULL;
+		long ret;
 
-	do {
-		p = nr > 0 ? find_get_task(nr) : NULL;
-		if (!p)
+		if (!p || (tgid != -1 && p->tgid_nr != tgid))
 			return -ESRCH;
-		if (tgid != -1 && p->tgid_nr != tgid) {
-			put_task(p);
-			return -ESRCH;
-		}
 		ret = kill_one(p, sig, info, group);
-		put_task(p);
-	} while (ret == -ESRCH);
-	return ret;
+		if (ret != -ESRCH)
+			return ret;
+	}
 }
 
-/* Who needs no permission, and does not go away meanwhile. */
+/* Signal current, which needs no permission and no reference. */
 static long signal_self(int sig, const ksiginfo_t *info, bool group)
 {
 	if (!valid_signal(sig))
@@ -272,95 +258,70 @@ static long signal_self(int sig, const ksiginfo_t *info, bool group)
 	return send_signal(sig, info, current, group);
 }
 
-/* Success if one could be signalled; else the last error, or -ESRCH for nobody. */
-struct kill_tally {
-	bool any, success;
-	long err;
-};
-
-static void tally(struct kill_tally *t, long err)
+/* The result for several tasks, -ESRCH before the first: 0 if one was signalled, else the last
+ * error. */
+static long combine(long before, long err)
 {
-	t->any = true;
-	if (err)
-		t->err = err;
-	else
-		t->success = true;
-}
-
-static long verdict(const struct kill_tally *t)
-{
-	if (!t->any)
-		return -ESRCH;
-	return t->success ? 0 : t->err;
+	return before ? err : 0;
 }
 
 static long kill_group(struct pid *pgrp, int sig, const ksiginfo_t *info)
 {
-	struct kill_tally t = {0};
+	long ret = -ESRCH;
 	struct task *p;
 
 	if (pgrp)
 		list_for_each_entry (p, &pgrp->tasks[PIDTYPE_PGID], pid_links[PIDTYPE_PGID])
-			tally(&t, kill_one(p, sig, info, true));
-	return verdict(&t);
+			ret = combine(ret, kill_one(p, sig, info, true));
+	return ret;
 }
 
-/* Everybody but the kernel's own threads and the caller. */
-static long kill_everybody(int sig, const ksiginfo_t *info)
+/* Signal all processes but the kernel's threads and the caller's. */
+static long kill_all(int sig, const ksiginfo_t *info)
 {
-	struct kill_tally t = {0};
+	long ret = -ESRCH;
 	struct task *p;
 
-	list_for_each_entry (p, &all_tasks, all) {
-		if ((p->flags & PF_KTHREAD) || p->signal == current->signal)
-			continue;
-		tally(&t, kill_one(p, sig, info, true));
-	}
-	return verdict(&t);
+	list_for_each_entry (p, &all_tasks, all)
+		if (!(p->flags & PF_KTHREAD) && p->signal != current->signal)
+			ret = combine(ret, kill_one(p, sig, info, true));
+	return ret;
 }
 
-/* Of pid -1, 0, or a group: those that it means stand in the tree. Caller holds tasklist_lock. */
+/* kill(2) with a pid of -1 (all), 0 (current's group) or less (the group -pid). Caller holds
+ * tasklist_lock. */
 static long kill_many(pid_t pid, int sig, const ksiginfo_t *info)
 {
-	struct pid *pgrp;
-	long ret;
+	struct pid *pgrp scoped(put_pid) = pid < -1 ? find_get_pid(-pid) : NULL;
 
 	if (pid == -1)
-		return kill_everybody(sig, info);
-	if (pid == 0)
-		return kill_group(current->group_leader->pids[PIDTYPE_PGID], sig, info);
-	pgrp = find_get_pid(-pid);
-	ret = kill_group(pgrp, sig, info);
-	put_pid(pgrp);
-	return ret;
+		return kill_all(sig, info);
+	return kill_group(pid ? pgrp : current->group_leader->pids[PIDTYPE_PGID], sig, info);
 }
 
 long sys_kill(pid_t pid, int sig)
 {
 	ksiginfo_t info;
-	long ret;
 
 	if (pid == (pid_t)0x80000000)
 		return -ESRCH;
-	fill_kill_info(&info, sig, SI_USER);
+	sigqueue_user_info(&info, sig, SI_USER);
 	if (pid == current->pid_nr)
 		return signal_self(sig, &info, true);
 	if (pid > 0)
 		return kill_number(pid, -1, sig, &info, true);
-	spin_lock(&tasklist_lock);
-	ret = kill_many(pid, sig, &info);
-	spin_unlock(&tasklist_lock);
-	return ret;
+	guard_spin(&tasklist_lock);
+	return kill_many(pid, sig, &info);
 }
 
-/* One thread; tgid -1: of whatever group. */
+/* Signal one thread; tgid -1: of any group. */
 static long do_tkill(pid_t tgid, pid_t tid, int sig)
 {
 	ksiginfo_t info;
 
 	if (tid <= 0)
 		return -EINVAL;
-	fill_kill_info(&info, sig, SI_TKILL);
+	sigqueue_user_info(&info, sig, SI_TKILL);
 	if (tid == current->pid_nr && (tgid == -1 || tgid == current->tgid_nr))
 		return signal_self(sig, &info, false);
 	return kill_number(tid, tgid, sig, &info, false);
@@ -378,8 +339,8 @@ long sys_tgkill(pid_t tgid, pid_t tid, int sig)
 
 /* ---- sigqueue(3) ---- */
 
-/* What lies behind the fields is not kept: of a code that we know nothing stands there, of another
- * it has to be 0. */
+/* What lies behind the fields is not kept. It has to be 0, unless `code` is one for which nothing
+ * is stored there. */
 static long check_expansion(const ksiginfo_t *info, const siginfo_t __user *uinfo)
 {
 	u64 rest[SIGINFO_WORDS - ARRAY_SIZE(info->words)];
@@ -394,7 +355,8 @@ static long check_expansion(const ksiginfo_t *info, const siginfo_t __user *uinf
 	return 0;
 }
 
-/* What the sender says of the signal. Only the kernel and kill(2) may say what they say: -EPERM. */
+/* Read what the sender says of the signal. -EPERM: it claims to be the kernel, kill(2) or tkill(2).
+ */
 static long get_queue_info(ksiginfo_t *info, int sig, const siginfo_t __user *uinfo, pid_t pid)
 {
 	long err;

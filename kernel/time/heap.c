@@ -1,9 +1,9 @@
 /*
- * A leftist heap: a binary tree in which no key is smaller than its parent's, and in which the way
- * out of each subtree that keeps to the right is the shortest one.
+ * A leftist heap: a binary tree in which no key is smaller than its parent's, and in which the
+ * rightmost path out of each subtree is the shortest one.
  *
- * So that way has at most log2(n + 1) nodes, whatever was inserted and removed before; and
- * inserting and removing are merges along it. Nothing is allocated: the links are in the objects.
+ * So that path has at most log2(n + 1) nodes, whatever was inserted and removed before, and inserts
+ * and removals are merges along it. Nothing is allocated: the links are in the objects.
  */
 #include "kernel/time/heap.h"
 
@@ -12,7 +12,7 @@ static u32 rank(const struct heap_node *n)
 	return n ? n->rank : 0;
 }
 
-/* The shorter way to the right. True when the rank is another than before. */
+/* Put the subtree with the shorter path on the right. True when the rank changes. */
 static bool settle(struct heap_node *n)
 {
 	struct heap_node *left = n->left;
@@ -26,7 +26,7 @@ static bool settle(struct heap_node *n)
 	return n->rank != old;
 }
 
-/* One heap of two, of which either may be NULL. Equal keys: `a` stays on top. */
+/* Merge two heaps, either of which may be NULL. With equal keys `a` stays on top. */
 static struct heap_node *merge(struct heap_node *a, struct heap_node *b)
 {
 	struct heap_node *root = NULL, **at = &root, *above = NULL;
@@ -61,8 +61,9 @@ struct heap_node *heap_insert(struct heap_node *root, struct heap_node *n)
 	return merge(root, n);
 }
 
-/* Those above need a look only as far as ranks change. A rank that grows does so along a way to the
- * right; one that shrinks is above a smaller one: either way there are at most log2(n + 1). */
+/* Nodes above need an update only as far as ranks change. Ranks grow only along a path to the
+ * right, and a rank that shrinks is above a smaller one: in both cases at most log2(n + 1) change.
+ */
 struct heap_node *heap_remove(struct heap_node *root, struct heap_node *n)
 {
 	struct heap_node *above = n->parent, *below = merge(n->left, n->right);

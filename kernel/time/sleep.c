@@ -14,9 +14,8 @@ static void sleep_is_over(struct timer *t)
 	wake_up_process(container_of(t, struct sleeper, timer)->task);
 }
 
-/* How much later a sleep may end than it was asked to: PR_SET_TIMERSLACK(2const). Without it a task
- * that sleeps for microseconds would leave the others on its CPU no time to do what it waits for.
- */
+/* How much later than asked a sleep may end: PR_SET_TIMERSLACK(2const). Without slack a task that
+ * sleeps for microseconds would leave other tasks on its CPU no time to do what it waits for. */
 static u64 slack(const struct task *p)
 {
 	return (p->flags & PF_KTHREAD) || p->prio < MAX_RT_PRIO ? 0 : p->timer_slack;
@@ -34,7 +33,7 @@ __sched static u64 schedule_by_timer(u64 expires)
 	timer_init(&s.timer, sleep_is_over);
 	timer_start(&s.timer, time_add(expires, slack(current)));
 	schedule();
-	timer_cancel(&s.timer); /* on our stack: it must be gone before we are */
+	timer_cancel(&s.timer); /* the timer is on this stack */
 	now = ktime_get();
 	return expires > now ? expires - now : 0;
 }

@@ -1,8 +1,8 @@
 /*
  * The scheduler's tick: every TICK_NS while a task runs, none while the CPU idles.
  *
- * The state of a tick belongs to its CPU, which touches it with interrupts off: no lock, so that it
- * may be started and stopped under any.
+ * The state of a tick belongs to its CPU, which uses it with interrupts off. It needs no lock, so
+ * that a tick is started and stopped under any lock.
  */
 #include "arch/x86_64/arch.h"
 #include "kernel/lib/log.h"
@@ -31,7 +31,7 @@ void tick_start(void)
 		t->on = true;
 		t->next = ktime_get() + TICK_NS;
 		timer_program_before(t->next);
-		load_idle_over(t->next - TICK_NS);
+		load_sample(t->next - TICK_NS, true);
 	}
 	local_irq_restore(flags);
 }
@@ -69,12 +69,12 @@ u64 tick_interrupt(u64 now)
 	}
 	if (t->next <= now) {
 		scheduler_tick(now);
-		load_tick(now);
+		load_sample(now, false);
 		if (DEBUG_CHECKS)
 			stall_tick(now);
 		if (++t->count % SCREEN_TICKS == 0)
 			arch_console_refresh();
-		/* Ticks that were missed, in a stopped virtual machine say, are not made up for. */
+		/* Missed ticks, as in a stopped virtual machine, are not made up for. */
 		t->next += TICK_NS;
 		if (t->next <= now)
 			t->next = now + TICK_NS;

@@ -54,8 +54,8 @@ void timer_program_before(u64 when)
 	arch_timer_program(when > now ? when - now : 0);
 }
 
-/* The base that `t` is queued on, locked; NULL when it is not queued. A timer may be moved to
- * another CPU while we wait for the lock: look again under it. */
+/* The base that `t` is queued on, locked; NULL when it is not queued. The timer may move to another
+ * CPU while this one waits for the lock: check again under the lock. */
 static struct timer_base *lock_base(struct timer *t, u64 *flags)
 {
 	for (;;) {
@@ -106,8 +106,8 @@ void timer_start(struct timer *t, u64 expires)
 	spin_unlock_irqrestore(&base->lock, flags);
 }
 
-/* Until no CPU is in the callback of `t`. A callback that cancels its own timer does not wait for
- * itself. */
+/* Wait until no CPU is in the callback of `t`. A callback that cancels its own timer does not wait
+ * for itself. */
 static void wait_until_not_running(struct timer *t)
 {
 	for (u32 i = 0; i < nr_cpus; i++) {
@@ -128,13 +128,14 @@ bool timer_cancel(struct timer *t)
 	return was_queued;
 }
 
-/* Run what has expired by `now`. The lock is held, but not during the callbacks. */
+/* Run the timers that have expired by `now`. The caller holds the lock, which is released during
+ * the callbacks. */
 static void run_expired(struct timer_base *base, u64 now)
 {
 	while (base->root && base->root->key <= now) {
 		struct timer *t = container_of(base->root, struct timer, node);
 
-		/* In this order: a CPU that sees it queued no more sees that it runs. */
+		/* In this order: a CPU that finds it dequeued sees that it runs. */
 		__atomic_store_n(&base->running, t, __ATOMIC_RELEASE);
 		dequeue(base, t);
 		spin_unlock(&base->lock);

@@ -23,13 +23,13 @@ static int read_clock(clockid_t clock, u64 *ns)
 	switch (clock) {
 	case CLOCK_REALTIME:
 	case CLOCK_REALTIME_COARSE:
-	case CLOCK_TAI: /* nobody has told us of leap seconds */
+	case CLOCK_TAI: /* leap seconds are not known */
 		*ns = ktime_get_real();
 		return 0;
 	case CLOCK_MONOTONIC:
 	case CLOCK_MONOTONIC_RAW:
 	case CLOCK_MONOTONIC_COARSE:
-	case CLOCK_BOOTTIME: /* we never suspend */
+	case CLOCK_BOOTTIME: /* the machine is never suspended */
 		*ns = ktime_get();
 		return 0;
 	default:

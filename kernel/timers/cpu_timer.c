@@ -1,10 +1,9 @@
 /*
  * CPU-time clocks and what hangs on them: timers, ITIMER_VIRTUAL and ITIMER_PROF, RLIMIT_CPU.
  *
- * All of them are exact; how they split into user and system time, the tick decides
- * (kernel/sched/account.c). They are looked at by the tick of the task that uses the time: nothing
- * here costs a system call or a switch anything, and a process that uses no time cannot reach a
- * limit of it.
+ * All of them are exact; the tick decides how they split into user and system time
+ * (kernel/sched/account.c). The tick of the task that uses the time tests them, so they cost
+ * nothing in system calls and switches.
  */
 #include "kernel/timers/cpu_timer.h"
 
@@ -52,30 +51,26 @@ u64 cpu_target_time(const struct cpu_target *target)
 		unlock_sighand(sh, flags);
 		return ns;
 	}
-	/* A leader that was reaped: its process may go on under another one. */
-	spin_lock(&tasklist_lock);
-	ns = cpu_target_time_locked(target);
-	spin_unlock(&tasklist_lock);
-	return ns;
+	/* The task is a leader that was reaped: its process may go on under another one. */
+	guard_spin(&tasklist_lock);
+	return cpu_target_time_locked(target);
 }
 
 /* ---- clock ids: ~pid << 3 | 4 for a thread | which ---- */
 
-/* With a reference; NULL: there is none, or it is not to be named so. */
+/* The task that a clock belongs to, with a reference. NULL: there is none, or the clock's id may
+ * not name it. */
 static struct task *find_target(pid_t pid, bool thread, bool reading)
 {
-	struct task *p = pid ? find_get_task(pid) : thread ? current : current->group_leader;
-	bool ok;
+	struct task *p = thread ? current : current->group_leader;
 
-	if (!p)
-		return NULL;
 	if (pid == 0) {
 		get_task(p);
 		return p;
 	}
-	ok = thread ? p->signal == current->signal
-		    : thread_group_leader(p) || (reading && p == current);
-	if (ok)
+	p = find_get_task(pid);
+	if (!p || (thread ? p->signal == current->signal
+			  : thread_group_leader(p) || (reading && p == current)))
 		return p;
 	put_task(p);
 	return NULL;
@@ -129,35 +124,30 @@ static void take_off(struct cpu_timer *t)
 void cpu_timer_start(struct cpu_timer *t, u64 expires)
 {
 	struct heap_node **root = heap_of(t);
-	u64 flags = spin_lock_irqsave(&t->target.task->signal->cpu_timers_lock);
+	guard_irq(&t->target.task->signal->cpu_timers_lock);
 
 	if (t->armed)
 		take_off(t);
 	t->node.key = expires;
 	*root = heap_insert(*root, &t->node);
 	t->armed = true;
-	spin_unlock_irqrestore(&t->target.task->signal->cpu_timers_lock, flags);
 }
 
 void cpu_timer_cancel(struct cpu_timer *t)
 {
-	u64 flags;
-
 	if (!t->target.task) /* it was never to be started */
 		return;
-	flags = spin_lock_irqsave(&t->target.task->signal->cpu_timers_lock);
+	guard_irq(&t->target.task->signal->cpu_timers_lock);
 	if (t->armed)
 		take_off(t);
-	spin_unlock_irqrestore(&t->target.task->signal->cpu_timers_lock, flags);
 }
 
 static void process_times(struct task *p, u64 used[CPU_CLOCKS])
 {
-	u64 flags = spin_lock_irqsave(&p->sighand->lock);
+	guard_irq(&p->sighand->lock);
 
 	for (int i = 0; i < CPU_CLOCKS; i++)
 		used[i] = process_cputime(p->signal, i);
-	spin_unlock_irqrestore(&p->sighand->lock, flags);
 }
 
 static bool any_armed(const struct cpu_timers *timers)
@@ -179,13 +169,12 @@ static void run_expired(struct heap_node **root, u64 used)
 static void run_timers(struct task *p, const u64 used[CPU_CLOCKS])
 {
 	struct signal *sig = p->signal;
-	u64 flags = spin_lock_irqsave(&sig->cpu_timers_lock);
+	guard_irq(&sig->cpu_timers_lock);
 
 	run_expired(&sig->cpu_timers.user, used[CPU_VIRT]);
 	run_expired(&sig->cpu_timers.all, used[CPU_PROF]);
 	run_expired(&p->cpu_timers.user, task_cputime(p, CPU_VIRT));
 	run_expired(&p->cpu_timers.all, task_cputime(p, CPU_PROF));
-	spin_unlock_irqrestore(&sig->cpu_timers_lock, flags);
 }
 
 /* ---- interval timers and RLIMIT_CPU ---- */
@@ -199,29 +188,14 @@ static bool itimer_expired(struct cpu_itimer *it, u64 used)
 }
 
 /* getrlimit(2): SIGXCPU at the soft limit and each second after it, SIGKILL at the hard one. The
- * soft limit that a program reads moves along, as on Linux. */
-static int limit_reached(struct rlimit64 *limit, u64 used)
+ * soft limit that a program reads moves along, as on Linux. `second`: in the unit of the limit. */
+static int limit_reached(struct rlimit64 *limit, u64 used, u64 second)
 {
-	u64 seconds = used / NSEC_PER_SEC;
-
-	if (seconds >= limit->rlim_max)
+	if (used >= limit->rlim_max)
 		return SIGKILL;
-	if (seconds < limit->rlim_cur)
+	if (used < limit->rlim_cur)
 		return 0;
-	limit->rlim_cur++;
-	return SIGXCPU;
-}
-
-/* RLIMIT_RTTIME: likewise, in microseconds without having slept. */
-static int rt_limit_reached(struct rlimit64 *limit, u64 used_ns)
-{
-	u64 us = used_ns / NSEC_PER_USEC;
-
-	if (us >= limit->rlim_max)
-		return SIGKILL;
-	if (us < limit->rlim_cur)
-		return 0;
-	limit->rlim_cur += 1000000;
+	limit->rlim_cur += second;
 	return SIGXCPU;
 }
 
@@ -229,20 +203,17 @@ static void check_limits(struct task *p, const u64 used[CPU_CLOCKS])
 {
 	struct signal *sig = p->signal;
 	u64 flags = spin_lock_irqsave(&p->sighand->lock);
-	bool virtual = itimer_expired(&sig->virtual_timer, used[CPU_VIRT]);
-	bool prof = itimer_expired(&sig->prof_timer, used[CPU_PROF]);
-	int limit = limit_reached(&sig->rlim[RLIMIT_CPU], used[CPU_PROF]);
-	int rt_limit = rt_limit_reached(&sig->rlim[RLIMIT_RTTIME], p->rt_ns);
+	const int signals[] = {
+		itimer_expired(&sig->virtual_timer, used[CPU_VIRT]) ? SIGVTALRM : 0,
+		itimer_expired(&sig->prof_timer, used[CPU_PROF]) ? SIGPROF : 0,
+		limit_reached(&sig->rlim[RLIMIT_CPU], used[CPU_PROF] / NSEC_PER_SEC, 1),
+		limit_reached(&sig->rlim[RLIMIT_RTTIME], p->rt_ns / NSEC_PER_USEC, 1000000),
+	};
 
 	spin_unlock_irqrestore(&p->sighand->lock, flags);
-	if (virtual)
-		send_signal(SIGVTALRM, NULL, p, true);
-	if (prof)
-		send_signal(SIGPROF, NULL, p, true);
-	if (limit)
-		send_signal(limit, NULL, p, true);
-	if (rt_limit)
-		send_signal(rt_limit, NULL, p, true);
+	for (size_t i = 0; i < ARRAY_SIZE(signals); i++)
+		if (signals[i])
+			send_signal(signals[i], NULL, p, true);
 }
 
 void cpu_time_tick(struct task *p)
@@ -251,7 +222,7 @@ void cpu_time_tick(struct task *p)
 	u64 used[CPU_CLOCKS];
 	bool limited, timers;
 
-	/* Who exits may be reaped on another CPU while this one is in its tick. */
+	/* A task that exits may be reaped on another CPU during this tick. */
 	if (p->flags & (PF_KTHREAD | PF_EXITING))
 		return;
 	timers = any_armed(&sig->cpu_timers) || any_armed(&p->cpu_timers);
@@ -279,7 +250,7 @@ static void sleep_is_over(struct cpu_timer *t)
 	wake_up_process(container_of(t, struct cpu_sleeper, timer)->task);
 }
 
-/* Until the clock shows `until` or a signal is pending; what is left. */
+/* Sleep until the clock shows `until` or a signal is pending. Returns the time left. */
 static u64 sleep_on_clock(const struct cpu_target *target, u64 until)
 {
 	struct cpu_sleeper s = {.task = current};
@@ -296,11 +267,11 @@ static u64 sleep_on_clock(const struct cpu_target *target, u64 until)
 		schedule();
 	}
 	current->state = TASK_RUNNING;
-	cpu_timer_cancel(&s.timer); /* on our stack: it must be gone before we are */
+	cpu_timer_cancel(&s.timer); /* the timer is on this stack */
 	return until > now ? until - now : 0;
 }
 
-/* restart_arg: [0] where the clock stands at the end, [1] where what is left goes, or 0, [2] the
+/* restart_arg: [0] what the clock shows at the end, [1] where the time left goes, or 0, [2] the
  * clock. */
 static long sleep_relative(struct task *p)
 {

@@ -28,6 +28,8 @@ struct cpu_target {
 	bool thread; /* the task alone, not its process */
 };
 
+/* May a timer or a sleep use it? 0, -EINVAL (no clock), -EOPNOTSUPP. */
+int check_timer_clock(clockid_t clock);
 static inline bool is_cpu_clock(clockid_t clock)
 {
 	return clock < 0 || clock == CLOCK_PROCESS_CPUTIME_ID || clock == CLOCK_THREAD_CPUTIME_ID;

@@ -1,10 +1,10 @@
 /*
- * An interrupt must not look for the process that a timer belongs to: that takes pid_lock and the
- * task's lock, which are held with interrupts on. So a timer that expires only puts itself on a
- * list, and kthreadd sends the signal.
+ * An interrupt must not look up the process that a timer belongs to: that takes pid_lock and the
+ * task's lock, which are held with interrupts on. So a timer that expires only queues itself, and
+ * kthreadd sends the signal.
  *
- * An entry is taken off the list and run in one hold of deferred_lock: its owner, who holds it and
- * has cancelled the entry, may free what it is in.
+ * An entry is dequeued and run in one hold of deferred_lock. So an owner that holds the lock and
+ * has cancelled the entry may free it.
  */
 #include "kernel/timers/deferred.h"
 
@@ -30,36 +30,28 @@ void due_add(struct due *d)
 
 void due_cancel(struct due *d)
 {
-	u64 flags = spin_lock_irqsave(&due_lock);
+	guard_irq(&due_lock);
 
 	if (d->queued) {
 		d->queued = false;
 		list_del(&d->link);
 	}
-	spin_unlock_irqrestore(&due_lock, flags);
 }
 
 static struct due *next_due(void)
 {
-	struct due *d = NULL;
-	u64 flags = spin_lock_irqsave(&due_lock);
+	guard_irq(&due_lock);
+	struct due *d = list_take_first(&due_list, struct due, link);
 
-	if (!list_empty(&due_list)) {
-		d = list_first_entry(&due_list, struct due, link);
-		list_del(&d->link);
+	if (d)
 		d->queued = false;
-	}
-	spin_unlock_irqrestore(&due_lock, flags);
 	return d;
 }
 
 bool due_any(void)
 {
-	u64 flags = spin_lock_irqsave(&due_lock);
-	bool any = !list_empty(&due_list);
-
-	spin_unlock_irqrestore(&due_lock, flags);
-	return any;
+	guard_irq(&due_lock);
+	return !list_empty(&due_list);
 }
 
 void due_run(void)

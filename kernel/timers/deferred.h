@@ -1,5 +1,4 @@
-/* What an interrupt leaves for kthreadd: timers whose time has come, and whose process is to get a
- * signal. */
+/* Timers that have expired in an interrupt, and whose signals kthreadd sends. */
 #pragma once
 
 #include "kernel/lib/list.h"

@@ -1,8 +1,8 @@
 /*
  * The interval timers of a process: setitimer(2), getitimer(2), alarm(2).
  *
- * Of the real-time one deferred_lock guards what is armed and when; kthreadd sends its signal
- * (deferred.c). Those of CPU time are looked at by the tick (cpu_timer.c), under sighand->lock.
+ * deferred_lock guards the real-time timer, whose signal kthreadd sends (deferred.c). sighand->lock
+ * guards the timers on CPU time, which the tick tests (cpu_timer.c).
  *
  * A timer is not inherited by fork, survives exec, and ends with the last thread.
  */
@@ -17,8 +17,8 @@ static void itimer_expired(struct timer *t)
 	due_add(&container_of(t, struct itimer, timer)->due);
 }
 
-/* The timer is armed, so its process has threads, and a leader that its number leads to: another
- * one when exec by a thread has just taken its place. */
+/* The timer is armed, so its process has threads and a leader. When a thread's exec has just taken
+ * the leader's place, look the leader up again. */
 static void send_to_process(struct signal *sig)
 {
 	int err;
@@ -31,8 +31,9 @@ static void send_to_process(struct signal *sig)
 	} while (err == -ESRCH);
 }
 
-/* Caller holds deferred_lock. Periods that ended before the signal was taken are one signal; while
- * it is not, or as long as it is ignored, they cost nothing: as on Linux. */
+/* Send the signal if the timer has expired. As on Linux, periods that end before the signal is
+ * taken add no signal, and cost nothing while it is pending or ignored. Caller holds deferred_lock.
+ */
 static void fire(struct due *d)
 {
 	struct itimer *it = container_of(d, struct itimer, due);
@@ -77,15 +78,14 @@ static void disarm(struct itimer *it)
 
 void itimer_stop(struct itimer *it)
 {
-	if (!READ_ONCE(it->expires)) /* nobody is left to arm it */
+	if (!READ_ONCE(it->expires)) /* no other thread is left to arm it */
 		return;
-	spin_lock(&deferred_lock);
+	guard_spin(&deferred_lock);
 	disarm(it);
-	spin_unlock(&deferred_lock);
 }
 
-/* ns until it fires and its interval. One that is about to fire has a microsecond left: 0 would say
- * that it is not armed. Caller holds deferred_lock. */
+/* Read the ns until the timer fires, and its interval. A timer that is about to fire has a
+ * microsecond left, since 0 means that it is not armed. Caller holds deferred_lock. */
 static void read_timer(const struct itimer *it, u64 *left, u64 *interval)
 {
 	u64 now = ktime_get();
@@ -103,12 +103,11 @@ static void swap_timer(u64 value, u64 interval, u64 *old_left, u64 *old_interval
 {
 	struct itimer *it = &current->signal->real_timer;
 
-	spin_lock(&deferred_lock);
+	guard_spin(&deferred_lock);
 	read_timer(it, old_left, old_interval);
 	disarm(it);
 	if (value)
 		arm(it, time_add(ktime_get(), value), interval);
-	spin_unlock(&deferred_lock);
 }
 
 static int timeval_to_ns(u64 *ns, const struct timeval *tv)
@@ -135,7 +134,7 @@ static long put_itimerval(struct itimerval __user *uval, u64 left, u64 interval)
 
 /* ---- ITIMER_VIRTUAL and ITIMER_PROF ---- */
 
-/* One that is about to fire has a tick left. */
+/* A timer that is about to fire has a tick left. */
 static void read_cpu_timer(const struct cpu_itimer *it, u64 used, u64 *left, u64 *interval)
 {
 	*interval = it->interval;
@@ -144,15 +143,15 @@ static void read_cpu_timer(const struct cpu_itimer *it, u64 used, u64 *left, u64
 		*left = it->expires > used ? it->expires - used : TICK_NS;
 }
 
-/* `set` false: only read. What is counted by the tick may be up to one ahead: the first period is
- * that much longer, as on Linux, so that it never fires early. */
+/* Read the timer, and set it if `set`. The tick may count up to one tick ahead. As on Linux the
+ * first period is a tick longer, so that the timer never fires early. */
 static void swap_cpu_timer(int which, bool set, u64 value, u64 interval, u64 *old_left,
 			   u64 *old_interval)
 {
 	struct signal *sig = current->signal;
 	bool virtual = which == ITIMER_VIRTUAL;
 	struct cpu_itimer *it = virtual ? &sig->virtual_timer : &sig->prof_timer;
-	u64 flags = spin_lock_irqsave(&current->sighand->lock);
+	guard_irq(&current->sighand->lock);
 	u64 used = process_cputime(sig, virtual ? CPU_VIRT : CPU_PROF);
 
 	read_cpu_timer(it, used, old_left, old_interval);
@@ -160,7 +159,6 @@ static void swap_cpu_timer(int which, bool set, u64 value, u64 interval, u64 *ol
 		it->expires = value ? time_add(used + TICK_NS, value) : 0;
 		it->interval = interval;
 	}
-	spin_unlock_irqrestore(&current->sighand->lock, flags);
 }
 
 /* ---- the calls ---- */

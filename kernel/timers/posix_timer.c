@@ -2,18 +2,18 @@
  * POSIX timers: timer_create(2), timer_settime(2), timer_gettime(2), timer_getoverrun(2),
  * timer_delete(2).
  *
- * A timer on a clock of the wall hangs on the heap of timers, one on a CPU clock on its target's
- * process (cpu_timer.c). When it expires kthreadd queues its signal (deferred.c). The queue's entry
- * was allocated with the timer, so that no signal is lost. A periodic timer then rests until the
- * signal is taken, and counts the periods that ended meanwhile as overruns: however short its
- * period, it costs no more than its owner can handle. One whose signal is ignored rests until
- * sigaction(2) says otherwise.
+ * A timer on a wall clock is in the heap of timers, a timer on a CPU clock in its target's process
+ * (cpu_timer.c). When it expires kthreadd queues its signal (deferred.c). The entry for the queue
+ * is allocated with the timer, so that no signal is lost. A periodic timer then rests until the
+ * signal is taken, and counts the periods that ended meanwhile as overruns. So even a very short
+ * period costs no more than its owner can handle. A timer whose signal is ignored rests until
+ * sigaction(2) changes that.
  *
  * Timers belong to the thread group that made them, are not inherited by fork, and end with exec.
- * A timer and the tree of them change under deferred_lock and sighand->lock, and are found under
- * either: kthreadd holds the first, who dequeues a signal the second. The first is taken before the
- * clock is looked at, which may be another process's and takes its locks, and the second after
- * that.
+ * A timer and the tree of timers change under deferred_lock and sighand->lock, and are found under
+ * either: kthreadd holds the first, a task that dequeues a signal the second. The first is taken
+ * before the clock is read, since the clock may be another process's and take that one's locks. The
+ * second is taken after that.
  */
 #include "kernel/timers/posix_timer.h"
 
@@ -69,7 +69,7 @@ static void arm(struct posix_timer *t, u64 now)
 		timer_start(&t->timer, t->expires);
 }
 
-/* The end of a period that comes after `now`; *passed: how many came before. */
+/* The first end of a period after `now`; *passed: how many ended before. */
 static u64 next_expiry(const struct posix_timer *t, u64 now, u64 *passed)
 {
 	*passed = 0;
@@ -79,8 +79,8 @@ static u64 next_expiry(const struct posix_timer *t, u64 now, u64 *passed)
 	return time_after(t->expires, t->interval, now);
 }
 
-/* A task of the owner, with a reference, and its sighand->lock. The timer is there, so the process
- * has threads, and a leader that its number leads to. */
+/* The owner's leader, with a reference and its sighand->lock. The leader exists, since a process
+ * with a timer has threads. */
 static struct task *lock_owner(const struct posix_timer *t, u64 *flags)
 {
 	struct task *p = pid_get_task(t->owner->pid);
@@ -92,8 +92,8 @@ static struct task *lock_owner(const struct posix_timer *t, u64 *flags)
 	return p;
 }
 
-/* `p` gets the signal, if it is still a task of the owner. sighand->lock is held. A signal that is
- * not wanted costs nothing until it is: a user may have many such timers. */
+/* Send the signal to `p` if it is still a task of the owner. A timer whose signal is ignored costs
+ * nothing until it is handled: a user may have many such timers. Caller holds sighand->lock. */
 static void fire(struct posix_timer *t, struct task *p)
 {
 	bool sent = p && p->signal == t->owner && p->sighand &&
@@ -107,14 +107,14 @@ static void fire(struct posix_timer *t, struct task *p)
 	}
 }
 
-/* By kthreadd, which holds deferred_lock. */
+/* Runs in kthreadd, which holds deferred_lock. */
 static void timer_due(struct due *d)
 {
 	struct posix_timer *t = container_of(d, struct posix_timer, due);
-	struct task *thread = t->thread ? pid_get_task(t->thread) : NULL, *leader;
+	struct task *thread scoped(put_task) = t->thread ? pid_get_task(t->thread) : NULL;
 	u64 now = clock_now(t), flags;
+	struct task *leader = lock_owner(t, &flags);
 
-	leader = lock_owner(t, &flags);
 	if (t->fired || t->ignored) {
 		/* nothing to do before its signal is taken, or wanted */
 	} else if (t->expires && t->expires <= now) {
@@ -124,8 +124,6 @@ static void timer_due(struct due *d)
 	}
 	unlock_sighand(leader->sighand, flags);
 	put_task(leader);
-	if (thread)
-		put_task(thread);
 }
 
 static void wall_expired(struct timer *timer)
@@ -147,7 +145,7 @@ int posix_timer_taken(struct posix_timer *t)
 		return 0;
 	t->fired = false;
 	if (is_cpu_clock(t->clock) && t->cpu.target.task->signal != t->owner) {
-		/* Another process's time takes its locks to read. */
+		/* Reading another process's clock takes that process's locks. */
 		t->expires = time_add(t->expires, t->interval);
 		due_add(&t->due);
 		return 0;
@@ -223,7 +221,7 @@ static void set_timer(struct posix_timer *t, u64 now, u64 value, u64 interval, b
 
 /* ---- making and deleting ---- */
 
-static int check_clock(clockid_t clock)
+int check_timer_clock(clockid_t clock)
 {
 	switch (clock) {
 	case CLOCK_REALTIME:
@@ -246,16 +244,10 @@ static int check_clock(clockid_t clock)
 
 static struct pid *own_thread(pid_t tid)
 {
-	struct pid *pid = find_get_pid(tid);
-	struct task *p = pid ? pid_get_task(pid) : NULL;
-	bool own = p && p->signal == current->signal;
+	struct pid *pid scoped(put_pid) = find_get_pid(tid);
+	struct task *p scoped(put_task) = pid ? pid_get_task(pid) : NULL;
 
-	if (p)
-		put_task(p);
-	if (own)
-		return pid;
-	put_pid(pid);
-	return NULL;
+	return p && p->signal == current->signal ? get_pid(pid) : NULL;
 }
 
 static int set_notification(struct posix_timer *t, const sigevent_t *ev)
@@ -276,7 +268,7 @@ static int set_notification(struct posix_timer *t, const sigevent_t *ev)
 	return 0;
 }
 
-/* Nobody else can find it any more. */
+/* Free a timer that is not in the tree. */
 static void free_timer(struct posix_timer *t)
 {
 	if (t->cpu.target.task)
@@ -287,7 +279,7 @@ static void free_timer(struct posix_timer *t)
 	kfree(t);
 }
 
-/* Not yet in its owner's tree. Or ERR_PTR(-EAGAIN, -ENOMEM). */
+/* Make a timer that is not in its owner's tree yet. ERR_PTR(-EAGAIN). */
 static struct posix_timer *new_timer(clockid_t clock)
 {
 	struct posix_timer *t = kzalloc(sizeof(*t));
@@ -353,7 +345,7 @@ static struct posix_timer *find_and_lock(int id, u64 *now, u64 *flags)
 	return t;
 }
 
-/* Numbers are used again only when all have been. */
+/* Give the timer a number and put it into the tree. Numbers are reused only once all were used. */
 static int publish(struct posix_timer *t, bool value_is_id)
 {
 	struct signal *sig = current->signal;
@@ -371,7 +363,7 @@ static int publish(struct posix_timer *t, bool value_is_id)
 	return id;
 }
 
-/* True when it was there. NULL: any. */
+/* Delete the timer `*id`, or any for NULL. True if there was one. */
 static bool delete_timer(const int *id)
 {
 	u64 flags = lock_timers();
@@ -392,7 +384,6 @@ static bool delete_timer(const int *id)
 	return t != NULL;
 }
 
-/* Nobody else is left to make one. */
 void posix_timers_exit(struct task *p)
 {
 	while (p->signal->posix_timers && delete_timer(NULL))
@@ -408,7 +399,7 @@ long sys_timer_create(clockid_t clock, const sigevent_t __user *uevent, int __us
 	int id, err = uevent && copy_from_user(&ev, uevent, sizeof(ev)) ? -EFAULT : 0;
 
 	if (!err)
-		err = check_clock(clock);
+		err = check_timer_clock(clock);
 	if (err)
 		return err;
 	t = new_timer(clock);

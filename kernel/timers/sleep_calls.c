@@ -50,29 +50,16 @@ static long sleep_for(u64 ns, struct timespec __user *rem)
 	return sleep_relative(current);
 }
 
-/* Until the time of day is `real`: setting the clock may bring that nearer or farther. */
+/* Sleep until the time of day is `real`. Setting the clock makes that sooner or later. */
 static long sleep_until_real(u64 real)
 {
-	struct waiter w;
-	long ret = 0;
-
-	waiter_init(&w);
-	for (;;) {
-		prepare_to_wait(&clock_was_set, &w, TASK_INTERRUPTIBLE);
-		if (ktime_get_real() >= real)
-			break;
-		if (signal_pending(current)) {
-			ret = -ERESTARTNOHAND;
-			break;
-		}
-		schedule_until(ktime_of_real(real));
-	}
-	finish_wait(&clock_was_set, &w);
-	return ret;
+	return wait_loop(&clock_was_set, TASK_INTERRUPTIBLE, ktime_get_real() >= real,
+			 signal_pending(current), schedule_until(ktime_of_real(real)))
+		       ? 0
+		       : -ERESTARTNOHAND;
 }
 
-/* An absolute end needs no remaining time and no restart block: the same call made again means the
- * same. */
+/* An absolute end needs no remaining time and no restart block: a restart makes the same call. */
 static long sleep_until(clockid_t clock, u64 until)
 {
 	if (clock == CLOCK_REALTIME || clock == CLOCK_TAI)
@@ -88,34 +75,12 @@ long sys_nanosleep(const struct timespec __user *req, struct timespec __user *re
 	return ret ? ret : sleep_for(ns, rem);
 }
 
-/* clock_nanosleep(2): EINVAL for clocks that are none, ENOTSUP for those that nobody can wait for.
- * CPU clocks answer for themselves. */
-static long check_sleep_clock(clockid_t clock)
-{
-	switch (clock) {
-	case CLOCK_REALTIME:
-	case CLOCK_MONOTONIC:
-	case CLOCK_BOOTTIME:
-	case CLOCK_TAI:
-	case CLOCK_PROCESS_CPUTIME_ID:
-		return 0;
-	case CLOCK_THREAD_CPUTIME_ID:
-	case CLOCK_REALTIME_ALARM:
-	case CLOCK_BOOTTIME_ALARM:
-	case CLOCK_MONOTONIC_RAW:
-	case CLOCK_REALTIME_COARSE:
-	case CLOCK_MONOTONIC_COARSE:
-		return -EOPNOTSUPP;
-	default:
-		return clock < 0 ? 0 : -EINVAL;
-	}
-}
-
 long sys_clock_nanosleep(clockid_t clock, int flags, const struct timespec __user *req,
 			 struct timespec __user *rem)
 {
 	u64 ns;
-	long ret = check_sleep_clock(clock);
+	/* A thread cannot sleep by its own CPU time, which does not pass meanwhile. */
+	long ret = clock == CLOCK_THREAD_CPUTIME_ID ? -EOPNOTSUPP : check_timer_clock(clock);
 
 	if (ret == 0 && (flags & ~TIMER_ABSTIME))
 		ret = -EINVAL;

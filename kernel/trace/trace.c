@@ -1,7 +1,6 @@
 /*
- * The trace buffer: one ring of records of one size for all CPUs, so that their order is plain;
- * trace_lock guards it. The newest record pushes out the oldest. A record is text only when
- * somebody reads it.
+ * The trace buffer: one ring for all CPUs, so that the order of records is known; trace_lock guards
+ * it. The newest record overwrites the oldest. Records become text when they are read.
  */
 #include "kernel/trace/trace.h"
 
@@ -50,7 +49,7 @@ char task_state_char(const struct task *p)
 	case TASK_STOPPED:
 		return 'T';
 	default:
-		return p->flags & PF_KTHREAD ? 'I' : 'D'; /* waits for work, and no task for it */
+		return p->flags & PF_KTHREAD ? 'I' : 'D'; /* an idle kernel thread is no load */
 	}
 }
 
@@ -185,7 +184,7 @@ static const char *conversion_end(const char *f)
 	return *f ? f + 1 : f;
 }
 
-/* The formats are read at run time, since the values lie in a record: one conversion at a time. */
+/* Format one conversion at a time: the values come from a record, not from arguments. */
 #pragma GCC diagnostic push
 #pragma GCC diagnostic ignored "-Wformat-nonliteral"
 #pragma GCC diagnostic ignored "-Wformat-security"

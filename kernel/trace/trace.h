@@ -37,8 +37,8 @@ void trace_on(void);
 void trace_off(void);
 bool trace_is_on(void);
 void trace_clear(void);
-/* Record for one's own use, whether the user's trace is on or not: such records are found by
- * trace_get(), and shown by trace_show() only if it was on. Calls nest. */
+/* Record even while the user's trace is off. trace_get() finds such records; trace_show() leaves
+ * them out. Calls nest. */
 void trace_watch_begin(void);
 void trace_watch_end(void);
 /* Print the records, oldest first, through `print`; the last `max` of them (0: all). */

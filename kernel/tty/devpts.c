@@ -1,7 +1,6 @@
-/* devpts: the names of pseudo-terminals. Each mount has its own, counted from 0. */
-#include "kernel/lib/log.h"
+/* devpts: the names of pseudo-terminals. Each mount counts from 0. */
 #include "kernel/task.h"
-#include "kernel/tty/pty.h"
+#include "kernel/tty/tty_internal.h"
 #include "mm/slab.h"
 
 #include <linux/magic.h>
@@ -10,9 +9,9 @@
 u64 pty_max = 4096; /* NR_UNIX98_PTY_DEFAULT */
 u64 nr_ptys;
 
-/* What slaves are to be: mount options. The root inode's private part. */
+/* Mount options: what slaves get. The private part of the root inode. */
 struct devpts_options {
-	uid_t uid; /* (uid_t)-1: of whoever opens the master */
+	uid_t uid; /* -1: the user that opens the master */
 	gid_t gid;
 	mode_t mode, ptmx_mode;
 };
@@ -22,19 +21,16 @@ static void devpts_free_root(struct inode *i)
 	kfree(i->private);
 }
 
-/* Nobody makes or removes a name but us. */
+/* No make, no remove: only this file changes the names. */
 static const struct inode_ops devpts_root_ops = {.lookup = directory_lookup,
 						 .free = devpts_free_root};
 
 static void pts_free_inode(struct inode *i)
 {
-	if (i->private)
-		pty_put(i->private);
+	tty_put(i->private);
 }
 
 static const struct inode_ops pts_inode_ops = {.free = pts_free_inode};
-
-/* ---- names ---- */
 
 struct dentry *devpts_for(struct inode *ptmx, struct dentry *dentry)
 {
@@ -55,7 +51,7 @@ struct dentry *devpts_for(struct inode *ptmx, struct dentry *dentry)
 	return ERR_PTR(-ENODEV);
 }
 
-/* The root is locked. The lowest number that is free, as a name in buf; false: there is none. */
+/* Find the lowest free number, also as text in buf. False: none. The root is locked. */
 static bool free_name(struct dentry *root, u32 *index, char *buf, size_t n)
 {
 	for (*index = 0; *index < READ_ONCE(pty_max); ++*index) {
@@ -70,7 +66,7 @@ static bool free_name(struct dentry *root, u32 *index, char *buf, size_t n)
 	return false;
 }
 
-struct dentry *devpts_add(struct dentry *root, struct pty *p, u32 *index, u32 *dev)
+struct dentry *devpts_add(struct dentry *root, struct tty *t, u32 *index)
 {
 	const struct devpts_options *o = root->inode->private;
 	struct node_spec spec = {.mode = S_IFCHR | o->mode,
@@ -85,13 +81,12 @@ struct dentry *devpts_add(struct dentry *root, struct pty *p, u32 *index, u32 *d
 	    free_name(root, index, text, sizeof(text))) {
 		name = qname_of(text, (u32)strlen(text));
 		spec.rdev = make_dev(UNIX98_PTY_SLAVE_MAJOR, *index);
-		*dev = (u32)spec.rdev;
+		t->dev = (u32)spec.rdev;
 		d = tmpfs_make(root, &name, &spec);
 	}
 	if (!IS_ERR(d)) {
 		d->inode->ops = &pts_inode_ops;
-		pty_get(p);
-		WRITE_ONCE(d->inode->private, p); /* now it can be opened */
+		WRITE_ONCE(d->inode->private, tty_get(t)); /* it can be opened from here on */
 	} else {
 		__atomic_sub_fetch(&nr_ptys, 1, __ATOMIC_RELAXED);
 	}
@@ -112,9 +107,7 @@ void devpts_remove(struct dentry *node)
 	dentry_put(root);
 }
 
-/* ---- the file system ---- */
-
-/* uid, gid, mode, ptmxmode; `newinstance` is what every mount is. `text` is cut up. */
+/* Parse uid, gid, mode, ptmxmode; every mount is a `newinstance`. Cuts `text` up. */
 static int parse_options(char *text, struct devpts_options *o)
 {
 	char *name, *value;
@@ -146,22 +139,11 @@ static void show_options(struct super *s, const struct devpts_options *o)
 		  o->mode, o->ptmx_mode);
 }
 
-static int make_ptmx(struct super *s, mode_t mode)
-{
-	struct node_spec spec = {.mode = S_IFCHR | mode, .rdev = make_dev(TTYAUX_MAJOR, 2)};
-	struct qname name = qname_of("ptmx", 4);
-	struct dentry *d = tmpfs_make(s->root, &name, &spec);
-
-	if (IS_ERR(d))
-		return (int)PTR_ERR(d);
-	dentry_put(d);
-	return 0;
-}
-
 static int devpts_fill(struct super *s, char *options)
 {
 	struct devpts_options *o = kmalloc(sizeof(*o));
-	struct node_spec spec = {.mode = S_IFDIR | 0755};
+	struct node_spec spec = {.mode = S_IFDIR | 0755},
+			 ptmx = {.rdev = make_dev(TTYAUX_MAJOR, 2)};
 	struct inode *i;
 	int err;
 
@@ -178,12 +160,11 @@ static int devpts_fill(struct super *s, char *options)
 	i->ops = &devpts_root_ops;
 	i->private = o;
 	s->root = dentry_make_root(i);
-	if (!s->root) {
-		inode_put(i);
+	if (!s->root)
 		return -ENOMEM;
-	}
 	show_options(s, o);
-	return make_ptmx(s, o->ptmx_mode);
+	ptmx.mode = S_IFCHR | o->ptmx_mode;
+	return tmpfs_make_in(s->root, "ptmx", &ptmx);
 }
 
 static int devpts_remount(struct super *s, char *options)

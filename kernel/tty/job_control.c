@@ -1,12 +1,11 @@
 /*
- * Job control: which session a terminal belongs to, which group is in front, and what happens to
- * the others. credentials(7), tcsetpgrp(3).
+ * Job control: which session owns a terminal, which group is in front, and what happens to the
+ * others. credentials(7), tcsetpgrp(3).
  *
- * A terminal's session and foreground group change under tasklist_lock and ctty_lock, and so do,
- * when a session loses its terminal, the pointers to it of all its processes. Under either lock
- * they can be followed: what is seen there still has the reference that goes with it. Where only a
- * comparison is wanted, a pointer is read without a lock: the answer may be a moment old in any
- * case.
+ * A terminal's session and foreground group change under tasklist_lock and ctty_lock. So do the
+ * pointers of all processes of a session that loses its terminal. Under either lock the pointers
+ * can be followed, for they still have their references. Mere comparisons read them without a lock:
+ * the answer may be a moment old in any case.
  */
 #include "kernel/exit.h"
 #include "kernel/task.h"
@@ -20,8 +19,7 @@ static struct pid *current_pid(enum pid_type type)
 	return current->group_leader->pids[type];
 }
 
-/* Every process of the session that has terminal `from` has `to` instead. Caller holds both locks.
- */
+/* In every process of the session, replace terminal `from` by `to`. Caller holds both locks. */
 static void session_set_tty(struct pid *session, struct tty *from, struct tty *to)
 {
 	struct task *p;
@@ -31,7 +29,7 @@ static void session_set_tty(struct pid *session, struct tty *from, struct tty *t
 			WRITE_ONCE(p->signal->tty, to);
 }
 
-/* The old value, for put_pid() outside of the lock. */
+/* Returns the old value, for put_pid() outside of the lock. */
 static struct pid *replace_pid(struct pid **where, struct pid *with)
 {
 	struct pid *old = *where;
@@ -40,17 +38,24 @@ static struct pid *replace_pid(struct pid **where, struct pid *with)
 	return old;
 }
 
-/* What a terminal had before: to be let go of outside of the lock. */
+/* References that a terminal gave up, dropped outside of the locks: declare before the guard. */
 struct former {
 	struct pid *session, *pgrp;
 	struct tty *tty;
 };
 
-/* The terminal comes to belong to this session (NULL: to none). Caller holds tasklist_lock. */
+static void scoped_former(struct former *old)
+{
+	put_pid(old->session);
+	put_pid(old->pgrp);
+	tty_put(old->tty);
+}
+
+/* Give the terminal to this session; NULL: to none. Caller holds tasklist_lock. */
 static void tty_change_owner(struct tty *t, struct pid *session, struct pid *pgrp,
 			     struct former *old)
 {
-	spin_lock(&ctty_lock);
+	guard_spin(&ctty_lock);
 	if (t->session && t->session != session)
 		session_set_tty(t->session, t, NULL);
 	old->tty = t->session ? t : NULL;
@@ -58,17 +63,9 @@ static void tty_change_owner(struct tty *t, struct pid *session, struct pid *pgr
 		tty_get(t);
 	old->session = replace_pid(&t->session, session);
 	old->pgrp = replace_pid(&t->pgrp, pgrp);
-	spin_unlock(&ctty_lock);
 }
 
-static void former_put(struct former *old)
-{
-	put_pid(old->session);
-	put_pid(old->pgrp);
-	tty_put(old->tty);
-}
-
-bool tty_is_controlling(struct tty *t)
+static bool tty_is_controlling(struct tty *t)
 {
 	return READ_ONCE(current->signal->tty) == t;
 }
@@ -76,13 +73,11 @@ bool tty_is_controlling(struct tty *t)
 static bool ignored_or_blocked(int sig)
 {
 	guard_irq(&current->sighand->lock);
-	bool yes = (current->blocked & sigmask(sig)) ||
-		   signal_handler(current->sighand, sig) == (u64)SIG_IGN;
-
-	return yes;
+	return (current->blocked & sigmask(sig)) ||
+	       signal_handler(current->sighand, sig) == (u64)SIG_IGN;
 }
 
-/* While the shell reads the keyboard nobody is in front. */
+/* While the kernel's shell reads the keyboard, no group is in front. */
 static bool in_background(struct tty *t)
 {
 	const struct pid *front = READ_ONCE(t->pgrp);
@@ -98,7 +93,7 @@ int tty_check_job(struct tty *t, int sig)
 	if (ignored_or_blocked(sig))
 		return sig == SIGTTIN ? -EIO : 0;
 	if (is_current_pgrp_orphaned())
-		return -EIO; /* nobody is left to continue it */
+		return -EIO; /* no parent is left to continue it */
 	guard_spin(&tasklist_lock);
 	kill_pgrp_locked(current_pid(PIDTYPE_PGID), sig, NULL);
 	return -ERESTARTSYS;
@@ -111,38 +106,24 @@ void tty_signal_foreground(struct tty *t, int sig)
 		kill_pgrp_locked(t->pgrp, sig, NULL);
 }
 
-/* ---- for the shell ---- */
-
 void tty_set_foreground(struct tty *t, struct pid *session, struct pid *pgrp)
 {
-	struct former old;
+	struct former old scoped(former) = {0};
 
-	spin_lock(&tasklist_lock);
+	guard_spin(&tasklist_lock);
 	tty_change_owner(t, session, pgrp, &old);
-	spin_lock(&ctty_lock);
+	guard_spin(&ctty_lock);
 	if (session)
 		session_set_tty(session, NULL, t);
-	spin_unlock(&ctty_lock);
-	spin_unlock(&tasklist_lock);
-	former_put(&old);
 }
 
-struct pid *tty_get_foreground(struct tty *t)
-{
-	guard_spin(&ctty_lock);
-	return t->pgrp ? get_pid(t->pgrp) : NULL;
-}
-
-/* ---- end of a session ---- */
-
-/* As Linux: SIGCONT goes along when the leader gives the terminal up, or ends after it was hung up,
- * but not when he just ends. */
+/* As on Linux, SIGCONT follows SIGHUP unless the leader exits without a hang-up. */
 void tty_disassociate(struct task *leader, bool exits)
 {
-	struct former old = {0};
+	struct former old scoped(former) = {0};
 	struct tty *t;
 
-	spin_lock(&tasklist_lock);
+	guard_spin(&tasklist_lock);
 	t = leader->signal->tty;
 	if (t && t->session && t->session == leader->group_leader->pids[PIDTYPE_SID]) {
 		if (t->pgrp)
@@ -152,18 +133,16 @@ void tty_disassociate(struct task *leader, bool exits)
 		tty_change_owner(t, NULL, NULL, &old);
 	}
 	leader->signal->tty = NULL;
-	spin_unlock(&tasklist_lock);
-	former_put(&old);
 }
 
-/* The other end is gone: the leader is told, and everybody has lost the terminal. The leader keeps
- * it, unusable as it is, so that his end is told to the foreground group. */
+/* The other end is gone: take the terminal from all processes of the session but its leader, which
+ * gets a signal. The leader keeps it so that its exit can signal the foreground group. */
 void tty_hangup_session(struct tty *t)
 {
-	struct former old = {0};
+	struct former old scoped(former) = {0};
 	struct task *leader;
 
-	spin_lock(&tasklist_lock);
+	guard_spin(&tasklist_lock);
 	leader = t->session ? pid_in_tree(t->session) : NULL;
 	if (leader && leader->signal->tty == t) {
 		spin_lock(&ctty_lock);
@@ -175,62 +154,54 @@ void tty_hangup_session(struct tty *t)
 	} else if (t->session) {
 		tty_change_owner(t, NULL, NULL, &old);
 	}
-	spin_unlock(&tasklist_lock);
-	former_put(&old);
 }
 
-/* TIOCNOTTY: a session leader takes the terminal from its whole session, anybody else only from
- * himself. */
+/* TIOCNOTTY: a session leader gives it up for the whole session, any other process for itself. */
 long tty_give_up(struct tty *t)
 {
 	if (!tty_is_controlling(t))
 		return -ENOTTY;
-	if (current->signal->session_leader) {
+	if (current->signal->session_leader)
 		tty_disassociate(current, false);
-	} else {
+	else
 		WRITE_ONCE(current->signal->tty, NULL);
-	}
 	return 0;
 }
 
-/* ---- ioctls ---- */
+/* Check that current leads a session without terminal; root may steal. tasklist_lock is held. */
+static long may_take(const struct tty *t, const struct tty *mine, bool steal, bool readable)
+{
+	bool root = cred_is_root(current->cred);
 
-/* TIOCSCTTY: only a session leader without a terminal may; root may take one away from another
- * session. */
+	if (!current->signal->session_leader || (mine && !mine->hung_up) || (!readable && !root))
+		return -EPERM;
+	if (t->hung_up)
+		return -EIO;
+	return t->session && !(steal && root) ? -EPERM : 0;
+}
+
+/* TIOCSCTTY */
 long tty_make_controlling(struct tty *t, bool steal, bool readable)
 {
-	struct former old = {0}, older = {0};
+	struct former old scoped(former) = {0}, older scoped(former) = {0};
 	struct tty *mine;
-	long err = 0;
+	long err;
 
-	spin_lock(&tasklist_lock);
+	guard_spin(&tasklist_lock);
 	mine = current->signal->tty;
 	if (mine == t && t->session == current_pid(PIDTYPE_SID))
-		goto out;
-	if (!current->signal->session_leader || (mine && !mine->hung_up)) {
-		err = -EPERM;
-		goto out;
-	}
-	if (!readable && !cred_is_root(current->cred)) {
-		err = -EPERM;
-		goto out;
-	}
-	if (t->hung_up || (t->session && (!steal || !cred_is_root(current->cred)))) {
-		err = t->hung_up ? -EIO : -EPERM;
-		goto out;
-	}
+		return 0;
+	err = may_take(t, mine, steal, readable);
+	if (err)
+		return err;
 	if (mine)
 		tty_change_owner(mine, NULL, NULL, &older);
 	tty_change_owner(t, current_pid(PIDTYPE_SID), current_pid(PIDTYPE_PGID), &old);
 	current->signal->tty = t;
-out:
-	spin_unlock(&tasklist_lock);
-	former_put(&old);
-	former_put(&older);
-	return err;
+	return 0;
 }
 
-/* The number of *which (a pid of the tty), if the tty is ours; 0 when there is none. */
+/* Write the number of *which (a pid of the tty), or 0 for none. -ENOTTY: not current's terminal. */
 static long get_number(struct tty *t, struct pid **which, pid_t __user *out, bool any)
 {
 	bool ours = any || tty_is_controlling(t);
@@ -253,8 +224,7 @@ long tty_get_sid(struct tty *t, pid_t __user *out, bool any)
 	return READ_ONCE(t->session) ? get_number(t, &t->session, out, any) : -ENOTTY;
 }
 
-/* The session that a number belongs to: of the group it names, or else of the process. NULL: none.
- * Caller holds tasklist_lock. */
+/* The session of the group with this number, else of the process; NULL. tasklist_lock is held. */
 static struct pid *session_of(struct pid *pid)
 {
 	struct task *p = first_in_group(pid, PIDTYPE_PGID);
@@ -276,7 +246,7 @@ static long may_be_foreground(struct tty *t, struct pid *pgrp)
 
 long tty_set_pgrp(struct tty *t, const pid_t __user *in)
 {
-	struct pid *pgrp, *old = NULL;
+	struct pid *pgrp scoped(put_pid) = NULL, *old scoped(put_pid) = NULL;
 	pid_t nr;
 	long err;
 
@@ -288,15 +258,11 @@ long tty_set_pgrp(struct tty *t, const pid_t __user *in)
 	if (nr < 0)
 		return -EINVAL;
 	pgrp = find_get_pid(nr);
-	spin_lock(&tasklist_lock);
+	guard_spin(&tasklist_lock);
 	err = may_be_foreground(t, pgrp);
-	spin_lock(&ctty_lock);
+	guard_spin(&ctty_lock);
 	if (!err)
 		old = replace_pid(&t->pgrp, pgrp);
-	spin_unlock(&ctty_lock);
-	spin_unlock(&tasklist_lock);
-	put_pid(old);
-	put_pid(pgrp);
 	return err;
 }
 
@@ -304,22 +270,19 @@ struct tty *tty_get_current(void)
 {
 	struct tty *t;
 
-	spin_lock(&ctty_lock);
+	guard_spin(&ctty_lock);
 	t = current->signal->tty;
-	t = t && !t->hung_up ? tty_get(t) : NULL;
-	spin_unlock(&ctty_lock);
-	return t;
+	return t && !t->hung_up ? tty_get(t) : NULL;
 }
 
 void tty_numbers(const struct signal *sig, u32 *dev, pid_t *pgrp)
 {
 	const struct tty *t;
 
-	spin_lock(&ctty_lock);
+	guard_spin(&ctty_lock);
 	t = READ_ONCE(sig->tty);
 	if (t && t->hung_up)
 		t = NULL;
 	*dev = t ? t->dev : 0;
 	*pgrp = t && t->pgrp ? t->pgrp->nr : -1;
-	spin_unlock(&ctty_lock);
 }

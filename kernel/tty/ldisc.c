@@ -1,9 +1,7 @@
 /*
- * The line discipline: see ldisc.h.
- *
- * Typed bytes stand in a ring: [tail, canon_head) are complete lines, [canon_head, head) is the
- * line being edited. An end of file (VEOF) is kept as a NUL byte that is marked as the end of a
- * line; a NUL that was typed is never so marked.
+ * The line discipline: see ldisc.h. Typed bytes stand in a ring: [tail, canon_head) are complete
+ * lines, [canon_head, head) is the line being edited. A VEOF is kept as a NUL byte marked as the
+ * end of a line; a typed NUL never has that mark.
  */
 #include "kernel/tty/ldisc.h"
 
@@ -27,7 +25,7 @@ static bool iflag(const struct ldisc *ld, tcflag_t bit)
 	return ld->t.c_iflag & bit;
 }
 
-/* A control character that is 0 is switched off. */
+/* A control character of 0 is off. */
 static bool is_cc(const struct ldisc *ld, u8 c, int which)
 {
 	return ld->t.c_cc[which] && ld->t.c_cc[which] == c;
@@ -35,7 +33,7 @@ static bool is_cc(const struct ldisc *ld, u8 c, int which)
 
 void ldisc_init(struct ldisc *ld, const struct ldisc_ops *ops, void *ctx)
 {
-	/* what a new terminal has on Linux, and `stty sane` makes: tty_std_termios */
+	/* Linux's tty_std_termios, as `stty sane` sets it */
 	static const u8 cc[] = {
 		[VINTR] = 3,     [VQUIT] = 28,   [VERASE] = 127, [VKILL] = 21, [VEOF] = 4,
 		[VMIN] = 1,      [VSTART] = 17,  [VSTOP] = 19,   [VSUSP] = 26, [VREPRINT] = 18,
@@ -95,8 +93,7 @@ void ldisc_flush(struct ldisc *ld)
 	WRITE_ONCE(ld->head, ld->tail);
 }
 
-/* What was typed stays when the mode changes: lines become bytes; bytes become one line, complete
- * as it is. */
+/* A change of mode keeps what was typed: lines become bytes, bytes become one complete line. */
 void ldisc_set_termios(struct ldisc *ld, const struct termios2 *t)
 {
 	bool switched = (ld->t.c_lflag ^ t->c_lflag) & ICANON;
@@ -127,7 +124,7 @@ static void put(struct ldisc *ld, const char *s, size_t n)
 		ld->ops->write(ld->ctx, s, n);
 }
 
-/* Where the cursor goes when `c` is printed. */
+/* Move the cursor as printing `c` does. */
 static void advance(struct ldisc *ld, u8 c)
 {
 	switch (c) {
@@ -142,13 +139,13 @@ static void advance(struct ldisc *ld, u8 c)
 		ld->column = (ld->column | 7) + 1;
 		break;
 	default:
-		/* of a UTF-8 character only the first byte moves it */
+		/* only the first byte of a UTF-8 character moves the cursor */
 		if (c >= ' ' && c != 127 && (c & 0xc0) != 0x80)
 			ld->column++;
 	}
 }
 
-/* One byte to the screen with OPOST, into `out` (at most 8 bytes); returns how many. */
+/* Process one byte (OPOST) into `out`, which has room for 8. Returns their number. */
 static size_t process_output(struct ldisc *ld, u8 c, char *out)
 {
 	tcflag_t o = ld->t.c_oflag;
@@ -231,7 +228,7 @@ static void echo(struct ldisc *ld, u8 c)
 		ldisc_output(ld, (const char *)&c, 1);
 }
 
-/* Columns the byte takes when printed at `column`. */
+/* Columns that the byte takes when printed at `column`. */
 static u32 width_at(const struct ldisc *ld, u8 c, u32 column)
 {
 	if (c == '\t')
@@ -241,7 +238,7 @@ static u32 width_at(const struct ldisc *ld, u8 c, u32 column)
 	return c < ' ' || c == 127 || (c & 0xc0) == 0x80 ? 0 : 1;
 }
 
-/* The column where the line's end stands on the screen, counted from where it began. */
+/* The screen column of the line's end. */
 static u32 column_of_end(const struct ldisc *ld)
 {
 	u32 column = ld->line_column;
@@ -265,7 +262,7 @@ static bool inside_utf8(const struct ldisc *ld)
 	return iflag(ld, IUTF8) && (ld->buf[MASK(ld->head - 1)] & 0xc0) == 0x80;
 }
 
-/* Take back the last character of the line. False: there is none. */
+/* Erase the last character of the line. False: there is none. */
 static bool erase_one(struct ldisc *ld)
 {
 	u32 before;
@@ -293,7 +290,7 @@ static bool word_byte(u8 c)
 	       c == '_' || c >= 0x80;
 }
 
-/* VWERASE: back over what is not a word, then over the word. */
+/* VWERASE: erase what is not a word, then the word before it. */
 static void erase_word(struct ldisc *ld)
 {
 	bool seen = false;
@@ -321,7 +318,7 @@ static void kill_line(struct ldisc *ld)
 		ldisc_output(ld, "\n", 1);
 }
 
-/* VREPRINT: the line once more, on a fresh line of the screen. */
+/* VREPRINT: show the line again, on a fresh line of the screen. */
 static void reprint(struct ldisc *ld)
 {
 	echo(ld, ld->t.c_cc[VREPRINT]);
@@ -334,7 +331,7 @@ static void reprint(struct ldisc *ld)
 static void end_line(struct ldisc *ld, u8 c)
 {
 	if (!ring_add(ld, c, true)) {
-		/* full: the last byte of an endless line gives way to its end */
+		/* full: the end of the line replaces its last byte */
 		if (ld->head == ld->canon_head)
 			return;
 		WRITE_ONCE(ld->head, ld->head - 1);
@@ -349,7 +346,7 @@ static void add_byte(struct ldisc *ld, u8 c)
 
 	if (canon && ld->head == ld->canon_head)
 		ld->line_column = ld->column;
-	/* with ICANON one place stays free, so that the line can always be ended */
+	/* with ICANON one place stays free for the end of the line */
 	if (ld->head - ld->tail >= LDISC_SIZE - (canon ? 1 : 0)) {
 		if (iflag(ld, IMAXBEL))
 			ldisc_output(ld, "\a", 1);
@@ -397,7 +394,7 @@ static bool signal_key(struct ldisc *ld, u8 c)
 	return true;
 }
 
-/* Keys that edit the line. False: an ordinary byte. */
+/* Handle keys that edit the line. False: an ordinary byte. */
 static bool editing_key(struct ldisc *ld, u8 c)
 {
 	bool extended = lflag(ld, IEXTEN);
@@ -415,7 +412,7 @@ static bool editing_key(struct ldisc *ld, u8 c)
 	return true;
 }
 
-/* Keys that end the line. */
+/* Handle keys that end the line. False: an ordinary byte. */
 static bool ending_key(struct ldisc *ld, u8 c)
 {
 	if (is_cc(ld, c, VEOF)) {
@@ -430,7 +427,7 @@ static bool ending_key(struct ldisc *ld, u8 c)
 	return false;
 }
 
-/* The iflag translations. False: the byte is dropped. */
+/* Translate by c_iflag. False: the byte is dropped. */
 static bool translate(struct ldisc *ld, u8 *c)
 {
 	if (iflag(ld, ISTRIP))
@@ -480,8 +477,7 @@ static size_t read_line(struct ldisc *ld, char *buf, size_t n, bool *eof)
 		u8 c = ld->buf[MASK(ld->tail)];
 		bool end = bitmap_test(ld->ends, MASK(ld->tail));
 
-		if (end &&
-		    c == 0) { /* VEOF; also one that comes just behind what filled the buffer */
+		if (end && c == 0) { /* VEOF, even just behind what filled the buffer */
 			WRITE_ONCE(ld->tail, ld->tail + 1);
 			*eof = done == 0;
 			break;
@@ -507,7 +503,7 @@ size_t ldisc_read(struct ldisc *ld, char *buf, size_t n, bool *eof)
 		buf[done++] = (char)ld->buf[MASK(ld->tail)];
 		WRITE_ONCE(ld->tail, ld->tail + 1);
 	}
-	/* without ICANON there are no lines: they must not lag behind for when it comes back */
+	/* without ICANON there are no lines; keep canon_head up to date for a switch back */
 	WRITE_ONCE(ld->canon_head, ld->tail);
 	return done;
 }

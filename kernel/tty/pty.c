@@ -1,12 +1,9 @@
 /*
- * Pseudo-terminals: pty(7), ptmx(4). The slave is a terminal like the console (tty*.c); its
- * keyboard and its screen are the master, which is here. Names of slaves are in devpts.c.
- *
- * What the master writes goes through the line discipline at once, in the writer's own context;
- * what the slave writes, and the echo, waits in a ring for the master to read. Both under the tty's
- * lock.
+ * Pseudo-terminals: pty(7), ptmx(4). The slave is a terminal like the console (tty*.c); this file
+ * has the master, which is its keyboard and screen. What the master writes goes through the line
+ * discipline at once, in the writer's context. What the slave writes, and the echo, waits in a ring
+ * for the master to read. The tty's lock guards both.
  */
-#include "kernel/tty/pty.h"
 
 #include "kernel/fs/poll/poll.h"
 #include "kernel/task.h"
@@ -15,17 +12,16 @@
 
 #define OUT_SIZE    8192
 #define INPUT_CHUNK 256
-#define MOST_BYTES  8 /* that one written byte may become: a tab */
+#define MOST_BYTES  8 /* that one written byte may become (a tab) */
 
 struct pty {
 	struct tty tty;
-	struct dentry
-		*node; /* the slave's, while the master is open: constant until then. Pinned */
-	u32 index;     /* constant */
-	bool locked;   /* tty.lock: TIOCSPTLCK */
-	bool typing_stopped;    /* tty.lock, read by anybody: by tcflow(3) on the master */
-	bool slave_gone;        /* tty.lock, read by anybody: it was open, and is not any more */
-	u32 out_head, out_tail; /* tty.lock; counters: head - tail bytes wait for the master */
+	struct dentry *node;         /* the slave's, pinned while the master is open; constant */
+	u32 index;                   /* constant */
+	bool locked;                 /* tty.lock: TIOCSPTLCK */
+	bool typing_stopped;         /* tty.lock to write: by tcflow(3) on the master */
+	bool slave_gone;             /* tty.lock to write: the slave was open and is closed */
+	u32 out_head, out_tail;      /* tty.lock; head - tail bytes wait for the master */
 	struct wait_queue out_wait;  /* the master, for output */
 	struct wait_queue room_wait; /* the master, for room in the line discipline */
 	u8 out[OUT_SIZE];
@@ -34,11 +30,6 @@ struct pty {
 static struct pty *pty_of(void *tty)
 {
 	return container_of(tty, struct pty, tty);
-}
-
-static struct pty *master_of(const struct file *f)
-{
-	return f->private;
 }
 
 /* ---- the terminal's side ---- */
@@ -50,7 +41,7 @@ static u32 out_used(const struct pty *p)
 	return READ_ONCE(p->out_head) - tail;
 }
 
-/* Programs are held back by pty_room(): what does not fit is echo that nobody reads. */
+/* pty_room() holds programs back, so only echo that is not read can overflow. */
 static void pty_show(void *ctx, const char *s, size_t n)
 {
 	struct pty *p = pty_of(ctx);
@@ -72,7 +63,7 @@ static void pty_input_taken(struct tty *t)
 	wake_up_all(&pty_of(t)->room_wait);
 }
 
-/* There is no line whose parity could be wrong. */
+/* Keep 8 bits without parity: there is no wire. */
 static void pty_set_termios(struct tty *t)
 {
 	struct termios2 *tio = &t->ldisc.t;
@@ -108,27 +99,17 @@ static const struct tty_driver pty_driver = {
 
 static int pts_open(struct inode *inode, struct file *f)
 {
-	struct pty *p = inode->sb->type == &devpts_type ? READ_ONCE(inode->private) : NULL;
+	struct tty *t = inode->sb->type == &devpts_type ? READ_ONCE(inode->private) : NULL;
 
-	if (!p || READ_ONCE(p->locked) || READ_ONCE(p->tty.hung_up))
+	if (!t || READ_ONCE(pty_of(t)->locked) || READ_ONCE(t->hung_up))
 		return -EIO;
-	tty_open_as(f, &p->tty);
+	tty_open_as(f, t);
 	if (!(f->flags & O_NOCTTY) && (f->mode & FMODE_READ))
-		tty_make_controlling(&p->tty, false, true); /* if it may be: ptmx(4) does not ask */
+		tty_make_controlling(t, false, true); /* may fail: ptmx(4) */
 	return 0;
 }
 
 const struct file_ops pts_file_ops = {.open = pts_open};
-
-void pty_get(struct pty *p)
-{
-	tty_get(&p->tty);
-}
-
-void pty_put(struct pty *p)
-{
-	tty_put(&p->tty);
-}
 
 /* ---- the master: open, close ---- */
 
@@ -154,11 +135,10 @@ static int ptmx_open(struct inode *inode, struct file *f)
 	if (IS_ERR(root))
 		return (int)PTR_ERR(root);
 	p = pty_create();
-	node = p ? devpts_add(root, p, &p->index, &p->tty.dev) : ERR_PTR(-ENOMEM);
+	node = p ? devpts_add(root, &p->tty, &p->index) : ERR_PTR(-ENOMEM);
 	dentry_put(root);
 	if (IS_ERR(node)) {
-		if (p)
-			pty_put(p);
+		tty_put(p ? &p->tty : NULL);
 		return (int)PTR_ERR(node);
 	}
 	p->node = dentry_pin(node);
@@ -169,17 +149,17 @@ static int ptmx_open(struct inode *inode, struct file *f)
 
 static void ptmx_release(struct file *f)
 {
-	struct pty *p = master_of(f);
+	struct pty *p = f->private;
 
 	devpts_remove(p->node);
 	dentry_unpin(p->node);
 	tty_hangup(&p->tty);
-	pty_put(p);
+	tty_put(&p->tty);
 }
 
 /* ---- the master: read, write ---- */
 
-/* Lock held. What waits, in at most two pieces. */
+/* Move waiting output to `io`, in at most two pieces. Lock held. */
 static ssize_t take_output(struct pty *p, struct uio *io)
 {
 	size_t done = 0;
@@ -197,14 +177,9 @@ static ssize_t take_output(struct pty *p, struct uio *io)
 	return (ssize_t)done;
 }
 
-static bool out_ready(const struct pty *p)
-{
-	return out_used(p) || READ_ONCE(p->slave_gone);
-}
-
 static ssize_t ptmx_read(struct file *f, struct uio *io, u64 *pos __maybe_unused)
 {
-	struct pty *p = master_of(f);
+	struct pty *p = f->private;
 	ssize_t ret = 0;
 
 	if (!io->left)
@@ -217,7 +192,8 @@ static ssize_t ptmx_read(struct file *f, struct uio *io, u64 *pos __maybe_unused
 			ret = -EAGAIN;
 		} else {
 			mutex_unlock(&p->tty.lock);
-			ret = wait_event_interruptible(&p->out_wait, out_ready(p));
+			ret = wait_event_interruptible(&p->out_wait,
+						       out_used(p) || READ_ONCE(p->slave_gone));
 			mutex_lock(&p->tty.lock);
 		}
 	}
@@ -233,13 +209,14 @@ static bool may_type(struct pty *p)
 	return !READ_ONCE(p->typing_stopped) && ldisc_room(&p->tty.ldisc);
 }
 
-/* Type these bytes, as many as there is room for. */
-static size_t type_bytes(struct pty *p, const char *s, size_t n)
+/* Type these bytes, as many as there is room for, or all of them if `force`. Returns their number.
+ */
+static size_t type_bytes(struct pty *p, const char *s, size_t n, bool force)
 {
 	size_t done = 0;
 
 	mutex_lock(&p->tty.lock);
-	while (done < n && may_type(p))
+	while (done < n && (force || may_type(p)))
 		ldisc_input(&p->tty.ldisc, (u8)s[done++]);
 	mutex_unlock(&p->tty.lock);
 	if (ldisc_readable(&p->tty.ldisc, 1))
@@ -253,7 +230,7 @@ static ssize_t type_all(struct pty *p, struct file *f, const char *s, size_t n)
 	int err = 0;
 
 	while (!err) {
-		done += type_bytes(p, s + done, n - done);
+		done += type_bytes(p, s + done, n - done, false);
 		if (done == n)
 			break;
 		err = f->flags & O_NONBLOCK ? -EAGAIN
@@ -264,7 +241,7 @@ static ssize_t type_all(struct pty *p, struct file *f, const char *s, size_t n)
 
 static ssize_t ptmx_write(struct file *f, struct uio *io, u64 *pos __maybe_unused)
 {
-	struct pty *p = master_of(f);
+	struct pty *p = f->private;
 	ssize_t done = 0, n = 0;
 	char buf[INPUT_CHUNK];
 	size_t some;
@@ -283,7 +260,7 @@ static ssize_t ptmx_write(struct file *f, struct uio *io, u64 *pos __maybe_unuse
 
 static u32 ptmx_poll(struct file *f, struct poll_table *pt)
 {
-	struct pty *p = master_of(f);
+	struct pty *p = f->private;
 	u32 events = 0;
 
 	poll_wait(pt, &p->out_wait);
@@ -320,7 +297,7 @@ static long set_packet_mode(const int __user *arg)
 	return on ? -EINVAL : 0;
 }
 
-/* TIOCGPTPEER: the slave, also where its name cannot be reached. */
+/* TIOCGPTPEER: open the slave, even if its name cannot be reached. */
 static long open_peer(struct pty *p, int flags)
 {
 	struct file *f = file_open_dentry(dentry_get(p->node), flags, true);
@@ -343,16 +320,7 @@ static long flush_from_master(struct pty *p, unsigned long which)
 	return 0;
 }
 
-static void type_flow_char(struct pty *p, u8 c)
-{
-	mutex_lock(&p->tty.lock);
-	ldisc_input(&p->tty.ldisc, c);
-	mutex_unlock(&p->tty.lock);
-	if (ldisc_readable(&p->tty.ldisc, 1))
-		wake_up_all(&p->tty.read_wait);
-}
-
-/* tcflow(3): what the master types stops, or the master asks the slave to stop, by ^S and ^Q. */
+/* tcflow(3): hold the master's own writes, or type ^S or ^Q for the slave. */
 static long flow_from_master(struct pty *p, unsigned long action)
 {
 	switch (action) {
@@ -364,10 +332,10 @@ static long flow_from_master(struct pty *p, unsigned long action)
 		wake_up_all(&p->room_wait);
 		return 0;
 	case TCIOFF:
-		type_flow_char(p, 'S' & 0x1f);
+		type_bytes(p, "\x13", 1, true);
 		return 0;
 	case TCION:
-		type_flow_char(p, 'Q' & 0x1f);
+		type_bytes(p, "\x11", 1, true);
 		return 0;
 	default:
 		return -EINVAL;
@@ -376,7 +344,7 @@ static long flow_from_master(struct pty *p, unsigned long action)
 
 static long ptmx_ioctl(struct file *f, unsigned int cmd, unsigned long arg)
 {
-	struct pty *p = master_of(f);
+	struct pty *p = f->private;
 
 	switch (cmd) {
 	case TIOCGPTN:

@@ -25,7 +25,7 @@ void tty_put(struct tty *t)
 		t->driver->free(t);
 }
 
-/* ---- what the line discipline calls back; the tty's lock is held ---- */
+/* ---- callbacks of the line discipline, under the tty's lock ---- */
 
 void tty_key_signal(void *ctx, int sig)
 {
@@ -40,8 +40,6 @@ void tty_output_stopped(void *ctx, bool stop)
 	if (!stop)
 		wake_up_all(&t->write_wait);
 }
-
-/* ---- modes ---- */
 
 void tty_get_termios(struct tty *t, struct termios2 *out)
 {
@@ -67,8 +65,6 @@ void tty_flush_input(struct tty *t)
 	if (t->driver->input_taken)
 		t->driver->input_taken(t);
 }
-
-/* ---- hanging up ---- */
 
 void tty_hangup(struct tty *t)
 {

@@ -1,4 +1,4 @@
-/* Terminals: the console, and what job control asks of any. */
+/* Terminals: the console, and job control of all of them. */
 #pragma once
 
 #include "kernel/lib/types.h"
@@ -14,24 +14,19 @@ struct signal;
 extern struct tty console_tty;
 
 void console_tty_init(void);
-/* Start ktty, which echoes and turns ^C into a signal. Once kthreadd runs; typed bytes are kept
- * until then. */
+/* Start ktty, which echoes and turns ^C into a signal. Bytes typed before are kept. */
 void console_tty_start(void);
-/* For the shell: one character as typed, neither echoed nor interpreted; sleeps. */
+/* For the shell: wait for one character as typed, neither echoed nor interpreted. */
 int console_getc(void);
-/* True when a character waits. */
-bool console_poll_in(void);
-/* While the shell reads, typed characters go to console_getc() raw; while a program is in front, to
- * the line discipline. */
+bool console_poll_in(void); /* a character waits for console_getc() */
+/* Give typed characters to console_getc() (true), or to the line discipline (false). */
 void console_set_owner(bool shell);
 
 /* ---- any terminal ---- */
 /* Save and restore the terminal's mode around a foreground program. */
 void tty_get_termios(struct tty *t, struct termios2 *out);
 void tty_set_termios(struct tty *t, const struct termios2 *in);
-/* Make `pgrp` (a reference is taken; NULL: nobody) the foreground group and `session` the owner. */
+/* Make `session` the owner and `pgrp` (NULL: none) the foreground group. Takes references. */
 void tty_set_foreground(struct tty *t, struct pid *session, struct pid *pgrp);
-struct pid *tty_get_foreground(struct tty *t); /* with a reference, or NULL */
-/* For proc(5)'s stat: device number and foreground group of a process's terminal, 0 and -1 without
- * one. */
+/* Device number and foreground group of the process's terminal; 0 and -1 without one. proc(5) */
 void tty_numbers(const struct signal *sig, u32 *dev, pid_t *pgrp);

@@ -1,13 +1,10 @@
 /*
- * The console terminal: from the keyboard to whoever reads.
- *
- * console_input() runs in interrupt context and only puts the byte into a ring. While a program is
- * in front, the kernel thread ktty takes it from there and runs it through the line discipline:
- * echo and signals happen there, so ^C works whether or not the program reads. While the kernel's
- * shell is in front, it takes the bytes itself.
+ * The console terminal. console_input() runs in interrupt context and only puts the byte into a
+ * ring. While a program is in front, the kernel thread ktty passes the bytes on to the line
+ * discipline, which echoes and sends signals: ^C works even if the program does not read. While the
+ * kernel's shell is in front, the shell takes the bytes from the ring.
  */
 #include "kernel/kthread.h"
-#include "kernel/lib/log.h"
 #include "kernel/task.h"
 #include "kernel/time/timer.h"
 #include "kernel/tty/tty_internal.h"
@@ -20,9 +17,9 @@ struct tty console_tty;
 
 static spinlock_t raw_lock = SPINLOCK_INIT(LOCK_INPUT); /* (irq): the next three */
 static u32 raw_head, raw_tail;
-static u8 raw[RAW_SIZE]; /* as the keyboard gave them; full: what comes is lost */
+static u8 raw[RAW_SIZE]; /* as typed; when full, new bytes are lost */
 static struct wait_queue raw_wait = WAIT_QUEUE_INIT(raw_wait); /* ktty, or the shell */
-static bool shell_owns = true; /* typed bytes are the shell's; console_tty.lock, read by anybody */
+static bool shell_owns = true; /* typed bytes are the shell's; console_tty.lock to write */
 
 static void console_input(char c)
 {
@@ -44,7 +41,7 @@ static bool raw_pop(u8 *c)
 	return got;
 }
 
-/* Put back in front what was taken too early. False: no room. */
+/* Put a byte back at the front. False: no room. */
 static bool raw_unpop(u8 c)
 {
 	guard_irq(&raw_lock);
@@ -60,14 +57,6 @@ static bool raw_waiting(void)
 	return READ_ONCE(raw_head) != READ_ONCE(raw_tail);
 }
 
-static void raw_flush(void)
-{
-	guard_irq(&raw_lock);
-	raw_tail = raw_head;
-}
-
-/* ---- the terminal ---- */
-
 static void show(void *ctx __maybe_unused, const char *s, size_t n)
 {
 	arch_console_write_raw(s, n);
@@ -78,8 +67,9 @@ static const struct ldisc_ops console_ldisc_ops = {
 
 static void console_flush(struct tty *t __maybe_unused)
 {
+	guard_irq(&raw_lock);
 	if (!shell_owns)
-		raw_flush();
+		raw_tail = raw_head;
 }
 
 static size_t console_room(struct tty *t __maybe_unused)
@@ -98,8 +88,7 @@ static const struct console_hooks console_hooks = {.input = console_input,
 #define PAUSE_NS    (2 * NSEC_PER_MSEC)
 #define PATIENCE_NS (10 * NSEC_PER_SEC)
 
-/* Wait for a terminal that does not read as fast as the caller writes; where the caller may sleep,
- * and not for ever: a terminal that has stopped costs it PATIENCE_NS, once. */
+/* Wait for room, if the caller may sleep. A stopped terminal costs PATIENCE_NS, once. */
 static void wait_for_room(void)
 {
 	static bool stopped;
@@ -121,21 +110,13 @@ static void wait_for_room(void)
 static const struct tty_driver console_driver = {
 	.ldisc = &console_ldisc_ops, .room = console_room, .flush_input = console_flush};
 
-/* ---- ktty ---- */
-
-static bool work_for_ktty(void)
-{
-	return raw_waiting() && !READ_ONCE(shell_owns);
-}
-
 static void process_input(void)
 {
 	struct tty *t = &console_tty;
 	u8 c;
 
 	mutex_lock(&t->lock);
-	/* asked under the lock: once the shell owns the terminal not one byte more is taken from it
-	 */
+	/* checked under the lock: once the shell is the owner, ktty takes no more bytes */
 	while (!shell_owns && raw_pop(&c))
 		ldisc_input(&t->ldisc, c);
 	mutex_unlock(&t->lock);
@@ -146,7 +127,7 @@ static void process_input(void)
 static int __noreturn ktty(void *arg __maybe_unused)
 {
 	for (;;) {
-		wait_event(&raw_wait, work_for_ktty());
+		wait_event(&raw_wait, raw_waiting() && !READ_ONCE(shell_owns));
 		process_input();
 	}
 }
@@ -172,8 +153,6 @@ void console_tty_init(void)
 	t->winsize = (struct winsize){.ws_row = (u16)rows, .ws_col = (u16)cols};
 }
 
-/* ---- for the shell ---- */
-
 int console_getc(void)
 {
 	u8 c;
@@ -192,8 +171,7 @@ bool tty_is_shells(const struct tty *t)
 	return t == &console_tty && READ_ONCE(shell_owns);
 }
 
-/* What was typed while a program ran and it did not read, the shell gets: the last byte goes back
- * first. */
+/* Give the shell what the program has not read: the last byte goes back first. */
 static void give_back(struct tty *t)
 {
 	struct ldisc *ld = &t->ldisc;
@@ -222,5 +200,5 @@ void console_set_owner(bool shell)
 	}
 	WRITE_ONCE(shell_owns, shell);
 	mutex_unlock(&t->lock);
-	wake_up_all(&raw_wait); /* what waits there may be for somebody else now */
+	wake_up_all(&raw_wait); /* the bytes may have another reader now */
 }

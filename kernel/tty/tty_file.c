@@ -1,18 +1,10 @@
 /* Terminals as files: open, read, write, poll. */
 #include "kernel/fs/poll/poll.h"
 #include "kernel/task.h"
-#include "kernel/time/timer.h"
 #include "kernel/tty/tty_internal.h"
 
 #define DECISECOND  (100 * NSEC_PER_MSEC)
 #define WRITE_CHUNK 256
-
-static struct tty *tty_of(const struct file *f)
-{
-	return f->private;
-}
-
-/* ---- open ---- */
 
 void tty_open_as(struct file *f, struct tty *t)
 {
@@ -23,15 +15,14 @@ void tty_open_as(struct file *f, struct tty *t)
 		t->driver->opened(t, true);
 }
 
-/* The console never becomes the controlling terminal of whoever opens it: TIOCSCTTY asks for that.
- */
+/* Opening the console never makes it the controlling terminal: that takes TIOCSCTTY. */
 static int console_open(struct inode *inode __maybe_unused, struct file *f)
 {
 	tty_open_as(f, &console_tty);
 	return 0;
 }
 
-/* /dev/tty: the controlling terminal, whatever it is. tty(4) */
+/* /dev/tty: the controlling terminal. tty(4) */
 static int ctty_open(struct inode *inode __maybe_unused, struct file *f)
 {
 	struct tty *t = tty_get_current();
@@ -45,7 +36,7 @@ static int ctty_open(struct inode *inode __maybe_unused, struct file *f)
 
 static void tty_release(struct file *f)
 {
-	struct tty *t = tty_of(f);
+	struct tty *t = f->private;
 
 	mutex_lock(&t->lock);
 	if (--t->openings == 0 && t->driver->opened)
@@ -54,14 +45,12 @@ static void tty_release(struct file *f)
 	tty_put(t);
 }
 
-/* ---- read ---- */
-
 /* How long a read waits, and for how much: termios(3), "Canonical and noncanonical mode". */
 struct patience {
 	bool canon;
-	size_t need;  /* bytes that are enough */
-	u64 between;  /* ns allowed from one byte to the next; 0: any time */
-	u64 deadline; /* monotonic; 0: do not wait at all */
+	size_t need;  /* return when this many bytes are read */
+	u64 between;  /* ns from one byte to the next; 0: no limit */
+	u64 deadline; /* monotonic; 0: do not wait */
 };
 
 static void read_terms(struct tty *t, size_t left, struct patience *p)
@@ -81,8 +70,7 @@ static void read_terms(struct tty *t, size_t left, struct patience *p)
 	}
 }
 
-/* Sleep until there is something, the time is up (false is not told apart: the caller looks again),
- * or a signal. */
+/* Sleep until there is input, the deadline passes (the caller looks again), or a signal comes. */
 static int wait_for_input(struct tty *t, u64 deadline)
 {
 	struct waiter w;
@@ -100,7 +88,7 @@ static int wait_for_input(struct tty *t, u64 deadline)
 	return err;
 }
 
-/* Bytes that are there, into `io` by way of `buf`. *over: the line, or the file, is at its end. */
+/* Move waiting bytes to `io` through `buf`. *over: end of the line or file. */
 static ssize_t take_input(struct tty *t, struct uio *io, char *buf, bool *over)
 {
 	size_t n;
@@ -145,7 +133,7 @@ static ssize_t read_loop(struct tty *t, struct file *f, struct uio *io, char *bu
 
 static ssize_t tty_read(struct file *f, struct uio *io, u64 *pos __maybe_unused)
 {
-	struct tty *t = tty_of(f);
+	struct tty *t = f->private;
 	ssize_t ret;
 	char *buf;
 
@@ -159,13 +147,11 @@ static ssize_t tty_read(struct file *f, struct uio *io, u64 *pos __maybe_unused)
 		return -ENOMEM;
 	ret = read_loop(t, f, io, buf);
 	putname(buf);
-	/* more than one reader may sleep, and there may be another line */
+	/* there may be another line, and another reader */
 	if (ret > 0 && ldisc_readable(&t->ldisc, 1))
 		wake_up_all(&t->read_wait);
 	return ret;
 }
-
-/* ---- write ---- */
 
 /* Bytes that may be written now. */
 static size_t room(struct tty *t)
@@ -199,7 +185,8 @@ static ssize_t write_chunk(struct tty *t, struct file *f, struct uio *io)
 		return -EFAULT;
 	for (size_t done = 0; done < n; done += some) {
 		mutex_lock(&t->lock);
-		some = MIN(room(t), n - done); /* other writers were faster: the rest waits */
+		some = MIN(room(t),
+			   n - done); /* other writers may have taken room: the rest waits */
 		ldisc_output(&t->ldisc, buf + done, some);
 		mutex_unlock(&t->lock);
 		err = done + some < n ? wait_for_room(t, f) : 0;
@@ -211,7 +198,7 @@ static ssize_t write_chunk(struct tty *t, struct file *f, struct uio *io)
 
 static ssize_t tty_write(struct file *f, struct uio *io, u64 *pos __maybe_unused)
 {
-	struct tty *t = tty_of(f);
+	struct tty *t = f->private;
 	ssize_t done = 0, n = 0;
 
 	if (READ_ONCE(t->hung_up))
@@ -234,11 +221,9 @@ static ssize_t tty_write(struct file *f, struct uio *io, u64 *pos __maybe_unused
 	return done ? done : n;
 }
 
-/* ---- poll ---- */
-
 static u32 tty_poll(struct file *f, struct poll_table *pt)
 {
-	struct tty *t = tty_of(f);
+	struct tty *t = f->private;
 	const u8 *cc = t->ldisc.t.c_cc;
 	u32 events = 0;
 

@@ -1,7 +1,7 @@
-/* What stty, shells and editors ask of a terminal: ioctl_tty(2). */
+/* ioctl(2) of a terminal: ioctl_tty(2). */
 #include "kernel/tty/tty_internal.h"
 
-/* The old structure is the new one without the two speeds at its end. */
+/* The old structure is the new one without the two speeds. */
 _Static_assert(sizeof(struct termios) == 36 &&
 		       offsetof(struct termios2, c_cc) == offsetof(struct termios, c_cc),
 	       "termios is a prefix of termios2");
@@ -14,7 +14,7 @@ static long get_termios(struct tty *t, void __user *out, size_t size)
 	return copy_to_user(out, &tio, size) ? -EFAULT : 0;
 }
 
-/* Output is on the screen when write() returns, so "after it has drained" is now. */
+/* write() returns when the output is on the screen, so there is nothing to drain. */
 static long set_termios(struct tty *t, const void __user *in, size_t size, bool flush)
 {
 	struct termios2 tio;
@@ -28,7 +28,7 @@ static long set_termios(struct tty *t, const void __user *in, size_t size, bool 
 	if (flush)
 		tty_flush_input(t);
 	tty_set_termios(t, &tio);
-	wake_up_all(&t->read_wait); /* what is there may count as readable now */
+	wake_up_all(&t->read_wait); /* waiting bytes may be readable now */
 	return 0;
 }
 
@@ -66,7 +66,7 @@ static long flush_queues(struct tty *t, unsigned long which)
 		return err;
 	if (which != TCIFLUSH && which != TCOFLUSH && which != TCIOFLUSH)
 		return -EINVAL;
-	if (which != TCOFLUSH) /* of output nothing is ever queued */
+	if (which != TCOFLUSH) /* output is never queued */
 		tty_flush_input(t);
 	return 0;
 }
@@ -79,7 +79,7 @@ static void stop_output(struct tty *t, bool stop)
 	tty_output_stopped(t, stop);
 }
 
-/* Ask the other end to stop or go on, by the character that means that. */
+/* Send the character that asks the other end to stop or go on. */
 static void send_flow_char(struct tty *t, int which)
 {
 	char c = (char)t->ldisc.t.c_cc[which];
@@ -128,8 +128,7 @@ static long job_ioctl(struct tty *t, const struct file *f, unsigned int cmd, uns
 	case TCXONC:
 		return flow(t, arg);
 	case TCSBRK:
-	case TCSBRKP: /* a break signal means nothing on a screen; tcdrain() has nothing to wait for
-		       */
+	case TCSBRKP: /* no break signal on a screen, and nothing to drain */
 		return tty_check_job(t, SIGTTOU);
 	case FIONREAD:
 		return put_user((int)ldisc_count(&t->ldisc), (int __user *)arg);

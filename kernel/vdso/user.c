@@ -31,7 +31,7 @@ static u64 monotonic(void)
 	return (u64)((unsigned __int128)(((u64)hi << 32 | lo) - vvar.base) * vvar.mult >> 32);
 }
 
-/* False for a clock that only the kernel knows. */
+/* False for a clock that only the kernel can read. */
 static bool read_clock(clockid_t clock, u64 *ns)
 {
 	if (!vvar.tsc)

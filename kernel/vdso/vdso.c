@@ -21,7 +21,7 @@ static u64 image_size(void)
 	return (u64)(vdso_image_end - vdso_image_start);
 }
 
-/* At boot: nothing can be done without memory. The object keeps the page. */
+/* Used at boot, so it panics without memory. The object keeps the page. */
 static void *page_of(struct vm_object *o, u64 index)
 {
 	struct page *p;

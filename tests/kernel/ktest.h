@@ -7,6 +7,7 @@
 
 #include "kernel/lib/types.h"
 #include "kernel/shell/account.h"
+#include "kernel/task.h"
 
 struct ktest {
 	const char *suite, *name;
@@ -37,3 +38,10 @@ bool ktest_check_eq(long a, long b, const char *text, const char *file, int line
 /* Run one suite, or all for NULL or "all". Returns the number of failures; -ENOENT when there is no
  * such suite. */
 int ktest_run(const char *suite);
+
+/* Set the policy and leave the rest of what sched_setattr(2) sets. 0 or -EINVAL. */
+static inline int sched_set_policy(struct task *p, int policy, int rt_priority)
+{
+	return sched_set_attr(p, policy, rt_priority, PRIO_TO_NICE(p->static_prio),
+			      p->reset_on_fork);
+}

@@ -1,21 +1,18 @@
 /*
- * Pipes and FIFOs: pipe(7), fifo(7). The buffer itself is in pipe_ring.c; here are the ends, and
- * who waits for whom.
- *
- * Fields are changed under pipe->lock; poll reads them without it. Who reads or writes waits for a
- * condition of that lock, who polls in a wait queue.
+ * Pipes and FIFOs: pipe(7), fifo(7). pipe_ring.c has the buffer; this file has the ends and the
+ * waiting. Fields are changed under pipe->lock; poll reads them without it. Readers and writers
+ * wait for a condition of that lock, polling tasks in a wait queue.
  */
 #include "kernel/fs/pipe/pipe_ring.h"
 #include "kernel/fs/poll/poll.h"
 #include "kernel/fs/vfs.h"
 #include "kernel/lib/syscall.h"
-#include "kernel/signal/signal.h"
 #include "kernel/task.h"
 #include "mm/slab.h"
 
 #include <linux/magic.h>
 
-#define FEWEST_SLOTS 2 /* of a user with too many pages in pipes already */
+#define FEWEST_SLOTS 2 /* for a user with too many pages in pipes */
 #define MOST_SIZE    (1UL << 31)
 
 u64 pipe_max_size = 1UL << 20;
@@ -26,14 +23,13 @@ struct pipe {
 	struct ring ring;
 	struct user *user; /* the user charged for its slots: constant, a reference */
 	u32 readers, writers;
-	u64 reader_opens, writer_opens; /* ever: a FIFO's open() waits for the other side to have
-					   been there */
+	u64 reader_opens, writer_opens; /* ever: open() of a FIFO waits for a change */
 	struct condition readable, writable;
 	struct wait_queue read_polls, write_polls;
 };
 
 static struct kmem_cache *pipe_cache;
-static struct super *pipe_super; /* what pipes belong to: it is never mounted */
+static struct super *pipe_super; /* the file system of pipes, never mounted */
 
 static const struct fs_type pipefs_type = {.name = "pipefs", .magic = PIPEFS_MAGIC};
 
@@ -57,7 +53,7 @@ static bool exceeds(u64 pages, const u64 *limit)
 	return unlikely(most && pages > most) && !cred_is_root(current->cred);
 }
 
-/* Charge a new pipe: its slots, or 0 when the user may have no more of them. */
+/* Charge a new pipe. Returns its slots, 0 when the user may have no more. */
 static u32 charge_pipe(struct user *user)
 {
 	u32 nr = RING_SLOTS;
@@ -76,7 +72,7 @@ static u32 charge_pipe(struct user *user)
 	return 0;
 }
 
-/* Charge another size. -EPERM: more than the user may have. */
+/* Charge a change of size. 0, or -EPERM over the limit. */
 static int charge_resize(struct pipe *p, u32 nr)
 {
 	bool more = nr > p->ring.nr_slots;
@@ -107,7 +103,7 @@ int pipe_set_max_size(s64 size)
 	return 0;
 }
 
-/* NULL: no memory, or the user has too many. */
+/* NULL: no memory, or over the user's limit. */
 static struct pipe *pipe_create(void)
 {
 	struct user *user = current->cred->user;
@@ -151,8 +147,6 @@ static void wake_writers(struct pipe *p)
 	wake_up_all(&p->write_polls);
 }
 
-/* ---- read, write ---- */
-
 static ssize_t pipe_read(struct file *f, struct uio *io, u64 *pos __maybe_unused)
 {
 	struct pipe *p = f->inode->pipe;
@@ -171,7 +165,7 @@ static ssize_t pipe_read(struct file *f, struct uio *io, u64 *pos __maybe_unused
 		if (ret)
 			return ret;
 	}
-	/* a writer sleeps only while there is less room than this */
+	/* a writer sleeps only with less room than this */
 	was_full = ring_free_bytes(&p->ring) < PIPE_BUF;
 	ret = ring_take(&p->ring, io);
 	if (unlikely(was_full) && ring_free_bytes(&p->ring) >= PIPE_BUF)
@@ -179,14 +173,7 @@ static ssize_t pipe_read(struct file *f, struct uio *io, u64 *pos __maybe_unused
 	return ret;
 }
 
-/* The signal comes even when a part was written; the error only when nothing was. */
-static ssize_t broken_pipe(ssize_t done)
-{
-	send_sig_self(SIGPIPE);
-	return done ? done : -EPIPE;
-}
-
-/* Lock held. Wait for room for what is left; > 0: room. */
+/* Wait for room for n bytes. Returns the room, or -errno. Lock held. */
 static ssize_t wait_for_room(struct pipe *p, struct file *f, size_t n)
 {
 	u64 room;
@@ -198,7 +185,7 @@ static ssize_t wait_for_room(struct pipe *p, struct file *f, size_t n)
 		room = ring_free_bytes(&p->ring);
 		if (likely(room >= n))
 			return (ssize_t)n;
-		/* A part of it, unless it is so little that it has to stay together. */
+		/* Part of it, unless the write must be atomic. */
 		if (room >= PIPE_BUF || (n > PIPE_BUF && room && (f->flags & O_NONBLOCK)))
 			return (ssize_t)room;
 		if (f->flags & O_NONBLOCK)
@@ -227,12 +214,12 @@ static ssize_t pipe_write(struct file *f, struct uio *io, u64 *pos __maybe_unuse
 		done += n;
 		if (was_empty)
 			wake_readers(p);
-		if (unlikely(n < room)) /* what could not be copied is not tried again */
+		if (unlikely(n < room)) /* a failed copy is not retried */
 			break;
 	}
 	mutex_unlock(&p->lock);
 	if (n == -EPIPE)
-		return broken_pipe(done);
+		send_sig_self(SIGPIPE); /* even after a partial write */
 	return done ? done : n;
 }
 
@@ -245,7 +232,7 @@ static u32 pipe_poll(struct file *f, struct poll_table *pt)
 		poll_wait(pt, &p->read_polls);
 		if (ring_used(&p->ring))
 			events |= POLLIN | POLLRDNORM;
-		/* a FIFO that no writer has had open yet is not hung up */
+		/* not hung up: a FIFO that no writer has opened yet */
 		if (!READ_ONCE(p->writers) && READ_ONCE(p->writer_opens))
 			events |= POLLHUP;
 	}
@@ -319,7 +306,7 @@ static void pipe_add_end(struct pipe *p, u32 mode)
 	}
 }
 
-/* The last reader's or writer's going ends the other side's wait. */
+/* Drop an end. The last of its kind ends the other side's wait. */
 static void pipe_drop_end(struct pipe *p, u32 mode)
 {
 	guard_mutex(&p->lock);
@@ -331,7 +318,7 @@ static void pipe_drop_end(struct pipe *p, u32 mode)
 		wake_writers(p);
 	if (!p->writers)
 		wake_readers(p);
-	if (!p->readers && !p->writers) /* a FIFO forgets what nobody read */
+	if (!p->readers && !p->writers) /* a FIFO loses its unread bytes */
 		ring_clear(&p->ring);
 }
 
@@ -340,34 +327,23 @@ static void pipe_release(struct file *f)
 	pipe_drop_end(f->inode->pipe, f->mode);
 }
 
-static const struct file_ops pipe_ops = {
-	.read = pipe_read,
-	.write = pipe_write,
-	.poll = pipe_poll,
-	.ioctl = pipe_ioctl,
-	.release = pipe_release,
-};
-
-/* ---- pipe(2) ---- */
-
 static struct inode *pipe_inode(void)
 {
 	struct inode *i = inode_of_caller(pipe_super, S_IFIFO | 0600);
 
 	if (!i)
 		return NULL;
-	i->fops = &fifo_ops; /* for who opens it again, by /proc/self/fd */
+	i->fops = &fifo_ops; /* for another open() by /proc/self/fd */
 	i->pipe = pipe_create();
-	if (!i->pipe) {
-		inode_put(i);
-		return NULL;
-	}
-	return i;
+	if (i->pipe)
+		return i;
+	inode_put(i);
+	return NULL;
 }
 
 static struct file *pipe_end(struct inode *i, u32 flags, u32 mode)
 {
-	struct file *f = file_alloc(i, NULL, &pipe_ops, flags, mode);
+	struct file *f = file_alloc(i, NULL, &fifo_ops, flags, mode);
 
 	if (f) {
 		mutex_lock(&i->pipe->lock);
@@ -379,13 +355,12 @@ static struct file *pipe_end(struct inode *i, u32 flags, u32 mode)
 
 static int pipe_files(struct file *out[2], u32 flags)
 {
-	struct inode *i = pipe_inode();
+	struct inode *i scoped(inode_put) = pipe_inode();
 
 	if (!i)
-		return -ENFILE; /* as Linux says whatever is missing */
+		return -ENFILE; /* as on Linux, whatever is missing */
 	out[0] = pipe_end(i, O_RDONLY | flags, FMODE_READ);
 	out[1] = out[0] ? pipe_end(i, O_WRONLY | flags, FMODE_WRITE) : NULL;
-	inode_put(i);
 	if (out[1])
 		return 0;
 	file_put(out[0]);
@@ -398,14 +373,14 @@ long sys_pipe2(int __user *ufds, int flags)
 	int err;
 
 	if (flags & ~(O_CLOEXEC | O_NONBLOCK))
-		return -EINVAL; /* O_DIRECT, packet mode, is not there */
+		return -EINVAL; /* no packet mode (O_DIRECT) */
 	err = pipe_files(f, (u32)flags & O_NONBLOCK);
 	return err ? err : fd_install_pair(f, ufds, flags & O_CLOEXEC);
 }
 
 /* ---- FIFOs: fifo(7) ---- */
 
-/* The buffer of a FIFO comes with its first opener and stays with the inode. */
+/* The first open() of a FIFO creates its buffer, which stays with the inode. */
 static int fifo_buffer(struct inode *i)
 {
 	int err = 0;
@@ -418,7 +393,7 @@ static int fifo_buffer(struct inode *i)
 	return err;
 }
 
-/* Lock held. Wait until the other side has been opened, if only for a moment. */
+/* Wait until the other side has been opened, if only for a moment. Lock held. */
 static int fifo_wait_partner(struct pipe *p, struct file *f)
 {
 	bool reads = f->mode == FMODE_READ;
@@ -435,7 +410,7 @@ static int fifo_wait_partner(struct pipe *p, struct file *f)
 	return err;
 }
 
-/* Also a pipe that is opened once more, by /proc/self/fd: that one waits for nobody. */
+/* Also opens a pipe again, by /proc/self/fd, without waiting. */
 static int fifo_open(struct inode *i, struct file *f)
 {
 	bool fifo = i->sb != pipe_super;

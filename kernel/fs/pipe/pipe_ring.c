@@ -62,8 +62,8 @@ static inline char *byte_at(const struct ring *r, u64 pos)
 	return *slot_of(r, pos) + offset_of(pos);
 }
 
-/* The page of `pos` was read to its end. In a ring that is nearly full it is the page being written
- * too; else, if all has been read, the next to be written may have it. */
+/* The page of `pos` was read to its end: drop it. In a nearly full ring it is also the page being
+ * written; in an empty ring it becomes the next one to write. */
 static void drop_front(struct ring *r, u64 pos)
 {
 	char **slot = slot_of(r, pos), **next = slot_of(r, r->head);
@@ -77,7 +77,7 @@ static void drop_front(struct ring *r, u64 pos)
 	*slot = NULL;
 }
 
-/* Up to n bytes from the tail's page, or into the head's; how many. */
+/* Move up to n bytes out of the tail's page. Returns their number. */
 static inline size_t take_piece(struct ring *r, struct uio *io, size_t n)
 {
 	u64 pos = r->tail;
@@ -104,7 +104,7 @@ static noinline ssize_t take_pieces(struct ring *r, struct uio *io)
 	return done;
 }
 
-/* What is so little that it has to stay together comes whole or not at all. */
+/* A write of PIPE_BUF bytes or fewer is stored whole or not at all. */
 static noinline ssize_t put_pieces(struct ring *r, struct uio *io, size_t n)
 {
 	u64 pos = r->head, end = pos + n;
@@ -130,7 +130,7 @@ static noinline ssize_t put_pieces(struct ring *r, struct uio *io, size_t n)
 	return (ssize_t)n;
 }
 
-/* Most often it is little, and one page has it all. */
+/* Usually the bytes are few and lie in one page. */
 ssize_t ring_take(struct ring *r, struct uio *io)
 {
 	size_t n = MIN(io->left, r->head - r->tail), got;
@@ -151,8 +151,7 @@ ssize_t ring_put(struct ring *r, struct uio *io, size_t n)
 	return (ssize_t)n;
 }
 
-/* Copy what is inside, byte for byte at the same positions: in the old ring the first and the last
- * bytes may share a page. */
+/* Copy the contents to the same positions: the old first and last bytes may share a page. */
 static bool copy_contents(struct ring *to, const struct ring *from)
 {
 	for (u64 pos = from->tail; pos < from->head;) {

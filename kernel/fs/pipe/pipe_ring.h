@@ -1,11 +1,10 @@
 /*
  * The buffer of a pipe: a ring of page slots.
  *
- * Positions count bytes ever written and read. A slot gets its page when the first byte goes in and
- * loses it when the last comes out; an empty ring keeps the page it would write to next, so that
- * passing single bytes back and forth allocates nothing, and a ring that was never used holds none.
- * The caller serialises all but ring_used() and ring_room(), which only look. Compiles on the host:
- * tests/unit/pipe_test.c.
+ * Positions count all bytes written and read. A slot gets its page with its first byte and loses it
+ * with its last. An empty ring keeps the page to write next, so passing single bytes allocates
+ * nothing; an unused ring has none. The caller serialises all but ring_used() and ring_room().
+ * Compiles on the host: tests/unit/pipe_test.c.
  */
 #pragma once
 
@@ -22,21 +21,20 @@ struct ring {
 	char *few[RING_SLOTS];
 };
 
-/* With so many slots: a power of two, RING_SLOTS at most. */
+/* nr_slots: a power of two, RING_SLOTS at most. */
 void ring_init(struct ring *r, u32 nr_slots);
 void ring_free(struct ring *r);
-/* Forget what is inside, and give back the pages. */
+/* Drop the contents and their pages. */
 void ring_clear(struct ring *r);
-/* Move what is inside to `io`, as far as it goes. Bytes; -EFAULT when not even one could be stored.
- */
+/* Move the contents to `io`, as far as it has room. Bytes, or -EFAULT for none. */
 ssize_t ring_take(struct ring *r, struct uio *io);
-/* Move n bytes from `io`, for which there is room. Bytes; -EFAULT or -ENOMEM when not even one got
- * in, or not all of PIPE_BUF bytes or fewer. */
+/* Move n bytes from `io`; there is room. Bytes, or -EFAULT or -ENOMEM for none, or for a part of at
+ * most PIPE_BUF. */
 ssize_t ring_put(struct ring *r, struct uio *io, size_t n);
-/* A power of two. 0, -EBUSY when more is inside, -ENOMEM. */
+/* nr_slots: a power of two. 0, -EBUSY (the contents do not fit), -ENOMEM. */
 int ring_resize(struct ring *r, u32 nr_slots);
 
-/* For who serialises: bytes inside, and how many more would go in. */
+/* Under the lock: bytes inside, and bytes that still fit. */
 static inline u64 ring_bytes(const struct ring *r)
 {
 	return r->head - r->tail;
@@ -46,8 +44,7 @@ static inline u64 ring_free_bytes(const struct ring *r)
 	return (u64)r->nr_slots * PAGE_SIZE - ring_bytes(r);
 }
 
-/* For who only looks. The tail is read first: without a lock, data that comes in between must not
- * look like less than nothing. */
+/* Without the lock. The tail is read first, so that the difference is never negative. */
 static inline u64 ring_used(const struct ring *r)
 {
 	u64 tail = READ_ONCE(r->tail);

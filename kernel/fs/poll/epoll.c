@@ -1,16 +1,16 @@
 /*
  * epoll(7), level-triggered.
  *
- * A set has a tree of its items, by file and descriptor, and a list of those that may be ready. An
- * item hooks into the wait queues of its file: a wake-up there puts it into the ready list and
- * wakes one task that waits for the set. That task asks the files of the ready list, and only
- * those, whether it is true. Items that were told and go on to be ready stay in the list.
+ * A set has a tree of its items, by file and descriptor, and a list of items that may be ready. An
+ * item hooks into the wait queues of its file: a wake-up there puts the item into the ready list
+ * and wakes one task that waits for the set. That task asks only the files of the ready list.
+ * Reported items that are still ready stay in the list.
  *
- * An item holds no reference to its file. Each file that was ever put into a set has a list of its
- * items (struct watched), so that closing it costs what its own items cost. An item is freed by
- * whatever takes it out of that list: the end of the file, the end of the set, or EPOLL_CTL_DEL. A
+ * An item holds no reference to its file. Each file that was ever in a set has a list of its items
+ * (struct watched), so its release costs only as much as its own items. An item is freed by
+ * whatever takes it out of that list: the release of the file or of the set, or EPOLL_CTL_DEL. A
  * set lives until its last item is freed. While an item is in that list and its set is locked, the
- * file is not released, since the end of the file has to lock the set to take the item out.
+ * file is not released, for its release locks the set to take the item out.
  *
  * Order of locks: epoll.lock, then watched.lock or a file's wait queue, then epoll.waiting.lock.
  */
@@ -20,9 +20,6 @@
 #include "kernel/lib/syscall.h"
 #include "kernel/lib/treap.h"
 #include "kernel/task.h"
-#include "kernel/time/timer.h"
-#include "kernel/time/timespec.h"
-#include "mm/page.h"
 #include "mm/slab.h"
 
 #include <linux/eventpoll.h>
@@ -32,22 +29,22 @@
 	((u32)(POLLIN | POLLPRI | POLLOUT | POLLRDNORM | POLLRDBAND | POLLWRNORM | POLLWRBAND | \
 	       POLLRDHUP | EPOLL_NEVER_MASKED) |                                                \
 	 (u32)EPOLLONESHOT)
-#define EPOLL_HOW  ((u32)EPOLLONESHOT) /* bits of `events` that are no events */
+#define EPOLL_HOW  ((u32)EPOLLONESHOT) /* bits of `events` that are not events */
 #define MAX_EVENTS (0x7fffffff / (int)sizeof(struct epoll_event))
-#define MAX_QUEUES 2 /* that a file's poll operation names */
+#define MAX_QUEUES 2 /* of a file's poll operation */
 
 struct epoll {
 	refcount_t count;          /* its file, and its items */
 	struct mutex lock;         /* LOCK_EPOLL */
 	struct treap_node *items;  /* lock */
-	u64 seed;                  /* lock: of the tree's priorities */
+	u64 seed;                  /* lock: for the tree's priorities */
 	struct user *user;         /* the user charged for the items: constant, a reference */
 	struct wait_queue waiting; /* tasks. waiting.lock is LOCK_READY */
 	struct list_head ready;    /* waiting.lock: items */
-	bool collecting;           /* waiting.lock: a task has taken what was ready, to look */
+	bool collecting; /* waiting.lock: a task has taken the ready items, to check them */
 };
 
-/* Of one file: its items in all sets. */
+/* The items of one file in all sets. */
 struct watched {
 	spinlock_t lock; /* LOCK_WATCHED */
 	struct list_head items;
@@ -62,14 +59,14 @@ struct hook {
 struct epoll_item {
 	struct treap_node node;   /* set->lock */
 	struct list_head ready;   /* set->waiting.lock; empty: not known to be ready */
-	struct list_head of_file; /* watched->lock; empty: what took it out is to free it */
+	struct list_head of_file; /* watched->lock; empty: it is being freed */
 	struct epoll *set;        /* constant; a reference */
 	struct file *file;        /* constant; no reference */
 	int fd;                   /* constant */
-	bool in_set;              /* set->lock: in the tree, and hooked in */
-	u8 queues;                /* constant once it is hooked in */
-	u32 events; /* set->lock to write; EPOLL_HOW alone: a one-shot that was told */
-	u64 data;   /* set->lock */
+	bool in_set;              /* set->lock: in the tree, with its hooks */
+	u8 queues;                /* constant after add_item() */
+	u32 events;               /* set->lock to write; EPOLL_HOW alone: a one-shot that fired */
+	u64 data;                 /* set->lock */
 	struct hook hooks[MAX_QUEUES];
 };
 
@@ -94,8 +91,6 @@ static void epoll_put(struct epoll *ep)
 	kfree(ep);
 }
 
-/* ---- becoming ready ---- */
-
 static void make_ready(struct epoll_item *it)
 {
 	struct epoll *ep = it->set;
@@ -106,7 +101,7 @@ static void make_ready(struct epoll_item *it)
 	wake_up_locked(&ep->waiting);
 }
 
-/* The file's wait queue is locked. */
+/* Called with the file's wait queue locked. */
 static void item_woken(struct wait_hook *wait)
 {
 	struct epoll_item *it = container_of(wait, struct hook, wait)->item;
@@ -132,12 +127,12 @@ static void join_item(struct poll_table *pt, struct wait_queue *q)
 	wait_hook_add(q, &h->wait, item_woken);
 }
 
-/* The set is locked. The events that are wanted and there. */
+/* The wanted events that the file has. The set is locked. */
 static u32 item_poll(struct epoll_item *it, struct poll_table *pt)
 {
 	u32 events = it->file->ops->poll(it->file, pt) & it->events & ~EPOLL_HOW;
 
-	/* it is just being closed for good, and is about to leave the set */
+	/* 0: the file is being released, and leaves the set soon */
 	return refcount_read(&it->file->count) ? events : 0;
 }
 
@@ -179,7 +174,7 @@ static u32 next_prio(struct epoll *ep)
 
 /* ---- life of an item ---- */
 
-/* NULL without memory. The file has one from then on. */
+/* The file's struct watched, created if missing. NULL without memory. */
 static struct watched *watched_of(struct file *f)
 {
 	struct watched *w = READ_ONCE(f->watched), *fresh;
@@ -210,7 +205,7 @@ static struct epoll_item *item_alloc(struct epoll *ep)
 	return it;
 }
 
-/* It is in no list and no tree. */
+/* Free an item that is in no list and no tree. */
 static void item_free(struct epoll_item *it)
 {
 	struct epoll *ep = it->set;
@@ -220,7 +215,7 @@ static void item_free(struct epoll_item *it)
 	epoll_put(ep);
 }
 
-/* The set is locked. The set does not find the item any more, and the file does not wake it. */
+/* Take an item out of its set and its file's wait queues. The set is locked. */
 static void leave_set(struct epoll *ep, struct epoll_item *it)
 {
 	if (!it->in_set)
@@ -233,9 +228,9 @@ static void leave_set(struct epoll *ep, struct epoll_item *it)
 	list_del_init(&it->ready);
 }
 
-/* The set is locked, and had the item until now. Whether it is the caller's to free: otherwise the
- * end of its file is about to, and waits for the set's lock. Comes after leave_set(), for the file
- * may be released as soon as the item is not in its list. */
+/* Take an item out of its file's list, after leave_set(), for then the file may be released. True:
+ * the caller frees the item. False: the release of its file does, and is waiting for the set's
+ * lock. The set is locked. */
 static bool leave_file(struct epoll_item *it)
 {
 	struct watched *w = it->file->watched;
@@ -259,7 +254,7 @@ void epoll_forget_all(struct file *f)
 	struct epoll_item *it;
 
 	while ((it = take_first(w)) != NULL) {
-		struct epoll *ep = it->set; /* the item's reference keeps it */
+		struct epoll *ep = it->set; /* held by the item */
 
 		mutex_lock(&ep->lock);
 		leave_set(ep, it);
@@ -271,7 +266,7 @@ void epoll_forget_all(struct file *f)
 
 /* ---- life of a set ---- */
 
-/* The lock is dropped between two items, for a file that ends meanwhile. */
+/* Drops the lock between two items, for files that are being released. */
 static void epoll_release(struct file *f)
 {
 	struct epoll *ep = f->private;
@@ -292,7 +287,7 @@ static void epoll_release(struct file *f)
 	epoll_put(ep);
 }
 
-/* A set cannot be polled: to say so is better than to let the caller wait for ever. */
+/* A set cannot be polled: an error is better than waiting for ever. */
 static u32 epoll_poll(struct file *f __maybe_unused, struct poll_table *pt __maybe_unused)
 {
 	return POLLNVAL | POLLERR;
@@ -329,27 +324,17 @@ long sys_epoll_create(int size)
 	return size <= 0 ? -EINVAL : sys_epoll_create1(0);
 }
 
-/* ---- epoll_ctl(2). The set is locked, and the file held. ---- */
-
-static int charge_item(struct epoll *ep)
-{
-	if ((u64)atomic_add_return(&ep->user->watches, 1) <= READ_ONCE(epoll_max_watches))
-		return 0;
-	atomic_dec(&ep->user->watches);
-	return -ENOSPC;
-}
+/* ---- epoll_ctl(2): the set is locked, and the file held ---- */
 
 static int item_create(struct epoll *ep, struct file *f, struct epoll_item **out)
 {
-	int err = charge_item(ep);
+	bool room = (u64)atomic_add_return(&ep->user->watches, 1) <= READ_ONCE(epoll_max_watches);
 
-	if (err)
-		return err;
-	*out = watched_of(f) ? item_alloc(ep) : NULL;
+	*out = room && watched_of(f) ? item_alloc(ep) : NULL;
 	if (*out)
 		return 0;
 	atomic_dec(&ep->user->watches);
-	return -ENOMEM;
+	return room ? -ENOMEM : -ENOSPC;
 }
 
 static int add_item(struct epoll *ep, struct file *f, int fd, const struct epoll_event *ev)
@@ -378,7 +363,7 @@ static int add_item(struct epoll *ep, struct file *f, int fd, const struct epoll
 static int modify_item(struct epoll_item *it, const struct epoll_event *ev)
 {
 	it->data = ev->data;
-	/* a wake-up from here on goes by the new events; what came before is looked at below */
+	/* later wake-ups use the new events; item_look() below finds earlier ones */
 	__atomic_store_n(&it->events, ev->events | EPOLL_NEVER_MASKED, __ATOMIC_SEQ_CST);
 	item_look(it, NULL);
 	return 0;
@@ -387,7 +372,7 @@ static int modify_item(struct epoll_item *it, const struct epoll_event *ev)
 static int delete_item(struct epoll *ep, struct epoll_item *it)
 {
 	leave_set(ep, it);
-	leave_file(it); /* true: the caller holds the file */
+	leave_file(it); /* true, for the caller holds the file */
 	item_free(it);
 	return 0;
 }
@@ -409,9 +394,9 @@ static int control(struct file *set, int op, struct file *f, int fd, const struc
 	struct epoll *ep = set->private;
 
 	if (!f->ops || !f->ops->poll)
-		return -EPERM; /* it never makes a reader wait */
+		return -EPERM; /* always ready */
 	if (set->ops != &epoll_ops || set == f || f->ops == &epoll_ops)
-		return -EINVAL; /* a set inside of a set is not there */
+		return -EINVAL; /* no sets inside of sets */
 	if (op != EPOLL_CTL_ADD && op != EPOLL_CTL_MOD && op != EPOLL_CTL_DEL)
 		return -EINVAL;
 	if (op != EPOLL_CTL_DEL && (ev->events & ~EPOLL_KNOWN))
@@ -423,23 +408,18 @@ static int control(struct file *set, int op, struct file *f, int fd, const struc
 long sys_epoll_ctl(int epfd, int op, int fd, const struct epoll_event __user *uev)
 {
 	struct epoll_event ev = {0};
-	struct file *set, *f;
-	long err = -EBADF;
+	struct file *set scoped(file_put) = NULL, *f scoped(file_put) = NULL;
 
 	if (op != EPOLL_CTL_DEL && copy_from_user(&ev, uev, sizeof(ev)))
 		return -EFAULT;
 	set = file_get_io(epfd);
 	f = file_get_io(fd);
-	if (set && f)
-		err = control(set, op, f, fd, &ev);
-	file_put(f);
-	file_put(set);
-	return err;
+	return set && f ? control(set, op, f, fd, &ev) : -EBADF;
 }
 
 /* ---- epoll_wait(2) ---- */
 
-/* Something may be ready; also while another task looks, which may leave some of it. */
+/* Something may be ready. Also while another task checks, which may leave some of it. */
 static bool may_be_ready(const struct epoll *ep)
 {
 	return !list_empty(&ep->ready) || READ_ONCE(ep->collecting);
@@ -452,8 +432,8 @@ static void begin_collecting(struct epoll *ep, struct list_head *work)
 	ep->collecting = true;
 }
 
-/* What was not looked at comes first, then what became ready meanwhile, then what was told. One
- * more task may have some of it. */
+/* Put the unchecked items back, then those ready meanwhile, then the reported. Wake one more task.
+ */
 static void end_collecting(struct epoll *ep, struct list_head *work, struct list_head *told)
 {
 	guard_irq(&ep->waiting.lock);
@@ -465,14 +445,15 @@ static void end_collecting(struct epoll *ep, struct list_head *work, struct list
 		wake_up_locked(&ep->waiting);
 }
 
-/* Out of the list before it is asked, so that a wake-up after the question puts it in again. */
+/* Take an item out of the list before its file is asked, so that a later wake-up queues it again.
+ */
 static struct epoll_item *next_item(struct epoll *ep, struct list_head *work)
 {
 	guard_irq(&ep->waiting.lock);
 	return list_take_first(work, struct epoll_item, ready);
 }
 
-/* It goes on to be ready: behind the others of `list`, unless a wake-up has queued it already. */
+/* Queue an item that is still ready, unless a wake-up has queued it. */
 static void stays_ready(struct epoll *ep, struct epoll_item *it, struct list_head *list)
 {
 	guard_irq(&ep->waiting.lock);
@@ -480,7 +461,7 @@ static void stays_ready(struct epoll *ep, struct epoll_item *it, struct list_hea
 		list_add_tail(&it->ready, list);
 }
 
-/* The set is locked. Tell one item: 1, 0 when it is not ready, -EFAULT. */
+/* Report one item: 1, 0 when it is not ready, -EFAULT. The set is locked. */
 static int tell_item(struct epoll *ep, struct epoll_item *it, struct epoll_event __user *uev,
 		     struct list_head *told)
 {
@@ -499,7 +480,7 @@ static int tell_item(struct epoll *ep, struct epoll_item *it, struct epoll_event
 	return 1;
 }
 
-/* The number of items that were told, or -EFAULT. */
+/* The number of reported items, or -EFAULT. */
 static long collect(struct epoll *ep, struct epoll_event __user *uev, int max)
 {
 	struct list_head work = LIST_HEAD_INIT(work), told = LIST_HEAD_INIT(told);
@@ -517,8 +498,7 @@ static long collect(struct epoll *ep, struct epoll_event __user *uev, int max)
 	return n ? n : ret;
 }
 
-/* A task that was woken for the set looks at it once more before anything else ends its wait: what
- * it was woken for would be missed by all others. */
+/* A woken task checks the set once more before its wait ends, or the event could be missed. */
 static long wait_for_events(struct epoll *ep, struct epoll_event __user *uev, int max, u64 until)
 {
 	bool over = until == 0;
@@ -541,23 +521,14 @@ static long wait_for_events(struct epoll *ep, struct epoll_event __user *uev, in
 
 static long wait_on_set(int epfd, struct epoll_event __user *uev, int max, u64 until)
 {
-	struct file *set;
-	long ret = -EINVAL;
+	struct file *set scoped(file_put) = NULL;
 
 	if (max <= 0 || max > MAX_EVENTS)
 		return -EINVAL;
 	set = file_get_io(epfd);
 	if (!set)
 		return -EBADF;
-	if (set->ops == &epoll_ops)
-		ret = wait_for_events(set->private, uev, max, until);
-	file_put(set);
-	return ret;
-}
-
-long sys_epoll_wait(int epfd, struct epoll_event __user *events, int max, int timeout_ms)
-{
-	return wait_on_set(epfd, events, max, poll_until(timeout_ms));
+	return set->ops == &epoll_ops ? wait_for_events(set->private, uev, max, until) : -EINVAL;
 }
 
 long sys_epoll_pwait(int epfd, struct epoll_event __user *events, int max, int timeout_ms,

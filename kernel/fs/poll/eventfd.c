@@ -5,7 +5,7 @@
 #include "kernel/task.h"
 #include "mm/slab.h"
 
-/* eventfd(2): names that the UAPI headers keep for the C library. */
+/* eventfd(2): names that the UAPI headers leave to the C library. */
 #define EFD_SEMAPHORE 1
 #define EFD_CLOEXEC   O_CLOEXEC
 #define EFD_NONBLOCK  O_NONBLOCK
@@ -13,7 +13,7 @@
 
 struct eventfd {
 	struct mutex lock; /* LOCK_PIPE */
-	u64 count;         /* lock to write; read by anybody */
+	u64 count;         /* lock to write */
 	bool semaphore;    /* constant */
 	struct wait_queue read_wait, write_wait;
 };

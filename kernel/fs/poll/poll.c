@@ -1,33 +1,38 @@
 /*
  * Waiting for many files at once: poll(2), ppoll(2), select(2), pselect6(2).
  *
- * The caller is put into the wait queue of every file first. Then, each time round, its state is
- * set to asleep *before* the files are asked: an event that comes after the question finds it
- * asleep and wakes it, so none is lost.
+ * The caller joins the wait queue of every file first. In each round, its state is set to asleep
+ * *before* the files are asked, so an event that comes after the question wakes it: none is lost.
  */
 #include "kernel/fs/poll/poll.h"
 
 #include "kernel/lib/syscall.h"
 #include "kernel/task.h"
-#include "kernel/time/timer.h"
 #include "kernel/time/timespec.h"
 #include "mm/slab.h"
 
 #define FEW_POLLS 6
+
+/* One file to wait for. */
+struct poll_item {
+	struct file *file; /* with a reference; NULL: bad or ignored descriptor */
+	int fd;
+	u32 wanted, got;
+};
 
 struct poll_entry {
 	struct wait_queue *q;
 	struct waiter w;
 };
 
-/* Queues the caller waits in; poll_wait() adds to it during the first round only. */
+/* The queues the caller waits in; poll_wait() adds to them in the first round only. */
 struct poll_queues {
 	struct poll_table pt;
 	int error; /* -ENOMEM */
 	u32 nr, room;
-	struct poll_entry *more; /* past the first few */
+	struct poll_entry *more; /* beyond few[] */
 	struct poll_entry few[FEW_POLLS];
-	struct wait_queue idle; /* nobody wakes it: there to sleep when no file has a queue */
+	struct wait_queue idle; /* never woken: for sleeping when no file has a queue */
 	struct waiter idle_waiter;
 };
 
@@ -59,8 +64,7 @@ static void poll_queues_init(struct poll_queues *pq)
 	pq->pt.join = join_queue;
 }
 
-/* Every file may use two queues. Allocated before the first is joined, since entries must not move.
- */
+/* Every file may use two queues. Allocated before the first is joined: entries must not move. */
 static int poll_queues_reserve(struct poll_queues *pq, u32 files)
 {
 	if (files * 2 <= FEW_POLLS)
@@ -85,13 +89,13 @@ static void poll_queues_sleep_state(struct poll_queues *pq)
 	prepare_to_wait(&pq->idle, &pq->idle_waiter, TASK_INTERRUPTIBLE);
 }
 
-/* ---- the loop both families share ---- */
+/* ---- the loop of both families ---- */
 
 static u32 file_poll(struct file *f, struct poll_table *pt)
 {
 	if (f->ops && f->ops->poll)
 		return f->ops->poll(f, pt);
-	return POLLIN | POLLOUT | POLLRDNORM | POLLWRNORM; /* files never make anybody wait */
+	return POLLIN | POLLOUT | POLLRDNORM | POLLWRNORM; /* always ready */
 }
 
 static long ask_all(struct poll_item *items, u32 n, struct poll_table *pt)
@@ -112,7 +116,8 @@ static long ask_all(struct poll_item *items, u32 n, struct poll_table *pt)
 	return ready;
 }
 
-long poll_items(struct poll_item *items, u32 n, u64 until)
+/* Wait until `until` (0: do not wait). The number of items with events, -ENOMEM, or -EINTR. */
+static long poll_items(struct poll_item *items, u32 n, u64 until)
 {
 	struct poll_queues pq;
 	long ready;
@@ -141,7 +146,7 @@ long poll_items(struct poll_item *items, u32 n, u64 until)
 	return ready ? ready : pq.error;
 }
 
-void poll_items_free(struct poll_item *items, u32 n)
+static void poll_items_free(struct poll_item *items, u32 n)
 {
 	for (u32 i = 0; i < n; i++)
 		file_put(items[i].file);
@@ -155,7 +160,7 @@ u64 poll_until(int timeout_ms)
 	return timeout_ms ? ktime_get() + (u64)timeout_ms * NSEC_PER_MSEC : 0;
 }
 
-/* ---- signal mask of the p-forms ---- */
+/* ---- signal mask of ppoll, pselect6, epoll_pwait ---- */
 
 int poll_swap_mask(const sigset_t64 __user *umask, size_t size)
 {
@@ -172,8 +177,7 @@ int poll_swap_mask(const sigset_t64 __user *umask, size_t size)
 	return 0;
 }
 
-/* An interrupted call leaves the mask for the handler's sake: it is put back when the signal has
- * been delivered. */
+/* After an interrupted call the mask stays until the signal's handler was set up. */
 void poll_restore_mask(const sigset_t64 __user *umask, long ret)
 {
 	if (!umask)
@@ -183,8 +187,6 @@ void poll_restore_mask(const sigset_t64 __user *umask, long ret)
 	else
 		set_current_blocked(current->saved_sigmask);
 }
-
-/* ---- poll, ppoll ---- */
 
 static int poll_import(const struct pollfd __user *ufds, u32 n, struct poll_item **out)
 {
@@ -215,7 +217,7 @@ static int poll_export(struct pollfd __user *ufds, const struct poll_item *items
 	return 0;
 }
 
-/* Result -EINTR when a signal came. */
+/* Returns -EINTR when a signal came. */
 static long do_poll(struct pollfd __user *ufds, unsigned int n, u64 until)
 {
 	struct poll_item *items;
@@ -234,7 +236,7 @@ static long do_poll(struct pollfd __user *ufds, unsigned int n, u64 until)
 	return ret;
 }
 
-/* restart_syscall(2): go on until the time that was meant at first. */
+/* restart_syscall(2): go on until the original time. */
 static long restart_poll(struct task *p)
 {
 	long ret = do_poll((struct pollfd __user *)p->restart_arg[0], (u32)p->restart_arg[1],
@@ -257,7 +259,7 @@ long sys_poll(struct pollfd __user *fds, unsigned int nfds, int timeout_ms)
 	return -ERESTART_RESTARTBLOCK;
 }
 
-/* A relative timeout as a monotonic end; absent: never. 0: only look. */
+/* Convert a relative timeout to monotonic time; NULL: never; 0: do not wait. */
 static int import_timeout(const struct timespec __user *uts, u64 *until)
 {
 	u64 ns;
@@ -272,24 +274,17 @@ static int import_timeout(const struct timespec __user *uts, u64 *until)
 	return err;
 }
 
-/* Linux tells how much time was left, unless the memory is not writable. */
-static void export_timeout(struct timespec __user *uts, u64 until)
-{
-	u64 now = ktime_get();
-
-	if (uts && until != TIME_FOREVER && until &&
-	    put_timespec(uts, until > now ? until - now : 0))
-		return;
-}
-
-/* The end of the p-forms. */
+/* The end of ppoll and pselect6. As on Linux, failing to write the time left is no error. */
 static long end_wait(long ret, const sigset_t64 __user *mask, struct timespec __user *timeout,
 		     u64 until)
 {
+	u64 now = ktime_get();
+
 	if (ret == -EINTR)
 		ret = -ERESTARTNOHAND;
 	poll_restore_mask(mask, ret);
-	export_timeout(timeout, until);
+	if (timeout && until != TIME_FOREVER && until)
+		put_timespec(timeout, until > now ? until - now : 0);
 	return ret;
 }
 
@@ -306,13 +301,11 @@ long sys_ppoll(struct pollfd __user *fds, unsigned int nfds, const struct timesp
 	return end_wait(do_poll(fds, nfds, until), mask, (struct timespec __user *)timeout, until);
 }
 
-/* ---- select, pselect6 ---- */
-
 #define SELECT_READ   (POLLRDNORM | POLLIN | POLLHUP | POLLERR)
 #define SELECT_WRITE  (POLLWRNORM | POLLOUT | POLLERR)
 #define SELECT_EXCEPT POLLPRI
 
-/* The three bitmaps of a select, as the program passes them. */
+/* The three bitmaps of a select, in user memory. */
 struct select_sets {
 	u64 __user *in, *out, *except;
 };
@@ -330,7 +323,7 @@ static int get_bit(const u64 __user *set, u32 fd, bool *bit)
 	return 0;
 }
 
-/* Wanted events per descriptor; those nobody asks about are -1. */
+/* Collect the wanted events per descriptor; fd -1: none. */
 static int select_import(const struct select_sets *s, u32 n, struct poll_item *items)
 {
 	for (u32 fd = 0; fd < n; fd++) {
@@ -351,7 +344,7 @@ static int select_import(const struct select_sets *s, u32 n, struct poll_item *i
 	return 0;
 }
 
-/* Write back one set: the bits asked for in it whose event came. The number of them, or -EFAULT. */
+/* Write back one set: of the bits asked for, those whose event came. Their number, or -EFAULT. */
 static long export_set(u64 __user *set, u32 n, const struct poll_item *items, u32 events, u32 mark)
 {
 	long bits = 0;
@@ -426,12 +419,12 @@ long sys_select(int n, u64 __user *in, u64 __user *out, u64 __user *except,
 		tv.tv_sec = (long)(ns / NSEC_PER_SEC);
 		tv.tv_usec = (long)(ns % NSEC_PER_SEC / NSEC_PER_USEC);
 		if (copy_to_user(utv, &tv, sizeof(tv)) && ret != -EINTR)
-			return ret; /* as Linux: not being able to tell the rest is no error */
+			return ret; /* as on Linux: failing to write the time left is no error */
 	}
 	return ret == -EINTR ? -ERESTARTNOHAND : ret;
 }
 
-/* The sixth argument is a pointer to a pair: mask and its size. */
+/* The sixth argument points to a mask and its size. */
 struct sigset_arg {
 	const sigset_t64 __user *mask;
 	size_t size;

@@ -1,11 +1,8 @@
-/* Links that lead to files without a path: /proc/self, exe, cwd, root, and the open files. */
+/* Links to files without a path: /proc/self, exe, cwd, root, and the open files. */
 #include "kernel/fs/proc/proc.h"
-#include "kernel/lib/log.h"
 #include "kernel/sharing.h"
 #include "kernel/task.h"
 #include "mm/mm.h"
-
-/* ---- self, thread-self ---- */
 
 ssize_t proc_self_readlink(struct dentry *link __maybe_unused, char *buf)
 {
@@ -41,9 +38,7 @@ struct dentry *proc_thread_self_jump(struct dentry *link)
 	return proc_step(d, "%d", current->pid_nr);
 }
 
-/* ---- what belongs to a process ---- */
-
-/* The task, with a reference, when the caller may look into it. ERR_PTR. */
+/* The task, with a reference, if the caller may look into it. ERR_PTR. */
 static struct task *task_to_look_into(struct dentry *link)
 {
 	struct task *p = proc_task(proc_node_of(link->inode));
@@ -56,7 +51,7 @@ static struct task *task_to_look_into(struct dentry *link)
 	return ERR_PTR(-EACCES);
 }
 
-/* The root directory of the task, if the entry says so, or its working directory. */
+/* The task's root directory if the entry has an argument, else its working directory. */
 struct dentry *proc_place_jump(struct dentry *link)
 {
 	bool root = proc_node_of(link->inode)->entry->arg != NULL;
@@ -75,9 +70,7 @@ ssize_t proc_place_readlink(struct dentry *link, char *buf)
 	return IS_ERR(d) ? PTR_ERR(d) : dentry_describe(d, buf, PATH_MAX);
 }
 
-/* ---- open files ---- */
-
-/* The program that runs. With a reference; NULL: a kernel thread has none. */
+/* The program of the task. With a reference; NULL: a kernel thread. */
 static struct file *task_exe(struct task *p)
 {
 	struct mm *mm scoped(mm_put) = task_get_mm(p);
@@ -124,7 +117,7 @@ struct dentry *proc_file_jump(struct dentry *link)
 	return IS_ERR(f) ? (struct dentry *)f : file_dentry(f);
 }
 
-/* Permissions of the link tell how the file was opened. */
+/* The link's permissions show how the file was opened. */
 static struct dentry *fd_find(struct dentry *dir, const struct qname *name)
 {
 	const struct proc_node *node = proc_node_of(dir->inode);

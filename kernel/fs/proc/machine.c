@@ -1,10 +1,8 @@
-/* The machine's own files: stat, meminfo, uptime, loadavg, cpuinfo, interrupts. proc(5). */
-#include "arch/x86_64/arch.h"
+/* The files about the machine: stat, meminfo, uptime, loadavg, cpuinfo, interrupts. proc(5) */
 #include "kernel/fork.h"
 #include "kernel/fs/proc/proc.h"
 #include "kernel/sched/load.h"
 #include "kernel/task.h"
-#include "kernel/time/timer.h"
 #include "mm/mm.h"
 #include "mm/slab.h"
 #include "mm/tree.h"
@@ -13,10 +11,8 @@
 #define ISA_VECTOR 32
 #define ISA_LINES  16
 
-/* ---- stat ---- */
-
-/* user nice system idle iowait irq softirq steal guest guest_nice: there is no device to wait for,
- * and interrupts are part of the time they interrupt. */
+/* user nice system idle iowait irq softirq steal guest guest_nice. No device waits, and an
+ * interrupt counts towards the time that it interrupts. */
 static void cpu_line(struct seq *s, const struct cpu_times *t)
 {
 	seq_printf(s, " %lu %lu %lu %lu 0 0 0 0 0 0\n", ticks(t->user), ticks(t->nice),
@@ -100,9 +96,7 @@ int proc_show_loadavg(struct seq *s, const struct proc_node *node __maybe_unused
 	return 0;
 }
 
-/* ---- meminfo ---- */
-
-/* False: `t` has none; a leader may end before its threads. */
+/* False: `t` has no memory; a leader may end before its threads. */
 static bool add_data_pages(struct task *t, u64 *pages)
 {
 	struct mm *mm;
@@ -115,7 +109,7 @@ static bool add_data_pages(struct task *t, u64 *pages)
 	return mm;
 }
 
-/* A child that borrows its parent's memory until it execs does not count. */
+/* A vfork child, which borrows its parent's memory, does not count. */
 static void add_committed(struct task *leader, void *pages)
 {
 	struct task *t;
@@ -127,26 +121,18 @@ static void add_committed(struct task *leader, void *pages)
 			break;
 }
 
-/* What all processes together could come to need: their private writable memory. */
-static u64 committed_pages(void)
-{
-	u64 pages = 0;
-
-	visit_processes(add_committed, &pages);
-	return pages;
-}
-
 static void memory_line(struct seq *s, const char *name, u64 pages)
 {
 	seq_printf(s, "%-15s %8lu kB\n", name, pages * (PAGE_SIZE / 1024));
 }
 
-/* All files are in memory, so their pages are Shmem, which no reclaim could free. */
+/* Files are in memory, so their pages are Shmem and cannot be reclaimed. */
 int proc_show_meminfo(struct seq *s, const struct proc_node *node __maybe_unused)
 {
-	u64 free = nr_free_pages(), slab = slab_pages();
-	u64 shared = (u64)atomic_read(&nr_object_pages);
+	u64 free = nr_free_pages(), shared = (u64)atomic_read(&nr_object_pages);
+	u64 slab = slab_pages(), committed = 0; /* the private writable memory of all processes */
 
+	visit_processes(add_committed, &committed);
 	memory_line(s, "MemTotal:", nr_total_pages());
 	memory_line(s, "MemFree:", free);
 	memory_line(s, "MemAvailable:", free > PAGE_RESERVE ? free - PAGE_RESERVE : 0);
@@ -164,7 +150,7 @@ int proc_show_meminfo(struct seq *s, const struct proc_node *node __maybe_unused
 	memory_line(s, "KernelStack:",
 		    (u64)atomic_read(&nr_task_structs) * (KERNEL_STACK_SIZE / PAGE_SIZE));
 	memory_line(s, "PageTables:", (u64)atomic_read(&nr_table_pages));
-	memory_line(s, "Committed_AS:", committed_pages() + shared);
+	memory_line(s, "Committed_AS:", committed + shared);
 	return 0;
 }
 
@@ -175,8 +161,6 @@ int proc_show_vmstat(struct seq *s, const struct proc_node *node __maybe_unused)
 	seq_puts(s, "pgpgin 0\npgpgout 0\npswpin 0\npswpout 0\n"); /* no disk, no swap */
 	return 0;
 }
-
-/* ---- cpuinfo, interrupts ---- */
 
 int proc_show_cpuinfo(struct seq *s, const struct proc_node *node __maybe_unused)
 {

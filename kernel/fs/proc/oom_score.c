@@ -1,15 +1,13 @@
-/* /proc/PID/oom_score and what moves it: which process dies when memory is short. proc(5). */
+/* /proc/PID/oom_score and its adjustment: which process dies when memory is short. proc(5) */
 #include "kernel/fs/proc/proc.h"
-#include "kernel/lib/string.h"
 #include "kernel/oom.h"
 #include "kernel/task.h"
 
-/* The older file: from -16 to 15, and -17 for never. */
+/* The older file: -16 to 15, and -17 for never. */
 #define ADJ_NEVER (-17)
 #define ADJ_MIN   (-16)
 #define ADJ_MAX   15
 
-/* The line that was written, without blanks around it. */
 char *proc_trim(char *text)
 {
 	size_t n;

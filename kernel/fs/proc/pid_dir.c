@@ -1,15 +1,12 @@
-/* /proc/PID: what one process, or one thread, is doing. proc(5) has the formats. */
+/* /proc/PID: one process, or one thread. proc(5) has the formats. */
 #include "kernel/fs/proc/proc.h"
-#include "kernel/lib/log.h"
 #include "kernel/sharing.h"
 #include "kernel/task.h"
 #include "mm/mm.h"
 #include "mm/slab.h"
 
-/* ---- memory of the process ---- */
-
-/* Show what show_mm() makes of its address space; nothing of a kernel thread or one that has ended.
- * The caller may look into whatever task it is when the space has been taken hold of. */
+/* Show the process's memory by show_mm(): nothing for kernel threads and ended processes. The
+ * address space is taken first, so the permission checked is the one for that space. */
 static int show_of_mm(struct seq *s, const struct proc_node *node)
 {
 	struct task *p scoped(put_task) = proc_task(node);
@@ -56,7 +53,7 @@ static int show_areas(struct seq *s, struct mm *mm)
 	return 0;
 }
 
-/* The bytes from `start` to `end`, as far as they can be read. */
+/* Write the memory from `start` to `end`, as far as it can be read. */
 static int show_memory(struct seq *s, struct mm *mm, u64 start, u64 end)
 {
 	char *page scoped(kfree) = kmalloc(PAGE_SIZE);
@@ -74,8 +71,7 @@ static int show_memory(struct seq *s, struct mm *mm, u64 start, u64 end)
 	return 0;
 }
 
-/* A title that a program has written over its arguments, and perhaps on over its environment: one
- * string, cut off at a page. */
+/* A title written over the arguments, and perhaps the environment: one string, a page at most. */
 static int show_title(struct seq *s, struct mm *mm)
 {
 	u64 end = mm->env_start == mm->arg_end ? MAX(mm->env_end, mm->arg_end) : mm->arg_end;
@@ -89,7 +85,7 @@ static int show_title(struct seq *s, struct mm *mm)
 	return 0;
 }
 
-/* The arguments; a byte other than 0 at their end says that a title has been written over them. */
+/* The arguments. If their last byte is not 0, a title was written over them. */
 static int show_arguments(struct seq *s, struct mm *mm)
 {
 	char last = 0;
@@ -106,7 +102,7 @@ static int show_environment(struct seq *s, struct mm *mm)
 	return show_memory(s, mm, mm->env_start, mm->env_end);
 }
 
-/* As it was handed to the program, with the AT_NULL at its end. */
+/* The auxiliary vector as given to the program, with AT_NULL. */
 static int show_vector(struct seq *s, struct mm *mm)
 {
 	size_t n = 0;
@@ -118,7 +114,7 @@ static int show_vector(struct seq *s, struct mm *mm)
 	return 0;
 }
 
-/* The function that put it to sleep; "0": it does not sleep, or that is not told. */
+/* The function that sleeps; "0": not asleep, or not visible to the reader. */
 static int show_wchan(struct seq *s, const struct proc_node *node)
 {
 	struct task *p scoped(put_task) = proc_task(node);
@@ -138,8 +134,6 @@ static int show_wchan(struct seq *s, const struct proc_node *node)
 	return 0;
 }
 
-/* ---- comm, limits ---- */
-
 static int show_comm(struct seq *s, const struct proc_node *node)
 {
 	struct task *p scoped(put_task) = proc_task(node);
@@ -150,7 +144,7 @@ static int show_comm(struct seq *s, const struct proc_node *node)
 	return 0;
 }
 
-/* Only a thread of the same process may rename one. */
+/* Only a thread of the same process may rename a thread. */
 static int store_comm(const struct proc_node *node, char *text)
 {
 	struct task *p scoped(put_task) = proc_task(node);
@@ -209,8 +203,6 @@ static int show_limits(struct seq *s, const struct proc_node *node)
 	return 0;
 }
 
-/* ---- threads ---- */
-
 static const struct proc_dir task_dir;
 
 #define PROC_OF_MM(nm, md, guard, fn)                                                         \
@@ -218,7 +210,7 @@ static const struct proc_dir task_dir;
 		.name = (nm), .mode = S_IFREG | (md), .guarded = (guard), .show = show_of_mm, \
 		.show_mm = (fn)                                                               \
 	}
-/* Where a process has the same as each of its threads. */
+/* The entries that a process shares with each thread. */
 #define PER_THREAD                                                                                 \
 	PROC_FILE("stat", proc_show_pid_stat), PROC_FILE("status", proc_show_status),              \
 		PROC_FILE("statm", proc_show_statm), PROC_FILE("wchan", show_wchan),               \

@@ -1,29 +1,26 @@
-/* procfs: the file system itself: nodes, directories, reading. The tables are in the other files.
- */
+/* procfs, the file system: nodes, directories, reading. Other files have the tables. */
 #include "kernel/fs/proc/proc.h"
 
-#include "kernel/lib/log.h"
 #include "kernel/task.h"
 #include "mm/mm.h"
-#include "mm/page.h"
 #include "mm/slab.h"
 #include "mm/vmalloc.h"
 
 #include <linux/magic.h>
 
 #define TEXT_MIN     1024
-#define TEXT_LONG    (4 * PAGE_SIZE) /* from here on it is in vmalloc's area */
+#define TEXT_LONG    (4 * PAGE_SIZE) /* from here on the text is in vmalloc's area */
 #define TEXT_MAX     (64UL << 20)
-#define TEXTS_MAX    1024 /* long ones of a user */
+#define TEXTS_MAX    1024 /* long texts per user */
 #define STORE_MAX    1024
-#define FIRST_NUMBER 256 /* position of the computed name 0; fixed names lie below */
+#define FIRST_NUMBER 256 /* position of the computed name 0, behind all fixed names */
 
 static const struct inode_ops proc_dir_ops, proc_file_inode_ops, proc_link_ops;
 static const struct file_ops proc_dir_file_ops, proc_file_ops;
 
 /* ---- nodes ---- */
 
-/* The same each time it is looked up, as programs that walk a tree expect. */
+/* The inode number, the same at each look-up, for programs that walk a tree. */
 static ino_t number_of(const struct proc_entry *e, const struct pid *pid, u32 fd)
 {
 	return (pid ? (u64)pid->nr : 0) << 42 | (u64)fd << 22 | ((u64)e >> 3 & 0x3fffff);
@@ -39,7 +36,7 @@ static void node_free(struct inode *i)
 	kfree(node);
 }
 
-/* Files of a process belong to who it acts for. */
+/* Files of a process belong to its effective user. */
 static void set_owner(struct inode *i, struct pid *pid)
 {
 	struct task *p scoped(put_task) = pid_get_task(pid);
@@ -47,8 +44,8 @@ static void set_owner(struct inode *i, struct pid *pid)
 	if (!p)
 		return;
 	guard_spin(&p->lock);
-	/* What may not be looked at, as after a change of ids, belongs to root; but for directories
-	 * that all may list. */
+	/* Files that may not be looked at, as after a change of ids, belong to root; not so
+	 * directories that all may list. */
 	if (i->mode == (S_IFDIR | 0555) || !p->mm || READ_ONCE(p->mm->dumpable)) {
 		i->uid = p->cred->euid;
 		i->gid = p->cred->egid;
@@ -64,8 +61,7 @@ static struct inode *make_inode(struct super *sb, const struct proc_entry *e, st
 
 	if (!i || !node) {
 		kfree(node);
-		if (i)
-			inode_put(i);
+		inode_put(i);
 		return NULL;
 	}
 	*node = (struct proc_node){.entry = e, .pid = pid ? get_pid(pid) : NULL, .fd = fd};
@@ -92,14 +88,10 @@ static struct inode *make_inode(struct super *sb, const struct proc_entry *e, st
 struct dentry *proc_make(struct dentry *dir, const struct qname *name, const struct proc_entry *e,
 			 struct pid *pid, u32 fd)
 {
-	struct inode *i = make_inode(dir->inode->sb, e, pid, fd);
-	struct dentry *d = i ? dentry_alloc(name, i) : NULL;
+	struct dentry *d = dentry_alloc(name, make_inode(dir->inode->sb, e, pid, fd));
 
-	if (!d) {
-		if (i)
-			inode_put(i);
+	if (!d)
 		return ERR_PTR(-ENOMEM);
-	}
 	d->parent = dentry_get(dir);
 	return d;
 }
@@ -146,7 +138,7 @@ static bool gone(const struct proc_node *node)
 	return node->pid && !p;
 }
 
-/* A name of the table hands its directory's process down to the entry. */
+/* A fixed entry inherits the process of its directory. */
 static struct dentry *proc_lookup(struct dentry *dir, const struct qname *name)
 {
 	const struct proc_node *node = proc_node_of(dir->inode);
@@ -214,7 +206,7 @@ static int proc_iterate(struct file *f, dir_emit_fn emit, void *arg)
 	return err;
 }
 
-/* As Linux, where even a name that could be made is not there. */
+/* As on Linux: no name can be made. */
 static struct dentry *proc_no_make(struct dentry *dir __maybe_unused,
 				   const struct qname *name __maybe_unused,
 				   const struct node_spec *spec __maybe_unused)
@@ -222,8 +214,7 @@ static struct dentry *proc_no_make(struct dentry *dir __maybe_unused,
 	return ERR_PTR(-ENOENT);
 }
 
-/* A process may use its own descriptors by their names, also after a change of ids, when root owns
- * its files: as on Linux. */
+/* A process may open its own descriptors even when root owns its files, as on Linux. */
 static bool proc_permits(const struct inode *i)
 {
 	const struct proc_node *node = i->private;
@@ -245,8 +236,6 @@ static const struct file_ops proc_dir_file_ops = {
 	.positioned = true,
 };
 
-/* ---- links ---- */
-
 static ssize_t proc_readlink(struct dentry *link, char *buf)
 {
 	return proc_node_of(link->inode)->entry->readlink(link, buf);
@@ -262,15 +251,14 @@ static const struct inode_ops proc_link_ops = {
 
 /* ---- files ---- */
 
-/* In KiB, of all long texts of one user: a sixteenth of memory. */
+/* The limit of one user's long texts, in KiB: a sixteenth of memory. */
 static u32 text_share(void)
 {
 	return (u32)(nr_total_pages() * (PAGE_SIZE / 1024) / 16);
 }
 
-/* Count a long text towards its reader, from before it is written until its file is closed: open
- * files keep theirs for the next read. False: the user has too much, or too many. Root may have
- * any. */
+/* Charge a long text to its reader, from before it is written until the file is closed. False: the
+ * user has too much, or too many. Root has no limit. */
 static bool text_charge(struct seq *s, size_t room)
 {
 	struct user *user = current->cred->user;
@@ -319,7 +307,7 @@ static void text_free(struct seq *s)
 	s->room = 0;
 }
 
-/* Write the text until it fits. */
+/* Write the text, into more room until it fits. */
 static int seq_fill(struct seq *s, const struct proc_node *node)
 {
 	size_t room = s->room ? s->room : TEXT_MIN;
@@ -371,7 +359,7 @@ static void proc_release(struct file *f)
 	kfree(f->private);
 }
 
-/* What was true at the read from position 0 is what later reads go on with. */
+/* Later reads go on with the text of the read from position 0. */
 static ssize_t proc_read(struct file *f, struct uio *io, u64 *pos)
 {
 	struct seq *s = f->private;
@@ -416,7 +404,7 @@ static s64 proc_lseek(struct file *f, s64 offset, int whence)
 	return whence == SEEK_END ? -EINVAL : directory_lseek(f, offset, whence);
 }
 
-/* Opening with O_TRUNC, as `echo 1 > file` does, is no error. */
+/* O_TRUNC, as in `echo 1 > file`, is no error. */
 static int proc_truncate(struct inode *i __maybe_unused, u64 size __maybe_unused)
 {
 	return 0;
@@ -432,16 +420,11 @@ static const struct file_ops proc_file_ops = {
 	.positioned = true,
 };
 
-/* ---- the file system ---- */
-
 static int proc_fill(struct super *s, char *options __maybe_unused)
 {
 	static const struct proc_entry root = PROC_NUMBERED("/", 0555, proc_root_dir);
-	struct inode *i = make_inode(s, &root, NULL, 0);
 
-	s->root = i ? dentry_make_root(i) : NULL;
-	if (!s->root && i)
-		inode_put(i);
+	s->root = dentry_make_root(make_inode(s, &root, NULL, 0));
 	return s->root ? 0 : -ENOMEM;
 }
 

@@ -1,9 +1,9 @@
 /*
- * procfs: files whose names and contents are computed when somebody asks. proc(5).
+ * procfs: files whose names and contents are computed on demand. proc(5).
  *
- * What there is is written down in tables of proc_entry. A name gets a dentry and an inode anew
- * with each look-up; nothing of it is kept, and only the struct pid in its node ties it to a
- * process. That process may be gone whenever the file is read: then it is -ESRCH.
+ * Tables of proc_entry list the files. Each look-up makes a new dentry and inode, which are not
+ * kept. Only the struct pid in its node ties a file to a process, which may be gone when the file
+ * is read: then -ESRCH.
  */
 #pragma once
 
@@ -14,52 +14,49 @@
 
 struct mm;
 struct task;
-
 struct proc_entry;
 
-/* Which file it is: the inode's private part. */
+/* Which file an inode is: its private part. */
 struct proc_node {
 	const struct proc_entry *entry;
-	struct pid *pid; /* whose it is, a reference; NULL: the system's */
+	struct pid *pid; /* its process, a reference; NULL: the system */
 	u32 fd;          /* /proc/PID/fd/N */
-	bool thread;     /* below task/: one thread, not its whole group */
+	bool thread;     /* below task/: one thread, not the process */
 };
 
-/* The names of a directory: fixed ones, then computed ones. */
+/* The entries of a directory: fixed ones, then computed ones. */
 struct proc_dir {
 	const struct proc_entry *entries;
 	u32 nr;
-	/* The entry of a computed name, by proc_make(); NULL: there is none. ERR_PTR. */
+	/* The dentry of a computed name, from proc_make(); NULL: none. ERR_PTR. */
 	struct dentry *(*find)(struct dentry *dir, const struct qname *name);
-	/* The first computed name at or after *n, which becomes its number; false: there is none.
-	 */
+	/* Move *n to the number of the first computed name from *n on; false: none. */
 	bool (*next)(const struct proc_node *dir, u32 *n);
-	const struct proc_entry *each; /* what the computed ones are */
+	const struct proc_entry *each; /* the entry of all computed names */
 };
+
+typedef int proc_show_fn(struct seq *s, const struct proc_node *node); /* 0 or -errno */
+typedef int proc_store_fn(const struct proc_node *node, char *text);   /* same */
+typedef ssize_t proc_readlink_fn(struct dentry *link, char *buf);
+typedef struct dentry *proc_jump_fn(struct dentry *link);
 
 struct proc_entry {
 	const char *name;
-	mode_t mode;  /* type and permissions */
-	bool guarded; /* whatever the mode: only a task that may look into the process opens it */
-	/* S_IFREG: the contents; 0 or -errno. */
-	int (*show)(struct seq *s, const struct proc_node *node);
-	int (*show_mm)(struct seq *s, struct mm *mm); /* pid_dir.c: what show() tells of it */
-	int (*store)(const struct proc_node *node, char *text); /* a write; 0 or -errno */
-	const struct proc_dir *dir;                             /* S_IFDIR */
-	/* S_IFLNK: either its text for the reader at hand, or where it leads. */
-	ssize_t (*readlink)(struct dentry *link, char *buf);
-	struct dentry *(*jump)(struct dentry *link);
-	const void *arg; /* what show() and store() want to know */
+	mode_t mode;        /* type and permissions */
+	bool guarded;       /* regardless of the mode, needs proc_may_look() */
+	proc_show_fn *show; /* S_IFREG: write the contents */
+	int (*show_mm)(struct seq *s, struct mm *mm); /* called by show() of pid_dir.c */
+	proc_store_fn *store;                         /* S_IFREG: a write */
+	const struct proc_dir *dir;                   /* S_IFDIR */
+	proc_readlink_fn *readlink;                   /* S_IFLNK: its text for the reader */
+	proc_jump_fn *jump;                           /* S_IFLNK: where it leads */
+	const void *arg;                              /* for show() and store() */
 };
 
 /* ---- machine.c ---- */
-int proc_show_stat(struct seq *s, const struct proc_node *node);
-int proc_show_uptime(struct seq *s, const struct proc_node *node);
-int proc_show_loadavg(struct seq *s, const struct proc_node *node);
-int proc_show_meminfo(struct seq *s, const struct proc_node *node);
-int proc_show_vmstat(struct seq *s, const struct proc_node *node);
-int proc_show_cpuinfo(struct seq *s, const struct proc_node *node);
-int proc_show_interrupts(struct seq *s, const struct proc_node *node);
+proc_show_fn proc_show_stat, proc_show_uptime, proc_show_loadavg, proc_show_meminfo,
+	proc_show_vmstat;
+proc_show_fn proc_show_cpuinfo, proc_show_interrupts;
 
 #define PROC_FILE(nm, fn)                                          \
 	{                                                          \
@@ -69,7 +66,7 @@ int proc_show_interrupts(struct seq *s, const struct proc_node *node);
 	{                                                                            \
 		.name = (nm), .mode = S_IFREG | 0644, .show = (fn), .store = (write) \
 	}
-/* A directory of the entries in an array, and one with computed names. */
+/* A directory of the entries in an array, and one of a proc_dir. */
 #define PROC_DIR(nm, list)                                                            \
 	{                                                                             \
 		.name = (nm), .mode = S_IFDIR | 0555, .dir = &(const struct proc_dir) \
@@ -91,16 +88,15 @@ static inline const struct proc_node *proc_node_of(const struct inode *i)
 {
 	return i->private;
 }
-/* A dentry below `dir`, with a reference, for this entry; gains its own reference to `pid`.
- * ERR_PTR. */
+/* Make a dentry below `dir` for this entry. Takes a reference of its own to `pid`. ERR_PTR. */
 struct dentry *proc_make(struct dentry *dir, const struct qname *name, const struct proc_entry *e,
 			 struct pid *pid, u32 fd);
-/* A name that is a number without leading zeroes. */
+/* Parse a name that is a number without leading zeroes. */
 bool proc_number(const struct qname *name, u32 *n);
-/* The task of a node, with a reference; NULL: it is gone. */
+/* The task of a node, with a reference; NULL: gone. */
 struct task *proc_task(const struct proc_node *node);
-/* May current see what a process keeps to itself? ptrace(2), "Ptrace access mode checking". Asked
- * at each read: a file may have been opened before the process became somebody else's by exec. */
+/* Whether current may see the private data of a process: ptrace(2), "Ptrace access mode checking".
+ * Checked at each read: an exec may have changed the process's owner since open. */
 bool proc_may_look(struct task *p);
 
 static inline u64 ticks(u64 ns)
@@ -111,36 +107,22 @@ static inline u64 ticks(u64 ns)
 /* ---- pid_dir.c, links.c ---- */
 extern const struct proc_dir proc_pid_dir; /* /proc/PID */
 extern const struct proc_dir proc_fd_dir;
-/* Look a name up in a directory of procfs; takes over the reference to it. ERR_PTR. */
+/* Look a name up in a directory of procfs. Takes the reference to it. ERR_PTR. */
 struct dentry *proc_step(struct dentry *dir, const char *fmt, int n);
-ssize_t proc_self_readlink(struct dentry *link, char *buf);
-struct dentry *proc_self_jump(struct dentry *link);
-ssize_t proc_thread_self_readlink(struct dentry *link, char *buf);
-struct dentry *proc_thread_self_jump(struct dentry *link);
-/* To a file: the program, or an open one; to a directory: the working one, or the root if the entry
- * has an argument. */
-ssize_t proc_file_readlink(struct dentry *link, char *buf);
-struct dentry *proc_file_jump(struct dentry *link);
-ssize_t proc_place_readlink(struct dentry *link, char *buf);
-struct dentry *proc_place_jump(struct dentry *link);
-
-/* The line that was written, without blanks around it. */
-char *proc_trim(char *text);
+/* self and thread-self; exe and fd/N; cwd, or root if the entry has an argument */
+proc_readlink_fn proc_self_readlink, proc_thread_self_readlink, proc_file_readlink,
+	proc_place_readlink;
+proc_jump_fn proc_self_jump, proc_thread_self_jump, proc_file_jump, proc_place_jump;
 
 /* ---- oom_score.c ---- */
-int proc_show_oom_score(struct seq *s, const struct proc_node *node);
-int proc_show_oom_score_adj(struct seq *s, const struct proc_node *node);
-int proc_store_oom_score_adj(const struct proc_node *node, char *text);
-int proc_show_oom_adj(struct seq *s, const struct proc_node *node);
-int proc_store_oom_adj(const struct proc_node *node, char *text);
+char *proc_trim(char *text); /* strip blanks and the end of the line */
+proc_show_fn proc_show_oom_score, proc_show_oom_score_adj, proc_show_oom_adj;
+proc_store_fn proc_store_oom_score_adj, proc_store_oom_adj;
 
 /* ---- status.c ---- */
-int proc_show_pid_stat(struct seq *s, const struct proc_node *node);
-int proc_show_status(struct seq *s, const struct proc_node *node);
-int proc_show_statm(struct seq *s, const struct proc_node *node);
+proc_show_fn proc_show_pid_stat, proc_show_status, proc_show_statm;
 
 /* ---- system.c ---- */
 extern const struct proc_dir proc_root_dir;
 extern const struct proc_dir proc_sys_dir; /* sysctl.c */
-int proc_show_mounts(struct seq *s, const struct proc_node *node);
-int proc_show_mountinfo(struct seq *s, const struct proc_node *node);
+proc_show_fn proc_show_mounts, proc_show_mountinfo;

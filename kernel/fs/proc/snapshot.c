@@ -1,8 +1,6 @@
-/* Taking that moment: under the locks at once what changes together, and references to the rest. */
+/* Taking a snapshot: under the locks at once what changes together, and references to the rest. */
 #include "kernel/fs/proc/snapshot.h"
 
-#include "kernel/fs/fs.h"
-#include "kernel/lib/string.h"
 #include "kernel/sharing.h"
 #include "kernel/trace/trace.h"
 #include "kernel/tty/tty.h"
@@ -21,7 +19,7 @@ static void look_at_signals(struct look *l, const struct task *p, const struct s
 	}
 }
 
-/* One thread, or all of its group, the living and the gone; sighand->lock is held. */
+/* The times of one thread, or of its process with all threads; sighand->lock is held. */
 static void look_at_usage(struct look *l, struct task *p, bool thread)
 {
 	if (thread) {
@@ -32,7 +30,7 @@ static void look_at_usage(struct look *l, struct task *p, bool thread)
 	l->children = p->signal->children;
 }
 
-/* False: it has been reaped. */
+/* False: the task has been reaped. */
 static bool look_at_task(struct look *l, struct task *p, bool thread)
 {
 	struct signal *sig = p->signal;
@@ -83,7 +81,7 @@ int look_begin(struct look *l, const struct proc_node *node)
 			return -ESRCH;
 		if (look_at_task(l, l->task, node->thread))
 			break;
-		put_task(l->task); /* reaped: its number may be another task's by now */
+		put_task(l->task); /* reaped: another task may have its number by now */
 	}
 	l->mm = task_get_mm(l->task);
 	if (l->mm)

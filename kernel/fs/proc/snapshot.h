@@ -1,11 +1,11 @@
-/* One moment of a task, for the files that tell much of it. */
+/* A snapshot of a task, for the files that show much of it. */
 #pragma once
 
 #include "kernel/fs/proc/proc.h"
 #include "kernel/task.h"
 #include "mm/mm.h"
 
-/* A copy of what is told of a task, taken under the locks at once. */
+/* A copy of the task's data, taken under the locks at once. */
 struct look {
 	struct task *task; /* a reference */
 	struct mm *mm;     /* a reference, or NULL */
@@ -16,9 +16,8 @@ struct look {
 	u32 tty;
 	int threads, prio, nice, policy, rt_priority, exit_signal, exit_code;
 	u32 cpu;
-	struct usage used,
-		children;      /* the thread's or the process's own, and its reaped children's */
-	u64 voluntary, forced; /* switches of the thread that was asked for */
+	struct usage used, children; /* of the thread or process; of its reaped children */
+	u64 voluntary, forced;       /* switches of the thread */
 	u64 start;
 	sigset_t64 pending, shared, blocked, ignored, caught;
 	struct mm_rss rss;

@@ -2,9 +2,7 @@
 #include "kernel/fs/proc/snapshot.h"
 #include "kernel/sys/capability.h"
 
-/* ---- stat ---- */
-
-/* The priority is shown as proc(5) has it: 0 … 39 of nice, -2 … -100 of real-time tasks. */
+/* The priority is 0 … 39 for nice values, -2 … -100 for real-time tasks: proc(5). */
 int proc_show_pid_stat(struct seq *s, const struct proc_node *node)
 {
 	static const struct mm none;
@@ -15,7 +13,7 @@ int proc_show_pid_stat(struct seq *s, const struct proc_node *node)
 	if (look_begin(&l, node))
 		return -ESRCH;
 	mm = l.mm ? l.mm : &none;
-	/* addresses are told only to who could find them out anyway */
+	/* addresses only for readers that may look into the process */
 	mine = l.mm && proc_may_look(l.task);
 	seq_printf(s, "%d (%s) %c %d %d %d %u %d %u %lu %lu 0 0 %lu %lu %ld %ld %d %d %d 0 %lu",
 		   l.pid, l.comm, l.state, l.ppid, l.pgrp, l.session, l.tty, l.tpgid,
@@ -37,9 +35,7 @@ int proc_show_pid_stat(struct seq *s, const struct proc_node *node)
 	return 0;
 }
 
-/* ---- status, statm ---- */
-
-/* Pages by what they are: only sums over the areas, cheap to have. */
+/* Pages by kind: sums over the areas. */
 struct sizes {
 	u64 stack, text, lib, data;
 	const struct mm *mm;
@@ -68,7 +64,7 @@ static void memory_line(struct seq *s, const char *name, u64 pages)
 	seq_printf(s, "%s:\t%8lu kB\n", name, pages * (PAGE_SIZE / 1024));
 }
 
-/* Pages of files are Shmem, as all that lives in a tmpfs. */
+/* Pages of files count as shared: all files live in a tmpfs. */
 static void show_memory(struct seq *s, const struct look *l)
 {
 	struct sizes z;
@@ -154,7 +150,7 @@ static void show_list(struct seq *s, u64 mask)
 	seq_puts(s, "\n");
 }
 
-/* As a bitmap of all CPUs, 32 to a word. */
+/* A bitmap of all CPUs, 32 to a word. */
 static void show_cpus(struct seq *s, const struct look *l)
 {
 	u64 mask = sched_get_affinity(l->task);
@@ -170,7 +166,7 @@ static void show_cpus(struct seq *s, const struct look *l)
 	seq_puts(s, "Mems_allowed:\t1\nMems_allowed_list:\t0\n"); /* one node */
 }
 
-/* Told line by line, so that a name has no line ends of its own. */
+/* Escape line ends in the name, for the file has one entry a line. */
 static void show_name(struct seq *s, const char *name)
 {
 	seq_puts(s, "Name:\t");

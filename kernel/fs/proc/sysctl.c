@@ -1,18 +1,15 @@
-/* /proc/sys: what can be read, and in part set, of the kernel's own numbers and names. proc(5). */
+/* /proc/sys: numbers and names of the kernel, some of them writable. proc(5) */
 #include "kernel/fork.h"
-#include "kernel/fs/fs.h"
 #include "kernel/fs/poll/poll.h"
 #include "kernel/fs/proc/proc.h"
-#include "kernel/lib/string.h"
 #include "kernel/net/socket.h"
 #include "kernel/sys/utsname.h"
 #include "kernel/task.h"
-#include "kernel/tty/pty.h"
+#include "kernel/tty/tty_internal.h"
 #include "mm/mm.h"
 #include "mm/vmalloc.h"
 
-/* A number in the range [min, max]. It is a word of 64 bits that is read and written whole, or else
- * what `get` and `set` make of it. */
+/* A number in [min, max]: a word of 64 bits, or the results of `get` and `set`. */
 struct sysctl {
 	void *word;
 	int (*get)(void);
@@ -20,14 +17,9 @@ struct sysctl {
 	s64 min, max;
 };
 
-static const struct sysctl *sysctl_of(const struct proc_node *node)
-{
-	return node->entry->arg;
-}
-
 static int show_number(struct seq *s, const struct proc_node *node)
 {
-	const struct sysctl *c = sysctl_of(node);
+	const struct sysctl *c = node->entry->arg;
 
 	seq_printf(s, "%ld\n", c->word ? READ_ONCE(*(s64 *)c->word) : c->get());
 	return 0;
@@ -35,7 +27,7 @@ static int show_number(struct seq *s, const struct proc_node *node)
 
 static int store_number(const struct proc_node *node, char *text)
 {
-	const struct sysctl *c = sysctl_of(node);
+	const struct sysctl *c = node->entry->arg;
 	s64 value;
 
 	if (parse_s64(proc_trim(text), &value) || value < c->min || value > c->max)
@@ -83,8 +75,7 @@ static int set_last_pid(s64 n)
 	return pid_set_last((int)n);
 }
 
-/* Memory is never promised: a task that asks for it learns when it touches it that there is none.
- */
+/* Memory is never reserved: a task learns at the first access that there is none. */
 static s64 always_overcommit = 1;
 
 static int show_name(struct seq *s, const struct proc_node *node)
@@ -117,7 +108,7 @@ static int store_name(const struct proc_node *node, char *text)
 		.arg = (const void *)offsetof(struct new_utsname, field) \
 	}
 
-/* Open files, those that are allocated and not used, and the limit. */
+/* Open files, files allocated but unused, and the limit. */
 static int show_file_nr(struct seq *s, const struct proc_node *node __maybe_unused)
 {
 	seq_printf(s, "%lu\t0\t%lu\n", nr_open_files(), READ_ONCE(file_max));
@@ -166,7 +157,7 @@ static const struct proc_entry fs_entries[] = {
 static const struct proc_entry core_entries[] = {
 	NUMBER("somaxconn", 0644, .word = &socket_max_backlog, .max = INT32_MAX),
 };
-/* A socket takes the value for a number without a sign, as on Linux: below 0 is no limit. */
+/* Sockets use the value as unsigned, as on Linux: a negative one is no limit. */
 static const struct proc_entry unix_entries[] = {
 	NUMBER("max_dgram_qlen", 0644, .word = &unix_max_dgrams, .min = INT32_MIN,
 	       .max = INT32_MAX),

@@ -1,7 +1,7 @@
 /* /proc itself: the system as a whole, and a directory for each process. proc(5). */
 #include "boot/boot_info.h"
 #include "kernel/fs/proc/proc.h"
-#include "kernel/ipc/show.h"
+#include "kernel/ipc/ipc.h"
 #include "kernel/lib/syscall.h"
 #include "kernel/sys/utsname.h"
 #include "kernel/task.h"
@@ -21,7 +21,7 @@ static int show_cmdline(struct seq *s, const struct proc_node *node __maybe_unus
 	return 0;
 }
 
-/* Written as three octal digits: fstab(5). A comment could begin in the first column only. */
+/* Written as three octal digits: fstab(5). '#' matters in the first column only. */
 #define ODD_IN_PATHS   " \t\n\\"
 #define ODD_IN_SOURCES ODD_IN_PATHS "#"
 
@@ -87,14 +87,12 @@ static struct dentry *mounts_jump(struct dentry *link)
 	return proc_step(proc_self_jump(link), "mounts", 0);
 }
 
-static void type_line(const struct fs_type *type, void *seq)
-{
-	seq_printf(seq, "nodev\t%s\n", type->name);
-}
-
 static int show_filesystems(struct seq *s, const struct proc_node *node __maybe_unused)
 {
-	fs_types_foreach(type_line, s);
+	LINKER_SET_FOREACH(fs_types, it)
+	{
+		seq_printf(s, "nodev\t%s\n", (*it)->name);
+	}
 	return 0;
 }
 
@@ -106,7 +104,7 @@ static void absent_call(unsigned long nr, u64 count, void *seq)
 		seq_printf(seq, "- beyond %lu\n", count);
 }
 
-/* Ours alone: each system call that was made and is not there, and how often. */
+/* Only on Bident: each missing system call that was made, and how often. */
 static int show_unimplemented(struct seq *s, const struct proc_node *node __maybe_unused)
 {
 	unimplemented_foreach(absent_call, s);
@@ -119,7 +117,7 @@ static const struct proc_entry bident_entries[] = {
 
 static const struct proc_entry pid_entry = PROC_NUMBERED("", 0555, proc_pid_dir);
 
-/* Threads that are no leaders are found by their number too, but not listed. */
+/* Other threads than leaders are found by number too, but not listed. */
 static struct dentry *pid_find(struct dentry *dir, const struct qname *name)
 {
 	struct task *p scoped(put_task) = NULL;

@@ -5,10 +5,9 @@
  *	13 fields of 8 hexadecimal digits
  *	the name with its NUL, padded so that what follows is at a multiple of 4
  *	the data, padded likewise
- *
- * and so on until a member called "TRAILER!!!". Archives may be strung together, with zeroes in
- * between. Everything comes from outside: each length is compared with what is left before anything
- * is read, and always by subtraction, so that no sum can wrap round.
+ * and so on until a member called "TRAILER!!!". Archives may follow one another, with zeroes
+ *between them. Everything comes from outside: each length is compared with what is left before
+ *anything is read, and always by subtraction, so that no sum can wrap.
  */
 #include "kernel/fs/tmpfs/cpio.h"
 
@@ -21,22 +20,6 @@
 #define TYPE_MASK  0170000
 #define TYPE_LINK  0120000
 
-enum field {
-	F_INO,
-	F_MODE,
-	F_UID,
-	F_GID,
-	F_NLINK,
-	F_MTIME,
-	F_FILESIZE,
-	F_DEVMAJOR,
-	F_DEVMINOR,
-	F_RDEVMAJOR,
-	F_RDEVMINOR,
-	F_NAMESIZE,
-	F_CHECK,
-};
-
 void cpio_init(struct cpio_reader *r, const void *data, size_t size)
 {
 	*r = (struct cpio_reader){.data = data, .size = size};
@@ -48,7 +31,10 @@ static enum cpio_result bad(struct cpio_reader *r, const char *why)
 	return CPIO_BAD;
 }
 
-static bool parse_fields(const u8 *p, u32 out[FIELDS])
+_Static_assert(offsetof(struct cpio_entry, check) == (FIELDS - 1) * sizeof(u32),
+	       "struct cpio_entry begins with the fields");
+
+static bool parse_fields(const u8 *p, u32 *out)
 {
 	for (int i = 0; i < FIELDS; i++) {
 		u32 v = 0;
@@ -70,8 +56,7 @@ static size_t left(const struct cpio_reader *r)
 	return r->size - r->pos;
 }
 
-/* Step over n bytes and what pads the position to a multiple of 4. The padding may be missing at
- * the very end. */
+/* Skip n bytes and the padding to a multiple of 4, which may be missing at the very end. */
 static bool skip_padded(struct cpio_reader *r, size_t n)
 {
 	size_t pad;
@@ -93,7 +78,7 @@ static u32 checksum(const u8 *data, u32 n)
 	return sum;
 }
 
-/* Members may be called "./bin/sh" or "/bin/sh": both are bin/sh below the root. */
+/* Strip leading "/" and "./": both "./bin/sh" and "/bin/sh" are bin/sh below the root. */
 static const char *strip_name(const char *name)
 {
 	for (;;) {
@@ -106,24 +91,10 @@ static const char *strip_name(const char *name)
 	}
 }
 
-static void fill_entry(struct cpio_entry *e, const u32 *f)
-{
-	e->mode = f[F_MODE];
-	e->uid = f[F_UID];
-	e->gid = f[F_GID];
-	e->nlink = f[F_NLINK];
-	e->mtime = f[F_MTIME];
-	e->size = f[F_FILESIZE];
-	e->ino = f[F_INO];
-	e->dev_major = f[F_DEVMAJOR];
-	e->dev_minor = f[F_DEVMINOR];
-	e->rdev_major = f[F_RDEVMAJOR];
-	e->rdev_minor = f[F_RDEVMINOR];
-}
-
-static enum cpio_result read_name(struct cpio_reader *r, u32 len, const char **name)
+static enum cpio_result read_name(struct cpio_reader *r, struct cpio_entry *e)
 {
 	const char *s = (const char *)r->data + r->pos;
+	u32 len = e->name_size;
 
 	if (len == 0 || len > CPIO_PATH_MAX)
 		return bad(r, "name of impossible length");
@@ -132,7 +103,7 @@ static enum cpio_result read_name(struct cpio_reader *r, u32 len, const char **n
 	if (strnlen(s, len) != len - 1)
 		return bad(r, "name does not end in a NUL");
 	skip_padded(r, len);
-	*name = s;
+	e->name = s;
 	return CPIO_ENTRY;
 }
 
@@ -150,12 +121,9 @@ static enum cpio_result read_data(struct cpio_reader *r, struct cpio_entry *e)
 enum cpio_result cpio_next(struct cpio_reader *r, struct cpio_entry *e)
 {
 	const u8 *head;
-	const char *name;
-	u32 f[FIELDS];
 	bool summed;
 
-	/* Between archives, and behind the last, there may be zeroes: at the start of a member
-	 * there cannot. */
+	/* skip zeroes between archives and behind the last: no member starts with one */
 	while (left(r) && r->data[r->pos] == 0)
 		r->pos++;
 	if (!left(r))
@@ -166,19 +134,16 @@ enum cpio_result cpio_next(struct cpio_reader *r, struct cpio_entry *e)
 	summed = memcmp(head, "070702", MAGIC_LEN) == 0;
 	if (!summed && memcmp(head, "070701", MAGIC_LEN) != 0)
 		return bad(r, "not a newc archive (no 070701 where a member begins)");
-	if (!parse_fields(head + MAGIC_LEN, f))
+	if (!parse_fields(head + MAGIC_LEN, (u32 *)e))
 		return bad(r, "header with something else than hexadecimal digits");
 	r->pos += HEADER_LEN;
-	if (read_name(r, f[F_NAMESIZE], &name) == CPIO_BAD)
+	if (read_name(r, e) == CPIO_BAD || read_data(r, e) == CPIO_BAD)
 		return CPIO_BAD;
-	fill_entry(e, f);
-	if (read_data(r, e) == CPIO_BAD)
-		return CPIO_BAD;
-	if (strcmp(name, TRAILER) == 0)
+	if (strcmp(e->name, TRAILER) == 0)
 		return CPIO_TRAILER;
-	/* of hard links only the last carries data, but each the sum of it */
-	if (summed && e->size && checksum(e->data, e->size) != f[F_CHECK])
+	/* of hard links only the last has the data, but each has its sum */
+	if (summed && e->size && checksum(e->data, e->size) != e->check)
 		return bad(r, "checksum does not match");
-	e->name = strip_name(name);
+	e->name = strip_name(e->name);
 	return CPIO_ENTRY;
 }

@@ -1,14 +1,11 @@
-/*
- * Unpacking the initramfs into the root: each member of the archive becomes a file, directory, link
- * or device node. A bad member ends it; what came before stays.
- */
+/* Unpacking the initramfs into the root: each member becomes a file, directory, link or device
+ * node. A bad member ends it; earlier ones stay. */
 #include "kernel/fs/tmpfs/cpio.h"
 #include "kernel/fs/vfs.h"
-#include "kernel/lib/log.h"
 #include "kernel/time/timer.h"
 #include "mm/slab.h"
 
-/* A file with several names: the first to come makes it, the others are links to it. */
+/* A file with several names: the first one makes it, the others are links to it. */
 struct link_group {
 	struct link_group *next;
 	u32 ino, major, minor;
@@ -54,8 +51,7 @@ static int remember_link(struct unpack *u, const struct cpio_entry *e, struct in
 	return 0;
 }
 
-/* Directories on the way that the archive did not mention. u->path is cut up and put together
- * again. */
+/* Make the directories that the archive did not mention. Cuts `path` and restores it. */
 static int make_parents(char *path)
 {
 	for (char *slash = strchr(path + 1, '/'); slash; slash = strchr(slash + 1, '/')) {
@@ -75,7 +71,7 @@ static int make_parents(char *path)
 static void set_attributes(struct inode *i, const struct cpio_entry *e)
 {
 	if (inode_is(i, S_IFDIR) && !i->dir)
-		return; /* procfs is mounted there, and decides itself */
+		return; /* procfs is mounted there and decides itself */
 	i->uid = e->uid;
 	i->gid = e->gid;
 	i->mode = (i->mode & S_IFMT) | (e->mode & S_IALLUGO);
@@ -90,7 +86,7 @@ static int write_contents(struct inode *i, const struct cpio_entry *e)
 	return err ? err : kernel_write_all(f, e->data, e->size);
 }
 
-/* Make the node; what stands there already is replaced, but for a directory. */
+/* Make the node, in place of what is there, unless that is a directory. */
 static struct dentry *make_node(struct unpack *u, const struct cpio_entry *e)
 {
 	struct node_spec spec = {.mode = e->mode & (S_IFMT | S_IALLUGO),
@@ -107,18 +103,12 @@ static struct dentry *make_node(struct unpack *u, const struct cpio_entry *e)
 		spec.target = target;
 	}
 	err = fs_make_node(AT_FDCWD, u->path, &spec, NULL);
-	if (err == -ENOENT) {
-		err = make_parents(u->path);
-		if (!err)
-			err = fs_make_node(AT_FDCWD, u->path, &spec, NULL);
-	}
-	if (err == -EEXIST && (e->mode & S_IFMT) == S_IFDIR) {
+	if (err == -ENOENT && !(err = make_parents(u->path)))
+		err = fs_make_node(AT_FDCWD, u->path, &spec, NULL);
+	if (err == -EEXIST && (e->mode & S_IFMT) == S_IFDIR)
 		err = 0;
-	} else if (err == -EEXIST) {
-		err = kernel_unlink(u->path);
-		if (!err)
-			err = fs_make_node(AT_FDCWD, u->path, &spec, NULL);
-	}
+	else if (err == -EEXIST && !(err = kernel_unlink(u->path)))
+		err = fs_make_node(AT_FDCWD, u->path, &spec, NULL);
 	return err ? ERR_PTR(err) : path_lookup(AT_FDCWD, u->path, 0);
 }
 
@@ -130,7 +120,7 @@ static int unpack_regular(struct unpack *u, const struct cpio_entry *e)
 
 	if (g) {
 		kernel_unlink(u->path); /* whether it was there or not */
-		err = kernel_link(g->inode, u->path);
+		err = fs_link(g->inode, AT_FDCWD, u->path);
 		if (!err && e->size)
 			err = write_contents(g->inode, e);
 		if (!err)
@@ -175,7 +165,7 @@ static int unpack_entry(struct unpack *u, const struct cpio_entry *e)
 	return 0;
 }
 
-/* One sentence for what went wrong with a member; what the parser found it says itself. */
+/* The reason why a member failed, where the parser found no fault. */
 static const char *reason(int err)
 {
 	switch (err) {

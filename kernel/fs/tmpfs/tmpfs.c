@@ -1,14 +1,12 @@
-/*
- * tmpfs: a file system in memory. Its directories are the dentry tree itself (dentry.c); the
- * contents of a regular file are a vm_object, whose pages mmap() puts straight into address spaces.
- */
+/* tmpfs: a file system in memory. Its directories are the dentry tree itself (dentry.c). The
+ * contents of a regular file are a vm_object, whose pages mmap() maps directly. */
 #include "kernel/fs/vfs.h"
 #include "kernel/signal/signal.h"
 #include "kernel/task.h"
 #include "mm/mm.h"
 #include "mm/slab.h"
 
-/* Longer targets of symbolic links count as a page of the file system. */
+/* Longer symbolic links count as a page of the file system. */
 #define SHORT_TARGET 128
 
 /* ---- inodes ---- */
@@ -98,10 +96,8 @@ struct dentry *tmpfs_make(struct dentry *dir, const struct qname *name,
 	if (IS_ERR(i))
 		return (struct dentry *)i;
 	d = dentry_alloc(name, i);
-	if (!d) {
-		inode_put(i);
+	if (!d)
 		return ERR_PTR(-ENOMEM);
-	}
 	if (inode_is(i, S_IFREG))
 		strlcpy(i->object->name, d->name, sizeof(i->object->name));
 	if (inode_is(i, S_IFDIR))
@@ -111,6 +107,14 @@ struct dentry *tmpfs_make(struct dentry *dir, const struct qname *name,
 	return d;
 }
 
+int tmpfs_make_in(struct dentry *dir, const char *text, const struct node_spec *spec)
+{
+	struct qname name = qname_of(text, (u32)strlen(text));
+	struct dentry *d scoped(dentry_put) = tmpfs_make(dir, &name, spec);
+
+	return IS_ERR(d) ? (int)PTR_ERR(d) : 0;
+}
+
 static int tmpfs_link(struct dentry *dir, const struct qname *name, struct inode *inode)
 {
 	struct dentry *d;
@@ -118,13 +122,12 @@ static int tmpfs_link(struct dentry *dir, const struct qname *name, struct inode
 	/* Each further name counts as an inode: it takes as much memory. */
 	if (READ_ONCE(inode->nlink) && !super_charge_inode(inode->sb))
 		return -ENOSPC;
-	d = dentry_alloc(name, inode);
+	d = dentry_alloc(name, inode_get(inode));
 	if (!d) {
 		if (READ_ONCE(inode->nlink))
 			super_uncharge_inode(inode->sb);
 		return -ENOMEM;
 	}
-	inode_get(inode);
 	nlink_add(inode, 1);
 	inode_changed(inode);
 	directory_add(dir, d);
@@ -133,7 +136,7 @@ static int tmpfs_link(struct dentry *dir, const struct qname *name, struct inode
 	return 0;
 }
 
-/* The name is gone; what is left lives on as long as somebody has it open. */
+/* Account for a removed name. The inode lives on while it is open. */
 static void lost_name(struct dentry *dir, struct inode *i)
 {
 	if (inode_is(i, S_IFDIR)) {
@@ -208,7 +211,7 @@ static int over_limit(void)
 
 void object_unmap(struct vm_object *o, u64 start, u64 end, bool copies)
 {
-	if (refcount_read(&o->count) > 1) /* beside the file's own reference: it is mapped */
+	if (refcount_read(&o->count) > 1) /* mapped: not only the file's own reference */
 		mm_zap_object(o, DIV_ROUND_UP(start, PAGE_SIZE), DIV_ROUND_UP(end, PAGE_SIZE),
 			      copies);
 }
@@ -229,8 +232,7 @@ int tmpfs_truncate(struct inode *i, u64 size)
 
 const struct inode_ops tmpfs_file_inode_ops = {.truncate = tmpfs_truncate};
 
-/* Up to the end of one page. A page that was never written reads as zeroes without coming into
- * being. */
+/* Read up to the end of one page. A page never written reads as zeroes and is not allocated. */
 static ssize_t read_page(struct vm_object *obj, struct uio *io, u64 pos, size_t n)
 {
 	struct page *page;
@@ -238,7 +240,7 @@ static ssize_t read_page(struct vm_object *obj, struct uio *io, u64 pos, size_t 
 	int err = object_get_page(obj, pos >> PAGE_SHIFT, false, &page);
 
 	if (err)
-		return err == -EFBIG ? 0 : err; /* it was truncated under our hands */
+		return err == -EFBIG ? 0 : err; /* truncated meanwhile */
 	if (!page)
 		return (ssize_t)uio_zero(io, n);
 	got = uio_store(io, (char *)page_to_virt(page) + in_page, n);
@@ -246,7 +248,7 @@ static ssize_t read_page(struct vm_object *obj, struct uio *io, u64 pos, size_t 
 	return (ssize_t)got;
 }
 
-/* Gigabytes may be asked for in one call: who is to die does not finish them. */
+/* A call may ask for gigabytes: a killed task stops early. */
 static bool is_killed(ssize_t done)
 {
 	return done && fatal_signal_pending(current);
@@ -279,7 +281,7 @@ static ssize_t tmpfs_read(struct file *f, struct uio *io, u64 *pos)
 	if (pos) {
 		ret = read_at(i->object, io, pos);
 	} else {
-		mutex_lock(&i->lock); /* the position is shared by all that have this opening */
+		mutex_lock(&i->lock); /* all tasks with this opening share the position */
 		ret = read_at(i->object, io, &f->pos);
 		mutex_unlock(&i->lock);
 	}
@@ -288,7 +290,7 @@ static ssize_t tmpfs_read(struct file *f, struct uio *io, u64 *pos)
 	return ret;
 }
 
-/* Up to the end of one page; the file grows to hold it, and shrinks back when nothing came. */
+/* Write up to the end of one page. The file grows first, and shrinks back if the copy fails. */
 static ssize_t write_page(struct vm_object *obj, struct uio *io, u64 pos, size_t n)
 {
 	u64 old = obj->size;
@@ -349,7 +351,7 @@ static ssize_t tmpfs_write(struct file *f, struct uio *io, u64 *pos)
 	return ret;
 }
 
-/* SEEK_DATA, SEEK_HOLE: what was never written is a hole, and so is what follows the end. */
+/* SEEK_DATA, SEEK_HOLE: pages never written are holes, and so is the end. */
 static s64 seek_content(struct vm_object *o, s64 offset, bool data)
 {
 	s64 size = (s64)o->size;
@@ -363,35 +365,15 @@ static s64 seek_content(struct vm_object *o, s64 offset, bool data)
 	return MAX(offset, (s64)(page << PAGE_SHIFT));
 }
 
-static s64 seek_target(struct file *f, s64 offset, int whence)
-{
-	s64 size = (s64)f->inode->object->size;
-	s64 base;
-
-	switch (whence) {
-	case SEEK_SET:
-		base = 0;
-		break;
-	case SEEK_CUR:
-		base = (s64)f->pos;
-		break;
-	case SEEK_END:
-		base = size;
-		break;
-	default:
-		return seek_content(f->inode->object, offset, whence == SEEK_DATA);
-	}
-	if (__builtin_add_overflow(base, offset, &base))
-		return -EINVAL;
-	return base < 0 ? -EINVAL : base;
-}
-
 static s64 tmpfs_lseek(struct file *f, s64 offset, int whence)
 {
 	s64 to;
 
 	guard_mutex(&f->inode->lock);
-	to = seek_target(f, offset, whence);
+	if (!file_seek_base(f, whence, &to))
+		to = seek_content(f->inode->object, offset, whence == SEEK_DATA);
+	else if (__builtin_add_overflow(to, offset, &to) || to < 0)
+		to = -EINVAL;
 	if (to >= 0)
 		f->pos = (u64)to;
 	return to;

@@ -1,10 +1,7 @@
 /* tmpfs as a file system: mount options, limits, statfs. tmpfs(5) */
 #include "kernel/fs/vfs.h"
-#include "kernel/lib/log.h"
 
 #include <linux/magic.h>
-
-/* ---- limits ---- */
 
 bool super_charge_inode(struct super *s)
 {
@@ -20,9 +17,7 @@ void super_uncharge_inode(struct super *s)
 		atomic_dec(&s->nr_inodes);
 }
 
-/* ---- options ---- */
-
-/* "10m", "4096": false for what is no number, or more than any machine has. */
+/* Parse "10m" or "4096". False: no number, or too large for any machine. */
 static bool parse_amount(const char *text, u64 *out)
 {
 	const char *digits = text;
@@ -48,7 +43,7 @@ static bool parse_amount(const char *text, u64 *out)
 	return !*text && n <= 1UL << (60 - shift);
 }
 
-/* The same, or "50%" of the memory, as pages. */
+/* Parse the same in pages, or "50%" of memory. */
 static bool parse_size(char *text, u64 *pages)
 {
 	size_t n = strlen(text);
@@ -81,11 +76,11 @@ bool parse_number(const char *text, u32 base, u32 *out)
 
 struct tmpfs_options {
 	u64 pages, inodes;
-	bool has_pages, has_inodes; /* they are given; 0 means no limit */
+	bool has_pages, has_inodes; /* given; 0 means no limit */
 	struct node_spec root;
 };
 
-/* tmpfs(5): size, mode, uid, gid. `text` is cut up. */
+/* Parse size, mode, uid, gid: tmpfs(5). Cuts `text` up. */
 static int parse_options(char *text, struct tmpfs_options *o)
 {
 	char *name, *value;
@@ -114,7 +109,7 @@ static int parse_options(char *text, struct tmpfs_options *o)
 	return 0;
 }
 
-/* As /proc/mounts shows them: what was asked for. */
+/* Set the limits, and s->options for /proc/mounts. */
 static void set_limits(struct super *s, const struct tmpfs_options *o)
 {
 	size_t n = 0;
@@ -130,8 +125,7 @@ static void set_limits(struct super *s, const struct tmpfs_options *o)
 		scnprintf(s->options + n, sizeof(s->options) - n, ",nr_inodes=%d", s->max_inodes);
 }
 
-/* Pages for half of the memory, and an inode for each of these, unless the options say otherwise:
- * as on Linux. */
+/* By default half of the memory, and an inode for each page: as on Linux. */
 static int tmpfs_fill(struct super *s, char *options)
 {
 	struct tmpfs_options o = {.root.mode = S_IFDIR | 01777};
@@ -149,8 +143,6 @@ static int tmpfs_fill(struct super *s, char *options)
 	if (IS_ERR(i))
 		return (int)PTR_ERR(i);
 	s->root = dentry_make_root(i);
-	if (!s->root)
-		inode_put(i);
 	return s->root ? 0 : -ENOMEM;
 }
 
@@ -163,7 +155,7 @@ static int tmpfs_remount(struct super *s, char *options)
 		return err;
 	if (o.has_pages && o.pages && o.pages < (u64)atomic_read(&s->quota->used))
 		return -EINVAL;
-	/* What was not counted cannot be limited. */
+	/* Without a count there can be no limit. */
 	if (o.has_inodes && o.inodes &&
 	    (!s->max_inodes || o.inodes < (u64)atomic_read(&s->nr_inodes)))
 		return -EINVAL;
@@ -198,7 +190,7 @@ static int devtmpfs_fill(struct super *s, char *options)
 	return devices_make_nodes(s->root);
 }
 
-/* A tmpfs that is born with the nodes of all devices there are. */
+/* A tmpfs that starts with the nodes of all devices. */
 static const struct fs_type devtmpfs_type = {.name = "devtmpfs",
 					     .magic = TMPFS_MAGIC,
 					     .fill = devtmpfs_fill,
