@@ -116,6 +116,10 @@ bool may_use_reserve(void)
 /* With this many pages free a failed page fault was bad luck, or an injected fault: trying again
  * will do. */
 #define ENOUGH_PAGES (PAGE_RESERVE + 32)
+/* No system call takes as many, on a machine that has more than these. A caller that failed so
+ * often with as many free asks for what there is not. */
+#define PLENTY    4096UL
+#define MAX_TRIES 8
 
 /* Pages that another CPU keeps for itself count as free, but are of no use here. */
 static void drain_cpu(void *unused __maybe_unused)
@@ -124,15 +128,15 @@ static void drain_cpu(void *unused __maybe_unused)
 	drain_cpu_pages();
 }
 
-bool out_of_memory(bool again)
+bool out_of_memory(u32 tries)
 {
 	struct task *victim;
 	bool dying;
 
 	drain_task_cache();
 	on_each_cpu(drain_cpu, NULL);
-	if (!again && nr_free_pages() > ENOUGH_PAGES)
-		return true;
+	if (nr_free_pages() > (tries ? PLENTY : ENOUGH_PAGES))
+		return tries < MAX_TRIES;
 	victim = choose_victim(&dying);
 	if (victim && !dying)
 		kill_victim(victim);
@@ -156,20 +160,21 @@ void pages_ran_out(void)
  * A system call that found no memory for the kernel's own needs is tried again after a process has
  * been killed; Linux does the same within the call. The call is at its end here: it holds no lock,
  * has given back what it took, and its arguments are still in `regs`. An -ENOMEM that comes of a
- * limit stays as it is: there the allocator did not fail. Before the first retry nothing may have
- * to be killed, since out_of_memory() empties caches.
+ * limit stays as it is: there the allocator did not fail.
  */
 void oom_work(struct pt_regs *regs)
 {
 	struct task *p = current;
 	u64 now = ktime_get();
-	bool again = p->oom_retry && now - p->oom_retry < RETRY_TIME;
 
 	task_clear_work(p, WORK_OOM);
 	if ((int)regs->orig_rax < 0 || (long)regs->rax != -ENOMEM || fatal_signal_pending(p))
 		return;
-	if (out_of_memory(again)) {
-		p->oom_retry = now;
+	if (now - p->oom_retried > RETRY_TIME)
+		p->oom_retries = 0;
+	if (out_of_memory(p->oom_retries)) {
+		p->oom_retries++;
+		p->oom_retried = now;
 		regs->rax = regs->orig_rax;
 		regs->rip -= 2; /* back to the syscall instruction */
 	}

@@ -127,7 +127,8 @@ struct task {
 	void __user *robust_list;       /* me, a word: robust_list_head: locks to release at exit */
 	struct prio_array *array;       /* rq: NULL when not queued */
 	struct pi_waiter *pi_blocked;   /* pi: queues it on a PI lock; NULL: not blocked on one */
-	u64 oom_retry;    /* me: when a call was last tried again for lack of memory; 0: never */
+	u64 oom_retried;  /* me: when a call was last tried again for lack of memory */
+	u32 oom_retries;  /* me: how often, with no long time between */
 	u64 oom_killed;   /* tl: when it was chosen to die for lack of memory; 0: never */
 	u64 utime, stime; /* rq: ns charged of the run time: kernel/sched/account.c */
 	u64 rt_ns;        /* me: ticks as a real-time task since it last slept, for RLIMIT_RTTIME */

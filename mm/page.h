@@ -103,10 +103,13 @@ enum alloc_flags {
 bool may_use_reserve(void);
 /* The running task did not get the pages that it asked for. Any context. kernel/oom.c */
 void pages_ran_out(void);
-/* Kill the process whose death frees most; the caller then tries again. Sleeps a little. False when
- * no process is left to kill. With pages enough for one page fault nothing is killed, unless
- * `again` says that the caller needs more: it has tried after the last call, in vain. */
-bool out_of_memory(bool again);
+/* Kill the process whose death frees most; the caller then tries again. Sleeps a little. False: no
+ * process is left to kill. `tries`: how often the caller has tried again before, in vain; on the
+ * first time nothing is killed if there are pages enough for a page fault. */
+bool out_of_memory(u32 tries);
+/* On the way to user mode: the allocator failed. Kills a process, and has the system call
+ * tried again, if it was this that made it return -ENOMEM. */
+void oom_work(struct pt_regs *regs);
 /* 2^order pages with count 1, or NULL. Any context. */
 struct page *alloc_pages(unsigned int order, unsigned int flags);
 /* Free the pages of one allocation. Its count is 1, or 0 if the caller has dropped the last

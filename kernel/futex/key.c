@@ -172,7 +172,7 @@ static noinline int pin(u64 addr, bool private, enum fault_access access, struct
 		if (result == FAULT_OK)
 			return 0;
 		mutex_unlock(&mm->lock);
-		if (result != FAULT_OOM || fatal_signal_pending(current) || !out_of_memory(false))
+		if (result != FAULT_OOM || fatal_signal_pending(current) || !out_of_memory(0))
 			return -EFAULT;
 	}
 }

@@ -1,8 +1,8 @@
 /* Work on the way to user mode: called by entry.asm, rarely. */
 #include "arch/x86_64/arch.h"
-#include "kernel/oom.h"
 #include "kernel/sched/sched.h"
 #include "kernel/task.h"
+#include "mm/page.h"
 
 #define WORK_ON_EXIT (WORK_SIGPENDING | WORK_RESTORE_SIGMASK)
 

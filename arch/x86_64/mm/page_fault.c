@@ -36,7 +36,7 @@ static noinline enum fault_result resolve_oom(struct mm *mm, u64 addr, u64 error
 	for (; r == FAULT_OOM; r = mm_fault(mm, addr, access_of(error))) {
 		if (fatal_signal_pending(current) || (current->flags & PF_EXITING))
 			break; /* this task may be the victim: its exit frees memory */
-		if (!out_of_memory(false)) {
+		if (!out_of_memory(0)) {
 			force_sig(SIGKILL); /* no other task can be killed */
 			break;
 		}
