@@ -54,7 +54,7 @@ int copy_signal(u64 flags, struct task *p)
 	list_init(&sig->threads);
 	wait_queue_init(&sig->wait_chld);
 	sigpending_init(&sig->shared);
-	sig->real_timer.expires = 0;
+	itimer_init(&sig->real_timer);
 	spin_lock_init(&sig->cpu_timers_lock, LOCK_CPUTIME);
 	irq = spin_lock_irqsave(&current->sighand->lock);
 	memcpy(sig->rlim, current->signal->rlim, sizeof(sig->rlim));

@@ -50,9 +50,10 @@ static void fire(struct due *d)
 		return;
 	}
 	WRITE_ONCE(it->rests, it->interval != 0);
-	if (!it->interval)
-		it->expires = 0;
 	send_to_process(container_of(it, struct signal, real_timer));
+	if (!it->interval)
+		WRITE_ONCE(it->expires,
+			   0); /* at last: itimer_stop() no longer waits for the lock */
 }
 
 /* Caller holds deferred_lock, for both. */
@@ -66,14 +67,23 @@ static void arm(struct itimer *it, u64 expires, u64 interval)
 	timer_start(&it->timer, expires);
 }
 
+/* Under the lock of the thread that may have just dequeued the signal: when it has queued the
+ * timer, due_cancel() finds that. */
+static void end_rest(struct itimer *it)
+{
+	guard_irq(&current->sighand->lock);
+	WRITE_ONCE(it->rests, false);
+}
+
 static void disarm(struct itimer *it)
 {
 	if (!it->expires)
 		return;
 	timer_cancel(&it->timer);
-	WRITE_ONCE(it->rests, false);
+	if (it->rests)
+		end_rest(it);
 	due_cancel(&it->due);
-	it->expires = 0;
+	WRITE_ONCE(it->expires, 0);
 }
 
 void itimer_stop(struct itimer *it)
