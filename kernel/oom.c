@@ -172,10 +172,12 @@ void oom_work(struct pt_regs *regs)
 		return;
 	if (now - p->oom_retried > RETRY_TIME)
 		p->oom_retries = 0;
-	if (out_of_memory(p->oom_retries)) {
-		p->oom_retries++;
-		p->oom_retried = now;
-		regs->rax = regs->orig_rax;
-		regs->rip -= 2; /* back to the syscall instruction */
+	if (!out_of_memory(p->oom_retries)) {
+		p->oom_retries = 0;
+		return;
 	}
+	p->oom_retries++;
+	p->oom_retried = now;
+	regs->rax = regs->orig_rax;
+	regs->rip -= 2; /* back to the syscall instruction */
 }
