@@ -176,31 +176,16 @@ static int copy_files(u64 flags, struct task *p)
 	return 0;
 }
 
-static void undo_files(struct task *p)
-{
-	if (p->files)
-		files_put(p->files);
-	p->files = NULL;
-}
-
 static int copy_fs(u64 flags, struct task *p)
 {
 	struct fs_context *fs = current->fs;
 
-	if (!fs)
-		return 0;
-	fs = fs_context_fork(fs, flags & CLONE_FS);
+	if (fs)
+		fs = fs_context_fork(fs, flags & CLONE_FS);
 	if (IS_ERR(fs)) /* -EAGAIN: another thread is in an exec that may give it rights */
 		return PTR_ERR(fs);
 	p->fs = fs;
 	return 0;
-}
-
-static void undo_fs(struct task *p)
-{
-	if (p->fs)
-		fs_context_put(p->fs);
-	p->fs = NULL;
 }
 
 static int copy_mm(u64 flags, struct task *p)
@@ -215,23 +200,6 @@ static int copy_mm(u64 flags, struct task *p)
 		return -ENOMEM;
 	p->mm = p->active_mm = mm;
 	return 0;
-}
-
-static void undo_mm(struct task *p)
-{
-	if (p->mm)
-		mm_put(p->mm);
-	p->mm = p->active_mm = NULL;
-}
-
-/* A child that shares memory, unless by vfork, does not inherit the alternate signal stack:
- * sigaltstack(2). */
-static void inherit_sigaltstack(u64 flags, struct task *p)
-{
-	bool thread = (flags & (CLONE_VM | CLONE_VFORK)) == CLONE_VM;
-
-	p->sas_sp = thread ? 0 : current->sas_sp;
-	p->sas_size = thread ? 0 : current->sas_size;
 }
 
 /* ---- making the child visible ---- */
@@ -327,14 +295,12 @@ static struct task *copy_process(struct kernel_clone_args *args, struct pid *pid
 	if (signal_pending(current) && !(current->flags & PF_KTHREAD))
 		return ERR_PTR(-ERESTARTNOINTR);
 
-	err = -EAGAIN;
 	if (atomic_read(&nr_threads) >= max_threads)
-		return ERR_PTR(err);
+		return ERR_PTR(-EAGAIN);
 
-	err = -ENOMEM;
 	p = dup_task_struct(current);
 	if (!p)
-		return ERR_PTR(err);
+		return ERR_PTR(-ENOMEM);
 	copy_creds(p);
 	err = -EAGAIN;
 	if (cred_over_limit(p->cred)) /* copy_creds() has counted the child */
@@ -344,7 +310,8 @@ static struct task *copy_process(struct kernel_clone_args *args, struct pid *pid
 	p->flags |= PF_FORKNOEXEC | (args->fn ? PF_KTHREAD : 0);
 	if (args->name)
 		strlcpy(p->comm, args->name, sizeof(p->comm));
-	inherit_sigaltstack(flags, p);
+	if ((flags & (CLONE_VM | CLONE_VFORK)) == CLONE_VM)
+		p->sas_sp = p->sas_size = 0; /* not inherited: sigaltstack(2) */
 
 	sched_fork(p);
 	err = copy_semundo(flags, p);
@@ -379,14 +346,16 @@ static struct task *copy_process(struct kernel_clone_args *args, struct pid *pid
 bad_fork_cleanup_attachment:
 	release_attachment(p); /* free_task() undoes copy_thread(), however far it got */
 bad_fork_cleanup_mm:
-	undo_mm(p);
+	if (p->mm)
+		mm_put(p->mm);
 bad_fork_cleanup_sighand:
 	put_sighand(p->sighand); /* copy_sighand() cannot fail: no label of its own */
 	put_signal(p->signal);
 bad_fork_cleanup_fs:
-	undo_fs(p);
+	if (p->fs)
+		fs_context_put(p->fs);
 bad_fork_cleanup_files:
-	undo_files(p);
+	files_put(p->files);
 bad_fork_cleanup_semundo:
 	exit_sem(p);
 bad_fork_cleanup_sched:
@@ -405,8 +374,7 @@ static void wait_for_vfork_done(struct task *child, pid_t nr)
 {
 	trace_vfork_wait(current, nr);
 	for (;;) {
-		/* A full barrier: either this task sees the wait over, or the child sees it asleep.
-		 */
+		/* A full barrier: this task sees the wait over, or the child sees it asleep. */
 		__atomic_exchange_n(&current->state, TASK_KILLABLE, __ATOMIC_SEQ_CST);
 		if (!READ_ONCE(child->vfork_parent) || fatal_signal_pending(current))
 			break;
@@ -443,18 +411,6 @@ void mm_release(struct task *p, bool exec)
 
 /* ---- do_fork ---- */
 
-/* Start the child. With CLONE_STOPPED it stops at once, as if by SIGSTOP. */
-static void start_child(struct task *p, const struct kernel_clone_args *args)
-{
-	if (!args->stopped) {
-		wake_up_new_task(p, args->flags);
-		return;
-	}
-	task_set_work(p, WORK_SIGPENDING);
-	send_signal(SIGSTOP, NULL, p, true);
-	wake_up_new_task(p, args->flags);
-}
-
 /* Fork as `args` say. Returns the child's pid, or -errno: -EAGAIN if all pids are in use, -EINVAL
  * for wrong flags, or an error of copy_process(). */
 pid_t do_fork(struct kernel_clone_args *args)
@@ -488,9 +444,13 @@ pid_t do_fork(struct kernel_clone_args *args)
 		p->vfork_parent = current;
 	}
 
-	current->fork_cycles = cpu_cycles() - start;
-	start_child(p, args);
+	if (args->stopped) { /* it stops as soon as it runs */
+		task_set_work(p, WORK_SIGPENDING);
+		send_signal(SIGSTOP, NULL, p, true);
+	}
 
+	current->fork_cycles = cpu_cycles() - start;
+	wake_up_new_task(p, args->flags);
 	if (args->flags & CLONE_VFORK)
 		wait_for_vfork_done(p, nr);
 	return nr;

@@ -87,7 +87,6 @@ struct task {
 	u64 birth; /* tl: how many tasks were forked before; after exec the process's */
 	int __user *set_child_tid;   /* me: where schedule_tail() stores the tid */
 	int __user *clear_child_tid; /* me: where exit stores 0 and wakes a futex */
-	u64 sas_sp, sas_size;        /* me: sigaltstack */
 	struct list_head run_list;   /* rq */
 	u32 cpu;                     /* rq */
 	s64 time_slice;              /* rq: ns left when it was last charged */
@@ -151,6 +150,7 @@ struct task {
 	bool reset_on_fork;      /* pi: SCHED_RESET_ON_FORK */
 	u64 cpus_mask;           /* rq: CPUs it may run on */
 	sigset_t64 blocked;      /* me; others look under sh */
+	u64 sas_sp, sas_size;    /* me: sigaltstack(2) */
 	u32 personality;         /* me: personality(2) */
 	u64 timer_slack;         /* me: ns, PR_SET_TIMERSLACK */
 	bool no_new_privs;       /* me: exec grants nothing; never cleared */
