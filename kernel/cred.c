@@ -1,7 +1,6 @@
 /* Credentials, and the count of tasks per user that RLIMIT_NPROC is about. */
 #include "kernel/cred.h"
 
-#include "kernel/lib/string.h"
 #include "kernel/task.h"
 #include "mm/mm.h"
 #include "mm/slab.h"

@@ -9,7 +9,6 @@
 #include "boot/boot_info.h"
 #include "kernel/debug/debug.h"
 #include "kernel/exec/exec.h"
-#include "kernel/exit.h"
 #include "kernel/fork.h"
 #include "kernel/fs/fs.h"
 #include "kernel/futex/futex.h"

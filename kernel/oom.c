@@ -8,7 +8,6 @@
 #include "kernel/trace/trace.h"
 #include "mm/mm.h"
 #include "mm/slab.h"
-#include "mm/vmalloc.h"
 
 /* The memory of a process, read from the first thread that has any: the leader may have exited
  * before the others. False: it has none. Caller holds tasklist_lock. */

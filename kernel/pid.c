@@ -15,7 +15,6 @@
 
 #include "kernel/lib/fault_injection.h"
 #include "kernel/lib/log.h"
-#include "kernel/lib/tunable.h"
 #include "kernel/task.h"
 #include "mm/page.h"
 #include "mm/slab.h"

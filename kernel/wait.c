@@ -12,8 +12,6 @@
 #include "kernel/wait.h"
 
 #include "kernel/exit.h"
-#include "kernel/fork.h"
-#include "kernel/lib/log.h"
 #include "kernel/lib/string.h"
 #include "kernel/lib/syscall.h"
 #include "kernel/task.h"

@@ -28,7 +28,6 @@
  */
 #include "mm/tree_internal.h"
 
-#include "kernel/lib/string.h"
 #include "kernel/trace/trace.h"
 
 /* ---- tables ---- */

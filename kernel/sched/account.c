@@ -9,10 +9,8 @@
  *
  * Everything here is under the lock of the task's run queue.
  */
-#include "kernel/lib/log.h"
 #include "kernel/sched/load.h"
 #include "kernel/sched/rq.h"
-#include "kernel/task.h"
 #include "kernel/time/timer.h"
 
 long sched_rt_period_us = 1000000, sched_rt_runtime_us = 950000;

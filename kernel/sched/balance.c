@@ -10,10 +10,7 @@
  * out, or made it, may queue it. All other code that moves a task holds the locks of both run
  * queues. The second lock is taken in the order of addresses, or only tried.
  */
-#include "kernel/lib/log.h"
 #include "kernel/sched/rq.h"
-#include "kernel/task.h"
-#include "kernel/time/timer.h"
 
 #define BALANCE_TICKS 25            /* ticks from one balancing of a busy CPU to the next */
 #define HOT_NS        NSEC_PER_MSEC /* a task that ran less than this ago is not pulled */

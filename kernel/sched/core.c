@@ -12,12 +12,10 @@
  */
 #include "kernel/sched/sched.h"
 
-#include "kernel/lib/log.h"
 #include "kernel/lib/tunable.h"
 #include "kernel/sched/load.h"
 #include "kernel/sched/pi.h"
 #include "kernel/sched/rq.h"
-#include "kernel/task.h"
 #include "kernel/time/timer.h"
 #include "kernel/timers/cpu_timer.h"
 #include "kernel/trace/trace.h"

@@ -9,11 +9,8 @@
  */
 #include "kernel/lib/fuzz.h"
 
-#include "arch/x86_64/arch.h"
-#include "kernel/lib/atomic.h"
 #include "kernel/lib/tunable.h"
 #include "kernel/sched/rq.h"
-#include "kernel/task.h"
 
 #define ONE_IN    16  /* throws that take the CPU away */
 #define DELAY_MAX 512 /* turns of an idle loop, if no other task wants the CPU */

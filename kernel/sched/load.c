@@ -8,10 +8,7 @@
  */
 #include "kernel/sched/load.h"
 
-#include "kernel/lib/lock.h"
 #include "kernel/sched/rq.h"
-#include "kernel/task.h"
-#include "kernel/time/timer.h"
 
 #define SAMPLE_NS  (5 * NSEC_PER_SEC)
 #define CATCH_UP   4096 /* samples after which older loads no longer count: 5.7 hours */

@@ -4,11 +4,9 @@
  * cost a switch each time. A waiter that was woken and found the mutex taken gets it handed over at
  * the next unlock, so no waiter starves.
  */
-#include "kernel/debug/debug.h"
 #include "kernel/lib/log.h"
 #include "kernel/lib/stall.h"
 #include "kernel/sched/rq.h"
-#include "kernel/task.h"
 #include "kernel/time/timer.h"
 
 struct mutex_waiter {

@@ -15,7 +15,6 @@
 #include "kernel/sched/pi.h"
 
 #include "kernel/sched/rq.h"
-#include "kernel/task.h"
 
 #define CHAIN_MAX 1024 /* as Linux's max_lock_depth */
 

@@ -4,7 +4,6 @@
 #include "kernel/lib/log.h"
 #include "kernel/lib/string.h"
 #include "kernel/sched/rq.h"
-#include "kernel/task.h"
 
 static size_t snapshot_array(struct rq *rq, struct prio_array *array, struct runq_entry *out,
 			     size_t max)

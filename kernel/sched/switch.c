@@ -9,7 +9,6 @@
 #include "kernel/lib/syscall.h"
 #include "kernel/sched/load.h"
 #include "kernel/sched/rq.h"
-#include "kernel/task.h"
 #include "kernel/time/timer.h"
 #include "kernel/trace/trace.h"
 #include "mm/mm.h"
