@@ -21,8 +21,7 @@
 enum wait_verdict {
 	WAIT_NOT_OURS, /* does not match: does not count against -ECHILD */
 	WAIT_LATER,    /* matches, nothing to report yet */
-	WAIT_FOUND,    /* *out is filled */
-	WAIT_REAP,     /* the caller is to release the child */
+	WAIT_FOUND,    /* *out is filled, or `reap` is set */
 };
 
 struct wait_query {
@@ -31,7 +30,7 @@ struct wait_query {
 	struct task *only; /* PIDTYPE_PID: the task with this number, a reference; or NULL */
 	int options;
 	struct wait_result *out;
-	struct task *reap; /* set with WAIT_REAP */
+	struct task *reap; /* a zombie that the caller is to release; or NULL */
 };
 
 static bool matches(const struct wait_query *q, const struct task *p)
@@ -80,7 +79,7 @@ static enum wait_verdict look_at_zombie(struct wait_query *q, struct task *p)
 	}
 	guarded(p, exit_state) = TASK_DEAD; /* no other wait finds it as a zombie now */
 	q->reap = p;
-	return WAIT_REAP;
+	return WAIT_FOUND;
 }
 
 /* Take `p` out of the tree. Its parent may be another thread, which stays only while the caller
@@ -161,7 +160,7 @@ static enum wait_verdict look_at_stop(struct wait_query *q, struct task *p)
 
 typedef enum wait_verdict (*look_fn)(struct wait_query *q, struct task *p);
 
-/* The best verdict on the tasks of a list. The walk ends when `enough` is reached. */
+/* The best verdict on the tasks of a list that match. The walk ends when `enough` is reached. */
 static always_inline enum wait_verdict walk(struct wait_query *q, struct list_head *list,
 					    look_fn look, enum wait_verdict enough)
 {
@@ -169,27 +168,23 @@ static always_inline enum wait_verdict walk(struct wait_query *q, struct list_he
 	struct task *p, *n;
 
 	list_for_each_entry_safe (p, n, list, sibling) {
-		best = MAX(best, look(q, p));
+		if (matches(q, p))
+			best = MAX(best, look(q, p));
 		if (best >= enough)
 			break;
 	}
 	return best;
 }
 
-static enum wait_verdict look_at_dead(struct wait_query *q, struct task *p)
-{
-	return matches(q, p) ? look_at_zombie(q, p) : WAIT_NOT_OURS;
-}
-
 static enum wait_verdict look_at_job(struct wait_query *q, struct task *p)
 {
-	return p->exit_state != TASK_DEAD && matches(q, p) ? look_at_stop(q, p) : WAIT_NOT_OURS;
+	return p->exit_state != TASK_DEAD ? look_at_stop(q, p) : WAIT_NOT_OURS;
 }
 
 /* It is worth waiting for. */
-static enum wait_verdict look_at_living(struct wait_query *q, struct task *p)
+static enum wait_verdict look_at_living(struct wait_query *q __maybe_unused, struct task *p)
 {
-	return p->exit_state != TASK_DEAD && matches(q, p) ? WAIT_LATER : WAIT_NOT_OURS;
+	return p->exit_state != TASK_DEAD ? WAIT_LATER : WAIT_NOT_OURS;
 }
 
 /* Look at zombies first: most waits are for them. With nothing to report, one child that matches is
@@ -200,7 +195,7 @@ static enum wait_verdict look_at_children_of(struct wait_query *q, struct task *
 	enum wait_verdict v = WAIT_NOT_OURS;
 
 	if (q->options & WEXITED)
-		v = walk(q, &guarded(t, zombies), look_at_dead, WAIT_FOUND);
+		v = walk(q, &guarded(t, zombies), look_at_zombie, WAIT_FOUND);
 	if (v < WAIT_FOUND)
 		v = walk(q, &guarded(t, jobs), look_at_job, enough);
 	if (v < WAIT_LATER)
@@ -229,7 +224,7 @@ static enum wait_verdict look_at_pid(struct wait_query *q)
 
 static enum wait_verdict look_at_children(struct wait_query *q)
 {
-	enum wait_verdict best = WAIT_NOT_OURS, v;
+	enum wait_verdict best = WAIT_NOT_OURS;
 	struct task *t;
 
 	if (q->type == PIDTYPE_PID)
@@ -237,8 +232,7 @@ static enum wait_verdict look_at_children(struct wait_query *q)
 	list_for_each_entry (t, &current->signal->threads, thread_node) {
 		if ((q->options & __WNOTHREAD) && t != current)
 			continue;
-		v = look_at_children_of(q, t);
-		best = MAX(best, v);
+		best = MAX(best, look_at_children_of(q, t));
 		if (best >= WAIT_FOUND)
 			break;
 	}
