@@ -33,9 +33,9 @@ static bool in_same_session(const struct task *a, const struct task *b)
 	return a->group_leader->pids[PIDTYPE_SID] == b->group_leader->pids[PIDTYPE_SID];
 }
 
-/* A group is orphaned when no member has a parent outside the group but in the same session: then
- * no shell with job control could continue it. */
-bool will_become_orphaned_pgrp(struct pid *pgrp, struct task *ignored)
+/* Would `pgrp` be orphaned if `ignored` were gone? A group is orphaned when no member has a parent
+ * outside the group but in the same session: then no shell with job control could continue it. */
+static bool will_become_orphaned_pgrp(struct pid *pgrp, struct task *ignored)
 {
 	struct task *p;
 

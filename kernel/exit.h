@@ -4,7 +4,6 @@
 #include "kernel/lib/types.h"
 
 struct list_head;
-struct pid;
 struct task;
 
 void do_group_exit(int code) __noreturn;
@@ -20,6 +19,4 @@ void move_by_birth(struct task *p, struct list_head *list);
 /* The parent of leader p, which lives, has a stop or a continue of it to wait for. Caller holds
  * tasklist_lock. */
 void become_job(struct task *p);
-/* Would `pgrp` be orphaned if `ignored` were gone? The caller holds tasklist_lock. */
-bool will_become_orphaned_pgrp(struct pid *pgrp, struct task *ignored);
 bool is_current_pgrp_orphaned(void);
