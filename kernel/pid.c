@@ -83,11 +83,9 @@ struct pid *alloc_pid(struct pidmap *map)
 		list_init(&pid->tasks[i]);
 
 	spin_lock(&pid_lock);
-	nr = pidmap_alloc(map);
-	if (nr >= 0) {
-		pid->nr = nr;
+	pid->nr = nr = pidmap_alloc(map);
+	if (nr >= 0)
 		hash_add(pid);
-	}
 	spin_unlock(&pid_lock);
 	if (nr >= 0)
 		return pid;
@@ -163,8 +161,8 @@ struct pid *find_get_pid(pid_t nr)
 void set_number(struct task *p, struct pid *pid)
 {
 	p->pids[PIDTYPE_PID] = pid;
-	__atomic_store_n(&pid->task, p,
-			 __ATOMIC_RELEASE); /* a search that finds p sees all of it */
+	/* A search that finds p sees all of it. */
+	__atomic_store_n(&pid->task, p, __ATOMIC_RELEASE);
 }
 
 void clear_number(struct task *p)

@@ -15,28 +15,20 @@ static u32 bit_of(int nr)
 	return (u32)nr % PIDMAP_PAGE_BITS;
 }
 
-/* The words that hold number `nr`, allocated when first needed. */
-static u64 *pidmap_page(struct pidmap *m, int nr)
-{
-	u64 **page = &m->page[page_of(nr)];
-
-	if (!*page)
-		*page = kzalloc(PIDMAP_PAGE_BITS / 8);
-	return *page;
-}
-
 /* The first free number in [from, to), `to` when there is none, -ENOMEM. */
 static int find_free(struct pidmap *m, int from, int to)
 {
 	while (from < to) {
 		int base = from / PIDMAP_PAGE_BITS * PIDMAP_PAGE_BITS;
 		int end = MIN(base + PIDMAP_PAGE_BITS, to);
-		u64 *page = pidmap_page(m, from);
+		u64 **page = &m->page[page_of(from)];
 		int found;
 
-		if (!page)
+		if (!*page)
+			*page = kzalloc(PIDMAP_PAGE_BITS / 8);
+		if (!*page)
 			return -ENOMEM;
-		found = base + (int)bitmap_find_clear(page, end - base, from - base);
+		found = base + (int)bitmap_find_clear(*page, end - base, from - base);
 		if (found < end)
 			return found;
 		from = end;
@@ -56,12 +48,10 @@ static noinline int find_next_free(struct pidmap *m)
 	if (start >= m->pid_max)
 		start = low;
 	nr = find_free(m, start, m->pid_max);
-	if (nr == m->pid_max) {
-		nr = find_free(m, low, start);
-		if (nr == start)
-			return -EAGAIN;
-	}
-	return nr;
+	if (nr < m->pid_max)
+		return nr;
+	nr = find_free(m, low, start);
+	return nr < start ? nr : -EAGAIN;
 }
 
 int pidmap_alloc(struct pidmap *m)
