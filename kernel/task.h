@@ -154,8 +154,7 @@ struct task {
 	u32 personality;         /* me: personality(2) */
 	u64 timer_slack;         /* me: ns, PR_SET_TIMERSLACK */
 	bool no_new_privs;       /* me: exec grants nothing; never cleared */
-	/* Written by threads of its process. Others may see parts of two names, but always an end.
-	 */
+	/* Its process's threads write it; others may see parts of two names, but always an end. */
 	char comm[TASK_COMM_LEN];
 };
 

@@ -154,9 +154,8 @@ bool try_to_wake_up(struct task *p, u32 mask)
 		if (!queued)
 			load_wakes(rq, p);
 		p->state = TASK_RUNNING;
-		/* If the task is still queued, it was about to sleep and has not reached schedule()
-		 * yet. If not, its registers are saved: the run queue's lock was held until then.
-		 */
+		/* A task that is still queued was about to sleep and has not reached schedule()
+		 * yet. Any other's registers are saved: the lock was held until then. */
 		if (likely(!queued && cpu == p->cpu))
 			activate_woken(rq, p);
 		else if (!queued)
@@ -209,20 +208,16 @@ static void task_tick(struct rq *rq, struct task *p)
 {
 	if (!p->array)
 		return;
-	if (rt_task(p)) {
-		/* A SCHED_FIFO task runs until it sleeps; a SCHED_RR task goes to the end of its
-		 * list. */
-		if (p->policy == SCHED_RR && slice_used_up(p)) {
-			renew_slice(p);
-			requeue_task(p, rq->active);
-			resched_curr(rq);
-		}
-		return;
-	}
-	if (slice_used_up(p))
+	if (!slice_used_up(p)) {
+		if (!rt_task(p))
+			look_ahead(rq, p);
+	} else if (!rt_task(p)) {
 		task_slice_expired(rq, p);
-	else
-		look_ahead(rq, p);
+	} else if (p->policy == SCHED_RR) { /* a SCHED_FIFO task runs until it sleeps */
+		renew_slice(p);
+		requeue_task(p, rq->active);
+		resched_curr(rq);
+	}
 }
 
 u64 task_wchan(struct task *p)
@@ -329,9 +324,7 @@ void wake_up_new_task(struct task *p, u64 clone_flags)
 		p->array = parent->array;
 		rq->nr_running++;
 		resched_curr(rq);
-	} else {
-		/* With a shared address space there is nothing to save: the child is queued last.
-		 */
+	} else { /* with shared memory there is nothing to save: the child is queued last */
 		rq = place_task(rq, p, p->cpu);
 	}
 	trace_sched_wakeup_new(p);

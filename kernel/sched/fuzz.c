@@ -44,9 +44,8 @@ static u64 throw(struct fuzz * f, u32 cpu)
 {
 	long seed = READ_ONCE(sched_fuzz);
 
-	if (f->seed != seed) {
+	if (f->seed != seed)
 		*f = (struct fuzz){.seed = seed, .x = scramble((u64)seed * MAX_CPUS + cpu + 1) | 1};
-	}
 	f->x ^= f->x << 13; /* xorshift64 */
 	f->x ^= f->x >> 7;
 	f->x ^= f->x << 17;

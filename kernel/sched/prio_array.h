@@ -29,9 +29,8 @@ static inline void prio_array_add(struct prio_array *a, struct list_head *node, 
 	a->nr++;
 }
 
-/* Insert just ahead of `before`, a node in a list of this array. list_add_tail() inserts in front
- * of the node that it is given; "in front" means the end of a list only if that node is the head.
- */
+/* Insert just ahead of `before`, a node in a list of this array: list_add_tail() inserts in front
+ * of what it is given, which is the end of a list only if that is the head. */
 static inline void prio_array_add_before(struct prio_array *a, struct list_head *node,
 					 struct list_head *before)
 {

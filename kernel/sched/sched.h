@@ -51,8 +51,7 @@ extern long sched_rt_period_us, sched_rt_runtime_us;
 
 void sched_init(void);
 void schedule(void);
-/* For the way out of an interrupt that found preempt_count 0 and need_resched. Interrupts are off.
- */
+/* For the way out of an interrupt, with interrupts off, preempt_count 0 and need_resched set. */
 void preempt_schedule_irq(void);
 /* The run time of `p` until now, in ns. Any context. */
 u64 task_runtime(struct task *p);
@@ -67,8 +66,7 @@ bool wake_up_process(struct task *p); /* from any sleep but TASK_STOPPED */
 /* Set current->state under the run queue's lock, for states that are not set again before
  * schedule(): a waker that saw the state before has then finished. */
 void set_special_state(u32 state);
-/* fork: give the child half of the parent's timeslice; reset its scheduling state. Interrupts on.
- */
+/* fork: give the child half of the parent's timeslice, and reset its scheduling state. */
 void sched_fork(struct task *p);
 /* fork: the child's first time in a run queue: just ahead of its parent, so that it runs first,
  * unless CLONE_VM. */
@@ -78,12 +76,10 @@ void sched_unfork(struct task *p);
 /* exit: give what is left of the child's first timeslice back to the parent. p has been charged. */
 void sched_exit(struct task *p);
 void set_user_nice(struct task *p, int nice);
-/* Set what sched_setattr(2) sets. A real-time policy leaves the nice value as it is. 0 or -EINVAL.
- */
+/* sched_setattr(2): 0 or -EINVAL. A real-time policy leaves the nice value as it is. */
 int sched_set_attr(struct task *p, int policy, int rt_priority, int nice, bool reset_on_fork);
 bool sched_policy_valid(int policy, int rt_priority);
 s64 task_timeslice(const struct task *p); /* ns, from the static priority */
-void sched_yield(void);
 /* Set the CPUs that `p` may run on, one bit each. 0, or -EINVAL if none of them is online. */
 int sched_set_affinity(struct task *p, u64 mask);
 u64 sched_get_affinity(struct task *p);

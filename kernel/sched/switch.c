@@ -156,9 +156,8 @@ enum schedule_why {
 /* A real-time task goes behind the tasks of its priority, any other to the expired array. */
 static void yield_task(struct rq *rq, struct task *p)
 {
-	if (rq->nr_running <= 1)
-		return;
-	requeue_task(p, rt_task(p) ? rq->active : rq->expired);
+	if (rq->nr_running > 1)
+		requeue_task(p, rt_task(p) ? rq->active : rq->expired);
 }
 
 static void leave_queue(struct rq *rq, struct task *prev)
@@ -230,16 +229,11 @@ __sched void schedule(void)
 	} while (need_resched());
 }
 
-__sched void sched_yield(void)
+__sched long sys_sched_yield(void)
 {
 	local_irq_disable();
 	__schedule(YIELD);
 	local_irq_enable();
-}
-
-long sys_sched_yield(void)
-{
-	sched_yield();
 	return 0;
 }
 

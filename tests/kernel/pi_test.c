@@ -1,6 +1,7 @@
 /* Suite "pi": who lends whom a priority, and that it helps. */
 #include "kernel/kthread.h"
 #include "kernel/lib/log.h"
+#include "kernel/lib/syscall.h"
 #include "kernel/sched/pi.h"
 #include "kernel/time/timer.h"
 #include "tests/kernel/ktest.h"
@@ -224,7 +225,7 @@ static bool let_go, released, gave_up;
 static int low(void *unused __maybe_unused)
 {
 	while (!READ_ONCE(let_go))
-		sched_yield();
+		sys_sched_yield();
 	WRITE_ONCE(released, true);
 	return 0;
 }

@@ -2,6 +2,7 @@
 #include "kernel/fork.h"
 #include "kernel/kthread.h"
 #include "kernel/lib/log.h"
+#include "kernel/lib/syscall.h"
 #include "kernel/time/timer.h"
 #include "tests/kernel/ktest.h"
 #include "tests/kernel/user_task.h"
@@ -79,7 +80,7 @@ KTEST(sched, sleeper_goes_ahead)
 	if (!EXPECT(t != NULL))
 		return;
 	while (READ_ONCE(t->state) == TASK_RUNNING || READ_ONCE(t->array))
-		sched_yield();
+		sys_sched_yield();
 	preempt_disable();
 	complete(&sleeper_may_go);
 	EXPECT(place_in_queue(pid) >= 0);
@@ -174,7 +175,7 @@ static int count_up(void *unused __maybe_unused)
 		mutex_lock(&mutex);
 		u64 seen = counter;
 
-		sched_yield(); /* inside: everybody else must wait */
+		sys_sched_yield(); /* inside: everybody else must wait */
 		counter = seen + 1;
 		mutex_unlock(&mutex);
 	}
@@ -204,7 +205,7 @@ static int hog(void *unused __maybe_unused)
 	while (!READ_ONCE(hog_ends)) {
 		mutex_lock(&mutex);
 		hog_turns++;
-		sched_yield();
+		sys_sched_yield();
 		mutex_unlock(&mutex);
 	}
 	return 0;

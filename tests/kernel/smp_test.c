@@ -1,6 +1,7 @@
 /* Suite "smp": several CPUs. With one CPU each test still runs, and proves less. */
 #include "kernel/kthread.h"
 #include "kernel/lib/log.h"
+#include "kernel/lib/syscall.h"
 #include "kernel/time/timer.h"
 #include "mm/vmalloc.h"
 #include "tests/kernel/ktest.h"
@@ -157,7 +158,7 @@ static int come_and_go(void *nr)
 		sched_set_affinity(current, 1UL << ((u64)nr + i) % nr_cpus);
 		__atomic_add_fetch(&arrived, 1, __ATOMIC_SEQ_CST);
 		wake_up_all(&crowd);
-		sched_yield();
+		sys_sched_yield();
 	}
 	return 0;
 }
