@@ -4,19 +4,33 @@
  */
 #include "mm/tree_internal.h"
 
-/* ---- unmapping ---- */
+/* ---- leaves ---- */
 
-/* Does a search with these flags stop at this leaf? With ANY_LEAF it stops at every leaf, otherwise
- * at those that protect_leaf() would change. */
-#define ANY_LEAF (~0u)
-static pte_t protect_leaf(pte_t leaf, u32 area_flags);
-
-static bool leaf_wanted(pte_t leaf, u32 area_flags)
+pte_t tree_leaf_bits(u32 area_flags)
 {
-	return area_flags == ANY_LEAF || protect_leaf(leaf, area_flags) != leaf;
+	pte_t bits = 0;
+
+	if (area_flags & AREA_PROT)
+		bits |= PTE_PRESENT | PTE_USER | PTE_ACCESSED;
+	if (!(area_flags & AREA_EXEC))
+		bits |= PTE_NX;
+	if (area_flags & AREA_SHARED)
+		bits |= PTE_SHARED | (area_flags & AREA_WRITE ? PTE_WRITE : 0);
+	return bits;
 }
 
-/* The address of the first wanted leaf in [start, end), or end. `table` covers the whole range. */
+static pte_t protect_leaf(pte_t leaf, u32 area_flags)
+{
+	leaf &= ~(PTE_PRESENT | PTE_USER | PTE_NX);
+	if (!(area_flags & AREA_WRITE))
+		leaf &= ~PTE_WRITE;
+	return leaf | tree_leaf_bits(area_flags);
+}
+
+#define ANY_LEAF (~0u)
+
+/* The address of the first leaf in [start, end) that protect_leaf() would change, or with ANY_LEAF
+ * of the first leaf; `end` if there is none. `table` covers the whole range. */
 static u64 find_leaf(struct page *table, int level, u64 start, u64 end, u32 area_flags)
 {
 	for_each_used(i, table, level, start, end)
@@ -26,7 +40,7 @@ static u64 find_leaf(struct page *table, int level, u64 start, u64 end, u32 area
 		u64 hi = MIN(end, entry_start(start, level, i) + pt_span(level)), found;
 
 		if (level == 1) {
-			if (leaf_wanted(e, area_flags))
+			if (area_flags == ANY_LEAF || protect_leaf(e, area_flags) != e)
 				return lo;
 			continue;
 		}
@@ -36,6 +50,8 @@ static u64 find_leaf(struct page *table, int level, u64 start, u64 end, u32 area
 	}
 	return end;
 }
+
+/* ---- unmapping ---- */
 
 /* Own the tables on the path to addr, one of the two ends of [start, end), as long as the range
  * covers only a part of what they map and has a leaf in them. A table that the range covers wholly
@@ -61,55 +77,16 @@ static int own_edge(struct mm *mm, u64 addr, u64 start, u64 end)
 	return table ? 0 : -ENOMEM;
 }
 
-/* The leaf table of addr, or NULL. *owned: the whole path to it is owned. */
-static struct page *leaf_table(struct mm *mm, u64 addr, bool *owned)
-{
-	const pte_t *table = mm->root;
-	pte_t write = PTE_WRITE;
-
-#pragma GCC unroll 3 /* as in tree_walk() */
-	for (int level = PT_LEVELS; level > 1; level--) {
-		pte_t e = table[pt_index(addr, level)];
-
-		if (!e)
-			return NULL;
-		write &= e;
-		table = phys_to_virt(pte_addr(e));
-	}
-	*owned = write;
-	return virt_to_page(table);
-}
-
 /* Most changes concern a few pages under one leaf table. */
 static bool in_one_table(u64 start, u64 end)
 {
 	return start >> pt_shift(2) == (end - 1) >> pt_shift(2) && end - start < pt_span(2);
 }
 
-static int own_leaf_table(struct mm *mm, u64 addr)
-{
-	struct gather g;
-	pte_t *slot;
-
-	gather_init(&g, mm);
-	slot = tree_own_path(&g, addr);
-	gather_finish(&g);
-	return slot ? 0 : -ENOMEM;
-}
-
 int tree_prepare_unmap(struct mm *mm, u64 start, u64 end)
 {
-	struct page *table;
-	bool owned;
-
-	if (start >= end)
+	if (start >= end || (in_one_table(start, end) && tree_owned_slot(mm, start)))
 		return 0;
-	if (in_one_table(start, end)) {
-		table = leaf_table(mm, start, &owned);
-		if (!table || owned || find_leaf(table, 1, start, end, ANY_LEAF) == end)
-			return 0;
-		return own_leaf_table(mm, start);
-	}
 	if (own_edge(mm, start, start, end))
 		return -ENOMEM;
 	return own_edge(mm, end - 1, start, end);
@@ -169,52 +146,35 @@ static void unmap_leaves(struct gather *g, struct page *table, u64 start, u64 en
 
 int tree_unmap(struct mm *mm, u64 start, u64 end)
 {
-	struct page *table;
+	const pte_t *slot;
 	struct gather g;
-	bool owned;
 
 	if (start >= end)
 		return 0;
+	slot = in_one_table(start, end) ? tree_owned_slot(mm, start) : NULL;
+	if (!slot && tree_prepare_unmap(mm, start, end))
+		return -ENOMEM;
 	mm->peak_resident = mm_peak_resident(mm);
 	gather_init(&g, mm);
-	if (in_one_table(start, end)) {
-		table = leaf_table(mm, start, &owned);
-		if (table && !owned && tree_prepare_unmap(mm, start, end))
-			return -ENOMEM;
-		if (table && !owned)
-			table = leaf_table(mm, start, &owned);
-		if (table && owned)
-			unmap_leaves(&g, table, start, end);
-	} else {
-		if (tree_prepare_unmap(mm, start, end))
-			return -ENOMEM;
+	if (slot)
+		unmap_leaves(&g, virt_to_page(slot), start, end);
+	else
 		unmap_table(&g, root_of(mm), PT_LEVELS, start, end);
-	}
 	gather_finish(&g);
 	return 0;
 }
 
 /* ---- protecting ---- */
 
-pte_t tree_leaf_bits(u32 area_flags)
+static int own_leaf_table(struct mm *mm, u64 addr)
 {
-	pte_t bits = 0;
+	struct gather g;
+	pte_t *slot;
 
-	if (area_flags & AREA_PROT)
-		bits |= PTE_PRESENT | PTE_USER | PTE_ACCESSED;
-	if (!(area_flags & AREA_EXEC))
-		bits |= PTE_NX;
-	if (area_flags & AREA_SHARED)
-		bits |= PTE_SHARED | (area_flags & AREA_WRITE ? PTE_WRITE : 0);
-	return bits;
-}
-
-static pte_t protect_leaf(pte_t leaf, u32 area_flags)
-{
-	leaf &= ~(PTE_PRESENT | PTE_USER | PTE_NX);
-	if (!(area_flags & AREA_WRITE))
-		leaf &= ~PTE_WRITE;
-	return leaf | tree_leaf_bits(area_flags);
+	gather_init(&g, mm);
+	slot = tree_own_path(&g, addr);
+	gather_finish(&g);
+	return slot ? 0 : -ENOMEM;
 }
 
 int tree_prepare_protect(struct mm *mm, u64 start, u64 end, u32 area_flags)
