@@ -23,15 +23,13 @@
 
 static bool allowed(u32 area_flags, enum fault_access access)
 {
-	switch (access) {
-	case ACCESS_WRITE:
-		return area_flags & AREA_WRITE;
-	case ACCESS_EXEC:
-		return area_flags & AREA_EXEC;
-	case ACCESS_READ:
-		break;
-	}
-	return area_flags & AREA_PROT; /* x86: what can be written or executed can be read */
+	static const u32 needed[] = {
+		[ACCESS_READ] = AREA_PROT, /* x86: what can be written or executed can be read */
+		[ACCESS_WRITE] = AREA_WRITE,
+		[ACCESS_EXEC] = AREA_EXEC,
+	};
+
+	return area_flags & needed[access];
 }
 
 /* The area of addr, after growing a stack down to it if necessary; NULL with the reason. */
@@ -62,11 +60,9 @@ static struct page *copy_of(struct page *p)
 
 static struct page *anonymous_page(struct mm *mm, bool write, enum fault_result *why)
 {
-	struct page *p = zero_page;
+	struct page *p = write ? alloc_page(ALLOC_ZERO) : zero_page;
 
-	if (write)
-		p = alloc_page(ALLOC_ZERO);
-	else
+	if (!write)
 		get_page(p);
 	mm->stats.zero_pages += p != NULL;
 	*why = FAULT_OOM;
@@ -250,15 +246,13 @@ static enum fault_result write_protected(struct gather *g, const struct area *a,
 					 u64 addr)
 {
 	sched_fuzz_point();
-	if (*slot & PTE_SHARED) {
+	if (*slot & PTE_SHARED)
 		WRITE_ONCE(*slot, *slot | PTE_WRITE | PTE_DIRTY);
-		return FAULT_OK;
-	}
-	if (is_owned(*slot)) {
+	else if (is_owned(*slot))
 		reuse_around(g->mm, a, slot, addr);
-		return FAULT_OK;
-	}
-	return copy_on_write(g, a, slot, addr);
+	else
+		return copy_on_write(g, a, slot, addr);
+	return FAULT_OK;
 }
 
 /* ---- the fault ---- */
@@ -306,15 +300,11 @@ static enum fault_result fault_locked(struct mm *mm, u64 addr, enum fault_access
 
 enum fault_result mm_fault(struct mm *mm, u64 addr, enum fault_access access)
 {
-	enum fault_result result;
-
 	if (addr >= TASK_SIZE)
 		return FAULT_MAPERR;
-	mutex_lock(&mm->lock);
+	guard_mutex(&mm->lock);
 	mm->stats.faults++;
-	result = fault_locked(mm, addr, access);
-	mutex_unlock(&mm->lock);
-	return result;
+	return fault_locked(mm, addr, access);
 }
 
 void *mm_look(struct mm *mm, u64 addr, enum fault_access access)
@@ -344,22 +334,17 @@ static enum fault_result own_first_part(struct gather *g, u64 addr)
 	struct mm *mm = g->mm;
 	const struct area *a = area_find(mm->areas, addr);
 	pte_t *slot = tree_own_path(g, addr);
-	struct page *p, *from;
-	enum fault_result why = FAULT_OOM;
+	struct page *p;
+	enum fault_result why;
 
 	if (!slot)
 		return FAULT_OOM;
-	p = alloc_page(ALLOC_ZERO);
-	from = p ? object_page(mm, a, addr & PAGE_MASK, false, &why) : NULL;
-	if (!from) {
-		if (p)
-			put_page(p);
+	p = object_page(mm, a, addr & PAGE_MASK, true, &why);
+	if (!p) {
 		(void)tree_unmap(mm, addr & PAGE_MASK, (addr & PAGE_MASK) + PAGE_SIZE);
 		return why;
 	}
-	memcpy(page_to_virt(p), page_to_virt(from), addr % PAGE_SIZE);
-	put_page(from);
-	mm->stats.cow_pages++;
+	memset(page_to_virt(p) + addr % PAGE_SIZE, 0, PAGE_SIZE - addr % PAGE_SIZE);
 	rss_count(&mm->rss, p, 1);
 	tree_fill_slot(slot, page_to_phys(p) | tree_leaf_bits(a->flags) | PTE_WRITE | PTE_DIRTY);
 	return FAULT_OK;
@@ -370,11 +355,10 @@ enum fault_result mm_own_first_part(struct mm *mm, u64 addr)
 	enum fault_result result;
 	struct gather g;
 
-	mutex_lock(&mm->lock);
+	guard_mutex(&mm->lock);
 	gather_init(&g, mm);
 	result = own_first_part(&g, addr);
 	gather_finish(&g);
-	mutex_unlock(&mm->lock);
 	return result;
 }
 
@@ -384,21 +368,16 @@ size_t mm_access(struct mm *mm, u64 addr, void *buf, size_t len, bool write)
 
 	while (done < len && addr < TASK_SIZE) {
 		size_t offset = addr & ~PAGE_MASK, n = MIN(len - done, PAGE_SIZE - offset);
-		enum fault_result result;
+		char *page;
 
-		mutex_lock(&mm->lock);
-		result = fault_locked(mm, addr, write ? ACCESS_WRITE : ACCESS_READ);
-		if (result == FAULT_OK) {
-			char *page = phys_to_virt(pte_addr(tree_walk(mm, addr)));
-
-			if (write)
-				memcpy(page + offset, (char *)buf + done, n);
-			else
-				memcpy((char *)buf + done, page + offset, n);
-		}
-		mutex_unlock(&mm->lock);
-		if (result != FAULT_OK)
+		guard_mutex(&mm->lock);
+		if (fault_locked(mm, addr, write ? ACCESS_WRITE : ACCESS_READ) != FAULT_OK)
 			break;
+		page = phys_to_virt(pte_addr(tree_walk(mm, addr)));
+		if (write)
+			memcpy(page + offset, (char *)buf + done, n);
+		else
+			memcpy((char *)buf + done, page + offset, n);
 		done += n;
 		addr += n;
 	}
