@@ -16,12 +16,12 @@
  * Why it is safe. A table whose count is above 1 does not change, except that R/W bits may be
  * cleared in it and the CPU sets accessed bits; R/W bits have no effect while an entry above is
  * read-only. An owned table is written only by its mm, under mm->lock. In any other table only R/W
- * bits are cleared, under the table's lock. Two mms that copy the same
- * table at once serialise on the table's own lock, and the second checks the count again. What is
- * taken out of a tree is dropped only after the TLBs are flushed (struct gather), so no CPU can
- * still walk through a table, or use a page, that another mm has come to own. INVLPG of any address
- * also empties the caches of upper-level entries (SDM vol. 3A, 4.10.4.1), so flushing the addresses
- * concerned is enough. A whole tree is freed when no CPU has it loaded any more.
+ * bits are cleared, under the table's lock. Two mms that copy the same table at once serialise on
+ * the table's own lock, and the second checks the count again. What is taken out of a tree is
+ * dropped only after the TLBs are flushed (struct gather), so no CPU can still walk through a
+ * table, or use a page, that another mm has come to own. INVLPG of any address also empties the
+ * caches of upper-level entries (SDM vol. 3A, 4.10.4.1), so flushing the addresses concerned is
+ * enough. A whole tree is freed when no CPU has it loaded any more.
  *
  * Order of this file: tables, dropping, owning, fork, the end. tree_range.c changes ranges of
  * addresses; tree_walk.c only reads.
@@ -79,7 +79,7 @@ static void free_table(struct page *t)
 
 static void drop_table(struct page *table);
 
-/* Drop one reference to a page or table. The last reference to a table drops its entries too. */
+/* Drop one reference to a page, or to a table, whose last reference drops its entries too. */
 static void drop(struct page *p)
 {
 	if (!refcount_dec_and_test(&p->count))

@@ -1,12 +1,6 @@
 /*
- * The page-table tree, copy-on-write all the way up.
- *
- *   The one rule. An entry may be writable (R/W = 1) only if it is the only reference to the table
- *   or page it points to. A table may be changed only after it is owned, and with it the whole path
- *   from the root.
- *
- * The caller holds mm->lock of every mm it passes. A table with a count above 1 does not change,
- * except that R/W bits may be cleared in it and the CPU sets accessed bits.
+ * The page-table tree, copy-on-write all the way up: tree.c tells its one rule. The caller holds
+ * mm->lock of every mm it passes.
  *
  * Terms: a *leaf* is an entry that maps a page, its *slot* the place of that entry. A path is
  * *owned* when all entries on it are writable. An *area* is a mapped range of addresses (Linux:
@@ -58,12 +52,11 @@ void tree_free_root(struct mm *mm); /* after tree_destroy() */
  * only: a private page becomes writable in the fault handler, once it is known to be owned. */
 pte_t tree_leaf_bits(u32 area_flags);
 
-/* Make dst's tree, which is empty, a clone of src's; tables are shared down to the level `share`.
- * Flushes src's TLB. 0, or -ENOMEM: dst is empty again, and src has lost only the R/W bits of what
- * was shared so far. */
+/* Make dst's empty tree a clone of src's, with the tables down to the level `share` shared, and
+ * flush src's TLB. 0, or -ENOMEM: dst is empty again, and src has lost only R/W bits. */
 int tree_clone(struct mm *dst, struct mm *src, enum fork_share share);
-/* Own every table on the path to addr and make the absent ones. Returns the slot of the leaf entry,
- * or NULL without memory. A table that was copied is gathered: one reference to it goes. */
+/* Own every table on the path to addr and make the absent ones; gather those that were copied.
+ * Returns the slot of the leaf, or NULL without memory. */
 pte_t *tree_own_path(struct gather *g, u64 addr);
 /* The same slot if the whole path to it is owned already, else NULL. */
 pte_t *tree_owned_slot(struct mm *mm, u64 addr);
@@ -78,22 +71,20 @@ void tree_replace_leaf(struct gather *g, pte_t *slot, u64 addr, pte_t leaf);
  * to the page is dropped. Returns how many slots were filled. */
 u32 tree_fill_slots(pte_t *slot, struct page **pages, u32 n, pte_t bits);
 /* Clear [start, end). A subtree that lies wholly inside loses one reference and is not unshared. 0,
- * or -ENOMEM when a table at an edge could not be copied: nothing was cleared. Flushes before it
- * drops. */
+ * or -ENOMEM with nothing cleared. Flushes before it drops. */
 int tree_unmap(struct mm *mm, u64 start, u64 end);
-/* The part of tree_unmap() that can fail. After it, tree_unmap() of the same range succeeds as long
- * as mm->lock is held. For callers that have more to acquire before they commit. */
+/* The part of tree_unmap() that can fail, for callers that have more to acquire before they commit:
+ * tree_unmap() of the same range then succeeds as long as mm->lock is held. */
 int tree_prepare_unmap(struct mm *mm, u64 start, u64 end);
 /* Empty the tree of an mm that no CPU has loaded; cannot fail. */
 void tree_destroy(struct mm *mm);
 /* Give the leaves in [start, end) the permissions of area_flags. R/W is cleared, or set for shared
- * pages; a private page gets it back at the next write fault. Flushes. 0, or -ENOMEM with nothing
- * changed. */
+ * pages; a private page gets it back at the next write fault. Flushes. 0 or -ENOMEM, as above. */
 int tree_protect(struct mm *mm, u64 start, u64 end, u32 area_flags);
-int tree_prepare_protect(struct mm *mm, u64 start, u64 end,
-			 u32 area_flags); /* as tree_prepare_unmap() */
-/* Move the leaves of [from, from + len) to `to`, where nothing is mapped; the ranges do not
- * overlap. 0 or -ENOMEM with nothing moved. */
+/* As tree_prepare_unmap(). */
+int tree_prepare_protect(struct mm *mm, u64 start, u64 end, u32 area_flags);
+/* Move the leaves of [from, from + len) to `to`; the ranges do not overlap, and nothing is mapped
+ * at `to`. 0 or -ENOMEM with nothing moved. */
 int tree_move(struct mm *mm, u64 from, u64 to, u64 len);
 void tree_count(struct mm *mm, struct mm_rss *rss); /* visits every page */
 /* Panic unless mm->rss equals what tree_count() finds. No task uses the mm any more. */
