@@ -39,26 +39,37 @@ static void insert(struct pi_waiter *w, struct task *owner)
 	list_add(&w->link, at);
 }
 
-/* The list of `p` has changed. Update its boost, and if that changed, its place in the list of the
- * task that it waits for, and so on. */
+/* The list of `p` has changed. True: its boost has too. */
+static bool update_boost(struct task *p)
+{
+	int boost = MAX_PRIO;
+
+	if (!list_empty(&p->pi_waiters))
+		boost = list_first_entry(&p->pi_waiters, struct pi_waiter, link)->prio;
+	if (boost == p->boost)
+		return false;
+	sched_set_boost(p, boost);
+	return true;
+}
+
+/* Update the place of `p` in the list of the task that it waits for, and so on along the chain. */
+void pi_prio_changed(struct task *p)
+{
+	struct pi_waiter *w;
+
+	while ((w = p->pi_blocked) != NULL) {
+		p = w->owner;
+		list_del(&w->link);
+		insert(w, p);
+		if (!update_boost(p))
+			return;
+	}
+}
+
 static void update_chain(struct task *p)
 {
-	for (;;) {
-		struct pi_waiter *w = p->pi_blocked;
-		int boost =
-			list_empty(&p->pi_waiters)
-				? MAX_PRIO
-				: list_first_entry(&p->pi_waiters, struct pi_waiter, link)->prio;
-
-		if (boost == p->boost)
-			return;
-		sched_set_boost(p, boost);
-		if (!w)
-			return;
-		list_del(&w->link);
-		insert(w, w->owner);
-		p = w->owner;
-	}
+	if (update_boost(p))
+		pi_prio_changed(p);
 }
 
 static bool closes_cycle(const struct task *owner, const struct task *waiter)
@@ -98,15 +109,4 @@ void pi_pass(struct pi_waiter *w, struct task *owner)
 	insert(w, owner);
 	update_chain(before);
 	update_chain(owner);
-}
-
-void pi_prio_changed(struct task *p)
-{
-	struct pi_waiter *w = p->pi_blocked;
-
-	if (!w)
-		return;
-	list_del(&w->link);
-	insert(w, w->owner);
-	update_chain(w->owner);
 }
