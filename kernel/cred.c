@@ -21,26 +21,34 @@ void cred_init(void)
 	cred_cache = kmem_cache_create("cred", sizeof(struct cred), 0);
 }
 
+/* The link to the user `uid`, or the end of its chain. Caller holds user_lock. */
+static struct user **user_link(uid_t uid)
+{
+	struct user **link = &user_hash[uid % USER_HASH];
+
+	while (*link && (*link)->uid != uid)
+		link = &(*link)->next;
+	return link;
+}
+
 /* The user `uid`, with a reference; made when there is none yet. NULL without memory. */
 static struct user *get_user_struct(uid_t uid)
 {
-	struct user *fresh = kmem_cache_zalloc(user_cache), *u;
+	struct user *fresh = kmem_cache_zalloc(user_cache), *u, **link;
 	u64 flags;
 
 	if (!fresh)
 		return NULL;
 	flags = spin_lock_irqsave(&user_lock);
-	for (u = user_hash[uid % USER_HASH]; u && u->uid != uid; u = u->next)
-		;
+	link = user_link(uid);
+	u = *link;
 	if (u) {
 		refcount_inc(&u->count);
 	} else {
-		u = fresh;
+		*link = u = fresh;
 		fresh = NULL;
 		refcount_set(&u->count, 1);
 		u->uid = uid;
-		u->next = user_hash[uid % USER_HASH];
-		user_hash[uid % USER_HASH] = u;
 	}
 	spin_unlock_irqrestore(&user_lock, flags);
 	if (fresh)
@@ -52,17 +60,13 @@ static struct user *get_user_struct(uid_t uid)
 void put_last_user_struct(struct user *u)
 {
 	u64 flags = spin_lock_irqsave(&user_lock);
-	struct user **link;
+	bool last = refcount_dec_and_test(&u->count);
 
-	if (!refcount_dec_and_test(&u->count)) {
-		spin_unlock_irqrestore(&user_lock, flags);
-		return;
-	}
-	for (link = &user_hash[u->uid % USER_HASH]; *link != u; link = &(*link)->next)
-		;
-	*link = u->next;
+	if (last)
+		*user_link(u->uid) = u->next;
 	spin_unlock_irqrestore(&user_lock, flags);
-	kmem_cache_free(user_cache, u);
+	if (last)
+		kmem_cache_free(user_cache, u);
 }
 
 void put_cred(struct cred *c)
@@ -148,8 +152,7 @@ void commit_creds(struct cred *c)
 	atomic_inc(&c->user->processes);
 	if (c->euid != old->euid || c->egid != old->egid || c->fsuid != old->fsuid ||
 	    c->fsgid != old->fsgid) {
-		/* prctl(2): both settings were made for the old ids, so they go before the new ids
-		 * come. */
+		/* prctl(2): these were set for the old ids, so they go before the new ids come. */
 		WRITE_ONCE(current->pdeath_signal, 0);
 		if (current->mm)
 			WRITE_ONCE(current->mm->dumpable, 0);
