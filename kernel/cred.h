@@ -47,15 +47,12 @@ static inline void put_user_struct(struct user *u)
 		put_last_user_struct(u);
 }
 struct cred *prepare_creds(void); /* a private copy of current's, or NULL */
-/* Change the real user id of a private copy, and the user that the task is charged to. 0 or
- * -ENOMEM. */
+/* Change the real user id of a private copy, and the user that is charged. 0 or -ENOMEM. */
 int cred_set_uid(struct cred *c, uid_t uid);
 void commit_creds(struct cred *c);
-/* RLIMIT_NPROC of current: the user has more tasks. It counts those of a real user id, and does not
- * bind root. */
+/* RLIMIT_NPROC of current: this real user id has more tasks. Never true of root. */
 bool cred_over_limit(const struct cred *c);
-/* Act by others for a while, or go back: the credentials until now, whose reference the caller
- * keeps. */
+/* Act by others for a while, or go back. Returns the old ones, with the caller's reference. */
 struct cred *override_creds(struct cred *c);
 static inline bool cred_is_root(const struct cred *c)
 {

@@ -67,9 +67,8 @@ static bool has_stopped_jobs(struct pid *pgrp)
 	return false;
 }
 
-/* `p` exits (`parent` is NULL), or goes on and loses `parent`. If that orphans its group, stopped
- * members would stay stopped for ever: POSIX gives them SIGHUP and SIGCONT. True when the group was
- * walked. */
+/* `p` exits (`parent` is NULL), or loses `parent`. If that orphans its group, stopped members would
+ * stay stopped for ever: POSIX gives them SIGHUP and SIGCONT. True when the group was walked. */
 static bool kill_orphaned_pgrp(struct task *p, struct task *parent)
 {
 	struct pid *pgrp = p->group_leader->pids[PIDTYPE_PGID];
@@ -153,9 +152,8 @@ void move_by_birth(struct task *p, struct list_head *list)
 	list_add(&p->sibling, at);
 }
 
-/* Report the end of `p` to its parent by `sig`. False: `p` is a zombie until the parent waits for
- * it. True: the parent does not want to wait, and the caller releases `p`. The caller holds
- * tasklist_lock. */
+/* Report the end of `p` to its parent by `sig`. False: `p` is a zombie until the parent waits.
+ * True: the parent does not want to, and the caller, which holds tasklist_lock, releases `p`. */
 static bool report_end(struct task *p, int sig)
 {
 	if (!do_notify_parent(p, sig)) {
@@ -188,8 +186,7 @@ void release_task(struct task *p)
 
 /* ---- exit ---- */
 
-/* Drop memory, semaphore adjustments, files and directory. A parent in vfork(2) is woken when the
- * memory is left. */
+/* Drop memory, semaphore adjustments, files and directory; wake a parent in vfork(2). */
 static void exit_resources(struct task *p, bool group_dead)
 {
 	struct fs_context *fs = p->fs;
@@ -313,8 +310,7 @@ static struct task *first_child(const struct task *p)
 	return list_empty(list) ? NULL : list_entry(list->next, struct task, sibling);
 }
 
-/* Children handed over in one hold of tasklist_lock: there may be very many. A child whose group
- * was walked is the last of its hold. */
+/* Of very many children, those handed over in one hold of the lock; a walk of a group ends it. */
 #define CHILDREN_MOVED_MAX 32
 
 /* False when some of the children are still to be handed over. The caller holds tasklist_lock. */
@@ -386,8 +382,7 @@ static bool exit_signals(struct task *p, int code, bool group)
 	last = --sig->live == 0;
 	if (last) /* the process ends as the last of its threads does */
 		p->group_leader->exit_code = p->exit_code;
-	/* Another thread now handles what was sent to the process, and a group stop does not wait
-	 * for this thread, which will never stop. */
+	/* Others handle what was sent to the process, and a group stop does not wait for `p`. */
 	retarget_shared_pending(p, ~p->blocked);
 	stopped = guarded(p, stop_pending) && leave_group_stop(p);
 	spin_unlock_irqrestore(&p->sighand->lock, flags);
@@ -414,8 +409,7 @@ static void __noreturn exit_task(int code, bool group)
 	if (group_dead && p->signal->session_leader)
 		tty_disassociate(p, true);
 
-	/* Preemption stays off to the last schedule(): once exit_notify() has told the parent, the
-	 * parent may reap this task at any moment. */
+	/* Preemption stays off to the end: from exit_notify() on the parent may reap `p`. */
 	preempt_disable();
 	release_attachment(p); /* late: its holder looks at what is left of the task */
 	exit_notify(p, group_dead);

@@ -124,8 +124,7 @@ void drain_task_cache(void)
 	drain_kernel_stacks();
 }
 
-/* A new task with some fields zeroed and some copied (task.h). The steps of copy_process() fill in
- * the rest. */
+/* A new task with some fields zeroed and some copied (task.h); copy_process() sets the rest. */
 static struct task *dup_task_struct(const struct task *parent)
 {
 	struct task *p = ctor_cache_alloc(&task_cache);
@@ -253,11 +252,9 @@ static void link_child(struct task *p, u64 flags)
 	p->birth = total_forks++;
 }
 
-/*
- * The last step: set parent, thread group and pid links. From here on the child can be found,
+/* The last step: set parent, thread group and pid links. From here on the child can be found,
  * signalled and killed. Fails only if a signal has arrived meanwhile: if it was for the process
- * group, it has missed the child, which is not in the group yet.
- */
+ * group, it has missed the child, which is not in the group yet. */
 static int publish_child(struct task *p, u64 flags, struct pid *pid)
 {
 	bool thread = flags & CLONE_THREAD, interrupted;
@@ -279,19 +276,15 @@ static int publish_child(struct task *p, u64 flags, struct pid *pid)
 	return 0;
 }
 
-/*
- * Make a child of `current` with the number `pid`. It does not run yet. ERR_PTR with nothing left
- * of it: -EAGAIN (RLIMIT_NPROC, threads-max), -ENOMEM, -EPERM (TLS), -ERESTARTNOINTR (a signal is
- * pending).
- */
+/* Make a child of `current` with the number `pid`. It does not run yet. ERR_PTR with nothing left
+ * of it: -EAGAIN (RLIMIT_NPROC, threads-max), -ENOMEM, -EPERM (TLS), -ERESTARTNOINTR (a signal). */
 static struct task *copy_process(struct kernel_clone_args *args, struct pid *pid)
 {
 	u64 flags = args->flags;
 	struct task *p;
 	int err;
 
-	/* A pending signal is handled before the fork, so that its handler runs only once, in the
-	 * parent. */
+	/* A pending signal is handled before the fork: its handler runs once, in the parent. */
 	if (signal_pending(current) && !(current->flags & PF_KTHREAD))
 		return ERR_PTR(-ERESTARTNOINTR);
 
@@ -467,8 +460,7 @@ pid_t kernel_thread(int (*fn)(void *), void *arg, const char *name)
 	return do_fork(&args);
 }
 
-/* An idle task is like init_task: pid 0, in no list, and sharing everything with init_task. It
- * never exits. */
+/* An idle task is like init_task: pid 0, in no list. It shares all with it, and never exits. */
 struct task *fork_idle(u32 cpu)
 {
 	struct task *p = dup_task_struct(&init_task);
@@ -496,8 +488,7 @@ struct task *fork_idle(u32 cpu)
 
 /* ---- the system calls ---- */
 
-/* CLONE_STOPPED left the ABI with Linux 2.6.38 (its bit means CLONE_NEWCGROUP now): only what holds
- * on to a task can ask for it. */
+/* CLONE_STOPPED left the ABI (its bit is CLONE_NEWCGROUP now): only attachments ask for it. */
 static bool clone_stopped(void)
 {
 	return current->attached && current->attached->ops->stops_clone();

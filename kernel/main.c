@@ -111,8 +111,7 @@ static int run_init_program(void *path)
 	return 0; /* to user mode */
 }
 
-/* init=PATH: run it, and switch off with its status when it ends, so that a script learns of it.
- * Returns if it cannot be run. */
+/* init=PATH: run it and switch off with its status, for scripts. Returns if it cannot be run. */
 static void run_init(char *path)
 {
 	struct wait_result r;

@@ -27,10 +27,9 @@ static bool rss_of_process(const struct task *leader, struct mm_rss *rss)
 	return false;
 }
 
-/* The memory of a process in pages, plus a thousandth of all memory for each point of its
- * oom_score_adj. NOT_KILLED: never chosen. */
-#define NOT_KILLED INT64_MIN
+#define NOT_KILLED INT64_MIN /* never chosen */
 
+/* In pages: its memory, plus a thousandth of all memory for each point of oom_score_adj. */
 static s64 badness(const struct task *leader)
 {
 	s64 adj = READ_ONCE(leader->signal->oom_score_adj);
@@ -56,8 +55,7 @@ u64 oom_score(const struct task *leader)
 #define TIME_TO_END   NSEC_PER_SEC
 #define TIME_TO_SLEEP (100 * NSEC_PER_MSEC)
 
-/* Does a process that was chosen before still have threads, and time left? Caller holds
- * tasklist_lock. */
+/* Has a process that was chosen before threads and time left? Caller holds tasklist_lock. */
 static bool is_dying(const struct task *leader)
 {
 	u64 limit = READ_ONCE(leader->state) == TASK_RUNNING ? TIME_TO_END : TIME_TO_SLEEP;
@@ -112,8 +110,7 @@ bool may_use_reserve(void)
 	return (p->flags & (PF_KTHREAD | PF_EXITING)) || fatal_signal_pending(p);
 }
 
-/* With this many pages free a failed page fault was bad luck, or an injected fault: trying again
- * will do. */
+/* With this many pages free a page fault failed by bad luck or injection: trying again will do. */
 #define ENOUGH_PAGES (PAGE_RESERVE + 32)
 /* No system call takes as many, on a machine that has more than these. A caller that failed so
  * often with as many free asks for what there is not. */
@@ -155,12 +152,10 @@ void pages_ran_out(void)
 /* A call that fails again within this time after a retry needs more than there is. */
 #define RETRY_TIME (10 * NSEC_PER_SEC)
 
-/*
- * A system call that found no memory for the kernel's own needs is tried again after a process has
+/* A system call that found no memory for the kernel's own needs is tried again after a process has
  * been killed; Linux does the same within the call. The call is at its end here: it holds no lock,
  * has given back what it took, and its arguments are still in `regs`. An -ENOMEM that comes of a
- * limit stays as it is: there the allocator did not fail.
- */
+ * limit stays as it is: there the allocator did not fail. */
 void oom_work(struct pt_regs *regs)
 {
 	struct task *p = current;

@@ -66,8 +66,7 @@ struct task *first_in_group(struct pid *pid, enum pid_type type); /* or NULL */
 /* By thread id; NULL: there is none, or it is dead. */
 struct task *find_in_tree(pid_t nr);
 struct task *pid_in_tree(const struct pid *pid);
-/* Advance *nr to the first number from *nr on that a process (the leader of a thread group) has.
- * False: there is none. */
+/* Advance *nr to the first number from *nr on that a thread group's leader has. False: none has. */
 bool next_process(pid_t *nr);
 /* Call `visit` for each process in the order of their numbers, with tasklist_lock held. The lock is
  * released every few processes; a process that lives all the time is not missed. */

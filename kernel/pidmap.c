@@ -39,8 +39,7 @@ static int find_free(struct pidmap *m, int from, int to)
 /* The first free number after the last one that was handed out, -EAGAIN or -ENOMEM. */
 static noinline int find_next_free(struct pidmap *m)
 {
-	/* The first lap hands out every number from 1 up. Later laps leave out the low numbers,
-	 * which belong to tasks started at boot. */
+	/* Laps after the first leave out the low numbers, those of tasks started at boot. */
 	int low = MIN(RESERVED_PIDS, m->pid_max - 1);
 	int start = m->last_pid + 1;
 	int nr;

@@ -41,6 +41,5 @@ int copy_semundo(u64 flags, struct task *p); /* fork: 0 or -ENOMEM */
 void exit_sem(struct task *p);               /* exit, and the undo of copy_semundo() */
 
 /* ---- kernel/tty/job_control.c ---- */
-/* A session leader exits or gives its terminal up: the foreground group is told, and the terminal
- * is free. */
+/* A session leader exits or gives its terminal up: free it, and tell the foreground group. */
 void tty_disassociate(struct task *leader, bool exits);

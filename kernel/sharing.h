@@ -15,8 +15,7 @@ struct mm *task_get_mm(struct task *t); /* a user reference */
 struct mm *process_get_mm(struct task *p);
 struct files *task_get_files(struct task *t);
 struct cred *task_get_cred(struct task *t); /* never NULL */
-/* Root and working directory, with references, and umask; NULL for what is not asked for. False: it
- * has none. */
+/* Root and working directory (references) and umask; NULL: not asked for. False: it has none. */
 bool task_read_fs(struct task *t, struct dentry **root, struct dentry **pwd, mode_t *umask);
 /* current gets a table of descriptors of its own, if it shares one. 0 or -ENOMEM. */
 int unshare_files(void);

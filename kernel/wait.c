@@ -82,8 +82,7 @@ static enum wait_verdict look_at_zombie(struct wait_query *q, struct task *p)
 	return WAIT_FOUND;
 }
 
-/* Take `p` out of the tree. Its parent may be another thread, which stays only while the caller
- * holds tasklist_lock. */
+/* Take `p` out of the tree. A parent that is another thread stays only under tasklist_lock. */
 static void unlink_child(struct task *p)
 {
 	if (p->parent != current) {
@@ -93,8 +92,7 @@ static void unlink_child(struct task *p)
 	unlink_task(p);
 }
 
-/* Account for `p` and free it, without the lock: no walk of the tree comes to `p` any more. Its
- * number leads to it until forget_task(). */
+/* Account for `p` and free it, without the lock: only its number still leads to it. */
 static void reap(struct wait_query *q, struct task *p)
 {
 	u64 flags;
@@ -187,8 +185,7 @@ static enum wait_verdict look_at_living(struct wait_query *q __maybe_unused, str
 	return p->exit_state != TASK_DEAD ? WAIT_LATER : WAIT_NOT_OURS;
 }
 
-/* Look at zombies first: most waits are for them. With nothing to report, one child that matches is
- * enough to make the wait worthwhile. */
+/* Zombies first: most waits are for them. Else one child that matches makes the wait worthwhile. */
 static enum wait_verdict look_at_children_of(struct wait_query *q, struct task *t)
 {
 	enum wait_verdict enough = q->options & (WSTOPPED | WCONTINUED) ? WAIT_FOUND : WAIT_LATER;

@@ -55,8 +55,7 @@ static struct page *copy_of(struct page *p)
 
 /* ---- absent leaves ---- */
 
-/* anonymous_page() and object_page() return a page with a reference for the new leaf, or NULL with
- * the reason. */
+/* Both return a page with a reference for the new leaf, or NULL with the reason. */
 
 static struct page *anonymous_page(struct mm *mm, bool write, enum fault_result *why)
 {
@@ -153,8 +152,7 @@ static bool is_special(pte_t leaf)
 	return phys_to_page(pte_addr(leaf))->flags & (PG_CACHE | PG_ZERO);
 }
 
-/* The path is owned, so only this mm can add references, and only under mm->lock: a count of 1 is
- * final. */
+/* On an owned path only this mm adds references, under mm->lock: a count of 1 is final. */
 static bool is_owned(pte_t leaf)
 {
 	return refcount_read(&phys_to_page(pte_addr(leaf))->count) == 1 && !is_special(leaf);
@@ -203,9 +201,8 @@ static bool copy_leaf(struct gather *g, pte_t *slot, u64 addr)
 	return true;
 }
 
-/* A task that writes to one shared page after the other, upwards, is likely to write to the next.
- * From the third such fault on, copy some of the pages ahead, twice as many each time. Returns how
- * many were copied. */
+/* A task that writes to one shared page after the other, upwards, is likely to write to the next:
+ * from the third such fault on, copy pages ahead, twice as many each time. Returns how many. */
 static u32 copy_ahead(struct gather *g, const struct area *a, pte_t *slot, u64 addr)
 {
 	struct mm *mm = g->mm;
@@ -224,8 +221,7 @@ static u32 copy_ahead(struct gather *g, const struct area *a, pte_t *slot, u64 a
 	return (at - addr) / PAGE_SIZE - 1;
 }
 
-/* A copy becomes writable only after the flush. Before it, a thread on another CPU could still read
- * the old page and not see the new data. */
+/* A copy becomes writable after the flush: until then another CPU could read the old page. */
 static enum fault_result copy_on_write(struct gather *g, const struct area *a, pte_t *slot,
 				       u64 addr)
 {

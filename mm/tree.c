@@ -185,8 +185,7 @@ static struct page *unshare(struct gather *g, struct page *parent, unsigned int 
 	return copy;
 }
 
-/* Make the tables for addr from `level` down to the leaf table, each with the one entry that leads
- * on. NULL without memory. */
+/* Make the tables for addr from `level` down, each with one entry. NULL without memory. */
 static struct page *new_branch(int level, u64 addr)
 {
 	struct page *below = NULL;
@@ -289,11 +288,9 @@ u32 tree_fill_slots(pte_t *slot, struct page **pages, u32 n, pte_t bits)
 
 /* ---- fork ---- */
 
-/*
- * Clone `from` into `to`, a new table. Tables of level `shared_level` (0: pages) are shared, tables
+/* Clone `from` into `to`, a new table. Tables of level `shared_level` (0: pages) are shared, tables
  * above it are copied. `from` may itself be shared with other trees; then it does not change while
- * it is walked. 0, or -ENOMEM with `to` filled in part.
- */
+ * it is walked. 0, or -ENOMEM with `to` filled in part. */
 static int clone_table(struct mm *dst, struct page *to, struct page *from, int shared_level)
 {
 	if (from->level - 1 == shared_level) {

@@ -17,8 +17,7 @@ extern atomic_t nr_table_pages; /* of all trees */
 /* An entry of 0 is absent; any other entry refers to a table or a page. A page in an area that
  * forbids all access keeps its address in the leaf, but loses PTE_PRESENT. */
 
-/* Collects the pages and tables that leave a tree until the TLBs have been flushed. Several changes
- * may share one gather, and then one flush. */
+/* Pages and tables that leave a tree, until the TLBs are flushed: once for several changes. */
 #define GATHER_MAX 56
 
 struct gather {
@@ -60,8 +59,7 @@ int tree_clone(struct mm *dst, struct mm *src, enum fork_share share);
 pte_t *tree_own_path(struct gather *g, u64 addr);
 /* The same slot if the whole path to it is owned already, else NULL. */
 pte_t *tree_owned_slot(struct mm *mm, u64 addr);
-/* The leaf entry of addr, with R/W ANDed along the walk as the CPU does it; 0 if absent. Changes
- * nothing. */
+/* The leaf entry of addr, with R/W ANDed along the walk as the CPU does it; 0 if absent. */
 pte_t tree_walk(struct mm *mm, u64 addr);
 /* Put a leaf into an empty slot of an owned table, or replace the leaf there, whose page is
  * gathered. Both take over the caller's reference to the new page. */
@@ -83,8 +81,7 @@ void tree_destroy(struct mm *mm);
 int tree_protect(struct mm *mm, u64 start, u64 end, u32 area_flags);
 /* As tree_prepare_unmap(). */
 int tree_prepare_protect(struct mm *mm, u64 start, u64 end, u32 area_flags);
-/* Move the leaves of [from, from + len) to `to`; the ranges do not overlap, and nothing is mapped
- * at `to`. 0 or -ENOMEM with nothing moved. */
+/* Move the leaves of [from, from + len) to an empty range elsewhere. 0, or -ENOMEM: none moved. */
 int tree_move(struct mm *mm, u64 from, u64 to, u64 len);
 void tree_count(struct mm *mm, struct mm_rss *rss); /* visits every page */
 /* Panic unless mm->rss equals what tree_count() finds. No task uses the mm any more. */

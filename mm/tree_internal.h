@@ -94,8 +94,7 @@ static inline unsigned int next_used(const struct page *table, unsigned int from
 	return end;
 }
 
-/* Visit the used entries of a table that intersect [start, end). The range lies within what the
- * table covers. */
+/* Visit the used entries that intersect [start, end), which lies within what the table covers. */
 #define for_each_used(i, table, level, start, end)                               \
 	for (unsigned int i##_end = pt_index((end)-1, level) + 1,                \
 			  i = next_used(table, pt_index(start, level), i##_end); \

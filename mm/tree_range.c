@@ -179,8 +179,7 @@ static int own_leaf_table(struct mm *mm, u64 addr)
 
 int tree_prepare_protect(struct mm *mm, u64 start, u64 end, u32 area_flags)
 {
-	/* One leaf table at a time. Each search starts at the root again, because owning may have
-	 * replaced any table on the way. */
+	/* Each search starts at the root: owning may have replaced any table on the way. */
 	while (start < end) {
 		start = find_leaf(root_of(mm), PT_LEVELS, start, end, area_flags);
 		if (start < end && own_leaf_table(mm, start))
@@ -231,8 +230,7 @@ static u64 next_leaf(struct mm *mm, u64 start, u64 end)
 	return start < end ? find_leaf(root_of(mm), PT_LEVELS, start, end, ANY_LEAF) : end;
 }
 
-/* Own the old and the new path of every leaf. When the move fails half-way, destination tables stay
- * empty, and tree_move() unmaps them. */
+/* Own the old and the new path of every leaf. After a failure tree_move() drops empty tables. */
 static int prepare_move(struct mm *mm, u64 from, u64 to, u64 len)
 {
 	u64 end = from + len;

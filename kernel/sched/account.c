@@ -106,8 +106,7 @@ static u64 busy_uncharged(const struct rq *rq, u64 *idle)
 	return all > *idle + charged ? all - *idle - charged : 0;
 }
 
-/* Charge busy time between ticks in proportion to the times so far. Before the first tick only the
- * kernel has run. */
+/* Charge busy time in proportion to the times so far; before the first tick only the kernel ran. */
 static void split_busy(struct rq *rq, u64 delta)
 {
 	u64 all = busy_charged(rq);

@@ -52,8 +52,7 @@ u32 choose_wake_up_cpu(const struct task *p)
 	return load_of(best) == 0 || !cpu_allowed(p, before) ? best : before;
 }
 
-/* Queue `p`, which is on its way to a queue, on `cpu`. `rq` is that of p->cpu, and locked. Returns
- * the run queue that is locked then. */
+/* Queue `p`, which is in no queue, on `cpu`. `rq`, of p->cpu, is locked; then the result is. */
 struct rq *place_task(struct rq *rq, struct task *p, u32 cpu)
 {
 	/* The affinity may change while nothing is locked: check it again. */
@@ -119,8 +118,7 @@ static struct rq *busiest_rq(struct rq *rq)
 	for (u32 i = 0; i < nr_cpus; i++) {
 		struct rq *other = cpu_rq(i);
 
-		/* A CPU that is about to switch runs its second task in a moment: after a fork, the
-		 * child. */
+		/* A CPU about to switch runs its second task in a moment: the child of a fork. */
 		if (other == rq || load_of(i) <= most ||
 		    (load_of(i) == 2 && READ_ONCE(other->cpu->need_resched)))
 			continue;
@@ -177,8 +175,7 @@ void balance_tick(struct rq *rq)
 
 /* ---- affinity ---- */
 
-/* Queue `p` elsewhere: it was taken off its CPU and out of its queue, because it may not run there
- * any more. */
+/* Queue `p` elsewhere: it was taken out of its queue, because it may not run there any more. */
 void push_task(struct task *p)
 {
 	guard_task_rq(locked, p);

@@ -111,9 +111,8 @@ void set_special_state(u32 state)
 	current->state = state;
 }
 
-/* A woken task was queued ahead of a running task of the same priority. If the running task woke it
- * itself, it is probably about to sleep and is not preempted; but the woken task does not wait for
- * a whole tick either. */
+/* A woken task was queued ahead of a running one of the same priority. If that woke it itself, it
+ * is probably about to sleep and is not preempted; but a whole tick is too long to wait. */
 static noinline void preempt_soon(struct rq *rq)
 {
 	if (rq->cpu != this_cpu() || irq_depth())
@@ -122,9 +121,8 @@ static noinline void preempt_soon(struct rq *rq)
 		tick_soon();
 }
 
-/* A woken task is queued just ahead of a running task of the same priority, and gets the CPU soon:
- * interactive programs answer although others compute. No task starves, since a task that wakes up
- * often uses up its timeslice as well. */
+/* A woken task is queued just ahead of a running one of the same priority, so that it has the CPU
+ * soon although others compute. No task starves: one that wakes often uses up its slice as well. */
 static void activate_woken(struct rq *rq, struct task *p)
 {
 	struct task *curr = rq->curr;
@@ -291,8 +289,7 @@ void sched_fork(struct task *p)
 	spin_unlock_irqrestore(&rq->lock, flags);
 }
 
-/* A new thread starts on the least loaded CPU. A new process, and a child of vfork, starts on this
- * CPU, whose caches hold what it will read. */
+/* A new thread starts on the least loaded CPU; any other child here, where the caches are warm. */
 static u32 fork_cpu(const struct task *p, u64 clone_flags)
 {
 	u32 here = this_cpu()->id;
@@ -314,11 +311,9 @@ void wake_up_new_task(struct task *p, u64 clone_flags)
 	rq = task_rq_lock(p, &unused);
 	if (!(clone_flags & CLONE_VM) && sched_child_first && rq == this_cpu()->rq &&
 	    parent->array && !rt_task(p) && p->prio == parent->prio) {
-		/*
-		 * The child runs first. It will most likely exec at once, which saves the copies of
-		 * pages that the parent would write to in between. It is queued in the parent's
-		 * list, just ahead of the parent: the scheduler takes the first task of a list, and
-		 * any other task ahead of the parent has just been woken.
+		/* The child runs first. It will most likely exec at once, which saves the copies of
+		 * pages that the parent would write to in between. It is queued just ahead of the
+		 * parent: the first task of a list runs, and any other there has just been woken.
 		 */
 		prio_array_add_before(parent->array, &p->run_list, &parent->run_list);
 		p->array = parent->array;

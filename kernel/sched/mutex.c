@@ -28,9 +28,8 @@ void mutex_init(struct mutex *m, enum lock_class class)
 	m->class = class;
 }
 
-/* Debug builds: report once that one owner has held the mutex too long. The time starts again when
- * the owner changes, since a long queue may wait longer without a fault. The owner cannot exit
- * while it holds the mutex. */
+/* Debug builds: report once that one owner has held the mutex too long. The time starts again with
+ * each owner, since a long queue may wait longer without a fault. An owner does not exit. */
 static void check_wait(const struct mutex *m, const struct task **owner, u64 *since)
 {
 	if (*since == 0)
@@ -123,8 +122,7 @@ void mutex_hand_over(struct mutex *m)
 	wake_up_process(w->task);
 }
 
-/* A sleeping task cannot be woken while its run queue is locked, so the mutex that it waits for
- * still exists. */
+/* The mutex still exists: while its run queue is locked, a sleeping task cannot be woken. */
 const struct mutex *mutex_waited_for(struct task *t, const struct task **owner)
 {
 	guard_task_rq(locked, t);

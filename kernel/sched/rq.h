@@ -106,8 +106,7 @@ static inline bool is_load(const struct task *p)
 	return (p->state & (TASK_UNINTERRUPTIBLE | TASK_KILLABLE)) && !(p->flags & PF_KTHREAD);
 }
 
-/* `p` goes to sleep, or wakes up. The two may happen on different CPUs: only the sum over all run
- * queues has a meaning. */
+/* `p` sleeps, or wakes, perhaps on another CPU: only the sum over all run queues has a meaning. */
 static inline void load_sleeps(struct rq *rq, const struct task *p)
 {
 	rq->nr_uninterruptible += is_load(p);

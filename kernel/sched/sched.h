@@ -45,8 +45,7 @@ struct rq {
 };
 
 extern long sched_child_first; /* tunable sched.child_first */
-/* /proc/sys/kernel: how long real-time tasks may run in each period while other tasks wait; -1: no
- * limit. */
+/* /proc/sys/kernel: how long real-time tasks may run per period if others wait; -1: no limit. */
 extern long sched_rt_period_us, sched_rt_runtime_us;
 
 void sched_init(void);
@@ -68,8 +67,7 @@ bool wake_up_process(struct task *p); /* from any sleep but TASK_STOPPED */
 void set_special_state(u32 state);
 /* fork: give the child half of the parent's timeslice, and reset its scheduling state. */
 void sched_fork(struct task *p);
-/* fork: the child's first time in a run queue: just ahead of its parent, so that it runs first,
- * unless CLONE_VM. */
+/* fork: queue the child just ahead of its parent, so that it runs first, unless CLONE_VM. */
 void wake_up_new_task(struct task *p, u64 clone_flags);
 /* The undo of sched_fork(): the parent gets back what the child has of its timeslice. */
 void sched_unfork(struct task *p);
@@ -90,8 +88,7 @@ void leave_borrowed_mm(void);
 void cpu_idle(void) __noreturn;
 void init_idle(struct task *idle, struct cpu *cpu);
 u64 task_wchan(struct task *p); /* arch_wchan() of a sleeping task, else 0 */
-/* Copy up to max entries of a run queue in the order in which they will run, for `runq` and the
- * tests. Returns how many. */
+/* Copy up to max entries of a run queue in the order of running; returns how many. For `runq`. */
 struct runq_entry {
 	pid_t pid;
 	int prio;

@@ -99,8 +99,7 @@ static noinline void drop_leftovers(struct rq *rq, struct mm *mm, struct task *m
 		mm_drop(mm);
 }
 
-/* The first step of `current` after a switch: release what `prev` left behind. Interrupts are off;
- * preemption is still off when it returns. */
+/* After a switch: release what `prev` left behind. Interrupts and preemption stay off. */
 static inline void finish_task_switch(struct task *prev)
 {
 	struct rq *rq = this_cpu()->rq;
@@ -171,8 +170,7 @@ static void leave_queue(struct rq *rq, struct task *prev)
 	prev->rt_ns = 0;
 }
 
-/* Interrupts are off, and stay off when it returns: a task that comes here from an interrupt must
- * not be interrupted again and again. */
+/* Interrupts stay off: a task that comes from an interrupt must not be interrupted endlessly. */
 static __sched void __schedule(enum schedule_why why)
 {
 	struct task *prev = current, *next;

@@ -1,5 +1,4 @@
-/* Wait queues, conditions and completions. A queue's lock guards its list; a waiter is on one queue
- * at most. */
+/* Wait queues, conditions, completions. A queue's lock guards its list; a waiter is in one only. */
 #include "kernel/sched/wait_queue.h"
 
 #include "kernel/task.h"
@@ -170,8 +169,7 @@ void complete(struct completion *c)
 	struct waiter *w;
 
 	c->done = true;
-	/* The waiters stay in the queue: to leave it they take its lock, so the completion is not
-	 * freed before this lock is released. */
+	/* The waiters take the queue's lock to leave: the completion is not freed before. */
 	list_for_each_entry (w, &c->wait.waiters, link)
 		wake_up_process(w->task);
 }

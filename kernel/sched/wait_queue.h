@@ -17,8 +17,7 @@ struct waiter {
 	struct list_head link; /* wait_queue.lock */
 };
 
-/* A waiter that is no task. A wake-up calls `wake` with the queue's lock held, and leaves the hook
- * in the queue. */
+/* A waiter that is no task: a wake-up calls `wake` under the queue's lock, and it stays queued. */
 struct wait_hook {
 	struct waiter w;
 	void (*wake)(struct wait_hook *h);
@@ -30,14 +29,12 @@ struct wait_hook {
 	}
 
 void wait_queue_init(struct wait_queue *q);
-/* Queue `w` (once; later calls only set the state) and set current's state: the caller then tests
- * its condition, and sleeps by schedule(). */
+/* Queue `w` (once) and set current's state: the caller tests its condition, then sleeps. */
 void prepare_to_wait(struct wait_queue *q, struct waiter *w, u32 state);
 /* Set current's state to running and leave the queue. A waker may still hold the queue's lock, so
  * the caller keeps the queue in place until the waker has released it (completions do so). */
 void finish_wait(struct wait_queue *q, struct waiter *w);
-/* Wake the first waiter that sleeps, or all. The lock is dropped every few waiters, so the caller
- * keeps the queue in place. */
+/* Wake the first waiter that sleeps, or all, in several holds: the caller keeps the queue alive. */
 void wake_waiters(struct wait_queue *q, bool all);
 /* Wake the first waiter that sleeps. The caller holds the queue's lock. */
 void wake_up_locked(struct wait_queue *q);
@@ -52,8 +49,7 @@ static inline void waiter_init(struct waiter *w)
 	list_init(&w->link);
 }
 
-/* False: no task waits. A task that queues later sees what the caller did before, since it tests
- * its condition once it is queued. */
+/* A task that queues later tests its condition after that, and sees what the caller did before. */
 static inline bool has_waiters(const struct wait_queue *q)
 {
 	__atomic_thread_fence(__ATOMIC_SEQ_CST);
@@ -103,8 +99,7 @@ static inline void wake_up_all(struct wait_queue *q)
 		 ? 0                                                                 \
 		 : -ERESTARTSYS)
 
-/* Sleep until cond holds (true) or the monotonic time `until` passes (false); not interrupted by
- * signals. */
+/* Sleep until cond holds (true) or the monotonic time is `until` (false); no signal interrupts. */
 #define wait_event_until(q, cond, until) \
 	wait_loop(q, TASK_UNINTERRUPTIBLE, cond, ktime_get() >= (until), schedule_until(until))
 
