@@ -222,8 +222,7 @@ static void exit_resources(struct task *p, bool group_dead)
 		fs_context_free(fs);
 }
 
-/* A thread of the group that is not exiting and is not `p`, or NULL. */
-static struct task *living_thread(struct signal *sig, struct task *p)
+struct task *living_thread(struct signal *sig, const struct task *p)
 {
 	struct task *t;
 

@@ -4,6 +4,7 @@
 #include "kernel/lib/types.h"
 
 struct list_head;
+struct signal;
 struct task;
 
 void do_group_exit(int code) __noreturn;
@@ -17,3 +18,5 @@ void move_by_birth(struct task *p, struct list_head *list);
 /* The parent of the living leader p can wait for its stop or continue. Caller: tasklist_lock. */
 void become_job(struct task *p);
 bool is_current_pgrp_orphaned(void);
+/* A thread that is not exiting and is not `p`, or NULL. Caller: tasklist_lock or sighand->lock. */
+struct task *living_thread(struct signal *sig, const struct task *p);

@@ -9,7 +9,7 @@
  */
 #include "kernel/sharing.h"
 
-#include "kernel/fork.h"
+#include "kernel/exit.h"
 #include "kernel/lib/syscall.h"
 #include "kernel/resources.h"
 #include "kernel/task.h"
@@ -28,19 +28,17 @@ struct mm *task_get_mm(struct task *t)
 /* A thread of p's process that is not exiting, with a reference, or NULL. */
 static struct task *get_living_thread(struct task *p)
 {
-	struct task *t, *found = NULL;
+	struct task *t;
 	u64 flags;
 	struct sighand *sh = lock_sighand(p, &flags);
 
 	if (!sh)
 		return NULL;
-	list_for_each_entry (t, &p->signal->threads, thread_node)
-		if (!(t->flags & PF_EXITING))
-			found = t;
-	if (found)
-		get_task(found);
+	t = living_thread(p->signal, NULL);
+	if (t)
+		get_task(t);
 	unlock_sighand(sh, flags);
-	return found;
+	return t;
 }
 
 struct mm *process_get_mm(struct task *p)
