@@ -83,10 +83,8 @@ static struct page *object_page(struct mm *mm, const struct area *a, u64 addr, b
 		return p;
 	private = copy_of(p);
 	put_page(p);
-	if (!private)
-		*why = FAULT_OOM;
-	else
-		mm->stats.cow_pages++;
+	*why = FAULT_OOM;
+	mm->stats.cow_pages += private != NULL;
 	return private;
 }
 
@@ -115,12 +113,11 @@ static enum fault_result map_missing(struct mm *mm, const struct area *a, pte_t 
 				     bool write)
 {
 	bool private = !(a->flags & AREA_SHARED);
-	enum fault_result why;
-	struct page *p;
 	pte_t bits = tree_leaf_bits(a->flags);
+	enum fault_result why;
+	struct page *p = a->obj ? object_page(mm, a, addr, private && write, &why)
+				: anonymous_page(mm, write, &why);
 
-	p = a->obj ? object_page(mm, a, addr, private && write, &why)
-		   : anonymous_page(mm, write, &why);
 	if (!p) {
 		(void)tree_unmap(mm, addr, addr + PAGE_SIZE); /* frees the tables made for it */
 		return why;
