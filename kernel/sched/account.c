@@ -69,7 +69,6 @@ static void charge_times(struct rq *rq, struct task *p)
 void task_charge(struct task *p)
 {
 	guard_task_rq(locked, p);
-
 	charge_times(locked.rq, p);
 }
 

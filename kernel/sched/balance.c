@@ -179,7 +179,6 @@ void balance_tick(struct rq *rq)
 void push_task(struct task *p)
 {
 	guard_task_rq(locked, p);
-
 	locked.rq = place_task(locked.rq, p, least_loaded_cpu(p, p->cpu));
 }
 

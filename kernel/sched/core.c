@@ -107,7 +107,6 @@ static void set_task_prio(struct rq *rq, struct task *p, int prio)
 void set_special_state(u32 state)
 {
 	guard_task_rq(locked, current);
-
 	current->state = state;
 }
 
@@ -221,7 +220,6 @@ static void task_tick(struct rq *rq, struct task *p)
 u64 task_wchan(struct task *p)
 {
 	guard_task_rq(locked, p); /* it cannot be woken meanwhile */
-
 	if (!p->array && !p->on_cpu && p->state != TASK_RUNNING && p->state != TASK_DEAD)
 		return arch_wchan(p);
 	return 0;
@@ -364,7 +362,6 @@ static void change_normal_prio(struct task *p, int policy, int rt_priority, int 
 void sched_set_boost(struct task *p, int boost)
 {
 	guard_task_rq(locked, p);
-
 	p->boost = boost;
 	if (p->prio != effective_prio(p)) /* else it keeps its place in its list */
 		set_task_prio(locked.rq, p, effective_prio(p));

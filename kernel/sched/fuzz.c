@@ -56,17 +56,12 @@ static u64 throw(struct fuzz * f, u32 cpu)
  * False if no task waits. A real-time task keeps its place, as sched(7) promises. */
 static bool step_back(struct rq *rq, bool to_expired)
 {
-	struct task *t = current;
-	bool others;
-
-	guard_spin(&rq->lock);
-	others = rq->nr_running > 1 && t->array && t->prio >= MAX_RT_PRIO;
-	if (others) {
-		requeue_task(t, to_expired ? rq->expired : rq->active);
-		WRITE_ONCE(rq->cpu->need_resched, 1);
-	}
-	/* Interrupts are off, so this does not switch yet. */
-	return others;
+	guard_spin(&rq->lock); /* interrupts are off: its end does not switch yet */
+	if (rq->nr_running <= 1 || !current->array || rt_task(current))
+		return false;
+	requeue_task(current, to_expired ? rq->expired : rq->active);
+	WRITE_ONCE(rq->cpu->need_resched, 1);
+	return true;
 }
 
 void sched_fuzz_here(void)

@@ -57,7 +57,6 @@ void load_sample(u64 now, bool idle)
 void load_averages(u64 out[NR_LOADS])
 {
 	guard_irq(&load_lock);
-
 	for (int i = 0; i < NR_LOADS; i++)
 		out[i] = loads[i] >> LOAD_STEPS;
 }

@@ -14,9 +14,7 @@ struct prio_array {
 
 static inline void prio_array_init(struct prio_array *a)
 {
-	a->nr = 0;
-	for (size_t i = 0; i < ARRAY_SIZE(a->bitmap); i++)
-		a->bitmap[i] = 0;
+	*a = (struct prio_array){0};
 	for (int i = 0; i < PRIO_LISTS; i++)
 		list_init(&a->queue[i]);
 }

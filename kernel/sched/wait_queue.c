@@ -23,7 +23,6 @@ void prepare_to_wait(struct wait_queue *q, struct waiter *w, u32 state)
 static noinline void leave_queue(struct wait_queue *q, struct waiter *w)
 {
 	guard_irq(&q->lock);
-
 	list_del_init(&w->link);
 }
 
@@ -119,7 +118,6 @@ void wait_hook_add(struct wait_queue *q, struct wait_hook *h, void (*wake)(struc
 void wait_hook_remove(struct wait_queue *q, struct wait_hook *h)
 {
 	guard_irq(&q->lock);
-
 	list_del(&h->w.link);
 }
 
