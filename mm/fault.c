@@ -327,17 +327,22 @@ static enum fault_result own_first_part(struct gather *g, u64 addr)
 	struct mm *mm = g->mm;
 	const struct area *a = area_find(mm->areas, addr);
 	pte_t *slot = tree_own_path(g, addr);
-	struct page *p;
-	enum fault_result why;
+	struct page *p, *from;
+	enum fault_result why = FAULT_OOM;
 
 	if (!slot)
 		return FAULT_OOM;
-	p = object_page(mm, a, addr & PAGE_MASK, true, &why);
-	if (!p) {
+	p = alloc_page(ALLOC_ZERO);
+	from = p ? object_page(mm, a, addr & PAGE_MASK, false, &why) : NULL;
+	if (!from) {
+		if (p)
+			put_page(p);
 		(void)tree_unmap(mm, addr & PAGE_MASK, (addr & PAGE_MASK) + PAGE_SIZE);
 		return why;
 	}
-	memset(page_to_virt(p) + addr % PAGE_SIZE, 0, PAGE_SIZE - addr % PAGE_SIZE);
+	memcpy(page_to_virt(p), page_to_virt(from), addr % PAGE_SIZE);
+	put_page(from);
+	mm->stats.cow_pages++;
 	rss_count(&mm->rss, p, 1);
 	tree_fill_slot(slot, page_to_phys(p) | tree_leaf_bits(a->flags) | PTE_WRITE | PTE_DIRTY);
 	return FAULT_OK;
