@@ -116,7 +116,6 @@ int cred_set_uid(struct cred *c, uid_t uid)
 	return 0;
 }
 
-/* Returns the old credentials, whose reference is the caller's. */
 struct cred *override_creds(struct cred *c)
 {
 	struct cred *old = current->cred;

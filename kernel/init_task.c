@@ -51,11 +51,10 @@ struct task init_task = {
 static void init_limits(void)
 {
 	struct rlimit64 *rlim = init_signal.rlim;
-	u64 nproc;
+	u64 nproc = max_threads / 2;
 
 	for (int i = 0; i < RLIM_NLIMITS; i++)
 		rlim[i] = (struct rlimit64){RLIM64_INFINITY, RLIM64_INFINITY};
-	nproc = max_threads / 2;
 	rlim[RLIMIT_STACK].rlim_cur = 8 * 1024 * 1024;
 	rlim[RLIMIT_CORE].rlim_cur = 0;
 	rlim[RLIMIT_NPROC] = (struct rlimit64){nproc, nproc};
@@ -67,18 +66,13 @@ static void init_limits(void)
 	rlim[RLIMIT_RTPRIO] = (struct rlimit64){0, 0};
 }
 
-static void init_links(void)
+void init_task_init(void)
 {
+	init_limits();
 	set_number(&init_task, &init_pid);
 	for (int type = 0; type < PIDTYPE_LISTS; type++) {
 		list_init(&init_pid.tasks[type]);
 		attach_pid(&init_task, type, &init_pid);
 	}
 	list_add_tail(&init_task.all, &all_tasks);
-}
-
-void init_task_init(void)
-{
-	init_limits();
-	init_links();
 }

@@ -105,9 +105,7 @@ static void kill_victim(struct task *victim)
 /* Kernel threads and tasks that are ending may: they soon free what they take. */
 bool may_use_reserve(void)
 {
-	const struct task *p = current;
-
-	return (p->flags & (PF_KTHREAD | PF_EXITING)) || fatal_signal_pending(p);
+	return (current->flags & (PF_KTHREAD | PF_EXITING)) || fatal_signal_pending(current);
 }
 
 /* With this many pages free a page fault failed by bad luck or injection: trying again will do. */

@@ -16,13 +16,6 @@
 #define TASK_COMM_LEN  16
 #define MAX_HELD_LOCKS (DEBUG_CHECKS ? 16 : 1)
 
-struct attachment;
-struct mm;
-struct files;
-struct fs_context;
-struct dentry;
-struct pi_waiter;
-
 enum task_flags {
 	PF_KTHREAD = 1 << 0,
 	PF_EXITING = 1 << 1,

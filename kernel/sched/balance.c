@@ -204,7 +204,6 @@ u64 sched_get_affinity(struct task *p)
 	return READ_ONCE(p->cpus_mask) & cpu_online_mask;
 }
 
-/* Make `p` enter the kernel if it runs on another CPU. */
 void kick_task(struct task *p)
 {
 	u32 cpu;
