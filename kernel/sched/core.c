@@ -140,24 +140,27 @@ static void activate_woken(struct rq *rq, struct task *p)
 
 bool try_to_wake_up(struct task *p, u32 mask)
 {
-	guard_task_rq(locked, p);
-	bool queued = p->array;
-	u32 cpu;
+	u64 flags;
+	struct rq *rq = task_rq_lock(p, &flags);
+	bool woken = p->state & mask;
 
-	if (!(p->state & mask))
-		return false;
-	cpu = wake_up_cpu(p);
-	if (!queued)
-		load_wakes(locked.rq, p);
-	p->state = TASK_RUNNING;
-	/* A task that is still queued was about to sleep and has not reached schedule() yet. Any
-	 * other's registers are saved: the lock was held until then. */
-	if (likely(!queued && cpu == p->cpu))
-		activate_woken(locked.rq, p);
-	else if (!queued)
-		locked.rq = place_task(locked.rq, p, cpu);
-	trace_sched_wakeup(p);
-	return true;
+	if (woken) {
+		bool queued = p->array;
+		u32 cpu = wake_up_cpu(p);
+
+		if (!queued)
+			load_wakes(rq, p);
+		p->state = TASK_RUNNING;
+		/* A task that is still queued was about to sleep and has not reached schedule()
+		 * yet. Any other's registers are saved: the lock was held until then. */
+		if (likely(!queued && cpu == p->cpu))
+			activate_woken(rq, p);
+		else if (!queued)
+			rq = place_task(rq, p, cpu);
+		trace_sched_wakeup(p);
+	}
+	spin_unlock_irqrestore(&rq->lock, flags);
+	return woken;
 }
 
 bool wake_up_process(struct task *p)
