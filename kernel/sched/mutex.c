@@ -22,10 +22,7 @@ static struct task *owner_of(const struct mutex *m)
 
 void mutex_init(struct mutex *m, enum lock_class class)
 {
-	spin_lock_init(&m->wait_lock, LOCK_WAIT);
-	m->owner = 0;
-	list_init(&m->waiters);
-	m->class = class;
+	*m = (struct mutex)MUTEX_INIT(*m, class);
 }
 
 /* Debug builds: report once that one owner has held the mutex too long. The time starts again with
