@@ -56,20 +56,15 @@ static noinline void split_charge(struct task *p, u64 delta)
 	p->utime += delta - system;
 }
 
-static void charge_times(struct rq *rq, struct task *p)
+void task_charge(struct task *p)
 {
-	u64 delta = charge_slice(rq, p);
+	guard_task_rq(locked, p);
+	u64 delta = charge_slice(locked.rq, p);
 
 	if (p->stime)
 		split_charge(p, delta);
 	else
 		p->utime += delta;
-}
-
-void task_charge(struct task *p)
-{
-	guard_task_rq(locked, p);
-	charge_times(locked.rq, p);
 }
 
 u64 task_runtime(struct task *p)

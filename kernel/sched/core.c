@@ -73,11 +73,6 @@ static bool rt_policy(int policy)
 	return policy == SCHED_FIFO || policy == SCHED_RR;
 }
 
-int effective_prio(const struct task *p)
-{
-	return MIN(p->normal_prio, p->boost);
-}
-
 void resched_curr(struct rq *rq)
 {
 	if (READ_ONCE(rq->cpu->need_resched))
@@ -146,10 +141,10 @@ bool try_to_wake_up(struct task *p, u32 mask)
 
 	if (woken) {
 		bool queued = p->array;
-		u32 cpu = wake_up_cpu(p);
+		u32 cpu = nr_cpus == 1 ? p->cpu : choose_wake_up_cpu(p);
 
 		if (!queued)
-			load_wakes(rq, p);
+			rq->nr_uninterruptible -= is_load(p);
 		p->state = TASK_RUNNING;
 		/* A task that is still queued was about to sleep and has not reached schedule()
 		 * yet. Any other's registers are saved: the lock was held until then. */

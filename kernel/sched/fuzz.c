@@ -90,8 +90,7 @@ void sched_fuzz_here(void)
 	local_irq_restore(flags);
 	while (delay--)
 		cpu_relax();
-	if (need_resched())
-		preempt_schedule();
+	preempt_schedule();
 }
 
 void sched_fuzz_stats(struct fuzz_stats *sum)

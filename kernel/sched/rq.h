@@ -90,7 +90,10 @@ static inline void preempt_if_better(struct rq *rq, const struct task *p)
 }
 
 /* The better of the task's own priority and its boost. */
-int effective_prio(const struct task *p);
+static inline int effective_prio(const struct task *p)
+{
+	return MIN(p->normal_prio, p->boost);
+}
 /* Set the priority lent to `p`; MAX_PRIO: none. The caller holds pi_lock. */
 void sched_set_boost(struct task *p, int boost);
 
@@ -106,28 +109,14 @@ static inline bool is_load(const struct task *p)
 	return (p->state & (TASK_UNINTERRUPTIBLE | TASK_KILLABLE)) && !(p->flags & PF_KTHREAD);
 }
 
-/* `p` sleeps, or wakes, perhaps on another CPU: only the sum over all run queues has a meaning. */
-static inline void load_sleeps(struct rq *rq, const struct task *p)
-{
-	rq->nr_uninterruptible += is_load(p);
-}
-static inline void load_wakes(struct rq *rq, const struct task *p)
-{
-	rq->nr_uninterruptible -= is_load(p);
-}
-
 /* ---- balance.c ---- */
 static inline bool cpu_allowed(const struct task *p, u32 cpu)
 {
 	return READ_ONCE(p->cpus_mask) >> cpu & 1;
 }
 u32 least_loaded_cpu(const struct task *p, u32 prefer);
+/* The CPU for `p`, which was asleep, if there are several. Interrupts are off. */
 u32 choose_wake_up_cpu(const struct task *p);
-/* Choose the CPU for `p`, which was asleep. Interrupts are off. */
-static inline u32 wake_up_cpu(const struct task *p)
-{
-	return nr_cpus == 1 ? p->cpu : choose_wake_up_cpu(p);
-}
 struct rq *place_task(struct rq *rq, struct task *p, u32 cpu);
 void load_balance(struct rq *rq);
 void balance_tick(struct rq *rq);

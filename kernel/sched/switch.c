@@ -21,13 +21,12 @@ static struct task *first_task(const struct prio_array *array, int prio)
 /* The real-time tasks are throttled: the best of the other tasks, or NULL. */
 static noinline struct task *pick_other_task(const struct rq *rq)
 {
-	for (int i = 0; i < 2; i++) {
-		const struct prio_array *array = i == 0 ? rq->active : rq->expired;
+	const struct prio_array *arrays[] = {rq->active, rq->expired};
 
+	for (int i = 0; i < 2; i++)
 		for (int prio = MAX_RT_PRIO; prio < PRIO_LISTS; prio++)
-			if (!list_empty(&array->queue[prio]))
-				return first_task(array, prio);
-	}
+			if (!list_empty(&arrays[i]->queue[prio]))
+				return first_task(arrays[i], prio);
 	return NULL;
 }
 
@@ -152,13 +151,6 @@ enum schedule_why {
 	YIELD,
 };
 
-/* A real-time task goes behind the tasks of its priority, any other to the expired array. */
-static void yield_task(struct rq *rq, struct task *p)
-{
-	if (rq->nr_running > 1)
-		requeue_task(p, rt_task(p) ? rq->active : rq->expired);
-}
-
 static void leave_queue(struct rq *rq, struct task *prev)
 {
 	if (unlikely(signal_ends_sleep(prev))) {
@@ -166,7 +158,7 @@ static void leave_queue(struct rq *rq, struct task *prev)
 		return;
 	}
 	deactivate_task(rq, prev);
-	load_sleeps(rq, prev);
+	rq->nr_uninterruptible += is_load(prev);
 	prev->rt_ns = 0;
 }
 
@@ -187,8 +179,9 @@ static __sched void __schedule(enum schedule_why why)
 	} else if (unlikely(!cpu_allowed(prev, cpu->id)) && prev != rq->idle) {
 		deactivate_task(rq, prev);
 		rq->misplaced = prev;
-	} else if (why == YIELD) {
-		yield_task(rq, prev);
+	} else if (why == YIELD && rq->nr_running > 1) {
+		/* Behind the real-time tasks of its priority, or to the expired array. */
+		requeue_task(prev, rt_task(prev) ? rq->active : rq->expired);
 	}
 	if (rq->nr_running == 0)
 		load_balance(rq);
