@@ -88,16 +88,15 @@ static struct page *object_page(struct mm *mm, const struct area *a, u64 addr, b
 	return private;
 }
 
-#define MAP_AROUND 16 /* pages, a power of two */
+#define AROUND 16 /* pages, a power of two: those that a fault may handle too */
 
 /* A program that reads one page of a file soon reads the pages beside it. Those that are in memory
  * cost less to map now than by a fault each. `slot` has just been filled. */
 static void map_around(struct mm *mm, const struct area *a, pte_t *slot, u64 addr)
 {
-	u64 start = MAX(ALIGN_DOWN(addr, MAP_AROUND * PAGE_SIZE), a->start);
-	u64 end = MIN(ALIGN_DOWN(addr, MAP_AROUND * PAGE_SIZE) + MAP_AROUND * PAGE_SIZE, a->end);
-	u32 n = (end - start) >> PAGE_SHIFT;
-	struct page *pages[MAP_AROUND];
+	u64 block = ALIGN_DOWN(addr, AROUND * PAGE_SIZE), start = MAX(block, a->start);
+	u32 n = (MIN(block + AROUND * PAGE_SIZE, a->end) - start) >> PAGE_SHIFT;
+	struct page *pages[AROUND];
 
 	if (n == 1)
 		return;
@@ -140,9 +139,6 @@ static enum fault_result map_missing(struct mm *mm, const struct area *a, pte_t 
 
 /* ---- read-only leaves ---- */
 
-#define REUSE_AROUND     16 /* pages, a power of two: how many one fault may make writable */
-#define COPY_AHEAD_ORDER 4U /* at most 2^4 pages are copied by one fault */
-
 /* The zero page and pages of files are never written in place, whatever their counts. */
 static bool is_special(pte_t leaf)
 {
@@ -159,9 +155,8 @@ static bool is_owned(pte_t leaf)
  * neighbours then do too, and they are likely to be written next: make them all writable. */
 static void reuse_around(struct mm *mm, const struct area *a, pte_t *slot, u64 addr)
 {
-	u64 start = MAX(ALIGN_DOWN(addr, REUSE_AROUND * PAGE_SIZE), a->start);
-	u64 end =
-		MIN(ALIGN_DOWN(addr, REUSE_AROUND * PAGE_SIZE) + REUSE_AROUND * PAGE_SIZE, a->end);
+	u64 block = ALIGN_DOWN(addr, AROUND * PAGE_SIZE), start = MAX(block, a->start);
+	u64 end = MIN(block + AROUND * PAGE_SIZE, a->end);
 	pte_t *at = slot - ((addr - start) >> PAGE_SHIFT);
 
 	for (; start < end; start += PAGE_SIZE, at++) {
@@ -197,6 +192,8 @@ static bool copy_leaf(struct gather *g, pte_t *slot, u64 addr)
 	tree_replace_leaf(g, slot, addr, (leaf & ~PTE_ADDR_MASK) | page_to_phys(copy));
 	return true;
 }
+
+#define COPY_AHEAD_ORDER 4U /* at most 2^4 pages are copied by one fault */
 
 /* A task that writes to one shared page after the other, upwards, is likely to write to the next:
  * from the third such fault on, copy pages ahead, twice as many each time. Returns how many. */
