@@ -108,13 +108,6 @@ static void reap(struct wait_query *q, struct task *p)
 
 /* ---- jobs ---- */
 
-/* A stopped child stays a job when its stop has been reported: SIGCONT is sent without
- * tasklist_lock, and could not put it back into the list. */
-static bool is_job(const struct signal *sig)
-{
-	return sig->continued || sig->stopped;
-}
-
 void become_job(struct task *p)
 {
 	if (p->in_jobs)
@@ -149,7 +142,9 @@ static enum wait_verdict look_at_stop(struct wait_query *q, struct task *p)
 		sig->continued = keep;
 		v = WAIT_FOUND;
 	}
-	if (p->in_jobs && !is_job(sig))
+	/* A stopped child stays a job when its stop has been reported: SIGCONT is sent without
+	 * tasklist_lock, and could not put it back into the list. */
+	if (p->in_jobs && !sig->continued && !sig->stopped)
 		leave_jobs(p);
 	return v;
 }
