@@ -108,8 +108,7 @@ static void leave_handlers(struct task *p)
 	put_sighand(sighand);
 }
 
-/* A thread leaves its handlers here if other threads go on. The last task of a process leaves them
- * in forget_task(): no walk of the tree finds it any more. */
+/* The last thread of a process leaves its handlers in forget_task(), without tasklist_lock. */
 void unlink_task(struct task *p)
 {
 	struct signal *sig = p->signal;

@@ -72,9 +72,7 @@ static int check_clone_flags(const struct kernel_clone_args *args)
 	/* Threads share handlers, and whatever shares handlers shares the memory they lie in. */
 	if ((flags & CLONE_THREAD) && !(flags & CLONE_SIGHAND))
 		return -EINVAL;
-	if ((flags & CLONE_SIGHAND) && !(flags & CLONE_VM))
-		return -EINVAL;
-	if ((flags & CLONE_SIGHAND) && (flags & CLONE_CLEAR_SIGHAND))
+	if ((flags & CLONE_SIGHAND) && (!(flags & CLONE_VM) || (flags & CLONE_CLEAR_SIGHAND)))
 		return -EINVAL;
 	/* A sibling of init would have no parent. */
 	if ((flags & CLONE_PARENT) && current->signal->leader == child_reaper)
@@ -404,8 +402,7 @@ void mm_release(struct task *p, bool exec)
 
 /* ---- do_fork ---- */
 
-/* Fork as `args` say. Returns the child's pid, or -errno: -EAGAIN if all pids are in use, -EINVAL
- * for wrong flags, or an error of copy_process(). */
+/* Returns the child's pid, -EINVAL (flags), -EAGAIN (no free pid) or an error of copy_process(). */
 pid_t do_fork(struct kernel_clone_args *args)
 {
 	u64 start = cpu_cycles();

@@ -31,7 +31,6 @@ pid_t do_fork(struct kernel_clone_args *args);
 pid_t kernel_thread(int (*fn)(void *), void *arg, const char *name);
 void drain_task_cache(void);     /* give back what CPUs keep for the next fork; may sleep */
 struct task *fork_idle(u32 cpu); /* the idle task of another CPU; NULL without memory */
-/* exec, exit: what other tasks wait for that our memory tells them: locks and clear_child_tid. Then
- * the memory itself, for the parent in vfork(2): caller holds p->lock. */
+/* exec, exit: release what other tasks wait for in the memory: locks, clear_child_tid. */
 void mm_release(struct task *p, bool exec);
-void complete_vfork_done(struct task *p);
+void complete_vfork_done(struct task *p); /* wake the parent in vfork(2); caller holds p->lock */

@@ -32,8 +32,7 @@ mode_t fs_context_umask(const struct fs_context *fs);
 u32 fs_context_users(const struct fs_context *fs);
 /* With references; NULL for what is not asked for. */
 void fs_context_read(struct fs_context *fs, struct dentry **root, struct dentry **pwd);
-/* clone(2): the same with one user more, if it is to be shared, or a copy. ERR_PTR: -ENOMEM;
- * -EAGAIN during an exec in which no task may join. */
+/* clone(2): a user more, or a copy. ERR_PTR: -ENOMEM; -EAGAIN: an exec keeps tasks from joining. */
 struct fs_context *fs_context_fork(struct fs_context *fs, bool share);
 
 /* ---- kernel/ipc/semundo.c ---- */

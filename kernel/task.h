@@ -52,8 +52,7 @@ struct task {
 	void *stack;          /* so does this: lowest address of the kernel stack */
 	refcount_t usage;     /* 2: its reaper's, the last switch away; then one a user */
 	u32 state;            /* me, rq; enum task_state */
-	int exit_signal; /* me, tl when the parent changes; a word: sent to the parent at exit; -1:
-			    not a leader */
+	int exit_signal; /* me, tl for a new parent; a word: sent to it at exit; -1: not a leader */
 	pid_t pid_nr;    /* ro, but for exec from a non-leader: its thread id */
 	pid_t tgid_nr;   /* ro, same */
 	pid_t ppid_nr;   /* tl, a word: of real_parent's process */

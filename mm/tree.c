@@ -22,9 +22,6 @@
  * table, or use a page, that another mm has come to own. INVLPG of any address also empties the
  * caches of upper-level entries (SDM vol. 3A, 4.10.4.1), so flushing the addresses concerned is
  * enough. A whole tree is freed when no CPU has it loaded any more.
- *
- * Order of this file: tables, dropping, owning, fork, the end. tree_range.c changes ranges of
- * addresses; tree_walk.c only reads.
  */
 #include "mm/tree_internal.h"
 

@@ -6,8 +6,7 @@
 struct rq;
 struct task;
 
-/* Of one CPU, in ns since it started. Idle time is exact and so is the sum of the others, which the
- * tick splits. None of them ever shrinks. */
+/* Of one CPU, in ns since its start. Idle time and the sum of the rest are exact; none shrinks. */
 struct cpu_times {
 	u64 user, nice, system, idle;
 };
