@@ -1,11 +1,10 @@
 /*
  * What a task may share: its memory, descriptors, credentials and place in the file system.
  *
- * A task changes these pointers only under its lock, and drops its own reference after that. So a
- * pointer that is seen under the lock has a reference, and the caller may take another one. The
- * caller has a reference to the task itself, or knows by other means that the task stays.
- * unshare(2) copies everything before it changes anything, so that a call that fails has done
- * nothing.
+ * A task changes these pointers only under its lock, and drops its own reference after that. It
+ * reads them without the lock. A pointer that another task sees under the lock has a reference;
+ * that task may take one more, if it has one to the owner or knows that the owner stays. unshare(2)
+ * copies everything before it changes anything, so that a call that fails has done nothing.
  */
 #include "kernel/sharing.h"
 

@@ -37,9 +37,7 @@ enum task_work {
  * lock, "pi" pi_lock, "me" only the task itself writes, "ro" set while the task is being made and
  * constant from then on. "a word": cannot tear, and may be read without the lock.
  *
- * The pointers marked "me, tk" lead to what a task shares with others. The task itself changes one
- * under the lock, and drops its old reference after that. So the task reads them without the lock,
- * and another task takes a reference under it (kernel/sharing.c).
+ * The pointers marked "me, tk" lead to what a task shares with others: kernel/sharing.c.
  *
  * The struct has three ranges. Fork sets the fields of the first one by one; before that they hold
  * what the last owner of the memory left there, or a debug build's poison. Fork zeroes the second

@@ -105,8 +105,8 @@ void set_special_state(u32 state)
 	current->state = state;
 }
 
-/* A woken task was queued ahead of a running one of the same priority. If that woke it itself, it
- * is probably about to sleep and is not preempted; but a whole tick is too long to wait. */
+/* A woken task was queued ahead of a running one of the same priority. If the running task did the
+ * waking, it is probably about to sleep: it is not preempted, but a whole tick is too long. */
 static noinline void preempt_soon(struct rq *rq)
 {
 	if (rq->cpu != this_cpu() || irq_depth())

@@ -5,8 +5,7 @@
 
 void wait_queue_init(struct wait_queue *q)
 {
-	spin_lock_init(&q->lock, LOCK_WAIT);
-	list_init(&q->waiters);
+	*q = (struct wait_queue)WAIT_QUEUE_INIT(*q);
 }
 
 void prepare_to_wait(struct wait_queue *q, struct waiter *w, u32 state)
@@ -157,8 +156,7 @@ void condition_wake_waiters(struct condition *c)
 
 void completion_init(struct completion *c)
 {
-	c->done = false;
-	wait_queue_init(&c->wait);
+	*c = (struct completion){.wait = WAIT_QUEUE_INIT(c->wait)};
 }
 
 void complete(struct completion *c)
