@@ -36,23 +36,20 @@ extern spinlock_t pid_lock;
 void pid_init(void);
 /* A fresh number and its struct; ERR_PTR(-EAGAIN) when all are taken, ERR_PTR(-ENOMEM). */
 struct pid *alloc_pid(struct pidmap *map);
-/* No task ever used it: the undo of alloc_pid(). */
-void free_pid(struct pid *pid);
-void put_pid(struct pid *pid); /* NULL is allowed */
+void free_pid(struct pid *pid); /* no task ever used it: the undo of alloc_pid() */
+void put_pid(struct pid *pid);  /* NULL is allowed */
 SCOPED(put_pid, struct pid *)
 static inline struct pid *get_pid(struct pid *pid)
 {
 	refcount_inc(&pid->count);
 	return pid;
 }
-/* The highest number, plus one. */
-int pid_max(void);
+int pid_max(void); /* the highest number, plus one */
 void pid_set_max(int max);
 /* The number that was handed out last: the search for a free one begins after it. */
 int pid_last(void);
-int pid_set_last(int nr); /* 0; -EINVAL: not below pid_max() */
-/* With a reference, or NULL. */
-struct pid *find_get_pid(pid_t nr);
+int pid_set_last(int nr);           /* 0; -EINVAL: not below pid_max() */
+struct pid *find_get_pid(pid_t nr); /* with a reference, or NULL */
 /* Let `p` be found by its own number; end that. */
 void set_number(struct task *p, struct pid *pid);
 void clear_number(struct task *p);
@@ -63,14 +60,12 @@ void attach_pid(struct task *p, enum pid_type type, struct pid *pid);
 void detach_pid(struct task *p, enum pid_type type); /* the number is freed with its last use */
 void move_pid(struct task *from, enum pid_type type, struct task *to);
 struct task *first_in_group(struct pid *pid, enum pid_type type); /* or NULL */
-/* By thread id; NULL: there is none, or it is dead. */
-struct task *find_in_tree(pid_t nr);
-struct task *pid_in_tree(const struct pid *pid);
+struct task *find_in_tree(pid_t nr); /* by thread id; NULL: there is none, or it is dead */
+struct task *pid_in_tree(const struct pid *pid); /* likewise */
 /* Advance *nr to the first number from *nr on that a thread group's leader has. False: none has. */
 bool next_process(pid_t *nr);
 /* Call `visit` for each process in the order of their numbers, with tasklist_lock held. The lock is
  * released every few processes; a process that lives all the time is not missed. */
 void visit_processes(void (*visit)(struct task *leader, void *arg), void *arg);
-/* By thread id, with a reference to the task; NULL when there is none. */
-struct task *find_get_task(pid_t nr);
+struct task *find_get_task(pid_t nr);       /* by thread id: a reference to the task, or NULL */
 struct task *pid_get_task(struct pid *pid); /* likewise: the task with this number */

@@ -44,8 +44,7 @@ static inline void gather_finish(struct gather *g)
 		gather_flush_and_drop(g);
 }
 
-/* Give a new mm its empty root. False without memory. */
-bool tree_create(struct mm *mm);
+bool tree_create(struct mm *mm);    /* give a new mm its empty root. False without memory */
 void tree_free_root(struct mm *mm); /* after tree_destroy() */
 /* The permission bits of a leaf in an area with these flags. PTE_WRITE is set for shared areas
  * only: a private page becomes writable in the fault handler, once it is known to be owned. */
@@ -74,8 +73,7 @@ int tree_unmap(struct mm *mm, u64 start, u64 end);
 /* The part of tree_unmap() that can fail, for callers that have more to acquire before they commit:
  * tree_unmap() of the same range then succeeds as long as mm->lock is held. */
 int tree_prepare_unmap(struct mm *mm, u64 start, u64 end);
-/* Empty the tree of an mm that no CPU has loaded; cannot fail. */
-void tree_destroy(struct mm *mm);
+void tree_destroy(struct mm *mm); /* empty the tree of an mm that no CPU has loaded; cannot fail */
 /* Give the leaves in [start, end) the permissions of area_flags. R/W is cleared, or set for shared
  * pages; a private page gets it back at the next write fault. Flushes. 0 or -ENOMEM, as above. */
 int tree_protect(struct mm *mm, u64 start, u64 end, u32 area_flags);

@@ -19,10 +19,7 @@ extern spinlock_t pi_lock;
 /* The caller of the next four holds pi_lock. */
 /* Let w->task wait for `owner`. -EDEADLK: the owners' chain leads back to it, or is too long. */
 int pi_block(struct pi_waiter *w, struct task *owner);
-void pi_unblock(struct pi_waiter *w); /* it no longer waits */
-/* The lock has a new owner. */
-void pi_pass(struct pi_waiter *w, struct task *owner);
-/* The normal_prio of `p` has changed. */
-void pi_prio_changed(struct task *p);
-/* Set up a new task, which has no waiters. */
-void pi_init_task(struct task *p);
+void pi_unblock(struct pi_waiter *w);                  /* it no longer waits */
+void pi_pass(struct pi_waiter *w, struct task *owner); /* the lock has a new owner */
+void pi_prio_changed(struct task *p);                  /* the normal_prio of `p` has changed */
+void pi_init_task(struct task *p);                     /* set up a new task, which has no waiters */

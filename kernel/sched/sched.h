@@ -52,8 +52,7 @@ void sched_init(void);
 void schedule(void);
 /* For the way out of an interrupt, with interrupts off, preempt_count 0 and need_resched set. */
 void preempt_schedule_irq(void);
-/* The run time of `p` until now, in ns. Any context. */
-u64 task_runtime(struct task *p);
+u64 task_runtime(struct task *p); /* the run time of `p` until now, in ns. Any context */
 /* Charge `p` for all its run time: utime and stime then add up to it, and neither ever decreases.
  * Any context, except under a run queue's lock. */
 void task_charge(struct task *p);
