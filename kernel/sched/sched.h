@@ -31,7 +31,7 @@ struct rq {
 	struct cpu *cpu;
 	u32 nr_running;
 	u64 nr_switches;
-	s64 nr_uninterruptible;          /* load.c: sleeps less wakes; all run queues' sum counts */
+	s64 nr_uninterruptible;          /* load.c: only the sum over all CPUs has a meaning */
 	u64 user_ns, nice_ns, system_ns; /* account.c: the CPU's busy time charged so far */
 	u64 started;                     /* run clock: when its idle task began */
 	u64 rt_period_start, rt_ns;      /* account.c: run time of real-time tasks in this period */

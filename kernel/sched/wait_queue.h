@@ -34,7 +34,7 @@ void prepare_to_wait(struct wait_queue *q, struct waiter *w, u32 state);
 /* Set current's state to running and leave the queue. A waker may still hold the queue's lock, so
  * the caller keeps the queue in place until the waker has released it (completions do so). */
 void finish_wait(struct wait_queue *q, struct waiter *w);
-/* Wake the first waiter that sleeps, or all, in several holds: the caller keeps the queue alive. */
+/* Wake the first waiter that sleeps, or all. The lock is dropped in between: keep the queue. */
 void wake_waiters(struct wait_queue *q, bool all);
 /* Wake the first waiter that sleeps. The caller holds the queue's lock. */
 void wake_up_locked(struct wait_queue *q);
