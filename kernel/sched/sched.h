@@ -66,10 +66,9 @@ bool wake_up_process(struct task *p); /* from any sleep but TASK_STOPPED */
 void set_special_state(u32 state);
 /* fork: give the child half of the parent's timeslice, and reset its scheduling state. */
 void sched_fork(struct task *p);
+void sched_unfork(struct task *p); /* its undo: the parent gets the timeslice back */
 /* fork: queue the child just ahead of its parent, so that it runs first, unless CLONE_VM. */
 void wake_up_new_task(struct task *p, u64 clone_flags);
-/* The undo of sched_fork(): the parent gets back what the child has of its timeslice. */
-void sched_unfork(struct task *p);
 /* exit: give what is left of the child's first timeslice back to the parent. p has been charged. */
 void sched_exit(struct task *p);
 void set_user_nice(struct task *p, int nice);
@@ -80,8 +79,7 @@ s64 task_timeslice(const struct task *p); /* ns, from the static priority */
 /* Set the CPUs that `p` may run on, one bit each. 0, or -EINVAL if none of them is online. */
 int sched_set_affinity(struct task *p, u64 mask);
 u64 sched_get_affinity(struct task *p);
-/* If `p` runs on another CPU, make it enter the kernel and check its signals. */
-void kick_task(struct task *p);
+void kick_task(struct task *p); /* if it runs on another CPU, make it check its signals */
 /* A kernel thread borrows page tables and so may keep the root of a dead process. This drops it. */
 void leave_borrowed_mm(void);
 void cpu_idle(void) __noreturn;

@@ -36,8 +36,7 @@ void prepare_to_wait(struct wait_queue *q, struct waiter *w, u32 state);
 void finish_wait(struct wait_queue *q, struct waiter *w);
 /* Wake the first waiter that sleeps, or all. The lock is dropped in between: keep the queue. */
 void wake_waiters(struct wait_queue *q, bool all);
-/* Wake the first waiter that sleeps. The caller holds the queue's lock. */
-void wake_up_locked(struct wait_queue *q);
+void wake_up_locked(struct wait_queue *q); /* the first that sleeps; caller holds the lock */
 void wait_hook_add(struct wait_queue *q, struct wait_hook *h, void (*wake)(struct wait_hook *h));
 /* On return `wake` is not running and is not called any more. */
 void wait_hook_remove(struct wait_queue *q, struct wait_hook *h);
