@@ -6,14 +6,11 @@
 #include "kernel/lib/types.h"
 #include "kernel/time/heap.h"
 
-u64 ktime_get(void);      /* monotonic */
-u64 ktime_get_real(void); /* since the epoch */
-void ktime_set_real(u64 ns);
+u64 ktime_get(void);       /* monotonic */
+u64 ktime_get_real(void);  /* since the epoch */
 u64 ktime_real_base(void); /* time of day at monotonic 0 */
-/* Monotonic time at which the wall clock will show `real`, unless it is set. */
+/* Monotonic time at which the wall clock shows `real`. */
 u64 ktime_of_real(u64 real);
-/* Woken when the wall clock is set: what sleeps until a time of day looks again. */
-extern struct wait_queue clock_was_set;
 
 /* One-shot. The callback runs in interrupt context with no lock held and may start the timer again.
  */

@@ -6,7 +6,6 @@
  * time that was meant at first; when a handler ran, the program gets EINTR.
  */
 #include "kernel/lib/syscall.h"
-#include "kernel/sched/wait_queue.h"
 #include "kernel/task.h"
 #include "kernel/time/timer.h"
 #include "kernel/time/timespec.h"
@@ -50,20 +49,11 @@ static long sleep_for(u64 ns, struct timespec __user *rem)
 	return sleep_relative(current);
 }
 
-/* Sleep until the time of day is `real`. Setting the clock makes that sooner or later. */
-static long sleep_until_real(u64 real)
-{
-	return wait_loop(&clock_was_set, TASK_INTERRUPTIBLE, ktime_get_real() >= real,
-			 signal_pending(current), schedule_until(ktime_of_real(real)))
-		       ? 0
-		       : -ERESTARTNOHAND;
-}
-
 /* An absolute end needs no remaining time and no restart block: a restart makes the same call. */
 static long sleep_until(clockid_t clock, u64 until)
 {
 	if (clock == CLOCK_REALTIME || clock == CLOCK_TAI)
-		return sleep_until_real(until);
+		until = ktime_of_real(until);
 	return sleep_interruptible(until) == 0 ? 0 : -ERESTARTNOHAND;
 }
 

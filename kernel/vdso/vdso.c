@@ -14,7 +14,6 @@
 extern const char vdso_image_start[], vdso_image_end[];
 
 static struct vm_object *vvar_object, *vdso_object;
-static struct vdso_data *data; /* NULL until vdso_init() */
 
 static u64 image_size(void)
 {
@@ -34,6 +33,8 @@ static void *page_of(struct vm_object *o, u64 index)
 
 void vdso_init(void)
 {
+	struct vdso_data *data;
+
 	vvar_object = object_create("[vvar]", PAGE_SIZE);
 	vdso_object = object_create("[vdso]", image_size());
 	if (!vvar_object || !vdso_object)
@@ -43,13 +44,7 @@ void vdso_init(void)
 		       MIN(image_size() - at, PAGE_SIZE));
 	data = page_of(vvar_object, 0);
 	data->tsc = arch_clock_is_tsc(&data->mult, &data->base);
-	vdso_set_real(ktime_real_base());
-}
-
-void vdso_set_real(u64 real_base)
-{
-	if (data)
-		WRITE_ONCE(data->real_base, real_base);
+	data->real_base = ktime_real_base();
 }
 
 long vdso_map(struct mm *mm)

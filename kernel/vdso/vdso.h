@@ -8,4 +8,3 @@ struct mm;
 void vdso_init(void); /* once all CPUs run */
 /* Map it and its data page. The address of its ELF header, or -ENOMEM. */
 long vdso_map(struct mm *mm);
-void vdso_set_real(u64 real_base); /* the clock was set */

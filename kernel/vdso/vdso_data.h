@@ -3,7 +3,7 @@
 
 #include "kernel/lib/types.h"
 
-/* Constant but for real_base, which is one word, read and written whole. */
+/* Constant after boot. */
 struct vdso_data {
 	bool tsc;      /* the clock is the time-stamp counter: below is how to read it */
 	u64 mult;      /* ns a tick, 32 bits after the point */
