@@ -172,7 +172,6 @@ static inline u64 arch_run_clock(void)
 u64 arch_run_ns(u64 ticks);
 u64 arch_wall_clock(void);       /* seconds since the epoch, read from the CMOS clock */
 void arch_timer_program(u64 ns); /* call timer_interrupt() on this CPU, once, `ns` from now */
-void arch_timer_stop(void);
 const char *arch_timer_name(void);
 
 /* ---- power ---- */

@@ -127,11 +127,6 @@ void trace_off(void)
 	change(false, 0);
 }
 
-bool trace_is_on(void)
-{
-	return user_on;
-}
-
 void trace_watch_begin(void)
 {
 	change(user_on, 1);

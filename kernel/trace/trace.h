@@ -35,7 +35,6 @@ char task_state_char(const struct task *p); /* as in ps and sched_switch: R S D 
 /* The user's switch. */
 void trace_on(void);
 void trace_off(void);
-bool trace_is_on(void);
 void trace_clear(void);
 /* Record even while the user's trace is off. trace_get() finds such records; trace_show() leaves
  * them out. Calls nest. */

@@ -141,13 +141,6 @@ void fpu_free(void *image)
 		kmem_cache_free(fpu_cache, image);
 }
 
-void fpu_save_current(void)
-{
-	preempt_disable();
-	fpu_save(current->thread.fpu);
-	preempt_enable();
-}
-
 void fpu_reset_current(void)
 {
 	fpu_load(initial_image); /* the next switch writes current's image */

@@ -8,8 +8,6 @@
 
 #include "kernel/lib/types.h"
 
-struct task;
-
 void fpu_init(void);     /* the boot CPU: finds out what there is */
 void fpu_init_cpu(void); /* any other: CR0 and CR4 are set */
 /* Allocate an image in its initial state; NULL without memory. */
@@ -17,8 +15,7 @@ void *fpu_alloc(void);
 /* Copy current's live registers, or the initial state if it has none, to `image`, or to a new one
  * if that is NULL. Returns the image; NULL without memory. */
 void *fpu_clone_current(void *image);
-void fpu_free(void *image);  /* NULL is allowed */
-void fpu_save_current(void); /* write the live registers of current into its image */
+void fpu_free(void *image); /* NULL is allowed */
 /* Give current, which has an image, the initial state; its live registers are lost. */
 void fpu_reset_current(void);
 /* Make `image`, whose contents are not trusted, current's image and load it; free the old one. */

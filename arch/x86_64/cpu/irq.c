@@ -9,18 +9,12 @@
 #include "kernel/sched/sched.h"
 
 static irq_handler_t handlers[256]; /* written and read whole */
-static u64 unexpected;
-static u32 counts[MAX_CPUS][256]; /* each CPU writes its own */
+static u32 counts[MAX_CPUS][256];   /* each CPU writes its own */
 
 void irq_set_handler(u8 vector, irq_handler_t fn)
 {
 	BUG_ON(vector < IRQ_FIRST_VECTOR);
 	WRITE_ONCE(handlers[vector], fn);
-}
-
-u64 irq_unexpected(void)
-{
-	return unexpected;
 }
 
 u32 arch_irq_count(u32 cpu, u8 vector)
@@ -41,8 +35,6 @@ static void run_handler(struct cpu *cpu, struct pt_regs *regs, u8 vector)
 	cpu->irq_regs = regs;
 	if (fn)
 		fn(regs);
-	else
-		__atomic_add_fetch(&unexpected, 1, __ATOMIC_RELAXED);
 	cpu->irq_regs = outer;
 	cpu->irq_depth--;
 	preempt_enable_no_resched();

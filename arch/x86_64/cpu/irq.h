@@ -15,6 +15,6 @@
 
 typedef void (*irq_handler_t)(struct pt_regs *regs);
 
-/* Install `fn` for `vector` (32 … 255); NULL removes the handler. */
+/* Install `fn` for `vector` (32 … 255); NULL removes the handler. Interrupts without one are
+ * ignored. */
 void irq_set_handler(u8 vector, irq_handler_t fn);
-u64 irq_unexpected(void); /* interrupts without a handler: counted and ignored */

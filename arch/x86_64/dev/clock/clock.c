@@ -189,14 +189,6 @@ void arch_timer_program(u64 ns)
 		pit_timer_program(ns);
 }
 
-void arch_timer_stop(void)
-{
-	if (irq_uses_apic())
-		apic_timer_stop();
-	else
-		pit_timer_stop();
-}
-
 const char *arch_timer_name(void)
 {
 	return irq_uses_apic() ? "local APIC" : "PIT";

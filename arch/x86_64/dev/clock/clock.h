@@ -35,4 +35,3 @@ extern long tsc_skew; /* tunable clock.tsc_skew */
 /* ---- the PIT's channel 0 as one-shot timer ---- */
 int pit_timer_init(void); /* 0 or -EINVAL */
 void pit_timer_program(u64 ns);
-void pit_timer_stop(void);

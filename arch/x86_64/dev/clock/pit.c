@@ -56,14 +56,8 @@ void pit_timer_program(u64 ns)
 	outb(CHANNEL0, ticks >> 8);
 }
 
-void pit_timer_stop(void)
-{
-	outb(COMMAND,
-	     CMD_CHANNEL0_ONESHOT); /* the channel waits for a count that is never written */
-}
-
 int pit_timer_init(void)
 {
-	pit_timer_stop();
+	outb(COMMAND, CMD_CHANNEL0_ONESHOT); /* the channel waits for a count */
 	return irq_install(PIT_IRQ, timer_fired);
 }

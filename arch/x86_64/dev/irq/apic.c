@@ -193,8 +193,3 @@ void apic_timer_program(u64 ns)
 
 	write_reg(REG_TIMER_INIT, ticks > 0xffffffff ? 0xffffffff : (u32)ticks);
 }
-
-void apic_timer_stop(void)
-{
-	write_reg(REG_TIMER_INIT, 0);
-}

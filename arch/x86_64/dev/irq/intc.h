@@ -27,7 +27,6 @@ const char *apic_mode(void);
 /* Measure the boot CPU's timer against the clock and enable it. -EIO if it does not count. */
 int apic_timer_init(void);
 void apic_timer_program(u64 ns);
-void apic_timer_stop(void);
 /* Interrupt the CPU with this APIC id: a vector, or one of these. Any context. SDM vol. 3A, 9.4.4.
  */
 #define APIC_NMI     (4u << 8)
