@@ -4,7 +4,6 @@
 #include "boot/boot_info.h"
 #include "boot/multiboot2.h"
 #include "kernel/lib/log.h"
-#include "kernel/lib/string.h"
 
 #define LOAD_ADDRESS 0x100000 /* boot/kernel.ld */
 

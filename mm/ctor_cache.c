@@ -1,6 +1,7 @@
 /* Caches of constructed objects: see ctor_cache.h. */
 #include "mm/ctor_cache.h"
 
+#include "kernel/lib/log.h"
 #include "mm/slab.h"
 
 void ctor_cache_init(struct ctor_cache *c, const char *name, size_t size, size_t align)

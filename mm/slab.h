@@ -1,8 +1,6 @@
 /* Caches of equal objects, and kmalloc() on top of them. */
 #pragma once
 
-#include "kernel/lib/list.h"
-#include "kernel/lib/lock.h"
 #include "kernel/lib/types.h"
 
 struct kmem_cache;

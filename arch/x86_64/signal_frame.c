@@ -13,7 +13,6 @@
 #include "arch/x86_64/cpu/msr.h"
 #include "arch/x86_64/cpu/traps.h"
 #include "arch/x86_64/mm/user_words.h"
-#include "kernel/lib/string.h"
 #include "kernel/lib/syscall.h"
 #include "kernel/task.h"
 

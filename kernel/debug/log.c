@@ -8,7 +8,6 @@
 #include "kernel/lib/log.h"
 #include "kernel/lib/nsec.h"
 #include "kernel/lib/scope.h"
-#include "kernel/lib/string.h"
 #include "kernel/lib/tunable.h"
 
 #define LOG_SIZE 65536u

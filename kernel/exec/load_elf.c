@@ -5,7 +5,6 @@
 #include "kernel/exec/load_elf.h"
 
 #include "kernel/fs/vfs.h"
-#include "kernel/lib/string.h"
 #include "kernel/task.h"
 #include "mm/slab.h"
 #include <linux/limits.h>

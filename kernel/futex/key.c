@@ -14,7 +14,6 @@
 #include "kernel/futex/futex_internal.h"
 
 #include "kernel/lib/random.h"
-#include "kernel/oom.h"
 #include "kernel/task.h"
 #include "mm/mm.h"
 

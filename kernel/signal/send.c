@@ -12,7 +12,6 @@
  * releases sighand->lock.
  */
 #include "kernel/exit.h"
-#include "kernel/lib/string.h"
 #include "kernel/signal/signal.h"
 #include "kernel/signal/sigqueue.h"
 #include "kernel/task.h"

@@ -7,7 +7,6 @@
 
 struct task;
 struct signal;
-struct rlimit64;
 
 /* The three ways to count; the numbers are those in a dynamic clock id (clock_getcpuclockid(3)). */
 enum cpu_clock {

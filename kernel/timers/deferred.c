@@ -9,8 +9,7 @@
 #include "kernel/timers/deferred.h"
 
 #include "kernel/kthread.h"
-#include "kernel/lib/lock.h"
-#include "kernel/task.h"
+#include "kernel/lib/scope.h"
 
 static spinlock_t due_lock = SPINLOCK_INIT(LOCK_WAIT); /* (irq) */
 spinlock_t deferred_lock = SPINLOCK_INIT(LOCK_DEFERRED);

@@ -18,12 +18,10 @@
 #include "kernel/timers/posix_timer.h"
 
 #include "kernel/lib/random.h"
-#include "kernel/lib/string.h"
 #include "kernel/lib/syscall.h"
 #include "kernel/lib/treap.h"
 #include "kernel/signal/sigqueue.h"
 #include "kernel/task.h"
-#include "kernel/time/time_internal.h"
 #include "kernel/time/timespec.h"
 #include "kernel/timers/cpu_timer.h"
 #include "kernel/timers/deferred.h"

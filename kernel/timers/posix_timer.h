@@ -2,7 +2,6 @@
 #pragma once
 
 #include "kernel/lib/types.h"
-#include "kernel/lib/uapi.h"
 
 struct signal;
 struct task;

@@ -4,7 +4,7 @@
 #include "arch/x86_64/arch.h"
 #include "arch/x86_64/cpu/msr.h"
 #include "kernel/debug/debug.h"
-#include "kernel/task.h"
+#include "kernel/lib/log.h"
 
 #define MAX_FRAMES 32
 
