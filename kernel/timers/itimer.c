@@ -109,13 +109,14 @@ static void read_timer(const struct itimer *it, u64 *left, u64 *interval)
 	*interval = it->interval;
 }
 
-static void swap_timer(u64 value, u64 interval, u64 *old_left, u64 *old_interval)
+static void swap_timer(bool set, u64 value, u64 interval, u64 *old_left, u64 *old_interval)
 {
 	struct itimer *it = &current->signal->real_timer;
 
 	guard_spin(&deferred_lock);
 	read_timer(it, old_left, old_interval);
-	disarm(it);
+	if (set)
+		disarm(it);
 	if (value)
 		arm(it, time_add(ktime_get(), value), interval);
 }
@@ -173,42 +174,35 @@ static void swap_cpu_timer(int which, bool set, u64 value, u64 interval, u64 *ol
 
 /* ---- the calls ---- */
 
+/* Read the timer, and set it if `set`: then `uold`, which gets what was read, may be NULL. */
+static long swap_any(int which, bool set, u64 value, u64 interval, struct itimerval __user *uold)
+{
+	u64 old_left, old_interval;
+
+	if (which == ITIMER_REAL)
+		swap_timer(set, value, interval, &old_left, &old_interval);
+	else if (which == ITIMER_VIRTUAL || which == ITIMER_PROF)
+		swap_cpu_timer(which, set, value, interval, &old_left, &old_interval);
+	else
+		return -EINVAL;
+	return uold || !set ? put_itimerval(uold, old_left, old_interval) : 0;
+}
+
 long sys_getitimer(int which, struct itimerval __user *uval)
 {
-	u64 left, interval;
-
-	switch (which) {
-	case ITIMER_REAL:
-		spin_lock(&deferred_lock);
-		read_timer(&current->signal->real_timer, &left, &interval);
-		spin_unlock(&deferred_lock);
-		break;
-	case ITIMER_VIRTUAL:
-	case ITIMER_PROF:
-		swap_cpu_timer(which, false, 0, 0, &left, &interval);
-		break;
-	default:
-		return -EINVAL;
-	}
-	return put_itimerval(uval, left, interval);
+	return swap_any(which, false, 0, 0, uval);
 }
 
 long sys_setitimer(int which, const struct itimerval __user *uval, struct itimerval __user *uold)
 {
-	u64 value, interval, old_left, old_interval;
+	u64 value, interval;
 	struct itimerval val = {0}; /* NULL disarms, as on Linux */
 
 	if (uval && copy_from_user(&val, uval, sizeof(val)))
 		return -EFAULT;
 	if (timeval_to_ns(&value, &val.it_value) || timeval_to_ns(&interval, &val.it_interval))
 		return -EINVAL;
-	if (which == ITIMER_REAL)
-		swap_timer(value, interval, &old_left, &old_interval);
-	else if (which == ITIMER_VIRTUAL || which == ITIMER_PROF)
-		swap_cpu_timer(which, true, value, interval, &old_left, &old_interval);
-	else
-		return -EINVAL;
-	return uold ? put_itimerval(uold, old_left, old_interval) : 0;
+	return swap_any(which, true, value, interval, uold);
 }
 
 /* The seconds an earlier alarm had left, rounded, but never to 0. */
@@ -216,7 +210,7 @@ long sys_alarm(unsigned int seconds)
 {
 	u64 left, interval;
 
-	swap_timer(seconds * NSEC_PER_SEC, 0, &left, &interval);
+	swap_timer(true, seconds * NSEC_PER_SEC, 0, &left, &interval);
 	if (left && left < NSEC_PER_SEC)
 		return 1;
 	return (left + NSEC_PER_SEC / 2) / NSEC_PER_SEC;

@@ -461,12 +461,10 @@ long sys_timer_gettime(int id, struct itimerspec __user *uval)
 
 long sys_timer_getoverrun(int id)
 {
-	u64 flags = lock_timers();
+	guard_irq(&current->sighand->lock);
 	struct posix_timer *t = find_timer(id);
-	long overrun = t ? t->overrun : -EINVAL;
 
-	unlock_timers(flags);
-	return overrun;
+	return t ? t->overrun : -EINVAL;
 }
 
 long sys_timer_delete(int id)
