@@ -31,13 +31,6 @@ struct rt_frame {
 	siginfo_t info;
 };
 
-static bool on_alt_stack(u64 sp)
-{
-	const struct task *p = current;
-
-	return sp > p->sas_sp && sp - p->sas_sp <= p->sas_size;
-}
-
 static size_t fpu_frame_size(void)
 {
 	return fpu_method.size + (fpu_method.xsave ? FP_XSTATE_MAGIC2_SIZE : 0);

@@ -3,10 +3,10 @@
 #include "kernel/lib/string.h"
 #include "kernel/lib/syscall.h"
 
-static int check_zeroed(const char __user *from, size_t n)
+int check_zeroed(const char __user *from, size_t n)
 {
 	while (n > 0) {
-		char buf[64];
+		char buf[128];
 		size_t chunk = MIN(n, sizeof(buf));
 
 		if (copy_from_user(buf, from, chunk))

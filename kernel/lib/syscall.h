@@ -40,6 +40,7 @@ long do_syscall(struct pt_regs *regs, unsigned long nr);
  * knows `size`. What the caller lacks is 0; what the kernel does not know must be 0, else -E2BIG.
  * 0 or -EFAULT. */
 int copy_struct_from_user(void *to, size_t size, const void __user *from, size_t usize);
+int check_zeroed(const char __user *from, size_t n); /* 0, -E2BIG or -EFAULT */
 /* Calls answered with -ENOSYS because they are absent: fn(number, how often) for each that was
  * called. */
 void unimplemented_foreach(void (*fn)(unsigned long nr, u64 count, void *), void *arg);

@@ -124,12 +124,11 @@ int do_sigaction(int sig, const struct k_sigaction *act, struct k_sigaction *old
 	if (!valid_signal(sig) || (act && (sigmask(sig) & SIG_KERNEL_ONLY)))
 		return -EINVAL;
 	flags = spin_lock_irqsave(&sh->lock);
-	while (act && !fresh && (!sh->set || refcount_read(&sh->set->count) > 1)) {
+	if (act && (!sh->set || refcount_read(&sh->set->count) > 1)) {
 		spin_unlock_irqrestore(&sh->lock, flags);
 		fresh = kmem_cache_alloc(sigactions_cache);
 		if (!fresh)
 			return -ENOMEM;
-		refcount_set(&fresh->count, 1);
 		flags = spin_lock_irqsave(&sh->lock);
 	}
 	if (old)
@@ -149,18 +148,16 @@ int do_sigaction(int sig, const struct k_sigaction *act, struct k_sigaction *old
 static struct sighand *inherit_handlers(struct signal *home, struct sighand *from)
 {
 	struct sighand *sh = &home->handlers;
-	u64 flags;
 
 	refcount_inc(&home->count);
 	refcount_set(&sh->count, 1);
 	spin_lock_init(&sh->lock, LOCK_SIGHAND);
-	flags = spin_lock_irqsave(&from->lock);
+	guard_irq(&from->lock);
 	sh->defaulted = from->defaulted;
 	sh->ignored = from->ignored;
 	sh->set = from->set;
 	if (sh->set)
 		refcount_inc(&sh->set->count);
-	spin_unlock_irqrestore(&from->lock, flags);
 	return sh;
 }
 

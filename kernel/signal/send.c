@@ -382,28 +382,21 @@ int send_signal(int sig, const ksiginfo_t *info, struct task *p, bool group)
 
 /* The signal of a fault cannot wait: a blocked or ignored one gets back its default action, death.
  */
-static void force_signal(const ksiginfo_t *info)
-{
-	struct task *p = current;
-	int sig = info->si_signo;
-	guard_irq(&p->sighand->lock);
-
-	if ((p->blocked & sigmask(sig)) || handler_of(p, sig) == (u64)SIG_IGN) {
-		set_handler(p->sighand, sig, (u64)SIG_DFL);
-		p->blocked &= ~sigmask(sig);
-	}
-	send_signal_locked(sig, info, p, false);
-	recalc_sigpending_of(p);
-}
-
 void force_sig_fault(int sig, int code, u64 addr)
 {
+	struct task *p = current;
 	ksiginfo_t info;
+	guard_irq(&p->sighand->lock);
 
 	sigqueue_kernel_info(&info, sig);
 	info.si_code = code;
 	info.si_addr = (void *)addr;
-	force_signal(&info);
+	if ((p->blocked & sigmask(sig)) || handler_of(p, sig) == (u64)SIG_IGN) {
+		set_handler(p->sighand, sig, (u64)SIG_DFL);
+		p->blocked &= ~sigmask(sig);
+	}
+	send_signal_locked(sig, &info, p, false);
+	recalc_sigpending_of(p);
 }
 
 void sigqueue_kernel_info(ksiginfo_t *info, int sig)
@@ -415,10 +408,7 @@ void sigqueue_kernel_info(ksiginfo_t *info, int sig)
 
 void force_sig(int sig)
 {
-	ksiginfo_t info;
-
-	sigqueue_kernel_info(&info, sig);
-	force_signal(&info);
+	force_sig_fault(sig, SI_KERNEL, 0);
 }
 
 void force_fatal_sig(int sig)

@@ -211,6 +211,7 @@ bool signal_to_handle(void);
 int dequeue_signal(struct task *p, sigset_t64 blocked, ksiginfo_t *info);
 /* Without the lock: see there. */
 void set_current_blocked(sigset_t64 set);
+bool on_alt_stack(u64 sp); /* of current: kernel/signal/signal_calls.c */
 /* On the way to user mode with a signal pending: deliver, stop or die. */
 void do_signal(struct pt_regs *regs);
 /* This thread stops, or exits, while its group is stopping: true when it was the last one that the

@@ -31,18 +31,12 @@ long sys_rt_sigprocmask(int how, const sigset_t64 __user *uset, sigset_t64 __use
 	if (uset) {
 		if (copy_from_user(&set, uset, sizeof(set)))
 			return -EFAULT;
-		switch (how) {
-		case SIG_BLOCK:
+		if (how == SIG_BLOCK)
 			set |= old;
-			break;
-		case SIG_UNBLOCK:
+		else if (how == SIG_UNBLOCK)
 			set = old & ~set;
-			break;
-		case SIG_SETMASK:
-			break;
-		default:
+		else if (how != SIG_SETMASK)
 			return -EINVAL;
-		}
 		set_current_blocked(set);
 	}
 	return uold && copy_to_user(uold, &old, sizeof(old)) ? -EFAULT : 0;
@@ -162,7 +156,7 @@ long sys_rt_sigtimedwait(const sigset_t64 __user *uset, siginfo_t __user *uinfo,
 	return ret;
 }
 
-static bool on_alt_stack(u64 sp)
+bool on_alt_stack(u64 sp)
 {
 	return sp > current->sas_sp && sp - current->sas_sp <= current->sas_size;
 }
@@ -343,16 +337,10 @@ long sys_tgkill(pid_t tgid, pid_t tid, int sig)
  * is stored there. */
 static long check_expansion(const ksiginfo_t *info, const siginfo_t __user *uinfo)
 {
-	u64 rest[SIGINFO_WORDS - ARRAY_SIZE(info->words)];
-
 	if (info->si_code >= SI_DETHREAD || info->si_code == SI_ASYNCNL)
 		return 0;
-	if (copy_from_user(rest, (const u64 __user *)uinfo + ARRAY_SIZE(info->words), sizeof(rest)))
-		return -EFAULT;
-	for (size_t i = 0; i < ARRAY_SIZE(rest); i++)
-		if (rest[i])
-			return -E2BIG;
-	return 0;
+	return check_zeroed((const char __user *)uinfo + sizeof(*info),
+			    sizeof(*uinfo) - sizeof(*info));
 }
 
 /* Read what the sender says of the signal. -EPERM: it claims to be the kernel, kill(2) or tkill(2).
