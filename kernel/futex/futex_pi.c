@@ -188,7 +188,7 @@ static int take_or_queue(struct futex_waiter *w, u64 addr, bool private, bool tr
 	u32 *word = pin_word_and_key(addr, private, ACCESS_WRITE, &w->key);
 	struct futex_bucket *b;
 	struct task *owner;
-	int ret = 1;
+	int ret = 0;
 
 	if (IS_ERR(word))
 		return (int)PTR_ERR(word);
@@ -197,14 +197,10 @@ static int take_or_queue(struct futex_waiter *w, u64 addr, bool private, bool tr
 	owner = take_or_find_owner(b, &w->key, word, current, 0, exiting);
 	if (IS_ERR(owner))
 		ret = (int)PTR_ERR(owner);
-	else if (!owner)
-		ret = 0;
-	else
-		ret = trylock ? -EAGAIN : pi_block(&w->pi, owner);
-	if (owner && !ret) {
+	else if (owner)
+		ret = trylock ? -EAGAIN : pi_block(&w->pi, owner) ?: 1;
+	if (ret == 1)
 		bucket_add(b, w);
-		ret = 1;
-	}
 	unlock_all(b);
 	unpin_word();
 	if (ret != 1)
