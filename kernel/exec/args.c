@@ -255,52 +255,43 @@ static void stack_put(struct stack_writer *w, const void *buf, size_t n)
 	}
 }
 
-/* sp is a multiple of 8. */
 static void stack_put_u64(struct stack_writer *w, u64 v)
 {
-	char *to = stack_at(w);
-
-	if (to)
-		*(u64 *)to = v;
-	else
-		w->failed = true;
-	w->sp += sizeof(v);
+	stack_put(w, &v, sizeof(v));
 }
 
-static void put_aux(u64 *aux, unsigned int *n, u64 type, u64 value)
-{
-	aux[(*n)++] = type;
-	aux[(*n)++] = value;
-}
-
-static unsigned int fill_auxv(u64 *aux, const struct elf_image *img, const struct exec_layout *l,
-			      const struct exec_creds *creds, u64 random, u64 platform, u64 execfn)
+/* Returns the words written. */
+static unsigned int fill_auxv(u64 aux[AUXV_WORDS], const struct elf_image *img,
+			      const struct exec_layout *l, const struct exec_creds *creds,
+			      u64 random, u64 platform, u64 execfn)
 {
 	const struct cred *cred = creds->cred;
-	unsigned int n = 0;
+	const u64 entries[][2] = {
+		{AT_SYSINFO_EHDR, l->vdso},
+		{AT_HWCAP, arch_hwcap()},
+		{AT_PAGESZ, PAGE_SIZE},
+		{AT_CLKTCK, USER_HZ},
+		{AT_PHDR, img->phdr_vaddr ? img->phdr_vaddr + l->bias : 0},
+		{AT_PHENT, sizeof(Elf64_Phdr)},
+		{AT_PHNUM, img->phnum},
+		{AT_BASE, l->interp},
+		{AT_FLAGS, 0},
+		{AT_ENTRY, img->entry + l->bias},
+		{AT_UID, cred->uid},
+		{AT_EUID, cred->euid},
+		{AT_GID, cred->gid},
+		{AT_EGID, cred->egid},
+		{AT_SECURE, creds->secure},
+		{AT_RANDOM, random},
+		{AT_EXECFN, execfn},
+		{AT_PLATFORM, platform},
+		{AT_MINSIGSTKSZ, arch_min_sigstack()},
+		{AT_NULL, 0},
+	};
 
-	put_aux(aux, &n, AT_SYSINFO_EHDR, l->vdso);
-	put_aux(aux, &n, AT_HWCAP, arch_hwcap());
-	put_aux(aux, &n, AT_PAGESZ, PAGE_SIZE);
-	put_aux(aux, &n, AT_CLKTCK, USER_HZ);
-	put_aux(aux, &n, AT_PHDR, img->phdr_vaddr ? img->phdr_vaddr + l->bias : 0);
-	put_aux(aux, &n, AT_PHENT, sizeof(Elf64_Phdr));
-	put_aux(aux, &n, AT_PHNUM, img->phnum);
-	put_aux(aux, &n, AT_BASE, l->interp);
-	put_aux(aux, &n, AT_FLAGS, 0);
-	put_aux(aux, &n, AT_ENTRY, img->entry + l->bias);
-	put_aux(aux, &n, AT_UID, cred->uid);
-	put_aux(aux, &n, AT_EUID, cred->euid);
-	put_aux(aux, &n, AT_GID, cred->gid);
-	put_aux(aux, &n, AT_EGID, cred->egid);
-	put_aux(aux, &n, AT_SECURE, creds->secure);
-	put_aux(aux, &n, AT_RANDOM, random);
-	put_aux(aux, &n, AT_EXECFN, execfn);
-	put_aux(aux, &n, AT_PLATFORM, platform);
-	put_aux(aux, &n, AT_MINSIGSTKSZ, arch_min_sigstack());
-	put_aux(aux, &n, AT_NULL, 0);
-	BUG_ON(n > 2 * MAX_AUX || n > AUXV_WORDS);
-	return n;
+	_Static_assert(sizeof(entries) <= AUXV_WORDS * sizeof(u64), "they fit");
+	memcpy(aux, entries, sizeof(entries));
+	return sizeof(entries) / sizeof(u64);
 }
 
 /* Write a pointer to each of n consecutive strings, then NULL. `*at`: the offset of the next
@@ -323,9 +314,9 @@ long exec_build_stack(struct mm *mm, const struct exec_strings *s, const struct 
 	static const char platform[] = "x86_64";
 	u64 strings = l->stack_top - 8 - s->used;
 	u64 random_at = ALIGN_DOWN(strings - 16 - sizeof(platform), 16) - l->stack_skip;
-	u64 aux[2 * MAX_AUX], random[2];
+	u64 random[2];
 	unsigned int n =
-		fill_auxv(aux, img, l, creds, random_at, random_at + 16, strings + s->name_at);
+		fill_auxv(mm->auxv, img, l, creds, random_at, random_at + 16, strings + s->name_at);
 	u64 words = 1 + s->argc + 1 + s->envc + 1 + n;
 	u64 sp = ALIGN_DOWN(random_at - words * sizeof(u64), 16);
 	struct stack_writer w = {.mm = mm, .sp = sp};
@@ -335,7 +326,7 @@ long exec_build_stack(struct mm *mm, const struct exec_strings *s, const struct 
 	stack_put_u64(&w, s->argc);
 	put_pointers(&w, s, strings, &at, s->argc);
 	put_pointers(&w, s, strings, &at, s->envc);
-	stack_put(&w, aux, n * sizeof(u64));
+	stack_put(&w, mm->auxv, n * sizeof(u64));
 
 	w.sp = random_at;
 	random_bytes(random, sizeof(random));
@@ -346,7 +337,6 @@ long exec_build_stack(struct mm *mm, const struct exec_strings *s, const struct 
 		stack_put(&w, s->page[done / PAGE_SIZE], MIN(s->used - done, PAGE_SIZE));
 	mutex_unlock(&mm->lock);
 
-	memcpy(mm->auxv, aux, n * sizeof(u64));
 	mm->start_stack = sp;
 	mm->arg_start = strings;
 	mm->arg_end = mm->env_start = strings + s->envp_at;
