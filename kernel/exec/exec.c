@@ -46,16 +46,6 @@ static long map_stack(struct mm *mm, const struct exec_strings *s, u64 top, bool
 	return mm_place(mm, &stack, 1);
 }
 
-static long map_vdso(struct mm *mm, struct exec_layout *l)
-{
-	long at = vdso_map(mm);
-
-	if (at < 0)
-		return at;
-	l->vdso = (u64)at;
-	return 0;
-}
-
 static void set_limits(struct mm *mm, const struct exec_creds *creds)
 {
 	const struct rlimit64 *rlim = current->signal->rlim;
@@ -90,7 +80,7 @@ static long fill_image(struct mm *mm, struct file *f, const struct elf_image *im
 			      ?: exec_map_interp(mm, interp, &l, entry);
 	if (!ret && *entry >= TASK_SIZE)
 		ret = -EINVAL;
-	return ret ?: map_vdso(mm, &l) ?: exec_build_stack(mm, s, img, &l, creds);
+	return ret ?: vdso_map(mm, &l.vdso) ?: exec_build_stack(mm, s, img, &l, creds);
 }
 
 static long build_parsed(struct file *f, const struct elf_image *img,

@@ -174,18 +174,15 @@ static u32 segment_areas(const struct elf_segment *seg, u64 bias, struct file *f
 static long zero_behind(struct mm *mm, const struct elf_segment *seg, u64 bias)
 {
 	u64 file_end = seg->vaddr + bias + seg->filesz;
+	enum fault_result r;
 
 	if (!(seg->flags & PF_W) || !seg->filesz || seg->memsz == seg->filesz ||
 	    file_end % PAGE_SIZE == 0)
 		return 0;
-	switch (mm_own_first_part(mm, file_end)) {
-	case FAULT_OK:
+	r = mm_own_first_part(mm, file_end);
+	if (r == FAULT_OK)
 		return 0;
-	case FAULT_OOM:
-		return -ENOMEM;
-	default:
-		return -EINVAL; /* the file ends before that */
-	}
+	return r == FAULT_OOM ? -ENOMEM : -EINVAL; /* the file ends before that */
 }
 
 /* Map in place of what an earlier segment has put there. */

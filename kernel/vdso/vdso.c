@@ -47,7 +47,7 @@ void vdso_init(void)
 	data->real_base = ktime_real_base();
 }
 
-long vdso_map(struct mm *mm)
+long vdso_map(struct mm *mm, u64 *header)
 {
 	u64 size = ALIGN_UP(image_size(), PAGE_SIZE);
 	long at = mm_find_room(mm, PAGE_SIZE + size);
@@ -59,7 +59,7 @@ long vdso_map(struct mm *mm)
 		 .flags = AREA_READ | AREA_EXEC,
 		 .obj = vdso_object},
 	};
-	int err = at < 0 ? (int)at : mm_place(mm, areas, ARRAY_SIZE(areas));
 
-	return err ? err : (long)image;
+	*header = image;
+	return at < 0 ? at : mm_place(mm, areas, ARRAY_SIZE(areas));
 }

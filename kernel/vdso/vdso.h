@@ -6,5 +6,5 @@
 struct mm;
 
 void vdso_init(void); /* once all CPUs run */
-/* Map it and its data page. The address of its ELF header, or -ENOMEM. */
-long vdso_map(struct mm *mm);
+/* Map it and its data page. *header is the address of its ELF header. 0 or -ENOMEM. */
+long vdso_map(struct mm *mm, u64 *header);
