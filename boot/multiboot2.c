@@ -187,7 +187,6 @@ static void tidy_ranges(struct boot_info *boot)
 
 static void read_framebuffer(struct boot_info *boot, const u8 *body, u32 len)
 {
-	struct boot_framebuffer *fb = &boot->fb;
 	struct tag_framebuffer t = {0};
 
 	if (len < offsetof(struct tag_framebuffer, red_pos))
@@ -198,12 +197,13 @@ static void read_framebuffer(struct boot_info *boot, const u8 *body, u32 len)
 		memset(&t.red_pos, 0, sizeof(t) - offsetof(struct tag_framebuffer, red_pos));
 	if ((t.type != FB_RGB || len < sizeof(t)) && t.type != FB_TEXT && t.type != FB_INDEXED)
 		return;
-	*fb = (struct boot_framebuffer){
+	boot->fb = (struct boot_framebuffer){
 		.addr = t.addr,
 		.pitch = t.pitch,
 		.width = t.width,
 		.height = t.height,
 		.bpp = t.bpp,
+		.present = t.width != 0 && t.height != 0 && t.pitch != 0,
 		.text = t.type == FB_TEXT,
 		.indexed = t.type == FB_INDEXED,
 		.red_pos = t.red_pos,
@@ -213,7 +213,6 @@ static void read_framebuffer(struct boot_info *boot, const u8 *body, u32 len)
 		.blue_pos = t.blue_pos,
 		.blue_size = t.blue_size,
 	};
-	fb->present = t.width != 0 && t.height != 0 && t.pitch != 0;
 }
 
 /* The loader puts sections outside the image somewhere in memory, and their addresses into the
@@ -250,31 +249,24 @@ static void read_tag(struct boot_info *boot, const struct tag *tag, u32 len)
 {
 	switch (tag->type) {
 	case TAG_CMDLINE:
-		copy_string(boot->cmdline, sizeof(boot->cmdline), tag->body, len);
-		break;
+		return copy_string(boot->cmdline, sizeof(boot->cmdline), tag->body, len);
 	case TAG_LOADER:
-		copy_string(boot->loader, sizeof(boot->loader), tag->body, len);
-		break;
+		return copy_string(boot->loader, sizeof(boot->loader), tag->body, len);
 	case TAG_MODULE:
-		read_module(boot, tag->body, len);
-		break;
+		return read_module(boot, tag->body, len);
 	case TAG_MEMORY_MAP:
 		read_memory_map(boot, tag->body, len, true);
-		read_memory_map(boot, tag->body, len, false);
-		break;
+		return read_memory_map(boot, tag->body, len, false);
 	case TAG_FRAMEBUFFER:
-		read_framebuffer(boot, tag->body, len);
-		break;
+		return read_framebuffer(boot, tag->body, len);
 	case TAG_ELF_SECTIONS:
-		read_elf_sections(boot, tag->body, len);
-		break;
+		return read_elf_sections(boot, tag->body, len);
 	case TAG_ACPI_OLD:
-		if (!boot->rsdp) /* the new tag is preferred */
-			read_rsdp(boot, tag->body, len);
-		break;
+		if (boot->rsdp)
+			return; /* the new tag is preferred */
+		return read_rsdp(boot, tag->body, len);
 	case TAG_ACPI_NEW:
-		read_rsdp(boot, tag->body, len);
-		break;
+		return read_rsdp(boot, tag->body, len);
 	}
 }
 

@@ -75,21 +75,17 @@ static void panic_begin(void)
 	trace_enabled = false;
 }
 
-static void say(const char *fmt, va_list ap)
+static void __noreturn panic_with(const struct pt_regs *regs, const char *fmt, va_list ap)
 {
 	char text[256];
 	size_t n;
 
+	panic_begin();
 	vsnprintf(text, sizeof(text), fmt, ap);
 	n = strlen(text);
 	panic_printf("\nKERNEL PANIC: %s%s", text, n && text[n - 1] == '\n' ? "" : "\n");
-}
-
-static void __noreturn panic_end(const struct pt_regs *regs)
-{
 	show_task();
-	if (regs)
-		arch_print_regs(regs, panic_printf);
+	arch_print_regs(regs, panic_printf);
 	panic_printf("backtrace:\n");
 	arch_backtrace(regs, panic_printf);
 	arch_console_flush(); /* the rest reads more memory, and may fail */
@@ -122,20 +118,14 @@ void panic(const char *fmt, ...)
 	va_list ap;
 
 	CAPTURE_REGS(&regs);
-	panic_begin();
 	va_start(ap, fmt);
-	say(fmt, ap);
-	va_end(ap);
-	panic_end(&regs);
+	panic_with(&regs, fmt, ap);
 }
 
 void panic_regs(const struct pt_regs *regs, const char *fmt, ...)
 {
 	va_list ap;
 
-	panic_begin();
 	va_start(ap, fmt);
-	say(fmt, ap);
-	va_end(ap);
-	panic_end(regs);
+	panic_with(regs, fmt, ap);
 }

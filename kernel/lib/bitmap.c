@@ -5,18 +5,15 @@
  */
 static size_t find_other(const u64 *map, size_t size, size_t from, u64 skip)
 {
-	u64 word;
+	u64 wanted = ~0UL << (from % 64); /* bits of the word */
 
-	if (from >= size)
-		return size;
-	word = (map[from / 64] ^ skip) & (~0UL << (from % 64));
-	for (size_t i = from / 64;;) {
+	for (size_t i = from / 64; i < BITS_TO_WORDS(size); i++, wanted = ~0UL) {
+		u64 word = (map[i] ^ skip) & wanted;
+
 		if (word)
 			return MIN(size, i * 64 + (size_t)__builtin_ctzl(word));
-		if (++i >= BITS_TO_WORDS(size))
-			return size;
-		word = map[i] ^ skip;
 	}
+	return size;
 }
 
 size_t bitmap_find_set(const u64 *map, size_t size, size_t from)

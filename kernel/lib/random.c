@@ -16,9 +16,9 @@
 #include "arch/x86_64/arch.h"
 #include "kernel/lib/atomic.h"
 #include "kernel/lib/chacha20.h"
-#include "kernel/lib/lock.h"
 #include "kernel/lib/log.h"
 #include "kernel/lib/nsec.h"
+#include "kernel/lib/scope.h"
 #include "kernel/lib/string.h"
 #include "kernel/lib/tunable.h"
 
@@ -121,13 +121,12 @@ void random_stir(const void *data, size_t n)
 	const char *from = data;
 
 	while (n > 0) {
-		u64 more[POOL] = {0}, flags;
+		u64 more[POOL] = {0};
 		size_t part = MIN(n, sizeof(more));
 
 		memcpy(more, from, part);
-		flags = spin_lock_irqsave(&random_lock);
+		guard_irq(&random_lock);
 		stir(more);
-		spin_unlock_irqrestore(&random_lock, flags);
 		from += part;
 		n -= part;
 	}
@@ -150,7 +149,7 @@ static void refill(void)
 /* As many as the store has, n at most. */
 static size_t take(void *buf, size_t n)
 {
-	u64 flags = spin_lock_irqsave(&random_lock);
+	guard_irq(&random_lock);
 	u8 *from;
 
 	if (!left)
@@ -160,7 +159,6 @@ static size_t take(void *buf, size_t n)
 	memcpy(buf, from, n);
 	memset(from, 0, n);
 	left -= n;
-	spin_unlock_irqrestore(&random_lock, flags);
 	return n;
 }
 

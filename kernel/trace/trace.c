@@ -68,8 +68,6 @@ static void copy_str(char out[16], const char *s)
 {
 	if (s)
 		strlcpy(out, s, 16);
-	else
-		out[0] = '\0';
 }
 
 void trace_record(enum trace_event_id id, const char *str, const char *str2, u64 a, u64 b, u64 c,
@@ -81,24 +79,22 @@ void trace_record(enum trace_event_id id, const char *str, const char *str2, u64
 	const struct cpu *cpu = this_cpu();
 	const struct task *task = current; /* NULL early at boot */
 
-	r->time = arch_clock_ns();
-	r->seq1 = ++next_seq;
-	r->id = (u16)id;
-	r->cpu = (u8)cpu->id;
-	r->preempt = (u8)(cpu->preempt_count - 1); /* not counting trace_lock */
-	r->irqs_off = irqs_off;
-	r->resched = cpu->need_resched;
-	r->in_irq = cpu->irq_depth != 0;
-	r->shown = user_on;
-	r->pid = task ? task->pid_nr : 0;
+	*r = (struct record){
+		.time = arch_clock_ns(),
+		.seq1 = ++next_seq,
+		.arg = {a, b, c, d, e},
+		.pid = task ? task->pid_nr : 0,
+		.id = (u16)id,
+		.cpu = (u8)cpu->id,
+		.preempt = (u8)(cpu->preempt_count - 1), /* not counting trace_lock */
+		.irqs_off = irqs_off,
+		.resched = cpu->need_resched,
+		.in_irq = cpu->irq_depth != 0,
+		.shown = user_on,
+	};
 	copy_str(r->comm, task ? task->comm : NULL);
 	copy_str(r->str, str);
 	copy_str(r->str2, str2);
-	r->arg[0] = a;
-	r->arg[1] = b;
-	r->arg[2] = c;
-	r->arg[3] = d;
-	r->arg[4] = e;
 }
 
 #define EVENT(name, proto, args, fmt, ...)               \
