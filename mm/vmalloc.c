@@ -40,8 +40,11 @@ static void unmap_pages(u64 start, u64 size)
 	struct list_head *chain = NULL;
 
 	for (u64 va = start; va < start + size; va += PAGE_SIZE) {
-		struct page *p = phys_to_page(arch_unmap_kernel_page(va));
+		phys_addr_t pa;
+		struct page *p;
 
+		arch_unmap_kernel_pages(va, 1, &pa);
+		p = phys_to_page(pa);
 		p->link.next = chain;
 		chain = &p->link;
 	}
@@ -60,7 +63,7 @@ static int map_pages(u64 start, u64 size)
 	for (u64 done = 0; done < size; done += PAGE_SIZE) {
 		struct page *p = alloc_page(0);
 
-		if (p && arch_map_kernel_page(start + done, page_to_phys(p), KERNEL_DATA) == 0)
+		if (p && arch_map_kernel_pages(start + done, page_to_phys(p), 1, KERNEL_DATA) == 0)
 			continue;
 		if (p)
 			put_page(p);

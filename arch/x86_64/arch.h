@@ -139,11 +139,8 @@ void flush_tlb_kernel_range(u64 start, u64 end);
 void arch_tlb_counts(u32 cpu, u64 *flushes, u64 *asked);
 void clear_page(void *page);
 void copy_page(void *dst, const void *src);
-/* Map or unmap one page in the kernel's vmalloc range. 0 or -ENOMEM; unmap returns the frame. */
-int arch_map_kernel_page(u64 va, phys_addr_t pa, pte_t flags);
-phys_addr_t arch_unmap_kernel_page(u64 va);
-/* The same for several pages: mapped to consecutive frames, all or none; unmap writes the frames to
- * pa[], if that is not NULL. */
+/* Map or unmap pages in the kernel's vmalloc range: to consecutive frames, all or none. 0 or
+ * -ENOMEM; unmap writes the frames to pa[], if that is not NULL. */
 int arch_map_kernel_pages(u64 va, phys_addr_t pa, u64 pages, pte_t flags);
 void arch_unmap_kernel_pages(u64 va, u64 pages, phys_addr_t *pa);
 int arch_prepare_kernel_page(u64 va); /* mapping this one will need no memory: 0 or -ENOMEM */

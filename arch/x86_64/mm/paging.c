@@ -105,17 +105,6 @@ void arch_init_root(pte_t *root)
 		memcpy(root + run->first, kernel_root + run->first, run->nr * sizeof(*root));
 }
 
-int arch_map_kernel_page(u64 va, phys_addr_t pa, pte_t flags)
-{
-	pte_t *leaf = kernel_leaf(kernel_root, va, true);
-
-	if (!leaf)
-		return -ENOMEM;
-	BUG_ON(*leaf & PTE_PRESENT);
-	*leaf = pa | flags | PTE_KERNEL;
-	return 0;
-}
-
 /* The entry of the page at va. `prev`: the entry of the page before it, or NULL. */
 static pte_t *next_leaf(pte_t *prev, u64 va, bool create)
 {
@@ -155,12 +144,4 @@ void arch_unmap_kernel_pages(u64 va, u64 pages, phys_addr_t *pa)
 int arch_prepare_kernel_page(u64 va)
 {
 	return kernel_leaf(kernel_root, va, true) ? 0 : -ENOMEM;
-}
-
-phys_addr_t arch_unmap_kernel_page(u64 va)
-{
-	phys_addr_t pa;
-
-	arch_unmap_kernel_pages(va, 1, &pa);
-	return pa;
 }
