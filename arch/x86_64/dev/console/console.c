@@ -153,11 +153,6 @@ void arch_console_write_raw(const char *s, size_t n)
 	send_answer(answer, write_devices(s, n, false, answer, sizeof(answer)));
 }
 
-size_t arch_console_room(void)
-{
-	return serial_room();
-}
-
 /* Draws in slices: interrupts are off during a slice, and the serial port loses input if its
  * interrupt waits for a millisecond. An interrupt handler draws one slice; the next tick goes on.
  */

@@ -29,12 +29,6 @@ static u16 map_rows[MAP_ROWS][256]; /* glyph numbers */
 static u8 row_of[256];              /* high byte of a code point -> row + 1, 0: none */
 static u32 nr_rows;
 
-static void map_reset(void)
-{
-	memset(row_of, 0, sizeof(row_of));
-	nr_rows = 0;
-}
-
 static void map_add(u32 ch, u32 glyph)
 {
 	u8 *row = &row_of[ch >> 8 & 0xff];
@@ -185,7 +179,8 @@ static bool parse_psf2(struct font *f, const u8 *file, const u8 *end)
 
 bool font_parse(struct font *f, const u8 *file, size_t size)
 {
-	map_reset();
+	memset(row_of, 0, sizeof(row_of)); /* an empty map */
+	nr_rows = 0;
 	if (size >= 4 && file[0] == PSF1_MAGIC0 && file[1] == PSF1_MAGIC1)
 		return parse_psf1(f, file, file + size);
 	if (size >= PSF2_HEADER && le32(file) == PSF2_MAGIC)

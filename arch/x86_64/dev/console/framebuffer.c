@@ -9,6 +9,7 @@
 #include "arch/x86_64/dev/console/vt.h"
 #include "arch/x86_64/dev/io.h"
 #include "arch/x86_64/mm/paging.h"
+#include "kernel/lib/string.h"
 
 #define MAX_SCALE 16
 
@@ -101,14 +102,10 @@ static void draw_underline(volatile u8 *at, u32 colour)
 static void draw_cell(volatile u8 *at, u32 cell)
 {
 	const u8 *glyph = font_glyph(&font, CELL_CHAR(cell));
-	u32 fg = palette[CELL_FG(cell)], bg = palette[CELL_BG(cell)];
+	bool swap = cell & CELL_CURSOR;
+	u32 fg = palette[swap ? CELL_BG(cell) : CELL_FG(cell)];
+	u32 bg = palette[swap ? CELL_FG(cell) : CELL_BG(cell)];
 
-	if (cell & CELL_CURSOR) {
-		u32 t = fg;
-
-		fg = bg;
-		bg = t;
-	}
 	if (font.width == 8 && bytes_per_pixel == 4 && scale == 1)
 		draw_fast(at, glyph, fg, bg);
 	else
@@ -165,16 +162,6 @@ static void make_palette(const struct boot_framebuffer *fb)
 			     channel(colours[i][2], fb->blue_pos, fb->blue_size);
 }
 
-static void clear(size_t size)
-{
-	volatile u8 *d = pixels;
-	size_t words = size / 8;
-
-	__asm__ volatile("rep stosq" : "+D"(d), "+c"(words) : "a"(0UL) : "memory");
-	for (size_t i = 0; i < size % 8; i++)
-		d[i] = 0;
-}
-
 static bool usable(const struct boot_framebuffer *fb)
 {
 	bytes_per_pixel = (fb->bpp + 7) / 8;
@@ -202,7 +189,7 @@ const struct screen_ops *framebuffer_init(const struct boot_framebuffer *fb)
 	if (!pixels)
 		return NULL;
 	make_palette(fb);
-	clear((size_t)pitch * fb->height);
+	memset((u8 *)pixels, 0, (size_t)pitch * fb->height);
 	ops = (struct screen_ops){.name = "framebuffer", .rows = rows, .cols = cols, .draw = draw};
 	return &ops;
 }

@@ -145,7 +145,7 @@ static void put(u8 c)
 		WRITE_ONCE(crowded, interrupts);
 }
 
-size_t serial_room(void)
+size_t arch_console_room(void)
 {
 	return READ_ONCE(crowded) ? 0 : TX_RING_SIZE / 4;
 }

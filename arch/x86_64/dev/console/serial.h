@@ -1,5 +1,4 @@
-/* The serial port COM1. The caller holds the console's lock, except for serial_init() and
- * serial_room(). */
+/* The serial port COM1. The caller holds the console's lock, except for serial_init(). */
 #pragma once
 
 #include "kernel/lib/types.h"
@@ -8,5 +7,4 @@ void serial_early_init(void); /* polled */
 void serial_init(void);       /* driven by interrupts from here on */
 bool serial_present(void);
 void serial_write(const char *s, size_t n, bool newlines); /* newlines: \n becomes \r\n */
-size_t serial_room(void); /* bytes that a program may write now; at 0 it sleeps */
-void serial_flush(void);  /* by polling */
+void serial_flush(void);                                   /* by polling */

@@ -9,11 +9,6 @@
 
 #include "kernel/lib/string.h"
 
-static u32 *row_cells(struct vt *vt, u32 row)
-{
-	return vt->cells + (size_t)vt->line[row] * vt->cols;
-}
-
 static void mark_dirty(struct vt *vt, u32 from, u32 to)
 {
 	vt->dirty_from = MIN(vt->dirty_from, from);
@@ -28,7 +23,7 @@ static u32 blank(const struct vt *vt)
 
 void vt_erase(struct vt *vt, u32 row, u32 from, u32 to)
 {
-	u32 *cells = row_cells(vt, row), v = blank(vt);
+	u32 *cells = vt_row(vt, row), v = blank(vt);
 
 	for (u32 i = from; i < to && i < vt->cols; i++)
 		cells[i] = v;
@@ -73,7 +68,7 @@ void vt_scroll_down(struct vt *vt, u32 top, u32 bottom, u32 n)
 /* Insert n blanks or delete n characters at the cursor; the rest of the line moves. */
 void vt_shift_chars(struct vt *vt, u32 n, bool insert)
 {
-	u32 *cells = row_cells(vt, vt->cur.row), col = vt->cur.col;
+	u32 *cells = vt_row(vt, vt->cur.row), col = vt->cur.col;
 
 	n = MIN(n, vt->cols - col);
 	if (insert) {
@@ -154,8 +149,8 @@ static void put_cell(struct vt *vt, u32 ch)
 	struct vt_cursor *c = &vt->cur;
 	u8 fg = c->bold && c->fg < 8 ? c->fg + 8 : c->fg;
 
-	row_cells(vt, c->row)[c->col] = (c->reverse ? CELL(ch, c->bg, fg) : CELL(ch, fg, c->bg)) |
-					(c->underline ? CELL_UNDERLINE : 0);
+	vt_row(vt, c->row)[c->col] = (c->reverse ? CELL(ch, c->bg, fg) : CELL(ch, fg, c->bg)) |
+				     (c->underline ? CELL_UNDERLINE : 0);
 	mark_dirty(vt, c->row, c->row + 1);
 	if (c->col == vt->cols - 1)
 		c->wrap = true;

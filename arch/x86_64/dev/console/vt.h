@@ -64,7 +64,7 @@ struct vt {
 void vt_init(struct vt *vt, u32 rows, u32 cols, u32 *cells);
 void vt_write(struct vt *vt, const char *s, size_t n);
 /* The cells of one row on the screen. */
-static inline const u32 *vt_row(const struct vt *vt, u32 row)
+static inline u32 *vt_row(const struct vt *vt, u32 row)
 {
 	return vt->cells + (size_t)vt->line[row] * vt->cols;
 }

@@ -118,16 +118,13 @@ static void erase_line(struct vt *vt)
 
 static void erase_display(struct vt *vt)
 {
-	u32 part = vt->params[0];
+	u32 part = vt->params[0]; /* 3 is as 2: there is no scrollback to erase */
 
-	if (part == 2 || part == 3)
-		vt_erase_rows(vt, 0, vt->rows);
-	else if (part <= 1)
+	if (part <= 1)
 		erase_in_line(vt, part);
-	if (part == 0)
-		vt_erase_rows(vt, vt->cur.row + 1, vt->rows);
-	if (part == 1)
-		vt_erase_rows(vt, 0, vt->cur.row);
+	if (part <= 3)
+		vt_erase_rows(vt, part == 0 ? vt->cur.row + 1 : 0,
+			      part == 1 ? vt->cur.row : vt->rows);
 }
 
 /* Insert or delete lines: the region from the cursor down scrolls. No effect outside the region. */
@@ -406,10 +403,7 @@ static void vt_byte(struct vt *vt, u8 c)
 	bool string = vt->state == STRING || vt->state == STRING_ESCAPE;
 
 	if (c == 0x1b) {
-		if (vt->utf8_left) {
-			vt->utf8_left = 0;
-			vt_put(vt, REPLACEMENT);
-		}
+		utf8_byte(vt, c); /* it breaks off a character that is open */
 		vt->state = string ? STRING_ESCAPE : ESCAPE;
 		return;
 	}
@@ -417,21 +411,15 @@ static void vt_byte(struct vt *vt, u8 c)
 		vt->state = GROUND;
 		return;
 	}
+	if (c < 0x20 && vt->state != GROUND && !string)
+		return vt_control(vt, c);
 	switch (vt->state) {
 	case GROUND:
 		return ground_byte(vt, c);
 	case STRING:
 		return;
-	case STRING_ESCAPE: /* ESC \ only ends the string; another sequence is also executed */
-		vt->state = GROUND;
-		if (c != '\\')
-			escape_byte(vt, c);
-		return;
-	}
-	if (c < 0x20)
-		return vt_control(vt, c);
-	switch (vt->state) {
 	case ESCAPE:
+	case STRING_ESCAPE: /* ESC \ only ends the string; another sequence is also executed */
 		return escape_byte(vt, c);
 	case ESCAPE_SKIP:
 		vt->state = GROUND;
