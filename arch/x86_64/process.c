@@ -28,13 +28,6 @@ struct pt_regs *task_pt_regs(const struct task *t)
 	return (struct pt_regs *)stack_top(t) - 1;
 }
 
-/* A kernel thread starts in fn(arg), and has no user registers until it executes a program: two of
- * their places tell ret_from_fork what to call. */
-static void copy_kernel_thread(struct task *p, const struct kernel_clone_args *args)
-{
-	*task_pt_regs(p) = (struct pt_regs){.rbx = (u64)args->fn, .r12 = (u64)args->fn_arg};
-}
-
 /* `image`: an FPU image to use for p, or NULL. */
 static int copy_user_thread(struct task *p, const struct kernel_clone_args *args, void *image)
 {
@@ -68,7 +61,9 @@ int copy_thread(struct task *p, const struct kernel_clone_args *args)
 	if (!args->fn)
 		return copy_user_thread(p, args, image);
 	fpu_free(image);
-	copy_kernel_thread(p, args);
+	/* A kernel thread has no user registers until it executes a program: two of their places
+	 * tell ret_from_fork what to call. */
+	*task_pt_regs(p) = (struct pt_regs){.rbx = (u64)args->fn, .r12 = (u64)args->fn_arg};
 	return 0;
 }
 

@@ -41,10 +41,7 @@ static void fill_tss(struct cpu_tables *t)
 
 void cpu_tables_load(struct cpu *cpu, struct cpu_tables *t)
 {
-	struct {
-		u16 limit;
-		u64 base;
-	} __packed pointer = {sizeof(t->gdt) - 1, (u64)t->gdt};
+	struct table_pointer pointer = {sizeof(t->gdt) - 1, (u64)t->gdt};
 
 	fill_gdt(cpu, t);
 	fill_tss(t);

@@ -30,5 +30,11 @@ struct cpu_tables {
 	u8 ist_stack[NR_IST][IST_STACK_SIZE] __aligned(16);
 };
 
+/* What LGDT and LIDT load. */
+struct table_pointer {
+	u16 limit;
+	u64 base;
+} __packed;
+
 /* Fill the tables and load them on this CPU, which is `cpu`. */
 void cpu_tables_load(struct cpu *cpu, struct cpu_tables *t);

@@ -22,18 +22,11 @@ struct gate {
 extern const u8 trap_stubs[NR_VECTORS][STUB_SIZE];
 static struct gate idt[NR_VECTORS] __aligned(16);
 
-static u8 ist_of(unsigned int vector)
-{
-	switch (vector) {
-	case TRAP_NMI:
-		return IST_NMI;
-	case TRAP_DOUBLE_FAULT:
-		return IST_DOUBLE_FAULT;
-	case TRAP_MACHINE_CHECK:
-		return IST_MACHINE_CHECK;
-	}
-	return 0;
-}
+static const u8 ist_of[NR_VECTORS] = {
+	[TRAP_NMI] = IST_NMI,
+	[TRAP_DOUBLE_FAULT] = IST_DOUBLE_FAULT,
+	[TRAP_MACHINE_CHECK] = IST_MACHINE_CHECK,
+};
 
 void idt_init(void)
 {
@@ -46,7 +39,7 @@ void idt_init(void)
 			.offset_mid = (u16)(stub >> 16),
 			.offset_high = (u32)(stub >> 32),
 			.selector = KERNEL_CS,
-			.ist = ist_of(i),
+			.ist = ist_of[i],
 			.type = INTERRUPT_GATE | (user ? USER_CALLABLE : 0),
 		};
 	}
@@ -54,10 +47,7 @@ void idt_init(void)
 
 void idt_load(void)
 {
-	struct {
-		u16 limit;
-		u64 base;
-	} __packed pointer = {sizeof(idt) - 1, (u64)idt};
+	struct table_pointer pointer = {sizeof(idt) - 1, (u64)idt};
 
 	__asm__ volatile("lidt %0" ::"m"(pointer));
 }

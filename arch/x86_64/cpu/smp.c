@@ -27,7 +27,7 @@
 #include "kernel/task.h"
 #include "kernel/time/timer.h"
 #include "mm/mm.h"
-#include "mm/page.h"
+#include "mm/slab.h"
 
 /* Below 1 MiB, on a page boundary; mm/early.c keeps the first 64 KiB out of the allocator. */
 #define TRAMPOLINE 0x8000UL
@@ -103,15 +103,8 @@ void ap_main(struct cpu *cpu)
  * is kept for the next. */
 static bool prepare(struct cpu *cpu)
 {
-	unsigned int order = 0;
-
-	while (PAGE_SIZE << order < sizeof(*ap_tables))
-		order++;
-	if (!ap_tables) {
-		struct page *tables = alloc_pages(order, ALLOC_ZERO);
-
-		ap_tables = tables ? page_to_virt(tables) : NULL;
-	}
+	if (!ap_tables)
+		ap_tables = kzalloc(sizeof(*ap_tables));
 	if (ap_tables && !cpu->running)
 		cpu->running = fork_idle(cpu->id);
 	if (!ap_tables || !cpu->running)

@@ -1,6 +1,7 @@
 /* The ways to stop or restart a PC, each tried until one works. */
 #include "arch/x86_64/arch.h"
 #include "arch/x86_64/cpu/features.h"
+#include "arch/x86_64/cpu/gdt.h"
 #include "arch/x86_64/dev/acpi/acpi.h"
 #include "arch/x86_64/dev/io.h"
 #include "kernel/lib/log.h"
@@ -47,10 +48,7 @@ static void pulse_8042(void)
 /* Raise an exception without an IDT: the CPU cannot deliver it, and is reset. */
 static void triple_fault(void)
 {
-	struct __packed {
-		u16 limit;
-		u64 base;
-	} none = {0};
+	struct table_pointer none = {0};
 
 	__asm__ volatile("lidt %0; int3" ::"m"(none));
 }

@@ -34,18 +34,11 @@ void pat_init(void)
 	wrmsr(MSR_PAT, PAT_WC_IN_1);
 }
 
-static pte_t cache_flags(enum map_cache cache)
-{
-	switch (cache) {
-	case MAP_UNCACHED:
-		return PTE_PCD | PTE_PWT;
-	case MAP_WRITECOMBINE:
-		return PTE_PWT;
-	case MAP_CACHED:
-		break;
-	}
-	return 0;
-}
+static const pte_t cache_flags[] = {
+	[MAP_CACHED] = 0,
+	[MAP_UNCACHED] = PTE_PCD | PTE_PWT,
+	[MAP_WRITECOMBINE] = PTE_PWT,
+};
 
 static int map_physical(pte_t *root, phys_addr_t start, phys_addr_t end, pte_t flags)
 {
@@ -64,7 +57,7 @@ void *arch_map_physical(phys_addr_t pa, size_t size, enum map_cache cache)
 			return NULL;
 		early_maps[nr_early_maps++] = (struct early_map){start, end, cache};
 	}
-	if (map_physical(kernel_root, start, end, RAM_FLAGS | cache_flags(cache)) < 0)
+	if (map_physical(kernel_root, start, end, RAM_FLAGS | cache_flags[cache]) < 0)
 		return NULL;
 	return phys_to_virt(pa);
 }
@@ -104,7 +97,7 @@ void physmap_init(pte_t *root, const struct boot_info *boot)
 	must_map(root, image_to_phys(__text_start), image_to_phys(__rodata_end), READ_ONLY_FLAGS);
 	for (u32 i = 0; i < nr_early_maps; i++)
 		must_map(root, early_maps[i].start, early_maps[i].end,
-			 RAM_FLAGS | cache_flags(early_maps[i].cache));
+			 RAM_FLAGS | cache_flags[early_maps[i].cache]);
 	for (u32 i = 0; i < boot->nr_ranges; i++)
 		if (boot->ranges[i].type != BOOT_RESERVED)
 			must_map(root, boot->ranges[i].start, boot->ranges[i].end, RAM_FLAGS);
