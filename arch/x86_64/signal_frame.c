@@ -20,7 +20,6 @@
 #define FPU_ALIGN        64
 #define SW_BYTES_OFFSET  464 /* of struct _fpx_sw_bytes in the FXSAVE area: not the CPU's */
 #define SA_RESTORER_FLAG 0x04000000UL
-#define FXSAVE_SIZE      512
 
 /* Flags that a sigreturn may change; the rest, above all IF and IOPL, are kept. */
 #define USER_RFLAGS 0x50dd5UL /* CF PF AF ZF SF TF DF OF RF AC */
@@ -73,7 +72,7 @@ static bool put_fpu(u64 at)
 		return false;
 	user_put(xsave ? FP_XSTATE_MAGIC1 | (size + FP_XSTATE_MAGIC2_SIZE) << 32 : 0, &sw[0],
 		 fault);
-	user_put(xsave ? fpu_method.lo | (u64)fpu_method.hi << 32 : 0, &sw[1], fault);
+	user_put(xsave ? fpu_method.xcr0 : 0, &sw[1], fault);
 	user_put(xsave ? size : 0, &sw[2], fault);
 	user_put(0, &sw[3], fault);
 	user_put(0, &sw[4], fault);

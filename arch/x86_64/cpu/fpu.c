@@ -13,11 +13,10 @@
 #include "kernel/task.h"
 #include "mm/slab.h"
 
-#define FXSAVE_SIZE   512
-#define XSTATE_X87    (1UL << 0)
-#define XSTATE_SSE    (1UL << 1)
-#define XSTATE_AVX    (1UL << 2)
-#define XSTATE_AVX512 (7UL << 5)
+#define XSTATE_X87    (1u << 0)
+#define XSTATE_SSE    (1u << 1)
+#define XSTATE_AVX    (1u << 2)
+#define XSTATE_AVX512 (7u << 5)
 
 /* The fields of the legacy area that are used here, and the XSAVE header behind it. */
 struct fpu_image {
@@ -33,11 +32,9 @@ struct fpu_image {
 
 static struct kmem_cache *fpu_cache;
 static void *initial_image;
-static size_t image_size = FXSAVE_SIZE;
-static u64 xcr0 = XSTATE_X87 | XSTATE_SSE;
 static u32 mxcsr_mask = 0xffbf; /* of CPUs that do not report it */
 
-struct fpu_method fpu_method;
+struct fpu_method fpu_method = {.xcr0 = XSTATE_X87 | XSTATE_SSE, .size = FXSAVE_SIZE};
 
 /* Make an image as after FNINIT: all exceptions masked, every register empty. With XSAVE, a zero
  * header means that all components are in their initial state. */
@@ -51,23 +48,22 @@ static void init_image(struct fpu_image *image)
 
 static void load_xcr0(void)
 {
-	__asm__ volatile("xsetbv" ::"c"(0), "a"((u32)xcr0), "d"((u32)(xcr0 >> 32)));
+	__asm__ volatile("xsetbv" ::"c"(0), "a"(fpu_method.xcr0), "d"(0));
 }
 
 static void enable_xsave(void)
 {
-	u64 supported;
-	struct cpuid r;
+	u32 supported = cpuid_count(0xd, 0).eax;
 
 	write_cr4(read_cr4() | CR4_OSXSAVE);
-	r = cpuid_count(0xd, 0);
-	supported = (u64)r.edx << 32 | r.eax;
 	if (supported & XSTATE_AVX)
-		xcr0 |= XSTATE_AVX;
-	if ((xcr0 & XSTATE_AVX) && (supported & XSTATE_AVX512) == XSTATE_AVX512)
-		xcr0 |= XSTATE_AVX512;
+		fpu_method.xcr0 |= XSTATE_AVX;
+	if ((supported & XSTATE_AVX) && (supported & XSTATE_AVX512) == XSTATE_AVX512)
+		fpu_method.xcr0 |= XSTATE_AVX512;
 	load_xcr0();
-	image_size = cpuid_count(0xd, 0).ebx; /* for what XCR0 now enables */
+	fpu_method.xsave = true;
+	fpu_method.xsaveopt = cpu_features.xsaveopt;
+	fpu_method.size = cpuid_count(0xd, 0).ebx; /* for what XCR0 now enables */
 }
 
 void fpu_init(void)
@@ -81,13 +77,9 @@ void fpu_init(void)
 		mxcsr_mask = probe.mxcsr_mask;
 	if (cpu_features.xsave)
 		enable_xsave();
-	fpu_method = (struct fpu_method){.xsave = cpu_features.xsave,
-					 .xsaveopt = cpu_features.xsaveopt,
-					 .lo = (u32)xcr0,
-					 .hi = (u32)(xcr0 >> 32),
-					 .size = image_size};
 	/* clear_page() saves 256 bits of a register: with AVX-512 the rest would be lost. */
-	pages_by_avx = (xcr0 & XSTATE_AVX) && !(xcr0 & XSTATE_AVX512) && !cpu_features.erms;
+	pages_by_avx = (fpu_method.xcr0 & XSTATE_AVX) && !(fpu_method.xcr0 & XSTATE_AVX512) &&
+		       !cpu_features.erms;
 }
 
 void fpu_init_cpu(void)
@@ -99,7 +91,7 @@ void fpu_init_cpu(void)
 
 void arch_cache_init(void)
 {
-	fpu_cache = kmem_cache_create("fpu", image_size, 64);
+	fpu_cache = kmem_cache_create("fpu", fpu_method.size, 64);
 	initial_image = fpu_alloc();
 	if (!initial_image)
 		panic("no memory for the FPU's initial state\n");
@@ -127,7 +119,7 @@ void *fpu_clone_current(void *image)
 	preempt_disable(); /* current's state is in the registers, not in its image */
 	/* Not XSAVEOPT: it omits components in their initial state. */
 	if (cpu_features.xsave)
-		__asm__ volatile("xsave64 (%0)" ::"r"(image), "a"((u32)xcr0), "d"((u32)(xcr0 >> 32))
+		__asm__ volatile("xsave64 (%0)" ::"r"(image), "a"(fpu_method.xcr0), "d"(0)
 				 : "memory");
 	else
 		__asm__ volatile("fxsave64 (%0)" ::"r"(image) : "memory");
@@ -152,7 +144,8 @@ static void sanitise(struct fpu_image *image, bool has_xstate)
 	image->mxcsr &= mxcsr_mask;
 	if (!cpu_features.xsave)
 		return;
-	image->xstate_bv = has_xstate ? image->xstate_bv & xcr0 : XSTATE_X87 | XSTATE_SSE;
+	image->xstate_bv =
+		has_xstate ? image->xstate_bv & fpu_method.xcr0 : XSTATE_X87 | XSTATE_SSE;
 	image->xcomp_bv = 0;
 	memset(image->header_reserved, 0, sizeof(image->header_reserved));
 }
@@ -188,8 +181,8 @@ bool fpu_store_user(u64 at)
 		user_put(0, &h[2], fault);
 		user_put(0, &h[3], fault);
 	}
-	__asm__ goto("1:	xsave64 (%0)\n" OR_GO_TO_FAULT ::"r"(at), "a"(fpu_method.lo),
-		     "d"(fpu_method.hi)
+	__asm__ goto("1:	xsave64 (%0)\n" OR_GO_TO_FAULT ::"r"(at), "a"(fpu_method.xcr0),
+		     "d"(0)
 		     : "memory"
 		     : fault);
 	return true;
@@ -205,7 +198,7 @@ bool fpu_load_user(u64 at)
 			     : fault);
 	else
 		__asm__ goto("1:	xrstor64 (%0)\n" OR_GO_TO_FAULT ::"r"(at),
-			     "a"(fpu_method.lo), "d"(fpu_method.hi)
+			     "a"(fpu_method.xcr0), "d"(0)
 			     : "memory"
 			     : fault);
 	return true;
@@ -219,5 +212,6 @@ void fpu_print(void (*print)(const char *fmt, ...) __printf(1, 2))
 	      cpu_features.xsaveopt ? "XSAVEOPT"
 	      : cpu_features.xsave  ? "XSAVE"
 				    : "FXSAVE",
-	      image_size, xcr0 & XSTATE_AVX ? " AVX" : "", xcr0 & XSTATE_AVX512 ? " AVX-512" : "");
+	      fpu_method.size, fpu_method.xcr0 & XSTATE_AVX ? " AVX" : "",
+	      fpu_method.xcr0 & XSTATE_AVX512 ? " AVX-512" : "");
 }

@@ -24,10 +24,11 @@ void fpu_replace_current(void *image, bool has_xstate);
  * if it faults, or holds a state that cannot be loaded. */
 bool fpu_store_user(u64 at);
 bool fpu_load_user(u64 at);
+#define FXSAVE_SIZE 512
 /* How images are saved and loaded: set once, by fpu_init(). */
 extern struct fpu_method {
 	bool xsave, xsaveopt;
-	u32 lo, hi;  /* XCR0: the components; 3 (x87 and SSE) with FXSAVE */
+	u32 xcr0;    /* the components, all in its lower half; 3 (x87 and SSE) with FXSAVE */
 	size_t size; /* of an image */
 } fpu_method;
 
@@ -37,9 +38,9 @@ static inline void fpu_save(void *image)
 	const struct fpu_method *m = &fpu_method;
 
 	if (likely(m->xsaveopt))
-		__asm__ volatile("xsaveopt64 (%0)" ::"r"(image), "a"(m->lo), "d"(m->hi) : "memory");
+		__asm__ volatile("xsaveopt64 (%0)" ::"r"(image), "a"(m->xcr0), "d"(0) : "memory");
 	else if (m->xsave)
-		__asm__ volatile("xsave64 (%0)" ::"r"(image), "a"(m->lo), "d"(m->hi) : "memory");
+		__asm__ volatile("xsave64 (%0)" ::"r"(image), "a"(m->xcr0), "d"(0) : "memory");
 	else
 		__asm__ volatile("fxsave64 (%0)" ::"r"(image) : "memory");
 }
@@ -49,7 +50,7 @@ static inline void fpu_load(const void *image)
 	const struct fpu_method *m = &fpu_method;
 
 	if (likely(m->xsave))
-		__asm__ volatile("xrstor64 (%0)" ::"r"(image), "a"(m->lo), "d"(m->hi) : "memory");
+		__asm__ volatile("xrstor64 (%0)" ::"r"(image), "a"(m->xcr0), "d"(0) : "memory");
 	else
 		__asm__ volatile("fxrstor64 (%0)" ::"r"(image) : "memory");
 }
