@@ -146,18 +146,9 @@ iret_to_user:
 	swapgs
 	iretq
 
-; ---- traps and interrupts: the stub pushed an error code (or -1) and the vector ----
-;
-; The vector is in rdi's place: it moves to rsi, the second argument, once that is saved.
+; ---- traps and interrupts ----
 trap_common:
-	cld
-	FORBID_USER_ACCESS		; the interrupted code may have allowed it; IRET restores its flag
-	push	rsi
-	mov	rsi, [rsp + 8]
-	mov	[rsp + 8], rdi
-	push	rdx
-	push	rcx
-	PUSH_AFTER_RCX
+	PUSH_TRAP_FRAME
 	mov	rdi, rsp
 	test	byte [rsp + REGS_CS], 3
 	jz	.from_kernel
@@ -183,14 +174,7 @@ trap_common:
 ; ---- #DF, NMI, #MC: on stacks of their own, and possibly between an entry and its swapgs ----
 ; Only the base tells whose GS is loaded: the kernel's is in the upper half, where no user can set it.
 paranoid_common:
-	cld
-	FORBID_USER_ACCESS
-	push	rsi
-	mov	rsi, [rsp + 8]
-	mov	[rsp + 8], rdi
-	push	rdx
-	push	rcx
-	PUSH_AFTER_RCX
+	PUSH_TRAP_FRAME
 	xor	ebx, ebx
 	mov	ecx, MSR_GS_BASE
 	rdmsr
