@@ -314,15 +314,15 @@ static int prepare_protect(struct mm *mm, u64 start, u64 end, u32 prot)
 	u64 mapped, data, data_after = 0;
 	int err = 0;
 
-	for (u64 at = start; at < end && !err;) {
-		const struct area *a = area_find(mm->areas, at);
-		u64 to = MIN(a->end, end);
+	for_each_area(a, mm->areas, start, end)
+	{
+		u64 from = MAX(a->start, start), to = MIN(a->end, end);
 		u32 flags = (a->flags & ~AREA_PROT) | prot;
 
 		if (area_is_data(flags))
-			data_after += (to - at) >> PAGE_SHIFT;
-		err = tree_prepare_protect(mm, at, to, flags);
-		at = to;
+			data_after += (to - from) >> PAGE_SHIFT;
+		if (!err)
+			err = tree_prepare_protect(mm, from, to, flags);
 	}
 	areas_pages(mm->areas, start, end, &mapped, &data);
 	if (!err && !within_limits(mm, 0, data_after - data))
@@ -338,12 +338,10 @@ static void commit_protect(struct mm *mm, u64 start, u64 end, u32 prot)
 	areas_change(&guarded(mm, areas), start, end, AREA_PROT, prot);
 	areas_pages(mm->areas, start, end, &mapped, &after);
 	mm->nr_data += after - before;
-	for (u64 at = start; at < end;) {
-		const struct area *a = area_find(mm->areas, at);
-		u64 to = MIN(a->end, end);
-
-		(void)tree_protect(mm, at, to, a->flags); /* prepared: cannot fail */
-		at = to;
+	for_each_area(a, mm->areas, start, end)
+	{
+		/* prepared: cannot fail */
+		(void)tree_protect(mm, MAX(a->start, start), MIN(a->end, end), a->flags);
 	}
 }
 
@@ -358,16 +356,14 @@ static bool may_protect(u32 flags, u32 prot)
  * get this protection; *err is the reason. */
 static u64 protect_end(const struct mm *mm, u64 addr, u64 end, u32 prot, long *err)
 {
-	u64 covered = areas_cover_end(mm->areas, addr, end), at = addr;
+	u64 covered = areas_cover_end(mm->areas, addr, end);
 
-	while (at < covered) {
-		const struct area *a = area_find(mm->areas, at);
-
+	for_each_area(a, mm->areas, addr, covered)
+	{
 		if (!may_protect(a->flags, prot)) {
 			*err = -EACCES;
-			return at;
+			return MAX(a->start, addr);
 		}
-		at = MIN(a->end, covered);
 	}
 	*err = covered < end ? -ENOMEM : 0;
 	return covered;
