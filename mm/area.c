@@ -244,14 +244,7 @@ static void merge_at(struct area_set **set, u64 addr)
 	area_resize(*set, start, start, end);
 }
 
-/* Make room for, or remove, areas in a leaf that is the whole tree. */
-static void open_slot(struct area_set *s, u32 i)
-{
-	if (i < s->nr)
-		memmove(&s->areas[i + 1], &s->areas[i], (s->nr - i) * sizeof(struct area));
-	s->nr++;
-}
-
+/* Remove areas from a leaf that is the whole tree. */
 static void close_slots(struct area_set *s, u32 i, u32 n)
 {
 	memmove(&s->areas[i], &s->areas[i + n], (s->nr - i - n) * sizeof(struct area));
@@ -335,8 +328,10 @@ static void insert_into_leaf(struct area_set *s, const struct area *a)
 		s->areas[i].pgoff = a->pgoff;
 		put_source(a);
 	} else {
-		open_slot(s, i);
+		if (i < s->nr)
+			memmove(&s->areas[i + 1], &s->areas[i], (s->nr - i) * sizeof(*a));
 		s->areas[i] = *a;
+		s->nr++;
 	}
 }
 

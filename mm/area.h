@@ -57,12 +57,6 @@ static inline const struct area *area_below(const struct area_set *s, u64 addr)
 bool areas_free(const struct area_set *s, u64 start, u64 end);
 /* The first address from `start` on that no area covers, or `end`. */
 u64 areas_cover_end(const struct area_set *s, u64 start, u64 end);
-/* The highest address for len bytes in [low, high) that keeps clear of stacks, or 0. *hole is
- * raised to an upper bound for the length of the gaps above it. */
-static inline u64 areas_gap(const struct area_set *s, u64 len, u64 low, u64 high, u64 *hole)
-{
-	return area_tree_gap(s, len, low, high, hole);
-}
 /* Count the pages of [start, end) that are mapped, and those that count for RLIMIT_DATA: private,
  * writable, not a stack. */
 void areas_pages(const struct area_set *s, u64 start, u64 end, u64 *mapped, u64 *data);
@@ -100,11 +94,6 @@ void areas_remove(struct area_set **set, u64 start, u64 end);
 void areas_insert(struct area_set **set, const struct area *a);
 /* Replace the flags in `mask` in [start, end). `extra` is what areas_cuts() returns. */
 void areas_change(struct area_set **set, u64 start, u64 end, u32 mask, u32 flags);
-/* Set the bounds of the area of addr. */
-static inline void area_resize(struct area_set *s, u64 addr, u64 start, u64 end)
-{
-	area_tree_resize(s, addr, start, end);
-}
 
 /* mm/map.c: areas_prepare_all() for areas_change(), within the limit of areas. 0 or -ENOMEM. */
 int mm_prepare_change(struct mm *mm, u64 start, u64 end);

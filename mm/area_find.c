@@ -6,30 +6,14 @@
 
 /* ---- finding ---- */
 
-u32 leaf_search(const struct area_set *leaf, u64 addr)
-{
-	u32 low = 0, high = leaf->nr;
-
-	while (low < high) {
-		u32 mid = (low + high) / 2;
-
-		if (leaf->areas[mid].end <= addr)
-			low = mid + 1;
-		else
-			high = mid;
-	}
-	WRITE_ONCE(((struct area_set *)leaf)->last, low);
-	return low;
-}
-
-u32 child_search(const struct area_set *n, u64 addr)
+u32 slot_search(const struct area_set *n, u64 addr)
 {
 	u32 low = 0, high = n->nr;
 
 	while (low < high) {
 		u32 mid = (low + high) / 2;
 
-		if (n->child[mid]->end <= addr)
+		if (slot_end(n, mid) <= addr)
 			low = mid + 1;
 		else
 			high = mid;
@@ -149,7 +133,7 @@ static bool gap_below(struct gap_search *g, const struct area_set *n)
 	return false;
 }
 
-u64 area_tree_gap(const struct area_set *root, u64 len, u64 low, u64 high, u64 *hole)
+u64 areas_gap(const struct area_set *root, u64 len, u64 low, u64 high, u64 *hole)
 {
 	struct gap_search g = {.len = len, .low = low, .top = high, .hole = *hole};
 	bool found = (root && root->level ? gap_below(&g, root) : root && gap_in_leaf(&g, root)) ||

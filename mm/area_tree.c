@@ -96,7 +96,7 @@ static u64 gap_before(const struct area_set *n, u32 i)
 	if (i == 0 || i >= n->nr)
 		return 0;
 	low = n->level ? n->child[i]->low : area_claim(&n->areas[i]);
-	below = n->level ? n->child[i - 1]->end : n->areas[i - 1].end;
+	below = slot_end(n, i - 1);
 	return low > below ? low - below : 0;
 }
 
@@ -145,7 +145,7 @@ static void note_first(struct area_set *n)
 
 static void note_last(struct area_set *n)
 {
-	n->end = n->level ? n->child[n->nr - 1]->end : n->areas[n->nr - 1].end;
+	n->end = slot_end(n, n->nr - 1u);
 }
 
 /* Update the summary after slot i was added or changed, or the slot behind it removed. `gap` only
@@ -541,7 +541,7 @@ static void resize_below(struct area_set *n, u64 addr, u64 start, u64 end)
 	note_slot(n, i);
 }
 
-void area_tree_resize(struct area_set *root, u64 addr, u64 start, u64 end)
+void area_resize(struct area_set *root, u64 addr, u64 start, u64 end)
 {
 	if (root->level)
 		resize_below(root, addr, start, end);

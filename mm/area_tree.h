@@ -30,7 +30,7 @@ struct area_set {
 	/* Summary of the areas below; not kept in a leaf that is the root. */
 	u64 start, end; /* of the first area, of the last */
 	u64 low;        /* new mappings keep off from here up: start, or below a stack */
-	u64 gap;        /* at least the longest gap between two areas: see area_tree_gap() */
+	u64 gap;        /* at least the longest gap between two areas: see areas_gap() */
 	/* Root only: nodes for splits, linked by `next_spare`. */
 	struct area_set *spare_leaf, *spare_node, *next_spare;
 	union {
@@ -50,7 +50,13 @@ static inline u64 area_claim(const struct area *a)
 	return a->start > STACK_GAP ? a->start - STACK_GAP : 0;
 }
 
-u32 leaf_search(const struct area_set *leaf, u64 addr); /* leaf_index() without the hint */
+/* The end of area or child i. */
+static inline u64 slot_end(const struct area_set *n, u32 i)
+{
+	return n->level ? n->child[i]->end : n->areas[i].end;
+}
+
+u32 slot_search(const struct area_set *n, u64 addr); /* without the hint */
 /* The index of the first area that ends above addr, or nr. */
 static inline u32 leaf_index(const struct area_set *leaf, u64 addr)
 {
@@ -61,10 +67,11 @@ static inline u32 leaf_index(const struct area_set *leaf, u64 addr)
 		return i;
 	if (!nr || leaf->areas[nr - 1].end <= addr)
 		return nr; /* new areas often come in order */
-	return leaf_search(leaf, addr);
+	i = slot_search(leaf, addr);
+	WRITE_ONCE(((struct area_set *)leaf)->last, i);
+	return i;
 }
 
-u32 child_search(const struct area_set *n, u64 addr); /* child_index() without the hint */
 /* Is child i the first that ends above addr? */
 static inline bool is_child_of(const struct area_set *n, u32 i, u64 addr)
 {
@@ -78,7 +85,7 @@ static inline u32 child_index(const struct area_set *n, u64 addr)
 	u32 i = READ_ONCE(n->last);
 
 	if (!is_child_of(n, i, addr)) {
-		i = child_search(n, addr);
+		i = slot_search(n, addr);
 		WRITE_ONCE(((struct area_set *)n)->last, i);
 	}
 	return i;
@@ -89,7 +96,7 @@ static inline u32 child_beside(const struct area_set *n, u64 addr)
 {
 	u32 i = READ_ONCE(n->last);
 
-	return is_child_of(n, i, addr) ? i : child_search(n, addr);
+	return is_child_of(n, i, addr) ? i : slot_search(n, addr);
 }
 
 u64 longest_gap(const struct area_set *n); /* computed from all slots */
@@ -105,8 +112,10 @@ const struct area *area_tree_find(const struct area_set *root, u64 addr); /* are
  * NULL. The tree is not empty. */
 const struct area *area_tree_around(const struct area_set *root, u64 addr,
 				    const struct area **above);
-/* areas_gap(). Corrects `gap` in nodes that turn out not to have a gap of that length. */
-u64 area_tree_gap(const struct area_set *root, u64 len, u64 low, u64 high, u64 *hole);
+/* The highest address for len bytes in [low, high) that keeps clear of stacks, or 0. *hole is
+ * raised to an upper bound for the length of the gaps above it. Corrects `gap` in nodes that turn
+ * out not to have a gap of that length. NULL is an empty tree. */
+u64 areas_gap(const struct area_set *root, u64 len, u64 low, u64 high, u64 *hole);
 
 /* ---- owning: 0, or -ENOMEM with no visible change ---- */
 int area_tree_own_root(struct area_set **root); /* an empty tree gets an empty leaf */
@@ -121,4 +130,4 @@ void area_tree_insert(struct area_set **root, const struct area *a); /* may take
  * telling the watches. */
 void area_tree_remove(struct area_set **root, u64 start, u64 end);
 /* Set the bounds of the area of addr. */
-void area_tree_resize(struct area_set *root, u64 addr, u64 start, u64 end);
+void area_resize(struct area_set *root, u64 addr, u64 start, u64 end);
