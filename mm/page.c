@@ -20,6 +20,7 @@
 #include "arch/x86_64/arch.h"
 #include "kernel/lib/fault_injection.h"
 #include "kernel/lib/log.h"
+#include "kernel/lib/scope.h"
 #include "kernel/lib/string.h"
 
 /* Memory that 32-bit devices can reach is used for other purposes only when there is nothing else.
@@ -153,13 +154,10 @@ static struct page *take_block(unsigned int order, unsigned int flags)
 	if (!may_take(order))
 		return NULL;
 	for (int id = flags & ALLOC_DMA32 ? ZONE_DMA32 : ZONE_NORMAL; !p && id >= 0; id--) {
-		u64 irq;
-
 		if (!(READ_ONCE(zones[id].nonempty) >> order))
 			continue;
-		irq = spin_lock_irqsave(&zones[id].lock);
+		guard_irq(&zones[id].lock);
 		p = zone_take(&zones[id], order);
-		spin_unlock_irqrestore(&zones[id].lock, irq);
 	}
 	return p;
 }
@@ -167,10 +165,9 @@ static struct page *take_block(unsigned int order, unsigned int flags)
 static void give_block(struct page *p, unsigned int order)
 {
 	struct zone *z = zone_of(p);
-	u64 irq = spin_lock_irqsave(&z->lock);
+	guard_irq(&z->lock);
 
 	zone_give(z, p, order);
-	spin_unlock_irqrestore(&z->lock, irq);
 }
 
 /* ---- chains ---- */
@@ -178,28 +175,25 @@ static void give_block(struct page *p, unsigned int order)
 /* Interrupts are off. */
 static void depot_give(struct list_head *chain, enum page_stock as)
 {
-	spin_lock(&depot.lock);
+	guard_spin(&depot.lock);
 	chain->prev = depot.chains[as];
 	depot.chains[as] = chain;
 	depot.nr_free += CHAIN_PAGES;
-	spin_unlock(&depot.lock);
 }
 
 /* A chain, or NULL. */
 static struct list_head *depot_take(enum page_stock stock)
 {
 	struct list_head *chain;
-	u64 irq;
 
 	if (!READ_ONCE(depot.chains[stock]))
 		return NULL;
-	irq = spin_lock_irqsave(&depot.lock);
+	guard_irq(&depot.lock);
 	chain = depot.chains[stock];
 	if (chain) {
 		depot.chains[stock] = chain->prev;
 		depot.nr_free -= CHAIN_PAGES;
 	}
-	spin_unlock_irqrestore(&depot.lock, irq);
 	return chain;
 }
 
@@ -505,15 +499,13 @@ void free_blocks(u64 *counts)
 
 	memset(counts, 0, (MAX_ORDER + 1) * sizeof(*counts));
 	for (int id = 0; id < NR_ZONES; id++) {
-		u64 irq = spin_lock_irqsave(&zones[id].lock);
-
+		guard_irq(&zones[id].lock);
 		for (int order = 0; order <= MAX_ORDER; order++) {
 			struct list_head *head = &zones[id].blocks[order];
 
 			for (pos = head->next; pos != head; pos = pos->next)
 				counts[order]++;
 		}
-		spin_unlock_irqrestore(&zones[id].lock, irq);
 	}
 }
 
