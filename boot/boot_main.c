@@ -44,8 +44,7 @@ static const char *lacking(void)
 	return NULL;
 }
 
-/* Stop on a CPU without the needed features, with a message on any screen that the loader set up.
- */
+/* Stop on a CPU without the needed features, with a message on any screen that there is. */
 static void refuse_without_features(const struct boot_info *boot)
 {
 	const char *name = lacking();

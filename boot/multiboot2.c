@@ -92,8 +92,7 @@ static void read_module(struct boot_info *boot, const u8 *body, u32 len)
 
 /* ---- memory map ---- */
 
-/* Add a range, or extend the last one if they touch. If the table is full, the range is not used.
- */
+/* Add a range, or extend the last one if they touch. A full table leaves the range unused. */
 static void add_range(struct boot_info *boot, u64 start, u64 end, enum boot_range_type type)
 {
 	struct boot_range *last = boot->nr_ranges ? &boot->ranges[boot->nr_ranges - 1] : NULL;
@@ -108,8 +107,7 @@ static void add_range(struct boot_info *boot, u64 start, u64 end, enum boot_rang
 		boot->ranges[boot->nr_ranges++] = (struct boot_range){start, end, type};
 }
 
-/* Remove [start, end) from every usable range: firmware's ranges overlap, and the other use wins.
- */
+/* Remove [start, end) from usable ranges: firmware's ranges overlap, and the other use wins. */
 static void carve(struct boot_info *boot, u64 start, u64 end)
 {
 	u32 n = boot->nr_ranges;
@@ -215,8 +213,7 @@ static void read_framebuffer(struct boot_info *boot, const u8 *body, u32 len)
 	};
 }
 
-/* The loader puts sections outside the image somewhere in memory, and their addresses into the
- * headers. */
+/* The loader puts sections outside the image into memory, and their addresses into the headers. */
 static void read_elf_sections(struct boot_info *boot, const u8 *body, u32 len)
 {
 	const struct tag_elf_sections *t = (const void *)body;

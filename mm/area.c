@@ -251,8 +251,7 @@ static void close_slots(struct area_set *s, u32 i, u32 n)
 	s->nr -= (u16)n;
 }
 
-/* areas_remove() in a leaf that is the whole tree. False, with nothing done, if an area has to be
- * cut in two. */
+/* areas_remove() in a leaf that is the whole tree. False, nothing done: an area must be cut. */
 static bool remove_from_leaf(struct area_set *s, u64 start, u64 end)
 {
 	u32 first = leaf_index(s, start), last;

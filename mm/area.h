@@ -40,8 +40,7 @@ static inline const struct area *area_next(const struct area_set *s, const struc
 	a = area_find(s, a->end);
 	return a && a->start < end ? a : NULL;
 }
-/* Visit each area that intersects [from, to), a range that is not empty. The set must not change
- * meanwhile. */
+/* Visit each area that intersects [from, to), which is not empty. The set must not change. */
 #define for_each_area(a, s, from, to)                                         \
 	for (const struct area *a = area_find(s, from); a && a->start < (to); \
 	     a = area_next(s, a, to))

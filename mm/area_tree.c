@@ -325,8 +325,7 @@ static struct area_set *split(struct area_set *root, struct area_set *n)
 	return right;
 }
 
-/* Insert `slot` at index i. If that takes a split, returns the new node, to be inserted on the
- * right of n. */
+/* Insert `slot` at index i. A split returns the new node, to be inserted on the right of n. */
 static struct area_set *put_slot(struct area_set *root, struct area_set *n, u32 i, const void *slot)
 {
 	struct area_set *right = n->nr == room_of(n) ? split(root, n) : NULL, *to = n;

@@ -126,8 +126,7 @@ int area_tree_spares(struct area_set *root, bool splits);
 
 /* ---- changing: the nodes to be changed are owned ---- */
 void area_tree_insert(struct area_set **root, const struct area *a); /* may take spares */
-/* Remove the areas in [start, end), none of which reaches out of it. Drops their references without
- * telling the watches. */
+/* Remove the areas in [start, end), none of which reaches out of it. Does not tell the watches. */
 void area_tree_remove(struct area_set **root, u64 start, u64 end);
 /* Set the bounds of the area of addr. */
 void area_resize(struct area_set *root, u64 addr, u64 start, u64 end);

@@ -141,8 +141,7 @@ static bool range_usable(const struct mm *mm, u64 start, u64 end)
 	return !a || area_claim(a) >= end;
 }
 
-/* Search down from mmap_base. Starts where the last search ended if all gaps above are too short.
- */
+/* Search down from mmap_base, or from where the last search ended if all gaps above are short. */
 static u64 find_gap_from_base(struct mm *mm, u64 len)
 {
 	u64 addr;

@@ -85,8 +85,7 @@ static void nothing_inherited(struct mm *mm)
 	mm->limit_data = mm->limit_as = NO_LIMIT;
 }
 
-/* Make an empty mm, with the limits and addresses of `parent` if that is not NULL. The caller holds
- * the parent's lock. */
+/* Make an empty mm, with the limits and addresses of `parent`, which is locked, or NULL. */
 static struct mm *new_mm(const struct mm *parent)
 {
 	struct mm *mm = kmem_cache_alloc(mm_cache);

@@ -36,8 +36,7 @@ enum area_flags {
 /* Flags that a child does not simply inherit. */
 #define AREA_FORK (AREA_DONTFORK | AREA_WIPEONFORK | AREA_LOCK)
 
-/* An open file, as far as an address space goes: what was mapped, for its name. None of these takes
- * NULL. */
+/* An open file, as far as an address space goes: what was mapped, for its name. Never NULL. */
 struct file;
 struct mapped_file_ops {
 	void (*hold)(struct file *f); /* one more reference */
@@ -115,8 +114,7 @@ struct mm {
 	u64 auxv[AUXV_WORDS]; /* the auxiliary vector that exec made, for /proc */
 	u32 membarrier;       /* atomic: registrations, kernel/sys/membarrier.c */
 	bool fork_flags;      /* an area had flags of AREA_FORK: fork must check them all */
-	/* Bytes; copied from the rlimits by exec, and by setrlimit under their lock. Words, read
-	 * without a lock. */
+	/* Bytes: the rlimits, copied by exec and by setrlimit. Words, read without a lock. */
 	u64 limit_stack, limit_data, limit_as;
 };
 #define GUARD_areas(mm) (&(mm)->lock)
@@ -153,9 +151,8 @@ static inline void mm_grab(struct mm *mm)
 #define STACK_GAP     (256 * PAGE_SIZE) /* kept free below a stack that grows */
 #define MMAP_MIN_ADDR 0x10000UL         /* nothing is mapped below, so a null pointer faults */
 extern long max_map_count;              /* tunable vm.max_map_count: areas of one address space */
-/* Map `len` bytes (rounded up to pages) with area_flags; obj (may be NULL) gains a reference. addr
- * is a hint unless MM_FIXED. Returns the address, -ENOMEM, -EINVAL, -EEXIST, -EPERM (below
- * MMAP_MIN_ADDR), -EOVERFLOW (pgoff). */
+/* Map `len` bytes (rounded up to pages) with area_flags; obj (or NULL) gains a reference. addr is a
+ * hint unless MM_FIXED. Returns it, -ENOMEM, -EINVAL, -EEXIST, -EPERM (low), -EOVERFLOW (pgoff). */
 long mm_map(struct mm *mm, u64 addr, u64 len, u32 flags, struct vm_object *obj, u64 pgoff, u32 how);
 /* The same for what->flags, obj, file and pgoff. */
 long mm_map_area(struct mm *mm, const struct area *what, u64 addr, u64 len, u32 how);

@@ -1,5 +1,4 @@
-/* Memory objects: a growing set of pages by page number. The contents of a file, or of shared
- * anonymous memory. */
+/* Memory objects: a growing set of pages by number, of a file or of shared anonymous memory. */
 #pragma once
 
 #include "kernel/lib/atomic.h"

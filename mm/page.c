@@ -23,8 +23,7 @@
 #include "kernel/lib/scope.h"
 #include "kernel/lib/string.h"
 
-/* Memory that 32-bit devices can reach is used for other purposes only when there is nothing else.
- */
+/* Memory that 32-bit devices can reach is used for other purposes only as a last resort. */
 enum zone_id {
 	ZONE_DMA32,
 	ZONE_NORMAL,

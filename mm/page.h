@@ -41,8 +41,7 @@ struct page {
 			spinlock_t lock; /* PG_TABLE: held while a shared table is copied */
 		};
 	};
-	void *owner; /* PG_SLAB: head page: its cache, others: the head page. PG_CACHE: its object
-		      */
+	void *owner; /* PG_SLAB: its cache; of other pages the head page. PG_CACHE: its object */
 	u64 index;   /* PG_CACHE: page number in the object. PG_SLAB: first free object */
 } __aligned(64);
 
@@ -76,8 +75,7 @@ static inline struct page *virt_to_page(const void *va)
 /* ---- before the buddy allocator: mm/early.c ---- */
 struct boot_info;
 void early_mm_init(const struct boot_info *boot);
-/* The physical address of zeroed memory below 4 GiB that is never freed; panics if there is none.
- */
+/* The address of zeroed memory below 4 GiB that is never freed; panics if there is none. */
 phys_addr_t early_alloc(size_t size, size_t align);
 phys_addr_t early_highest_ram(void); /* end of the highest usable range */
 /* Hand all remaining RAM to the buddy allocator. The page array is mapped by now. */
@@ -112,12 +110,10 @@ bool out_of_memory(u32 tries);
 void oom_work(struct pt_regs *regs);
 /* 2^order pages with count 1, or NULL. Any context. */
 struct page *alloc_pages(unsigned int order, unsigned int flags);
-/* Free the pages of one allocation. Its count is 1, or 0 if the caller has dropped the last
- * reference. */
+/* Free the pages of one allocation. Its count is 1, or 0: the last reference was dropped. */
 void free_pages(struct page *p, unsigned int order);
 struct page *alloc_page(unsigned int flags); /* one page, with the fast path */
-/* Each CPU keeps stocks of single pages. Pages that are freed in a prepared state need not be
- * prepared again. */
+/* Each CPU keeps stocks of single pages. Those freed in a prepared state are not prepared again. */
 enum page_stock {
 	STOCK_ANY,
 	STOCK_ZEROED, /* for ALLOC_ZERO */

@@ -175,8 +175,7 @@ static u64 slot_stack(u64 slot)
 	return STACKS_START + slot * STACK_STRIDE + PAGE_SIZE;
 }
 
-/* Find the lowest free slot; the caller holds vmalloc_lock. False if the bitmap has to grow first.
- */
+/* Find the lowest free slot, under vmalloc_lock. False if the bitmap has to grow first. */
 static bool find_slot(u64 *slot)
 {
 	u64 page = lowest_free_slot / SLOTS_PER_PAGE, bit = lowest_free_slot % SLOTS_PER_PAGE;

@@ -1,5 +1,4 @@
-/* Kernel memory that is contiguous in virtual addresses only. Each block has an unmapped guard page
- * below and above. */
+/* Kernel memory that is contiguous in virtual addresses only, between unmapped guard pages. */
 #pragma once
 
 #include "kernel/lib/types.h"

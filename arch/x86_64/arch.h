@@ -96,13 +96,11 @@ struct pt_regs *task_pt_regs(const struct task *t);
 int copy_thread(struct task *p, const struct kernel_clone_args *args);
 /* Undo copy_thread(); also called when a task is freed. */
 void arch_free_thread(struct task *p);
-/* Reset current's user registers for a new program: entry `rip`, stack `rsp`, FPU and TLS cleared.
- */
+/* Reset current's user registers, FPU and TLS for a new program at `rip`, its stack at `rsp`. */
 void start_thread(struct pt_regs *regs, u64 rip, u64 rsp);
 /* Give the current kernel thread the FPU image a user program needs. 0 or -ENOMEM. */
 int arch_prepare_user(void);
-/* For the auxiliary vector: CPUID leaf 1 EDX, and the smallest useful signal stack
- * (AT_MINSIGSTKSZ). */
+/* For the auxiliary vector: CPUID leaf 1 EDX, and the smallest useful signal stack. */
 u64 arch_hwcap(void);
 u64 arch_min_sigstack(void);
 /* Switch kernel stacks. Returns in `next`'s earlier call, with the task that ran just before it. */
@@ -151,8 +149,7 @@ const char *arch_clock_name(void);
 /* Is that the time-stamp counter: ns = (TSC - base) * mult >> 32? Not before all CPUs run, since
  * their counters are compared as they start. */
 bool arch_clock_is_tsc(u64 *mult, u64 *base);
-/* The longest time, in ns, between two readings of the clock; TIME_FOREVER unless its counter is
- * narrow. */
+/* The longest time between two readings of the clock, in ns; TIME_FOREVER if it never wraps. */
 u64 arch_clock_max_idle(void);
 /* The counter of CPU time: the time-stamp counter, which is cheap to read, or the clock if the
  * CPUs' counters differ. Only differences mean something; arch_run_ns() converts them. */
@@ -193,8 +190,7 @@ void arch_console_write_raw(const char *s, size_t n);
 /* Bytes that a program may write now. If 0, console_hooks.writable is called later. */
 size_t arch_console_room(void);
 void arch_console_flush(void); /* send queued output, by polling (panic) */
-/* Draw what was written since the last refresh. Called by each tick and before idling; any context.
- */
+/* Draw what was written since the last refresh: at each tick and before idling. Any context. */
 void arch_console_refresh(void);
 /* Did the last output end its line? A prompt begins on a line of its own. */
 bool arch_console_at_line_start(void);

@@ -42,9 +42,7 @@ u64 arch_min_sigstack(void)
 	return MAX(ALIGN_UP(frame, 16UL), (u64)MINSIGSTKSZ);
 }
 
-/* Find the address of the frame, and of the FPU state in *fpu. 0 if the alternate stack has no
- * room.
- */
+/* Find the address of the frame, and of the FPU state in *fpu. 0: the alternate stack is full. */
 static u64 place_frame(const struct ksignal *ksig, const struct pt_regs *regs, u64 *fpu)
 {
 	u64 sp = regs->rsp - RED_ZONE;
@@ -193,8 +191,7 @@ int setup_rt_frame(struct ksignal *ksig, u64 oldset, struct pt_regs *regs)
 
 /* ---- the way back ---- */
 
-/* Does the frame's FPU state have more than the FXSAVE area? Only if both magic numbers are right,
- * as on Linux. */
+/* Has the FPU state more than the FXSAVE area? As on Linux, if both magic numbers are right. */
 static bool has_xstate(u64 at)
 {
 	struct _fpx_sw_bytes sw;
@@ -243,8 +240,7 @@ static int restore_fpu(u64 at)
 	}
 	if (load_whole(at))
 		return 0;
-	/* It cannot be loaded as it is: it has only the FXSAVE area, or bits that the CPU refuses.
-	 */
+	/* It has only the FXSAVE area, or bits that the CPU refuses to load. */
 	extended = has_xstate(at);
 	image = fpu_alloc();
 	if (!image)

@@ -17,8 +17,7 @@ void panic_printf(const char *fmt, ...) __printf(1, 2);
 /* Search this symbol table from now on (symbols_init() calls it; so do tests). */
 void symbols_set(const void *table, size_t table_size, const char *strings, size_t strings_size);
 
-/* Fill a fresh kernel stack with a pattern, but for its end mark, so that its deepest use can be
- * read off later. */
+/* Fill a fresh kernel stack, but for its end mark, so that its deepest use can be read off. */
 #define STACK_FILL 0x57ac57ac57ac57acUL
 void stack_poison(void *stack);
 /* The most bytes of it that were ever in use; 0 when it was not filled. */

@@ -100,8 +100,7 @@ void stall_tick(u64 now)
 {
 	u64 due = __atomic_load_n(&next_look, __ATOMIC_RELAXED);
 
-	/* The CPU that moves `next_look` has the watches to itself: a check takes less than a
-	 * second. */
+	/* The CPU that moves `next_look` owns the watches: a check takes less than a second. */
 	if (now < due || !__atomic_compare_exchange_n(&next_look, &due, now + STALL_NS, false,
 						      __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST))
 		return;

@@ -213,8 +213,7 @@ struct exec_strings *exec_strings_gather(const struct exec_args *args)
 
 /* ---- the initial stack: System V ABI AMD64, figure 3.9 ---- */
 
-/* Writes into the stack of an mm that no task uses yet, with mm->lock held: the page found last
- * stays in place. */
+/* Writes into the stack of a new mm. Holds mm->lock: the page found last stays in place. */
 struct stack_writer {
 	struct mm *mm;
 	u64 sp;
@@ -294,8 +293,7 @@ static unsigned int fill_auxv(u64 aux[AUXV_WORDS], const struct elf_image *img,
 	return sizeof(entries) / sizeof(u64);
 }
 
-/* Write a pointer to each of n consecutive strings, then NULL. `*at`: the offset of the next
- * string. */
+/* Write pointers to n strings, then NULL. `*at`: the offset of the next string. */
 static void put_pointers(struct stack_writer *w, const struct exec_strings *s, u64 base, size_t *at,
 			 int n)
 {

@@ -63,8 +63,7 @@ struct exec_image {
 /* Not an errno: the program's segments cannot be mapped as they say. */
 #define TOO_LATE (-4095L)
 
-/* Map all parts of a program. Returns the stack pointer; -ENOMEM; -EINVAL when the files contradict
- * themselves. */
+/* Map all parts of a program. Returns the stack pointer, -ENOMEM, or -EINVAL for a broken file. */
 static long fill_image(struct mm *mm, struct file *f, const struct elf_image *img,
 		       const struct exec_interp *interp, const struct exec_strings *s,
 		       const struct exec_creds *creds, u64 *entry)
@@ -166,8 +165,7 @@ static bool others_are_gone(struct task *p)
 	return p->signal->nr_threads == 2 && p->group_leader->exit_state == TASK_ZOMBIE;
 }
 
-/* End all other threads. 0, or -EAGAIN when the group is dying or another thread was first with its
- * exec. */
+/* End all other threads. 0, or -EAGAIN: the group is dying, or another thread is in its exec. */
 static int de_thread(struct task *p)
 {
 	struct signal *sig = p->signal;
@@ -331,8 +329,7 @@ static long exec_elf(struct file *f, const struct exec_head *head, const struct 
 
 static long exec_path(const char *path, struct exec_args *args, int depth);
 
-/* Run the file that was found under this name, whatever it is; `depth` scripts are in front of it.
- */
+/* Run the file that was found under this name; `depth` scripts are in front of it. */
 static long exec_file(struct file *f, const char *path, struct exec_args *args, int depth)
 {
 	char *interp, *arg;
@@ -368,8 +365,7 @@ long kernel_execve(const char *path, const char *const *argv, const char *const 
 	return err ? err : exec_path(path, &args, 0);
 }
 
-/* execve(2): after a change of the real user id RLIMIT_NPROC holds for exec too, until it was met.
- */
+/* execve(2): after setuid(2) RLIMIT_NPROC holds for exec too, until it was met. */
 static bool too_many_tasks(void)
 {
 	if (likely(!(current->flags & PF_NPROC_EXCEEDED)))

@@ -7,6 +7,5 @@ struct mm;
  * -errno and nothing has changed. */
 long kernel_execve(const char *path, const char *const *argv, const char *const *envp);
 
-/* Take over `mm` (one user reference) as the address space of current and load it; the old one is
- * put. */
+/* Make `mm` (one user reference) current's address space, and load it; the old one is put. */
 void exec_adopt_mm(struct mm *mm);

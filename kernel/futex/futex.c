@@ -100,9 +100,7 @@ int queue_waiter(struct futex_waiter *w, u64 addr, bool private, u32 val)
 	return same ? 0 : -EAGAIN;
 }
 
-/* A requeue may move the waiter to another bucket while this task waits for the lock of the old
- * one.
- */
+/* A requeue may move the waiter to another bucket before this task has the lock of the old one. */
 static struct futex_bucket *lock_bucket_of(struct futex_waiter *w)
 {
 	for (;;) {

@@ -47,9 +47,8 @@ void key_put(const struct futex_key *key);
 bool same_key(const struct futex_key *a, const struct futex_key *b);
 struct futex_bucket *bucket_of(const struct futex_key *key);
 /* Add `w` and number it. A call that works in batches leaves alone waiters that came after its
- * first hold of the lock, as if it had done all in one. Real-time tasks are woken first, in the
- * order of their priorities, then the others in order of arrival. The caller holds the bucket's
- * lock. */
+ * first hold of the lock, as if it had done all in one. Real-time tasks are woken first, by
+ * priority, then the others in order of arrival. The caller holds the bucket's lock. */
 void bucket_add(struct futex_bucket *b, struct futex_waiter *w);
 /* Store the key of a user address, with its reference. `access` is ACCESS_READ if the word need not
  * be writable. 0, -EINVAL (alignment), or -EFAULT. */
@@ -75,8 +74,7 @@ void wake_waiter(struct futex_waiter *w);
 long wake_locked(struct futex_bucket *b, const struct futex_key *key, u32 max, u32 bitset,
 		 u64 until);
 /* Wake in further batches after a first one that was full, when `until` waiters had arrived.
- * Returns the number of all woken, or -EINVAL, which as on Linux hides how many were woken before.
- */
+ * Returns the number of all woken, or -EINVAL, which as on Linux hides that number. */
 long wake_more(struct futex_bucket *b, const struct futex_key *key, u32 max, u32 bitset, u64 until);
 /* Compare the word with `val` and queue `w`, under the bucket's lock: a wake that follows a change
  * of the word finds the waiter in the list. 0, -EAGAIN (the word differs), -EFAULT, -EINVAL. */
@@ -100,8 +98,7 @@ long futex_wait_requeue_pi(u64 addr, u64 addr2, bool private, u32 val, u64 until
 long futex_cmp_requeue_pi(u64 addr, u64 addr2, bool private, int max_wake, int max_move, u32 val);
 /* From here until exit_pi(), a task that would have to wait for p waits for exit_pi() instead. */
 void begin_exit_pi(struct task *p);
-/* Hand over the PI locks of p that have waiters. p gets no new waiters after that, unless `exec`.
- */
+/* Hand over the PI locks of p that have waiters. Unless `exec`, p gets no waiters after that. */
 void exit_pi(struct task *p, bool exec);
 
 /* ---- robust.c ---- */

@@ -136,8 +136,7 @@ static always_inline bool key_by_area(u64 addr, struct futex_key *key)
 	return true;
 }
 
-/* One try of pin_word_and_key(); `word` or `key` may be NULL. The caller holds the lock of
- * current->mm. */
+/* One try of pin_word_and_key(), under the mm's lock; `word` or `key` may be NULL. */
 static enum fault_result try_pin(u64 addr, bool private, enum fault_access access,
 				 struct futex_key *key, void **word)
 {

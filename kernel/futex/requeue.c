@@ -1,5 +1,4 @@
-/* FUTEX_REQUEUE and FUTEX_CMP_REQUEUE: wake some waiters and move others to a second futex.
- * futex(2) */
+/* FUTEX_REQUEUE, FUTEX_CMP_REQUEUE: wake some waiters, move others to a second futex. futex(2) */
 #include "kernel/futex/futex_internal.h"
 
 #include "kernel/task.h"

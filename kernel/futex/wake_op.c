@@ -1,5 +1,4 @@
-/* FUTEX_WAKE_OP: wake, change a second word, and depending on its old value wake there too.
- * futex(2) */
+/* FUTEX_WAKE_OP: wake, change a second word, and perhaps wake there too. futex(2) */
 #include "kernel/futex/futex_internal.h"
 
 #include "kernel/task.h"

@@ -46,8 +46,7 @@ typedef struct {
 	{                \
 		(x)      \
 	}
-/* A count of this or more is stuck. As a signed number it is negative, so the CPU's sign flag shows
- * it. */
+/* A count of this or more is stuck: the CPU's sign flag shows it. */
 #define REFCOUNT_SATURATED 0x80000000u
 #define REFCOUNT_STUCK     0xc0000000u /* where it stays: far from both ends */
 #define REFCOUNT_UNDERFLOW 0xe0000000u /* from here on, it was dropped below zero */

@@ -1,8 +1,7 @@
 /* Searching bitmaps, a word at a time. */
 #include "kernel/lib/bitmap.h"
 
-/* First bit in [from, size) that differs from those of `skip` (all ones or all zeroes), or `size`.
- */
+/* First bit in [from, size) that differs from those of `skip` (all ones, all zeroes), or `size`. */
 static size_t find_other(const u64 *map, size_t size, size_t from, u64 skip)
 {
 	u64 wanted = ~0UL << (from % 64); /* bits of the word */

@@ -1,5 +1,4 @@
-/* Fault injection: see fault_injection.h. The counters are estimates, but exactly one pass fails.
- */
+/* Fault injection. The counters are estimates, but exactly one pass fails. */
 #include "kernel/lib/fault_injection.h"
 
 #include "kernel/lib/string.h"

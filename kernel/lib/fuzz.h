@@ -19,8 +19,7 @@ void sched_fuzz_stats(struct fuzz_stats *sum);
 
 void sched_fuzz_here(void); /* kernel/sched/fuzz.c */
 
-/* A place where order matters: the caller may be preempted here, if preemption is possible at all.
- */
+/* A place where order matters: the caller may be preempted here, if preemption is on. */
 static inline void sched_fuzz_point(void)
 {
 	if (unlikely(sched_fuzz))

@@ -1,5 +1,4 @@
-/* What the compiler calls when a built-in has no single instruction on the baseline CPU; libgcc is
- * not linked. */
+/* What the compiler calls for built-ins that the baseline CPU lacks; libgcc is not linked. */
 #include "kernel/lib/types.h"
 
 /* "used": link-time optimisation sees the calls too late. */

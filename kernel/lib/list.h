@@ -37,8 +37,7 @@ static inline void list_add(struct list_head *n, struct list_head *h)
 	__list_insert(n, h, h->next);
 }
 
-/* Insert right before `h`: at the end when `h` is the head, and just ahead of it when it is a node.
- */
+/* Insert right before `h`: at the end of the list if `h` is the head. */
 static inline void list_add_tail(struct list_head *n, struct list_head *h)
 {
 	__list_insert(n, h->prev, h);

@@ -102,8 +102,7 @@ static always_inline void spin_unlock_no_resched(spinlock_t *l)
 	preempt_enable_no_resched();
 }
 
-/* A spinlock was released: let a better task run, if one is waiting. Never switches with interrupts
- * off: preempt_schedule() looks. */
+/* A spinlock was released: let a better task run (preempt_schedule(): not with interrupts off). */
 static always_inline void spin_unlocked(void)
 {
 	if (likely(!unlock_work()))

@@ -27,8 +27,7 @@ u32 edit_distance(const char *a, const char *b)
 	return row[m];
 }
 
-/* A name may be offered for what was typed if no more than two characters, or a third of it, are
- * different. */
+/* A name is offered for what was typed if at most two characters, or a third of it, differ. */
 bool is_nearer(const char *typed, const char *name, u32 *best)
 {
 	u32 d = edit_distance(typed, name);

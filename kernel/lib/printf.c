@@ -42,8 +42,7 @@ static void put_string(struct sink *s, const struct spec *sp, const char *str)
 		pad(s, ' ', sp->width - (int)n);
 }
 
-/* Digits of `v`, last one first. Returns how many; none for 0, so that the precision decides about
- * it. */
+/* Digits of `v`, last one first. Returns how many; none for 0: the precision decides about it. */
 static int digits_of(char *out, u64 v, unsigned int base, bool upper)
 {
 	const char *set = upper ? "0123456789ABCDEF" : "0123456789abcdef";
@@ -85,8 +84,7 @@ static void put_signed(struct sink *s, struct spec *sp, s64 v)
 	put_number(s, sp, v < 0 ? 0 - (u64)v : (u64)v, 10, false, sign);
 }
 
-/* %p: 0x and the digits; %pS: the symbol the address lies in. Returns the conversion's last
- * character. */
+/* %p: 0x and digits; %pS: the symbol around it. Returns the conversion's last character. */
 static const char *put_pointer(struct sink *s, struct spec *sp, const char *fmt, const void *ptr)
 {
 	char name[96];

@@ -53,8 +53,7 @@ void random_add_event(void)
 	WRITE_ONCE(*p, (READ_ONCE(*p) << 7 | READ_ONCE(*p) >> 57) ^ now * 0x9e3779b97f4a7c15UL);
 }
 
-/* The key becomes a function of itself and 256 bits more, which cannot be undone. Caller holds
- * random_lock. */
+/* Make the key a function of itself and 256 bits, which cannot be undone. Under random_lock. */
 static void stir(const u64 more[POOL])
 {
 	u32 block[16];

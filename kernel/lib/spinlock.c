@@ -198,8 +198,7 @@ bool spin_trylock(spinlock_t *l)
 		preempt_enable();
 		return false;
 	}
-	/* Cannot deadlock, so the order does not matter; but locks taken next are checked against
-	 * it. */
+	/* Cannot deadlock, so its order does not matter, but that of locks taken next does. */
 	if (DEBUG_CHECKS) {
 		lock_order_acquire(l, LOCK_NONE, true);
 		lock_acquired(l, false, __builtin_return_address(0));

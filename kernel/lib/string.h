@@ -14,15 +14,13 @@ int strcmp(const char *a, const char *b);
 int strncmp(const char *a, const char *b, size_t n);
 char *strchr(const char *s, int c);
 u32 edit_distance(const char *a, const char *b); /* kernel/lib/nearest.c */
-/* Whether `name` is a better guess at what was typed than one at distance *best, which is then
- * updated. */
+/* Is `name` nearer to what was typed than *best, which is then updated? */
 bool is_nearer(const char *typed, const char *name, u32 *best);
 char *strrchr(const char *s, int c);
 char *strstr(const char *hay, const char *needle);
 /* Copy with truncation, always ending in a NUL. Returns the length copied. */
 size_t strlcpy(char *dst, const char *src, size_t size);
-/* Parse the whole of `s` as a number (0x, 0 and decimal prefixes). 0 or -EINVAL; -ERANGE on
- * overflow. */
+/* Parse all of `s` as a number (0x, 0 and decimal prefixes). 0, -EINVAL, or -ERANGE: too large. */
 unsigned int digit_value(char c); /* of a hexadecimal digit; 16: it is none */
 int parse_u64(const char *s, u64 *out);
 int parse_s64(const char *s, s64 *out);

@@ -29,18 +29,15 @@ const char *syscall_missing(unsigned long nr);
 const char *syscall_name(unsigned long nr);
 /* By name, or -1. */
 int syscall_number(const char *name);
-/* By number, for the entry code. All absent calls are one function, which records them. Each
- * handler declares only the arguments it takes; the calling convention allows to call it with all
- * six. */
+/* By number, for the entry code. All absent calls are one function, which records them. A handler
+ * declares only the arguments it takes; the calling convention allows to pass all six. */
 typedef long (*syscall_fn)(u64, u64, u64, u64, u64, u64);
 extern const syscall_fn syscall_handlers[NR_SYSCALLS];
 /* For numbers beyond the table, and for all calls while they are traced. Interrupts are on. */
 long do_syscall(struct pt_regs *regs, unsigned long nr);
-/* Copy a structure that grows from version to version. The caller has `usize` bytes, the kernel
- * knows `size`. What the caller lacks is 0; what the kernel does not know must be 0, else -E2BIG.
- * 0 or -EFAULT. */
+/* Copy a structure that grows: the caller has `usize` bytes, the kernel knows `size`. What the
+ * caller lacks is 0; what the kernel does not know must be 0, else -E2BIG. 0 or -EFAULT. */
 int copy_struct_from_user(void *to, size_t size, const void __user *from, size_t usize);
 int check_zeroed(const char __user *from, size_t n); /* 0, -E2BIG or -EFAULT */
-/* Calls answered with -ENOSYS because they are absent: fn(number, how often) for each that was
- * called. */
+/* fn(number, how often) for each call that was answered with -ENOSYS because it is absent. */
 void unimplemented_foreach(void (*fn)(unsigned long nr, u64 count, void *), void *arg);

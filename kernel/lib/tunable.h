@@ -1,5 +1,4 @@
-/* Named switches: set on the boot command line (`fork.share=tables`) or by the shell (`set NAME
- * VALUE`). */
+/* Named switches, set at boot (`fork.share=tables`) or by the shell (`set NAME VALUE`). */
 #pragma once
 
 #include "kernel/lib/types.h"
@@ -37,8 +36,7 @@ LINKER_SET_DECLARE(tunables, const struct tunable);
 	static const struct tunable *const __set_tunables_##id         \
 		__attribute__((used, section("set_tunables"))) = &tunable_##id
 
-/* While the system runs. 0, -ENOENT (no such name), -EINVAL (bad value), -EPERM (only at boot).
- * kernel/debug/tunable.c */
+/* While the system runs. 0, -ENOENT (no such name), -EINVAL (bad value), -EPERM (only at boot). */
 int tunable_set(const char *name, const char *value);
 /* The switch whose name is most like this one, or NULL. */
 const char *tunable_nearest(const char *name);

@@ -83,8 +83,7 @@ void flush_signal_handlers(struct task *p)
 	put_actions(old);
 }
 
-/* Make `fresh` the table, with a copy of the old one. Returns the old one, which the caller drops.
- */
+/* Make `fresh` a copy of the table, and the table. Returns the old one, which the caller drops. */
 static struct sigactions *use_actions(struct sighand *sh, struct sigactions *fresh)
 {
 	struct sigactions *old = sh->set;

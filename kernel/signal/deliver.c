@@ -114,8 +114,7 @@ static noinline void blocked_changed(struct task *p, sigset_t64 more)
 }
 
 /* Takes the lock only when a signal is pending. A sender makes its signal pending before it reads
- * the mask, and this function does the reverse: either the sender sees the new mask, or this task
- * sees the signal. */
+ * the mask; this is the reverse, so one of the two sees what the other did. */
 void set_current_blocked(sigset_t64 set)
 {
 	struct task *p = current;
@@ -228,8 +227,7 @@ bool leave_group_stop(struct task *p)
 	return true;
 }
 
-/* Stop as a part of the group until SIGCONT or SIGKILL. Called with the lock held, returns without
- * it. */
+/* Stop as a part of the group until SIGCONT or SIGKILL. Releases the lock. */
 static void stop_here(struct task *p, u64 flags)
 {
 	bool last = leave_group_stop(p);

@@ -151,8 +151,7 @@ void signal_wake_up(struct task *p, bool fatal)
 {
 	u32 states = TASK_INTERRUPTIBLE | (fatal ? TASK_KILLABLE | TASK_STOPPED : 0);
 
-	/* A full barrier: a task that is about to sleep tests the bit once more under the lock of
-	 * its queue. */
+	/* A full barrier: a task about to sleep tests the bit again under its queue's lock. */
 	task_set_work(p, WORK_SIGPENDING);
 	if (p == current) /* it tests the bit on its way to user mode */
 		return;
@@ -299,8 +298,7 @@ static void complete_signal(struct task *p, int sig, u64 handler, bool group)
 		signal_wake_up(t, sig == SIGKILL);
 }
 
-/* Put `sig` into the set and choose a thread for it. The full barrier is the counterpart of the one
- * in set_current_blocked(). */
+/* Put `sig` into the set and choose a thread. A full barrier, as in set_current_blocked(). */
 static always_inline void make_pending(struct sigpending *pending, int sig, struct task *p,
 				       u64 handler, bool group)
 {
@@ -380,8 +378,7 @@ int send_signal(int sig, const ksiginfo_t *info, struct task *p, bool group)
 	return err;
 }
 
-/* The signal of a fault cannot wait: a blocked or ignored one gets back its default action, death.
- */
+/* The signal of a fault cannot wait: if blocked or ignored, it gets its default action, death. */
 void force_sig_fault(int sig, int code, u64 addr)
 {
 	struct task *p = current;
@@ -485,8 +482,7 @@ static void send_exit_signal(const struct task *p, int sig)
 	send_signal_locked(sig, &info, p->parent, true);
 }
 
-/* Both sides hold tasklist_lock: the parent queues before it looks for a child that has something
- * to report. */
+/* Both sides hold tasklist_lock: the parent queues before it looks for a child with news. */
 static void wake_waiting_parent(const struct task *parent)
 {
 	if (!list_empty(&parent->signal->wait_chld.waiters))

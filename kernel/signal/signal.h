@@ -145,8 +145,7 @@ static inline bool valid_signal(int sig)
  * the queue of real-time signals is full (RLIMIT_SIGPENDING); -ESRCH when p has been reaped. Caller
  * has a reference to p, or holds tasklist_lock. */
 int send_signal(int sig, const ksiginfo_t *info, struct task *p, bool group);
-/* The handlers of p, locked; NULL: it has been reaped. Caller has a reference to p, or holds
- * tasklist_lock. */
+/* The handlers of p, locked; NULL: it has been reaped. Caller as for send_signal(). */
 struct sighand *lock_sighand(struct task *p, u64 *flags);
 void unlock_sighand(struct sighand *sh, u64 flags);
 /* Queue the entry of a timer that expired. False: it is not wanted. Caller holds sighand->lock. */
@@ -158,8 +157,7 @@ void force_sig(int sig);
 void force_fatal_sig(int sig);
 /* Send to current as if by current itself. */
 void send_sig_self(int sig);
-/* Every member of a process group; 0 or -ESRCH. Takes tasklist_lock; the _locked form wants it
- * held. */
+/* Every member of a process group; 0 or -ESRCH. Takes tasklist_lock, or (_locked) wants it held. */
 int kill_pgrp(struct pid *pgrp, int sig, const ksiginfo_t *info);
 int kill_pgrp_locked(struct pid *pgrp, int sig, const ksiginfo_t *info);
 /* SIGCHLD or another exit signal to the parent, and wake it if it waits. True: the parent does not
@@ -169,13 +167,11 @@ bool do_notify_parent(struct task *p, int sig);
 void notify_parent_stop(struct task *p, int why);
 /* The whole group of p is to die with this wait status. Caller holds sighand->lock. */
 void begin_group_exit(struct task *p, int code);
-/* p will not handle the shared signals that are in `set`: wake the threads that will. Caller holds
- * sighand->lock. */
+/* Wake the threads that handle the shared signals in `set` for p. Caller holds sighand->lock. */
 void retarget_shared_pending(struct task *p, sigset_t64 set);
 /* Kill all other threads of current's group. Caller holds sighand->lock. */
 void zap_other_threads(struct task *p);
-/* Drop the pending signals of `mask`; likewise for p's whole process. Caller holds sighand->lock.
- */
+/* Drop the pending signals of `mask`, also of p's whole process. Caller holds sighand->lock. */
 void remove_pending(struct sigpending *p, sigset_t64 mask);
 void remove_from_group(struct task *p, sigset_t64 mask);
 void signal_wake_up(struct task *p, bool fatal);
@@ -204,8 +200,7 @@ bool fatal_signal_pending(const struct task *p);
 /* Set or clear WORK_SIGPENDING of p by what is pending. Caller holds sighand->lock. */
 void recalc_sigpending_of(struct task *p);
 /* True when current has a signal to handle, also one that another thread was chosen for: current
- * then handles it on the way to user mode. Misses none that was sent under a lock that the caller
- * holds. */
+ * then handles it on the way to user mode. Misses none sent under a lock that the caller holds. */
 bool signal_to_handle(void);
 /* The next signal to handle that is in `mask`'s complement, or 0. Caller holds sighand->lock. */
 int dequeue_signal(struct task *p, sigset_t64 blocked, ksiginfo_t *info);

@@ -216,8 +216,7 @@ static bool may_signal(struct task *p, int sig)
 						READ_ONCE(current->signal->group_nr[PIDTYPE_SID]));
 }
 
-/* 0, -EPERM, -EAGAIN or -ESRCH. Signal 0 only asks. Caller has a reference to p, or holds
- * tasklist_lock. */
+/* 0, or an error; signal 0 only asks. Caller has a reference to p, or holds tasklist_lock. */
 static long kill_one(struct task *p, int sig, const ksiginfo_t *info, bool group)
 {
 	if (sig != 0 && !valid_signal(sig))
@@ -252,8 +251,7 @@ static long signal_self(int sig, const ksiginfo_t *info, bool group)
 	return send_signal(sig, info, current, group);
 }
 
-/* The result for several tasks, -ESRCH before the first: 0 if one was signalled, else the last
- * error. */
+/* The result for several tasks, at first -ESRCH: 0 if one was signalled, else the last error. */
 static long combine(long before, long err)
 {
 	return before ? err : 0;
@@ -282,8 +280,7 @@ static long kill_all(int sig, const ksiginfo_t *info)
 	return ret;
 }
 
-/* kill(2) with a pid of -1 (all), 0 (current's group) or less (the group -pid). Caller holds
- * tasklist_lock. */
+/* kill(2) with a pid of -1 (all), 0 (current's group) or less (group -pid). Under tasklist_lock. */
 static long kill_many(pid_t pid, int sig, const ksiginfo_t *info)
 {
 	struct pid *pgrp scoped(put_pid) = pid < -1 ? find_get_pid(-pid) : NULL;
@@ -333,8 +330,7 @@ long sys_tgkill(pid_t tgid, pid_t tid, int sig)
 
 /* ---- sigqueue(3) ---- */
 
-/* What lies behind the fields is not kept. It has to be 0, unless `code` is one for which nothing
- * is stored there. */
+/* What lies behind the fields is not kept. It has to be 0, unless `code` says that it is unused. */
 static long check_expansion(const ksiginfo_t *info, const siginfo_t __user *uinfo)
 {
 	if (info->si_code >= SI_DETHREAD || info->si_code == SI_ASYNCNL)
@@ -343,8 +339,7 @@ static long check_expansion(const ksiginfo_t *info, const siginfo_t __user *uinf
 			    sizeof(*uinfo) - sizeof(*info));
 }
 
-/* Read what the sender says of the signal. -EPERM: it claims to be the kernel, kill(2) or tkill(2).
- */
+/* Read what the sender says of the signal. -EPERM: it claims to be the kernel, kill or tkill. */
 static long get_queue_info(ksiginfo_t *info, int sig, const siginfo_t __user *uinfo, pid_t pid)
 {
 	long err;

@@ -61,9 +61,8 @@ struct heap_node *heap_insert(struct heap_node *root, struct heap_node *n)
 	return merge(root, n);
 }
 
-/* Nodes above need an update only as far as ranks change. Ranks grow only along a path to the
- * right, and a rank that shrinks is above a smaller one: in both cases at most log2(n + 1) change.
- */
+/* Nodes above need an update only as far as ranks change: at most log2(n + 1), since ranks grow
+ * only along a path to the right, and a rank that shrinks is above a smaller one. */
 struct heap_node *heap_remove(struct heap_node *root, struct heap_node *n)
 {
 	struct heap_node *above = n->parent, *below = merge(n->left, n->right);

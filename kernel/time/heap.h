@@ -1,6 +1,4 @@
-/* A heap, the smallest key at its root, in which no step is long. Pure: its caller does the
- * locking.
- */
+/* A heap, the smallest key at its root, in which no step is long. The caller does the locking. */
 #pragma once
 
 #include "kernel/lib/types.h"

@@ -1,5 +1,4 @@
-/* Sleeping for a time: schedule_until(), sleep_ns(). The system calls are in
- * kernel/timers/sleep_calls.c. */
+/* Sleeping for a time. The system calls are in kernel/timers/sleep_calls.c. */
 #include "kernel/task.h"
 #include "kernel/time/timer.h"
 #include "kernel/time/timespec.h"

@@ -106,8 +106,7 @@ void timer_start(struct timer *t, u64 expires)
 	spin_unlock_irqrestore(&base->lock, flags);
 }
 
-/* Wait until no CPU is in the callback of `t`. A callback that cancels its own timer does not wait
- * for itself. */
+/* Wait until no CPU is in the callback of `t`, but for a callback that cancels its own timer. */
 static void wait_until_not_running(struct timer *t)
 {
 	for (u32 i = 0; i < nr_cpus; i++) {
@@ -128,8 +127,7 @@ bool timer_cancel(struct timer *t)
 	return was_queued;
 }
 
-/* Run the timers that have expired by `now`. The caller holds the lock, which is released during
- * the callbacks. */
+/* Run the timers that have expired by `now`. Releases the lock during the callbacks. */
 static void run_expired(struct timer_base *base, u64 now)
 {
 	while (base->root && base->root->key <= now) {

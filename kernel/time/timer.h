@@ -12,8 +12,7 @@ u64 ktime_real_base(void); /* time of day at monotonic 0 */
 /* Monotonic time at which the wall clock shows `real`. */
 u64 ktime_of_real(u64 real);
 
-/* One-shot. The callback runs in interrupt context with no lock held and may start the timer again.
- */
+/* One-shot. The callback runs in an interrupt, with no lock held, and may start the timer again. */
 struct timer {
 	struct heap_node node; /* its key: when it expires, monotonic */
 	void (*fn)(struct timer *);
@@ -35,7 +34,6 @@ void tick_stop(void);
 /* Interrupts are off. Have scheduler_look_ahead() called before the next tick. */
 void tick_soon(void);
 
-/* Sleep until `expires` in the state the caller set, or until woken. Returns the time left, 0 when
- * it passed. */
+/* Sleep in the state the caller set until `expires`, or until woken. Returns the time left. */
 u64 schedule_until(u64 expires);
 void sleep_ns(u64 ns); /* uninterruptible */

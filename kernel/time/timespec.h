@@ -19,8 +19,7 @@ static inline u64 time_mul(u64 a, u64 b)
 	return __builtin_mul_overflow(a, b, &product) ? TIME_FOREVER : product;
 }
 
-/* How many times `interval`, which is not 0, fits between `from` and `now`; 0 when `now` is before.
- */
+/* How often `interval`, which is not 0, fits between `from` and `now`; 0 if `now` is before. */
 static inline u64 time_periods(u64 from, u64 now, u64 interval)
 {
 	return now > from ? (now - from) / interval : 0;

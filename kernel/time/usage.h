@@ -26,8 +26,7 @@ static inline void usage_add(struct usage *sum, const struct usage *more)
 	sum->nivcsw += more->nivcsw;
 	sum->max_pages = MAX(sum->max_pages, more->max_pages);
 }
-/* What one thread has been charged until now: all of it, when it has ended and task_charge() was
- * called since. */
+/* What one thread has been charged until now: all, if task_charge() was called since its end. */
 void add_charged_usage(const struct task *p, struct usage *sum);
 /* Of one thread. */
 void task_usage(struct task *p, struct usage *out);

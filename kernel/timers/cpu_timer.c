@@ -58,8 +58,7 @@ u64 cpu_target_time(const struct cpu_target *target)
 
 /* ---- clock ids: ~pid << 3 | 4 for a thread | which ---- */
 
-/* The task that a clock belongs to, with a reference. NULL: there is none, or the clock's id may
- * not name it. */
+/* The task that a clock belongs to, with a reference. NULL: none, or the id may not name it. */
 static struct task *find_target(pid_t pid, bool thread, bool reading)
 {
 	struct task *p = thread ? current : current->group_leader;
@@ -271,8 +270,7 @@ static u64 sleep_on_clock(const struct cpu_target *target, u64 until)
 	return until > now ? until - now : 0;
 }
 
-/* restart_arg: [0] what the clock shows at the end, [1] where the time left goes, or 0, [2] the
- * clock. */
+/* restart_arg: [0] the end on the clock, [1] where the time left goes, or 0, [2] the clock. */
 static long sleep_relative(struct task *p)
 {
 	struct timespec __user *rem = (void __user *)p->restart_arg[1];

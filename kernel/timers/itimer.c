@@ -32,8 +32,7 @@ static void send_to_process(struct signal *sig)
 }
 
 /* Send the signal if the timer has expired. As on Linux, periods that end before the signal is
- * taken add no signal, and cost nothing while it is pending or ignored. Caller holds deferred_lock.
- */
+ * taken add no signal, and cost nothing while it is pending or ignored. Under deferred_lock. */
 static void fire(struct due *d)
 {
 	struct itimer *it = container_of(d, struct itimer, due);

@@ -7,8 +7,7 @@ struct signal;
 struct task;
 struct posix_timer;
 
-/* Begin the next period, since the timer's signal is taken off its queue. Returns the overrun.
- * Caller holds sighand->lock. */
+/* The timer's signal is taken: begin the next period. Returns the overrun. Under sighand->lock. */
 int posix_timer_taken(struct posix_timer *t);
 /* Resume the timers that rest because `sig` was ignored. Caller holds sighand->lock. */
 void posix_timers_resume(struct signal *owner, int sig);

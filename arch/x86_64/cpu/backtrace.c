@@ -1,6 +1,4 @@
-/* Prints registers and the chain of callers. Works during a panic: takes no lock, trusts no
- * pointer.
- */
+/* Prints registers and the chain of callers. For a panic too: takes no lock, trusts no pointer. */
 #include "arch/x86_64/arch.h"
 #include "arch/x86_64/cpu/msr.h"
 #include "kernel/debug/debug.h"

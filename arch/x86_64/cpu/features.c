@@ -140,8 +140,7 @@ u64 cpu_cycles(void)
 	return (u64)hi << 32 | lo;
 }
 
-/* Both sources may be empty for a moment. A CPU that always gives the same answer is broken; some
- * were. */
+/* Both sources may be empty for a moment. Some broken CPUs always gave the same answer. */
 bool arch_random(u64 *out)
 {
 	static u64 last;

@@ -12,8 +12,7 @@
 #define SEG_USER_CODE   0x00affb000000ffffUL
 #define TSS_INDEX       8
 #define TSS_AVAILABLE   0x89UL
-/* A segment whose limit is the CPU's number: ring 3 reads it by LSL (selector 0x7b, as on Linux;
- * kernel/vdso/user.c). */
+/* Its limit is the CPU's number: kernel/vdso/user.c reads it (selector 0x7b, as on Linux). */
 #define CPU_INDEX 15
 #define SEG_CPU   0x0040f10000000000UL
 

@@ -15,6 +15,5 @@
 
 typedef void (*irq_handler_t)(struct pt_regs *regs);
 
-/* Install `fn` for `vector` (32 … 255); NULL removes the handler. Interrupts without one are
- * ignored. */
+/* Install `fn` for `vector` (32 … 255), or none for NULL: such interrupts are ignored. */
 void irq_set_handler(u8 vector, irq_handler_t fn);

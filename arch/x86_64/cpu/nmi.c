@@ -98,8 +98,7 @@ void arch_backtrace_cpu(u32 cpu, void (*print)(const char *fmt, ...) __printf(1,
 		print_lines(ask.text, print);
 	else
 		print("  it does not answer an NMI either\n");
-	/* If the CPU took the question and has not answered, it may still write: never ask again.
-	 */
+	/* A CPU that took the question and has not answered may still write: never ask again. */
 	if (answered() || __atomic_compare_exchange_n(&ask.state, &wanted, ASK_NOTHING, false,
 						      __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST))
 		__atomic_store_n(&ask.busy, false, __ATOMIC_RELEASE);

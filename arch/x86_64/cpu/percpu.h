@@ -52,9 +52,7 @@ static inline struct cpu *this_cpu(void)
 	return c;
 }
 
-/* The same on any CPU that the caller runs on. So the compiler need not read it twice: not
- * volatile.
- */
+/* The same on any CPU that the caller runs on, so not volatile: one reading is enough. */
 static inline struct task *get_current(void)
 {
 	struct task *t;

@@ -9,8 +9,7 @@
 void exit_to_user_work(struct pt_regs *regs);
 void user_rip_fault(struct pt_regs *regs);
 
-/* Entered with interrupts off; returns with them off and no work left. Work that comes up later
- * interrupts user mode. */
+/* Entered and left with interrupts off: work that comes up later interrupts user mode. */
 void exit_to_user_work(struct pt_regs *regs)
 {
 	struct task *p = current;
@@ -34,8 +33,7 @@ void exit_to_user_work(struct pt_regs *regs)
 		task_clear_work(p, WORK_FRAME); /* the way out restores the whole frame */
 }
 
-/* Signal a return address beyond the user's half: a handler's, a sigreturn's or an ELF entry point.
- */
+/* Signal a return address beyond the user's half: of a handler, a sigreturn or an ELF file. */
 void user_rip_fault(struct pt_regs *regs)
 {
 	local_irq_enable();

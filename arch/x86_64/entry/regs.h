@@ -1,5 +1,4 @@
-/* The user-mode registers as the entry code saves them: Linux's struct pt_regs, top of every kernel
- * stack. */
+/* The user's registers at the top of every kernel stack: Linux's struct pt_regs. */
 #pragma once
 
 #include "kernel/lib/types.h"

@@ -12,14 +12,11 @@ struct boot_info;
 extern pte_t *kernel_root;
 extern bool final_tables; /* kernel_root is the final one */
 
-/* Map [va, va + size) to pa with the largest pages that fit. Existing mappings are kept. 0 or
- * -ENOMEM. */
+/* Map [va, va + size) to pa in the largest pages that fit; mapped parts stay. 0 or -ENOMEM. */
 int map_kernel_range(pte_t *root, u64 va, phys_addr_t pa, u64 size, pte_t flags);
-/* Give each root slot of [start, end) a table, so that no later mapping changes the root. 0 or
- * -ENOMEM. */
+/* Give each root slot of [start, end) a table: no later mapping changes the root. 0 or -ENOMEM. */
 int fill_root_slots(pte_t *root, u64 start, u64 end);
-/* The entry of the 4 KiB page at va. `create` adds the tables on the way. NULL: no memory, or no
- * such table. */
+/* The entry of the 4 KiB page at va, or NULL. `create` adds the tables on the way. */
 pte_t *kernel_leaf(pte_t *root, u64 va, bool create);
 bool kernel_mapped(pte_t *root, u64 va); /* is va mapped, in pages of any size? */
 phys_addr_t new_kernel_table(void);      /* a zeroed page; 0 without memory */

@@ -64,9 +64,8 @@ static noinline void fault_signal(enum fault_result r, u64 error, u64 addr)
 		force_sig_fault(SIGSEGV, r == FAULT_ACCERR ? SEGV_ACCERR : SEGV_MAPERR, addr);
 }
 
-/* The CPU, or an emulator, accessed memory with the kernel's rights for a user's instruction, such
- * as a far return. SMAP forbids that even if the page is present: the fault would repeat for ever.
- */
+/* The CPU, or an emulator, used the kernel's rights for a user's instruction, such as a far return.
+ * SMAP forbids that even if the page is present: the fault would repeat for ever. */
 static noinline bool refused_by_smap(const struct pt_regs *regs)
 {
 	return cpu_features.smap && !(regs->rflags & X86_EFLAGS_AC);

@@ -29,8 +29,7 @@ static void map_image_part(pte_t *root, const char *start, const char *end, pte_
 		panic("no memory for the kernel's own tables\n");
 }
 
-/* Text R-X, constants R--, data RW-; nothing is both W and X. The guard page below the boot stack
- * is not mapped. */
+/* Text R-X, constants R--, data RW-. The guard page below the boot stack is not mapped. */
 static void map_image(pte_t *root)
 {
 	map_image_part(root, __text_start, __text_end, 0);

@@ -16,8 +16,7 @@
 #define READ_ONLY_FLAGS PTE_NX
 #define MAX_EARLY_MAPS  16
 
-/* The reset value, except for attribute 1 (PWT alone), which was write-through. SDM vol. 3A, 11.12.
- */
+/* The reset value but for attribute 1 (PWT alone), which was write-through. SDM vol. 3A, 11.12. */
 #define PAT_WC_IN_1 0x0007040600070106UL
 
 /* Mappings from before the final tables, which get them too. */
@@ -92,8 +91,7 @@ void physmap_init(pte_t *root, const struct boot_info *boot)
 
 	if (fill_root_slots(root, PHYSMAP_BASE, PHYSMAP_BASE + limit) < 0)
 		panic("no memory for the direct map\n");
-	/* First, since existing mappings are kept: code and constants cannot be written to by their
-	 * other address. */
+	/* First, since existing mappings are kept: code cannot be written to by this address. */
 	must_map(root, image_to_phys(__text_start), image_to_phys(__rodata_end), READ_ONLY_FLAGS);
 	for (u32 i = 0; i < nr_early_maps; i++)
 		must_map(root, early_maps[i].start, early_maps[i].end,

@@ -85,9 +85,8 @@ static struct shootdown {
 	u64 flushes, asked; /* this CPU only: its flushes, and the CPUs it asked for one */
 } __aligned(64) shootdowns[MAX_CPUS];
 
-/* A kernel thread only borrows the tables and does not use them: it switches to the kernel's, and
- * this CPU is not asked again. It keeps its reference (active_mm); the next switch looks at
- * loaded_mm. */
+/* A kernel thread only borrows the tables: it switches to the kernel's, and this CPU is not asked
+ * again. It keeps its reference (active_mm); the next switch looks at loaded_mm. */
 static void flush_for_other(const struct shootdown *s)
 {
 	if (s->mm && s->mm == this_cpu()->loaded_mm && !current->mm)

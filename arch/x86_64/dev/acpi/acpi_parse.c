@@ -79,8 +79,7 @@ static void add_ioapic(struct acpi_info *info, const u8 *e, size_t len)
 			.id = e[2], .base = field(e, len, 4, 4), .gsi_base = field(e, len, 8, 4)};
 }
 
-/* Flags: polarity in bits 0-1, trigger in bits 2-3. 0 is the bus's default: for ISA active high and
- * edge. */
+/* Flags: polarity in bits 0-1, trigger in bits 2-3. 0 is ISA's default: active high, edge. */
 static void add_override(struct acpi_info *info, const u8 *e, size_t len)
 {
 	u16 flags = field(e, len, 8, 2);
@@ -209,8 +208,7 @@ static bool aml_byte(const u8 **p, const u8 *end, u8 *out)
 	return true;
 }
 
-/* Name(\_S5_, Package(n) {a, b, …}): NameOp, an optional root prefix, the name, PackageOp, its
- * length, n. */
+/* Name(\_S5_, Package(n) {a, b, …}): NameOp, perhaps a root prefix, name, PackageOp, length, n. */
 static bool parse_s5(struct acpi_info *info, const u8 *name, const u8 *start, const u8 *end)
 {
 	const u8 *p = name + 4;

@@ -14,8 +14,7 @@ struct clock_source {
 bool hpet_init(struct clock_source *c);
 bool pm_timer_init(struct clock_source *c);
 void pit_clock_init(struct clock_source *c); /* always there */
-/* The time-stamp counter, if it runs at one rate in every state. Its rate comes from CPUID, or is
- * measured against `ref`. */
+/* The TSC, if it runs at one rate in every state: CPUID's, or measured against `ref`. */
 bool tsc_init(struct clock_source *c, const struct clock_source *ref);
 bool clock_counts(u64 (*read)(void)); /* does the counter advance within 100 us? */
 /* Read two counters at nearly the same moment: the tightest of a few tries, since a hypervisor may

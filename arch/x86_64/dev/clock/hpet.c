@@ -1,6 +1,4 @@
-/* The HPET's main counter as clock. Its timers are not used: each CPU's local APIC has a better
- * one.
- */
+/* The HPET's main counter as clock. Its timers are not used: local APICs have better ones. */
 #include "arch/x86_64/dev/acpi/acpi.h"
 #include "arch/x86_64/dev/clock/clock.h"
 #include "arch/x86_64/dev/io.h"

@@ -88,9 +88,8 @@ bool tsc_init(struct clock_source *c, const struct clock_source *ref)
 
 /* ---- do all CPUs count alike? ---- */
 
-/* Two CPUs read the counter in turns; each reading must be later than the one before it. A
- * difference shorter than the handover of a turn is not noticed: a program cannot notice it either.
- */
+/* Two CPUs read the counter in turns; each reading must be later than the one before it. Neither
+ * this nor a program notices a difference shorter than the handover of a turn. */
 #define COMPARE_TURNS 200
 
 static struct {

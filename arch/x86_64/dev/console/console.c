@@ -96,8 +96,7 @@ void console_writable(void)
 
 /* ---- output ---- */
 
-/* Is the next character the first of its line? An escape sequence (ESC [ … letter) changes nothing.
- */
+/* Is the next character the first of its line? Escape sequences (ESC [ … letter) do not count. */
 static bool line_start = true, in_escape;
 
 static void track_line(const char *s, size_t n)
@@ -153,9 +152,8 @@ void arch_console_write_raw(const char *s, size_t n)
 	send_answer(answer, write_devices(s, n, false, answer, sizeof(answer)));
 }
 
-/* Draws in slices: interrupts are off during a slice, and the serial port loses input if its
- * interrupt waits for a millisecond. An interrupt handler draws one slice; the next tick goes on.
- */
+/* Draws in slices, with interrupts off: the serial port loses input if its interrupt waits for a
+ * millisecond. An interrupt handler draws one slice; the next tick goes on. */
 void arch_console_refresh(void)
 {
 	bool more = true;

@@ -1,5 +1,4 @@
-/* The keyboard behind the i8042 controller, which translates to scan code set 1. keymap.c decodes
- * the bytes. */
+/* The keyboard behind the i8042 controller, which translates to scan code set 1: see keymap.c. */
 #include "arch/x86_64/dev/console/keyboard.h"
 
 #include "arch/x86_64/arch.h"

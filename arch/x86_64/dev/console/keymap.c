@@ -26,8 +26,7 @@ static const char shifted[] = "\0\033"
 			      "ASDFGHJKL:\"~\0|"
 			      "ZXCVBNM<>?\0*\0 ";
 
-/* Keys that send ESC [ and this. The keypad's keys send the same: digits are not supported there.
- */
+/* Keys that send ESC [ and this. The keypad's keys send the same: they have no digits. */
 static const struct {
 	u8 code;
 	const char *sequence;

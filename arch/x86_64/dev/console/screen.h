@@ -1,5 +1,4 @@
-/* The screen: a terminal (vt.c) on a linear framebuffer or on VGA text cells. Called with the
- * console's lock held. */
+/* The screen: a terminal (vt.c) on a framebuffer or VGA text. The caller has the console's lock. */
 #pragma once
 
 #include "boot/boot_info.h"
@@ -28,6 +27,5 @@ const struct screen_ops *screen_device(void); /* NULL: there is no screen */
 void screen_write(const char *s, size_t n, bool newlines);
 /* Move the terminal's answer to a query (where is the cursor?) into buf; returns its length. */
 size_t screen_take_answer(char *buf, size_t n);
-/* Draw changed cells: whole rows, until at least `cells_at_once` are drawn. True if some are left.
- */
+/* Draw changed cells: whole rows, until `cells_at_once` or more are drawn. True: some are left. */
 bool screen_refresh(u32 cells_at_once);

@@ -10,9 +10,8 @@
 #define VT_MAX_COLS   256U
 #define VT_MAX_PARAMS 16
 
-/* A cell: code point in bits 0-20, foreground 21-24, background 25-28, flags above. Colours in
- * ANSI's order: 0 black, 1 red, 2 green, 3 yellow, 4 blue, 5 magenta, 6 cyan, 7 white, +8 bright.
- */
+/* A cell: code point in bits 0-20, foreground 21-24, background 25-28, flags above. ANSI's colours:
+ * 0 black, 1 red, 2 green, 3 yellow, 4 blue, 5 magenta, 6 cyan, 7 white, +8 bright. */
 #define CELL_CHAR(c)     ((c)&0x1fffff)
 #define CELL_FG(c)       ((c) >> 21 & 15)
 #define CELL_BG(c)       ((c) >> 25 & 15)

@@ -27,8 +27,7 @@ const char *apic_mode(void);
 /* Measure the boot CPU's timer against the clock and enable it. -EIO if it does not count. */
 int apic_timer_init(void);
 void apic_timer_program(u64 ns);
-/* Interrupt the CPU with this APIC id: a vector, or one of these. Any context. SDM vol. 3A, 9.4.4.
- */
+/* Interrupt the CPU with this APIC id: a vector, or one of these. Any context. SDM 3A, 9.4.4. */
 #define APIC_NMI     (4u << 8)
 #define APIC_INIT    (5u << 8) /* reset it */
 #define APIC_STARTUP (6u << 8) /* | n: start it in real mode at page n, below 1 MiB */
