@@ -67,11 +67,9 @@ u32 areas_cuts(const struct area_set *s, u64 start, u64 end);
  * area more; else 0. */
 u32 areas_hole(const struct area_set *s, u64 start, u64 end);
 
-/*
- * Prepare a change of [start, end) that leaves at most `extra` (0 to 3) more areas: make private
+/* Prepare a change of [start, end) that leaves at most `extra` (0 to 3) more areas: make private
  * every node that it will touch, and make spare nodes for splits. With `extra` 0 the area below
- * `start` must not change. 0 or -ENOMEM.
- */
+ * `start` must not change. 0 or -ENOMEM. */
 int areas_prepare_slowly(struct area_set **set, u64 start, u64 end, u32 extra);
 static inline int areas_prepare(struct area_set **set, u64 start, u64 end, u32 extra)
 {

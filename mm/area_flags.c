@@ -1,7 +1,5 @@
-/*
- * Flags of areas that do not change what is mapped: advice for fork, and locks. Without swap a lock
- * is only counted; the system call that sets it faults the pages in afterwards.
- */
+/* Flags of areas that do not change what is mapped: advice for fork, and locks. Without swap a lock
+ * is only counted; the system call that sets it faults the pages in afterwards. */
 #include <asm/errno.h>
 
 #include "mm/area.h"

@@ -1,7 +1,5 @@
-/*
- * The interface of the machine for generic code. Anything in arch/x86_64/ that is neither included
- * nor declared here is private to the architecture.
- */
+/* The interface of the machine for generic code. Anything in arch/x86_64/ that is neither included
+ * nor declared here is private to the architecture. */
 #pragma once
 
 #include "arch/x86_64/cpu/irqflags.h"

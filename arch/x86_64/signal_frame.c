@@ -309,12 +309,10 @@ static bool read_frame(const struct rt_frame *frame, struct saved *saved, struct
 	return !bad;
 }
 
-/*
- * Restore CS and SS from the frame, with the user's privilege. IRET can load one segment of each
+/* Restore CS and SS from the frame, with the user's privilege. IRET can load one segment of each
  * kind; for any other the task gets the signal of the general protection fault that IRET would
  * raise. Its handler sees the selectors, and none returns to them. A program that does not set
- * UC_STRICT_RESTORE_SS gets a valid SS.
- */
+ * UC_STRICT_RESTORE_SS gets a valid SS. */
 static void restore_selectors(struct pt_regs *regs, const struct saved *saved)
 {
 	u16 cs = (u16)saved->selectors | 3, ss = (u16)(saved->selectors >> 48) | 3;

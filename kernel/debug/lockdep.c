@@ -1,9 +1,7 @@
-/*
- * The lock-order check of debug builds. Each task remembers the locks it holds. Taking a lock whose
+/* The lock-order check of debug builds. Each task remembers the locks it holds. Taking a lock whose
  * class does not come after all of them in enum lock_class may deadlock one day, and panics at
  * once. An interrupt handler is checked only against locks that it took itself: the interrupted
- * task holds no (irq) lock, or interrupts would be off, and all its locks come before those.
- */
+ * task holds no (irq) lock, or interrupts would be off, and all its locks come before those. */
 #include "arch/x86_64/arch.h"
 #include "kernel/debug/debug.h"
 #include "kernel/lib/lock.h"

@@ -1,7 +1,5 @@
-/*
- * The kernel log: a ring of 64 KiB of text in which the newest lines push out the oldest, and a
- * copy on the console. log_lock guards the ring; the console drivers have a lock of their own.
- */
+/* The kernel log: a ring of 64 KiB of text in which the newest lines push out the oldest, and a
+ * copy on the console. log_lock guards the ring; the console drivers have a lock of their own. */
 #include "arch/x86_64/arch.h"
 #include "kernel/debug/debug.h"
 #include "kernel/lib/lock.h"

@@ -1,8 +1,6 @@
-/*
- * Names for kernel addresses, from the image's ELF symbol table as the boot loader left it. The
+/* Names for kernel addresses, from the image's ELF symbol table as the boot loader left it. The
  * search is linear: it runs only for a backtrace, and needs no memory, so that it works before the
- * allocator does and during a panic.
- */
+ * allocator does and during a panic. */
 #include <linux/elf.h>
 #include "arch/x86_64/arch.h"
 #include "boot/boot_info.h"

@@ -1,8 +1,6 @@
-/*
- * Where exec puts stack, mappings, program and heap: at Linux's addresses, moved by as many random
+/* Where exec puts stack, mappings, program and heap: at Linux's addresses, moved by as many random
  * bits as on Linux, so that an attacker must guess. `norandmaps` on the command line and
- * personality(2)'s ADDR_NO_RANDOMIZE switch the randomness off.
- */
+ * personality(2)'s ADDR_NO_RANDOMIZE switch the randomness off. */
 #include "kernel/exec/layout.h"
 
 #include "arch/x86_64/arch.h"

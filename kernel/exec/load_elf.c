@@ -1,7 +1,5 @@
-/*
- * Reading a program, and its interpreter, and mapping them: segments in any order, one over the
- * other as they come, as on Linux.
- */
+/* Reading a program, and its interpreter, and mapping them: segments in any order, one over the
+ * other as they come, as on Linux. */
 #include "kernel/exec/load_elf.h"
 
 #include "kernel/fs/vfs.h"

@@ -464,11 +464,9 @@ static int pin_two(u64 addr1, u64 addr2, bool private, u32 **word1, u32 **word2,
 	}
 }
 
-/*
- * Requeue in batches; the words are pinned. An error hides how many waiters have moved before.
+/* Requeue in batches; the words are pinned. An error hides how many waiters have moved before.
  * Linux does the same when its one pass reaches a waiter for something else (-EINVAL) or one that
- * would wait for itself (-EDEADLK).
- */
+ * would wait for itself (-EDEADLK). */
 static long requeue_pinned(struct pi_requeue *r, u32 val)
 {
 	long ret;
@@ -502,12 +500,10 @@ static long try_requeue(struct pi_requeue *r, u64 addr, u64 addr2, bool private,
 	return ret;
 }
 
-/*
- * Move up to 1 + `max_move` waiters to the PI lock; the first one gets it if it is free. Linux
+/* Move up to 1 + `max_move` waiters to the PI lock; the first one gets it if it is free. Linux
  * looks up the owner once, before it moves the first waiter. Here all moved waiters may be gone
  * before the next batch, and the lock may have an owner that is exiting: then the call waits for
- * the exit and goes on.
- */
+ * the exit and goes on. */
 long futex_cmp_requeue_pi(u64 addr, u64 addr2, bool private, int max_wake, int max_move, u32 val)
 {
 	struct pi_requeue r = {.max = (u32)max_move + 1};

@@ -93,11 +93,9 @@ void bucket_add(struct futex_bucket *b, struct futex_waiter *w)
 	list_add(&w->link, &at->link);
 }
 
-/*
- * The key of a word that may be shared depends on its page, so the page is faulted in, for writing
+/* The key of a word that may be shared depends on its page, so the page is faulted in, for writing
  * if that is allowed. A page of an object is known by the object, also in a private mapping that
- * has not copied it yet. The caller holds the lock of current->mm.
- */
+ * has not copied it yet. The caller holds the lock of current->mm. */
 static enum fault_result key_by_page(u64 addr, enum fault_access access, struct futex_key *key)
 {
 	struct mm *mm = current->mm;

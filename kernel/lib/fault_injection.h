@@ -1,8 +1,6 @@
-/*
- * Fault injection. A site is a place that can fail for want of memory; `fail=SITE:N` on the command
+/* Fault injection. A site is a place that can fail for want of memory; `fail=SITE:N` on the command
  * line, or `set fail SITE:N` in the shell, makes the N-th pass through it fail, once. In-kernel
- * suites arm sites directly and learn from the count whether the failure was reached.
- */
+ * suites arm sites directly and learn from the count whether the failure was reached. */
 #pragma once
 
 #include "kernel/lib/types.h"

@@ -1,8 +1,6 @@
-/*
- * Seeded interleavings: `sched.fuzz=SEED` makes the kernel preempt tasks after a spinlock is
+/* Seeded interleavings: `sched.fuzz=SEED` makes the kernel preempt tasks after a spinlock is
  * released, around mutexes and in the middle of page faults. On a machine that counts instructions
- * as time (tools/run --icount) the same seed gives the same run.
- */
+ * as time (tools/run --icount) the same seed gives the same run. */
 #pragma once
 
 #include "kernel/lib/types.h"

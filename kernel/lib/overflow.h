@@ -1,7 +1,5 @@
-/*
- * Sums of sizes and addresses that a program chose: they say when they overflow, or saturate.
- * Compiles on the host.
- */
+/* Sums of sizes and addresses that a program chose: they say when they overflow, or saturate.
+ * Compiles on the host. */
 #pragma once
 
 #include "kernel/lib/types.h"
@@ -20,10 +18,7 @@ static inline bool range_end(u64 start, u64 len, u64 *end)
 	return !__builtin_add_overflow(start, len, end);
 }
 
-/*
- * *end becomes start + len, len counted in whole pages of `page` bytes. False when the rounding or
- * the sum overflows.
- */
+/* The same for `len` in whole pages of `page` bytes; false also when the rounding overflows. */
 static inline bool page_range_end(u64 start, u64 len, u64 page, u64 *end)
 {
 	u64 rounded = (len + page - 1) & ~(page - 1);

@@ -1,8 +1,6 @@
-/*
- * <string.h> for the kernel. Copies are string instructions, eight bytes at a time and then the
+/* <string.h> for the kernel. Copies are string instructions, eight bytes at a time and then the
  * rest: small, quick on a CPU with fast microcode for them, and eight times quicker than bytes
- * where an emulator runs them one by one.
- */
+ * where an emulator runs them one by one. */
 #include "kernel/lib/string.h"
 
 #include "kernel/lib/atomic.h"

@@ -1,7 +1,5 @@
-/*
- * The trace buffer: one ring for all CPUs, so that the order of records is known; trace_lock guards
- * it. The newest record overwrites the oldest. Records become text when they are read.
- */
+/* The trace buffer: one ring for all CPUs, so that the order of records is known; trace_lock guards
+ * it. The newest record overwrites the oldest. Records become text when they are read. */
 #include "kernel/trace/trace.h"
 
 #include "arch/x86_64/arch.h"

@@ -1,7 +1,5 @@
-/*
- * The trace buffer: what the kernel did, in ftrace's text form. Events come from events.def: each
- * row there becomes a function trace_NAME(...) which costs one test of a flag while tracing is off.
- */
+/* The trace buffer: what the kernel did, in ftrace's text form. Each row of events.def becomes a
+ * function trace_NAME(...), which costs one test of a flag while tracing is off. */
 #pragma once
 
 #include "kernel/lib/types.h"

@@ -1,8 +1,5 @@
-/*
- * The vDSO's program: runs in ring 3, in every process, wherever exec has put it. Reads the clock
- * without entering the kernel when that is the time-stamp counter; else makes the system call.
- * vdso(7).
- */
+/* The vDSO's program: runs in ring 3, in every process, wherever exec has put it. Reads the clock
+ * without entering the kernel if that is the time-stamp counter; else makes the call. vdso(7). */
 #include "kernel/lib/uapi.h"
 #include "kernel/vdso/vdso_data.h"
 

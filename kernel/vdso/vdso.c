@@ -1,7 +1,5 @@
-/*
- * The vDSO on the kernel's side: two memory objects, made at boot and shared by all address spaces.
- * [vvar] is the page of data that the kernel writes, and lies in front of [vdso], the program.
- */
+/* The vDSO on the kernel's side: two memory objects, made at boot and shared by all address spaces.
+ * [vvar] is the page of data that the kernel writes, and lies in front of [vdso], the program. */
 #include "kernel/vdso/vdso.h"
 
 #include "arch/x86_64/arch.h"

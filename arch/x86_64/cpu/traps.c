@@ -1,7 +1,5 @@
-/*
- * Exceptions. In user mode the task gets a signal; in the kernel the exception table says where to
- * go on, or the kernel panics.
- */
+/* Exceptions. In user mode the task gets a signal; in the kernel the exception table says where to
+ * go on, or the kernel panics. */
 #include "arch/x86_64/cpu/traps.h"
 
 #include "arch/x86_64/arch.h"

@@ -1,7 +1,5 @@
-/*
- * Building the kernel's page tables. Tables are added by compare-and-swap and never removed, so no
- * lock is needed. A leaf is changed only by the code that maps its address.
- */
+/* Building the kernel's page tables. Tables are added by compare-and-swap and never removed, so no
+ * lock is needed. A leaf is changed only by the code that maps its address. */
 #include "arch/x86_64/mm/ktables.h"
 
 #include "arch/x86_64/arch.h"

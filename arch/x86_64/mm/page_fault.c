@@ -1,8 +1,6 @@
-/*
- * Page faults. mm_fault() resolves a fault at a user address, from user mode or from the kernel. If
+/* Page faults. mm_fault() resolves a fault at a user address, from user mode or from the kernel. If
  * it cannot, the user gets a signal, and copy_{to,from}_user returns an error. Any other fault is a
- * bug in the kernel, and panics with its kind.
- */
+ * bug in the kernel, and panics with its kind. */
 #include "arch/x86_64/arch.h"
 #include "arch/x86_64/cpu/features.h"
 #include "arch/x86_64/cpu/traps.h"

@@ -1,7 +1,5 @@
-/*
- * The final kernel tables, made once at boot. Every root slot that a kernel range can use gets its
- * table here, so that all processes see later kernel mappings without copying them.
- */
+/* The final kernel tables, made once at boot. Every root slot that a kernel range can use gets its
+ * table here, so that all processes see later kernel mappings without copying them. */
 #include "arch/x86_64/mm/paging.h"
 
 #include "arch/x86_64/arch.h"

@@ -1,8 +1,5 @@
-/*
- * The direct map: all physical memory at PHYSMAP_BASE, never executable. Device registers and
- * framebuffers are mapped there too, with suitable caching, so that one formula converts every
- * physical address.
- */
+/* The direct map: all physical memory at PHYSMAP_BASE, never executable; also device registers and
+ * framebuffers, with suitable caching, so that one formula converts every physical address. */
 #include "arch/x86_64/arch.h"
 #include "arch/x86_64/cpu/features.h"
 #include "arch/x86_64/cpu/msr.h"

@@ -72,12 +72,10 @@ static void flush_here(const struct mm *mm, u64 start, u64 end)
 
 /* ---- other CPUs ---- */
 
-/*
- * A CPU that needs a flush on others fills in its struct shootdown, sets its bit in their
+/* A CPU that needs a flush on others fills in its struct shootdown, sets its bit in their
  * flush_from, and waits until each has cleared its own bit in `waiting`. Interrupts are off
  * meanwhile, so a CPU asks for one flush at a time. Every loop that waits for another CPU, also for
- * a spinlock, serves flushes (cpu_wait()), so two such CPUs serve each other.
- */
+ * a spinlock, serves flushes (cpu_wait()), so two such CPUs serve each other. */
 static struct shootdown {
 	const struct mm *mm;
 	u64 start, end;

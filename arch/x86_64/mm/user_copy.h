@@ -1,8 +1,6 @@
-/*
- * Access to user memory. Each function checks that the range lies below TASK_SIZE; at a bad address
+/* Access to user memory. Each function checks that the range lies below TASK_SIZE; at a bad address
  * the exception table makes it return an error. May sleep (a page fault takes the mm's lock): never
- * call them under a spinlock.
- */
+ * call them under a spinlock. */
 #pragma once
 
 #include "kernel/lib/types.h"

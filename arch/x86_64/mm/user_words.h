@@ -1,8 +1,6 @@
-/*
- * Single words of user memory, to fill or read a structure in place. Between user_access_begin()
+/* Single words of user memory, to fill or read a structure in place. Between user_access_begin()
  * and user_access_end() each user_put() is one instruction, which goes to `fault` if the address is
- * bad. May sleep, as user_copy.h.
- */
+ * bad. May sleep, as user_copy.h. */
 #pragma once
 
 #include "arch/x86_64/mm/pte.h"

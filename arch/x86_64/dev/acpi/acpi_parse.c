@@ -1,7 +1,5 @@
-/*
- * Reading ACPI tables. Firmware's tables are not trusted: every length and offset is checked
- * against the table's end. ACPI specification 6.4, chapter 5.2.
- */
+/* Reading ACPI tables. Firmware's tables are not trusted: every length and offset is checked
+ * against the table's end. ACPI specification 6.4, chapter 5.2. */
 #include "arch/x86_64/dev/acpi/acpi.h"
 
 #include "kernel/lib/string.h"

@@ -25,12 +25,9 @@ static struct clock *clock;                    /* written whole; NULL: early log
 static struct clock_source reference;          /* the best that is not the TSC */
 static u64 extended; /* atomic: the last reading of a narrow counter, with its overflows */
 
-/*
- * Read a counter of less than 64 bits, extended to 64: add its advance since the last reading to
+/* Read a counter of less than 64 bits, extended to 64: add its advance since the last reading to
  * that reading. `extended` is read before the counter, and replaced only if it is unchanged, so
- * that readings never go back on any CPU. The counter must be read once each time it wraps
- * (arch_clock_max_idle).
- */
+ * that readings never go back on any CPU. Each wrap needs one reading: arch_clock_max_idle(). */
 static u64 read_narrow(const struct clock_source *s)
 {
 	u64 seen = READ_ONCE(extended), now;

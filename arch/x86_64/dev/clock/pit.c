@@ -1,7 +1,5 @@
-/*
- * The 8254 interval timer, for machines without a better one. Channel 2 is a clock of 16 bits,
- * which must be read every 27 ms; channel 0 is the one-shot timer.
- */
+/* The 8254 interval timer, for machines without a better one. Channel 2 is a clock of 16 bits,
+ * which must be read every 27 ms; channel 0 is the one-shot timer. */
 #include "arch/x86_64/dev/clock/clock.h"
 #include "arch/x86_64/dev/io.h"
 #include "arch/x86_64/dev/irq/intc.h"

@@ -1,9 +1,6 @@
-/*
- * The screen as the console sees it. Text goes into the terminal's cells at once. The cells are
+/* The screen as the console sees it. Text goes into the terminal's cells at once. The cells are
  * drawn later: every 8 ms while programs run, and before the CPU idles. Only cells that differ from
- * what the device shows are drawn, so that a hundred scrolled lines cost one redraw. The device is
- * never read.
- */
+ * what the device, which is never read, shows: a hundred scrolled lines cost one redraw. */
 #include "arch/x86_64/dev/console/screen.h"
 
 #include "arch/x86_64/dev/console/vt.h"

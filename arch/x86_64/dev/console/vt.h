@@ -1,7 +1,5 @@
-/*
- * A terminal: bytes in, a grid of cells out. The subset of ECMA-48 and the VT100 that shells, ls,
- * vi and top use. Pure: draws nothing, allocates nothing (tests/unit/vt_test.c).
- */
+/* A terminal: bytes in, a grid of cells out. The subset of ECMA-48 and the VT100 that shells, ls,
+ * vi and top use. Pure: draws nothing, allocates nothing (tests/unit/vt_test.c). */
 #pragma once
 
 #include "kernel/lib/types.h"

@@ -1,7 +1,5 @@
-/*
- * Finds UTF-8 and control sequences in a stream of bytes. Unknown sequences are skipped whole, so
- * that they never appear as text; CAN, SUB or ESC ends a broken one.
- */
+/* Finds UTF-8 and control sequences in a stream of bytes. Unknown sequences are skipped whole, so
+ * that they never appear as text; CAN, SUB or ESC ends a broken one. */
 #include "arch/x86_64/dev/console/vt_ops.h"
 
 #include "kernel/lib/log.h"
