@@ -1,5 +1,4 @@
-/* The boot loader's information, in a structure of the kernel's own: code behind start_kernel()
- * does not depend on the loader. */
+/* The boot loader's information in the kernel's own form: only boot/ depends on the loader. */
 #pragma once
 
 #include "kernel/lib/types.h"

@@ -23,8 +23,7 @@ u64 cycles_since_entry(void)
 	return cpu_cycles() - boot_info.entry_cycles;
 }
 
-/* Features that the kernel and x86-64 programs need: a CPUID leaf and a bit of its edx. start.asm
- * checks CMOV, before the first C. */
+/* Needed features: a CPUID leaf and a bit of its edx. start.asm checks CMOV, before the first C. */
 static const struct {
 	const char *name;
 	u32 leaf, bit;

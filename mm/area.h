@@ -4,8 +4,7 @@
  * Parent and child share the set after fork until one of them changes it: mm/area_tree.h.
  * areas_prepare() makes the nodes that a change will touch private; it is the only function here
  * that can fail. An empty address space may have no set at all: functions that only read take NULL.
- * The caller holds the lock of the mm that the set belongs to. Compiles on the host:
- * tests/unit/area_test.c.
+ * The caller holds the lock of the set's mm. Compiles on the host: tests/unit/area_test.c.
  */
 #pragma once
 
@@ -63,8 +62,7 @@ u64 areas_locked(const struct area_set *s, u64 start, u64 end); /* of those, ARE
 bool area_is_data(u32 flags);
 /* How many more areas there will be once the set is cut at these addresses. */
 u32 areas_cuts(const struct area_set *s, u64 start, u64 end);
-/* 1 if [start, end) lies inside one area with room on both sides, so that removing it leaves one
- * area more; else 0. */
+/* How many more areas there will be without [start, end): 1 if strictly inside one, else 0. */
 u32 areas_hole(const struct area_set *s, u64 start, u64 end);
 
 /* Prepare a change of [start, end) that leaves at most `extra` (0 to 3) more areas: make private

@@ -1,5 +1,4 @@
-/* Finding areas, and gaps between them, in their tree: see area_tree.h. The caller holds the lock
- * of the tree's mm. */
+/* Finding areas, and gaps between them, in their tree, under the lock of its mm: area_tree.h. */
 #include "mm/area_tree.h"
 
 #include "kernel/lib/log.h"

@@ -1,6 +1,5 @@
 /*
- * Caches of objects that stay constructed while they are free: what the constructor made goes with
- * the object to its next user.
+ * Caches of objects that stay constructed while they are free, for their next users.
  *
  * Each CPU keeps a few free objects. A debug build keeps none and constructs each object anew, so
  * that the slab below can poison what is free.

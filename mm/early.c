@@ -1,6 +1,5 @@
 /*
- * Memory before there is an allocator: finds out which RAM is free, and hands out a little of it
- * for good.
+ * Memory before there is an allocator: finds free RAM, and hands out a little of it for good.
  *
  * The loader's map may be unsorted, unaligned or overlapping. Free memory is the union of its RAM
  * ranges, without every range of another type, and without what is known to be in use.

@@ -22,14 +22,12 @@ enum area_flags {
 	AREA_GROWSDOWN = 1 << 4, /* a stack: grows down to the guard gap */
 	AREA_STACK = 1 << 5,     /* the initial stack, for /proc and `vm` */
 	AREA_HEAP = 1 << 6,
-	AREA_NOWRITE = 1 << 7,  /* shared, of a file not open for writing: mprotect() must not make
-				   it writable */
-	AREA_DONTFORK = 1 << 8, /* a child does not get it */
+	AREA_NOWRITE = 1 << 7,    /* shared, of a file not open for writing: never to be writable */
+	AREA_DONTFORK = 1 << 8,   /* a child does not get it */
 	AREA_WIPEONFORK = 1 << 9, /* a child gets it empty */
 	AREA_LOCKED = 1 << 10,    /* mlock(2): only counted, since there is no swap */
 	AREA_ONFAULT = 1 << 11,   /* locked, but faulted in only when touched */
-	AREA_NOEXEC = 1 << 12,    /* of a file on a noexec mount: mprotect() must not make it
-				     executable */
+	AREA_NOEXEC = 1 << 12,    /* of a file on a noexec mount: never to be executable */
 };
 #define AREA_PROT (AREA_READ | AREA_WRITE | AREA_EXEC)
 #define AREA_LOCK (AREA_LOCKED | AREA_ONFAULT)
@@ -216,8 +214,8 @@ enum fault_result {
 	FAULT_OOM,    /* no memory: the caller has a process killed and tries again */
 };
 enum fault_result mm_fault(struct mm *mm, u64 addr, enum fault_access access);
-/* The address of the byte in the direct map if the page is present and allows the access, or NULL.
- * The caller holds mm->lock. */
+/* The byte's address in the direct map; NULL: its page is absent or forbids this. Under mm->lock.
+ */
 void *mm_look(struct mm *mm, u64 addr, enum fault_access access);
 /* mm_fault() for a caller that holds mm->lock. *kaddr is the address of the byte in the direct map,
  * valid until the lock is released. */

@@ -12,8 +12,7 @@
  * find it; a whole chain costs as much there as one page costs from the blocks. An allocation of a
  * block that finds none free takes the chains of the depot apart, one by one, until there is one.
  *
- * Locks: zone.lock guards the blocks, depot.lock the chains. A CPU's stocks belong to that CPU,
- * with interrupts off.
+ * Locks: zone.lock guards the blocks, depot.lock the chains. A CPU uses its stocks with irqs off.
  */
 #include "mm/page.h"
 

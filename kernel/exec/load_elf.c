@@ -1,5 +1,4 @@
-/* Reading a program, and its interpreter, and mapping them: segments in any order, one over the
- * other as they come, as on Linux. */
+/* Reading and mapping a program and its interpreter: as on Linux, a later segment lies on top. */
 #include "kernel/exec/load_elf.h"
 
 #include "kernel/fs/vfs.h"
@@ -143,8 +142,7 @@ static u32 area_flags_of(const struct elf_segment *seg)
 	       (seg->flags & PF_X ? AREA_EXEC : 0);
 }
 
-/* The areas of one segment: its part of the file, and anonymous pages for what is beyond, which can
- * always be read and written. */
+/* The areas of one segment: its part of the file, and anonymous read-write pages beyond that. */
 static u32 segment_areas(const struct elf_segment *seg, u64 bias, struct file *f, struct area *out)
 {
 	u64 start = ALIGN_DOWN(seg->vaddr + bias, PAGE_SIZE);

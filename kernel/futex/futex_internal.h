@@ -66,8 +66,7 @@ void unpin_word(void);
 /* ---- futex.c ---- */
 #define WAKE_BATCH 64u /* waiters woken or moved in one hold of a bucket's lock */
 #define ANY_TIME   (~0UL)
-/* Take `w` off the list and wake it. The caller holds the bucket's lock; once that is released, the
- * waiter may be gone. */
+/* Take `w` off the list and wake it. Once the bucket's lock is released, the waiter may be gone. */
 void wake_waiter(struct futex_waiter *w);
 /* Wake at most `max` waiters for `key` that arrived by `until`. -EINVAL if one of them waits for a
  * PI lock, which is handed over instead. The caller holds the bucket's lock. */

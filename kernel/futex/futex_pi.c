@@ -1,6 +1,5 @@
 /*
- * PI futexes: locks in user memory whose owner inherits the priority of its best waiter. futex(2),
- * "Priority-inheritance futexes".
+ * PI futexes: locks in user memory whose owner inherits the priority of its best waiter. futex(2).
  *
  * The word holds the owner's thread id, FUTEX_WAITERS once a task waits in the kernel, and
  * FUTEX_OWNER_DIED. Without waiters the kernel knows nothing of the lock: the program takes and
@@ -228,8 +227,7 @@ static int take_or_queue_retry(struct futex_waiter *w, u64 addr, bool private, b
 	}
 }
 
-/* current got the lock from an owner that died: write the word. If the word is not writable any
- * more, hand the lock on. */
+/* current got the lock from an owner that died: write the word; if it cannot, hand the lock on. */
 static long write_inherited(struct futex_waiter *w, u64 addr)
 {
 	u32 *word = pin_word(addr, ACCESS_WRITE), old;
@@ -502,8 +500,7 @@ static long try_requeue(struct pi_requeue *r, u64 addr, u64 addr2, bool private,
 
 /* Move up to 1 + `max_move` waiters to the PI lock; the first one gets it if it is free. Linux
  * looks up the owner once, before it moves the first waiter. Here all moved waiters may be gone
- * before the next batch, and the lock may have an owner that is exiting: then the call waits for
- * the exit and goes on. */
+ * before the next batch, and the lock's owner may be exiting: then the call waits for that. */
 long futex_cmp_requeue_pi(u64 addr, u64 addr2, bool private, int max_wake, int max_move, u32 val)
 {
 	struct pi_requeue r = {.max = (u32)max_move + 1};

@@ -8,8 +8,7 @@
  * from shared memory by another process.
  *
  * A caller that must read or change the word holds mm->lock from the look-up on. The page then
- * stays mapped, and the word is used through the direct map, also under a bucket's lock, where user
- * memory cannot be touched.
+ * stays mapped, and the word is used through the direct map, also under a bucket's spinlock.
  */
 #include "kernel/futex/futex_internal.h"
 

@@ -84,8 +84,7 @@ static always_inline void spin_lock_nested(spinlock_t *l)
 		spin_lock(l);
 }
 
-/* Serve the next ticket. Only the holder writes that byte, and x86 keeps the order of stores, so a
- * plain addition is enough. */
+/* Serve the next ticket: a plain addition, since only the holder writes, and x86 orders stores. */
 static inline void spin_release(spinlock_t *l)
 {
 	barrier();

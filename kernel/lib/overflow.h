@@ -1,5 +1,4 @@
-/* Sums of sizes and addresses that a program chose: they say when they overflow, or saturate.
- * Compiles on the host. */
+/* Sums of sizes and addresses that a program chose: overflow is told, or saturates. Pure. */
 #pragma once
 
 #include "kernel/lib/types.h"

@@ -1,6 +1,5 @@
 /*
- * The random generator behind getrandom(2), /dev/random, /dev/urandom, AT_RANDOM and the choice of
- * addresses.
+ * The generator behind getrandom(2), /dev/random, /dev/urandom, AT_RANDOM and random addresses.
  *
  * ChaCha20 with fast key erasure: each filling of the store takes a few blocks of the key's stream,
  * the first half block of which becomes the next key; requests take bytes from the store and leave

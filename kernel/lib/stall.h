@@ -8,13 +8,11 @@
 
 struct task;
 
-/* Report what happened, with the backtraces of this CPU and of the culprit. Any context that may
- * write to the log. */
+/* Report what happened, with backtraces of this CPU and the culprit. Any context that may log. */
 void stall_report(u32 culprit, const char *fmt, ...) __printf(2, 3);
 /* The same for a task, which may run or sleep; the caller keeps the task in place. */
 void stall_report_task(const struct task *culprit, const char *fmt, ...) __printf(2, 3);
-/* The other CPUs that may hold this spinlock now: their preemption is off, and they neither wait
- * for the lock nor idle. */
+/* CPUs that may hold this spinlock: preemption is off, and they neither wait for it nor idle. */
 u64 stall_suspects(const void *lock);
 /* Debug builds, from the tick: look whether the other CPUs still take interrupts. */
 void stall_tick(u64 now);

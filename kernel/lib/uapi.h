@@ -37,8 +37,7 @@
 /* asm/signal.h still counts 32; the kernel has 64, of which 32 … 64 queue (signal(7)). */
 #define _NSIG 64
 
-/* Between the kernel's own functions only: never seen by user space, turned into EINTR or a restart
- * on the way out. */
+/* Between the kernel's own functions only: EINTR or a restart for user space. */
 #define ERESTARTSYS           512
 #define ERESTARTNOINTR        513
 #define ERESTARTNOHAND        514

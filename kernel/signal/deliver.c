@@ -1,9 +1,7 @@
 /*
- * Receiving signals: dequeue, stop, die, or call a handler; and the parts of signal state that fork
- * copies.
+ * Receiving signals: dequeue, stop, die, or call a handler; and what fork copies of signals.
  *
- * do_signal() runs on the way to user mode while WORK_SIGPENDING is set. sighand->lock guards
- * everything here.
+ * do_signal() runs on the way to user mode if WORK_SIGPENDING is set. sighand->lock guards all.
  */
 #include "kernel/signal/signal.h"
 

@@ -3,8 +3,7 @@
  *
  * A signal for a process goes to the shared set of its thread group, a signal for a thread to the
  * thread's own set. sighand->lock guards both. The thread that is chosen to handle the signal gets
- * WORK_SIGPENDING and is woken from interruptible sleep; it handles the signal on its way to user
- * mode (kernel/signal/deliver.c).
+ * WORK_SIGPENDING and is woken; it handles the signal on its way to user mode (deliver.c).
  *
  * A sender has a reference to the task, or holds tasklist_lock. A task keeps its handlers until
  * exec gives it others or until it is reaped: both change p->sighand under p->lock. So the sender

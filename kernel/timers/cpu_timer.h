@@ -66,6 +66,5 @@ struct cpu_itimer {
 
 /* The tick interrupted `p`, current. No lock is held. */
 void cpu_time_tick(struct task *p);
-/* clock_nanosleep(2) on a CPU clock, until it shows `until`; a relative one puts what is left in
- * `rem`, when that is not NULL. */
+/* clock_nanosleep(2) on a CPU clock; a relative one puts what is left in `rem`, if not NULL. */
 long cpu_clock_sleep(clockid_t clock, u64 ns, bool absolute, struct timespec __user *rem);

@@ -1,6 +1,5 @@
 /*
- * POSIX timers: timer_create(2), timer_settime(2), timer_gettime(2), timer_getoverrun(2),
- * timer_delete(2).
+ * POSIX timers: timer_create(2) and its family.
  *
  * A timer on a wall clock is in the heap of timers, a timer on a CPU clock in its target's process
  * (cpu_timer.c). When it expires kthreadd queues its signal (deferred.c). The entry for the queue
@@ -12,8 +11,7 @@
  * Timers belong to the thread group that made them, are not inherited by fork, and end with exec.
  * A timer and the tree of timers change under deferred_lock and sighand->lock, and are found under
  * either: kthreadd holds the first, a task that dequeues a signal the second. The first is taken
- * before the clock is read, since the clock may be another process's and take that one's locks. The
- * second is taken after that.
+ * before the clock is read, which may be another process's and take its locks; the second after.
  */
 #include "kernel/timers/posix_timer.h"
 
@@ -77,8 +75,7 @@ static u64 next_expiry(const struct posix_timer *t, u64 now, u64 *passed)
 	return time_after(t->expires, t->interval, now);
 }
 
-/* The owner's leader, with a reference and its sighand->lock. The leader exists, since a process
- * with a timer has threads. */
+/* The owner's leader, with a reference and its sighand->lock; with a timer it has threads. */
 static struct task *lock_owner(const struct posix_timer *t, u64 *flags)
 {
 	struct task *p = pid_get_task(t->owner->pid);

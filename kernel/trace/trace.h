@@ -34,8 +34,7 @@ char task_state_char(const struct task *p); /* as in ps and sched_switch: R S D 
 void trace_on(void);
 void trace_off(void);
 void trace_clear(void);
-/* Record even while the user's trace is off. trace_get() finds such records; trace_show() leaves
- * them out. Calls nest. */
+/* Record even while the user's trace is off: for trace_get(), not trace_show(). Calls nest. */
 void trace_watch_begin(void);
 void trace_watch_end(void);
 /* Print the records, oldest first, through `print`; the last `max` of them (0: all). */

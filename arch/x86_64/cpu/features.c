@@ -55,8 +55,7 @@ static bool emulated_by_qemu(void)
  * XSAVE, if CPUID describes it completely. SDM vol. 1, 13.2.
  *
  * QEMU 7.2's emulator offers XSAVE on models without XSAVEOPT and the like (Opteron_G4), but treats
- * CR4.OSXSAVE as a reserved bit there, and executes the MOV to CR4 for ever. Real CPUs of that kind
- * work.
+ * CR4.OSXSAVE as reserved there, and executes the MOV to CR4 for ever. Real ones work.
  */
 static bool xsave_usable(u32 max)
 {

@@ -1,6 +1,5 @@
 /*
- * Interrupts from one CPU to another: reschedule, call a function, stop. TLB flushes, the fourth
- * kind, are in mm/tlb.c.
+ * Interrupts from one CPU to another: reschedule, call a function, stop; flushes are in mm/tlb.c.
  *
  * A CPU may ask for a flush with interrupts off and locks held, because every loop that waits for
  * another CPU serves flushes (cpu_wait()). A call is served only by a CPU with interrupts on: the

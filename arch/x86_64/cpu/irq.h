@@ -1,9 +1,8 @@
 /*
  * Hardware interrupts: which handler is called for which vector.
  *
- * A handler runs with interrupts off. It acknowledges the interrupt controller itself (the spurious
- * vector must not be acknowledged), and may wake tasks but not sleep. The way out of the interrupt
- * looks for a better task to run.
+ * A handler runs with interrupts off. It acknowledges the interrupt controller itself (not for the
+ * spurious vector), and may wake tasks but not sleep. The way out looks for a better task to run.
  */
 #pragma once
 

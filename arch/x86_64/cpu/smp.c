@@ -3,8 +3,7 @@
  *
  * The MADT lists the CPUs. The boot CPU gives each an idle task, tables and stacks, and sends it
  * INIT and startup interrupts. The new CPU runs through entry/trampoline.asm to ap_main(), loads
- * what the boot CPU has set up, and idles. CPUs start one at a time, so one set of variables
- * serves all.
+ * what the boot CPU has set up, and idles. CPUs start one at a time, with one set of variables.
  *
  * CPUs are numbered in the order in which they answer; one that does not answer is left out.
  */
@@ -99,8 +98,7 @@ void ap_main(struct cpu *cpu)
 	cpu_idle();
 }
 
-/* Allocate what the CPU with the next free number needs. False without memory; what was allocated
- * is kept for the next. */
+/* Allocate what the next CPU needs. False without memory; what was allocated is kept. */
 static bool prepare(struct cpu *cpu)
 {
 	if (!ap_tables)
@@ -118,8 +116,7 @@ static bool prepare(struct cpu *cpu)
 	return true;
 }
 
-/* Compare the time-stamp counters of the new CPU and this one: a clock must not go back when a task
- * moves from one CPU to another. */
+/* Compare the counters of the new CPU and this one: no clock may go back for a task that moves. */
 static void check_tsc(u32 apic)
 {
 	u64 back = tsc_compare(true, 0);

@@ -1,5 +1,4 @@
-/* Exceptions. In user mode the task gets a signal; in the kernel the exception table says where to
- * go on, or the kernel panics. */
+/* Exceptions. The user gets a signal; the kernel goes on by the exception table, or panics. */
 #include "arch/x86_64/cpu/traps.h"
 
 #include "arch/x86_64/arch.h"

@@ -77,8 +77,7 @@ static void read_root(const struct acpi_header *root, bool wide)
 	}
 }
 
-/* Find the root pointer. A BIOS leaves it, aligned to 16 bytes, in the first KiB of its extended
- * data area or just below 1 MiB. */
+/* A BIOS leaves the root pointer, aligned to 16, in its extended data area or just below 1 MiB. */
 static phys_addr_t search_range(phys_addr_t start, size_t size)
 {
 	const u8 *p = map(start, size);

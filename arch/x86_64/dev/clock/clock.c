@@ -1,8 +1,7 @@
 /*
  * Chooses the clock and the timer.
  *
- * Clock, best first: TSC if invariant, HPET, ACPI PM timer, PIT. Timer: the local APIC's, or the
- * PIT.
+ * Clock, best first: TSC if invariant, HPET, ACPI PM timer, PIT. Timer: local APIC's, or PIT.
  */
 #include "arch/x86_64/dev/clock/clock.h"
 

@@ -50,8 +50,7 @@ static u32 decode(u8 v, bool binary)
 	return binary ? v : (v >> 4) * 10 + (v & 15);
 }
 
-/* Days since 1970-01-01 in the Gregorian calendar. Years are counted from March, so that the leap
- * day is the last of its year. */
+/* Days since 1970-01-01. Years are counted from March, so that the leap day is the last of one. */
 static u64 days_since_epoch(u64 year, u32 month, u32 day)
 {
 	u64 y = month <= 2 ? year - 1 : year;

@@ -1,5 +1,4 @@
-/* What the drivers of the console share: the lock of the output devices, LOCK_CONSOLE, and the way
- * up to the terminal. */
+/* What the console's drivers share: the lock of the output, and the way up to the terminal. */
 #pragma once
 
 #include "kernel/lib/types.h"

@@ -13,8 +13,7 @@ struct font {
 #define FONT_MAX_WIDTH  32
 #define FONT_MAX_HEIGHT 64
 
-/* Read a PSF1 or PSF2 file and its Unicode table, which replaces the one of the last font. False if
- * the file cannot be used. */
+/* Read a PSF1 or PSF2 file and its Unicode table, in place of the last font's. False: unusable. */
 bool font_parse(struct font *f, const u8 *file, size_t size);
 /* The bits of a glyph: rows from top to bottom, the leftmost pixel in the highest bit. A box or '?'
  * if the font lacks the character. */

@@ -1,6 +1,5 @@
 /*
- * The terminal's grid of cells. vt_parse.c finds characters and sequences in the bytes and calls
- * the functions here.
+ * The terminal's grid of cells. vt_parse.c takes bytes apart and calls the functions here.
  *
  * Newline also returns to the first column, unless vt->newlines is off: kernel messages end in a
  * bare \n, while the tty adds \r to programs' output.

@@ -1,5 +1,4 @@
-/* What the parser asks the grid to do. Rows and columns count from 0; a position outside the grid
- * becomes the nearest edge. */
+/* What the parser asks the grid to do. Positions count from 0; outside the grid means its edge. */
 #pragma once
 
 #include "arch/x86_64/dev/console/vt.h"

@@ -1,6 +1,5 @@
 /*
- * The local APIC: delivers interrupts to its CPU, and has the CPU's one-shot timer. SDM vol. 3A,
- * chapter 10.
+ * The local APIC: delivers interrupts to its CPU, and has the CPU's one-shot timer. SDM 3A, ch. 10.
  *
  * xAPIC is accessed through memory, x2APIC through MSRs. x2APIC is used if the firmware left it on
  * (it cannot be switched back), and on a hypervisor that offers it, where it saves decoding an

@@ -1,5 +1,4 @@
-/* The two 8259 interrupt controllers: moved away from the CPU's exceptions and masked; used if
- * there is no APIC. */
+/* The two 8259 interrupt controllers: moved off the CPU's exceptions; used if there is no APIC. */
 #include "arch/x86_64/dev/io.h"
 #include "arch/x86_64/dev/irq/intc.h"
 
