@@ -163,8 +163,7 @@ static always_inline void collect(struct sigpending *pending, int sig, ksiginfo_
 		pending->set &= ~sigmask(sig);
 	if (!q) {
 		/* There was no memory for an entry: only the number is known. */
-		*info = (ksiginfo_t){.words = {0}};
-		info->si_signo = sig;
+		sigqueue_info(info, sig, SI_USER);
 		return;
 	}
 	*info = q->info;

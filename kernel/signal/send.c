@@ -318,7 +318,7 @@ static inline bool queue_info(struct sigpending *pending, int sig, const ksiginf
 	if (info)
 		q->info = *info;
 	else
-		sigqueue_kernel_info(&q->info, sig);
+		sigqueue_info(&q->info, sig, SI_KERNEL);
 	list_add_tail(&q->link, &pending->queue);
 	return true;
 }
@@ -384,8 +384,7 @@ void force_sig_fault(int sig, int code, u64 addr)
 	ksiginfo_t info;
 	guard_irq(&p->sighand->lock);
 
-	sigqueue_kernel_info(&info, sig);
-	info.si_code = code;
+	sigqueue_info(&info, sig, code);
 	info.si_addr = (void *)addr;
 	if ((p->blocked & sigmask(sig)) || handler_of(p, sig) == (u64)SIG_IGN) {
 		set_handler(p->sighand, sig, (u64)SIG_DFL);
@@ -395,11 +394,11 @@ void force_sig_fault(int sig, int code, u64 addr)
 	recalc_sigpending_of(p);
 }
 
-void sigqueue_kernel_info(ksiginfo_t *info, int sig)
+void sigqueue_info(ksiginfo_t *info, int sig, int code)
 {
 	*info = (ksiginfo_t){.words = {0}};
 	info->si_signo = sig;
-	info->si_code = SI_KERNEL;
+	info->si_code = code;
 }
 
 void force_sig(int sig)
@@ -418,9 +417,7 @@ void force_fatal_sig(int sig)
 
 void sigqueue_user_info(ksiginfo_t *info, int sig, int code)
 {
-	*info = (ksiginfo_t){.words = {0}};
-	info->si_signo = sig;
-	info->si_code = code;
+	sigqueue_info(info, sig, code);
 	info->si_pid = current->tgid_nr;
 	info->si_uid = current->cred->uid;
 }
@@ -458,9 +455,7 @@ static void fill_child_info(ksiginfo_t *info, const struct task *p, int sig, int
 {
 	struct usage used;
 
-	*info = (ksiginfo_t){.words = {0}};
-	info->si_signo = sig;
-	info->si_code = code;
+	sigqueue_info(info, sig, code);
 	info->si_pid = p->tgid_nr;
 	info->si_uid = p->cred->uid;
 	info->si_status = status;

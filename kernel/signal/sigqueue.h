@@ -15,6 +15,6 @@ struct user *sigqueue_charge(struct task *p, bool forced);
 void sigqueue_uncharge(struct user *user);
 /* Take a queued signal of a process off its queue. Caller holds sighand->lock. */
 void sigqueue_cancel(struct sigqueue *q, struct signal *sig);
-void sigqueue_kernel_info(ksiginfo_t *info, int sig);
+void sigqueue_info(ksiginfo_t *info, int sig, int code); /* all else is 0 */
 /* Sent by current: SI_USER for kill(2), SI_TKILL for tkill(2). */
 void sigqueue_user_info(ksiginfo_t *info, int sig, int code);
