@@ -214,8 +214,7 @@ enum fault_result {
 	FAULT_OOM,    /* no memory: the caller has a process killed and tries again */
 };
 enum fault_result mm_fault(struct mm *mm, u64 addr, enum fault_access access);
-/* The byte's address in the direct map; NULL: its page is absent or forbids this. Under mm->lock.
- */
+/* The byte's address in the direct map; NULL: the page is absent or forbids it. Under mm->lock. */
 void *mm_look(struct mm *mm, u64 addr, enum fault_access access);
 /* mm_fault() for a caller that holds mm->lock. *kaddr is the address of the byte in the direct map,
  * valid until the lock is released. */

@@ -385,12 +385,9 @@ void object_punch(struct vm_object *o, u64 start, u64 end)
 	if (start >= end)
 		return;
 	spin_lock(&o->lock);
-	if (first > last) {
-		zero_part(o, start, end);
-	} else {
-		zero_part(o, start, first);
+	zero_part(o, start, MIN(first, end));
+	if (first <= last)
 		zero_part(o, last, end);
-	}
 	spin_unlock(&o->lock);
 	drop_range(o, first / PAGE_SIZE, last / PAGE_SIZE);
 }

@@ -124,11 +124,13 @@ static struct page *new_slab(struct kmem_cache *c)
 	return slab;
 }
 
-static void free_slab(struct kmem_cache *c, struct page *slab)
+/* Returns the pages freed. */
+static u64 free_slab(struct kmem_cache *c, struct page *slab)
 {
 	for (u32 i = 0; i < 1u << c->order; i++)
 		slab[i].flags &= ~PG_SLAB;
 	free_pages(slab, c->order);
+	return 1UL << c->order;
 }
 
 static void add_slab(struct kmem_cache *c, struct page *slab)
@@ -236,10 +238,8 @@ static u64 flush(struct kmem_cache *c, struct cpu_objects *mine, u32 keep)
 	while (mine->nr > keep) {
 		struct page *slab = give_to_slab(c, pop_object(c, mine));
 
-		if (slab) {
-			free_slab(c, slab);
-			freed += 1UL << c->order;
-		}
+		if (slab)
+			freed += free_slab(c, slab);
 	}
 	spin_unlock(&c->lock);
 	return freed;
@@ -352,20 +352,16 @@ struct kmem_cache *kmem_cache_create(const char *name, size_t size, size_t align
 /* Free the empty slabs; the caller holds the lock. Returns the pages freed. */
 static u64 free_empty_slabs(struct kmem_cache *c)
 {
-	struct list_head *pos = c->with_room.next, *next;
+	struct page *slab, *next;
 	u64 freed = 0;
 
-	for (; pos != &c->with_room; pos = next) {
-		struct page *slab = list_entry(pos, struct page, link);
-
-		next = pos->next;
+	list_for_each_entry_safe (slab, next, &c->with_room, link) {
 		if (slab->nr_present)
 			continue;
 		list_del(&slab->link);
 		c->nr_slabs--;
 		c->nr_empty--;
-		free_slab(c, slab);
-		freed += 1UL << c->order;
+		freed += free_slab(c, slab);
 	}
 	return freed;
 }
