@@ -69,8 +69,7 @@ static inline void list_del_init(struct list_head *n)
 
 static inline void list_move_tail(struct list_head *n, struct list_head *h)
 {
-	n->next->prev = n->prev;
-	n->prev->next = n->next;
+	__list_remove(n->prev, n->next);
 	list_add_tail(n, h);
 }
 

@@ -58,10 +58,9 @@ void due_run(void)
 	struct due *d;
 
 	do {
-		spin_lock(&deferred_lock);
+		guard_spin(&deferred_lock);
 		d = next_due();
 		if (d)
 			d->fn(d);
-		spin_unlock(&deferred_lock);
 	} while (d);
 }

@@ -2,7 +2,6 @@
 #include "arch/x86_64/cpu/gdt.h"
 
 #include "arch/x86_64/arch.h"
-#include "kernel/lib/string.h"
 
 /* Long mode ignores bases and limits. SYSRET adds 8 and 16 to STAR's upper selector (0x23) for SS
  * and CS, which fixes the order of the three user segments (entry 4, 32-bit code, is not used). */
@@ -32,10 +31,9 @@ static void fill_gdt(const struct cpu *cpu, struct cpu_tables *t)
 
 static void fill_tss(struct cpu_tables *t)
 {
-	memset(&t->tss, 0, sizeof(t->tss));
+	t->tss = (struct tss){.io_map = sizeof(t->tss)}; /* past the limit: no ports for users */
 	for (int i = 0; i < NR_IST; i++)
 		t->tss.ist[i] = (u64)t->ist_stack[i] + IST_STACK_SIZE;
-	t->tss.io_map = sizeof(t->tss); /* past the limit: users may access no port */
 }
 
 void cpu_tables_load(struct cpu *cpu, struct cpu_tables *t)

@@ -33,7 +33,6 @@
 #define X86_EFLAGS_IOPL (3UL << 12)
 #define X86_EFLAGS_NT   (1UL << 14)
 #define X86_EFLAGS_RF   (1UL << 16)
-#define X86_EFLAGS_AC   (1UL << 18)
 
 struct cpuid {
 	u32 eax, ebx, ecx, edx;
