@@ -352,10 +352,13 @@ struct kmem_cache *kmem_cache_create(const char *name, size_t size, size_t align
 /* Free the empty slabs; the caller holds the lock. Returns the pages freed. */
 static u64 free_empty_slabs(struct kmem_cache *c)
 {
-	struct page *slab, *next;
+	struct list_head *pos = c->with_room.next, *next;
 	u64 freed = 0;
 
-	list_for_each_entry_safe (slab, next, &c->with_room, link) {
+	for (; pos != &c->with_room; pos = next) { /* the head is not aligned like a struct page */
+		struct page *slab = list_entry(pos, struct page, link);
+
+		next = pos->next;
 		if (slab->nr_present)
 			continue;
 		list_del(&slab->link);
