@@ -6,10 +6,10 @@
  * task leaves it, the number goes back to the bitmap. References may keep the struct longer; it
  * then leads to no task.
  *
- * pid_lock guards changes of the bitmap, the hash, and the way from a number to its task, but for
- * set_number(); tasklist_lock guards the lists of groups and sessions. A task leaves its number
- * before its last reference is dropped. So a task found under pid_lock can be given one more
- * reference, and is then used without the lock. See also kernel/pidmap.c.
+ * pid_lock(nr) guards the chain of the hash that `nr` is in, and the way from `nr` to its task, but
+ * for set_number(); tasklist_lock guards the lists of groups and sessions. A task leaves its number
+ * before its last reference is dropped. So a task found under the lock can be given one more
+ * reference, and is then used without the lock. Which numbers are free is in kernel/pidmap.c.
  */
 #include "kernel/pid.h"
 
@@ -21,8 +21,8 @@
 
 struct pidmap init_pidmap = {.pid_max = PID_MAX_DEFAULT};
 static struct pid **pid_hash;
-static u32 pid_hash_size; /* a power of two */
-spinlock_t pid_lock = SPINLOCK_INIT(LOCK_PID);
+static u32 pid_hash_size;        /* a power of two */
+static spinlock_t pid_locks[64]; /* of a power of two of chains each */
 static struct kmem_cache *pid_cache;
 FAULT_SITE(fault_pidmap, "fork.pidmap");
 
@@ -32,6 +32,8 @@ void pid_init(void)
 	unsigned int order = 0;
 	struct page *p;
 
+	for (size_t i = 0; i < ARRAY_SIZE(pid_locks); i++)
+		spin_lock_init(&pid_locks[i], LOCK_PID);
 	pid_cache = kmem_cache_create("pid", sizeof(struct pid), 0);
 	while (order < 6 && (PAGE_SIZE / sizeof(*pid_hash) << order) * 32 < nr_total_pages())
 		order++;
@@ -47,15 +49,21 @@ static struct pid **hash_bucket(pid_t nr)
 	return &pid_hash[(u32)nr & (pid_hash_size - 1)];
 }
 
-/* Caller holds pid_lock, for both. */
+spinlock_t *pid_lock(pid_t nr)
+{
+	return &pid_locks[(u32)nr % ARRAY_SIZE(pid_locks)];
+}
+
 static void hash_add(struct pid *pid)
 {
 	struct pid **bucket = hash_bucket(pid->nr);
 
+	guard_spin(pid_lock(pid->nr));
 	pid->next = *bucket;
 	*bucket = pid;
 }
 
+/* Caller holds pid_lock(). */
 static void hash_del(const struct pid *pid)
 {
 	struct pid **link = hash_bucket(pid->nr);
@@ -82,30 +90,28 @@ struct pid *alloc_pid(struct pidmap *map)
 	for (int i = 0; i < PIDTYPE_LISTS; i++)
 		list_init(&pid->tasks[i]);
 
-	spin_lock(&pid_lock);
 	pid->nr = nr = pidmap_alloc(map);
-	if (nr >= 0)
-		hash_add(pid);
-	spin_unlock(&pid_lock);
-	if (nr >= 0)
-		return pid;
-	kmem_cache_free(pid_cache, pid);
-	return ERR_PTR(nr);
+	if (nr < 0) {
+		kmem_cache_free(pid_cache, pid);
+		return ERR_PTR(nr);
+	}
+	hash_add(pid);
+	return pid;
 }
 
-/* The caller holds pid_lock. */
+/* No search finds the struct any more. */
 static void free_number(struct pid *pid)
 {
-	hash_del(pid);
 	pidmap_free(pid->map, pid->nr);
+	put_pid(pid);
 }
 
 void free_pid(struct pid *pid)
 {
-	spin_lock(&pid_lock);
+	spin_lock(pid_lock(pid->nr));
+	hash_del(pid);
+	spin_unlock(pid_lock(pid->nr));
 	free_number(pid);
-	spin_unlock(&pid_lock);
-	put_pid(pid);
 }
 
 int pid_max(void)
@@ -116,8 +122,7 @@ int pid_max(void)
 /* Numbers of `max` and more that are in use stay in use. */
 void pid_set_max(int max)
 {
-	guard_spin(&pid_lock);
-	init_pidmap.pid_max = max;
+	WRITE_ONCE(init_pidmap.pid_max, max);
 }
 
 int pid_last(void)
@@ -127,10 +132,9 @@ int pid_last(void)
 
 int pid_set_last(int nr)
 {
-	guard_spin(&pid_lock);
-	if (nr >= init_pidmap.pid_max)
+	if (nr >= pid_max())
 		return -EINVAL;
-	init_pidmap.last_pid = nr;
+	WRITE_ONCE(init_pidmap.last_pid, nr);
 	return 0;
 }
 
@@ -140,7 +144,7 @@ void put_pid(struct pid *pid)
 		kmem_cache_free(pid_cache, pid);
 }
 
-/* Caller holds pid_lock. */
+/* Caller holds pid_lock(nr). */
 static struct pid *find_pid(pid_t nr)
 {
 	struct pid *pid = *hash_bucket(nr);
@@ -152,7 +156,7 @@ static struct pid *find_pid(pid_t nr)
 
 struct pid *find_get_pid(pid_t nr)
 {
-	guard_spin(&pid_lock);
+	guard_spin(pid_lock(nr));
 	struct pid *pid = find_pid(nr);
 
 	return pid ? get_pid(pid) : NULL;
@@ -170,28 +174,29 @@ void clear_number(struct task *p)
 	struct pid *pid = p->pids[PIDTYPE_PID];
 	bool last;
 
-	spin_lock(&pid_lock);
+	spin_lock(pid_lock(pid->nr));
 	pid->task = NULL;
 	last = refcount_dec_and_test(&pid->uses);
 	if (last)
-		free_number(pid);
-	spin_unlock(&pid_lock);
+		hash_del(pid);
+	spin_unlock(pid_lock(pid->nr));
 	if (last)
-		put_pid(pid);
+		free_number(pid);
 }
 
 void swap_numbers(struct task *a, struct task *b)
 {
-	struct pid *pid = a->pids[PIDTYPE_PID];
-	pid_t nr = a->pid_nr;
+	struct pid *pid_a = a->pids[PIDTYPE_PID], *pid_b = b->pids[PIDTYPE_PID];
+	spinlock_t *lock_a = pid_lock(pid_a->nr), *lock_b = pid_lock(pid_b->nr);
 
-	guard_spin(&pid_lock);
-	a->pids[PIDTYPE_PID] = b->pids[PIDTYPE_PID];
-	b->pids[PIDTYPE_PID] = pid;
-	a->pids[PIDTYPE_PID]->task = a;
-	b->pids[PIDTYPE_PID]->task = b;
-	a->pid_nr = b->pid_nr;
-	b->pid_nr = nr;
+	spin_lock_two(lock_a, lock_b);
+	a->pids[PIDTYPE_PID] = pid_b;
+	b->pids[PIDTYPE_PID] = pid_a;
+	pid_b->task = a;
+	pid_a->task = b;
+	a->pid_nr = pid_b->nr;
+	b->pid_nr = pid_a->nr;
+	spin_unlock_two(lock_a, lock_b);
 }
 
 void attach_pid(struct task *p, enum pid_type type, struct pid *pid)
@@ -241,13 +246,13 @@ static struct task *in_tree(const struct pid *pid)
 
 struct task *find_in_tree(pid_t nr)
 {
-	guard_spin(&pid_lock);
+	guard_spin(pid_lock(nr));
 	return in_tree(find_pid(nr));
 }
 
 struct task *pid_in_tree(const struct pid *pid)
 {
-	guard_spin(&pid_lock);
+	guard_spin(pid_lock(pid->nr));
 	return in_tree(pid);
 }
 
@@ -260,13 +265,13 @@ static struct task *get_if_any(struct task *p)
 
 struct task *find_get_task(pid_t nr)
 {
-	guard_spin(&pid_lock);
+	guard_spin(pid_lock(nr));
 	return get_if_any(find_task(nr));
 }
 
 struct task *pid_get_task(struct pid *pid)
 {
-	guard_spin(&pid_lock);
+	guard_spin(pid_lock(pid->nr));
 	return get_if_any(pid->task);
 }
 
@@ -275,7 +280,7 @@ bool next_process(pid_t *nr)
 	int n = *nr;
 
 	while ((n = pidmap_next(&init_pidmap, n)) >= 0) {
-		guard_spin(&pid_lock);
+		guard_spin(pid_lock(n));
 		struct task *p = find_task(n);
 
 		*nr = n++;

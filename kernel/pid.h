@@ -23,15 +23,16 @@ enum pid_type {
 struct pid {
 	refcount_t count;
 	refcount_t uses;                       /* the task it is made for, and all in tasks[] */
-	struct task *task;                     /* pid_lock, but to set it: has this number */
+	struct task *task;                     /* pid_lock(nr), but to set it: has this number */
 	struct list_head tasks[PIDTYPE_LISTS]; /* tl */
-	struct pid *next;                      /* pid_lock: of the same bucket */
+	struct pid *next;                      /* pid_lock(nr): of the same chain */
 	struct pidmap *map;                    /* has a bit for nr */
 	pid_t nr;
 };
 
 extern struct pidmap init_pidmap;
-extern spinlock_t pid_lock;
+/* Guards the way from `nr` to its task. */
+spinlock_t *pid_lock(pid_t nr);
 
 void pid_init(void);
 /* A fresh number and its struct; ERR_PTR(-EAGAIN) when all are taken, ERR_PTR(-ENOMEM). */
@@ -52,7 +53,7 @@ struct pid *find_get_pid(pid_t nr); /* with a reference, or NULL */
 void set_number(struct task *p, struct pid *pid);  /* let `p` be found by its own number */
 void clear_number(struct task *p);                 /* end that */
 void swap_numbers(struct task *a, struct task *b); /* each can be found all the time */
-struct task *find_task(pid_t nr); /* by thread id, or NULL; caller holds pid_lock */
+struct task *find_task(pid_t nr); /* by thread id, or NULL; caller holds pid_lock(nr) */
 /* Groups and sessions. Caller holds tasklist_lock for all six. */
 void attach_pid(struct task *p, enum pid_type type, struct pid *pid);
 void detach_pid(struct task *p, enum pid_type type); /* the number is freed with its last use */

@@ -1,4 +1,9 @@
-/* The bitmap behind the pids: next-fit, so that a number is reused as late as possible. */
+/*
+ * The bitmap behind the pids: next-fit, so that a number is reused as late as possible.
+ *
+ * There is no lock. A number belongs to the task that sets its bit; one that finds the bit set by
+ * another meanwhile searches on.
+ */
 #include "kernel/pidmap.h"
 
 #include "kernel/lib/bitmap.h"
@@ -15,20 +20,34 @@ static u32 bit_of(int nr)
 	return (u32)nr % PIDMAP_PAGE_BITS;
 }
 
+/* The words that hold number `nr`, allocated when first needed. */
+static u64 *pidmap_page(struct pidmap *m, int nr)
+{
+	u64 **at = &m->page[page_of(nr)], *page = READ_ONCE(*at), *fresh;
+
+	if (page)
+		return page;
+	fresh = kzalloc(PIDMAP_PAGE_BITS / 8);
+	if (fresh && !__atomic_compare_exchange_n(at, &page, fresh, false, __ATOMIC_SEQ_CST,
+						  __ATOMIC_SEQ_CST)) {
+		kfree(fresh); /* another CPU was faster */
+		return page;
+	}
+	return fresh;
+}
+
 /* The first free number in [from, to), `to` when there is none, -ENOMEM. */
 static int find_free(struct pidmap *m, int from, int to)
 {
 	while (from < to) {
 		int base = from / PIDMAP_PAGE_BITS * PIDMAP_PAGE_BITS;
 		int end = MIN(base + PIDMAP_PAGE_BITS, to);
-		u64 **page = &m->page[page_of(from)];
+		const u64 *page = pidmap_page(m, from);
 		int found;
 
-		if (!*page)
-			*page = kzalloc(PIDMAP_PAGE_BITS / 8);
-		if (!*page)
+		if (!page)
 			return -ENOMEM;
-		found = base + (int)bitmap_find_clear(*page, end - base, from - base);
+		found = base + (int)bitmap_find_clear(page, end - base, from - base);
 		if (found < end)
 			return found;
 		from = end;
@@ -37,17 +56,18 @@ static int find_free(struct pidmap *m, int from, int to)
 }
 
 /* The first free number after the last one that was handed out, -EAGAIN or -ENOMEM. */
-static noinline int find_next_free(struct pidmap *m)
+static noinline int find_next_free(struct pidmap *m, int last)
 {
 	/* Laps after the first leave out the low numbers, those of tasks started at boot. */
-	int low = MIN(RESERVED_PIDS, m->pid_max - 1);
-	int start = m->last_pid + 1;
+	int max = READ_ONCE(m->pid_max);
+	int low = MIN(RESERVED_PIDS, max - 1);
+	int start = last + 1;
 	int nr;
 
-	if (start >= m->pid_max)
+	if (start >= max)
 		start = low;
-	nr = find_free(m, start, m->pid_max);
-	if (nr < m->pid_max)
+	nr = find_free(m, start, max);
+	if (nr < max)
 		return nr;
 	nr = find_free(m, low, start);
 	return nr < start ? nr : -EAGAIN;
@@ -55,29 +75,32 @@ static noinline int find_next_free(struct pidmap *m)
 
 int pidmap_alloc(struct pidmap *m)
 {
-	int nr = m->last_pid + 1;
-	const u64 *page = nr < m->pid_max ? m->page[page_of(nr)] : NULL;
+	int nr = READ_ONCE(m->last_pid);
 
-	if (unlikely(!page || bitmap_test(page, bit_of(nr)))) {
-		nr = find_next_free(m);
-		if (nr < 0)
-			return nr;
-	}
-	bitmap_set(m->page[page_of(nr)], bit_of(nr));
-	m->nr_used++;
-	m->last_pid = nr;
+	do {
+		const u64 *page =
+			++nr < READ_ONCE(m->pid_max) ? READ_ONCE(m->page[page_of(nr)]) : NULL;
+
+		if (unlikely(!page || bitmap_test(page, bit_of(nr)))) {
+			nr = find_next_free(m, nr - 1);
+			if (nr < 0)
+				return nr;
+		}
+	} while (unlikely(!bitmap_claim(m->page[page_of(nr)], bit_of(nr))));
+	__atomic_add_fetch(&m->nr_used, 1, __ATOMIC_RELAXED);
+	WRITE_ONCE(m->last_pid, nr);
 	return nr;
 }
 
 void pidmap_free(struct pidmap *m, int nr)
 {
-	bitmap_clear(m->page[page_of(nr)], bit_of(nr));
-	m->nr_used--;
+	bitmap_release(m->page[page_of(nr)], bit_of(nr));
+	__atomic_sub_fetch(&m->nr_used, 1, __ATOMIC_RELAXED);
 }
 
 bool pidmap_test(const struct pidmap *m, int nr)
 {
-	const u64 *page = m->page[page_of(nr)];
+	const u64 *page = READ_ONCE(m->page[page_of(nr)]);
 
 	return page && bitmap_test(page, bit_of(nr));
 }
@@ -86,7 +109,7 @@ int pidmap_next(const struct pidmap *m, int from)
 {
 	while (from < PID_MAX_LIMIT) {
 		int base = from / PIDMAP_PAGE_BITS * PIDMAP_PAGE_BITS;
-		const u64 *page = m->page[base / PIDMAP_PAGE_BITS];
+		const u64 *page = READ_ONCE(m->page[page_of(base)]);
 		int found = page ? base + (int)bitmap_find_set(page, PIDMAP_PAGE_BITS, from - base)
 				 : base + PIDMAP_PAGE_BITS;
 

@@ -1,4 +1,4 @@
-/* The bitmap behind the pids. Pure: compiles on the host, its caller does the locking. */
+/* The bitmap behind the pids. Any number of CPUs may use it at once, without a lock. */
 #pragma once
 
 #include "kernel/lib/types.h"
@@ -10,13 +10,13 @@
 #define PIDMAP_PAGES     (PID_MAX_LIMIT / PIDMAP_PAGE_BITS)
 
 struct pidmap {
-	int last_pid; /* the number handed out most recently: the search goes on behind it */
+	int last_pid; /* the number handed out most recently: the next search begins after it */
 	int pid_max;  /* numbers are below it */
 	int nr_used;
 	u64 *page[PIDMAP_PAGES]; /* allocated when first needed */
 };
 
-/* The next free number behind last_pid, round at pid_max to RESERVED_PIDS; -EAGAIN, -ENOMEM. */
+/* The next free number after last_pid, round at pid_max to RESERVED_PIDS; -EAGAIN, -ENOMEM. */
 int pidmap_alloc(struct pidmap *m);
 void pidmap_free(struct pidmap *m, int nr);
 /* The first number in use from `from` on, or -1. It may be freed meanwhile: look it up again. */

@@ -441,21 +441,6 @@ void directory_remove(struct dentry *dir, struct dentry *d)
 	dentry_put(d);
 }
 
-/* Lock one or two directories' tables, in order of their addresses. */
-static void lock_two(struct directory *a, struct directory *b)
-{
-	spin_lock(a < b ? &a->lock : &b->lock);
-	if (a != b)
-		spin_lock_nested(a < b ? &b->lock : &a->lock);
-}
-
-static void unlock_two(struct directory *a, struct directory *b)
-{
-	if (a != b)
-		spin_unlock(a < b ? &b->lock : &a->lock);
-	spin_unlock(a < b ? &a->lock : &b->lock);
-}
-
 /* Both tables' locks are held throughout: no look-up sees the gap between the old name and the new
  * one, and a replaced name is never missing. */
 int directory_move(struct dentry *from, struct dentry *d, struct dentry *to,
@@ -469,7 +454,7 @@ int directory_move(struct dentry *from, struct dentry *d, struct dentry *to,
 	if (name->len >= NAME_INLINE && !longer)
 		return -ENOMEM;
 	directory_resize(out);
-	lock_two(in, out);
+	spin_lock_two(&in->lock, &out->lock);
 	spin_lock_nested(&tree_lock);
 	if (victim) {
 		directory_take_out(out, victim);
@@ -486,7 +471,7 @@ int directory_move(struct dentry *from, struct dentry *d, struct dentry *to,
 	d->parent = dentry_get(to);
 	directory_insert(out, d);
 	spin_unlock(&tree_lock);
-	unlock_two(in, out);
+	spin_unlock_two(&in->lock, &out->lock);
 
 	directory_resize(in);
 	kfree((void *)old_name);
@@ -518,7 +503,7 @@ void directory_exchange(struct dentry *from, struct dentry *a, struct dentry *to
 {
 	struct directory *in = from->inode->dir, *out = to->inode->dir;
 
-	lock_two(in, out);
+	spin_lock_two(&in->lock, &out->lock);
 	spin_lock_nested(&tree_lock);
 	directory_take_out(in, a);
 	directory_take_out(out, b);
@@ -528,7 +513,7 @@ void directory_exchange(struct dentry *from, struct dentry *a, struct dentry *to
 	directory_insert(out, a);
 	directory_insert(in, b);
 	spin_unlock(&tree_lock);
-	unlock_two(in, out);
+	spin_unlock_two(&in->lock, &out->lock);
 }
 
 struct dentry *directory_next(struct dentry *dir, u64 cookie, struct dentry *hint)

@@ -53,9 +53,6 @@ void bucket_add(struct futex_bucket *b, struct futex_waiter *w);
 /* Store the key of a user address, with its reference. `access` is ACCESS_READ if the word need not
  * be writable. 0, -EINVAL (alignment), or -EFAULT. */
 int get_futex_key(u64 addr, bool private, enum fault_access access, struct futex_key *key);
-/* Lock two buckets, which may be the same, in the order of their addresses. */
-void lock_two(struct futex_bucket *a, struct futex_bucket *b);
-void unlock_two(struct futex_bucket *a, struct futex_bucket *b);
 /* Lock current->mm and fault in the word at `addr`, to be read or written. Returns the word in the
  * direct map with mm->lock held, or ERR_PTR without it. */
 u32 *pin_word(u64 addr, enum fault_access access);

@@ -10,7 +10,7 @@
  * best waiter the owner, and that one writes the word itself when it runs (`died`). Until then it
  * stays in the bucket, so that other tasks find the owner to wait for.
  *
- * Locks: mm->lock (the word is there), pi_lock, the bucket's, pid_lock (the first waiter looks up
+ * Locks: mm->lock (the word is there), pi_lock, the bucket's, pid_lock() (the first waiter looks up
  * the owner). An owner whose pi_exit is PI_OK has pi_lock still to take before it ends: it stays as
  * long as the waiter holds that.
  */
@@ -133,7 +133,7 @@ static struct task *owner_of_waiters(struct futex_bucket *b, struct futex_waiter
 }
 
 /* The first to wait asks the word. -EBUSY: the owner is just ending; *exiting gets it, with a
- * reference. Caller holds pi_lock, pid_lock. */
+ * reference. Caller holds pi_lock, pid_lock(tid). */
 static struct task *owner_by_tid_locked(u32 tid, struct task **exiting)
 {
 	struct task *p = find_task((pid_t)tid);
@@ -151,7 +151,7 @@ static struct task *owner_by_tid_locked(u32 tid, struct task **exiting)
 
 static struct task *owner_by_tid(u32 tid, struct task **exiting)
 {
-	guard_spin(&pid_lock);
+	guard_spin(pid_lock((pid_t)tid));
 	return owner_by_tid_locked(tid, exiting);
 }
 
@@ -471,9 +471,9 @@ static long requeue_pinned(struct pi_requeue *r, u32 val)
 
 	do {
 		spin_lock(&pi_lock);
-		lock_two(r->b1, r->b2);
+		spin_lock_two(&r->b1->lock, &r->b2->lock);
 		ret = compare_and_requeue(r, val);
-		unlock_two(r->b1, r->b2);
+		spin_unlock_two(&r->b1->lock, &r->b2->lock);
 		spin_unlock(&pi_lock);
 	} while (ret == REQUEUE_BATCH && r->moved < r->max && !fatal_signal_pending(current));
 	return ret < 0 ? ret : r->moved;

@@ -242,17 +242,3 @@ void unpin_word(void)
 {
 	mutex_unlock(&current->mm->lock);
 }
-
-void lock_two(struct futex_bucket *a, struct futex_bucket *b)
-{
-	spin_lock(a < b ? &a->lock : &b->lock);
-	if (a != b)
-		spin_lock_nested(a < b ? &b->lock : &a->lock);
-}
-
-void unlock_two(struct futex_bucket *a, struct futex_bucket *b)
-{
-	spin_unlock(&a->lock);
-	if (a != b)
-		spin_unlock(&b->lock);
-}

@@ -60,9 +60,9 @@ static noinline long requeue_more(struct requeue *r)
 	long ret = WAKE_BATCH;
 
 	while (ret == WAKE_BATCH && !fatal_signal_pending(current)) {
-		lock_two(r->from, r->to);
+		spin_lock_two(&r->from->lock, &r->to->lock);
 		ret = requeue_locked(r);
-		unlock_two(r->from, r->to);
+		spin_unlock_two(&r->from->lock, &r->to->lock);
 	}
 	return ret;
 }
@@ -92,13 +92,13 @@ long futex_requeue(u64 addr1, u64 addr2, bool private, int max_wake, int max_mov
 	r.key2 = &key2;
 	r.from = bucket_of(&key1);
 	r.to = bucket_of(&key2);
-	lock_two(r.from, r.to);
+	spin_lock_two(&r.from->lock, &r.to->lock);
 	r.until = r.from->arrivals;
 	if (expected && __atomic_load_n(word, __ATOMIC_SEQ_CST) != *expected)
 		ret = -EAGAIN;
 	else
 		ret = requeue_locked(&r);
-	unlock_two(r.from, r.to);
+	spin_unlock_two(&r.from->lock, &r.to->lock);
 	if (expected)
 		unpin_word();
 	if (unlikely(ret == WAKE_BATCH))

@@ -79,14 +79,14 @@ static long wake_and_operate(const struct futex_key *key1, const struct futex_ke
 	u64 until1, until2;
 	u32 old;
 
-	lock_two(b1, b2);
+	spin_lock_two(&b1->lock, &b2->lock);
 	old = apply_wake_op(word, op);
 	first = wake_locked(b1, key1, MIN(max1, WAKE_BATCH), any, ANY_TIME);
 	if (first >= 0 && wake_op_compare(op, old))
 		second = wake_locked(b2, key2, MIN(max2, WAKE_BATCH), any, ANY_TIME);
 	until1 = b1->arrivals;
 	until2 = b2->arrivals;
-	unlock_two(b1, b2);
+	spin_unlock_two(&b1->lock, &b2->lock);
 	unpin_word();
 	if (unlikely(first == WAKE_BATCH))
 		first = wake_more(b1, key1, max1, any, until1);

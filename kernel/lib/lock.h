@@ -121,6 +121,19 @@ void spin_lock(spinlock_t *l);
 void spin_unlock(spinlock_t *l);
 void spin_lock_nested(spinlock_t *l);
 #endif
+/* Two locks of one class, or the same lock twice, in order of their addresses. */
+static inline void spin_lock_two(spinlock_t *a, spinlock_t *b)
+{
+	spin_lock(MIN(a, b));
+	if (a != b)
+		spin_lock_nested(MAX(a, b));
+}
+static inline void spin_unlock_two(spinlock_t *a, spinlock_t *b)
+{
+	if (a != b)
+		spin_unlock(MAX(a, b));
+	spin_unlock(MIN(a, b));
+}
 bool spin_trylock(spinlock_t *l);
 bool spin_is_locked(const spinlock_t *l);
 

@@ -1,5 +1,5 @@
 /*
- * An interrupt must not look up the process that a timer belongs to: that takes pid_lock and the
+ * An interrupt must not look up the process that a timer belongs to: that takes pid_lock() and the
  * task's lock, which are held with interrupts on. So a timer that expires only queues itself, and
  * kthreadd sends the signal.
  *

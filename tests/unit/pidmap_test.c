@@ -16,6 +16,11 @@ void *kzalloc(size_t n)
 	return no_memory ? NULL : calloc(1, n);
 }
 
+void kfree(void *p)
+{
+	free(p);
+}
+
 static void reset(int pid_max)
 {
 	for (int i = 0; i < PIDMAP_PAGES; i++)
