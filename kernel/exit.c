@@ -120,7 +120,6 @@ void unlink_task(struct task *p)
 		detach_pid(p, PIDTYPE_SID);
 		WRITE_ONCE(sig->tty, NULL);
 		list_del(&p->sibling);
-		list_del(&p->all);
 	}
 	if (sig->exec_task)
 		wake_up_process(sig->exec_task);

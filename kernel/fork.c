@@ -47,7 +47,6 @@
 
 /* Guards the process tree, thread groups, sessions and the links between pids and tasks. */
 spinlock_t tasklist_lock = SPINLOCK_INIT(LOCK_TASKLIST);
-struct list_head all_tasks = LIST_HEAD_INIT(all_tasks);
 atomic_t nr_threads = ATOMIC_INIT(1); /* the first idle task */
 atomic_t nr_task_structs = ATOMIC_INIT(1);
 u64 total_forks;
@@ -243,7 +242,6 @@ static void link_child(struct task *p, u64 flags)
 	} else {
 		p->signal->tty = current->signal->tty;
 		list_add_tail(&p->sibling, &p->real_parent->children);
-		list_add_tail(&p->all, &all_tasks);
 		attach_pid(p, PIDTYPE_PGID, current->group_leader->pids[PIDTYPE_PGID]);
 		attach_pid(p, PIDTYPE_SID, current->group_leader->pids[PIDTYPE_SID]);
 	}

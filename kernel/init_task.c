@@ -74,5 +74,4 @@ void init_task_init(void)
 		list_init(&init_pid.tasks[type]);
 		attach_pid(&init_task, type, &init_pid);
 	}
-	list_add_tail(&init_task.all, &all_tasks);
 }

@@ -70,10 +70,11 @@ static struct task *choose_victim(bool *dying)
 {
 	struct task *p, *victim = NULL;
 	s64 most = NOT_KILLED;
+	int nr = 0;
 
 	*dying = false;
 	guard_spin(&tasklist_lock);
-	list_for_each_entry (p, &all_tasks, all) {
+	while ((p = next_leader(&nr)) != NULL) {
 		s64 points = badness(p);
 
 		if (guarded(p, oom_killed)) {

@@ -290,20 +290,27 @@ bool next_process(pid_t *nr)
 	return false;
 }
 
+struct task *next_leader(int *nr)
+{
+	while ((*nr = pidmap_next(&init_pidmap, *nr)) >= 0) {
+		struct task *p = find_in_tree((*nr)++);
+
+		if (p && thread_group_leader(p))
+			return p;
+	}
+	return NULL;
+}
+
 #define VISITED_MAX 64 /* processes, in one hold of tasklist_lock */
 
 void visit_processes(void (*visit)(struct task *leader, void *arg), void *arg)
 {
-	int n = 0;
+	struct task *p;
+	int nr = 0;
 
-	while (n >= 0) {
+	do {
 		guard_spin(&tasklist_lock);
-		for (int i = 0; i < VISITED_MAX && (n = pidmap_next(&init_pidmap, n)) >= 0;
-		     i++, n++) {
-			struct task *p = find_in_tree(n);
-
-			if (p && thread_group_leader(p))
-				visit(p, arg);
-		}
-	}
+		for (int i = 0; i < VISITED_MAX && (p = next_leader(&nr)) != NULL; i++)
+			visit(p, arg);
+	} while (p);
 }

@@ -70,7 +70,6 @@ struct task {
 	struct list_head zombies;  /* tl: children to be reaped, in the order of their birth */
 	struct list_head jobs;    /* tl: children that are stopped or continued, likewise: wait.c */
 	struct list_head sibling; /* tl: leaders: in one of its parent's three lists */
-	struct list_head all;     /* tl: leaders: in all_tasks */
 	struct list_head thread_node; /* tl: in signal->threads */
 	struct task *group_leader;    /* tl */
 	u64 parent_exec_id;           /* tl: self_exec_id of the parent when it forked */
@@ -168,9 +167,8 @@ extern spinlock_t tasklist_lock;
 #define GUARD_sighand(p)      (&(p)->lock)
 #define GUARD_pi_blocked(p)   (&pi_lock)
 
-extern struct task init_task;      /* pid 0: init_task.c */
-extern struct task *child_reaper;  /* pid 1: adopts orphans */
-extern struct list_head all_tasks; /* leaders; tl */
+extern struct task init_task;     /* pid 0: init_task.c */
+extern struct task *child_reaper; /* pid 1: adopts orphans */
 
 static inline bool signal_pending(const struct task *p)
 {

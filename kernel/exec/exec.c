@@ -143,8 +143,6 @@ static void become_leader(struct task *p)
 	list_add(&p->sibling, &leader->sibling);
 	list_del(&leader->sibling);
 	p->in_jobs = leader->in_jobs;
-	list_add(&p->all, &leader->all);
-	list_del(&leader->all);
 	p->real_parent = leader->real_parent;
 	p->parent = leader->parent;
 	p->group_leader = leader->group_leader = p->signal->leader = p;

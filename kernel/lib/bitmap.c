@@ -1,6 +1,8 @@
 /* Searching bitmaps, a word at a time. */
 #include "kernel/lib/bitmap.h"
 
+#include "kernel/lib/atomic.h"
+
 /* First bit in [from, size) that differs from those of `skip` (all ones, all zeroes), or `size`. */
 static size_t find_other(const u64 *map, size_t size, size_t from, u64 skip)
 {

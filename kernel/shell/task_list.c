@@ -20,21 +20,22 @@ static void sort_by_pid(struct task_list *l)
 int task_list_get(struct task_list *l)
 {
 	size_t room = (size_t)atomic_read(&nr_threads) + 16; /* tasks may be forked meanwhile */
-	struct task *leader, *t;
+	struct task *leader = &init_task, *t;
+	int nr = 1;
 
 	l->n = 0;
 	l->task = vmalloc(room * sizeof(*l->task)); /* needs only single pages */
 	if (l->task == NULL)
 		return -ENOMEM;
 	spin_lock(&tasklist_lock);
-	list_for_each_entry (leader, &all_tasks, all) {
+	do {
 		list_for_each_entry (t, &leader->signal->threads, thread_node) {
 			if (l->n == room)
 				break;
 			get_task(t);
 			l->task[l->n++] = t;
 		}
-	}
+	} while ((leader = next_leader(&nr)) != NULL);
 	spin_unlock(&tasklist_lock);
 	sort_by_pid(l);
 	return 0;

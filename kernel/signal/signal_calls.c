@@ -273,8 +273,9 @@ static long kill_all(int sig, const ksiginfo_t *info)
 {
 	long ret = -ESRCH;
 	struct task *p;
+	int nr = 0;
 
-	list_for_each_entry (p, &all_tasks, all)
+	while ((p = next_leader(&nr)) != NULL)
 		if (!(p->flags & PF_KTHREAD) && p->signal != current->signal)
 			ret = combine(ret, kill_one(p, sig, info, true));
 	return ret;

@@ -12,7 +12,8 @@ from bident import ROOT, Failure, Parser, check_output, end_with, flame, plugin,
 BOOT = "boot"
 SHELL_PROMPT = "edit_begin"  # the shell's editor starts a line: its prompt is printed
 LOCK_CLASSES = ROOT / "kernel" / "lib" / "locks.def"
-EACH_CPUS = ("run_queues", "bases")  # arrays of locks, one for each CPU; other locks that have a name are one for all
+EACH_CPUS = ("run_queues", "bases")  # arrays of locks, one for each CPU
+HASHED = ("pid_locks",)              # arrays of locks, each for some of the objects; other locks that have a name are one for all
 ALL_CPUS_CLASSES = ("SLAB",)         # and so are those of these classes
 DIVISORS = (1, 100, 200, 300, 400, 500, 1000, 1023, 1024)  # operations that forkbench does between two looks at the clock
 EPILOG = """\
@@ -148,7 +149,9 @@ class LockNames:
         start, size, name = self._variables[bisect.bisect_right(self._addresses, address) - 1]
         if not start <= address < start + size:
             raise Failure(f"no variable of the kernel lies at {lock}")
-        return (f"{name} (of a CPU)", False) if name in EACH_CPUS else (name, True)
+        if name in EACH_CPUS:
+            return f"{name} (of a CPU)", False
+        return (f"{name} (of some objects)", False) if name in HASHED else (name, True)
 
 
 def boot_cuts(kernel):
