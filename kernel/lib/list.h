@@ -43,9 +43,8 @@ static inline void list_add_tail(struct list_head *n, struct list_head *h)
 	__list_insert(n, h->prev, h);
 }
 
-/* Non-canonical addresses, so that using a removed node faults. */
-#define LIST_POISON_NEXT ((struct list_head *)0xdead000000000100)
-#define LIST_POISON_PREV ((struct list_head *)0xdead000000000122)
+/* A non-canonical address: to go on from a removed node, or to remove it again, faults. */
+#define LIST_POISON ((struct list_head *)0xdead000000000100)
 
 static inline void __list_remove(struct list_head *prev, struct list_head *next)
 {
@@ -56,8 +55,7 @@ static inline void __list_remove(struct list_head *prev, struct list_head *next)
 static inline void list_del(struct list_head *n)
 {
 	__list_remove(n->prev, n->next);
-	n->next = LIST_POISON_NEXT;
-	n->prev = LIST_POISON_PREV;
+	n->next = LIST_POISON;
 }
 
 /* Remove and leave the node as an empty list, so that list_empty() can ask whether it is queued. */
