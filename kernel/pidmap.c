@@ -6,6 +6,7 @@
  */
 #include "kernel/pidmap.h"
 
+#include "kernel/lib/atomic.h"
 #include "kernel/lib/bitmap.h"
 #include <asm/errno.h>
 #include "mm/slab.h"
