@@ -19,11 +19,9 @@ long sys_fchmod(int fd, mode_t mode)
 
 long sys_fchownat(int dirfd, const char __user *path, uid_t uid, gid_t gid, int flags)
 {
-	struct dentry *d scoped(dentry_put) = NULL;
-
 	if (flags & ~(AT_SYMLINK_NOFOLLOW | AT_EMPTY_PATH))
 		return -EINVAL;
-	d = user_path(dirfd, path, walk_flags(flags));
+	struct dentry *d scoped(dentry_put) = user_path(dirfd, path, walk_flags(flags));
 	return IS_ERR(d) ? PTR_ERR(d) : inode_chown(d->inode, uid, gid);
 }
 
@@ -36,12 +34,11 @@ long sys_fchown(int fd, uid_t uid, gid_t gid)
 
 long sys_truncate(const char __user *path, long length)
 {
-	struct dentry *d scoped(dentry_put) = NULL;
 	int err;
 
 	if (length < 0)
 		return -EINVAL;
-	d = user_path(AT_FDCWD, path, WALK_FOLLOW);
+	struct dentry *d scoped(dentry_put) = user_path(AT_FDCWD, path, WALK_FOLLOW);
 	if (IS_ERR(d))
 		return PTR_ERR(d);
 	if (inode_is(d->inode, S_IFDIR))
@@ -58,11 +55,9 @@ long sys_truncate(const char __user *path, long length)
 
 long sys_ftruncate(int fd, long length)
 {
-	struct file *f scoped(file_put) = NULL;
-
 	if (length < 0)
 		return -EINVAL;
-	f = file_get_io(fd);
+	struct file *f scoped(file_put) = file_get_io(fd);
 	if (!f)
 		return -EBADF;
 	if (!(f->mode & FMODE_WRITE) || !inode_is(f->inode, S_IFREG))
@@ -133,26 +128,24 @@ static int set_times(struct inode *i, const struct new_times *t)
 
 static long set_times_at(int dirfd, const char __user *path, u32 walk, const struct timespec *ts)
 {
-	struct dentry *d scoped(dentry_put) = NULL;
 	struct new_times t;
 	int err = decode_times(ts, &t);
 
 	if (err)
 		return err;
-	d = user_path(dirfd, path, walk);
+	struct dentry *d scoped(dentry_put) = user_path(dirfd, path, walk);
 	return IS_ERR(d) ? PTR_ERR(d) : set_times(d->inode, &t);
 }
 
 /* futimens(3) */
 static long set_times_of(int fd, const struct timespec *ts)
 {
-	struct file *f scoped(file_put) = NULL;
 	struct new_times t;
 	int err = decode_times(ts, &t);
 
 	if (err)
 		return err;
-	f = file_get_io(fd);
+	struct file *f scoped(file_put) = file_get_io(fd);
 	return f ? set_times(f->inode, &t) : -EBADF;
 }
 

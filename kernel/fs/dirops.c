@@ -173,19 +173,17 @@ int fs_link(struct inode *inode, int dirfd, const char *path)
 
 long sys_linkat(int fromfd, const char __user *from, int tofd, const char __user *to, int flags)
 {
-	struct dentry *d scoped(dentry_put) = NULL;
-	char *name scoped(putname) = NULL;
-
 	if (flags & ~(AT_SYMLINK_FOLLOW | AT_EMPTY_PATH))
 		return -EINVAL;
 	if ((flags & AT_EMPTY_PATH) && !cred_is_root(current->cred))
 		return -ENOENT;
-	d = user_path(fromfd, from,
-		      (flags & AT_SYMLINK_FOLLOW ? WALK_FOLLOW : 0) |
-			      (flags & AT_EMPTY_PATH ? WALK_EMPTY : 0));
+	struct dentry *d scoped(dentry_put) =
+		user_path(fromfd, from,
+			  (flags & AT_SYMLINK_FOLLOW ? WALK_FOLLOW : 0) |
+				  (flags & AT_EMPTY_PATH ? WALK_EMPTY : 0));
 	if (IS_ERR(d))
 		return PTR_ERR(d);
-	name = getname(to);
+	char *name scoped(putname) = getname(to);
 	return IS_ERR(name) ? PTR_ERR(name) : fs_link(d->inode, tofd, name);
 }
 
@@ -251,10 +249,8 @@ int kernel_unlink(const char *path)
 
 long sys_unlinkat(int dirfd, const char __user *path, int flags)
 {
-	char *name scoped(putname) = NULL;
-
 	if (flags & ~AT_REMOVEDIR)
 		return -EINVAL;
-	name = getname(path);
+	char *name scoped(putname) = getname(path);
 	return IS_ERR(name) ? PTR_ERR(name) : remove_name(dirfd, name, flags & AT_REMOVEDIR);
 }

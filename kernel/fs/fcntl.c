@@ -55,11 +55,9 @@ static long dup_to(int oldfd, int newfd, bool cloexec)
 
 long sys_dup2(int oldfd, int newfd)
 {
-	struct file *f scoped(file_put) = NULL;
-
 	if (oldfd != newfd)
 		return dup_to(oldfd, newfd, false);
-	f = file_get_fd(oldfd);
+	struct file *f scoped(file_put) = file_get_fd(oldfd);
 	return f ? newfd : -EBADF;
 }
 

@@ -484,12 +484,11 @@ static bool holds_whole(struct inode *i, const struct file_lock *want)
 long sys_flock(int fd, unsigned int op)
 {
 	struct file_lock want = {.pid = -1, .whole = true, .end = TO_THE_END};
-	struct file *f scoped(file_put) = NULL;
 	long err = flock_type((int)op & ~LOCK_NB, &want.type);
 
 	if (err)
 		return err;
-	f = file_get_io(fd);
+	struct file *f scoped(file_put) = file_get_io(fd);
 	if (!f)
 		return -EBADF;
 	want.owner = f;

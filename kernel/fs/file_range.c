@@ -124,11 +124,10 @@ static const struct inode_ops memfd_inode_ops = {.truncate = tmpfs_truncate, .fr
 static struct file *memfd_file(char *name)
 {
 	struct node_spec spec = {.mode = S_IFREG | S_IRWXUGO};
-	struct inode *i scoped(inode_put) = NULL;
 	struct file *f;
 
 	node_set_owner(&spec, NULL);
-	i = tmpfs_new_inode(memfd_super, &spec);
+	struct inode *i scoped(inode_put) = tmpfs_new_inode(memfd_super, &spec);
 	if (IS_ERR(i))
 		return NULL;
 	f = file_alloc(i, NULL, i->fops, O_RDWR | O_LARGEFILE, FMODE_READ | FMODE_WRITE);

@@ -207,7 +207,6 @@ void kernel_mount(const char *name, const char *path, mode_t mode)
 {
 	struct super *s = super_create(find_type(name), name, MS_RELATIME, NULL);
 	struct node_spec spec = {.mode = S_IFDIR | 0755};
-	struct dentry *at scoped(dentry_put) = NULL;
 	int err;
 
 	BUG_ON(IS_ERR(s));
@@ -219,7 +218,7 @@ void kernel_mount(const char *name, const char *path, mode_t mode)
 	}
 	err = fs_make_node(AT_FDCWD, path, &spec, NULL);
 	BUG_ON(err && err != -EEXIST);
-	at = path_lookup(AT_FDCWD, path, WALK_FOLLOW);
+	struct dentry *at scoped(dentry_put) = path_lookup(AT_FDCWD, path, WALK_FOLLOW);
 	BUG_ON(IS_ERR(at));
 	guard_mutex(&mount_lock);
 	err = attach(s, at);
@@ -316,11 +315,10 @@ static int do_mount(const char *source, const char *target, const char *type, un
 		    char *options)
 {
 	unsigned long how = flags & ~(MOUNT_FLAGS | MOUNT_NO_MATTER | MS_STRICTATIME);
-	struct dentry *at scoped(dentry_put) = NULL;
 
 	if (how & ~(unsigned long)(MS_REMOUNT | MS_PRIVATE | MS_REC))
 		return -EINVAL;
-	at = path_lookup(AT_FDCWD, target, WALK_FOLLOW);
+	struct dentry *at scoped(dentry_put) = path_lookup(AT_FDCWD, target, WALK_FOLLOW);
 	if (IS_ERR(at))
 		return (int)PTR_ERR(at);
 	if (how & MS_PRIVATE) /* one namespace: every mount is private already */
@@ -378,13 +376,12 @@ static int umount_root(struct dentry *d, int flags)
 
 long sys_umount2(const char __user *target, int flags)
 {
-	struct dentry *d scoped(dentry_put) = NULL;
-
 	if (flags & ~UMOUNT_KNOWN)
 		return -EINVAL;
 	if (!cred_is_root(current->cred))
 		return -EPERM;
-	d = user_path(AT_FDCWD, target, flags & UMOUNT_NOFOLLOW ? 0 : WALK_FOLLOW);
+	struct dentry *d scoped(dentry_put) =
+		user_path(AT_FDCWD, target, flags & UMOUNT_NOFOLLOW ? 0 : WALK_FOLLOW);
 	if (IS_ERR(d))
 		return PTR_ERR(d);
 	return dentry_is_root(d) ? umount_root(d, flags) : -EINVAL;

@@ -53,14 +53,13 @@ char *getname(const char __user *path)
 /* The dentry of a descriptor, or the working directory for AT_FDCWD. With a reference; ERR_PTR. */
 static struct dentry *lookup_fd(int dirfd)
 {
-	struct file *f scoped(file_put) = NULL;
 	struct dentry *d;
 
 	if (dirfd == AT_FDCWD) {
 		fs_get_root_pwd(NULL, &d);
 		return d;
 	}
-	f = file_get_fd(dirfd);
+	struct file *f scoped(file_put) = file_get_fd(dirfd);
 	return f ? file_dentry(f) : ERR_PTR(-EBADF);
 }
 

@@ -130,13 +130,13 @@ static struct dentry *open_last(struct walk *w, int flags, mode_t mode, bool *cr
 static struct file *open_nameless(int dirfd, const char *path, int flags, mode_t mode)
 {
 	struct node_spec spec = {.mode = S_IFREG | (mode & S_IALLUGO), .umask = fs_umask()};
-	struct dentry *dir scoped(dentry_put) = NULL, *d;
+	struct dentry *d;
 	struct inode *i;
 	int err;
 
 	if (!(flags & O_DIRECTORY) || !(file_mode(flags) & FMODE_WRITE))
 		return ERR_PTR(-EINVAL);
-	dir = path_lookup(dirfd, path, WALK_FOLLOW);
+	struct dentry *dir scoped(dentry_put) = path_lookup(dirfd, path, WALK_FOLLOW);
 	if (IS_ERR(dir))
 		return (struct file *)dir;
 	if (!inode_is(dir->inode, S_IFDIR))

@@ -130,14 +130,13 @@ static bool gather_entry(void *arg, const char *name, u32 len, u64 cookie, ino_t
 
 static long get_entries(struct file *f, void __user *buf, size_t count)
 {
-	struct gather g = {.room = MIN(count, (size_t)PATH_MAX)};
 	u64 start = READ_ONCE(f->pos);
-	char *page scoped(putname) = NULL;
 	int err;
 
 	if (!f->ops || !f->ops->iterate)
 		return -ENOTDIR;
-	g.page = page = name_alloc();
+	char *page scoped(putname) = name_alloc();
+	struct gather g = {.page = page, .room = MIN(count, (size_t)PATH_MAX)};
 	if (!page)
 		return -ENOMEM;
 	err = f->ops->iterate(f, gather_entry, &g);

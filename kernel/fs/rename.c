@@ -169,14 +169,12 @@ static long rename_paths(int fromfd, const char *from, int tofd, const char *to,
 long sys_renameat2(int fromfd, const char __user *from, int tofd, const char __user *to,
 		   unsigned int flags)
 {
-	char *old scoped(putname) = NULL, *new scoped(putname) = NULL;
-
 	if ((flags & ~(u32)(RENAME_NOREPLACE | RENAME_EXCHANGE)) ||
 	    flags == (RENAME_NOREPLACE | RENAME_EXCHANGE))
 		return -EINVAL;
-	old = getname(from);
+	char *old scoped(putname) = getname(from);
 	if (IS_ERR(old))
 		return PTR_ERR(old);
-	new = getname(to);
+	char *new scoped(putname) = getname(to);
 	return rename_paths(fromfd, old, tofd, new, flags);
 }

@@ -11,7 +11,6 @@
 
 long sys_newfstatat(int dirfd, const char __user *path, struct stat __user *ust, int flags)
 {
-	struct dentry *d scoped(dentry_put) = NULL;
 	struct stat st;
 	char first = 1;
 
@@ -24,7 +23,7 @@ long sys_newfstatat(int dirfd, const char __user *path, struct stat __user *ust,
 		if (!path || !first)
 			return sys_fstat(dirfd, ust);
 	}
-	d = user_path(dirfd, path, walk_flags(flags));
+	struct dentry *d scoped(dentry_put) = user_path(dirfd, path, walk_flags(flags));
 	if (IS_ERR(d))
 		return PTR_ERR(d);
 	inode_stat(d->inode, &st);
@@ -76,7 +75,6 @@ static void fill_statx(struct statx *x, struct inode *i, bool mount_root)
 long sys_statx(int dirfd, const char __user *path, int flags, unsigned int mask,
 	       struct statx __user *ux)
 {
-	struct dentry *d scoped(dentry_put) = NULL;
 	struct statx x;
 
 	if (mask & STATX__RESERVED)
@@ -84,7 +82,7 @@ long sys_statx(int dirfd, const char __user *path, int flags, unsigned int mask,
 	if ((flags & AT_STATX_SYNC_TYPE) == AT_STATX_SYNC_TYPE ||
 	    (flags & ~(AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT | AT_EMPTY_PATH | AT_STATX_SYNC_TYPE)))
 		return -EINVAL;
-	d = user_path(dirfd, path, walk_flags(flags));
+	struct dentry *d scoped(dentry_put) = user_path(dirfd, path, walk_flags(flags));
 	if (IS_ERR(d))
 		return PTR_ERR(d);
 	fill_statx(&x, d->inode, dentry_is_root(d) && !dentry_is_anonymous(d));
@@ -155,13 +153,12 @@ static long put_link(struct dentry *link, char __user *buf, size_t size)
 
 long sys_readlinkat(int dirfd, const char __user *path, char __user *buf, size_t size)
 {
-	struct dentry *d scoped(dentry_put) = NULL;
 	char first;
 	long ret;
 
 	if ((int)size <= 0)
 		return -EINVAL;
-	d = user_path(dirfd, path, WALK_EMPTY);
+	struct dentry *d scoped(dentry_put) = user_path(dirfd, path, WALK_EMPTY);
 	if (IS_ERR(d))
 		return PTR_ERR(d);
 	ret = inode_is(d->inode, S_IFLNK) ? put_link(d, buf, size) : -EINVAL;

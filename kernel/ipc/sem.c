@@ -421,11 +421,10 @@ static long copy_values(int id, u16 *values, u32 nr, bool set_them)
 static long sem_all(int id, int cmd, u16 __user *array)
 {
 	long nr = size_of_set(id, cmd == SETALL ? 0222 : 0444), ret;
-	u16 *values scoped(kfree) = NULL;
 
 	if (nr < 0)
 		return nr;
-	values = kmalloc((size_t)nr * sizeof(*values));
+	u16 *values scoped(kfree) = kmalloc((size_t)nr * sizeof(*values));
 	if (!values)
 		return -ENOMEM;
 	if (cmd == SETALL && copy_from_user(values, array, (size_t)nr * sizeof(*values)))

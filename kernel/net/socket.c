@@ -232,13 +232,12 @@ static int accept_into(struct file *new, struct usock *s, bool nonblock, void __
 
 long sys_accept4(int fd, void __user *uaddr, int __user *ulen, int flags)
 {
-	struct usock *s scoped(put_socket) = NULL;
 	struct file *new;
 	int newfd, err;
 
 	if (flags & ~(SOCK_CLOEXEC | SOCK_NONBLOCK))
 		return -EINVAL;
-	s = get_socket(fd);
+	struct usock *s scoped(put_socket) = get_socket(fd);
 	newfd = IS_ERR(s) ? (int)PTR_ERR(s) : fd_alloc(0);
 	if (newfd < 0)
 		return newfd;
@@ -271,11 +270,10 @@ long sys_getsockname(int fd, void __user *uaddr, int __user *ulen)
 long sys_getpeername(int fd, void __user *uaddr, int __user *ulen)
 {
 	struct usock *s scoped(put_socket) = get_socket(fd);
-	struct usock *peer scoped(usock_put) = NULL;
 
 	if (IS_ERR(s))
 		return PTR_ERR(s);
-	peer = unix_peer(s);
+	struct usock *peer scoped(usock_put) = unix_peer(s);
 	return peer ? put_address(peer, uaddr, ulen) : -ENOTCONN;
 }
 

@@ -147,12 +147,11 @@ static void forget_peer(struct usock *s, struct usock *peer)
 ssize_t unix_send(struct usock *s, struct uio *io, const struct sockaddr_un *to, u32 len,
 		  struct scm *scm, u32 flags)
 {
-	struct usock *dest scoped(usock_put) = NULL;
 	ssize_t ret;
 
 	if (flags & MSG_OOB)
 		return -EOPNOTSUPP;
-	dest = addressee(s, to, len);
+	struct usock *dest scoped(usock_put) = addressee(s, to, len);
 	if (IS_ERR(dest))
 		return PTR_ERR(dest);
 	if (s->type == SOCK_STREAM)

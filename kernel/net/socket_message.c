@@ -217,14 +217,13 @@ static int import_one(struct scm *scm, const struct cmsghdr *h)
 int scm_import(struct scm *scm, const struct msghdr *msg)
 {
 	size_t left = msg->msg_controllen;
-	char *control scoped(kfree) = NULL, *at;
 	int err;
 
 	if (left < sizeof(struct cmsghdr))
 		return 0;
 	if (left > CONTROL_MAX)
 		return -ENOBUFS;
-	control = at = kmalloc(left);
+	char *control scoped(kfree) = kmalloc(left), *at = control;
 	if (!control)
 		return -ENOMEM;
 	if (copy_from_user(control, msg->msg_control, left))

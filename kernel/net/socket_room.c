@@ -85,11 +85,10 @@ struct usock *unix_set_peer(struct usock *s, struct usock *peer)
 
 bool unix_peer_has_room(struct usock *s)
 {
-	struct usock *to scoped(usock_put) = NULL;
 	bool room = true;
 
 	spin_lock(&tell_lock);
-	to = s->peer ? usock_get(s->peer) : NULL;
+	struct usock *to scoped(usock_put) = s->peer ? usock_get(s->peer) : NULL;
 	spin_unlock(&tell_lock);
 
 	if (to && limited(s, to) && !has_room(to)) {

@@ -291,13 +291,12 @@ static struct usock *find_by_path(const char *path)
 
 struct usock *unix_find(const struct sockaddr_un *addr, u32 len, int type)
 {
-	struct unix_name *n scoped(kfree) = NULL;
 	int err = check_name(addr, len);
 	struct usock *s;
 
 	if (err)
 		return ERR_PTR(err);
-	n = name_create(addr, len);
+	struct unix_name *n scoped(kfree) = name_create(addr, len);
 	if (!n)
 		return ERR_PTR(-ENOMEM);
 	s = is_abstract(n) ? get_bound(n, NULL) : find_by_path(n->addr.sun_path);

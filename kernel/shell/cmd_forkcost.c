@@ -24,18 +24,16 @@ static void read_stats(struct cost *cost, struct puppet *child)
  * them fails, which has been printed. */
 static bool one_round(struct puppet *p, struct cost *cost)
 {
-	struct puppet *child scoped(puppet_put) = NULL;
-	struct task *t scoped(put_task) = NULL;
 	long pid = call_simple(p, true, __NR_fork, 0, 0, 0, 0);
 
 	if (pid <= 0)
 		return false;
-	t = puppet_task(p);
+	struct task *t scoped(put_task) = puppet_task(p);
 	if (t == NULL)
 		return false;
 	if (cost->cycles == 0 || t->fork_cycles < cost->cycles)
 		cost->cycles = t->fork_cycles;
-	child = puppet_find((pid_t)pid);
+	struct puppet *child scoped(puppet_put) = puppet_find((pid_t)pid);
 	if (child == NULL)
 		return false;
 	read_stats(cost, child);
@@ -65,14 +63,13 @@ static bool measure(struct puppet *p, enum fork_share share, u64 rounds)
 SHELL_COMMAND(forkcost, "make", 0, 1, "forkcost [ROUNDS]",
 	      "fork with each fork.share, the least cost of some rounds (9) side by side")
 {
-	struct puppet *p scoped(puppet_put) = NULL;
 	u64 rounds = 9;
 	bool ok = true;
 
 	if (argc == 2 && (parse_u64(argv[1], &rounds) != 0 || rounds == 0))
 		return shell_error(STATUS_USAGE,
 				   "forkcost: '%s' is not a number of rounds from 1 up\n", argv[1]);
-	p = puppet_ready();
+	struct puppet *p scoped(puppet_put) = puppet_ready();
 	if (p == NULL)
 		return STATUS_FAILED;
 	console_printf("%-10s %13s %13s %13s %13s\n", "fork.share", "tables shared",

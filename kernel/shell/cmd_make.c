@@ -90,12 +90,11 @@ SHELL_COMMAND(exec, "make", 1, ANY, "exec PATH ARG...",
 
 SHELL_COMMAND(exit, "make", 0, 1, "exit [N]", "_exit(2) with status N")
 {
-	struct puppet *p scoped(puppet_put) = NULL;
 	u64 n = 0;
 
 	if (argc == 2 && !number_argument("exit", argv[1], &n))
 		return STATUS_USAGE;
-	p = puppet_ready();
+	struct puppet *p scoped(puppet_put) = puppet_ready();
 	if (p == NULL)
 		return STATUS_FAILED;
 	call_simple(p, true, __NR_exit, n, 0, 0, 0);
@@ -115,13 +114,12 @@ void tell_wait(struct puppet *p, long pid)
 
 SHELL_COMMAND(wait, "make", 0, 1, "wait [PID]", "wait4(2) for a child, or for any")
 {
-	struct puppet *p scoped(puppet_put) = NULL;
 	pid_t pid = -1;
 	long r;
 
 	if (argc == 2 && !pid_argument("wait", argv[1], &pid))
 		return STATUS_USAGE;
-	p = puppet_ready();
+	struct puppet *p scoped(puppet_put) = puppet_ready();
 	if (p == NULL)
 		return STATUS_FAILED;
 	r = call_simple(p, true, __NR_wait4, (u64)pid, PUPPET_SCRATCH, 0, 0);
@@ -145,10 +143,8 @@ static int kill_by_shell(int sig, pid_t pid)
 
 static bool selected_is_idle(void)
 {
-	struct task *t scoped(put_task) = NULL;
-
 	puppets_news();
-	t = selected ? puppet_task(selected) : NULL;
+	struct task *t scoped(put_task) = selected ? puppet_task(selected) : NULL;
 	return t && READ_ONCE(selected->state) == PUPPET_IDLE &&
 	       READ_ONCE(t->state) != TASK_STOPPED;
 }
@@ -156,7 +152,6 @@ static bool selected_is_idle(void)
 SHELL_COMMAND(kill, "make", 2, 2, "kill SIG PID",
 	      "kill(2): SIG by name or number; a negative PID is a process group")
 {
-	struct puppet *p scoped(puppet_put) = NULL;
 	pid_t pid;
 	int sig;
 	long r;
@@ -168,7 +163,7 @@ SHELL_COMMAND(kill, "make", 2, 2, "kill SIG PID",
 		return STATUS_USAGE;
 	if (!selected_is_idle())
 		return kill_by_shell(sig, pid);
-	p = puppet_ready();
+	struct puppet *p scoped(puppet_put) = puppet_ready();
 	if (p == NULL)
 		return STATUS_FAILED;
 	r = call_simple(p, true, __NR_kill, (u64)pid, (u64)sig, 0, 0);
@@ -211,7 +206,6 @@ SHELL_COMMAND(sys, "make", 1, ANY, "sys NAME ARG...",
 	      "any system call: arguments are numbers, or strings in quotes")
 {
 	struct puppet_order order = {.nr = syscall_number(argv[1])};
-	struct puppet *p scoped(puppet_put) = NULL;
 	const struct syscall_info *info;
 	enum call_end end;
 	long result;
@@ -221,7 +215,7 @@ SHELL_COMMAND(sys, "make", 1, ANY, "sys NAME ARG...",
 	info = syscall_info((unsigned long)order.nr);
 	if (argc - 2 > declared_arguments(info->args))
 		return shell_error(STATUS_USAGE, "sys: usage: sys %s (%s)\n", argv[1], info->args);
-	p = puppet_ready();
+	struct puppet *p scoped(puppet_put) = puppet_ready();
 	if (p == NULL)
 		return STATUS_FAILED;
 	if (!sys_arguments(&order, p, argc - 2, argv + 2))

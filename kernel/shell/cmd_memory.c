@@ -41,12 +41,11 @@ SHELL_COMMAND(vm, "look", 0, 1, "vm [PID]",
 	      "the areas of an address space, and what happened in it")
 {
 	struct task *t scoped(put_task) = NULL;
-	struct mm *mm scoped(mm_put) = NULL;
 	int status = task_of_argument("vm", argv[1], &t);
 
 	if (status)
 		return status;
-	mm = task_get_mm(t);
+	struct mm *mm scoped(mm_put) = task_get_mm(t);
 	if (mm == NULL)
 		return shell_fail("vm: task %d has no address space of its own\n", t->pid_nr);
 	console_printf("task %d: %lu areas, %lu KiB resident, used by %u task(s)\n", t->pid_nr,

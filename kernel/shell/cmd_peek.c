@@ -26,12 +26,11 @@ SHELL_COMMAND(peek, "make", 0, 1, "peek [ADDR]",
 	      "the puppet reads the 8 bytes at ADDR in ring 3 (its data word if none)")
 {
 	struct puppet_order order = {.nr = PUPPET_PEEK, .arg = {PUPPET_DATA}};
-	struct puppet *p scoped(puppet_put) = NULL;
 	long word;
 
 	if (argc == 2 && !number_argument("peek", argv[1], &order.arg[0]))
 		return STATUS_USAGE;
-	p = puppet_ready();
+	struct puppet *p scoped(puppet_put) = puppet_ready();
 	if (p == NULL || !may_access("peek", p, order.arg[0], false) ||
 	    order_puppet(p, &order, &word) != CALL_DONE)
 		return STATUS_FAILED;
@@ -52,18 +51,16 @@ SHELL_COMMAND(poke, "make", 1, 2, "poke [ADDR] VALUE",
 	      "the puppet writes 8 bytes at ADDR in ring 3 (its data word if none)")
 {
 	struct puppet_order order = {.nr = PUPPET_POKE, .arg = {PUPPET_DATA}};
-	struct puppet *p scoped(puppet_put) = NULL;
-	struct mm *mm scoped(mm_put) = NULL;
 	struct mm_stats before;
 	long none;
 
 	if ((argc == 3 && !number_argument("poke", argv[1], &order.arg[0])) ||
 	    !number_argument("poke", argv[argc - 1], &order.arg[1]))
 		return STATUS_USAGE;
-	p = puppet_ready();
+	struct puppet *p scoped(puppet_put) = puppet_ready();
 	if (p == NULL)
 		return STATUS_FAILED;
-	mm = puppet_get_mm(p);
+	struct mm *mm scoped(mm_put) = puppet_get_mm(p);
 	if (mm == NULL || !may_access("poke", p, order.arg[0], true))
 		return STATUS_FAILED;
 	before = mm->stats;
@@ -93,13 +90,12 @@ static int touch(struct puppet *p, u64 bytes)
 SHELL_COMMAND(touch, "make", 1, 1, "touch MIB",
 	      "the puppet maps MIB mebibytes and writes to each page of them in ring 3")
 {
-	struct puppet *p scoped(puppet_put) = NULL;
 	u64 mib;
 
 	if (!number_argument("touch", argv[1], &mib))
 		return STATUS_USAGE;
 	if (mib == 0 || mib > (TASK_SIZE >> 20))
 		return shell_error(STATUS_USAGE, "touch: %s MiB is not a size\n", argv[1]);
-	p = puppet_ready();
+	struct puppet *p scoped(puppet_put) = puppet_ready();
 	return p ? touch(p, mib << 20) : STATUS_FAILED;
 }

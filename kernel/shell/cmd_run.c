@@ -84,13 +84,12 @@ static void say_why(const struct program *prog)
 
 static int run_program(char **argv)
 {
-	struct task *t scoped(put_task) = NULL;
 	struct program prog;
 	int status = 0;
 
 	if (!find_program(prog.path, sizeof(prog.path), argv[0]))
 		return shell_error(STATUS_UNKNOWN, "%s: there is no such program\n", argv[0]);
-	t = start_program(&prog, argv);
+	struct task *t scoped(put_task) = start_program(&prog, argv);
 	if (t == NULL)
 		return STATUS_CANNOT_RUN;
 	if (shell_background()) {

@@ -177,14 +177,13 @@ static void fds_line(int fd, const char *what, u32 flags, bool cloexec, void *co
 SHELL_COMMAND(fds, "look", 0, 1, "fds [PID]",
 	      "the open files of a task (of the selected puppet if none is named)")
 {
-	struct files *files scoped(files_put) = NULL;
 	struct task *t scoped(put_task) = NULL;
 	int status = task_of_argument("fds", argv[1], &t);
 	u32 n = 0;
 
 	if (status)
 		return status;
-	files = task_get_files(t);
+	struct files *files scoped(files_put) = task_get_files(t);
 	if (files) {
 		console_printf("task %d: table used by %u\n", t->pid_nr, files_users(files) - 1);
 		files_foreach(files, fds_line, &n);

@@ -134,12 +134,10 @@ static void print_shared(const struct task *a, const struct task *b)
 static void print_details(const struct call *c, struct task *child, const struct fork_base *before,
 			  bool shared)
 {
-	struct mm *pm scoped(mm_put) = NULL, *cm scoped(mm_put) = NULL;
-
 	if (shared)
 		print_shared(c->task, child); /* first: our own references would count as users */
-	pm = task_get_mm(c->task);
-	cm = task_get_mm(child);
+	struct mm *pm scoped(mm_put) = task_get_mm(c->task);
+	struct mm *cm scoped(mm_put) = task_get_mm(child);
 	if (cm && cm != pm)
 		print_copy_line(c, pm, cm, before);
 	else
@@ -162,7 +160,6 @@ static void print_advice(const struct call *c, const struct fork_story *s, bool 
 void report_fork(const char *what, const struct call *c, const struct fork_base *before, u64 flags,
 		 bool stopped)
 {
-	struct task *child scoped(put_task) = NULL;
 	struct fork_story story;
 
 	if (c->end == CALL_DONE && c->result < 0) {
@@ -176,7 +173,7 @@ void report_fork(const char *what, const struct call *c, const struct fork_base 
 		return;
 	}
 	print_pid_line(what, c, &story, stopped);
-	child = find_get_task(story.child);
+	struct task *child scoped(put_task) = find_get_task(story.child);
 	if (child)
 		print_details(c, child, before, flags != 0);
 	print_advice(c, &story, stopped);

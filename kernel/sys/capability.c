@@ -52,11 +52,10 @@ struct sets {
 static int sets_of(pid_t pid, struct sets *out)
 {
 	struct task *p scoped(put_task) = pid ? find_get_task(pid) : NULL;
-	struct cred *c scoped(put_cred) = NULL;
 
 	if (pid && !p)
 		return -ESRCH;
-	c = task_get_cred(p ? p : current);
+	struct cred *c scoped(put_cred) = task_get_cred(p ? p : current);
 	*out = (struct sets){cred_effective(c), cred_permitted(c)};
 	return 0;
 }

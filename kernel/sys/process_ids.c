@@ -29,11 +29,9 @@ long sys_set_tid_address(int __user *tidptr)
 /* The number of a task's group or session; pid 0 is current. -ESRCH. */
 static long get_group(pid_t pid, enum pid_type type)
 {
-	struct task *p scoped(put_task) = NULL;
-
 	if (pid == 0)
 		return READ_ONCE(current->signal->group_nr[type]);
-	p = find_get_task(pid);
+	struct task *p scoped(put_task) = find_get_task(pid);
 	return p ? READ_ONCE(p->signal->group_nr[type]) : -ESRCH;
 }
 

@@ -23,7 +23,6 @@ static void limits_to_mm(struct mm *mm, const struct rlimit64 *rlim)
 static long do_prlimit(struct task *p, unsigned int resource, const struct rlimit64 *set,
 		       struct rlimit64 *old)
 {
-	struct mm *mm scoped(mm_put) = NULL;
 	struct rlimit64 *rlim;
 	struct sighand *sh;
 	long err = 0;
@@ -35,7 +34,7 @@ static long do_prlimit(struct task *p, unsigned int resource, const struct rlimi
 		return -EINVAL;
 	if (set && resource == RLIMIT_NOFILE && set->rlim_max > READ_ONCE(nr_open))
 		return -EPERM;
-	mm = set ? process_get_mm(p) : NULL;
+	struct mm *mm scoped(mm_put) = set ? process_get_mm(p) : NULL;
 	sh = lock_sighand(p, &flags);
 	if (!sh)
 		return -ESRCH;
@@ -74,7 +73,6 @@ long sys_setrlimit(unsigned int resource, const struct rlimit64 __user *urlim)
 /* Find the task of prlimit(2); with a reference. -ESRCH; -EPERM unless root or the same user. */
 static struct task *prlimit_target(pid_t pid)
 {
-	struct cred *its scoped(put_cred) = NULL;
 	const struct cred *me = current->cred;
 	struct task *p;
 
@@ -85,7 +83,7 @@ static struct task *prlimit_target(pid_t pid)
 	p = find_get_task(pid);
 	if (!p)
 		return ERR_PTR(-ESRCH);
-	its = task_get_cred(p);
+	struct cred *its scoped(put_cred) = task_get_cred(p);
 	if (cred_is_root(me) || (me->uid == its->uid && me->uid == its->suid))
 		return p;
 	put_task(p);

@@ -164,11 +164,10 @@ long sys_sched_getattr(pid_t pid, struct sched_attr __user *uattr, unsigned int 
 		       unsigned int flags)
 {
 	struct sched_attr a = {.size = MIN(size, (unsigned int)sizeof(a))};
-	struct task *p scoped(put_task) = NULL;
 
 	if (!uattr || pid < 0 || size > PAGE_SIZE || size < SCHED_ATTR_SIZE_VER0 || flags)
 		return -EINVAL;
-	p = sched_target(pid);
+	struct task *p scoped(put_task) = sched_target(pid);
 	if (IS_ERR(p))
 		return PTR_ERR(p);
 	a.sched_policy = p->policy;
@@ -191,11 +190,9 @@ long sys_sched_getscheduler(pid_t pid)
 
 long sys_sched_getparam(pid_t pid, int __user *upriority)
 {
-	struct task *p scoped(put_task) = NULL;
-
 	if (!upriority)
 		return -EINVAL;
-	p = sched_target(pid);
+	struct task *p scoped(put_task) = sched_target(pid);
 	return IS_ERR(p) ? PTR_ERR(p) : put_user(p->rt_priority, upriority);
 }
 
@@ -241,12 +238,11 @@ static struct task *affinity_target(pid_t pid)
 /* CPUs beyond the end of a short mask are not in it. */
 long sys_sched_setaffinity(pid_t pid, unsigned int len, const unsigned long __user *umask)
 {
-	struct task *p scoped(put_task) = NULL;
 	unsigned long mask = 0;
 
 	if (copy_from_user(&mask, umask, MIN(len, (unsigned int)sizeof(mask))))
 		return -EFAULT;
-	p = affinity_target(pid);
+	struct task *p scoped(put_task) = affinity_target(pid);
 	if (IS_ERR(p))
 		return PTR_ERR(p);
 	return may_schedule(p) ? sched_set_affinity(p, mask) : -EPERM;
@@ -255,11 +251,9 @@ long sys_sched_setaffinity(pid_t pid, unsigned int len, const unsigned long __us
 /* The raw call returns the number of bytes written. */
 long sys_sched_getaffinity(pid_t pid, unsigned int len, unsigned long __user *umask)
 {
-	struct task *p scoped(put_task) = NULL;
-
 	if (len < sizeof(*umask) || len % sizeof(*umask))
 		return -EINVAL;
-	p = affinity_target(pid);
+	struct task *p scoped(put_task) = affinity_target(pid);
 	if (IS_ERR(p))
 		return PTR_ERR(p);
 	return put_user(sched_get_affinity(p), umask) ? -EFAULT : (long)sizeof(*umask);

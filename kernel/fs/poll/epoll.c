@@ -408,12 +408,11 @@ static int control(struct file *set, int op, struct file *f, int fd, const struc
 long sys_epoll_ctl(int epfd, int op, int fd, const struct epoll_event __user *uev)
 {
 	struct epoll_event ev = {0};
-	struct file *set scoped(file_put) = NULL, *f scoped(file_put) = NULL;
 
 	if (op != EPOLL_CTL_DEL && copy_from_user(&ev, uev, sizeof(ev)))
 		return -EFAULT;
-	set = file_get_io(epfd);
-	f = file_get_io(fd);
+	struct file *set scoped(file_put) = file_get_io(epfd);
+	struct file *f scoped(file_put) = file_get_io(fd);
 	return set && f ? control(set, op, f, fd, &ev) : -EBADF;
 }
 
@@ -521,11 +520,9 @@ static long wait_for_events(struct epoll *ep, struct epoll_event __user *uev, in
 
 static long wait_on_set(int epfd, struct epoll_event __user *uev, int max, u64 until)
 {
-	struct file *set scoped(file_put) = NULL;
-
 	if (max <= 0 || max > MAX_EVENTS)
 		return -EINVAL;
-	set = file_get_io(epfd);
+	struct file *set scoped(file_put) = file_get_io(epfd);
 	if (!set)
 		return -EBADF;
 	return set->ops == &epoll_ops ? wait_for_events(set->private, uev, max, until) : -EINVAL;

@@ -122,12 +122,12 @@ static struct dentry *fd_find(struct dentry *dir, const struct qname *name)
 {
 	const struct proc_node *node = proc_node_of(dir->inode);
 	struct task *p scoped(put_task) = proc_task(node);
-	struct file *f scoped(file_put) = NULL;
 	struct dentry *d;
 	u32 fd;
 
-	if (p && proc_number(name, &fd))
-		f = task_file(p, fd);
+	if (!p || !proc_number(name, &fd))
+		return NULL;
+	struct file *f scoped(file_put) = task_file(p, fd);
 	if (!f)
 		return NULL;
 	d = proc_make(dir, name, &fd_entry, node->pid, fd);

@@ -236,19 +236,19 @@ static const struct proc_entry thread_entry = PROC_DIR("", thread_entries);
 static struct dentry *thread_find(struct dentry *dir, const struct qname *name)
 {
 	struct task *leader scoped(put_task) = proc_task(proc_node_of(dir->inode));
-	struct task *p scoped(put_task) = NULL;
-	struct pid *pid scoped(put_pid) = NULL;
-	struct dentry *d = NULL;
+	struct dentry *d;
 	u32 nr;
 
-	if (leader && proc_number(name, &nr))
-		p = find_get_task((pid_t)nr);
-	pid = p && p->signal == leader->signal ? find_get_pid((pid_t)nr) : NULL;
-	if (pid) {
-		d = proc_make(dir, name, &thread_entry, pid, 0);
-		if (!IS_ERR(d))
-			((struct proc_node *)d->inode->private)->thread = true;
-	}
+	if (!leader || !proc_number(name, &nr))
+		return NULL;
+	struct task *p scoped(put_task) = find_get_task((pid_t)nr);
+	struct pid *pid scoped(put_pid) =
+		p && p->signal == leader->signal ? find_get_pid((pid_t)nr) : NULL;
+	if (!pid)
+		return NULL;
+	d = proc_make(dir, name, &thread_entry, pid, 0);
+	if (!IS_ERR(d))
+		((struct proc_node *)d->inode->private)->thread = true;
 	return d;
 }
 

@@ -382,14 +382,13 @@ static ssize_t proc_write(struct file *f, struct uio *io, u64 *pos __maybe_unuse
 {
 	const struct proc_node *node = proc_node_of(f->inode);
 	size_t n = io->left;
-	char *text scoped(kfree) = NULL;
 	int err;
 
 	if (!node->entry->store)
 		return node->pid ? -EINVAL : -EIO; /* as Linux */
 	if (n >= STORE_MAX)
 		return -EINVAL;
-	text = kmalloc(n + 1);
+	char *text scoped(kfree) = kmalloc(n + 1);
 	if (!text)
 		return -ENOMEM;
 	if (uio_fetch(io, text, n) < n)

@@ -120,13 +120,12 @@ static const struct proc_entry pid_entry = PROC_NUMBERED("", 0555, proc_pid_dir)
 /* Other threads than leaders are found by number too, but not listed. */
 static struct dentry *pid_find(struct dentry *dir, const struct qname *name)
 {
-	struct task *p scoped(put_task) = NULL;
-	struct pid *pid scoped(put_pid) = NULL;
 	u32 nr;
 
-	if (proc_number(name, &nr))
-		p = find_get_task((pid_t)nr);
-	pid = p ? find_get_pid((pid_t)nr) : NULL;
+	if (!proc_number(name, &nr))
+		return NULL;
+	struct task *p scoped(put_task) = find_get_task((pid_t)nr);
+	struct pid *pid scoped(put_pid) = p ? find_get_pid((pid_t)nr) : NULL;
 	return pid ? proc_make(dir, name, &pid_entry, pid, 0) : NULL;
 }
 

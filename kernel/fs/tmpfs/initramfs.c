@@ -115,7 +115,6 @@ static struct dentry *make_node(struct unpack *u, const struct cpio_entry *e)
 static int unpack_regular(struct unpack *u, const struct cpio_entry *e)
 {
 	struct link_group *g = e->nlink > 1 ? find_link(u, e) : NULL;
-	struct dentry *d scoped(dentry_put) = NULL;
 	int err;
 
 	if (g) {
@@ -127,7 +126,7 @@ static int unpack_regular(struct unpack *u, const struct cpio_entry *e)
 			set_attributes(g->inode, e);
 		return err;
 	}
-	d = make_node(u, e);
+	struct dentry *d scoped(dentry_put) = make_node(u, e);
 	if (IS_ERR(d))
 		return (int)PTR_ERR(d);
 	err = write_contents(d->inode, e);
@@ -140,8 +139,6 @@ static int unpack_regular(struct unpack *u, const struct cpio_entry *e)
 
 static int unpack_entry(struct unpack *u, const struct cpio_entry *e)
 {
-	struct dentry *d scoped(dentry_put) = NULL;
-
 	snprintf(u->path, PATH_MAX, "/%s", e->name);
 	switch (e->mode & S_IFMT) {
 	case S_IFREG:
@@ -156,7 +153,8 @@ static int unpack_entry(struct unpack *u, const struct cpio_entry *e)
 	default:
 		return -EINVAL;
 	}
-	d = *e->name ? make_node(u, e) : path_lookup(AT_FDCWD, "/", 0);
+	struct dentry *d scoped(dentry_put) =
+		*e->name ? make_node(u, e) : path_lookup(AT_FDCWD, "/", 0);
 	if (IS_ERR(d))
 		return (int)PTR_ERR(d);
 	if (!inode_is(d->inode, e->mode & S_IFMT))
