@@ -1,6 +1,4 @@
 /* Numbers and pids among the words of a command. */
-#include "kernel/lib/log.h"
-#include "kernel/lib/string.h"
 #include "kernel/shell/shell.h"
 
 bool parse_word(const char *text, u64 *out)

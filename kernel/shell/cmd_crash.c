@@ -1,9 +1,5 @@
 /* crash: breaks each defence of the kernel on purpose, to show its report. */
-#include "arch/x86_64/arch.h"
-#include "kernel/lib/log.h"
-#include "kernel/lib/string.h"
 #include "kernel/shell/shell.h"
-#include "kernel/task.h"
 
 static void crash_text(void)
 {

@@ -1,6 +1,4 @@
 /* fork, vfork and clone, on the selected puppet. */
-#include "kernel/lib/log.h"
-#include "kernel/lib/string.h"
 #include "kernel/shell/report.h"
 
 /* flags 0: fork or vfork, which have no flags to show. */

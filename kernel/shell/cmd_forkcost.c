@@ -1,8 +1,5 @@
 /* forkcost: what a fork of the selected puppet costs, with each depth of sharing, side by side. */
-#include "kernel/lib/log.h"
-#include "kernel/lib/string.h"
 #include "kernel/shell/report.h"
-#include "kernel/task.h"
 #include "mm/mm.h"
 
 struct cost {

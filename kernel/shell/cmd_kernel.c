@@ -1,8 +1,6 @@
 /* Looking at the kernel itself: cpu, dmesg, syscalls. */
-#include "arch/x86_64/arch.h"
 #include "kernel/debug/debug.h"
 #include "kernel/fork.h"
-#include "kernel/lib/log.h"
 #include "kernel/lib/syscall.h"
 #include "kernel/shell/shell.h"
 #include "kernel/time/timer.h"

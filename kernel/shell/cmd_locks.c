@@ -5,11 +5,7 @@
  * printed, never followed: they may be gone.
  */
 #include "kernel/debug/debug.h"
-#include "kernel/lib/atomic.h"
-#include "kernel/lib/log.h"
-#include "kernel/sched/sched.h"
 #include "kernel/shell/shell.h"
-#include "kernel/task.h"
 
 static u32 show_held(const struct task *t)
 {

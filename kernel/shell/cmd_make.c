@@ -1,9 +1,6 @@
 /* Orders to the selected puppet other than forks: exec, exit, wait, kill, sys, select. */
-#include "kernel/lib/log.h"
-#include "kernel/lib/string.h"
 #include "kernel/lib/syscall.h"
 #include "kernel/shell/shell.h"
-#include "kernel/task.h"
 #include "mm/mm.h"
 
 /* ---- the scratch pages, which hold the strings of an order ---- */

@@ -1,9 +1,7 @@
 /* Looking at memory: vm, mem, slabs, tlb. cmd_pt.c shows the page tables. */
-#include "kernel/lib/log.h"
 #include "kernel/sharing.h"
 #include "kernel/shell/account.h"
 #include "kernel/shell/shell.h"
-#include "kernel/task.h"
 #include "mm/mm.h"
 #include "mm/slab.h"
 

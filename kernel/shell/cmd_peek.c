@@ -1,6 +1,5 @@
 /* peek, poke and touch: the selected puppet accesses its own memory in ring 3. */
 #include <linux/mman.h>
-#include "kernel/lib/log.h"
 #include "kernel/shell/report.h"
 #include "mm/mm.h"
 

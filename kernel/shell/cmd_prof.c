@@ -5,11 +5,7 @@
  * interrupts off is counted where they are enabled again. (tools/profile counts instructions, from
  * outside.)
  */
-#include "arch/x86_64/arch.h"
 #include "kernel/debug/debug.h"
-#include "kernel/lib/atomic.h"
-#include "kernel/lib/log.h"
-#include "kernel/lib/string.h"
 #include "kernel/shell/shell.h"
 #include "kernel/time/timer.h"
 #include "mm/vmalloc.h"

@@ -3,11 +3,8 @@
  * owned if it and all entries above it are the only references; a write copies every table and page
  * on its way that is not owned.
  */
-#include "kernel/lib/log.h"
-#include "kernel/lib/string.h"
 #include "kernel/sharing.h"
 #include "kernel/shell/shell.h"
-#include "kernel/task.h"
 #include "mm/tree.h"
 
 /* Adjacent leaves of one kind, printed as one line. */

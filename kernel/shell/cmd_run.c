@@ -2,10 +2,7 @@
 #include "kernel/exec/exec.h"
 #include "kernel/fork.h"
 #include "kernel/fs/fs.h"
-#include "kernel/lib/log.h"
-#include "kernel/lib/string.h"
 #include "kernel/shell/shell.h"
-#include "kernel/task.h"
 #include "kernel/time/timer.h"
 #include "kernel/wait.h"
 

@@ -1,12 +1,6 @@
 /* stall: stalls locks and CPUs on purpose, to show the kernel's reports. The kernel goes on. */
-#include "arch/x86_64/arch.h"
 #include "kernel/kthread.h"
-#include "kernel/lib/atomic.h"
-#include "kernel/lib/log.h"
-#include "kernel/lib/string.h"
-#include "kernel/sched/sched.h"
 #include "kernel/shell/shell.h"
-#include "kernel/task.h"
 #include "kernel/time/timer.h"
 
 static u64 stalled_ns; /* how long to stall */

@@ -1,9 +1,6 @@
 /* The system itself: help, set, poweroff, reboot. */
-#include "arch/x86_64/arch.h"
 #include "kernel/debug/debug.h"
 #include "kernel/lib/fault_injection.h"
-#include "kernel/lib/log.h"
-#include "kernel/lib/string.h"
 #include "kernel/lib/tunable.h"
 #include "kernel/shell/shell.h"
 

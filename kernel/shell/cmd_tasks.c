@@ -1,10 +1,7 @@
 /* Looking at tasks: ps, tree, pidmap, fds. */
 #include "kernel/fs/fs.h"
-#include "kernel/lib/log.h"
-#include "kernel/lib/string.h"
 #include "kernel/sharing.h"
 #include "kernel/shell/shell.h"
-#include "kernel/task.h"
 #include "kernel/trace/trace.h"
 #include "mm/mm.h"
 

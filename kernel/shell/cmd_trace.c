@@ -1,6 +1,4 @@
 /* trace: switches kernel/trace on and off, and prints its records. */
-#include "kernel/lib/log.h"
-#include "kernel/lib/string.h"
 #include "kernel/shell/shell.h"
 #include "kernel/trace/trace.h"
 

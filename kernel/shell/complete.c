@@ -1,12 +1,9 @@
 /* Tab: completes the word at the cursor to a command, path, pid, flag or name. */
 #include "kernel/fs/fs.h"
-#include "kernel/lib/log.h"
-#include "kernel/lib/string.h"
 #include "kernel/lib/syscall.h"
 #include "kernel/lib/tunable.h"
 #include "kernel/shell/lineedit.h"
 #include "kernel/shell/shell.h"
-#include "kernel/task.h"
 
 #define NAME_LEN 64
 

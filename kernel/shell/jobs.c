@@ -1,11 +1,8 @@
 /* Running programs: gives the terminal to one and takes it back, and remembers those in the
  * background. */
 #include "kernel/fs/fs.h"
-#include "kernel/lib/log.h"
-#include "kernel/lib/string.h"
 #include "kernel/lib/syscall.h"
 #include "kernel/shell/shell.h"
-#include "kernel/task.h"
 #include "kernel/time/timer.h"
 #include "kernel/tty/tty.h"
 #include "kernel/wait.h"

@@ -1,7 +1,4 @@
 /* Names of signals and clone flags, for input and output. */
-#include "kernel/lib/log.h"
-#include "kernel/lib/string.h"
-#include "kernel/lib/uapi.h"
 #include "kernel/shell/shell.h"
 
 /* From the UAPI headers: tools/uapi-links. */

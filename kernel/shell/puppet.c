@@ -1,14 +1,10 @@
 /* Puppets: how they start, get orders, and end. */
 #include "kernel/shell/puppet.h"
 
-#include "arch/x86_64/arch.h"
 #include "kernel/exec/exec.h"
-#include "kernel/exit.h"
 #include "kernel/fork.h"
-#include "kernel/lib/string.h"
 #include "kernel/sharing.h"
 #include "kernel/shell/shell.h"
-#include "kernel/task.h"
 #include "kernel/time/timer.h"
 #include "kernel/trace/trace.h"
 #include "kernel/wait.h"

@@ -9,12 +9,7 @@
 #pragma once
 
 #include "kernel/attachment.h"
-#include "kernel/lib/atomic.h"
-#include "kernel/lib/list.h"
-#include "kernel/lib/types.h"
 #include "kernel/sched/wait_queue.h"
-
-struct task;
 
 /* The private call by which a puppet asks for its next order; -ENOSYS for any other task. Its
  * number is far outside Linux's. */

@@ -6,10 +6,8 @@
  * releases the parent too. A puppet counts as asleep if two looks, a poll interval apart, find it
  * asleep and it has not run in between.
  */
-#include "kernel/lib/log.h"
 #include "kernel/lib/syscall.h"
 #include "kernel/shell/shell.h"
-#include "kernel/task.h"
 #include "kernel/time/timer.h"
 #include "kernel/trace/trace.h"
 

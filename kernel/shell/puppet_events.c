@@ -1,7 +1,5 @@
 /* News of puppets: late results, ends, and the selection. */
-#include "kernel/lib/log.h"
 #include "kernel/shell/shell.h"
-#include "kernel/task.h"
 #include "kernel/wait.h"
 
 static bool is_vfork(const struct puppet_order *o)

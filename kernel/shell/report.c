@@ -5,12 +5,8 @@
  */
 #include "kernel/shell/report.h"
 
-#include "arch/x86_64/arch.h"
-#include "kernel/fork.h"
 #include "kernel/fs/fs.h"
-#include "kernel/lib/log.h"
 #include "kernel/sharing.h"
-#include "kernel/task.h"
 #include "kernel/trace/trace.h"
 #include "mm/mm.h"
 

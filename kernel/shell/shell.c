@@ -5,14 +5,10 @@
  */
 #include "kernel/shell/shell.h"
 
-#include "arch/x86_64/arch.h"
 #include "boot/boot_info.h"
-#include "kernel/lib/log.h"
-#include "kernel/lib/string.h"
 #include "kernel/lib/syscall.h"
 #include "kernel/shell/lineedit.h"
 #include "kernel/shell/report.h"
-#include "kernel/task.h"
 #include "kernel/trace/trace.h"
 #include "kernel/tty/tty.h"
 #include "mm/slab.h"

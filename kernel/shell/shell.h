@@ -3,14 +3,9 @@
 
 #include "kernel/lib/command.h"
 #include "kernel/lib/errno.h"
-#include "kernel/lib/scope.h"
+#include "kernel/lib/string.h"
 #include "kernel/shell/parse.h"
 #include "kernel/shell/puppet.h"
-
-struct task;
-struct wait_result;
-struct mm;
-struct pid;
 
 #define STATUS_FAILED     1
 #define STATUS_USAGE      2

@@ -1,8 +1,6 @@
 /* Lists of referenced tasks, to look at them without tasklist_lock. */
 #include "kernel/fork.h"
-#include "kernel/lib/string.h"
 #include "kernel/shell/shell.h"
-#include "kernel/task.h"
 #include "mm/vmalloc.h"
 
 static void sort_by_pid(struct task_list *l)
