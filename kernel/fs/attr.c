@@ -1,6 +1,5 @@
 /* Changing attributes: chmod, chown, truncate, utimensat. */
 #include "kernel/fs/vfs.h"
-#include "kernel/lib/syscall.h"
 #include "kernel/time/timer.h"
 
 long sys_fchmodat(int dirfd, const char __user *path, mode_t mode)

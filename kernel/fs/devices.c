@@ -3,7 +3,6 @@
  * without a driver is -ENXIO. */
 #include "kernel/fs/vfs.h"
 #include "kernel/lib/random.h"
-#include "kernel/task.h"
 
 #include <linux/major.h>
 

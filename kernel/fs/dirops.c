@@ -1,7 +1,5 @@
 /* Changing directories: mkdir, mknod, symlink, link, unlink, rmdir, rename. */
 #include "kernel/fs/vfs.h"
-#include "kernel/lib/syscall.h"
-#include "kernel/task.h"
 
 /* The sticky bit of /tmp: only the owner of the file or directory may remove a name. */
 static bool sticky_forbids(const struct inode *dir, const struct inode *victim)

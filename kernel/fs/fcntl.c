@@ -1,6 +1,5 @@
 /* System calls on descriptors: close, dup, fcntl, ioctl, close_range. */
 #include "kernel/fs/vfs.h"
-#include "kernel/lib/syscall.h"
 #include "kernel/sharing.h"
 
 #include <linux/close_range.h>

@@ -3,7 +3,6 @@
 
 #include "kernel/fs/vfs.h"
 #include "kernel/lib/bitmap.h"
-#include "kernel/task.h"
 
 #define FEW_FDS 32
 

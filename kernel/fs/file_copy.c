@@ -1,7 +1,5 @@
 /* Copying between files: sendfile(2), copy_file_range(2). */
 #include "kernel/fs/vfs.h"
-#include "kernel/lib/syscall.h"
-#include "kernel/signal/signal.h"
 #include "mm/slab.h"
 
 /* Copy one page at most. `to` NULL: to the position of `out`. Returns bytes written, 0 at the end

@@ -11,8 +11,6 @@
  */
 #include "kernel/fs/vfs.h"
 #include "kernel/lib/random.h"
-#include "kernel/lib/syscall.h"
-#include "kernel/task.h"
 #include "mm/slab.h"
 
 #define MAX_CHAIN    10 /* of owners that wait for one another: as on Linux */

@@ -1,8 +1,5 @@
 /* Regular files beyond read and write: holes, preallocation, memfd, advice. */
 #include "kernel/fs/vfs.h"
-#include "kernel/lib/syscall.h"
-#include "kernel/signal/signal.h"
-#include "kernel/task.h"
 #include "mm/slab.h"
 
 #include <linux/fadvise.h>

@@ -1,10 +1,6 @@
 /* Files for the rest of the kernel: open files, descriptor tables, working directories. */
 #pragma once
 
-#include "kernel/lib/atomic.h"
-#include "kernel/lib/lock.h"
-#include "kernel/lib/scope.h"
-#include "kernel/lib/types.h"
 #include "kernel/lib/uapi.h"
 #include "kernel/resources.h"
 

@@ -1,7 +1,5 @@
 /* Root, working directory and umask, which CLONE_FS shares. */
 #include "kernel/fs/vfs.h"
-#include "kernel/lib/syscall.h"
-#include "kernel/task.h"
 #include "mm/slab.h"
 
 struct fs_context {

@@ -1,6 +1,5 @@
 /* Inodes: life, permissions, attributes. */
 #include "kernel/fs/vfs.h"
-#include "kernel/task.h"
 #include "kernel/time/timer.h"
 #include "mm/slab.h"
 

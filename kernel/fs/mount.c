@@ -7,8 +7,6 @@
  * tree apart when the file system is unmounted and no longer used.
  */
 #include "kernel/fs/vfs.h"
-#include "kernel/lib/syscall.h"
-#include "kernel/task.h"
 #include "mm/slab.h"
 
 #define ATIME_FLAGS (MS_NOATIME | MS_NODIRATIME | MS_RELATIME)

@@ -1,6 +1,5 @@
 /* open(2): from a path to an open file. */
 #include "kernel/fs/vfs.h"
-#include "kernel/lib/syscall.h"
 
 /* The permission for O_ACCMODE. Linux's 3 ("both, only for ioctl") is taken as both. */
 static const u8 wanted[] = {MAY_READ, MAY_WRITE, MAY_READ | MAY_WRITE, MAY_READ | MAY_WRITE};

@@ -1,6 +1,5 @@
 /* Open file descriptions: their life, and queries of exec, mmap and the shell. */
 #include "kernel/fs/vfs.h"
-#include "kernel/task.h"
 #include "mm/mm.h"
 #include "mm/slab.h"
 

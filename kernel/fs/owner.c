@@ -1,7 +1,6 @@
 /* Owner, group and mode: what new files get, and which changes are allowed. Decided under the
  * inode's lock, under which exec reads mode and owner together. inode(7), chown(2), chmod(2). */
 #include "kernel/fs/vfs.h"
-#include "kernel/task.h"
 
 /* Root and members of the group may set S_ISGID. */
 static bool may_set_gid_bit(gid_t gid)

@@ -1,6 +1,5 @@
 /* Reading, writing and seeking: plain, at a position, and vectored. */
 #include "kernel/fs/fd_table.h"
-#include "kernel/lib/syscall.h"
 #include "mm/slab.h"
 
 /* mode: FMODE_READ or FMODE_WRITE */

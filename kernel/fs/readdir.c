@@ -1,6 +1,5 @@
 /* Open directories: getdents64(2) and seeking in them. */
 #include "kernel/fs/vfs.h"
-#include "kernel/lib/syscall.h"
 
 ssize_t directory_read(struct file *f __maybe_unused, struct uio *io __maybe_unused,
 		       u64 *pos __maybe_unused)

@@ -1,7 +1,6 @@
 /* rename(2). rename_lock allows one rename at a time to move directories, so the check that a
  * directory does not move below itself stays valid to the end. */
 #include "kernel/fs/vfs.h"
-#include "kernel/lib/syscall.h"
 
 /* Lock both parents, the upper one first: rmdir locks a parent before its child. */
 static void lock_parents(struct dentry *a, struct dentry *b)

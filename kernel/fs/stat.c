@@ -1,7 +1,5 @@
 /* Reading attributes: the stat family, access, readlink, statfs. */
 #include "kernel/fs/vfs.h"
-#include "kernel/lib/syscall.h"
-#include "kernel/task.h"
 
 /* statfs(2): f_flags is valid */
 #define ST_VALID    0x20

@@ -12,18 +12,12 @@
  */
 #pragma once
 
-#include "arch/x86_64/arch.h"
-#include "kernel/cred.h"
 #include "kernel/fs/fs.h"
 #include "kernel/fs/uio.h"
-#include "kernel/lib/atomic.h"
-#include "kernel/lib/list.h"
-#include "kernel/lib/lock.h"
-#include "kernel/lib/scope.h"
 #include "kernel/lib/string.h"
-#include "kernel/lib/types.h"
-#include "kernel/lib/uapi.h"
+#include "kernel/lib/syscall.h"
 #include "kernel/sched/wait_queue.h"
+#include "kernel/task.h"
 #include "mm/object.h"
 
 #include <asm/termios.h>

@@ -1,6 +1,5 @@
 /* Extended attributes: no file system here has any. xattr(7) */
 #include "kernel/fs/vfs.h"
-#include "kernel/lib/syscall.h"
 
 #include <linux/xattr.h>
 

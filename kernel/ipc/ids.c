@@ -1,7 +1,6 @@
 /* Ids, keys and permissions of System V IPC. */
 #include "kernel/fs/vfs.h"
 #include "kernel/ipc/ipc.h"
-#include "kernel/task.h"
 #include "kernel/time/timer.h"
 #include "mm/slab.h"
 

@@ -1,9 +1,6 @@
 /* Sockets as files, and the system calls from socket(2) on. */
 #include "kernel/net/socket.h"
 
-#include "kernel/lib/syscall.h"
-#include "kernel/task.h"
-
 #include <linux/magic.h>
 
 #define BUFFER_MOST  212992 /* net.core.wmem_max */

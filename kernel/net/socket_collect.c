@@ -14,7 +14,6 @@
  * reader drops that reference before it can use the files, so no task gets a suspect meanwhile.
  */
 #include "kernel/net/socket.h"
-#include "kernel/task.h"
 
 static struct mutex collect_lock = MUTEX_INIT(collect_lock, LOCK_COLLECT);
 static struct list_head flying = LIST_HEAD_INIT(flying); /* collect_lock: usock.flying */

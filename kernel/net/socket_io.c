@@ -1,7 +1,6 @@
 /* AF_UNIX sockets: sending, receiving, poll. unix(7) */
 #include "kernel/fs/poll/poll.h"
 #include "kernel/net/socket.h"
-#include "kernel/task.h"
 
 /* Bytes of a stream in one message: two messages fit the buffer, as on Linux. */
 static size_t stream_chunk(const struct usock *s)

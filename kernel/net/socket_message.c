@@ -1,6 +1,5 @@
 /* Messages between sockets, with files and credentials. unix(7), cmsg(3) */
 #include "kernel/net/socket.h"
-#include "kernel/task.h"
 #include "mm/slab.h"
 
 #define CMSG_ALIGN(n) (((n) + sizeof(size_t) - 1) & ~(sizeof(size_t) - 1))

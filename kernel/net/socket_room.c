@@ -6,7 +6,6 @@
  * receiver: poll(2) does not pin the receiver, and another thread's connect(2) may replace it.
  */
 #include "kernel/net/socket.h"
-#include "kernel/task.h"
 
 u64 unix_max_dgrams = 10;
 

@@ -1,7 +1,5 @@
 /* AF_UNIX sockets: life, names and connections. unix(7) */
 #include "kernel/net/socket.h"
-#include "kernel/signal/signal.h"
-#include "kernel/task.h"
 #include "mm/slab.h"
 
 #define BUFFER_DEFAULT 212992 /* net.core.wmem_default */

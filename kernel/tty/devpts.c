@@ -1,5 +1,4 @@
 /* devpts: the names of pseudo-terminals. Each mount counts from 0. */
-#include "kernel/task.h"
 #include "kernel/tty/tty_internal.h"
 #include "mm/slab.h"
 

@@ -8,7 +8,6 @@
  * the answer may be a moment old in any case.
  */
 #include "kernel/exit.h"
-#include "kernel/task.h"
 #include "kernel/tty/tty_internal.h"
 
 static spinlock_t ctty_lock = SPINLOCK_INIT(LOCK_CTTY);

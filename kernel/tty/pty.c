@@ -6,7 +6,6 @@
  */
 
 #include "kernel/fs/poll/poll.h"
-#include "kernel/task.h"
 #include "kernel/tty/tty_internal.h"
 #include "mm/slab.h"
 

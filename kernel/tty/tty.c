@@ -1,5 +1,4 @@
 /* Terminals: what the console and pseudo-terminals have in common. */
-#include "kernel/task.h"
 #include "kernel/tty/tty_internal.h"
 
 void tty_setup(struct tty *t, const struct tty_driver *driver, u32 dev)

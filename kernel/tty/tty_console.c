@@ -5,7 +5,6 @@
  * kernel's shell is in front, the shell takes the bytes from the ring.
  */
 #include "kernel/kthread.h"
-#include "kernel/task.h"
 #include "kernel/time/timer.h"
 #include "kernel/tty/tty_internal.h"
 

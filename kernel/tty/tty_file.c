@@ -1,6 +1,5 @@
 /* Terminals as files: open, read, write, poll. */
 #include "kernel/fs/poll/poll.h"
-#include "kernel/task.h"
 #include "kernel/tty/tty_internal.h"
 
 #define DECISECOND  (100 * NSEC_PER_MSEC)

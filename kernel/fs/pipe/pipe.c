@@ -6,8 +6,6 @@
 #include "kernel/fs/pipe/pipe_ring.h"
 #include "kernel/fs/poll/poll.h"
 #include "kernel/fs/vfs.h"
-#include "kernel/lib/syscall.h"
-#include "kernel/task.h"
 #include "mm/slab.h"
 
 #include <linux/magic.h>

@@ -17,9 +17,7 @@
 #include "kernel/fs/poll/poll.h"
 #include "kernel/fs/vfs.h"
 #include "kernel/lib/random.h"
-#include "kernel/lib/syscall.h"
 #include "kernel/lib/treap.h"
-#include "kernel/task.h"
 #include "mm/slab.h"
 
 #include <linux/eventpoll.h>

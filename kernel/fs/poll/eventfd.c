@@ -1,8 +1,6 @@
 /* eventfd(2): a counter that can be waited for. */
 #include "kernel/fs/poll/poll.h"
 #include "kernel/fs/vfs.h"
-#include "kernel/lib/syscall.h"
-#include "kernel/task.h"
 #include "mm/slab.h"
 
 /* eventfd(2): names that the UAPI headers leave to the C library. */

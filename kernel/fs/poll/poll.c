@@ -6,8 +6,6 @@
  */
 #include "kernel/fs/poll/poll.h"
 
-#include "kernel/lib/syscall.h"
-#include "kernel/task.h"
 #include "kernel/time/timespec.h"
 #include "mm/slab.h"
 

@@ -2,7 +2,6 @@
 #pragma once
 
 #include "kernel/fs/vfs.h"
-#include "kernel/signal/signal.h"
 
 /* Receives the wait queues that a file's poll operation names. */
 struct poll_table {

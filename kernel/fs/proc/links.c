@@ -1,7 +1,6 @@
 /* Links to files without a path: /proc/self, exe, cwd, root, and the open files. */
 #include "kernel/fs/proc/proc.h"
 #include "kernel/sharing.h"
-#include "kernel/task.h"
 #include "mm/mm.h"
 
 ssize_t proc_self_readlink(struct dentry *link __maybe_unused, char *buf)

@@ -2,7 +2,6 @@
 #include "kernel/fork.h"
 #include "kernel/fs/proc/proc.h"
 #include "kernel/sched/load.h"
-#include "kernel/task.h"
 #include "mm/mm.h"
 #include "mm/slab.h"
 #include "mm/tree.h"

@@ -1,7 +1,6 @@
 /* /proc/PID/oom_score and its adjustment: which process dies when memory is short. proc(5) */
 #include "kernel/fs/proc/proc.h"
 #include "kernel/oom.h"
-#include "kernel/task.h"
 
 /* The older file: -16 to 15, and -17 for never. */
 #define ADJ_NEVER (-17)

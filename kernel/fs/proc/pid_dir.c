@@ -1,7 +1,6 @@
 /* /proc/PID: one process, or one thread. proc(5) has the formats. */
 #include "kernel/fs/proc/proc.h"
 #include "kernel/sharing.h"
-#include "kernel/task.h"
 #include "mm/mm.h"
 #include "mm/slab.h"
 

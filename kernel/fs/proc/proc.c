@@ -1,7 +1,6 @@
 /* procfs, the file system: nodes, directories, reading. Other files have the tables. */
 #include "kernel/fs/proc/proc.h"
 
-#include "kernel/task.h"
 #include "mm/mm.h"
 #include "mm/slab.h"
 #include "mm/vmalloc.h"

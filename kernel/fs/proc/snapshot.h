@@ -2,7 +2,6 @@
 #pragma once
 
 #include "kernel/fs/proc/proc.h"
-#include "kernel/task.h"
 #include "mm/mm.h"
 
 /* A copy of the task's data, taken under the locks at once. */

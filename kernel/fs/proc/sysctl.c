@@ -4,7 +4,6 @@
 #include "kernel/fs/proc/proc.h"
 #include "kernel/net/socket.h"
 #include "kernel/sys/utsname.h"
-#include "kernel/task.h"
 #include "kernel/tty/tty_internal.h"
 #include "mm/mm.h"
 #include "mm/vmalloc.h"

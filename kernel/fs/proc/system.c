@@ -2,9 +2,7 @@
 #include "boot/boot_info.h"
 #include "kernel/fs/proc/proc.h"
 #include "kernel/ipc/ipc.h"
-#include "kernel/lib/syscall.h"
 #include "kernel/sys/utsname.h"
-#include "kernel/task.h"
 
 static int show_version(struct seq *s, const struct proc_node *node __maybe_unused)
 {

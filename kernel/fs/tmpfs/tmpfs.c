@@ -1,8 +1,6 @@
 /* tmpfs: a file system in memory. Its directories are the dentry tree itself (dentry.c). The
  * contents of a regular file are a vm_object, whose pages mmap() maps directly. */
 #include "kernel/fs/vfs.h"
-#include "kernel/signal/signal.h"
-#include "kernel/task.h"
 #include "mm/mm.h"
 #include "mm/slab.h"
 
