@@ -6,7 +6,6 @@
  */
 #include "kernel/lib/overflow.h"
 #include "kernel/lib/syscall.h"
-#include "kernel/lib/uapi.h"
 #include "kernel/sys/mlock.h"
 #include "kernel/task.h"
 #include "mm/mm.h"

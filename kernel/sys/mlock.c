@@ -5,7 +5,6 @@
 #include "kernel/sys/mlock.h"
 
 #include "kernel/lib/syscall.h"
-#include "kernel/lib/uapi.h"
 #include "kernel/task.h"
 #include "mm/mm.h"
 #include <linux/mman.h>

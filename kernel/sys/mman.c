@@ -4,13 +4,9 @@
  */
 #include <linux/mman.h>
 
-#include "kernel/fs/fs.h"
 #include "kernel/fs/vfs.h"
 #include "kernel/lib/overflow.h"
-#include "kernel/lib/syscall.h"
-#include "kernel/lib/uapi.h"
 #include "kernel/sys/mlock.h"
-#include "kernel/task.h"
 #include "mm/mm.h"
 
 #define MAX_FILE_OFFSET 0x7fffffffffffffffUL /* off_t is signed */

@@ -1,5 +1,4 @@
 /* A process's own settings: prctl(2), personality(2). */
-#include "kernel/fs/fs.h"
 #include "kernel/lib/string.h"
 #include "kernel/lib/syscall.h"
 #include "kernel/sys/capability.h"

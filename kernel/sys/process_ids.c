@@ -1,7 +1,6 @@
 /* Process, group and session ids: credentials(7). */
 #include "kernel/lib/syscall.h"
 #include "kernel/task.h"
-#include "kernel/tty/tty.h"
 
 long sys_getpid(void)
 {
