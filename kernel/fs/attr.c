@@ -80,10 +80,9 @@ static int decode_time(const struct timespec *ts, s64 now, s64 *out, bool *set)
 		*out = now;
 		return 0;
 	}
-	if (ts->tv_nsec < 0 || (u64)ts->tv_nsec >= NSEC_PER_SEC)
-		return -EINVAL;
 	/* 64 bits of nanoseconds reach from 1677 to 2262 */
-	if (__builtin_mul_overflow((s64)ts->tv_sec, (s64)NSEC_PER_SEC, out) ||
+	if (ts->tv_nsec < 0 || (u64)ts->tv_nsec >= NSEC_PER_SEC ||
+	    __builtin_mul_overflow((s64)ts->tv_sec, (s64)NSEC_PER_SEC, out) ||
 	    __builtin_add_overflow(*out, (s64)ts->tv_nsec, out))
 		return -EINVAL;
 	return 0;

@@ -324,8 +324,7 @@ void directory_kill(struct directory *dir)
 	dir->dead = true;
 }
 
-/* The size for the table: larger when chains average over two entries, smaller when few have one.
- */
+/* The size for the table: larger when chains average two entries, smaller when most are empty. */
 static u32 fitting_size(const struct directory *dir)
 {
 	u32 n = dir->nr_buckets;
@@ -368,7 +367,6 @@ static void move_chain(struct directory *dir)
 /* Most chains of a table that is too large are empty. */
 #define CHAINS_GROWING   2
 #define CHAINS_SHRINKING 16
-
 static void go_on_resizing(struct directory *dir)
 {
 	u32 chains = dir->nr_old < dir->nr_buckets ? CHAINS_GROWING : CHAINS_SHRINKING;

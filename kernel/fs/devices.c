@@ -1,6 +1,5 @@
-/* Character devices: /dev/null, zero, full, random, and terminals. An inode with a device number
- * has chrdev_ops, whose open() looks the number up and installs the driver's operations. A number
- * without a driver is -ENXIO. */
+/* Character devices: /dev/null, zero, full, random, and terminals. The open() of chrdev_ops looks
+ * the inode's device number up and installs the driver's operations; -ENXIO: no driver. */
 #include "kernel/fs/vfs.h"
 #include "kernel/lib/random.h"
 

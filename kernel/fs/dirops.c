@@ -89,9 +89,8 @@ int fs_make_node(int dirfd, const char *path, struct node_spec *spec, struct den
 	if (IS_ERR(d))
 		return (int)PTR_ERR(d);
 	if (out)
-		*out = d;
-	else
-		dentry_put(d);
+		*out = dentry_get(d);
+	dentry_put(d);
 	return 0;
 }
 
@@ -113,24 +112,16 @@ long sys_mkdirat(int dirfd, const char __user *path, mode_t mode)
 long sys_mknodat(int dirfd, const char __user *path, mode_t mode, unsigned int dev)
 {
 	struct node_spec spec = {.mode = mode & (S_IFMT | S_IALLUGO), .umask = fs_umask()};
+	mode_t type = mode & S_IFMT;
 
-	switch (mode & S_IFMT) {
-	case 0:
-		spec.mode |= S_IFREG;
-		break;
-	case S_IFREG:
-	case S_IFIFO:
-	case S_IFSOCK:
-		break;
-	case S_IFCHR:
-	case S_IFBLK:
-		spec.rdev = dev;
-		break;
-	case S_IFDIR:
+	if (type == S_IFDIR)
 		return -EPERM;
-	default:
+	if (type == S_IFCHR || type == S_IFBLK)
+		spec.rdev = dev;
+	else if (type == 0)
+		spec.mode |= S_IFREG;
+	else if (type != S_IFREG && type != S_IFIFO && type != S_IFSOCK)
 		return -EINVAL;
-	}
 	return user_make_node(dirfd, path, &spec);
 }
 
@@ -230,9 +221,8 @@ static int remove_name(int dirfd, const char *path, bool dir)
 		return err;
 	if (w.type != LAST_NAME)
 		return dir ? not_a_name[w.type] : -EISDIR;
-	err = inode_may_change(w.at->inode);
-	if (err)
-		return err;
+	if (inode_may_change(w.at->inode))
+		return -EROFS;
 	guard_mutex(&w.at->inode->lock);
 	d = walk_lookup_last(&w);
 	if (IS_ERR(d))

@@ -23,8 +23,7 @@ static inline struct file *files_slot(const struct files *f, u32 fd)
 	return likely(fd < f->size && bitmap_test(f->open, fd)) ? f->fd[fd] : NULL;
 }
 
-/* A file for the time of one call, also of O_PATH. An unshared table needs no reference: only
- * current could close the file. */
+/* A file for one call, also of O_PATH. An unshared table needs no reference: it cannot change. */
 struct fd {
 	struct file *file;
 	bool owned;

@@ -454,38 +454,28 @@ long fcntl_lock(int fd, struct file *f, unsigned int cmd, unsigned long arg)
 
 /* ---- flock(2) ---- */
 
-static int flock_type(int op, short *type)
-{
-	static const short types[] = {
-		[LOCK_SH] = F_RDLCK, [LOCK_EX] = F_WRLCK, [LOCK_UN] = F_UNLCK};
-
-	if (op != LOCK_SH && op != LOCK_EX && op != LOCK_UN)
-		return -EINVAL;
-	*type = types[op];
-	return 0;
-}
-
 /* Whether it is already held with that type. */
 static bool holds_whole(struct inode *i, const struct file_lock *want)
 {
 	struct lock_list *list = READ_ONCE(i->locks);
-	bool found = false;
 
 	if (!list)
 		return false;
 	guard_mutex(&list->lock);
-	for (struct file_lock *l = list->first; l && !found; l = l->next)
-		found = l->whole && l->owner == want->owner && l->type == want->type;
-	return found;
+	for (const struct file_lock *l = list->first; l; l = l->next)
+		if (l->whole && l->owner == want->owner && l->type == want->type)
+			return true;
+	return false;
 }
 
 long sys_flock(int fd, unsigned int op)
 {
+	u32 kind = op & ~(u32)LOCK_NB;
 	struct file_lock want = {.pid = -1, .whole = true, .end = TO_THE_END};
-	long err = flock_type((int)op & ~LOCK_NB, &want.type);
 
-	if (err)
-		return err;
+	if (kind != LOCK_SH && kind != LOCK_EX && kind != LOCK_UN)
+		return -EINVAL;
+	want.type = kind == LOCK_SH ? F_RDLCK : kind == LOCK_EX ? F_WRLCK : F_UNLCK;
 	struct file *f scoped(file_put) = file_get_io(fd);
 	if (!f)
 		return -EBADF;

@@ -71,10 +71,9 @@ static long fallocate_file(struct file *f, int mode, long offset, long len)
 {
 	struct inode *i = f->inode;
 
-	if (mode & ~(FALLOC_FL_KEEP_SIZE | FALLOC_FL_PUNCH_HOLE))
+	/* FALLOC_FL_PUNCH_HOLE needs FALLOC_FL_KEEP_SIZE too */
+	if ((mode & ~(FALLOC_FL_KEEP_SIZE | FALLOC_FL_PUNCH_HOLE)) || mode == FALLOC_FL_PUNCH_HOLE)
 		return -EOPNOTSUPP;
-	if (mode == FALLOC_FL_PUNCH_HOLE)
-		return -EOPNOTSUPP; /* needs KEEP_SIZE too */
 	if (!(f->mode & FMODE_WRITE))
 		return -EBADF;
 	if (inode_is(i, S_IFIFO))

@@ -58,8 +58,7 @@ void file_note_map(struct file *f); /* it was mapped, which counts as a read */
 /* Check that mmap() may use it so. 0, -EACCES, -ENODEV, -EPERM (mounted noexec). */
 int file_may_map(struct file *f, bool shared, bool write, bool exec);
 
-/* Unpack a cpio "newc" archive into the root. 0, or -EINVAL with the reason in `why`: entries
- * before the bad one stay. */
+/* Unpack a cpio archive into the root. 0, or -EINVAL with the reason in `why`: a part may stay. */
 int initramfs_unpack(const void *data, size_t size, const char **why);
 
 /* ---- for the shell, and for tests that run inside the kernel ---- */

@@ -52,7 +52,7 @@ void fs_context_read(struct fs_context *fs, struct dentry **root, struct dentry 
 		*pwd = dentry_get(fs->pwd);
 }
 
-static always_inline struct fs_context *clone_context(struct fs_context *src)
+struct fs_context *fs_context_clone(struct fs_context *src)
 {
 	struct fs_context *fs = context_new(NULL, NULL, READ_ONCE(src->umask));
 
@@ -95,17 +95,12 @@ u32 fs_context_users(const struct fs_context *fs)
 	return refcount_read(&fs->count);
 }
 
-struct fs_context *fs_context_clone(struct fs_context *src)
-{
-	return clone_context(src);
-}
-
 /* A joining task counts itself, then looks for execs. An exec announces itself, then counts the
  * users. The second of them sees the first. */
 struct fs_context *fs_context_fork(struct fs_context *fs, bool share)
 {
 	if (!share)
-		return clone_context(fs) ?: ERR_PTR(-ENOMEM);
+		return fs_context_clone(fs) ?: ERR_PTR(-ENOMEM);
 	refcount_inc(&fs->count);
 	if (likely(!__atomic_load_n(&fs->execs, __ATOMIC_SEQ_CST)))
 		return fs;

@@ -20,7 +20,7 @@
 #define MNT_EXPIRE      4
 #define UMOUNT_NOFOLLOW 8
 
-struct mutex mount_lock = MUTEX_INIT(mount_lock, LOCK_MOUNT);
+static struct mutex mount_lock = MUTEX_INIT(mount_lock, LOCK_MOUNT);
 static struct list_head mounts = LIST_HEAD_INIT(mounts); /* mount_lock */
 static u64 nr_mounts;                                    /* mount_lock */
 u64 mount_max = 100000;
@@ -186,8 +186,7 @@ static bool is_mounted_below(const struct super *s, const struct super *top)
 	return s == top;
 }
 
-/* Unmount `top` and all that is mounted in it, latest first: a mount inside another is the later
- * one. mount_lock is held. */
+/* Unmount `top` and the mounts inside it, which came later: latest first. mount_lock is held. */
 static void detach_tree(struct super *top)
 {
 	struct list_head *at = mounts.prev, *prev;

@@ -182,19 +182,18 @@ struct file *file_open(int dirfd, const char *path, int flags, mode_t mode)
 
 long sys_openat(int dirfd, const char __user *path, int flags, mode_t mode)
 {
-	char *name = getname(path);
+	char *name scoped(putname) = getname(path);
 	struct file *f;
 
 	if (IS_ERR(name))
 		return PTR_ERR(name);
 	f = file_open(dirfd, name, flags, mode);
-	putname(name);
 	return IS_ERR(f) ? PTR_ERR(f) : fd_open(f, 0, flags & O_CLOEXEC);
 }
 
 struct file *open_exec(int dirfd, const char *path, u32 walk)
 {
-	struct dentry *d = path_lookup(dirfd, path, walk);
+	struct dentry *d scoped(dentry_put) = path_lookup(dirfd, path, walk);
 	struct file *exec;
 	int err;
 
@@ -204,11 +203,9 @@ struct file *open_exec(int dirfd, const char *path, u32 walk)
 	err = inode_is(d->inode, S_IFLNK) ? -ELOOP : -EACCES;
 	if (inode_is(d->inode, S_IFREG) && !(d->inode->sb->flags & MS_NOEXEC))
 		err = inode_permission(d->inode, MAY_EXEC);
-	if (err) {
-		dentry_put(d);
+	if (err)
 		return ERR_PTR(err);
-	}
-	exec = file_open_dentry(d, O_RDONLY, true);
+	exec = file_open_dentry(dentry_get(d), O_RDONLY, true);
 	if (IS_ERR(exec))
 		return exec;
 	err = inode_deny_writers(exec->inode);

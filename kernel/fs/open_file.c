@@ -76,7 +76,8 @@ void file_put(struct file *f)
 
 void file_free(struct file *f)
 {
-	epoll_forget(f);
+	if (unlikely(f->watched))
+		epoll_forget(f);
 	locks_drop(f->inode, f);
 	if (f->ops && f->ops->release)
 		f->ops->release(f);

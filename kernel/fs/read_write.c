@@ -84,6 +84,7 @@ int import_iovec(const struct iovec __user *uiov, int n, struct segments *sg, st
 	struct iovec *iov = sg->few;
 	size_t total = 0;
 
+	sg->more = NULL;
 	if (n < 0 || n > UIO_MAXIOV)
 		return -EINVAL;
 	if (n > FAST_IOV) {
@@ -112,10 +113,8 @@ static ssize_t vectored(int fd, const struct iovec __user *uiov, int n, long pos
 {
 	struct segments sg scoped(segments);
 	struct uio io;
-	int err;
+	int err = import_iovec(uiov, n, &sg, &io);
 
-	sg.more = NULL;
-	err = import_iovec(uiov, n, &sg, &io);
 	return err ? err : read_or_write_at(fd, &io, pos, mode);
 }
 

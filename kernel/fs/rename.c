@@ -144,13 +144,12 @@ static int rename_walked(struct walk *from, struct walk *to, unsigned int flags)
 		return flags & RENAME_NOREPLACE ? -EEXIST : -EBUSY;
 	if (inode_may_change(from->at->inode))
 		return -EROFS;
-	mutex_lock(&rename_lock);
+	guard_mutex(&rename_lock);
 	lock_parents(from->at, to->at);
 	d = walk_lookup_last(from);
 	victim = walk_lookup_last(to);
 	err = rename_found(from, d, to, victim, flags);
 	unlock_parents(from->at, to->at);
-	mutex_unlock(&rename_lock);
 	return err;
 }
 

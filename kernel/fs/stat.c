@@ -7,9 +7,16 @@
 #define ST_AS_MOUNTED \
 	(MS_SYNCHRONOUS | MS_RDONLY | MS_NOSUID | MS_NODEV | MS_NOEXEC | MS_NOATIME | MS_NODIRATIME)
 
-long sys_newfstatat(int dirfd, const char __user *path, struct stat __user *ust, int flags)
+static long put_stat(struct inode *i, struct stat __user *ust)
 {
 	struct stat st;
+
+	inode_stat(i, &st);
+	return copy_to_user(ust, &st, sizeof(st)) ? -EFAULT : 0;
+}
+
+long sys_newfstatat(int dirfd, const char __user *path, struct stat __user *ust, int flags)
+{
 	char first = 1;
 
 	if (flags & ~(AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT | AT_EMPTY_PATH))
@@ -22,26 +29,14 @@ long sys_newfstatat(int dirfd, const char __user *path, struct stat __user *ust,
 			return sys_fstat(dirfd, ust);
 	}
 	struct dentry *d scoped(dentry_put) = user_path(dirfd, path, walk_flags(flags));
-	if (IS_ERR(d))
-		return PTR_ERR(d);
-	inode_stat(d->inode, &st);
-	return copy_to_user(ust, &st, sizeof(st)) ? -EFAULT : 0;
+	return IS_ERR(d) ? PTR_ERR(d) : put_stat(d->inode, ust);
 }
 
 long sys_fstat(int fd, struct stat __user *ust)
 {
 	struct file *f scoped(file_put) = file_get_fd(fd);
-	struct stat st;
 
-	if (!f)
-		return -EBADF;
-	inode_stat(f->inode, &st);
-	return copy_to_user(ust, &st, sizeof(st)) ? -EFAULT : 0;
-}
-
-static struct statx_timestamp statx_time(long sec, unsigned long nsec)
-{
-	return (struct statx_timestamp){.tv_sec = sec, .tv_nsec = (u32)nsec};
+	return f ? put_stat(f->inode, ust) : -EBADF;
 }
 
 static void fill_statx(struct statx *x, struct inode *i, bool mount_root)
@@ -49,25 +44,24 @@ static void fill_statx(struct statx *x, struct inode *i, bool mount_root)
 	struct stat st;
 
 	inode_stat(i, &st);
-	memset(x, 0, sizeof(*x));
-	x->stx_mask = STATX_BASIC_STATS;
-	x->stx_blksize = (u32)st.st_blksize;
-	x->stx_nlink = (u32)st.st_nlink;
-	x->stx_uid = st.st_uid;
-	x->stx_gid = st.st_gid;
-	x->stx_mode = (u16)st.st_mode;
-	x->stx_ino = st.st_ino;
-	x->stx_size = (u64)st.st_size;
-	x->stx_blocks = (u64)st.st_blocks;
-	x->stx_attributes = mount_root ? STATX_ATTR_MOUNT_ROOT : 0;
-	x->stx_attributes_mask = STATX_ATTR_MOUNT_ROOT;
-	x->stx_atime = statx_time((long)st.st_atime, st.st_atime_nsec);
-	x->stx_mtime = statx_time((long)st.st_mtime, st.st_mtime_nsec);
-	x->stx_ctime = statx_time((long)st.st_ctime, st.st_ctime_nsec);
-	x->stx_rdev_major = major_of(st.st_rdev);
-	x->stx_rdev_minor = minor_of(st.st_rdev);
-	x->stx_dev_major = major_of(st.st_dev);
-	x->stx_dev_minor = minor_of(st.st_dev);
+	*x = (struct statx){.stx_mask = STATX_BASIC_STATS,
+			    .stx_blksize = (u32)st.st_blksize,
+			    .stx_nlink = (u32)st.st_nlink,
+			    .stx_uid = st.st_uid,
+			    .stx_gid = st.st_gid,
+			    .stx_mode = (u16)st.st_mode,
+			    .stx_ino = st.st_ino,
+			    .stx_size = (u64)st.st_size,
+			    .stx_blocks = (u64)st.st_blocks,
+			    .stx_attributes = mount_root ? STATX_ATTR_MOUNT_ROOT : 0,
+			    .stx_attributes_mask = STATX_ATTR_MOUNT_ROOT,
+			    .stx_atime = {(long)st.st_atime, (u32)st.st_atime_nsec},
+			    .stx_mtime = {(long)st.st_mtime, (u32)st.st_mtime_nsec},
+			    .stx_ctime = {(long)st.st_ctime, (u32)st.st_ctime_nsec},
+			    .stx_rdev_major = major_of(st.st_rdev),
+			    .stx_rdev_minor = minor_of(st.st_rdev),
+			    .stx_dev_major = major_of(st.st_dev),
+			    .stx_dev_minor = minor_of(st.st_dev)};
 }
 
 long sys_statx(int dirfd, const char __user *path, int flags, unsigned int mask,

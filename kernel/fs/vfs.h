@@ -2,8 +2,10 @@
  * The virtual file system: what is private to kernel/fs/.
  *
  * An inode is a file, a dentry is a name for it, a struct file is one opening of it. The dentry
- * tree *is* the file system: every name that exists is in memory, so a look-up never waits. Locks,
- * outermost first: rename_lock     the shape of the tree: which directory is below which
+ * tree *is* the file system: every name that exists is in memory, so a look-up never waits.
+ *
+ * Locks, outermost first:
+ *   rename_lock     the shape of the tree: which directory is below which
  *   inode->lock     of all but directories (LOCK_INODE): size and contents
  *   mount_lock      what is mounted where
  *   inode->lock     of a directory (LOCK_DIR): its entries; parent before child
@@ -27,7 +29,6 @@
 #include <linux/stat.h>
 
 /* POSIX names that the UAPI headers leave to the C library. */
-#define DT_UNKNOWN    0
 #define S_DT(mode)    (((mode)&S_IFMT) >> 12) /* the DT_* value of a mode, as getdents64 gives it */
 #define S_IALLUGO     07777
 #define S_IRWXUGO     0777
@@ -57,14 +58,7 @@ static inline u32 minor_of(dev_t dev)
 	return (u32)((dev & 0xff) | (dev >> 12 & 0xfff00));
 }
 
-struct dentry;
-struct directory;
-struct file;
-struct inode;
-struct lock_list;
-struct pipe;
 struct poll_table;
-struct watched;
 struct super;
 
 /* A name to look up; not NUL-terminated. */
@@ -247,11 +241,9 @@ static inline bool dentry_is_root(const struct dentry *d)
 {
 	return READ_ONCE(d->parent) == d;
 }
-/* Write "/a/b" from `root` into buf. ERR_PTR(-ENAMETOOLONG). *gone: unlinked, or outside of root.
- */
+/* Write "/a/b" from `root` to buf. ERR_PTR(-ENAMETOOLONG). *gone: unlinked, or outside of root. */
 char *dentry_path(struct dentry *d, struct dentry *root, char *buf, size_t n, bool *gone);
-/* The same from current's root, with " (deleted)" appended when gone. The length, or -ENAMETOOLONG.
- */
+/* The same from current's root, with " (deleted)" behind it if gone. Length, or -ENAMETOOLONG. */
 ssize_t dentry_describe(struct dentry *d, char *buf, size_t n);
 
 /* ---- mount.c: file systems and where they are mounted ---- */
@@ -282,7 +274,6 @@ struct super {
 	char source[32];          /* the first column of /proc/mounts */
 	char options[64];         /* of the type, after "rw" there: ",size=…" */
 };
-extern struct mutex mount_lock;
 /* A file system that is never mounted: pipes. At boot. */
 struct super *super_internal(const struct fs_type *type);
 void super_put(struct super *s);
@@ -323,7 +314,7 @@ void mounts_foreach(void (*fn)(const struct super *s, const char *path, void *ar
 LINKER_SET_DECLARE(fs_types, const struct fs_type);
 extern const struct fs_type tmpfs_type, devpts_type;
 
-/* ---- inode.c: life and attributes ---- */
+/* ---- inode.c, owner.c: life and attributes ---- */
 /* Set all but ops, fops and contents. NULL without memory. */
 struct inode *inode_alloc(struct super *sb, const struct node_spec *spec);
 static inline struct inode *inode_get(struct inode *i)
@@ -339,14 +330,12 @@ SCOPED(inode_put, struct inode *)
 int inode_permission(const struct inode *i, int mask); /* by the fsuid: 0 or -EACCES */
 bool inode_owner_or_root(const struct inode *i);
 bool in_group(gid_t gid);
-/* ---- owner.c ---- */
 /* A caller's inode in no directory, which cannot be opened again. NULL without memory. */
 struct inode *inode_of_caller(struct super *sb, mode_t mode);
 /* Set owner, group and mode of what the caller makes in `dir`, which is locked, or NULL. */
 void node_set_owner(struct node_spec *spec, const struct inode *dir);
 /* The caller writes the contents: drop the set-ID bits. i->lock is held. */
 void inode_strip_set_ids(struct inode *i);
-/* ---- inode.c ---- */
 int inode_may_change(const struct inode *i); /* -EROFS when its file system is read-only */
 /* Count a writer or an execution, which exclude each other. 0 or -ETXTBSY. */
 int inode_count_writer(struct inode *i);
@@ -380,7 +369,6 @@ static inline u32 walk_flags(int at)
 }
 /* With a reference; ERR_PTR. */
 struct dentry *path_lookup(int dirfd, const char *path, u32 flags);
-/* The same from a user pointer. */
 struct dentry *user_path(int dirfd, const char __user *path, u32 flags);
 
 enum last_type {
@@ -462,11 +450,11 @@ static inline bool file_positioned(const struct file *f)
 bool file_seek_base(const struct file *f, int whence, s64 *base);
 ssize_t file_write(struct file *f, struct uio *io, u64 *pos);
 #define FAST_IOV 8
-/* Segments of a vectored call. Set `more` to NULL first; scoped(segments) frees them. */
+/* Segments of a vectored call. */
 struct segments {
 	struct iovec few[FAST_IOV], *more;
 };
-/* Copy and check them. io->left becomes their sum. */
+/* Copy and check them. io->left becomes their sum. scoped(segments) frees them, also on failure. */
 int import_iovec(const struct iovec __user *uiov, int n, struct segments *sg, struct uio *io);
 void scoped_segments(struct segments *sg);
 
@@ -477,8 +465,7 @@ void fd_cancel(int fd);                                /* undo fd_alloc() */
 /* Install two files and write their descriptors to ufds first, so that a bad pointer leaves no
  * trace. On failure it drops the references. */
 int fd_install_pair(struct file *f[2], int __user *ufds, bool cloexec);
-int fd_open(struct file *f, u32 from,
-	    bool cloexec); /* fd_alloc() and fd_install(); on failure it drops the reference */
+int fd_open(struct file *f, u32 from, bool cloexec); /* fd_alloc() and fd_install(), or drop f */
 u64 fd_limit(void);
 int fd_close(u32 fd);
 /* Close what `fd` is and make it `f`: dup2(2). Takes a reference of its own. */
@@ -492,13 +479,8 @@ void fs_get_root_pwd(struct dentry **root, struct dentry **pwd);
 mode_t fs_umask(void);
 
 /* ---- epoll.c ---- */
-/* Take a file that is released out of all epoll sets. */
-void epoll_forget_all(struct file *f);
-static inline void epoll_forget(struct file *f)
-{
-	if (unlikely(f->watched))
-		epoll_forget_all(f);
-}
+/* Take a file that is released, and has been in an epoll set, out of all sets. */
+void epoll_forget(struct file *f);
 
 /* ---- file_locks.c ---- */
 void locks_drop_all(struct inode *i, const void *owner);
@@ -516,8 +498,7 @@ extern const struct file_ops tmpfs_file_ops, directory_file_ops, chrdev_ops, no_
 	fifo_ops;
 struct dentry *tmpfs_make(struct dentry *dir, const struct qname *name,
 			  const struct node_spec *spec);
-int tmpfs_make_in(struct dentry *dir, const char *text,
-		  const struct node_spec *spec);         /* 0, -errno */
+int tmpfs_make_in(struct dentry *dir, const char *text, const struct node_spec *spec);
 bool parse_number(const char *text, u32 base, u32 *out); /* of a mount option */
 struct inode *tmpfs_new_inode(struct super *sb, const struct node_spec *spec); /* ERR_PTR */
 /* Unmap the whole pages in [start, end) wherever they are mapped; `copies`: private copies too. */
@@ -534,10 +515,8 @@ extern u64 pipe_max_size;        /* fs.pipe-max-size, in bytes */
 int pipe_set_max_size(s64 size); /* rounds up to a power of two */
 /* fs.pipe-user-pages-soft and -hard, per user; 0: no limit */
 extern u64 pipe_pages_soft, pipe_pages_hard;
-int devices_make_nodes(struct dentry *dev); /* 0 or -ENOMEM */
-s64 no_lseek(struct file *f, s64 offset,
-	     int whence); /* for files without a position: does nothing */
-/* Cut the next "name=value" off the options of mount(2), which commas separate. value: NULL for
- * none. False: that was the last. */
+int devices_make_nodes(struct dentry *dev);           /* 0 or -ENOMEM */
+s64 no_lseek(struct file *f, s64 offset, int whence); /* without a position: does nothing */
+/* Cut the next "name=value" (or "name": *value is NULL) off mount options. False: none is left. */
 bool next_option(char **text, char **name, char **value);
 extern const struct file_ops tty_file_ops, ctty_file_ops, ptmx_file_ops, pts_file_ops;

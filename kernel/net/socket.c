@@ -333,10 +333,13 @@ long sys_recvfrom(int fd, void __user *buf, size_t n, unsigned int flags, void _
 	return err ? err : ret;
 }
 
-/* Copy the header, and import its segments. */
-static int import_msghdr(struct msghdr *msg, const struct msghdr __user *umsg, struct segments *sg,
-			 struct uio *io)
+/* Copy the header, and import its segments. `s`: may be an ERR_PTR, which comes first. */
+static int import_msghdr(const struct usock *s, struct msghdr *msg,
+			 const struct msghdr __user *umsg, struct segments *sg, struct uio *io)
 {
+	sg->more = NULL;
+	if (IS_ERR(s))
+		return (int)PTR_ERR(s);
 	if (copy_from_user(msg, umsg, sizeof(*msg)))
 		return -EFAULT;
 	if (!msg->msg_name)
@@ -354,10 +357,8 @@ long sys_sendmsg(int fd, const struct msghdr __user *umsg, unsigned int flags)
 	struct segments sg scoped(segments);
 	struct msghdr msg;
 	struct uio io;
-	int err;
+	int err = import_msghdr(s, &msg, umsg, &sg, &io);
 
-	sg.more = NULL;
-	err = IS_ERR(s) ? (int)PTR_ERR(s) : import_msghdr(&msg, umsg, &sg, &io);
 	return err ? err : send_from(s, &io, &msg, flags);
 }
 
@@ -387,12 +388,8 @@ long sys_recvmsg(int fd, struct msghdr __user *umsg, unsigned int flags)
 	struct segments sg scoped(segments);
 	struct msghdr msg;
 	struct uio io;
-	ssize_t ret;
-	int err;
-
-	sg.more = NULL;
-	err = IS_ERR(s) ? (int)PTR_ERR(s) : import_msghdr(&msg, umsg, &sg, &io);
-	ret = err ? err : unix_receive(s, &io, effective_flags(s, flags), &r);
+	int err = import_msghdr(s, &msg, umsg, &sg, &io);
+	ssize_t ret = err ? err : unix_receive(s, &io, effective_flags(s, flags), &r);
 	if (ret >= 0)
 		err = export_received(s, &r, &msg, umsg, flags & MSG_CMSG_CLOEXEC);
 	return err ? err : ret;

@@ -40,8 +40,7 @@ static void match(struct matches *m, const char *name, bool is_dir)
 
 static void match_dirent(const char *name, bool is_dir, void *m)
 {
-	if (strcmp(name, ".") != 0 && strcmp(name, "..") != 0)
-		match(m, name, is_dir);
+	match(m, name, is_dir);
 }
 
 static void match_flag(const char *name, void *m)

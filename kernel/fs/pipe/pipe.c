@@ -305,12 +305,14 @@ static void pipe_add_end(struct pipe *p, u32 mode)
 }
 
 /* Drop an end. The last of its kind ends the other side's wait. */
-static void pipe_drop_end(struct pipe *p, u32 mode)
+static void pipe_release(struct file *f)
 {
+	struct pipe *p = f->inode->pipe;
+
 	guard_mutex(&p->lock);
-	if (mode & FMODE_READ)
+	if (f->mode & FMODE_READ)
 		WRITE_ONCE(p->readers, p->readers - 1);
-	if (mode & FMODE_WRITE)
+	if (f->mode & FMODE_WRITE)
 		WRITE_ONCE(p->writers, p->writers - 1);
 	if (!p->readers)
 		wake_writers(p);
@@ -318,11 +320,6 @@ static void pipe_drop_end(struct pipe *p, u32 mode)
 		wake_readers(p);
 	if (!p->readers && !p->writers) /* a FIFO loses its unread bytes */
 		ring_clear(&p->ring);
-}
-
-static void pipe_release(struct file *f)
-{
-	pipe_drop_end(f->inode->pipe, f->mode);
 }
 
 static struct inode *pipe_inode(void)
@@ -381,14 +378,10 @@ long sys_pipe2(int __user *ufds, int flags)
 /* The first open() of a FIFO creates its buffer, which stays with the inode. */
 static int fifo_buffer(struct inode *i)
 {
-	int err = 0;
-
 	guard_mutex(&i->lock);
-	if (!i->pipe) {
+	if (!i->pipe)
 		i->pipe = pipe_create();
-		err = i->pipe ? 0 : -ENOMEM;
-	}
-	return err;
+	return i->pipe ? 0 : -ENOMEM;
 }
 
 /* Wait until the other side has been opened, if only for a moment. Lock held. */
@@ -430,7 +423,7 @@ static int fifo_open(struct inode *i, struct file *f)
 		err = fifo_wait_partner(p, f);
 	mutex_unlock(&p->lock);
 	if (err)
-		pipe_drop_end(p, f->mode);
+		pipe_release(f);
 	return err;
 }
 

@@ -227,8 +227,7 @@ static void leave_set(struct epoll *ep, struct epoll_item *it)
 }
 
 /* Take an item out of its file's list, after leave_set(), for then the file may be released. True:
- * the caller frees the item. False: the release of its file does, and is waiting for the set's
- * lock. The set is locked. */
+ * the caller frees the item; else the file's release does, which waits for the set's lock. */
 static bool leave_file(struct epoll_item *it)
 {
 	struct watched *w = it->file->watched;
@@ -246,7 +245,7 @@ static struct epoll_item *take_first(struct watched *w)
 	return list_take_first(&w->items, struct epoll_item, of_file);
 }
 
-void epoll_forget_all(struct file *f)
+void epoll_forget(struct file *f)
 {
 	struct watched *w = f->watched;
 	struct epoll_item *it;
@@ -392,9 +391,9 @@ static int control(struct file *set, int op, struct file *f, int fd, const struc
 	struct epoll *ep = set->private;
 
 	if (!f->ops || !f->ops->poll)
-		return -EPERM; /* always ready */
-	if (set->ops != &epoll_ops || set == f || f->ops == &epoll_ops)
-		return -EINVAL; /* no sets inside of sets */
+		return -EPERM;                              /* always ready */
+	if (set->ops != &epoll_ops || f->ops == &epoll_ops) /* no sets inside of sets */
+		return -EINVAL;
 	if (op != EPOLL_CTL_ADD && op != EPOLL_CTL_MOD && op != EPOLL_CTL_DEL)
 		return -EINVAL;
 	if (op != EPOLL_CTL_DEL && (ev->events & ~EPOLL_KNOWN))
@@ -429,8 +428,7 @@ static void begin_collecting(struct epoll *ep, struct list_head *work)
 	ep->collecting = true;
 }
 
-/* Put the unchecked items back, then those ready meanwhile, then the reported. Wake one more task.
- */
+/* Put back the unchecked items, those ready meanwhile, and the reported. Wake one more task. */
 static void end_collecting(struct epoll *ep, struct list_head *work, struct list_head *told)
 {
 	guard_irq(&ep->waiting.lock);
@@ -442,8 +440,7 @@ static void end_collecting(struct epoll *ep, struct list_head *work, struct list
 		wake_up_locked(&ep->waiting);
 }
 
-/* Take an item out of the list before its file is asked, so that a later wake-up queues it again.
- */
+/* Take an item out of the list before its file is asked, so that a later wake-up queues it. */
 static struct epoll_item *next_item(struct epoll *ep, struct list_head *work)
 {
 	guard_irq(&ep->waiting.lock);

@@ -130,13 +130,9 @@ static long poll_items(struct poll_item *items, u32 n, u64 until)
 	while (!ready) {
 		poll_queues_sleep_state(&pq);
 		ready = ask_all(items, n, NULL);
-		if (ready || pq.error)
-			break;
-		if (signal_pending(current)) {
+		if (!ready && !pq.error && signal_pending(current))
 			ready = -EINTR;
-			break;
-		}
-		if (until != TIME_FOREVER && ktime_get() >= until)
+		if (ready || pq.error || (until != TIME_FOREVER && ktime_get() >= until))
 			break;
 		schedule_until(until);
 	}
@@ -199,9 +195,9 @@ static int poll_import(const struct pollfd __user *ufds, u32 n, struct poll_item
 			poll_items_free(items, n);
 			return -EFAULT;
 		}
-		items[i].fd = p.fd;
-		items[i].wanted = (u16)p.events;
-		items[i].file = p.fd >= 0 ? file_get_io(p.fd) : NULL;
+		items[i] = (struct poll_item){.fd = p.fd,
+					      .wanted = (u16)p.events,
+					      .file = p.fd >= 0 ? file_get_io(p.fd) : NULL};
 	}
 	*out = items;
 	return 0;
@@ -220,13 +216,12 @@ static long do_poll(struct pollfd __user *ufds, unsigned int n, u64 until)
 {
 	struct poll_item *items;
 	long ret;
-	int err;
 
 	if (n > fd_limit())
 		return -EINVAL;
-	err = poll_import(ufds, n, &items);
-	if (err)
-		return err;
+	ret = poll_import(ufds, n, &items);
+	if (ret)
+		return ret;
 	ret = poll_items(items, n, until);
 	if (ret >= 0 && poll_export(ufds, items, n))
 		ret = -EFAULT;

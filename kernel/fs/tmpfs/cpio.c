@@ -5,9 +5,10 @@
  *	13 fields of 8 hexadecimal digits
  *	the name with its NUL, padded so that what follows is at a multiple of 4
  *	the data, padded likewise
+ *
  * and so on until a member called "TRAILER!!!". Archives may follow one another, with zeroes
- *between them. Everything comes from outside: each length is compared with what is left before
- *anything is read, and always by subtraction, so that no sum can wrap.
+ * between them. Everything comes from outside: each length is compared with what is left before
+ * anything is read, and always by subtraction, so that no sum can wrap.
  */
 #include "kernel/fs/tmpfs/cpio.h"
 
