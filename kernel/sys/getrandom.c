@@ -22,9 +22,7 @@ long sys_getrandom(void __user *buf, size_t count, unsigned int flags)
 		random_bytes(chunk, n);
 		left = copy_to_user((char __user *)buf + done, chunk, n);
 		done += n - left;
-		if (left)
-			break;
-		if (done % PAGE_SIZE == 0 && signal_pending(current))
+		if (left || (done % PAGE_SIZE == 0 && signal_pending(current)))
 			break;
 	}
 	memset(chunk, 0, sizeof(chunk));

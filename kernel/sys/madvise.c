@@ -17,28 +17,19 @@ static long advised_range(u64 addr, u64 len, u64 *end)
 	return (addr & ~PAGE_MASK) || !page_range_end(addr, len, PAGE_SIZE, end) ? -EINVAL : 0;
 }
 
+/* Nothing is ever dumped, so advice about dumps needs no effect. */
 static bool is_known(int advice)
 {
-	switch (advice) {
-	case MADV_NORMAL:
-	case MADV_RANDOM:
-	case MADV_SEQUENTIAL:
-	case MADV_WILLNEED:
-	case MADV_DONTNEED:
-	case MADV_DONTNEED_LOCKED:
-	case MADV_FREE:
-	case MADV_DONTFORK:
-	case MADV_DOFORK:
-	case MADV_WIPEONFORK:
-	case MADV_KEEPONFORK:
-	case MADV_DONTDUMP: /* nothing is ever dumped */
-	case MADV_DODUMP:
-	case MADV_POPULATE_READ:
-	case MADV_POPULATE_WRITE:
-		return true;
-	default:
-		return false;
-	}
+	static const u8 known[] = {MADV_NORMAL,     MADV_RANDOM,        MADV_SEQUENTIAL,
+				   MADV_WILLNEED,   MADV_DONTNEED,      MADV_DONTNEED_LOCKED,
+				   MADV_FREE,       MADV_DONTFORK,      MADV_DOFORK,
+				   MADV_WIPEONFORK, MADV_KEEPONFORK,    MADV_DONTDUMP,
+				   MADV_DODUMP,     MADV_POPULATE_READ, MADV_POPULATE_WRITE};
+
+	for (size_t i = 0; i < sizeof(known); i++)
+		if (known[i] == advice)
+			return true;
+	return false;
 }
 
 /* [start, end) lies inside area `a`. */

@@ -25,8 +25,6 @@ void refresh_lock_limit(void)
 	current->mm->limit_lock = lock_limit();
 }
 
-/* ---- faulting in ---- */
-
 static enum fault_access access_for(const struct area *a, enum populate how)
 {
 	if (how == POPULATE_OWN)
@@ -66,8 +64,6 @@ long populate(u64 addr, u64 end, enum populate how)
 	return err;
 }
 
-/* ---- ranges ---- */
-
 /* Round [addr, addr + len) to whole pages. False if it wraps around. */
 static bool page_range(u64 *addr, u64 len, u64 *end)
 {
@@ -96,11 +92,6 @@ static long lock_range(u64 addr, u64 len, u32 flags)
 	return err == -EFAULT || err == -EACCES ? -ENOMEM : err;
 }
 
-long sys_mlock(unsigned long addr, size_t len)
-{
-	return lock_range(addr, len, AREA_LOCKED);
-}
-
 long sys_mlock2(unsigned long addr, size_t len, int flags)
 {
 	if (flags & ~MLOCK_ONFAULT)
@@ -116,8 +107,6 @@ long sys_munlock(unsigned long addr, size_t len)
 		return -EINVAL;
 	return addr == end ? 0 : mm_lock(current->mm, addr, end, 0);
 }
-
-/* ---- all of it ---- */
 
 static long lock_everything(u32 flags)
 {

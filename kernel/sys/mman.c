@@ -10,8 +10,7 @@
 #include "mm/mm.h"
 
 #define MAX_FILE_OFFSET 0x7fffffffffffffffUL /* off_t is signed */
-
-#define PROT_ALL (PROT_READ | PROT_WRITE | PROT_EXEC | PROT_SEM)
+#define PROT_ALL        (PROT_READ | PROT_WRITE | PROT_EXEC | PROT_SEM)
 
 /* mmap() ignores unknown flags; MAP_SHARED_VALIDATE refuses them. */
 #define KNOWN_MAP_FLAGS                                                                          \
@@ -25,10 +24,7 @@ static u32 area_prot(int prot)
 	       (prot & PROT_EXEC ? AREA_EXEC : 0);
 }
 
-/* ---- mmap ---- */
-
-/* Check the type bits and MAP_GROWSDOWN. Sets AREA_SHARED and AREA_GROWSDOWN in *area. 0 or -errno.
- */
+/* Check the type bits and MAP_GROWSDOWN, and set AREA_SHARED and AREA_GROWSDOWN. 0 or -errno. */
 static long check_map_type(int flags, bool file, u32 *area)
 {
 	switch (flags & MAP_TYPE) {
@@ -101,16 +97,12 @@ static bool wants_pages(u32 flags)
 static long map_pages(u64 addr, u64 len, const struct area *what, int flags)
 {
 	struct mm *mm = current->mm;
-	u32 how = 0;
-	long ret;
+	u32 how = flags & MAP_FIXED_NOREPLACE ? MM_FIXED_NOREPLACE
+		  : flags & MAP_FIXED         ? MM_FIXED
+		  : flags & MAP_32BIT         ? MM_32BIT
+					      : 0;
+	long ret = mm_map_area(mm, what, addr, len, how);
 
-	if (flags & MAP_FIXED_NOREPLACE)
-		how = MM_FIXED_NOREPLACE;
-	else if (flags & MAP_FIXED)
-		how = MM_FIXED;
-	else if (flags & MAP_32BIT)
-		how = MM_32BIT;
-	ret = mm_map_area(mm, what, addr, len, how);
 	/* If memory runs out here, mmap() succeeds all the same. */
 	if (ret >= 0 && (wants_pages(what->flags) || wants_pages(mm->lock_future) ||
 			 (flags & (MAP_POPULATE | MAP_NONBLOCK)) == MAP_POPULATE))

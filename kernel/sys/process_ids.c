@@ -23,8 +23,6 @@ long sys_set_tid_address(int __user *tidptr)
 	return current->pid_nr;
 }
 
-/* ---- process groups and sessions ---- */
-
 /* The number of a task's group or session; pid 0 is current. -ESRCH. */
 static long get_group(pid_t pid, enum pid_type type)
 {
@@ -37,11 +35,6 @@ static long get_group(pid_t pid, enum pid_type type)
 long sys_getpgid(pid_t pid)
 {
 	return get_group(pid, PIDTYPE_PGID);
-}
-
-long sys_getpgrp(void)
-{
-	return get_group(0, PIDTYPE_PGID);
 }
 
 long sys_getsid(pid_t pid)

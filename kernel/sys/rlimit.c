@@ -28,9 +28,7 @@ static long do_prlimit(struct task *p, unsigned int resource, const struct rlimi
 	long err = 0;
 	u64 flags;
 
-	if (resource >= RLIM_NLIMITS)
-		return -EINVAL;
-	if (set && set->rlim_cur > set->rlim_max)
+	if (resource >= RLIM_NLIMITS || (set && set->rlim_cur > set->rlim_max))
 		return -EINVAL;
 	if (set && resource == RLIMIT_NOFILE && set->rlim_max > READ_ONCE(nr_open))
 		return -EPERM;

@@ -7,16 +7,12 @@
 /* Find a task, or current if pid is 0; with a reference. ERR_PTR: -EINVAL, -ESRCH. */
 static struct task *sched_target(pid_t pid)
 {
-	struct task *p;
-
 	if (pid < 0)
 		return ERR_PTR(-EINVAL);
-	if (pid == 0) {
-		get_task(current);
-		return current;
-	}
-	p = find_get_task(pid);
-	return p ? p : ERR_PTR(-ESRCH);
+	if (pid)
+		return find_get_task(pid) ?: ERR_PTR(-ESRCH);
+	get_task(current);
+	return current;
 }
 
 /* May current change p's scheduling? Root may, and the same user. */
@@ -270,8 +266,6 @@ long sys_getcpu(unsigned int __user *cpu, unsigned int __user *node,
 	return node && put_user(0u, node) ? -EFAULT : 0;
 }
 
-/* ---- nice ---- */
-
 struct nice_walk {
 	int nice; /* what to set */
 	int best; /* the lowest found */
@@ -357,9 +351,7 @@ static long do_priority(int which, int who, struct nice_walk *w)
 	} else {
 		visit_number(who, w);
 	}
-	if (!w->found)
-		return -ESRCH;
-	return w->err;
+	return w->found ? w->err : -ESRCH;
 }
 
 /* The raw call returns 20 - nice, so that no value looks like an error. */

@@ -68,8 +68,7 @@ static long set_ids(enum kind kind, const struct ids *ids)
 
 /* ---- the rules, alike for users and groups. 0, -EPERM or -EINVAL with *ids unchanged ---- */
 
-/* setuid(2): root sets all ids for good; others set the effective one to their real or saved one.
- */
+/* setuid(2): root sets all ids for good; others make their real or saved one the effective one. */
 static long change_one(struct ids *ids, const u32 *to, bool root)
 {
 	u32 id = *to;
@@ -128,8 +127,6 @@ static long change_three(struct ids *ids, const u32 *to, bool root)
 	return 0;
 }
 
-/* ---- the calls ---- */
-
 static bool root(void)
 {
 	return cred_is_root(current->cred);
@@ -144,36 +141,6 @@ static long change(enum kind kind, long (*rule)(struct ids *ids, const u32 *to, 
 	return err ? err : set_ids(kind, &ids);
 }
 
-long sys_setuid(uid_t uid)
-{
-	return change(USER, change_one, &uid);
-}
-
-long sys_setgid(gid_t gid)
-{
-	return change(GROUP, change_one, &gid);
-}
-
-long sys_setreuid(uid_t real, uid_t effective)
-{
-	return change(USER, change_two, (const u32[]){real, effective});
-}
-
-long sys_setregid(gid_t real, gid_t effective)
-{
-	return change(GROUP, change_two, (const u32[]){real, effective});
-}
-
-long sys_setresuid(uid_t real, uid_t effective, uid_t saved)
-{
-	return change(USER, change_three, (const u32[]){real, effective, saved});
-}
-
-long sys_setresgid(gid_t real, gid_t effective, gid_t saved)
-{
-	return change(GROUP, change_three, (const u32[]){real, effective, saved});
-}
-
 static long put_ids(enum kind kind, u32 __user *real, u32 __user *effective, u32 __user *saved)
 {
 	struct ids ids = ids_of(current->cred, kind);
@@ -181,16 +148,6 @@ static long put_ids(enum kind kind, u32 __user *real, u32 __user *effective, u32
 		   put_user(ids.saved, saved);
 
 	return bad ? -EFAULT : 0;
-}
-
-long sys_getresuid(uid_t __user *real, uid_t __user *effective, uid_t __user *saved)
-{
-	return put_ids(USER, real, effective, saved);
-}
-
-long sys_getresgid(gid_t __user *real, gid_t __user *effective, gid_t __user *saved)
-{
-	return put_ids(GROUP, real, effective, saved);
 }
 
 /* setfsuid(2) returns the old id, whether or not it has changed. */
@@ -206,15 +163,30 @@ static long change_fs(enum kind kind, u32 id)
 	return old;
 }
 
-long sys_setfsuid(uid_t uid)
-{
-	return change_fs(USER, uid);
-}
-
-long sys_setfsgid(gid_t gid)
-{
-	return change_fs(GROUP, gid);
-}
+/* The calls for users, and the same for groups: sys_setuid() to sys_setfsgid(). */
+#define ID_CALLS(id, kind)                                                                       \
+	long sys_set##id(id##_t real)                                                            \
+	{                                                                                        \
+		return change(kind, change_one, &real);                                          \
+	}                                                                                        \
+	long sys_setre##id(id##_t real, id##_t effective)                                        \
+	{                                                                                        \
+		return change(kind, change_two, (const u32[]){real, effective});                 \
+	}                                                                                        \
+	long sys_setres##id(id##_t real, id##_t effective, id##_t saved)                         \
+	{                                                                                        \
+		return change(kind, change_three, (const u32[]){real, effective, saved});        \
+	}                                                                                        \
+	long sys_getres##id(id##_t __user *real, id##_t __user *effective, id##_t __user *saved) \
+	{                                                                                        \
+		return put_ids(kind, real, effective, saved);                                    \
+	}                                                                                        \
+	long sys_setfs##id(id##_t fs)                                                            \
+	{                                                                                        \
+		return change_fs(kind, fs);                                                      \
+	}
+ID_CALLS(uid, USER)
+ID_CALLS(gid, GROUP)
 
 long sys_getgroups(int size, gid_t __user *list)
 {

@@ -4,6 +4,6 @@
 #include "kernel/lib/uapi.h"
 
 void utsname_get(struct new_utsname *out);
-/* Set the field at this offset, nodename or domainname, to `n` bytes of text. 0; -EPERM: not root;
- * -EINVAL: too long. */
+/* Set the field at this offset, nodename or domainname, to n bytes. 0, -EPERM; -EINVAL: too long.
+ */
 int utsname_set(size_t field, const char *text, size_t n);
