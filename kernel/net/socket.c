@@ -116,11 +116,9 @@ static int put_address(const struct usock *s, void __user *to, int __user *ulen)
 {
 	static const struct unix_name unnamed = {.len = offsetof(struct sockaddr_un, sun_path),
 						 .addr.sun_family = AF_UNIX};
-	const struct unix_name *n = s ? READ_ONCE(s->name) : NULL;
+	const struct unix_name *n = (s ? READ_ONCE(s->name) : NULL) ?: &unnamed;
 	int room;
 
-	if (!n)
-		n = &unnamed;
 	if (get_user(room, ulen))
 		return -EFAULT;
 	if (room < 0)

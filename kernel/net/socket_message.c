@@ -8,11 +8,9 @@
 
 /* ---- messages ---- */
 
-/*
- * The charge of a message to its sender's buffer. Programs notice when a send blocks, so this is
- * Linux's arithmetic: a header; the bytes in one piece, a power of two of at least 512; and the
- * excess in pages.
- */
+/* The charge of a message to its sender's buffer. Programs notice when a send blocks, so this is
+ * Linux's arithmetic: a header; the bytes in one piece, a power of two from 512 up; the excess in
+ * pages. */
 #define SKB_HEADER    256
 #define SKB_TRAILER   320                           /* behind the bytes, in the same piece */
 #define SKB_MOST_LINE (4 * PAGE_SIZE - SKB_TRAILER) /* of a datagram, in one piece */
@@ -47,10 +45,8 @@ struct message *message_create(struct usock *from, struct uio *io, size_t n)
 	return m;
 }
 
-/*
- * Messages with files are freed by one task in a loop: a file may be a socket whose unread messages
- * hold such files too, and recursion could go too deep.
- */
+/* Messages with files are freed by one task in a loop: a file may be a socket whose unread messages
+ * hold such files too, and recursion could go too deep. */
 static spinlock_t doomed_lock = SPINLOCK_INIT(LOCK_SOCKETS); /* guards the next two */
 static struct list_head doomed = LIST_HEAD_INIT(doomed);
 static bool draining;
@@ -203,14 +199,9 @@ static int import_one(struct scm *scm, const struct cmsghdr *h)
 
 	if (h->cmsg_level != SOL_SOCKET)
 		return 0;
-	switch (h->cmsg_type) {
-	case SCM_RIGHTS:
+	if (h->cmsg_type == SCM_RIGHTS)
 		return import_files(scm, data, len);
-	case SCM_CREDENTIALS:
-		return import_cred(scm, data, len);
-	default:
-		return -EINVAL;
-	}
+	return h->cmsg_type == SCM_CREDENTIALS ? import_cred(scm, data, len) : -EINVAL;
 }
 
 int scm_import(struct scm *scm, const struct msghdr *msg)

@@ -326,6 +326,12 @@ static bool backlog_open(const struct usock *l)
 	       READ_ONCE(l->state) != SOCKET_LISTENS || READ_ONCE(l->shut);
 }
 
+/* The socket takes no connections, or no more. It is locked. */
+static bool refuses(const struct usock *l)
+{
+	return l->state != SOCKET_LISTENS || (l->shut & SHUT_RECEIVE);
+}
+
 /* Connect `s` with `other`, which waits in the backlog of `l`. `s` and `l` are locked. */
 static void join(struct usock *s, struct usock *l, struct usock *other)
 {
@@ -342,14 +348,9 @@ static void join(struct usock *s, struct usock *l, struct usock *other)
 /* Check that the socket may be connected. 0 or -errno. */
 static int may_join(const struct usock *s)
 {
-	switch (READ_ONCE(s->state)) {
-	case SOCKET_NEW:
-		return 0;
-	case SOCKET_CONNECTED:
-		return -EISCONN;
-	default:
-		return -EINVAL;
-	}
+	enum usock_state state = READ_ONCE(s->state);
+
+	return state == SOCKET_NEW ? 0 : state == SOCKET_CONNECTED ? -EISCONN : -EINVAL;
 }
 
 /* The listener `l` stays locked. A socket that listens, such as `l` itself, is never locked below
@@ -375,16 +376,10 @@ static int knock(struct usock *s, struct usock *l, struct usock *other, bool non
 	int err = 0;
 
 	mutex_lock(&l->lock);
-	while (!err) {
-		if (l->state != SOCKET_LISTENS || (l->shut & SHUT_RECEIVE)) {
-			err = -ECONNREFUSED;
-		} else if (l->backlog_nr <= l->backlog_max) {
-			err = join_if_free(s, l, other);
-			break;
-		} else {
-			err = usock_wait(l, &l->write_wait, nonblock, backlog_open(l));
-		}
-	}
+	while (!err && !refuses(l) && l->backlog_nr > l->backlog_max)
+		err = usock_wait(l, &l->write_wait, nonblock, backlog_open(l));
+	if (!err)
+		err = refuses(l) ? -ECONNREFUSED : join_if_free(s, l, other);
 	mutex_unlock(&l->lock);
 	if (!err)
 		wake_up_all(&l->read_wait);
@@ -398,12 +393,11 @@ static struct usock *accepted_socket(struct usock *l)
 
 	if (!n)
 		return NULL;
-	n->name = kmalloc(sizeof(*n->name) + 1);
+	n->name = name_create(&l->name->addr, l->name->len);
 	if (!n->name) {
 		usock_put(n);
 		return NULL;
 	}
-	memcpy(n->name, l->name, sizeof(*n->name));
 	n->sndbuf = l->sndbuf;
 	n->passcred = l->passcred;
 	return n;
@@ -493,7 +487,7 @@ struct usock *unix_accept(struct usock *s, bool nonblock)
 		return ERR_PTR(-EOPNOTSUPP);
 	guard_mutex(&s->lock);
 	while (s->state != SOCKET_LISTENS || list_empty(&s->backlog)) {
-		if (s->state != SOCKET_LISTENS || (s->shut & SHUT_RECEIVE))
+		if (refuses(s))
 			return ERR_PTR(-EINVAL);
 		err = usock_wait(s, &s->read_wait, nonblock,
 				 !list_empty(&s->backlog) || READ_ONCE(s->shut));
