@@ -347,8 +347,7 @@ static long count_waiting(const struct sem_set *set, u32 num, bool for_zero)
 static long set_value(struct sem_set *set, u32 num, int value)
 {
 	sem_undo_clear(set, num, num);
-	set->sem[num].value = value;
-	set->sem[num].pid = current->tgid_nr;
+	set->sem[num] = (struct semaphore){value, current->tgid_nr};
 	set->ctime = ipc_seconds();
 	sem_wake(set);
 	return 0;
@@ -403,12 +402,10 @@ static long copy_values(int id, u16 *values, u32 nr, bool set_them)
 	if (IS_ERR(set) || set->nr != nr)
 		return -EIDRM;
 	for (u32 i = 0; i < nr; i++) {
-		if (!set_them) {
+		if (set_them)
+			set->sem[i] = (struct semaphore){values[i], current->tgid_nr};
+		else
 			values[i] = (u16)set->sem[i].value;
-			continue;
-		}
-		set->sem[i].value = values[i];
-		set->sem[i].pid = current->tgid_nr;
 	}
 	if (set_them) {
 		sem_undo_clear(set, 0, nr - 1);
