@@ -34,9 +34,8 @@ static const struct inode_ops pts_inode_ops = {.free = pts_free_inode};
 struct dentry *devpts_for(struct inode *ptmx, struct dentry *dentry)
 {
 	struct qname name = qname_of("pts", 3);
-	struct dentry *dir, *pts = NULL;
+	struct dentry *dir = dentry_parent(dentry), *pts = NULL;
 
-	dir = dentry_parent(dentry);
 	if (ptmx->sb->type == &devpts_type)
 		return dir;
 	if (dir->inode->dir)
@@ -148,8 +147,7 @@ static int devpts_fill(struct super *s, char *options)
 
 	if (!o)
 		return -ENOMEM;
-	*o = (struct devpts_options){
-		.uid = (uid_t)-1, .gid = (gid_t)-1, .mode = 0600, .ptmx_mode = 0};
+	*o = (struct devpts_options){.uid = (uid_t)-1, .gid = (gid_t)-1, .mode = 0600};
 	err = parse_options(options, o);
 	i = err ? ERR_PTR(err) : tmpfs_new_inode(s, &spec);
 	if (IS_ERR(i)) {

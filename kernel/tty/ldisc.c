@@ -54,10 +54,9 @@ void ldisc_init(struct ldisc *ld, const struct ldisc_ops *ops, void *ctx)
 
 u32 ldisc_count(const struct ldisc *ld)
 {
-	u32 tail = READ_ONCE(ld->tail), end;
+	u32 tail = READ_ONCE(ld->tail);
 
-	end = lflag(ld, ICANON) ? READ_ONCE(ld->canon_head) : READ_ONCE(ld->head);
-	return end - tail;
+	return (lflag(ld, ICANON) ? READ_ONCE(ld->canon_head) : READ_ONCE(ld->head)) - tail;
 }
 
 bool ldisc_readable(const struct ldisc *ld, u32 min)
@@ -93,6 +92,12 @@ void ldisc_flush(struct ldisc *ld)
 	WRITE_ONCE(ld->head, ld->tail);
 }
 
+static void set_stopped(struct ldisc *ld, bool stop)
+{
+	ld->stopped = stop;
+	ld->ops->stopped(ld->ctx, stop);
+}
+
 /* A change of mode keeps what was typed: lines become bytes, bytes become one complete line. */
 void ldisc_set_termios(struct ldisc *ld, const struct termios2 *t)
 {
@@ -101,10 +106,8 @@ void ldisc_set_termios(struct ldisc *ld, const struct termios2 *t)
 	ld->t = *t;
 	if (!lflag(ld, IEXTEN) || !lflag(ld, ICANON))
 		ld->literal = false;
-	if (ld->stopped && !iflag(ld, IXON)) {
-		ld->stopped = false;
-		ld->ops->stopped(ld->ctx, false);
-	}
+	if (ld->stopped && !iflag(ld, IXON))
+		set_stopped(ld, false);
 	if (!switched)
 		return;
 	memset(ld->ends, 0, sizeof(ld->ends));
@@ -330,8 +333,7 @@ static void reprint(struct ldisc *ld)
 
 static void end_line(struct ldisc *ld, u8 c)
 {
-	if (!ring_add(ld, c, true)) {
-		/* full: the end of the line replaces its last byte */
+	if (!ring_add(ld, c, true)) { /* full: the end of the line replaces its last byte */
 		if (ld->head == ld->canon_head)
 			return;
 		WRITE_ONCE(ld->head, ld->head - 1);
@@ -364,13 +366,10 @@ static bool flow_control(struct ldisc *ld, u8 c)
 
 	if (!iflag(ld, IXON))
 		return false;
-	if (stop && !ld->stopped) {
-		ld->stopped = true;
-		ld->ops->stopped(ld->ctx, true);
-	} else if (ld->stopped && (start || (iflag(ld, IXANY) && !stop))) {
-		ld->stopped = false;
-		ld->ops->stopped(ld->ctx, false);
-	}
+	if (stop && !ld->stopped)
+		set_stopped(ld, true);
+	else if (ld->stopped && (start || (iflag(ld, IXANY) && !stop)))
+		set_stopped(ld, false);
 	return stop || start;
 }
 
@@ -386,10 +385,8 @@ static bool signal_key(struct ldisc *ld, u8 c)
 	if (!lflag(ld, NOFLSH))
 		ldisc_flush(ld);
 	echo(ld, c);
-	if (ld->stopped) {
-		ld->stopped = false;
-		ld->ops->stopped(ld->ctx, false);
-	}
+	if (ld->stopped)
+		set_stopped(ld, false);
 	ld->ops->signal(ld->ctx, sig);
 	return true;
 }

@@ -187,14 +187,11 @@ static ssize_t ptmx_read(struct file *f, struct uio *io, u64 *pos __maybe_unused
 	while (!ret && !out_used(p)) {
 		if (p->slave_gone) {
 			ret = -EIO;
-		} else if (f->flags & O_NONBLOCK) {
-			ret = -EAGAIN;
-		} else {
-			mutex_unlock(&p->tty.lock);
-			ret = wait_event_interruptible(&p->out_wait,
-						       out_used(p) || READ_ONCE(p->slave_gone));
-			mutex_lock(&p->tty.lock);
+			break;
 		}
+		mutex_unlock(&p->tty.lock);
+		ret = file_wait(f, &p->out_wait, out_used(p) || READ_ONCE(p->slave_gone));
+		mutex_lock(&p->tty.lock);
 	}
 	if (!ret)
 		ret = take_output(p, io);
@@ -208,8 +205,7 @@ static bool may_type(struct pty *p)
 	return !READ_ONCE(p->typing_stopped) && ldisc_room(&p->tty.ldisc);
 }
 
-/* Type these bytes, as many as there is room for, or all of them if `force`. Returns their number.
- */
+/* Type bytes, as many as there is room for, or all of them if `force`. Returns their number. */
 static size_t type_bytes(struct pty *p, const char *s, size_t n, bool force)
 {
 	size_t done = 0;
@@ -232,8 +228,7 @@ static ssize_t type_all(struct pty *p, struct file *f, const char *s, size_t n)
 		done += type_bytes(p, s + done, n - done, false);
 		if (done == n)
 			break;
-		err = f->flags & O_NONBLOCK ? -EAGAIN
-					    : wait_event_interruptible(&p->room_wait, may_type(p));
+		err = file_wait(f, &p->room_wait, may_type(p));
 	}
 	return done ? (ssize_t)done : err;
 }

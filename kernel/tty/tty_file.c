@@ -59,12 +59,10 @@ static void read_terms(struct tty *t, size_t left, struct patience *p)
 	size_t vmin = tio->c_cc[VMIN];
 
 	*p = (struct patience){.canon = tio->c_lflag & ICANON, .need = 1, .deadline = TIME_FOREVER};
-	if (p->canon)
-		return;
-	if (vmin) {
+	if (!p->canon && vmin) {
 		p->need = MIN(vmin, left);
 		p->between = vtime;
-	} else {
+	} else if (!p->canon) {
 		p->deadline = vtime ? ktime_get() + vtime : 0;
 	}
 }
@@ -134,18 +132,16 @@ static ssize_t tty_read(struct file *f, struct uio *io, u64 *pos __maybe_unused)
 {
 	struct tty *t = f->private;
 	ssize_t ret;
-	char *buf;
 
 	if (READ_ONCE(t->hung_up) || !io->left)
 		return 0;
 	ret = tty_check_job(t, SIGTTIN);
 	if (ret)
 		return ret;
-	buf = name_alloc(); /* a page */
+	char *buf scoped(putname) = name_alloc(); /* a page */
 	if (!buf)
 		return -ENOMEM;
 	ret = read_loop(t, f, io, buf);
-	putname(buf);
 	/* there may be another line, and another reader */
 	if (ret > 0 && ldisc_readable(&t->ldisc, 1))
 		wake_up_all(&t->read_wait);
@@ -164,10 +160,8 @@ static int wait_for_room(struct tty *t, struct file *f)
 {
 	int err = 0;
 
-	if (!room(t) && (f->flags & O_NONBLOCK))
-		err = -EAGAIN;
-	else if (!room(t))
-		err = wait_event_interruptible(&t->write_wait, room(t) || READ_ONCE(t->hung_up));
+	if (!room(t))
+		err = file_wait(f, &t->write_wait, room(t) || READ_ONCE(t->hung_up));
 	return err ? err : READ_ONCE(t->hung_up) ? -EIO : 0;
 }
 
@@ -184,8 +178,7 @@ static ssize_t write_chunk(struct tty *t, struct file *f, struct uio *io)
 		return -EFAULT;
 	for (size_t done = 0; done < n; done += some) {
 		mutex_lock(&t->lock);
-		some = MIN(room(t),
-			   n - done); /* other writers may have taken room: the rest waits */
+		some = MIN(room(t), n - done); /* other writers may have taken room */
 		ldisc_output(&t->ldisc, buf + done, some);
 		mutex_unlock(&t->lock);
 		err = done + some < n ? wait_for_room(t, f) : 0;

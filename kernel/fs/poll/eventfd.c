@@ -32,9 +32,7 @@ static ssize_t eventfd_read(struct file *f, struct uio *io, u64 *pos __maybe_unu
 		}
 		mutex_unlock(&e->lock);
 		if (!value)
-			err = f->flags & O_NONBLOCK ? -EAGAIN
-						    : wait_event_interruptible(&e->read_wait,
-									       READ_ONCE(e->count));
+			err = file_wait(f, &e->read_wait, READ_ONCE(e->count));
 	}
 	if (err)
 		return err;
@@ -68,9 +66,7 @@ static ssize_t eventfd_write(struct file *f, struct uio *io, u64 *pos __maybe_un
 			WRITE_ONCE(e->count, e->count + value);
 		mutex_unlock(&e->lock);
 		if (!done)
-			err = f->flags & O_NONBLOCK
-				      ? -EAGAIN
-				      : wait_event_interruptible(&e->write_wait, fits(e, value));
+			err = file_wait(f, &e->write_wait, fits(e, value));
 	}
 	if (err)
 		return err;

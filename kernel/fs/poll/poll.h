@@ -15,6 +15,10 @@ static inline void poll_wait(struct poll_table *pt, struct wait_queue *q)
 		pt->join(pt, q);
 }
 
+/* Wait for a condition of the file: 0, -ERESTARTSYS; -EAGAIN without waiting by O_NONBLOCK. */
+#define file_wait(f, q, cond) \
+	((f)->flags & O_NONBLOCK ? -EAGAIN : wait_event_interruptible(q, cond))
+
 u64 poll_until(int timeout_ms); /* as monotonic time; negative: for ever; 0: do not wait */
 /* Set the signal mask of ppoll(2): 0, -EINVAL, -EFAULT. Restore it, by the call's result. */
 int poll_swap_mask(const sigset_t64 __user *umask, size_t size);
