@@ -71,8 +71,6 @@ u32 name_hash(const char *s, u32 len)
 	return (u32)(h ^ h >> 32);
 }
 
-/* ---- dentries ---- */
-
 /* Copy the name, into `d` if it is short. NULL without memory. */
 static const char *name_store(struct dentry *d, const struct qname *name)
 {

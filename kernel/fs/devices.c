@@ -5,8 +5,6 @@
 
 #include <linux/major.h>
 
-/* ---- memory devices: null(4), full(4) ---- */
-
 static ssize_t null_read(struct file *f __maybe_unused, struct uio *io __maybe_unused,
 			 u64 *pos __maybe_unused)
 {
@@ -87,8 +85,6 @@ bool file_is_zero(const struct file *f)
 {
 	return f->ops == &zero_ops;
 }
-
-/* ---- by number ---- */
 
 static const struct device {
 	const char *name;

@@ -354,8 +354,6 @@ void locks_drop_all(struct inode *i, const void *owner)
 		wake_up_all(&list->wait);
 }
 
-/* ---- fcntl(2) ---- */
-
 static int import_range(struct file *f, const struct flock *in, struct file_lock *out)
 {
 	s64 start, end;
@@ -451,8 +449,6 @@ long fcntl_lock(int fd, struct file *f, unsigned int cmd, unsigned long arg)
 	test_lock(f->inode, &want, &lock);
 	return copy_to_user((void __user *)arg, &lock, sizeof(lock)) ? -EFAULT : 0;
 }
-
-/* ---- flock(2) ---- */
 
 /* Whether it is already held with that type. */
 static bool holds_whole(struct inode *i, const struct file_lock *want)

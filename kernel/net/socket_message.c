@@ -6,8 +6,6 @@
 #define CMSG_LEN(n)   (sizeof(struct cmsghdr) + (n))
 #define CONTROL_MAX   20480 /* per sendmsg: Linux's optmem_max */
 
-/* ---- messages ---- */
-
 /* The charge of a message to its sender's buffer. Programs notice when a send blocks, so this is
  * Linux's arithmetic: a header; the bytes in one piece, a power of two from 512 up; the excess in
  * pages. */

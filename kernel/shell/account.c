@@ -12,8 +12,7 @@
 
 #define SETTLE_NS (100 * NSEC_PER_MSEC)
 
-/* Wait until reaped tasks are freed: one may still be in its last schedule() on another CPU, or be
- * referenced for a moment. */
+/* Wait until reaped tasks are freed: one may be in its last schedule(), or still referenced. */
 static void wait_for_the_dead(void)
 {
 	u64 until = ktime_get() + SETTLE_NS;
@@ -34,8 +33,7 @@ void account_take(struct account *a)
 	wait_for_the_dead();
 	drain_task_cache();
 	on_each_cpu(drain_cpu, NULL);
-	/* Pages of slabs count as free: how full the slabs are is no leak, and slab_objects shows
-	 * a leaked object. */
+	/* Pages of slabs count as free: slab_objects shows a leaked object. */
 	a->free_pages = nr_free_pages() + slab_pages();
 	a->slab_objects = slab_active_objects();
 	a->tasks = (u64)atomic_read(&nr_threads);

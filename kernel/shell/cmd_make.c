@@ -10,15 +10,13 @@ struct scratch {
 	u64 next;
 };
 
-/* Copy data to the scratch pages. Returns its address there, aligned to 8; 0 if there is no room.
- */
+/* Copy data to the scratch pages. Returns its address there, aligned to 8; 0: there is no room. */
 static u64 scratch_put(struct scratch *s, const void *data, size_t n)
 {
 	u64 at = s->next;
 
-	if (n > PUPPET_SCRATCH + PUPPET_SCRATCH_SIZE - at)
-		return 0;
-	if (mm_access(s->mm, at, (void *)data, n, true) != n)
+	if (n > PUPPET_SCRATCH + PUPPET_SCRATCH_SIZE - at ||
+	    mm_access(s->mm, at, (void *)data, n, true) != n)
 		return 0;
 	s->next = ALIGN_UP(at + n, 8);
 	return at;
@@ -43,8 +41,6 @@ static u64 scratch_vector(struct scratch *s, const char *const *strings)
 	pointers[n] = 0;
 	return scratch_put(s, pointers, (n + 1) * sizeof(u64));
 }
-
-/* ---- exec, exit, wait, kill ---- */
 
 static bool exec_order(struct puppet_order *o, struct puppet *p, char **argv)
 {
@@ -170,8 +166,6 @@ SHELL_COMMAND(kill, "make", 2, 2, "kill SIG PID",
 	return r < 0 && r != -ERESTARTSYS ? STATUS_FAILED : 0;
 }
 
-/* ---- sys ---- */
-
 static int declared_arguments(const char *args)
 {
 	int n = 1;
@@ -225,8 +219,6 @@ SHELL_COMMAND(sys, "make", 1, ANY, "sys NAME ARG...",
 			       end == CALL_STOPPED ? "stopped" : "blocked", argv[1]);
 	return end == CALL_DONE && result < 0 && result >= -MAX_ERRNO ? STATUS_FAILED : 0;
 }
-
-/* ---- which one ---- */
 
 SHELL_COMMAND(select, "make", 1, 1, "select PID", "orders without `PID:` go to this puppet")
 {

@@ -5,8 +5,6 @@
 #include "mm/mm.h"
 #include "mm/slab.h"
 
-/* ---- vm ---- */
-
 static void vm_line(const struct area *a, void *unused __maybe_unused)
 {
 	const char *name = a->obj                  ? a->obj->name
@@ -54,8 +52,6 @@ SHELL_COMMAND(vm, "look", 0, 1, "vm [PID]",
 	return 0;
 }
 
-/* ---- mem, slabs ---- */
-
 SHELL_COMMAND(mem, "look", 0, 0, "mem",
 	      "what is in use: physical memory, slab caches, tasks, pids, open files")
 {
@@ -83,8 +79,6 @@ SHELL_COMMAND(slabs, "look", 0, 0, "slabs",
 	kmem_cache_foreach(slab_line, NULL);
 	return 0;
 }
-
-/* ---- tlb ---- */
 
 SHELL_COMMAND(tlb, "look", 0, 0, "tlb",
 	      "TLB flushes of each CPU, and how many others had to be asked for them")

@@ -3,8 +3,7 @@
 #include "kernel/shell/report.h"
 #include "mm/mm.h"
 
-/* Do the areas allow this access to [addr, addr + 8)? An order that faults would kill the puppet.
- */
+/* May the puppet access [addr, addr + 8) so? An order that faults would kill it. */
 static bool may_access(const char *command, struct puppet *p, u64 addr, bool write)
 {
 	struct mm *mm scoped(mm_put) = puppet_get_mm(p);

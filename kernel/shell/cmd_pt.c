@@ -1,8 +1,6 @@
-/*
- * pt: the tree of page tables, with the count of references to each table and page. An entry is
+/* pt: the tree of page tables, with the count of references to each table and page. An entry is
  * owned if it and all entries above it are the only references; a write copies every table and page
- * on its way that is not owned.
- */
+ * on its way that is not owned. */
 #include "kernel/sharing.h"
 #include "kernel/shell/shell.h"
 #include "mm/tree.h"

@@ -4,8 +4,6 @@
 #include "kernel/lib/tunable.h"
 #include "kernel/shell/shell.h"
 
-/* ---- help ---- */
-
 /* The first command of a group, in alphabetical order, whose name comes after `after`. */
 static const struct shell_command *next_in_group(const char *group, const char *after)
 {
@@ -52,8 +50,6 @@ SHELL_COMMAND(help, "system", 0, 1, "help [COMMAND]", "this list, or one command
 		"Words are split at blanks; '...' and \"...\" quote; ; and & end a command; # starts a comment.\n");
 	return 0;
 }
-
-/* ---- set ---- */
 
 static void show_site(const struct fault_site *site)
 {
@@ -130,8 +126,6 @@ SHELL_COMMAND(
 	list_sites();
 	return 0;
 }
-
-/* ---- poweroff, reboot ---- */
 
 SHELL_COMMAND(poweroff, "system", 0, 1, "poweroff [STATUS]",
 	      "switch off; tools/run exits with STATUS (0 ... 125)")

@@ -17,8 +17,6 @@ static const char *mark(const struct task *t)
 	return selected && puppet_of(t) == selected ? "  <- selected" : "";
 }
 
-/* ---- ps ---- */
-
 static void ps_line(struct task *t)
 {
 	struct mm *mm scoped(mm_put) = task_get_mm(t);
@@ -46,8 +44,6 @@ SHELL_COMMAND(
 	task_list_free(&all);
 	return 0;
 }
-
-/* ---- tree ---- */
 
 #define TREE_DEPTH 24 /* deeper tasks are left out: the kernel's stack limits the recursion */
 
@@ -78,11 +74,8 @@ static void print_node(const struct task *t)
 {
 	char name[TASK_COMM_LEN + 2];
 
-	display_name(t, name, sizeof(name));
-	if (thread_group_leader(t))
-		console_printf("%s %d %c%s\n", name, t->pid_nr, task_state_char(t), mark(t));
-	else
-		console_printf("{%s} %d %c%s\n", name, t->pid_nr, task_state_char(t), mark(t));
+	console_printf(thread_group_leader(t) ? "%s %d %c%s\n" : "{%s} %d %c%s\n",
+		       display_name(t, name, sizeof(name)), t->pid_nr, task_state_char(t), mark(t));
 }
 
 static void print_below(struct tree *tree, const struct task *p, int depth)
@@ -124,8 +117,6 @@ SHELL_COMMAND(tree, "look", 0, 1, "tree [PID]",
 	return 0;
 }
 
-/* ---- pidmap ---- */
-
 static void pidmap_row(int from)
 {
 	char row[65];
@@ -159,8 +150,6 @@ SHELL_COMMAND(pidmap, "look", 0, 0, "pidmap",
 	}
 	return 0;
 }
-
-/* ---- fds ---- */
 
 static void fds_line(int fd, const char *what, u32 flags, bool cloexec, void *count)
 {

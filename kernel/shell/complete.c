@@ -129,8 +129,7 @@ static size_t next_word(const struct lineedit *e, size_t from, size_t limit, siz
 	return from;
 }
 
-/* How many words precede the command: one in "12: fork" and "time fork", two in "repeat 5 fork". 0:
- * this word is the command. */
+/* The words before the command: one in "12: fork" and "time fork", two in "repeat 5 fork", or 0. */
 static int words_before_command(const char *word, size_t n)
 {
 	if (n && word[n - 1] == ':')

@@ -1,5 +1,4 @@
-/* Running programs: gives the terminal to one and takes it back, and remembers those in the
- * background. */
+/* Running programs: the one with the terminal, and those in the background. */
 #include "kernel/fs/fs.h"
 #include "kernel/lib/syscall.h"
 #include "kernel/shell/shell.h"
@@ -20,8 +19,6 @@ static struct job {
 
 const char *const shell_envp[] = {"PATH=/bin:/sbin:/usr/bin:/usr/sbin", "HOME=/", "TERM=linux",
 				  "USER=root", NULL};
-
-/* ---- preparing a kernel thread to become a program ---- */
 
 int console_files(void)
 {
@@ -46,8 +43,6 @@ void own_group(void)
 {
 	sys_setpgid(0, 0); /* cannot fail: a fresh task, in its parent's session */
 }
-
-/* ---- the list ---- */
 
 static struct job *job_of(pid_t pid)
 {
@@ -234,19 +229,13 @@ static void our_news(struct job *j)
 	}
 }
 
-static void job_news(struct job *j)
-{
-	if (j->ours)
-		our_news(j);
-	else
-		watched_news(j);
-}
-
 void jobs_news(void)
 {
 	for (size_t i = 0; i < MAX_JOBS; i++)
-		if (jobs[i].pid)
-			job_news(&jobs[i]);
+		if (jobs[i].pid && jobs[i].ours)
+			our_news(&jobs[i]);
+		else if (jobs[i].pid)
+			watched_news(&jobs[i]);
 }
 
 /* Find the job for fg or bg; NULL text: the last one. Returns as task_of_argument(). */

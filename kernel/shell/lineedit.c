@@ -1,8 +1,6 @@
-/*
- * The line editor: a buffer, a cursor, and the usual keys. It draws with printable characters, \b,
+/* The line editor: a buffer, a cursor, and the usual keys. It draws with printable characters, \b,
  * \n and, for ^L, the sequence that clears a screen: all terminals agree on those. A character is a
- * UTF-8 sequence of one column.
- */
+ * UTF-8 sequence of one column. */
 #include "kernel/shell/lineedit.h"
 
 #include "kernel/lib/string.h"
@@ -104,8 +102,6 @@ static size_t word_start(const struct lineedit *e)
 		pos--;
 	return pos;
 }
-
-/* ---- history ---- */
 
 void edit_remember(struct lineedit *e, const char *line)
 {

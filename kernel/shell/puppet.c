@@ -88,8 +88,7 @@ static void release_puppet(struct task *task)
 
 /* ---- orders ---- */
 
-/* Note that the last order, if any, is done. Called again after a signal, when the next order may
- * be there already. */
+/* Note that the last order, if any, is done. After a signal the next one may be there already. */
 static void ask(struct puppet *p, long result)
 {
 	u64 now = cpu_cycles();
@@ -179,8 +178,6 @@ void puppet_give(struct puppet *p, const struct puppet_order *order)
 	wake_up(&p->orders);
 }
 
-/* ---- finding ---- */
-
 struct puppet *puppet_find(pid_t pid)
 {
 	struct puppet *p;
@@ -233,8 +230,7 @@ static struct vm_object *code_object(void)
 	}
 	memcpy(page_to_virt(page), puppet_text_start, puppet_text_end - puppet_text_start);
 	put_page(page);
-	code = obj;
-	return code;
+	return code = obj;
 }
 
 static long map_puppet(struct mm *mm, struct vm_object *code)
@@ -299,8 +295,7 @@ static int become_puppet(void *unused __maybe_unused)
 	return 0;
 }
 
-/* Wait until t's puppet sleeps in its first call; returns it with a reference. NULL if `t` had no
- * memory and exited. */
+/* Wait until t's puppet sleeps in its first call. With a reference; NULL: `t` had no memory. */
 static struct puppet *wait_for_start(struct task *t)
 {
 	struct puppet *p = NULL;

@@ -11,8 +11,7 @@
 #include "kernel/attachment.h"
 #include "kernel/sched/wait_queue.h"
 
-/* The private call by which a puppet asks for its next order; -ENOSYS for any other task. Its
- * number is far outside Linux's. */
+/* A puppet asks for its next order by this call; -ENOSYS for other tasks. Far outside Linux's. */
 #define NR_PUPPET_NEXT 0xb1d
 
 /* The layout of a puppet's memory. */
@@ -43,8 +42,7 @@ enum puppet_state {
 };
 
 /* Referenced by its task, and by the list until the shell has reported its end. "pl": puppets_lock;
- * "me": written by its own task only, and read by the shell when `state` says that the order is
- * done. */
+ * "me": written by its own task, and read by the shell when `state` says that the order is done. */
 struct puppet {
 	struct attachment attachment; /* what its task points to */
 	refcount_t count;
@@ -62,8 +60,7 @@ struct puppet {
 	int exit_code;                /* pl: wait status, when it exited */
 	bool told;                    /* shell: the result of its last order was printed */
 	u64 quiet_switches;           /* shell: its number of switches at the last look */
-	bool clone_stopped; /* its next clone(2) leaves the child stopped: set by the shell, cleared
-			       by the call */
+	bool clone_stopped; /* shell: its next clone(2), which clears it, stops the child */
 };
 
 struct puppet *puppet_of(const struct task *t); /* NULL: it is none */

@@ -31,9 +31,7 @@ static bool at_rest(struct puppet *p)
 	u64 switches;
 	bool still;
 
-	if (p->state == PUPPET_IDLE || p->state == PUPPET_GONE || t == NULL)
-		return true;
-	if (READ_ONCE(t->exit_state))
+	if (p->state == PUPPET_IDLE || p->state == PUPPET_GONE || !t || READ_ONCE(t->exit_state))
 		return true;
 	switches = t->nvcsw + t->nivcsw + 1;
 	still = task_sleeps(t) && p->quiet_switches == switches;
@@ -193,27 +191,23 @@ void print_result(const struct puppet *p, long nr, long result)
 
 long call_simple(struct puppet *p, bool quiet, long nr, u64 a0, u64 a1, u64 a2, u64 a3)
 {
+	static const char *const where[] = {[CALL_BLOCKED] = "blocked",
+					    [CALL_STOPPED] = "stopped",
+					    [CALL_INTERRUPTED] = "still"};
 	struct puppet_order order = {.nr = nr, .arg = {a0, a1, a2, a3}};
 	char buf[24];
 	long result;
+	enum call_end end = order_puppet(p, &order, &result);
 
-	switch (order_puppet(p, &order, &result)) {
-	case CALL_DONE:
-		if (!quiet || (result < 0 && result >= -MAX_ERRNO))
-			print_result(p, nr, result);
-		return result;
-	case CALL_BLOCKED:
-		console_printf("%d: blocked in %s; its result will be told when it comes\n", p->pid,
-			       call_name(nr, buf, sizeof(buf)));
-		break;
-	case CALL_STOPPED:
-		console_printf("%d: stopped in %s\n", p->pid, call_name(nr, buf, sizeof(buf)));
-		break;
-	case CALL_INTERRUPTED:
-		console_printf("%d: still in %s\n", p->pid, call_name(nr, buf, sizeof(buf)));
-		break;
-	case CALL_GONE: /* puppets_news() tells */
-		return 0;
+	if (end == CALL_GONE)
+		return 0; /* puppets_news() tells */
+	if (end != CALL_DONE) {
+		console_printf(
+			"%d: %s in %s%s\n", p->pid, where[end], call_name(nr, buf, sizeof(buf)),
+			end == CALL_BLOCKED ? "; its result will be told when it comes" : "");
+		return -ERESTARTSYS;
 	}
-	return -ERESTARTSYS;
+	if (!quiet || (result < 0 && result >= -MAX_ERRNO))
+		print_result(p, nr, result);
+	return result;
 }

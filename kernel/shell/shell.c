@@ -1,8 +1,6 @@
-/*
- * The shell: a kernel thread that reads lines from the console and runs them. One thread runs one
+/* The shell: a kernel thread that reads lines from the console and runs them. One thread runs one
  * line at a time: the shell's own, or a test that calls shell_execute() while the shell waits. So
- * the state here needs no lock.
- */
+ * the state here needs no lock. */
 #include "kernel/shell/shell.h"
 
 #include "boot/boot_info.h"
@@ -84,8 +82,7 @@ bool shell_background(void)
 	return in_background;
 }
 
-/* Parse "12:" in front of a command, which selects puppet 12 for this command only. Returns the
- * rest of the word, or NULL. */
+/* Parse "12:", which selects puppet 12 for one command. Returns the rest of the word, or NULL. */
 static char *skip_prefix(char *word, pid_t *pid)
 {
 	char *colon = word_quoted(word) ? NULL : strchr(word, ':');
@@ -205,8 +202,7 @@ int shell_execute(const char *line)
 
 /* ---- the thread ---- */
 
-/* Give the shell a default SIGCHLD: a kernel thread starts with pid 1's handlers, which ignore it.
- */
+/* Set SIGCHLD to its default: a kernel thread starts with pid 1's handlers, which ignore it. */
 static void own_handlers(void)
 {
 	guard_irq(&current->sighand->lock);

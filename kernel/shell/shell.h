@@ -82,8 +82,7 @@ void call_puppet(struct call *c, struct puppet *p, const struct puppet_order *or
 void call_finish(struct call *c); /* drops the references */
 /* Both, for a caller that needs only the end and the result. */
 enum call_end order_puppet(struct puppet *p, const struct puppet_order *order, long *result);
-/* Order a system call. Prints the result, unless `quiet` and a success. Returns it, or -ERESTARTSYS
- * if there is none. */
+/* Order a system call. Prints the result, unless `quiet` and a success. -ERESTARTSYS: none yet. */
 long call_simple(struct puppet *p, bool quiet, long nr, u64 a0, u64 a1, u64 a2, u64 a3);
 bool wait_for_rest(void); /* false: ^C */
 /* Print what became of puppets since the last call, and select another if the old one is gone. */

@@ -212,8 +212,6 @@ void ldisc_output(struct ldisc *ld, const char *s, size_t n)
 	put(ld, out, used);
 }
 
-/* ---- echo ---- */
-
 static bool shown_as_caret(const struct ldisc *ld, u8 c)
 {
 	return lflag(ld, ECHOCTL) && (c < ' ' || c == 127) && c != '\t' && c != '\n';

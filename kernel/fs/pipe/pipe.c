@@ -289,8 +289,6 @@ long pipe_set_size(struct file *f, unsigned long size)
 	return err ? err : (long)(nr * PAGE_SIZE);
 }
 
-/* ---- ends ---- */
-
 /* Lock held. */
 static void pipe_add_end(struct pipe *p, u32 mode)
 {

@@ -7,8 +7,6 @@
 /* Longer symbolic links count as a page of the file system. */
 #define SHORT_TARGET 128
 
-/* ---- inodes ---- */
-
 static void free_target(struct inode *i)
 {
 	page_quota_uncharge(i->sb->quota);
