@@ -382,16 +382,11 @@ static int import_range(struct file *f, const struct flock *in, struct file_lock
 
 static int check_type(const struct file *f, short type, bool set)
 {
-	switch (type) {
-	case F_RDLCK:
-		return !set || (f->mode & FMODE_READ) ? 0 : -EBADF;
-	case F_WRLCK:
-		return !set || (f->mode & FMODE_WRITE) ? 0 : -EBADF;
-	case F_UNLCK:
+	if (type == F_UNLCK)
 		return set ? 0 : -EINVAL;
-	default:
+	if (type != F_RDLCK && type != F_WRLCK)
 		return -EINVAL;
-	}
+	return !set || (f->mode & (type == F_RDLCK ? FMODE_READ : FMODE_WRITE)) ? 0 : -EBADF;
 }
 
 static void test_lock(struct inode *i, const struct file_lock *want, struct flock *out)

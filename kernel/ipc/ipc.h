@@ -1,7 +1,5 @@
-/*
- * System V IPC: shared memory and semaphores, named by keys. sysvipc(7). One mutex (LOCK_IPC)
- * guards each kind: its table and all objects in it. User memory is not touched under the mutex.
- */
+/* System V IPC: shared memory and semaphores, named by keys. sysvipc(7). One mutex (LOCK_IPC)
+ * guards each kind: its table and all objects in it. User memory is not touched under the mutex. */
 #pragma once
 
 #include "kernel/lib/lock.h"

@@ -1,10 +1,6 @@
-/*
- * prof: in which functions of the kernel a command spends its time.
- *
- * While the command runs, a timer on each CPU samples the interrupted address. Code that runs with
- * interrupts off is counted where they are enabled again. (tools/profile counts instructions, from
- * outside.)
- */
+/* prof: in which functions of the kernel a command spends its time. Meanwhile a timer on each CPU
+ * samples the interrupted address. Code that runs with interrupts off is counted where they are
+ * enabled again. (tools/profile counts instructions, from outside.) */
 #include "kernel/debug/debug.h"
 #include "kernel/shell/shell.h"
 #include "kernel/time/timer.h"

@@ -1,7 +1,5 @@
-/*
- * The shell's grammar: words are split at blanks; '…' and "…" quote literally; ; and & end a
- * command; # starts a comment. There are no variables and no expansion.
- */
+/* The shell's grammar: words are split at blanks; '…' and "…" quote literally; ; and & end a
+ * command; # starts a comment. There are no variables and no expansion. */
 #include "kernel/shell/parse.h"
 
 static bool is_blank(char c)

@@ -1,8 +1,6 @@
-/*
- * Reports what a fork did, all of it observed. The trace records of the call tell the child's pid,
+/* Reports what a fork did, all of it observed. The trace records of the call tell the child's pid,
  * which task ran first and which is blocked. The two tasks' pointers tell what they share, the
- * memory's own counts which tables and pages. do_fork() measures its own time.
- */
+ * memory's own counts which tables and pages. do_fork() measures its own time. */
 #include "kernel/shell/report.h"
 
 #include "kernel/fs/fs.h"

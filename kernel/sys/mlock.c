@@ -1,7 +1,5 @@
-/*
- * mlock(2) and its family. Pages are never swapped out: locking an area only faults in all its
- * pages and counts them against RLIMIT_MEMLOCK.
- */
+/* mlock(2) and its family. Pages are never swapped out: locking an area only faults in all its
+ * pages and counts them against RLIMIT_MEMLOCK. */
 #include "kernel/sys/mlock.h"
 
 #include "kernel/lib/syscall.h"

@@ -1,7 +1,5 @@
-/*
- * mmap(2) and its family: Linux's flags and checks in front of mm/. The checks are in Linux's
- * order, since the first that fails decides the errno.
- */
+/* mmap(2) and its family: Linux's flags and checks in front of mm/. The checks are in Linux's
+ * order, since the first that fails decides the errno. */
 #include <linux/mman.h>
 
 #include "kernel/fs/vfs.h"

@@ -59,15 +59,9 @@ static long ambient(unsigned long op, unsigned long cap)
 		return cap ? -EINVAL : 0;
 	if (cap > CAP_LAST_CAP)
 		return -EINVAL;
-	switch (op) {
-	case PR_CAP_AMBIENT_IS_SET:
-	case PR_CAP_AMBIENT_LOWER:
+	if (op == PR_CAP_AMBIENT_IS_SET || op == PR_CAP_AMBIENT_LOWER)
 		return 0;
-	case PR_CAP_AMBIENT_RAISE:
-		return -EPERM;
-	default:
-		return -EINVAL;
-	}
+	return op == PR_CAP_AMBIENT_RAISE ? -EPERM : -EINVAL;
 }
 
 /* The options whose other arguments must be zero. */

@@ -1,8 +1,6 @@
-/*
- * The line discipline: see ldisc.h. Typed bytes stand in a ring: [tail, canon_head) are complete
+/* The line discipline: see ldisc.h. Typed bytes stand in a ring: [tail, canon_head) are complete
  * lines, [canon_head, head) is the line being edited. A VEOF is kept as a NUL byte marked as the
- * end of a line; a typed NUL never has that mark.
- */
+ * end of a line; a typed NUL never has that mark. */
 #include "kernel/tty/ldisc.h"
 
 #include "kernel/lib/atomic.h"

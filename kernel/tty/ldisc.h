@@ -1,8 +1,6 @@
-/*
- * The line discipline: from typed bytes to what a program reads, and from what a program writes to
+/* The line discipline: from typed bytes to what a program reads, and from what a program writes to
  * what the screen shows. termios(3). Calls back for output and signals; compiles on the host. The
- * caller serialises all calls but ldisc_readable() and ldisc_count().
- */
+ * caller serialises all calls but ldisc_readable() and ldisc_count(). */
 #pragma once
 
 #include "kernel/lib/types.h"

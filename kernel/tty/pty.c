@@ -1,9 +1,7 @@
-/*
- * Pseudo-terminals: pty(7), ptmx(4). The slave is a terminal like the console (tty*.c); this file
+/* Pseudo-terminals: pty(7), ptmx(4). The slave is a terminal like the console (tty*.c); this file
  * has the master, which is its keyboard and screen. What the master writes goes through the line
  * discipline at once, in the writer's context. What the slave writes, and the echo, waits in a ring
- * for the master to read. The tty's lock guards both.
- */
+ * for the master to read. The tty's lock guards both. */
 
 #include "kernel/fs/poll/poll.h"
 #include "kernel/tty/tty_internal.h"

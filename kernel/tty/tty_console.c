@@ -1,9 +1,7 @@
-/*
- * The console terminal. console_input() runs in interrupt context and only puts the byte into a
+/* The console terminal. console_input() runs in interrupt context and only puts the byte into a
  * ring. While a program is in front, the kernel thread ktty passes the bytes on to the line
  * discipline, which echoes and sends signals: ^C works even if the program does not read. While the
- * kernel's shell is in front, the shell takes the bytes from the ring.
- */
+ * kernel's shell is in front, the shell takes the bytes from the ring. */
 #include "kernel/kthread.h"
 #include "kernel/time/timer.h"
 #include "kernel/tty/tty_internal.h"

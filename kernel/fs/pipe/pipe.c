@@ -1,8 +1,6 @@
-/*
- * Pipes and FIFOs: pipe(7), fifo(7). pipe_ring.c has the buffer; this file has the ends and the
+/* Pipes and FIFOs: pipe(7), fifo(7). pipe_ring.c has the buffer; this file has the ends and the
  * waiting. Fields are changed under pipe->lock; poll reads them without it. Readers and writers
- * wait for a condition of that lock, polling tasks in a wait queue.
- */
+ * wait for a condition of that lock, polling tasks in a wait queue. */
 #include "kernel/fs/pipe/pipe_ring.h"
 #include "kernel/fs/poll/poll.h"
 #include "kernel/fs/vfs.h"

@@ -1,10 +1,6 @@
-/*
- * procfs: files whose names and contents are computed on demand. proc(5).
- *
- * Tables of proc_entry list the files. Each look-up makes a new dentry and inode, which are not
- * kept. Only the struct pid in its node ties a file to a process, which may be gone when the file
- * is read: then -ESRCH.
- */
+/* procfs: files whose names and contents are computed on demand. proc(5). Tables of proc_entry list
+ * them. Each look-up makes a new dentry and inode, which are not kept. Only the struct pid in its
+ * node ties a file to a process, which may be gone when the file is read: then -ESRCH. */
 #pragma once
 
 #include "kernel/fs/seq.h"

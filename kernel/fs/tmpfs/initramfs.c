@@ -139,25 +139,19 @@ static int unpack_regular(struct unpack *u, const struct cpio_entry *e)
 
 static int unpack_entry(struct unpack *u, const struct cpio_entry *e)
 {
+	mode_t type = e->mode & S_IFMT;
+
 	snprintf(u->path, PATH_MAX, "/%s", e->name);
-	switch (e->mode & S_IFMT) {
-	case S_IFREG:
+	if (type == S_IFREG)
 		return *e->name ? unpack_regular(u, e) : -EISDIR;
-	case S_IFDIR:
-	case S_IFLNK:
-	case S_IFCHR:
-	case S_IFBLK:
-	case S_IFIFO:
-	case S_IFSOCK:
-		break;
-	default:
+	if (type != S_IFDIR && type != S_IFLNK && type != S_IFCHR && type != S_IFBLK &&
+	    type != S_IFIFO && type != S_IFSOCK)
 		return -EINVAL;
-	}
 	struct dentry *d scoped(dentry_put) =
 		*e->name ? make_node(u, e) : path_lookup(AT_FDCWD, "/", 0);
 	if (IS_ERR(d))
 		return (int)PTR_ERR(d);
-	if (!inode_is(d->inode, e->mode & S_IFMT))
+	if (!inode_is(d->inode, type))
 		return -EEXIST;
 	set_attributes(d->inode, e);
 	return 0;
@@ -166,17 +160,13 @@ static int unpack_entry(struct unpack *u, const struct cpio_entry *e)
 /* The reason why a member failed, where the parser found no fault. */
 static const char *reason(int err)
 {
-	switch (err) {
-	case -ENOMEM:
-	case -ENOSPC:
+	if (err == -ENOMEM || err == -ENOSPC)
 		return "it does not fit into this machine's memory";
-	case -EINVAL:
+	if (err == -EINVAL)
 		return "member of unknown type";
-	case -ENAMETOOLONG:
+	if (err == -ENAMETOOLONG)
 		return "name too long";
-	default:
-		return "member that does not fit what is there already";
-	}
+	return "member that does not fit what is there already";
 }
 
 static int unpack_all(struct unpack *u, struct cpio_reader *r, const char **why)

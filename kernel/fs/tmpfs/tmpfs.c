@@ -214,12 +214,10 @@ void object_unmap(struct vm_object *o, u64 start, u64 end, bool copies)
 
 int tmpfs_truncate(struct inode *i, u64 size)
 {
-	u64 old;
+	u64 old = i->object->size;
 
-	if (size > READ_ONCE(current->signal->rlim[RLIMIT_FSIZE].rlim_cur) &&
-	    size > i->object->size)
+	if (size > READ_ONCE(current->signal->rlim[RLIMIT_FSIZE].rlim_cur) && size > old)
 		return over_limit();
-	old = i->object->size;
 	object_resize(i->object, size);
 	if (size < old)
 		object_unmap(i->object, size, old, true);
