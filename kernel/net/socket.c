@@ -388,6 +388,7 @@ long sys_recvmsg(int fd, struct msghdr __user *umsg, unsigned int flags)
 	struct uio io;
 	int err = import_msghdr(s, &msg, umsg, &sg, &io);
 	ssize_t ret = err ? err : unix_receive(s, &io, effective_flags(s, flags), &r);
+
 	if (ret >= 0)
 		err = export_received(s, &r, &msg, umsg, flags & MSG_CMSG_CLOEXEC);
 	return err ? err : ret;

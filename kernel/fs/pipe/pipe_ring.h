@@ -28,7 +28,7 @@ void ring_free(struct ring *r);
 void ring_clear(struct ring *r);
 /* Move the contents to `io`, as far as it has room. Bytes, or -EFAULT for none. */
 ssize_t ring_take(struct ring *r, struct uio *io);
-/* Move n bytes from `io`; there is room. All, none (-EFAULT, -ENOMEM), or some beyond PIPE_BUF. */
+/* Move n bytes from `io`; there is room. Bytes (fewer only if n > PIPE_BUF), -EFAULT or -ENOMEM. */
 ssize_t ring_put(struct ring *r, struct uio *io, size_t n);
 /* nr_slots: a power of two. 0, -EBUSY (the contents do not fit), -ENOMEM. */
 int ring_resize(struct ring *r, u32 nr_slots);

@@ -226,8 +226,9 @@ static void leave_set(struct epoll *ep, struct epoll_item *it)
 	list_del_init(&it->ready);
 }
 
-/* Take an item out of its file's list, after leave_set(), for then the file may be released. True:
- * the caller frees the item; else the file's release does, which waits for the set's lock. */
+/* Take an item out of its file's list, after leave_set(): then the file may be released. True: the
+ * caller frees the item; else the file's release does, which waits for the set's lock. Lock held.
+ */
 static bool leave_file(struct epoll_item *it)
 {
 	struct watched *w = it->file->watched;
@@ -391,9 +392,9 @@ static int control(struct file *set, int op, struct file *f, int fd, const struc
 	struct epoll *ep = set->private;
 
 	if (!f->ops || !f->ops->poll)
-		return -EPERM;                              /* always ready */
-	if (set->ops != &epoll_ops || f->ops == &epoll_ops) /* no sets inside of sets */
-		return -EINVAL;
+		return -EPERM; /* always ready */
+	if (set->ops != &epoll_ops || f->ops == &epoll_ops)
+		return -EINVAL; /* no sets inside of sets */
 	if (op != EPOLL_CTL_ADD && op != EPOLL_CTL_MOD && op != EPOLL_CTL_DEL)
 		return -EINVAL;
 	if (op != EPOLL_CTL_DEL && (ev->events & ~EPOLL_KNOWN))
@@ -428,7 +429,7 @@ static void begin_collecting(struct epoll *ep, struct list_head *work)
 	ep->collecting = true;
 }
 
-/* Put back the unchecked items, those ready meanwhile, and the reported. Wake one more task. */
+/* Put back the unchecked items, then those ready meanwhile, then the reported. Wake one more. */
 static void end_collecting(struct epoll *ep, struct list_head *work, struct list_head *told)
 {
 	guard_irq(&ep->waiting.lock);
