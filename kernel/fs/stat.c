@@ -44,24 +44,25 @@ static void fill_statx(struct statx *x, struct inode *i, bool mount_root)
 	struct stat st;
 
 	inode_stat(i, &st);
-	*x = (struct statx){.stx_mask = STATX_BASIC_STATS,
-			    .stx_blksize = (u32)st.st_blksize,
-			    .stx_nlink = (u32)st.st_nlink,
-			    .stx_uid = st.st_uid,
-			    .stx_gid = st.st_gid,
-			    .stx_mode = (u16)st.st_mode,
-			    .stx_ino = st.st_ino,
-			    .stx_size = (u64)st.st_size,
-			    .stx_blocks = (u64)st.st_blocks,
-			    .stx_attributes = mount_root ? STATX_ATTR_MOUNT_ROOT : 0,
-			    .stx_attributes_mask = STATX_ATTR_MOUNT_ROOT,
-			    .stx_atime = {(long)st.st_atime, (u32)st.st_atime_nsec},
-			    .stx_mtime = {(long)st.st_mtime, (u32)st.st_mtime_nsec},
-			    .stx_ctime = {(long)st.st_ctime, (u32)st.st_ctime_nsec},
-			    .stx_rdev_major = major_of(st.st_rdev),
-			    .stx_rdev_minor = minor_of(st.st_rdev),
-			    .stx_dev_major = major_of(st.st_dev),
-			    .stx_dev_minor = minor_of(st.st_dev)};
+	*x = (struct statx){
+		.stx_mask = STATX_BASIC_STATS,
+		.stx_blksize = (u32)st.st_blksize,
+		.stx_nlink = (u32)st.st_nlink,
+		.stx_uid = st.st_uid,
+		.stx_gid = st.st_gid,
+		.stx_mode = (u16)st.st_mode,
+		.stx_ino = st.st_ino,
+		.stx_size = (u64)st.st_size,
+		.stx_blocks = (u64)st.st_blocks,
+		.stx_attributes = mount_root ? STATX_ATTR_MOUNT_ROOT : 0,
+		.stx_attributes_mask = STATX_ATTR_MOUNT_ROOT,
+		.stx_atime = {.tv_sec = (long)st.st_atime, .tv_nsec = (u32)st.st_atime_nsec},
+		.stx_mtime = {.tv_sec = (long)st.st_mtime, .tv_nsec = (u32)st.st_mtime_nsec},
+		.stx_ctime = {.tv_sec = (long)st.st_ctime, .tv_nsec = (u32)st.st_ctime_nsec},
+		.stx_rdev_major = major_of(st.st_rdev),
+		.stx_rdev_minor = minor_of(st.st_rdev),
+		.stx_dev_major = major_of(st.st_dev),
+		.stx_dev_minor = minor_of(st.st_dev)};
 }
 
 long sys_statx(int dirfd, const char __user *path, int flags, unsigned int mask,
