@@ -260,15 +260,16 @@ static int publish_child(struct task *p, u64 flags, struct pid *pid)
 	if (thread)
 		irq = spin_lock_irqsave(&current->sighand->lock);
 	interrupted = !(current->flags & PF_KTHREAD) && signal_to_handle();
-	if (!interrupted)
+	if (!interrupted) {
 		link_child(p, flags);
+		set_number(p, pid); /* last: by its number it is found without these locks, too */
+	}
 	if (thread)
 		spin_unlock_irqrestore(&current->sighand->lock, irq);
 	spin_unlock(&tasklist_lock);
 	if (interrupted)
 		return -ERESTARTNOINTR;
 	atomic_inc(&nr_threads);
-	set_number(p, pid); /* last: by its number it is found without any of these locks */
 	return 0;
 }
 

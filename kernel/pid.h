@@ -64,7 +64,7 @@ struct task *pid_in_tree(const struct pid *pid); /* likewise */
 /* Advance *nr to the first number from *nr on that a thread group's leader has. False: none has. */
 bool next_process(pid_t *nr);
 /* The leader of the first process with a number from *nr on; *nr moves past it. NULL: none is left.
- * Caller holds tasklist_lock. */
+ * Caller holds tasklist_lock, under which fork gives each child its number: no child is missed. */
 struct task *next_leader(int *nr);
 /* Call `visit` for each process in the order of their numbers, with tasklist_lock held. The lock is
  * released every few processes; a process that lives all the time is not missed. */

@@ -23,7 +23,8 @@ static inline struct file *files_slot(const struct files *f, u32 fd)
 	return likely(fd < f->size && bitmap_test(f->open, fd)) ? f->fd[fd] : NULL;
 }
 
-/* A file for one call, also of O_PATH. An unshared table needs no reference: it cannot change. */
+/* A file for one call, also of O_PATH. A table that is not shared needs no
+ * reference: only current can change it. */
 struct fd {
 	struct file *file;
 	bool owned;

@@ -66,6 +66,6 @@ int initramfs_unpack(const void *data, size_t size, const char **why);
 int kernel_write_file(const char *path, const void *data, size_t n, mode_t mode);
 int kernel_unlink(const char *path);
 bool kernel_path_exists(const char *path);
-/* Call fn with each name in the directory. 0, -ENOENT, -ENOTDIR. */
+/* Call fn with each name in the directory but "." and "..". 0, -ENOENT, -ENOTDIR. */
 int kernel_list_dir(const char *path, void (*fn)(const char *name, bool is_dir, void *), void *arg);
 u64 nr_open_files(void); /* open file descriptions */

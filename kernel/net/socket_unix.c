@@ -163,7 +163,8 @@ static int check_name(const struct sockaddr_un *addr, u32 len)
 	return 0;
 }
 
-/* A path ends at its first NUL byte, or where the structure ends. */
+/* A path ends at its first NUL byte, or where the structure ends; `len` may count a NUL after that.
+ */
 static struct unix_name *name_create(const struct sockaddr_un *addr, u32 len)
 {
 	struct unix_name *n = kzalloc(sizeof(*n) + 1);

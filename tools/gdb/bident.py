@@ -16,14 +16,17 @@ def task_type():
 
 
 def tasks():
-    """Every task: the leaders are in all_tasks, their threads in signal->threads."""
-    for leader in list_entries(gdb.parse_and_eval("&all_tasks"), "struct task", "all"):
-        yield leader
-        if leader["signal"] == 0:
-            continue
-        for thread in list_entries(leader["signal"]["threads"].address, "struct task", "thread_node"):
-            if thread.address != leader.address:
-                yield thread
+    """Every task, by its number: the idle task, and then what the hash of pids leads to."""
+    yield gdb.parse_and_eval("init_task")
+    found = []
+    for bucket in range(int(gdb.parse_and_eval("pid_hash_size"))):
+        pid = gdb.parse_and_eval("pid_hash")[bucket]
+        while pid != 0:
+            if pid["task"] != 0:
+                found.append((int(pid["nr"]), pid["task"].dereference()))
+            pid = pid["next"]
+    for _, task in sorted(found, key=lambda entry: entry[0]):
+        yield task
 
 
 def list_entries(head, type_name, member):

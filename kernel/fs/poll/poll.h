@@ -1,4 +1,4 @@
-/* The base of poll and select, and partly of epoll: poll.c. */
+/* The base of poll and select, and partly of epoll (poll.c); waiting for a file. */
 #pragma once
 
 #include "kernel/fs/vfs.h"
