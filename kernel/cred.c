@@ -133,7 +133,8 @@ bool cred_over_limit(const struct cred *c)
 	return (u64)atomic_read(&c->user->processes) > limit && c->uid != 0;
 }
 
-/* setuid(2) does not fail for too many tasks, since programs do not expect it: execve(2) does. */
+/* setuid(2) does not fail for too many tasks, which programs do not expect; the next execve(2)
+ * fails instead. */
 static void note_limit(const struct cred *c)
 {
 	if (cred_over_limit(c))

@@ -5,7 +5,7 @@
 #include "kernel/lib/scope.h"
 #include "kernel/lib/types.h"
 
-/* Per real user id: what it has of things that are limited. */
+/* Per real user id: how much it uses of what is limited. */
 struct user {
 	refcount_t count;
 	uid_t uid;
@@ -27,7 +27,7 @@ struct cred {
 	uid_t uid, euid, suid, fsuid;
 	gid_t gid, egid, sgid, fsgid;
 	struct user *user;
-	bool no_caps; /* uid 0 that has given up all capabilities: like anybody else */
+	bool no_caps; /* uid 0 that has given up all capabilities: then an ordinary user */
 	int ngroups;
 	gid_t groups[NGROUPS];
 };

@@ -357,15 +357,16 @@ static void exit_notify(struct task *p, bool group_dead)
 	spin_unlock(&tasklist_lock);
 
 	/* A dead task is still in its group and in its parent's list, and only this CPU may release
-	 * it. If the parent or the leader ends meanwhile, it gets another one. */
+	 * it. If its parent ends meanwhile, it gets another; its leader stays until it is released.
+	 */
 	if (dead) {
 		task_charge(p);
 		release_task(p);
 	}
 }
 
-/* Mark `p` as exiting. `code` is what wait4(2) will show, unless the group is being killed, which
- * has a code of its own. `group`: the whole group ends. True for the last thread of the group. */
+/* Mark `p` as exiting. `code` is what wait4(2) will show, unless the group is already ending with a
+ * code of its own. `group`: the whole group ends. True for the last thread of the group. */
 static bool exit_signals(struct task *p, int code, bool group)
 {
 	struct signal *sig = p->signal;
@@ -379,7 +380,8 @@ static bool exit_signals(struct task *p, int code, bool group)
 	last = --sig->live == 0;
 	if (last) /* the process ends as the last of its threads does */
 		p->group_leader->exit_code = p->exit_code;
-	/* Others handle what was sent to the process, and a group stop does not wait for `p`. */
+	/* Other threads handle what was sent to the process, and a group stop does not wait for
+	 * `p`. */
 	retarget_shared_pending(p, ~p->blocked);
 	stopped = guarded(p, stop_pending) && leave_group_stop(p);
 	spin_unlock_irqrestore(&p->sighand->lock, flags);

@@ -73,7 +73,7 @@ static int check_clone_flags(const struct kernel_clone_args *args)
 		return -EINVAL;
 	if ((flags & CLONE_SIGHAND) && (!(flags & CLONE_VM) || (flags & CLONE_CLEAR_SIGHAND)))
 		return -EINVAL;
-	/* A sibling of init would have no parent. */
+	/* A sibling of init would be a child of pid 0, which never reaps. */
 	if ((flags & CLONE_PARENT) && current->signal->leader == child_reaper)
 		return -EINVAL;
 	return 0;
@@ -178,7 +178,7 @@ static int copy_fs(u64 flags, struct task *p)
 
 	if (fs)
 		fs = fs_context_fork(fs, flags & CLONE_FS);
-	if (IS_ERR(fs)) /* -EAGAIN: another thread is in an exec that may give it rights */
+	if (IS_ERR(fs)) /* -EAGAIN: another thread is in an exec that may gain rights */
 		return PTR_ERR(fs);
 	p->fs = fs;
 	return 0;
@@ -207,7 +207,7 @@ static void set_parent(struct task *p, struct task *parent, u64 exec_id)
 	p->ppid_nr = parent->tgid_nr;
 }
 
-/* What no other task can change, or see yet. */
+/* Set the fields that need no lock: no other task can see the child yet. */
 static void set_child_identity(struct task *p, const struct kernel_clone_args *args,
 			       struct pid *pid)
 {
@@ -262,7 +262,8 @@ static int publish_child(struct task *p, u64 flags, struct pid *pid)
 	interrupted = !(current->flags & PF_KTHREAD) && signal_to_handle();
 	if (!interrupted) {
 		link_child(p, flags);
-		set_number(p, pid); /* last: by its number it is found without these locks, too */
+		set_number(p, pid); /* last: from here on a search by number finds the child without
+				       these locks */
 	}
 	if (thread)
 		spin_unlock_irqrestore(&current->sighand->lock, irq);
@@ -273,8 +274,9 @@ static int publish_child(struct task *p, u64 flags, struct pid *pid)
 	return 0;
 }
 
-/* Make a child of `current` with the number `pid`. It does not run yet. ERR_PTR with nothing left
- * of it: -EAGAIN (RLIMIT_NPROC, threads-max), -ENOMEM, -EPERM (TLS), -ERESTARTNOINTR (a signal). */
+/* Make a child of `current` with the number `pid`. The child does not run yet. On failure nothing
+ * is left of it: -EAGAIN (RLIMIT_NPROC, threads-max), -ENOMEM, -EPERM (TLS), -ERESTARTNOINTR (a
+ * signal). */
 static struct task *copy_process(struct kernel_clone_args *args, struct pid *pid)
 {
 	u64 flags = args->flags;
@@ -334,7 +336,8 @@ static struct task *copy_process(struct kernel_clone_args *args, struct pid *pid
 	return p;
 
 bad_fork_cleanup_attachment:
-	release_attachment(p); /* free_task() undoes copy_thread(), however far it got */
+	release_attachment(
+		p); /* copy_thread() needs no undo: the FPU room stays with the free task */
 bad_fork_cleanup_mm:
 	if (p->mm)
 		mm_put(p->mm);
@@ -456,7 +459,8 @@ pid_t kernel_thread(int (*fn)(void *), void *arg, const char *name)
 	return do_fork(&args);
 }
 
-/* An idle task is like init_task: pid 0, in no list. It shares all with it, and never exits. */
+/* An idle task is like init_task: pid 0, in no list. It shares everything with init_task, and never
+ * exits. */
 struct task *fork_idle(u32 cpu)
 {
 	struct task *p = dup_task_struct(&init_task);

@@ -22,7 +22,7 @@ struct kernel_clone_args {
 };
 
 extern atomic_t nr_threads;
-extern atomic_t nr_task_structs; /* nr_threads, and the released that are not yet freed */
+extern atomic_t nr_task_structs; /* nr_threads, plus released tasks not yet freed */
 extern long max_threads;         /* tunable */
 extern u64 total_forks;
 

@@ -31,14 +31,14 @@ static struct kthread_request *next_request(void)
 	return list_take_first(&requests, struct kthread_request, link);
 }
 
-/* A new thread waits in here until its creator holds a reference to it. */
+/* A new thread takes the reference for its creator, and only then runs its function. */
 static int kthread_entry(void *data)
 {
 	struct kthread_request *req = data;
 	int (*fn)(void *) = req->fn;
 	void *arg = req->arg;
 
-	/* kthreadd has set both otherwise. */
+	/* Undo what the thread inherits from kthreadd. */
 	set_handler(current->sighand, SIGCHLD, (u64)SIG_DFL);
 	set_user_nice(current, 0);
 	get_task(current);

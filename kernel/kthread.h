@@ -4,7 +4,7 @@
 struct task;
 
 int kthreadd(void *unused);
-void kthreadd_wake(void); /* it has something to do: any context */
+void kthreadd_wake(void); /* kthreadd has work: any context */
 /* A kernel thread made by kthreadd (pid 2); returns its task with a reference, or ERR_PTR(-errno).
  * It runs at once; when fn returns the thread exits with that value. */
 struct task *kthread_create(int (*fn)(void *), void *arg, const char *name);

@@ -40,7 +40,8 @@ static s64 badness(const struct task *leader)
 	return (s64)(rss.anon + rss.shared + rss.tables) + adj * (s64)nr_total_pages() / 1000;
 }
 
-/* As Linux scales it: 0 for the least, about 667 for what has all memory, twice that at most. */
+/* As Linux scales it, 0 to 2000: 667 for a process with hardly any memory, 1333 for one with all of
+ * it. */
 u64 oom_score(const struct task *leader)
 {
 	s64 points = badness(leader), total = (s64)nr_total_pages();
@@ -55,7 +56,7 @@ u64 oom_score(const struct task *leader)
 #define TIME_TO_END   NSEC_PER_SEC
 #define TIME_TO_SLEEP (100 * NSEC_PER_MSEC)
 
-/* Has a process that was chosen before threads and time left? Caller holds tasklist_lock. */
+/* Does an earlier victim still have threads, and time left? Caller holds tasklist_lock. */
 static bool is_dying(const struct task *leader)
 {
 	u64 limit = READ_ONCE(leader->state) == TASK_RUNNING ? TIME_TO_END : TIME_TO_SLEEP;
@@ -111,8 +112,8 @@ bool may_use_reserve(void)
 
 /* With this many pages free a page fault failed by bad luck or injection: trying again will do. */
 #define ENOUGH_PAGES (PAGE_RESERVE + 32)
-/* No system call takes as many, on a machine that has more than these. A caller that failed so
- * often with as many free asks for what there is not. */
+/* No system call needs this many pages. A caller that fails MAX_TRIES times with more than this
+ * free asks for more than the machine has. */
 #define PLENTY    4096UL
 #define MAX_TRIES 8
 
@@ -146,12 +147,12 @@ void pages_ran_out(void)
 	task_set_work(current, WORK_OOM);
 }
 
-/* A call that fails again within this time after a retry needs more than there is. */
+/* Failures within this time of the last retry count as tries of one call. */
 #define RETRY_TIME (10 * NSEC_PER_SEC)
 
 /* A system call that found no memory for the kernel's own needs is tried again after a process has
  * been killed; Linux does the same within the call. The call is at its end here: it holds no lock,
- * has given back what it took, and its arguments are still in `regs`. An -ENOMEM that comes of a
+ * has given back what it took, and its arguments are still in `regs`. An -ENOMEM that comes from a
  * limit stays as it is: there the allocator did not fail. */
 void oom_work(struct pt_regs *regs)
 {

@@ -6,10 +6,11 @@
  * task leaves it, the number goes back to the bitmap. References may keep the struct longer; it
  * then leads to no task.
  *
- * pid_lock(nr) guards the chain of the hash that `nr` is in, and the way from `nr` to its task, but
- * for set_number(); tasklist_lock guards the lists of groups and sessions. A task leaves its number
- * before its last reference is dropped. So a task found under the lock can be given one more
- * reference, and is then used without the lock. Which numbers are free is in kernel/pidmap.c.
+ * pid_lock(nr) guards the chain of the hash that `nr` is in, and the way from `nr` to its task,
+ * only set_number() does without it; tasklist_lock guards the lists of groups and sessions. A task
+ * leaves its number before its last reference is dropped. So a task found under the lock can be
+ * given one more reference, and is then used without the lock. Which numbers are free is in
+ * kernel/pidmap.c.
  */
 #include "kernel/pid.h"
 
@@ -22,7 +23,7 @@
 struct pidmap init_pidmap = {.pid_max = PID_MAX_DEFAULT};
 static struct pid **pid_hash;
 static u32 pid_hash_size;        /* a power of two */
-static spinlock_t pid_locks[64]; /* of a power of two of chains each */
+static spinlock_t pid_locks[64]; /* each for pid_hash_size / 64 chains */
 static struct kmem_cache *pid_cache;
 FAULT_SITE(fault_pidmap, "fork.pidmap");
 

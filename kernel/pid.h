@@ -11,7 +11,7 @@
 struct task;
 
 enum pid_type {
-	PIDTYPE_PGID, /* process group: its leaders of thread groups */
+	PIDTYPE_PGID, /* process group: the thread group leaders in it */
 	PIDTYPE_SID,  /* session: likewise */
 	PIDTYPE_PID,  /* one task */
 	PIDTYPE_MAX,
@@ -37,7 +37,7 @@ spinlock_t *pid_lock(pid_t nr);
 void pid_init(void);
 /* A fresh number and its struct; ERR_PTR(-EAGAIN) when all are taken, ERR_PTR(-ENOMEM). */
 struct pid *alloc_pid(struct pidmap *map);
-void free_pid(struct pid *pid); /* no task ever used it: the undo of alloc_pid() */
+void free_pid(struct pid *pid); /* no task uses it (any more): unhash it, free its number */
 void put_pid(struct pid *pid);  /* NULL is allowed */
 SCOPED(put_pid, struct pid *)
 static inline struct pid *get_pid(struct pid *pid)
@@ -67,7 +67,7 @@ bool next_process(pid_t *nr);
  * Caller holds tasklist_lock, under which fork gives each child its number: no child is missed. */
 struct task *next_leader(int *nr);
 /* Call `visit` for each process in the order of their numbers, with tasklist_lock held. The lock is
- * released every few processes; a process that lives all the time is not missed. */
+ * released every few processes; a process that exists throughout is not missed. */
 void visit_processes(void (*visit)(struct task *leader, void *arg), void *arg);
 struct task *find_get_task(pid_t nr);       /* by thread id: a reference to the task, or NULL */
 struct task *pid_get_task(struct pid *pid); /* likewise: the task with this number */

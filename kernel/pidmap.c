@@ -1,8 +1,8 @@
 /*
  * The bitmap behind the pids: next-fit, so that a number is reused as late as possible.
  *
- * There is no lock. A number belongs to the task that sets its bit; one that finds the bit set by
- * another meanwhile searches on.
+ * There is no lock. A number belongs to the task that sets its bit; a task that finds the bit just
+ * set by another task searches on.
  */
 #include "kernel/pidmap.h"
 

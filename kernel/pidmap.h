@@ -16,7 +16,7 @@ struct pidmap {
 	u64 *page[PIDMAP_PAGES]; /* allocated when first needed */
 };
 
-/* The next free number after last_pid, round at pid_max to RESERVED_PIDS; -EAGAIN, -ENOMEM. */
+/* The next free number after last_pid, wrapping at pid_max to RESERVED_PIDS; -EAGAIN, -ENOMEM. */
 int pidmap_alloc(struct pidmap *m);
 void pidmap_free(struct pidmap *m, int nr);
 /* The first number in use from `from` on, or -1. It may be freed meanwhile: look it up again. */

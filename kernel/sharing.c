@@ -3,8 +3,9 @@
  *
  * A task changes these pointers only under its lock, and drops its own reference after that. It
  * reads them without the lock. A pointer that another task sees under the lock has a reference;
- * that task may take one more, if it has one to the owner or knows that the owner stays. unshare(2)
- * copies everything before it changes anything, so that a call that fails has done nothing.
+ * that task may take one more, if it has a reference to the owner or knows that the owner stays.
+ * unshare(2) copies everything before it changes anything, so that a call that fails has done
+ * nothing.
  */
 #include "kernel/sharing.h"
 

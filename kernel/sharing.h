@@ -19,5 +19,5 @@ struct cred *task_get_cred(struct task *t); /* never NULL */
 bool task_read_fs(struct task *t, struct dentry **root, struct dentry **pwd, mode_t *umask);
 /* current gets a table of descriptors of its own, if it shares one. 0 or -ENOMEM. */
 int unshare_files(void);
-/* current uses `own`, whose reference it takes over, and drops its table until now. */
+/* current uses `own`, whose reference it takes over, and drops the table it had. */
 void replace_files(struct files *own);

@@ -42,7 +42,7 @@ enum task_work {
  * The struct has three ranges. Fork sets the fields of the first one by one; before that they hold
  * what the last owner of the memory left there, or a debug build's poison. Fork zeroes the second
  * range: what an undo reads, and what begins as nothing. The third, which fork copies, holds no
- * pointer: a half-made child owns nothing that it was not given.
+ * pointer: a half-made child owns only what it was given.
  */
 struct task {
 	/* --- given one by one, on the way through copy_process() --- */
@@ -116,7 +116,7 @@ struct task {
 	struct prio_array *array;       /* rq: NULL when not queued */
 	struct pi_waiter *pi_blocked;   /* pi: queues it on a PI lock; NULL: not blocked on one */
 	u64 oom_retried;  /* me: when a call was last tried again for lack of memory */
-	u32 oom_retries;  /* me: how often, with no long time between */
+	u32 oom_retries;  /* me: how often in a row */
 	u64 oom_killed;   /* tl: when it was chosen to die for lack of memory; 0: never */
 	u64 utime, stime; /* rq: ns charged of the run time: kernel/sched/account.c */
 	u64 rt_ns;        /* me: ticks as a real-time task since it last slept, for RLIMIT_RTTIME */

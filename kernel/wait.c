@@ -70,7 +70,8 @@ static void fill_end(struct wait_result *out, struct task *p)
 
 static enum wait_verdict look_at_zombie(struct wait_query *q, struct task *p)
 {
-	/* A zombie never stops or continues again, so a wait for that alone does not count it. */
+	/* A zombie never stops or continues again, so a wait only for stops and continues ignores
+	 * it. */
 	if (!(q->options & WEXITED))
 		return WAIT_NOT_OURS;
 	if (q->options & WNOWAIT) {
@@ -174,7 +175,7 @@ static enum wait_verdict look_at_job(struct wait_query *q, struct task *p)
 	return p->exit_state != TASK_DEAD ? look_at_stop(q, p) : WAIT_NOT_OURS;
 }
 
-/* It is worth waiting for. */
+/* A child that is not dead is worth waiting for. */
 static enum wait_verdict look_at_living(struct wait_query *q __maybe_unused, struct task *p)
 {
 	return p->exit_state != TASK_DEAD ? WAIT_LATER : WAIT_NOT_OURS;
@@ -255,7 +256,7 @@ static int poll_children(struct wait_query *q)
 long do_wait(enum pid_type type, pid_t nr, int options, struct wait_result *out)
 {
 	struct wait_query q = {.type = type, .nr = nr, .options = options, .out = out};
-	int ret = poll_children(&q); /* mostly the child ended before its parent waits */
+	int ret = poll_children(&q); /* usually the child has ended by now */
 
 	if (ret == 0 && !(options & WNOHANG) &&
 	    wait_event_interruptible(&current->signal->wait_chld, (ret = poll_children(&q)) != 0))
@@ -355,7 +356,7 @@ long sys_waitid(int which, pid_t id, siginfo_t __user *uinfo, int options, struc
 	ret = do_wait(type, nr, options, &r);
 	if (ret > 0 && ru && put_rusage(ru, &r.usage))
 		return -EFAULT;
-	/* With nothing to tell, for whatever reason, the structure is zeroed: as Linux does it. */
+	/* With nothing to tell, for whatever reason, the structure is zeroed: as on Linux. */
 	if (uinfo && put_wait_info(uinfo, ret > 0 ? &r : NULL))
 		return -EFAULT;
 	return MIN(ret, 0);

@@ -56,7 +56,8 @@ static inline pte_t *first_run(const struct page *table, u64 used)
 	return run;
 }
 
-/* Clear a used entry of an owned table, and fill an empty one. Both keep nr_present and `used`. */
+/* Clear a used entry of an owned table, and fill an empty one. Both update nr_present and `used`.
+ */
 static inline void clear_entry(struct page *table, unsigned int i)
 {
 	pte_t *entries = entries_of(table), *run = &entries[i & ~7u];

@@ -25,7 +25,8 @@ static bool gains_caps(const struct cred *c)
 	return cred_is_root(c) && !cred_is_root(current->cred);
 }
 
-/* Do others use current's root and working directory? None can join until exec_creds_finish(). */
+/* Do other processes use current's root and working directory? None can join until
+ * exec_creds_finish(). */
 static bool shares_fs(struct exec_creds *out)
 {
 	if (!current->fs)

@@ -7,7 +7,7 @@
  * grow and add up to the run time exactly; a lost tick changes only the proportion. The busy time
  * of a CPU, which is all time but idle time, is charged in the same way.
  *
- * Everything here is under the lock of the task's run queue.
+ * All changes happen under the lock of the task's run queue.
  */
 #include "kernel/sched/load.h"
 #include "kernel/sched/rq.h"

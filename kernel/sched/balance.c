@@ -3,8 +3,8 @@
  *
  * A task that wakes goes back to the CPU it ran on, whose caches hold its data, unless that CPU is
  * busy and another one is idle. A new thread starts on the least loaded CPU; a new process starts
- * on its parent's CPU, ahead of the parent. A CPU without tasks pulls one from the busiest CPU, and
- * a CPU with fewer tasks does so now and then. A task that ran a moment ago is not pulled.
+ * on its parent's CPU, ahead of the parent. A CPU without tasks pulls some from the busiest CPU,
+ * and a CPU with fewer tasks does so now and then. A task that ran a moment ago is not pulled.
  *
  * A task in no queue whose state is TASK_RUNNING is on its way to one: only the CPU that took it
  * out, or made it, may queue it. All other code that moves a task holds the locks of both run

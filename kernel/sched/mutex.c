@@ -26,7 +26,8 @@ void mutex_init(struct mutex *m, enum lock_class class)
 }
 
 /* Debug builds: report once that one owner has held the mutex too long. The time starts again with
- * each owner, since a long queue may wait longer without a fault. An owner does not exit. */
+ * each owner, since a long queue may wait longer without a fault. The owner needs wait_lock to
+ * unlock, so it cannot exit during the check. */
 static void check_wait(const struct mutex *m, const struct task **owner, u64 *since)
 {
 	if (*since == 0)
@@ -38,7 +39,7 @@ static void check_wait(const struct mutex *m, const struct task **owner, u64 *si
 	if (ktime_get() - *since < STALL_NS)
 		return;
 	*since = 0;
-	stall_report_task(owner_of(m), "mutex %p (%s) is held for more than a second",
+	stall_report_task(owner_of(m), "mutex %p (%s) has been held for more than a second",
 			  (const void *)m, lock_class_name(m->class));
 }
 

@@ -40,7 +40,7 @@ size_t sched_snapshot(struct cpu *cpu, struct runq_entry *out, size_t max)
 #define RUNQ_SHOWN 16
 
 SHELL_COMMAND(runq, "look", 0, 0, "runq",
-	      "the run queue of each CPU, in the order it will be served")
+	      "the run queue of each CPU, in the order in which its tasks will run")
 {
 	struct runq_entry entries[RUNQ_SHOWN];
 
@@ -63,7 +63,7 @@ SHELL_COMMAND(runq, "look", 0, 0, "runq",
 		struct fuzz_stats fuzz;
 
 		sched_fuzz_stats(&fuzz);
-		console_printf("sched.fuzz=%ld: %lu preemptions at %lu places\n", sched_fuzz,
+		console_printf("sched.fuzz=%ld: %lu preemptions in %lu throws\n", sched_fuzz,
 			       fuzz.preemptions, fuzz.throws);
 	}
 	return 0;

@@ -180,7 +180,8 @@ static __sched void __schedule(enum schedule_why why)
 		deactivate_task(rq, prev);
 		rq->misplaced = prev;
 	} else if (why == YIELD && rq->nr_running > 1) {
-		/* Behind the real-time tasks of its priority, or to the expired array. */
+		/* A real-time task goes behind the others of its priority, any other to the expired
+		 * array. */
 		requeue_task(prev, rt_task(prev) ? rq->active : rq->expired);
 	}
 	if (rq->nr_running == 0)

@@ -83,7 +83,8 @@ void flush_signal_handlers(struct task *p)
 	put_actions(old);
 }
 
-/* Make `fresh` a copy of the table, and the table. Returns the old one, which the caller drops. */
+/* Copy the table into `fresh`, and use that from now on. Returns the old one, which the caller
+ * drops. */
 static struct sigactions *use_actions(struct sighand *sh, struct sigactions *fresh)
 {
 	struct sigactions *old = sh->set;

@@ -126,7 +126,8 @@ void set_current_blocked(sigset_t64 set)
 
 /* ---- dequeue ---- */
 
-/* The signal of `set` to handle first: the task's own faults, then the lowest number. 0: none. */
+/* The signal of `set` to handle first: SIGKILL, then the task's own faults, then the lowest number.
+ * 0: none. */
 static int next_signal(sigset_t64 set)
 {
 	const sigset_t64 sync = sigmask(SIGSEGV) | sigmask(SIGBUS) | sigmask(SIGILL) |

@@ -73,7 +73,7 @@ void sigqueue_uncharge(struct user *user)
 	put_user_struct(user);
 }
 
-/* `forced`: a classic signal from the kernel keeps its information also over the limit. */
+/* `forced`: a classic signal from the kernel keeps its information even over the limit. */
 static inline struct sigqueue *sigqueue_alloc(struct sigpending *pending, struct task *p,
 					      bool forced)
 {
@@ -150,7 +150,7 @@ void signal_wake_up(struct task *p, bool fatal)
 {
 	u32 states = TASK_INTERRUPTIBLE | (fatal ? TASK_KILLABLE | TASK_STOPPED : 0);
 
-	/* A full barrier: a task about to sleep tests the bit again under its queue's lock. */
+	/* A full barrier: a task about to sleep tests the bit again under its run queue's lock. */
 	task_set_work(p, WORK_SIGPENDING);
 	if (p == current) /* it tests the bit on its way to user mode */
 		return;
@@ -179,7 +179,7 @@ void begin_group_exit(struct task *p, int code)
 
 	guarded(sig, group_exit) = true;
 	sig->group_exit_code = code;
-	sig->stopped = false; /* nothing waits for its SIGCONT any more */
+	sig->stopped = false; /* the group no longer waits for SIGCONT */
 	zap_other_threads(p);
 }
 
@@ -306,7 +306,7 @@ static always_inline void make_pending(struct sigpending *pending, int sig, stru
 	complete_signal(p, sig, handler, group);
 }
 
-/* Queue what is known of the signal. False: there is no room, and the sender relies on it. */
+/* Queue what is known of the signal. False: there is no room, and the sender relies on the data. */
 static inline bool queue_info(struct sigpending *pending, int sig, const ksiginfo_t *info,
 			      struct task *p)
 {

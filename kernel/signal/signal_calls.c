@@ -175,7 +175,7 @@ long sys_sigaltstack(const stack_t __user *uss, stack_t __user *uold)
 			return -EFAULT;
 		if (in_use)
 			return -EPERM;
-		/* SS_AUTODISARM is not there: refused, not dropped. */
+		/* SS_AUTODISARM is not supported: refused, not ignored. */
 		if (ss.ss_flags != SS_DISABLE && ss.ss_flags != SS_ONSTACK && ss.ss_flags != 0)
 			return -EINVAL;
 		if (ss.ss_flags == SS_DISABLE) {
@@ -268,7 +268,7 @@ static long kill_group(struct pid *pgrp, int sig, const ksiginfo_t *info)
 	return ret;
 }
 
-/* Signal all processes but the kernel's threads and the caller's. */
+/* Signal all processes except the caller's own and kernel threads. */
 static long kill_all(int sig, const ksiginfo_t *info)
 {
 	long ret = -ESRCH;

@@ -51,11 +51,10 @@ static void fire(struct due *d)
 	WRITE_ONCE(it->rests, it->interval != 0);
 	send_to_process(container_of(it, struct signal, real_timer));
 	if (!it->interval)
-		WRITE_ONCE(it->expires,
-			   0); /* at last: itimer_stop() no longer waits for the lock */
+		WRITE_ONCE(it->expires, 0); /* last: itimer_stop() no longer waits for the lock */
 }
 
-/* Caller holds deferred_lock, for both. */
+/* Caller holds deferred_lock, as for disarm(). */
 static void arm(struct itimer *it, u64 expires, u64 interval)
 {
 	timer_init(&it->timer, itimer_expired);

@@ -36,12 +36,12 @@ struct posix_timer {
 	struct pid *thread;    /* SIGEV_THREAD_ID: a reference; else NULL */
 	struct sigqueue queue; /* sh */
 	struct due due;
-	struct timer timer;   /* on clocks of the wall */
+	struct timer timer;   /* on wall clocks */
 	struct cpu_timer cpu; /* on CPU clocks; its target is a reference */
 	u64 expires;          /* sh: CPU time, or monotonic; 0: not armed */
 	u64 interval;         /* sh: ns; 0: once */
 	bool fired;           /* sh: rests until its signal is taken */
-	bool ignored;         /* sh: rests until its signal is not ignored any more */
+	bool ignored;         /* sh: rests while its signal is ignored */
 	int overrun;          /* sh: of the last signal taken */
 };
 

@@ -11,7 +11,7 @@
 #include "kernel/time/timespec.h"
 #include "kernel/timers/cpu_timer.h"
 
-/* Sleep until monotonic `until`, or until a signal is pending: then the time left, never 0. */
+/* Sleep until monotonic `until`, or until a signal is pending: then the time left, if any. */
 static u64 sleep_interruptible(u64 until)
 {
 	u64 now;
