@@ -259,7 +259,7 @@ static int publish_child(struct task *p, u64 flags, struct pid *pid)
 	spin_lock(&tasklist_lock);
 	if (thread)
 		irq = spin_lock_irqsave(&current->sighand->lock);
-	interrupted = !(current->flags & PF_KTHREAD) && signal_to_handle();
+	interrupted = signal_to_handle() && !(current->flags & PF_KTHREAD);
 	if (!interrupted) {
 		link_child(p, flags);
 		set_number(p, pid); /* last: from here on a search by number finds the child without

@@ -126,16 +126,18 @@ static void drain_cpu(void *unused __maybe_unused)
 
 bool out_of_memory(u32 tries)
 {
+	struct task *victim;
 	bool dying;
 
 	drain_task_cache();
 	on_each_cpu(drain_cpu, NULL);
 	if (nr_free_pages() > (tries ? PLENTY : ENOUGH_PAGES))
 		return tries < MAX_TRIES;
-	struct task *victim scoped(put_task) = choose_victim(&dying);
-
+	victim = choose_victim(&dying);
 	if (victim && !dying)
 		kill_victim(victim);
+	if (victim)
+		put_task(victim);
 	/* Leave the CPU to the victim; the caller tries again in a moment. */
 	if (!fatal_signal_pending(current))
 		sleep_ns(NSEC_PER_MSEC);

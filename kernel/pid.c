@@ -22,8 +22,11 @@
 
 struct pidmap init_pidmap = {.pid_max = PID_MAX_DEFAULT};
 static struct pid **pid_hash;
-static u32 pid_hash_size;        /* a power of two */
-static spinlock_t pid_locks[64]; /* each for pid_hash_size / 64 chains */
+static u32 pid_hash_size; /* a power of two */
+static struct {
+	spinlock_t lock;
+} __aligned(
+	64) pid_locks[64]; /* each for pid_hash_size / 64 chains, and in a cache line of its own */
 static struct kmem_cache *pid_cache;
 FAULT_SITE(fault_pidmap, "fork.pidmap");
 
@@ -34,7 +37,7 @@ void pid_init(void)
 	struct page *p;
 
 	for (size_t i = 0; i < ARRAY_SIZE(pid_locks); i++)
-		spin_lock_init(&pid_locks[i], LOCK_PID);
+		spin_lock_init(&pid_locks[i].lock, LOCK_PID);
 	pid_cache = kmem_cache_create("pid", sizeof(struct pid), 0);
 	while (order < 6 && (PAGE_SIZE / sizeof(*pid_hash) << order) * 32 < nr_total_pages())
 		order++;
@@ -52,7 +55,7 @@ static struct pid **hash_bucket(pid_t nr)
 
 spinlock_t *pid_lock(pid_t nr)
 {
-	return &pid_locks[(u32)nr % ARRAY_SIZE(pid_locks)];
+	return &pid_locks[(u32)nr % ARRAY_SIZE(pid_locks)].lock;
 }
 
 static void hash_add(struct pid *pid)
@@ -293,25 +296,29 @@ bool next_process(pid_t *nr)
 
 struct task *next_leader(int *nr)
 {
-	while ((*nr = pidmap_next(&init_pidmap, *nr)) >= 0) {
-		struct task *p = find_in_tree((*nr)++);
+	for (int n = *nr; (n = pidmap_next(&init_pidmap, n)) >= 0; n++) {
+		struct task *p = find_in_tree(n);
 
+		*nr = n + 1;
 		if (p && thread_group_leader(p))
 			return p;
 	}
 	return NULL;
 }
 
-#define VISITED_MAX 64 /* processes, in one hold of tasklist_lock */
+#define VISITED_MAX 64 /* numbers, in one hold of tasklist_lock */
 
 void visit_processes(void (*visit)(struct task *leader, void *arg), void *arg)
 {
-	struct task *p;
-	int nr = 0;
+	int n = 0;
 
-	do {
+	while (n >= 0) {
 		guard_spin(&tasklist_lock);
-		for (int i = 0; i < VISITED_MAX && (p = next_leader(&nr)) != NULL; i++)
-			visit(p, arg);
-	} while (p);
+		for (int i = 0; i < VISITED_MAX && (n = pidmap_next(&init_pidmap, n)) >= 0; i++) {
+			struct task *p = find_in_tree(n++);
+
+			if (p && thread_group_leader(p))
+				visit(p, arg);
+		}
+	}
 }

@@ -34,7 +34,7 @@ static u64 *pidmap_page(struct pidmap *m, int nr)
 		kfree(fresh); /* another CPU was faster */
 		return page;
 	}
-	return fresh;
+	return fresh ?: READ_ONCE(*at);
 }
 
 /* The first free number in [from, to), `to` when there is none, -ENOMEM. */
@@ -74,29 +74,55 @@ static noinline int find_next_free(struct pidmap *m, int last)
 	return nr < start ? nr : -EAGAIN;
 }
 
+/* Is `at` on the way from `from` up to `to`, which may lead round at pid_max? */
+static bool between(int from, int at, int to)
+{
+	return from < to ? from < at && at < to : from < at || at < to;
+}
+
+/* The search begins after the number that is furthest along: a CPU that was interrupted here does
+ * not lead it back to numbers that have just become free. */
+static void advance(struct pidmap *m, int from, int to)
+{
+	int last = from;
+
+	while (!__atomic_compare_exchange_n(&m->last_pid, &last, to, false, __ATOMIC_RELAXED,
+					    __ATOMIC_RELAXED) &&
+	       between(from, last, to))
+		;
+}
+
 int pidmap_alloc(struct pidmap *m)
 {
-	int nr = READ_ONCE(m->last_pid);
+	int last = READ_ONCE(m->last_pid), nr = last;
+	u64 *page;
 
 	do {
-		const u64 *page =
-			++nr < READ_ONCE(m->pid_max) ? READ_ONCE(m->page[page_of(nr)]) : NULL;
-
+		page = ++nr < READ_ONCE(m->pid_max) ? READ_ONCE(m->page[page_of(nr)]) : NULL;
 		if (unlikely(!page || bitmap_test(page, bit_of(nr)))) {
 			nr = find_next_free(m, nr - 1);
 			if (nr < 0)
 				return nr;
+			page = READ_ONCE(m->page[page_of(nr)]);
 		}
-	} while (unlikely(!bitmap_claim(m->page[page_of(nr)], bit_of(nr))));
-	__atomic_add_fetch(&m->nr_used, 1, __ATOMIC_RELAXED);
-	WRITE_ONCE(m->last_pid, nr);
+	} while (unlikely(!bitmap_claim(page, bit_of(nr))));
+	advance(m, last, nr);
 	return nr;
 }
 
 void pidmap_free(struct pidmap *m, int nr)
 {
 	bitmap_release(m->page[page_of(nr)], bit_of(nr));
-	__atomic_sub_fetch(&m->nr_used, 1, __ATOMIC_RELAXED);
+}
+
+int pidmap_used(const struct pidmap *m)
+{
+	int n = 0;
+
+	for (int i = 0; i < PIDMAP_PAGES; i++)
+		for (int k = 0; m->page[i] && k < PIDMAP_PAGE_BITS / 64; k++)
+			n += __builtin_popcountl(READ_ONCE(m->page[i][k]));
+	return n;
 }
 
 bool pidmap_test(const struct pidmap *m, int nr)

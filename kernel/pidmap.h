@@ -12,7 +12,6 @@
 struct pidmap {
 	int last_pid; /* the number handed out most recently: the next search begins after it */
 	int pid_max;  /* numbers are below it */
-	int nr_used;
 	u64 *page[PIDMAP_PAGES]; /* allocated when first needed */
 };
 
@@ -21,4 +20,5 @@ int pidmap_alloc(struct pidmap *m);
 void pidmap_free(struct pidmap *m, int nr);
 /* The first number in use from `from` on, or -1. It may be freed meanwhile: look it up again. */
 int pidmap_next(const struct pidmap *m, int from);
+int pidmap_used(const struct pidmap *m); /* how many numbers are in use, counted */
 bool pidmap_test(const struct pidmap *m, int nr);

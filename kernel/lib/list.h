@@ -56,6 +56,8 @@ static inline void list_del(struct list_head *n)
 {
 	__list_remove(n->prev, n->next);
 	n->next = LIST_POISON;
+	if (DEBUG_CHECKS)
+		n->prev = LIST_POISON;
 }
 
 /* Remove and leave the node as an empty list, so that list_empty() can ask whether it is queued. */

@@ -36,10 +36,6 @@ void panic_regs(const struct pt_regs *regs, const char *fmt, ...) __noreturn __p
 			panic("BUG: %s at %s:%d\n", #cond, __FILE__, __LINE__); \
 	} while (0)
 
-/* 1 in a build with -Ddebug_checks=true. Debug code always compiles: if (DEBUG_CHECKS) … */
-#ifndef DEBUG_CHECKS
-#define DEBUG_CHECKS 0
-#endif
 #define DEBUG_ON(cond)                \
 	do {                          \
 		if (DEBUG_CHECKS)     \

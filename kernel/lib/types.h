@@ -5,6 +5,11 @@
 #include <stddef.h>
 #include <stdint.h>
 
+/* 1 in a build with -Ddebug_checks=true. Debug code always compiles: if (DEBUG_CHECKS) … */
+#ifndef DEBUG_CHECKS
+#define DEBUG_CHECKS 0
+#endif
+
 typedef uint8_t u8;
 typedef uint16_t u16;
 typedef uint32_t u32;

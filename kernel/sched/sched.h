@@ -64,7 +64,8 @@ bool wake_up_process(struct task *p); /* from any sleep but TASK_STOPPED */
 /* Set current->state under the run queue's lock, for states that are not set again before
  * schedule(): a waker that saw the state before has then finished. */
 void set_special_state(u32 state);
-/* fork: give the child half of the parent's timeslice, and reset its scheduling state. */
+/* fork: give the child half of the parent's timeslice, and reset its scheduling state. Interrupts
+ * are on. */
 void sched_fork(struct task *p);
 void sched_unfork(struct task *p); /* its undo: the parent gets the timeslice back */
 /* fork: queue the child just ahead of its parent, so that it runs first, unless CLONE_VM. */

@@ -37,7 +37,7 @@ void account_take(struct account *a)
 	a->free_pages = nr_free_pages() + slab_pages();
 	a->slab_objects = slab_active_objects();
 	a->tasks = (u64)atomic_read(&nr_threads);
-	a->pids = (u64)READ_ONCE(init_pidmap.nr_used);
+	a->pids = (u64)pidmap_used(&init_pidmap);
 	a->files = nr_open_files();
 }
 

@@ -140,7 +140,7 @@ SHELL_COMMAND(pidmap, "look", 0, 0, "pidmap",
 
 	console_printf(
 		"last pid %d, pid_max %d, %d in use, below %d not reused after the first lap\n",
-		m->last_pid, m->pid_max, m->nr_used, RESERVED_PIDS);
+		m->last_pid, m->pid_max, pidmap_used(m), RESERVED_PIDS);
 	for (int page = 0; page * PIDMAP_PAGE_BITS < m->pid_max; page++) {
 		if (m->page[page] == NULL)
 			continue;

@@ -81,7 +81,7 @@ static void print_pid_line(const char *what, const struct call *c, const struct 
 			   bool stopped)
 {
 	console_printf("%s: %d -> %d (bit %d of the pidmap, %d of %d in use); %s\n", what,
-		       c->task->pid_nr, s->child, s->child, init_pidmap.nr_used,
+		       c->task->pid_nr, s->child, s->child, pidmap_used(&init_pidmap),
 		       init_pidmap.pid_max, who_ran_first(c, s, stopped));
 }
 

@@ -334,6 +334,7 @@ long sys_tgkill(pid_t tgid, pid_t tid, int sig)
 /* What lies behind the fields is not kept. It has to be 0, unless `code` says that it is unused. */
 static long check_expansion(const ksiginfo_t *info, const siginfo_t __user *uinfo)
 {
+	_Static_assert(sizeof(*info) == sizeof(info->words), "the fields end where the words do");
 	if (info->si_code >= SI_DETHREAD || info->si_code == SI_ASYNCNL)
 		return 0;
 	return check_zeroed((const char __user *)uinfo + sizeof(*info),

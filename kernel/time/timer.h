@@ -34,6 +34,7 @@ void tick_stop(void);
 /* Interrupts are off. Have scheduler_look_ahead() called before the next tick. */
 void tick_soon(void);
 
-/* Sleep in the state the caller set until `expires`, or until woken. Returns the time left. */
+/* Sleep in the state the caller set until `expires`, or until woken. Returns the time left, 0 when
+ * it has passed. */
 u64 schedule_until(u64 expires);
 void sleep_ns(u64 ns); /* uninterruptible */

@@ -137,7 +137,7 @@ def test_profile_by_locks():
     assert "tasklist_lock, one for all CPUs" in shared and {"SIGHAND (of an object)", "pid_locks (of some objects)"} <= set(under)
     assert max(shared.values()) <= together <= sum(shared.values()) + 0.1 * len(shared) and max(under.values()) < total
     # What two CPUs that fork can do at the same time is limited by this.
-    assert under["tasklist_lock, one for all CPUs"] <= 0.08 * total and together <= 0.08 * total
+    assert under["tasklist_lock, one for all CPUs"] <= 0.08 * total and together <= 0.09 * total
 
 
 def test_profile_of_the_boot():

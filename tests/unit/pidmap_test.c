@@ -63,7 +63,7 @@ TEST(first_lap_counts_up)
 		if (!CHECK_EQ(pidmap_alloc(&map), want))
 			return;
 	CHECK_EQ(pidmap_alloc(&map), -EAGAIN);
-	CHECK_EQ(map.nr_used, PID_MAX_DEFAULT - 1);
+	CHECK_EQ(pidmap_used(&map), PID_MAX_DEFAULT - 1);
 }
 
 TEST(roll_over_spares_the_low_numbers)
@@ -95,7 +95,7 @@ TEST(failure_changes_nothing)
 	no_memory = true;
 	CHECK_EQ(pidmap_alloc(&map), -ENOMEM);
 	CHECK_EQ(map.last_pid, 0);
-	CHECK_EQ(map.nr_used, 0);
+	CHECK_EQ(pidmap_used(&map), 0);
 	no_memory = false;
 	CHECK_EQ(pidmap_alloc(&map), 1);
 }
@@ -131,7 +131,7 @@ static void random_walk(int pid_max, int steps)
 			CHECK(!pidmap_test(&map, live[k]));
 			live[k] = live[--n];
 		}
-		CHECK_EQ(map.nr_used, n);
+		CHECK_EQ(pidmap_used(&map), n);
 		CHECK_EQ(map.last_pid, last);
 	}
 }

@@ -233,7 +233,7 @@ def with_lines(tree):
 # ---- the questions ----
 
 def wrong_answers(tree):
-    for question, file, function in _table(tree.readme, "Twenty questions"):
+    for question, file, function in _table(tree.readme, "First questions"):
         file, function = file.strip("`"), function.strip("`")
         if not re.search(rf"^(?!\s).*\b{function}(\(|:$)", tree.texts.get(file, ""), re.M):
             yield f"{README}: '{question}': {file} has no function {function}"
