@@ -160,6 +160,13 @@ def test_out_of_memory_within_system_calls(boot):
     assert_kept(before, settled(guest, before))
 
 
+def test_kill_of_all_misses_no_child(boot):
+    """A process that is just being forked either sees the signal or is seen by kill(-1)."""
+    guest = boot(smp=2, append="sched.fuzz=7")
+    text = guest.ok("/tests/alone/as_user 1000 /tests/alone/kill_all 60", timeout=120)
+    assert "survived: 0 of 60" in text, text
+
+
 def test_random_system_calls(boot):
     """Hostile arguments to every call, in a debug build: no panic, no hang, and the shell answers afterwards."""
     guest = boot(debug_checks=True, append="quiet")

@@ -8,7 +8,7 @@ import pytest
 REPORTS = {
     "lock": (r"spinlock .*\(FS\): CPU 0 waits at wait_for_lock.* CPU 1 holds it, from hold_lock", "wait_for_lock", "hold_lock"),
     "hold": (r"spinlock .*\(FS\), taken at hold_lock\S*, was held for 2\d\d\d ms", "hold_lock", None),
-    "mutex": (r"mutex .*\(PIPE\) is held for more than a second", "wait_for_mutex", "hold_mutex"),
+    "mutex": (r"mutex .*\(PIPE\) has been held for more than a second", "wait_for_mutex", "hold_mutex"),
     "cpu": (r"CPU 1 has taken no interrupt", "stall_tick", "stop_interrupts"),
     "flush": (r"CPU 1 does not answer: asked to flush its TLB", "want_flush", "stop_interrupts"),
 }

@@ -16,17 +16,17 @@ def task_type():
 
 
 def tasks():
-    """Every task, by its number: the idle task, and then what the hash of pids leads to."""
-    yield gdb.parse_and_eval("init_task")
-    found = []
-    for bucket in range(int(gdb.parse_and_eval("pid_hash_size"))):
-        pid = gdb.parse_and_eval("pid_hash")[bucket]
-        while pid != 0:
-            if pid["task"] != 0:
-                found.append((int(pid["nr"]), pid["task"].dereference()))
-            pid = pid["next"]
-    for _, task in sorted(found, key=lambda entry: entry[0]):
-        yield task
+    """Every task, by its number: from the idle task down to the children of each, and their threads."""
+    found, todo = [], [gdb.parse_and_eval("&init_task").dereference()]
+    while todo:
+        task = todo.pop()
+        found.append(task)
+        for name in ("children", "zombies", "jobs"):
+            todo += list_entries(task[name].address, "struct task", "sibling")
+        if task["signal"] != 0 and task["group_leader"] == task.address:
+            todo += [thread for thread in list_entries(task["signal"]["threads"].address, "struct task", "thread_node")
+                     if thread.address != task.address]
+    return sorted(found, key=lambda task: int(task["pid_nr"]))
 
 
 def list_entries(head, type_name, member):
