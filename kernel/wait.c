@@ -143,9 +143,12 @@ static enum wait_verdict look_at_stop(struct wait_query *q, struct task *p)
 		sig->continued = keep;
 		v = WAIT_FOUND;
 	}
-	/* A stopped child stays a job when its stop has been reported: SIGCONT is sent without
-	 * tasklist_lock, and could not put it back into the list. */
-	if (p->in_jobs && !sig->continued && !sig->stopped)
+	/* A stop is seen here before the child announces it. Then a wait for any child, perhaps by
+	 * the parent's reaper, must find it as well. A stopped child stays a job when its stop has
+	 * been reported: SIGCONT is sent without tasklist_lock, and could not put it back. */
+	if (sig->continued || sig->stopped)
+		become_job(p);
+	else if (p->in_jobs)
 		leave_jobs(p);
 	return v;
 }

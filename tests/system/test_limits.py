@@ -2,6 +2,8 @@
 
 import re
 
+import pytest
+
 from conftest import assert_kept, settled
 
 
@@ -232,3 +234,11 @@ def test_datagrams_in_a_queue(boot):
         guest.ok(f"/bin/busybox sh -c 'echo {limit} > /proc/sys/net/unix/max_dgram_qlen'")
         text = guest.ok("/tests/glibc/datagrams", timeout=120)
         assert "limit: as expected\none way: limit+1, then EAGAIN" in text and "crowd: all came" in text, text
+
+
+@pytest.mark.parametrize("smp", [1, 2])
+def test_wait_misses_no_stop(boot, smp):
+    """A child that is seen to stop by its pid is found by every wait, its reaper's too, wherever the child is preempted."""
+    guest = boot(smp=smp, append="sched.fuzz=5")
+    text = guest.ok("/tests/glibc/wait_many", timeout=120)
+    assert "\nfound 100\n" in text and "\nstopped 50\n" in text, text

@@ -2,6 +2,7 @@
 #include "check.h"
 
 #include <pthread.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 
 #define MANY 300
@@ -143,6 +144,38 @@ static void of_another(void)
 	say("ended %d", ended);
 }
 
+/* A stop that a parent has seen, however early, is then seen by a wait for any child of its reaper.
+ */
+static void seen_early(void)
+{
+	volatile pid_t *stopped =
+		mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	int status, found = 0;
+
+	prctl(PR_SET_CHILD_SUBREAPER, 1);
+	for (int i = 0; i < 100; i++) {
+		pid_t parent = must_fork();
+
+		if (parent == 0) {
+			siginfo_t info = {0};
+			pid_t child = must_fork();
+
+			while (child == 0)
+				pause();
+			*stopped = child;
+			kill(child, SIGSTOP);
+			while (!info.si_pid)
+				waitid(P_PID, child, &info, WSTOPPED | WNOWAIT | WNOHANG);
+			_exit(0);
+		}
+		waitpid(parent, &status, 0);
+		found += waitpid(-1, &status, WUNTRACED | WNOHANG) > 0 && WIFSTOPPED(status);
+		kill(*stopped, SIGKILL);
+		waitpid(*stopped, &status, 0);
+	}
+	say("found %d", found);
+}
+
 /* Clones are found among others, and others among clones. */
 static void clones(void)
 {
@@ -208,6 +241,7 @@ int main(void)
 	in_child("a group", a_group);
 	in_child("jobs", jobs);
 	in_child("of another", of_another);
+	in_child("seen early", seen_early);
 	in_child("clones", clones);
 	in_child("by threads", by_threads);
 	return 0;
