@@ -17,6 +17,5 @@ void release_task(struct task *p); /* both, also for a leader that waited for it
 void move_by_birth(struct task *p, struct list_head *list);
 /* The parent of the living leader p can wait for its stop or continue. Caller: tasklist_lock. */
 void become_job(struct task *p);
-bool is_current_pgrp_orphaned(void);
 /* A thread that is not exiting and is not `p`, or NULL. Caller: tasklist_lock or sighand->lock. */
 struct task *living_thread(struct signal *sig, const struct task *p);

@@ -121,8 +121,7 @@ void drain_task_cache(void)
 	drain_kernel_stacks();
 }
 
-/* A new task with some fields zeroed and some copied (task.h); copy_process() sets the rest. */
-static struct task *dup_task_struct(const struct task *parent)
+struct task *dup_task_struct(const struct task *parent)
 {
 	struct task *p = ctor_cache_alloc(&task_cache);
 
@@ -457,33 +456,6 @@ pid_t kernel_thread(int (*fn)(void *), void *arg, const char *name)
 					 .name = name};
 
 	return do_fork(&args);
-}
-
-/* An idle task is like init_task: pid 0, in no list. It shares everything with init_task, and never
- * exits. */
-struct task *fork_idle(u32 cpu)
-{
-	struct task *p = dup_task_struct(&init_task);
-
-	if (!p)
-		return NULL;
-	atomic_dec(&nr_task_structs); /* idle tasks are not counted, in nr_threads either */
-	arch_free_thread(p);          /* it never enters user mode */
-	p->thread = (struct thread){0};
-	p->state = TASK_RUNNING;
-	p->pid_nr = p->tgid_nr = p->ppid_nr = 0;
-	p->cred = init_task.cred;
-	p->signal = init_task.signal;
-	p->sighand = init_task.sighand;
-	memcpy(p->pids, init_task.pids, sizeof(p->pids));
-	p->real_parent = p->parent = p->group_leader = &init_task;
-	p->active_mm = &init_mm;
-	mm_grab(&init_mm);
-	list_init(&p->thread_node);
-	p->time_slice = TICK_NS;
-	p->cpus_mask = 1UL << cpu;
-	scnprintf(p->comm, sizeof(p->comm), "idle/%u", cpu);
-	return p;
 }
 
 /* ---- the system calls ---- */

@@ -29,8 +29,12 @@ extern u64 total_forks;
 void fork_init(void);
 pid_t do_fork(struct kernel_clone_args *args);
 pid_t kernel_thread(int (*fn)(void *), void *arg, const char *name);
-void drain_task_cache(void);     /* give back what CPUs keep for the next fork; may sleep */
-struct task *fork_idle(u32 cpu); /* the idle task of another CPU; NULL without memory */
+void drain_task_cache(void); /* give back what CPUs keep for the next fork; may sleep */
+/* A new task with some fields zeroed and some copied (task.h); the caller sets the rest. NULL
+ * without memory. */
+struct task *dup_task_struct(const struct task *parent);
+struct task *fork_idle(
+	u32 cpu); /* init_task.c: the idle task of another CPU; NULL without memory */
 /* exec, exit: release what other tasks wait for in the memory: locks, clear_child_tid. */
 void mm_release(struct task *p, bool exec);
 void complete_vfork_done(struct task *p); /* wake the parent in vfork(2); caller holds p->lock */

@@ -1,5 +1,8 @@
-/* Pid 0: the only task that was never forked. It becomes the idle task of the first CPU. */
+/* Pid 0: the only task that was never forked, which becomes the idle task of the first CPU; and its
+ * copies, the idle tasks of the others. */
 #include "kernel/fork.h"
+#include "kernel/lib/log.h"
+#include "kernel/lib/string.h"
 #include "kernel/resources.h"
 #include "kernel/task.h"
 #include "kernel/time/timer.h"
@@ -74,4 +77,31 @@ void init_task_init(void)
 		list_init(&init_pid.tasks[type]);
 		attach_pid(&init_task, type, &init_pid);
 	}
+}
+
+/* An idle task is like init_task: pid 0, in no list. It shares everything with init_task, and never
+ * exits. */
+struct task *fork_idle(u32 cpu)
+{
+	struct task *p = dup_task_struct(&init_task);
+
+	if (!p)
+		return NULL;
+	atomic_dec(&nr_task_structs); /* idle tasks are not counted, in nr_threads either */
+	arch_free_thread(p);          /* it never enters user mode */
+	p->thread = (struct thread){0};
+	p->state = TASK_RUNNING;
+	p->pid_nr = p->tgid_nr = p->ppid_nr = 0;
+	p->cred = init_task.cred;
+	p->signal = init_task.signal;
+	p->sighand = init_task.sighand;
+	memcpy(p->pids, init_task.pids, sizeof(p->pids));
+	p->real_parent = p->parent = p->group_leader = &init_task;
+	p->active_mm = &init_mm;
+	mm_grab(&init_mm);
+	list_init(&p->thread_node);
+	p->time_slice = TICK_NS;
+	p->cpus_mask = 1UL << cpu;
+	scnprintf(p->comm, sizeof(p->comm), "idle/%u", cpu);
+	return p;
 }

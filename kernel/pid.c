@@ -118,30 +118,6 @@ void free_pid(struct pid *pid)
 	free_number(pid);
 }
 
-int pid_max(void)
-{
-	return READ_ONCE(init_pidmap.pid_max);
-}
-
-/* Numbers of `max` and more that are in use stay in use. */
-void pid_set_max(int max)
-{
-	WRITE_ONCE(init_pidmap.pid_max, max);
-}
-
-int pid_last(void)
-{
-	return READ_ONCE(init_pidmap.last_pid);
-}
-
-int pid_set_last(int nr)
-{
-	if (nr >= pid_max())
-		return -EINVAL;
-	WRITE_ONCE(init_pidmap.last_pid, nr);
-	return 0;
-}
-
 void put_pid(struct pid *pid)
 {
 	if (pid && refcount_dec_and_test(&pid->count))

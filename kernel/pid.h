@@ -45,11 +45,7 @@ static inline struct pid *get_pid(struct pid *pid)
 	refcount_inc(&pid->count);
 	return pid;
 }
-int pid_max(void); /* the highest number, plus one */
-void pid_set_max(int max);
-int pid_last(void);                 /* handed out last: the search for a free one begins after it */
-int pid_set_last(int nr);           /* 0; -EINVAL: not below pid_max() */
-struct pid *find_get_pid(pid_t nr); /* with a reference, or NULL */
+struct pid *find_get_pid(pid_t nr);                /* with a reference, or NULL */
 void set_number(struct task *p, struct pid *pid);  /* let `p` be found by its own number */
 void clear_number(struct task *p);                 /* end that */
 void swap_numbers(struct task *a, struct task *b); /* each can be found all the time */

@@ -318,63 +318,32 @@ enum fault_result mm_fault_locked(struct mm *mm, u64 addr, enum fault_access acc
 	return result;
 }
 
-/* The caller holds mm->lock. */
-static enum fault_result own_first_part(struct gather *g, u64 addr)
-{
-	struct mm *mm = g->mm;
-	const struct area *a = area_find(mm->areas, addr);
-	pte_t *slot = tree_own_path(g, addr);
-	struct page *p, *from;
-	enum fault_result why = FAULT_OOM;
-
-	if (!slot)
-		return FAULT_OOM;
-	p = alloc_page(ALLOC_ZERO);
-	from = p ? object_page(mm, a, addr & PAGE_MASK, false, &why) : NULL;
-	if (!from) {
-		if (p)
-			put_page(p);
-		(void)tree_unmap(mm, addr & PAGE_MASK, (addr & PAGE_MASK) + PAGE_SIZE);
-		return why;
-	}
-	memcpy(page_to_virt(p), page_to_virt(from), addr % PAGE_SIZE);
-	put_page(from);
-	mm->stats.cow_pages++;
-	rss_count(&mm->rss, p, 1);
-	tree_fill_slot(slot, page_to_phys(p) | tree_leaf_bits(a->flags) | PTE_WRITE | PTE_DIRTY);
-	return FAULT_OK;
-}
-
 enum fault_result mm_own_first_part(struct mm *mm, u64 addr)
 {
-	enum fault_result result;
+	enum fault_result why;
+	struct page *from, *p;
+	const struct area *a;
 	struct gather g;
+	pte_t *slot;
 
 	guard_mutex(&mm->lock);
+	a = area_find(mm->areas, addr);
+	from = object_page(mm, a, addr & PAGE_MASK, false, &why);
+	if (!from)
+		return why;
+	p = alloc_page(ALLOC_ZERO);
 	gather_init(&g, mm);
-	result = own_first_part(&g, addr);
+	slot = p ? tree_own_path(&g, addr) : NULL;
 	gather_finish(&g);
-	return result;
-}
-
-size_t mm_access(struct mm *mm, u64 addr, void *buf, size_t len, bool write)
-{
-	size_t done = 0;
-
-	while (done < len && addr < TASK_SIZE) {
-		size_t offset = addr & ~PAGE_MASK, n = MIN(len - done, PAGE_SIZE - offset);
-		char *page;
-
-		guard_mutex(&mm->lock);
-		if (fault_locked(mm, addr, write ? ACCESS_WRITE : ACCESS_READ) != FAULT_OK)
-			break;
-		page = phys_to_virt(pte_addr(tree_walk(mm, addr)));
-		if (write)
-			memcpy(page + offset, (char *)buf + done, n);
-		else
-			memcpy((char *)buf + done, page + offset, n);
-		done += n;
-		addr += n;
+	if (slot) {
+		memcpy(page_to_virt(p), page_to_virt(from), addr % PAGE_SIZE);
+		mm->stats.cow_pages++;
+		rss_count(&mm->rss, p, 1);
+		tree_fill_slot(slot,
+			       page_to_phys(p) | tree_leaf_bits(a->flags) | PTE_WRITE | PTE_DIRTY);
+	} else if (p) {
+		put_page(p);
 	}
-	return done;
+	put_page(from);
+	return slot ? FAULT_OK : FAULT_OOM;
 }

@@ -54,26 +54,21 @@ void tree_foreach(struct mm *mm, u64 start, u64 end, bool (*fn)(const struct tre
 		foreach_table(&f, root_of(mm), PT_LEVELS, start, end, true);
 }
 
-static void count_below(struct page *table, int level, struct mm_rss *rss)
+static bool count_entry(const struct tree_entry *e, void *arg)
 {
-	unsigned int size = level == PT_LEVELS ? USER_ROOT_ENTRIES : PTRS_PER_TABLE;
+	struct mm_rss *rss = arg;
 
-	for (unsigned int i = 0; (i = next_used(table, i, size)) < size; i++) {
-		struct page *p = target_of(entries_of(table)[i]);
-
-		if (level > 1) {
-			rss->tables++;
-			count_below(p, level - 1, rss);
-		} else {
-			rss_count(rss, p, 1);
-		}
-	}
+	if (e->level > 1)
+		rss->tables++;
+	else
+		rss_count(rss, target_of(e->entry), 1);
+	return true;
 }
 
 void tree_count(struct mm *mm, struct mm_rss *rss)
 {
 	*rss = (struct mm_rss){};
-	count_below(root_of(mm), PT_LEVELS, rss);
+	tree_foreach(mm, 0, TASK_SIZE, count_entry, rss);
 }
 
 void tree_check_counts(struct mm *mm)

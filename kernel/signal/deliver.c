@@ -9,6 +9,7 @@
 #include "kernel/fork.h"
 #include "kernel/lib/log.h"
 #include "kernel/lib/string.h"
+#include "kernel/signal/orphaned_pgrp.h"
 #include "kernel/signal/sigqueue.h"
 #include "kernel/task.h"
 #include "kernel/trace/trace.h"

@@ -7,7 +7,7 @@
  * can be followed, for they still have their references. Mere comparisons read them without a lock:
  * the answer may be a moment old in any case.
  */
-#include "kernel/exit.h"
+#include "kernel/signal/orphaned_pgrp.h"
 #include "kernel/tty/tty_internal.h"
 
 static spinlock_t ctty_lock = SPINLOCK_INIT(LOCK_CTTY);

@@ -3,7 +3,7 @@
  * Contents, and what fork shares, are tree_test.c's.
  */
 // sources: mm/tree.c mm/tree_walk.c mm/tree_range.c mm/area.c mm/area_tree.c mm/area_find.c
-// sources: mm/map.c mm/area_flags.c mm/fault.c mm/mm.c mm/object.c
+// sources: mm/map.c mm/access.c mm/area_flags.c mm/fault.c mm/mm.c mm/object.c
 // flags: -DAREA_LEAF_MAX=4 -DAREA_NODE_MAX=4
 #include "tests/unit/tree_host.h"
 

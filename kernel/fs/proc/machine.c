@@ -91,7 +91,8 @@ int proc_show_loadavg(struct seq *s, const struct proc_node *node __maybe_unused
 		seq_printf(s, "%lu.%02lu ", v >> LOAD_SHIFT,
 			   ((v & (LOAD_ONE - 1)) * 100) >> LOAD_SHIFT);
 	}
-	seq_printf(s, "%lu/%d %d\n", nr_running_tasks(), atomic_read(&nr_threads), pid_last());
+	seq_printf(s, "%lu/%d %d\n", nr_running_tasks(), atomic_read(&nr_threads),
+		   READ_ONCE(init_pidmap.last_pid));
 	return 0;
 }
 

@@ -63,15 +63,29 @@ static int set_rt_runtime(s64 us)
 	return 0;
 }
 
-static int set_pid_max(s64 n)
+static int pid_max(void)
 {
-	pid_set_max((int)n);
+	return READ_ONCE(init_pidmap.pid_max);
+}
+
+/* Numbers of `max` and more that are in use stay in use. */
+static int set_pid_max(s64 max)
+{
+	WRITE_ONCE(init_pidmap.pid_max, (int)max);
 	return 0;
 }
 
-static int set_last_pid(s64 n)
+static int last_pid(void)
 {
-	return pid_set_last((int)n);
+	return READ_ONCE(init_pidmap.last_pid);
+}
+
+static int set_last_pid(s64 nr)
+{
+	if (nr >= pid_max())
+		return -EINVAL;
+	WRITE_ONCE(init_pidmap.last_pid, (int)nr);
+	return 0;
 }
 
 /* Memory is never reserved: a task learns at the first access that there is none. */
@@ -121,7 +135,7 @@ static const struct proc_entry pty_entries[] = {
 static const struct proc_entry kernel_entries[] = {
 	NAME("domainname", 0644, domainname),
 	NAME("hostname", 0644, nodename),
-	NUMBER("ns_last_pid", 0644, .get = pid_last, .set = set_last_pid, .max = PID_MAX_LIMIT),
+	NUMBER("ns_last_pid", 0644, .get = last_pid, .set = set_last_pid, .max = PID_MAX_LIMIT),
 	NAME("osrelease", 0444, release),
 	NAME("ostype", 0444, sysname),
 	NUMBER("pid_max", 0644, .get = pid_max, .set = set_pid_max, .min = RESERVED_PIDS + 1,
