@@ -1,4 +1,4 @@
-/* Credentials, and the count of tasks per user that RLIMIT_NPROC is about. */
+/* Credentials, and the count of each user's tasks, which RLIMIT_NPROC limits. */
 #include "kernel/cred.h"
 
 #include "kernel/task.h"
@@ -12,7 +12,7 @@ static struct user *user_hash[USER_HASH] = {&root_user}; /* user_lock */
 static spinlock_t user_lock = SPINLOCK_INIT(LOCK_USER);
 static struct kmem_cache *user_cache, *cred_cache;
 
-/* Root's. It is not from the cache, and its count never falls to zero. */
+/* Root's credentials. They are not from the cache, and their count never falls to zero. */
 struct cred init_cred = {.count = REFCOUNT_INIT(1), .user = &root_user};
 
 void cred_init(void)
@@ -31,7 +31,7 @@ static struct user **user_link(uid_t uid)
 	return link;
 }
 
-/* The user `uid`, with a reference; made when there is none yet. NULL without memory. */
+/* The struct of user `uid`, with a reference; a new one if there is none yet. NULL: no memory. */
 static struct user *get_user_struct(uid_t uid)
 {
 	struct user *fresh = kmem_cache_zalloc(user_cache), *u, **link;
@@ -133,8 +133,8 @@ bool cred_over_limit(const struct cred *c)
 	return (u64)atomic_read(&c->user->processes) > limit && c->uid != 0;
 }
 
-/* setuid(2) does not fail for too many tasks, which programs do not expect; the next execve(2)
- * fails instead. */
+/* setuid(2) does not fail when the user has too many tasks, since programs do not expect that. The
+ * next execve(2) fails instead. */
 static void note_limit(const struct cred *c)
 {
 	if (cred_over_limit(c))
@@ -148,11 +148,11 @@ void commit_creds(struct cred *c)
 	struct cred *old = current->cred;
 
 	if (c->user != old->user)
-		note_limit(c); /* as on Linux, before this task counts */
+		note_limit(c); /* as on Linux, before this task is counted */
 	atomic_inc(&c->user->processes);
 	if (c->euid != old->euid || c->egid != old->egid || c->fsuid != old->fsuid ||
 	    c->fsgid != old->fsgid) {
-		/* prctl(2): these were set for the old ids, so they go before the new ids come. */
+		/* prctl(2): these were set under the old ids: clear them before the ids change. */
 		WRITE_ONCE(current->pdeath_signal, 0);
 		if (current->mm)
 			WRITE_ONCE(current->mm->dumpable, 0);

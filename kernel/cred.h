@@ -5,7 +5,7 @@
 #include "kernel/lib/scope.h"
 #include "kernel/lib/types.h"
 
-/* Per real user id: how much it uses of what is limited. */
+/* Per real user id: its use of each limited resource. */
 struct user {
 	refcount_t count;
 	uid_t uid;
@@ -27,7 +27,7 @@ struct cred {
 	uid_t uid, euid, suid, fsuid;
 	gid_t gid, egid, sgid, fsgid;
 	struct user *user;
-	bool no_caps; /* uid 0 that has given up all capabilities: then an ordinary user */
+	bool no_caps; /* uid 0 has given up all capabilities: treat it as an ordinary user */
 	int ngroups;
 	gid_t groups[NGROUPS];
 };
@@ -50,15 +50,15 @@ struct cred *prepare_creds(void); /* a private copy of current's, or NULL */
 /* Change the real user id of a private copy, and the user that is charged. 0 or -ENOMEM. */
 int cred_set_uid(struct cred *c, uid_t uid);
 void commit_creds(struct cred *c);
-/* RLIMIT_NPROC of current: this real user id has more tasks. Never true of root. */
+/* True if c's real user has more tasks than current's RLIMIT_NPROC. Never true of root. */
 bool cred_over_limit(const struct cred *c);
-/* Act by others for a while, or go back. Returns the old ones, with the caller's reference. */
+/* Make `c` current's credentials and take over its reference. Returns the old ones with theirs. */
 struct cred *override_creds(struct cred *c);
 static inline bool cred_is_root(const struct cred *c)
 {
 	return c->euid == 0 && !c->no_caps;
 }
-/* The same for access to files, which goes by another id. */
+/* The same for access to files, which depends on fsuid. */
 static inline bool cred_is_fs_root(const struct cred *c)
 {
 	return c->fsuid == 0 && !c->no_caps;

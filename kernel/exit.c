@@ -29,7 +29,7 @@ struct task *child_reaper;
 
 /* ---- release ---- */
 
-/* Take `p` off its number and its handlers, the last ways by which signals reach it. */
+/* Detach `p` from its number and its handlers, the last two ways in which a signal reaches it. */
 static void leave_handlers(struct task *p)
 {
 	struct signal *sig = p->signal;
@@ -44,7 +44,7 @@ static void leave_handlers(struct task *p)
 	if (sig->nr_threads == 0)
 		remove_pending(&sig->shared, ~0UL);
 	else
-		add_charged_usage(p, &sig->gone); /* the process goes on and may ask for it */
+		add_charged_usage(p, &sig->gone); /* the process goes on: its total includes it */
 	guarded(p, sighand) = NULL;
 	spin_unlock_irqrestore(&sighand->lock, flags);
 	spin_unlock(&p->lock);
@@ -94,7 +94,7 @@ void move_by_birth(struct task *p, struct list_head *list)
 }
 
 /* Report the end of `p` to its parent by `sig`. False: `p` is a zombie until the parent waits.
- * True: the parent does not want to, and the caller, which holds tasklist_lock, releases `p`. */
+ * True: the parent does not want to, and the caller must release `p`. Caller: tasklist_lock. */
 static bool report_end(struct task *p, int sig)
 {
 	if (!do_notify_parent(p, sig)) {
@@ -213,9 +213,9 @@ static void set_parent(struct task *child, struct task *parent)
 	list_move_tail(&child->sibling, child->in_jobs ? &parent->jobs : &parent->children);
 }
 
-/* Hand `child` of `p` to `reaper`. A zombie that `reaper` does not want to wait for goes to `dead`,
- * in the same hold of tasklist_lock: only in a parent's list would it follow when that parent ends.
- * True when a process group was walked. */
+/* Hand `child` of `p` to `reaper`. A zombie that `reaper` does not want to wait for is unlinked in
+ * this hold of tasklist_lock and goes to `dead`: a linked task in no parent's list would keep a
+ * parent that has ended. True when a process group was walked. */
 static bool move_child(struct task *child, struct task *p, struct task *reaper,
 		       struct list_head *dead)
 {
@@ -250,7 +250,7 @@ static struct task *first_child(const struct task *p)
 	return list_empty(list) ? NULL : list_entry(list->next, struct task, sibling);
 }
 
-/* Of very many children, those handed over in one hold of the lock; a walk of a group ends it. */
+/* Children handed over in one hold of tasklist_lock. A walk of a process group ends the hold. */
 #define CHILDREN_MOVED_MAX 32
 
 /* False when some of the children are still to be handed over. The caller holds tasklist_lock. */
@@ -267,8 +267,8 @@ static bool forget_original_parent(struct task *p, struct list_head *dead)
 	return !child;
 }
 
-/* Hand all children over. Returns with tasklist_lock held. In between, when the lock is free, `p`
- * runs and so stays, and its remaining children stay in its lists. */
+/* Hand all children over. Returns with tasklist_lock held. While the lock is free in between, `p`
+ * is running and so is not freed, and its remaining children stay in its lists. */
 static void disown_children(struct task *p)
 {
 	struct list_head dead = LIST_HEAD_INIT(dead);
@@ -284,7 +284,7 @@ static void disown_children(struct task *p)
 	}
 }
 
-/* Tell the relatives. On return `p` may be reaped at any moment; preemption is off. */
+/* Notify children and parent. On return `p` may be reaped at any moment; preemption is off. */
 static void exit_notify(struct task *p, bool group_dead)
 {
 	bool dead = !thread_group_leader(p);
@@ -299,9 +299,9 @@ static void exit_notify(struct task *p, bool group_dead)
 		wake_up_process(p->signal->exec_task);
 	spin_unlock(&tasklist_lock);
 
-	/* A dead task is still in its group and in its parent's list, and only this CPU may release
-	 * it. If its parent ends meanwhile, it gets another; its leader stays until it is released.
-	 */
+	/* `p` is still in its group, a leader also in its parent's list. Only this CPU may release
+	 * `p`. If the parent ends meanwhile, `p` gets another; a thread's leader stays until `p` is
+	 * released. */
 	if (dead) {
 		task_charge(p);
 		release_task(p);
@@ -321,7 +321,7 @@ static bool exit_signals(struct task *p, int code, bool group)
 	p->flags |= PF_EXITING;
 	p->exit_code = sig->group_exit ? sig->group_exit_code : code;
 	last = --sig->live == 0;
-	if (last) /* the process ends as the last of its threads does */
+	if (last) /* the exit code of a process is that of its last thread */
 		p->group_leader->exit_code = p->exit_code;
 	/* Other threads handle what was sent to the process, and a group stop does not wait for
 	 * `p`. */

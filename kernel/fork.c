@@ -68,7 +68,7 @@ static int check_clone_flags(const struct kernel_clone_args *args)
 
 	if (flags & ~(u64)CLONE_SUPPORTED)
 		return -EINVAL;
-	/* Threads share handlers, and whatever shares handlers shares the memory they lie in. */
+	/* Threads share handlers; tasks that share handlers share the memory in which these lie. */
 	if ((flags & CLONE_THREAD) && !(flags & CLONE_SIGHAND))
 		return -EINVAL;
 	if ((flags & CLONE_SIGHAND) && (!(flags & CLONE_VM) || (flags & CLONE_CLEAR_SIGHAND)))
@@ -81,7 +81,7 @@ static int check_clone_flags(const struct kernel_clone_args *args)
 
 /* ---- the bare task: the struct, its kernel stack, and room for FPU registers ---- */
 
-/* A task keeps its kernel stack, and its room for FPU registers if it had any, while it is free. */
+/* A free task struct keeps its kernel stack and, if it has one, its room for FPU registers. */
 static int construct_task(void *obj)
 {
 	struct task *p = obj;
@@ -360,8 +360,8 @@ bad_fork_cleanup_creds:
 
 /* ---- vfork: the parent sleeps until the child no longer uses its memory ---- */
 
-/* The child clears its vfork_parent and wakes the parent while it holds its own lock. So once the
- * parent has taken that lock, the child no longer uses it. Drops the reference to the child. */
+/* The child clears its vfork_parent and wakes the parent under its own lock. So once the parent has
+ * taken that lock, the child no longer uses the parent. Drops the reference to the child. */
 static void wait_for_vfork_done(struct task *child, pid_t nr)
 {
 	trace_vfork_wait(current, nr);

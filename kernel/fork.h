@@ -33,8 +33,8 @@ void drain_task_cache(void); /* give back what CPUs keep for the next fork; may 
 /* A new task with some fields zeroed and some copied (task.h); the caller sets the rest. NULL
  * without memory. */
 struct task *dup_task_struct(const struct task *parent);
-struct task *fork_idle(
-	u32 cpu); /* init_task.c: the idle task of another CPU; NULL without memory */
-/* exec, exit: release what other tasks wait for in the memory: locks, clear_child_tid. */
+/* init_task.c: the idle task of another CPU; NULL without memory. */
+struct task *fork_idle(u32 cpu);
+/* exec and exit: release the locks and the clear_child_tid that other tasks wait for in memory. */
 void mm_release(struct task *p, bool exec);
 void complete_vfork_done(struct task *p); /* wake the parent in vfork(2); caller holds p->lock */

@@ -87,7 +87,7 @@ struct task *fork_idle(u32 cpu)
 
 	if (!p)
 		return NULL;
-	atomic_dec(&nr_task_structs); /* idle tasks are not counted, in nr_threads either */
+	atomic_dec(&nr_task_structs); /* idle tasks are counted neither here nor in nr_threads */
 	arch_free_thread(p);          /* it never enters user mode */
 	p->thread = (struct thread){0};
 	p->state = TASK_RUNNING;

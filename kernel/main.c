@@ -1,9 +1,9 @@
 /*
  * From the first C function to the first program.
  *
- * start_kernel() runs on the stack of the first task, which becomes the idle task when everything
- * stands. Pid 1 adopts orphans and runs what the command line asks for, pid 2 makes kernel threads.
- * Every other task comes out of do_fork().
+ * start_kernel() runs on the stack of the first task, which becomes the idle task in the end. Pid 1
+ * adopts orphans and runs what the command line asks for, pid 2 makes kernel threads. Every other
+ * task comes out of do_fork().
  */
 #include "arch/x86_64/arch.h"
 #include "boot/boot_info.h"
@@ -35,7 +35,7 @@ static const struct boot_info *boot;
 
 /* ---- pid 1 ---- */
 
-/* What an archive was compressed by, from its first bytes; NULL: nothing known. */
+/* The program that compressed an archive, told by its first bytes; NULL: none that is known. */
 static const char *compression(const u8 *data, size_t size)
 {
 	static const struct {
@@ -73,7 +73,7 @@ static void unpack_initramfs(void)
 		int err = by ? 0 : initramfs_unpack(data, m->end - m->start, &why);
 
 		if (by)
-			pr_err("initramfs%s%s: compressed by %s, which this kernel does not unpack: bring it as it is\n",
+			pr_err("initramfs%s%s: compressed by %s, which this kernel does not unpack: pass it uncompressed\n",
 			       blank, name, by);
 		else if (err)
 			pr_err("initramfs%s%s: %s; what came before it is there\n", blank, name,
@@ -85,7 +85,7 @@ static void unpack_initramfs(void)
 	}
 }
 
-static bool init_started; /* written by the task that becomes init=, read when it has ended */
+static bool init_started; /* set by the task that becomes the init= program, read after its end */
 
 static int run_init_program(void *path)
 {
@@ -150,7 +150,7 @@ static int kernel_init(void *unused __maybe_unused)
 	/* Orphans that end are forgotten at once: this task does not wait for them. */
 	set_handler(current->sighand, SIGCHLD, (u64)SIG_IGN);
 	arch_smp_init();
-	vdso_init(); /* which clock there is, is known now */
+	vdso_init(); /* the kind of clock is known now */
 	console_tty_start();
 	unpack_initramfs();
 

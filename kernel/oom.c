@@ -104,7 +104,7 @@ static void kill_victim(struct task *victim)
 	trace_oom_kill(victim);
 }
 
-/* Kernel threads and tasks that are ending may: they soon free what they take. */
+/* Kernel threads and ending tasks may: they soon free what they take. */
 bool may_use_reserve(void)
 {
 	return (current->flags & (PF_KTHREAD | PF_EXITING)) || fatal_signal_pending(current);

@@ -6,11 +6,10 @@
  * task leaves it, the number goes back to the bitmap. References may keep the struct longer; it
  * then leads to no task.
  *
- * pid_lock(nr) guards the chain of the hash that `nr` is in, and the way from `nr` to its task,
- * only set_number() does without it; tasklist_lock guards the lists of groups and sessions. A task
- * leaves its number before its last reference is dropped. So a task found under the lock can be
- * given one more reference, and is then used without the lock. Which numbers are free is in
- * kernel/pidmap.c.
+ * pid_lock(nr) guards the hash chain that `nr` is in, and the way from `nr` to its task; only
+ * set_number() needs no lock. tasklist_lock guards the lists of groups and sessions. A task leaves
+ * its number before its last reference is dropped. So a task found under the lock can be given one
+ * more reference, and is then used without the lock. Which numbers are free is in kernel/pidmap.c.
  */
 #include "kernel/pid.h"
 
@@ -30,7 +29,7 @@ static struct {
 static struct kmem_cache *pid_cache;
 FAULT_SITE(fault_pidmap, "fork.pidmap");
 
-/* A bucket for every 32 pages of memory, within limits: a task costs a third of that. */
+/* A bucket for every 32 pages of memory, within limits: a task takes about a third of them. */
 void pid_init(void)
 {
 	unsigned int order = 0;
@@ -103,7 +102,7 @@ struct pid *alloc_pid(struct pidmap *map)
 	return pid;
 }
 
-/* No search finds the struct any more. */
+/* The struct is out of the hash already. */
 static void free_number(struct pid *pid)
 {
 	pidmap_free(pid->map, pid->nr);

@@ -23,7 +23,7 @@ enum pid_type {
 struct pid {
 	refcount_t count;
 	refcount_t uses;                       /* the task it is made for, and all in tasks[] */
-	struct task *task;                     /* pid_lock(nr), but to set it: has this number */
+	struct task *task;                     /* has this number; pid_lock(nr), except to set */
 	struct list_head tasks[PIDTYPE_LISTS]; /* tl */
 	struct pid *next;                      /* pid_lock(nr): of the same chain */
 	struct pidmap *map;                    /* has a bit for nr */

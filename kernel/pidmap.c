@@ -74,14 +74,14 @@ static noinline int find_next_free(struct pidmap *m, int last)
 	return nr < start ? nr : -EAGAIN;
 }
 
-/* Is `at` on the way from `from` up to `to`, which may lead round at pid_max? */
+/* Does `at` lie between `from` and `to`, on a way up that may wrap at pid_max? */
 static bool between(int from, int at, int to)
 {
 	return from < to ? from < at && at < to : from < at || at < to;
 }
 
-/* The search begins after the number that is furthest along: a CPU that was interrupted here does
- * not lead it back to numbers that have just become free. */
+/* Move last_pid on to `to`, unless another CPU has moved it further: a CPU that was interrupted
+ * here must not lead the search back to numbers that have just become free. */
 static void advance(struct pidmap *m, int from, int to)
 {
 	int last = from;

@@ -64,7 +64,7 @@ struct cred *task_get_cred(struct task *t)
 	return t->cred;
 }
 
-/* Takes no reference to the struct itself: exec counts the tasks that use it. */
+/* Takes no reference to the fs_context: exec compares its count with the number of threads. */
 bool task_read_fs(struct task *t, struct dentry **root, struct dentry **pwd, mode_t *umask)
 {
 	guard_spin(&t->lock);

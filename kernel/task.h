@@ -28,7 +28,7 @@ enum task_flags {
 enum task_work {
 	WORK_SIGPENDING = 1 << 0,
 	WORK_RESTORE_SIGMASK = 1 << 1,
-	WORK_FRAME = 1 << 2, /* its user registers were changed: all are to be loaded */
+	WORK_FRAME = 1 << 2, /* its user registers were changed: load all of them */
 	WORK_OOM = 1 << 3,   /* the allocator had no page for it: oom_work() */
 };
 
@@ -41,17 +41,17 @@ enum task_work {
  *
  * The struct has three ranges. Fork sets the fields of the first one by one; before that they hold
  * what the last owner of the memory left there, or a debug build's poison. Fork zeroes the second
- * range: what an undo reads, and what begins as nothing. The third, which fork copies, holds no
- * pointer: a half-made child owns only what it was given.
+ * range: the fields that an undo reads, and those that begin empty. The third, which fork copies,
+ * holds no pointer: a half-made child owns only what it was given.
  */
 struct task {
 	/* --- given one by one, on the way through copy_process() --- */
 	struct thread thread; /* must stay first: switch.asm. Its FPU room outlives it */
 	void *stack;          /* so does this: lowest address of the kernel stack */
-	refcount_t usage;     /* 2: its reaper's, the last switch away; then one a user */
+	refcount_t usage;     /* 2 (reaper, last switch away), and one per user */
 	u32 state;            /* me, rq; enum task_state */
 	int exit_signal; /* me, tl for a new parent; a word: sent to it at exit; -1: not a leader */
-	pid_t pid_nr;    /* ro, but for exec from a non-leader: its thread id */
+	pid_t pid_nr;    /* ro, except in exec by a non-leader: its thread id */
 	pid_t tgid_nr;   /* ro, same */
 	pid_t ppid_nr;   /* tl, a word: of real_parent's process */
 	spinlock_t lock; /* LOCK_TASK */
@@ -143,7 +143,7 @@ struct task {
 	u32 personality;         /* me: personality(2) */
 	u64 timer_slack;         /* me: ns, PR_SET_TIMERSLACK */
 	bool no_new_privs;       /* me: exec grants nothing; never cleared */
-	/* Its process's threads write it; others may see parts of two names, but always an end. */
+	/* Threads of its process write it; readers may see parts of two names, but always a NUL. */
 	char comm[TASK_COMM_LEN];
 };
 

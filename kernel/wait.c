@@ -1,12 +1,12 @@
 /*
  * Waiting for children: wait4(2), waitid(2).
  *
- * A parent sleeps on its signal->wait_chld; do_notify_parent() wakes it for every end, stop and
- * continue of a child. Each time it looks at the children of all threads of its group, unless the
- * wait names one pid or says __WNOTHREAD, under tasklist_lock.
+ * A parent sleeps on its signal->wait_chld; signal/send.c wakes the parent for every end, stop and
+ * continue of a child. Each time the parent looks, under tasklist_lock, at the children of all
+ * threads of its group, unless the wait names one pid or says __WNOTHREAD.
  *
  * A thread has three lists of children: those that wait to be reaped; its jobs, which are stopped
- * or whose continue is not reported yet; and the rest. So what is to be found is at the head of a
+ * or whose continue is not reported yet; and the rest. So a wait finds its child at the head of a
  * list. Only a search for some of the children (of a group, clones, or stops) walks past others.
  */
 #include "kernel/wait.h"
@@ -83,7 +83,7 @@ static enum wait_verdict look_at_zombie(struct wait_query *q, struct task *p)
 	return WAIT_FOUND;
 }
 
-/* Take `p` out of the tree. A parent that is another thread stays only under tasklist_lock. */
+/* Take `p` out of the tree. A parent that is another thread may end after this: use it here. */
 static void unlink_child(struct task *p)
 {
 	if (p->parent != current) {
@@ -93,7 +93,7 @@ static void unlink_child(struct task *p)
 	unlink_task(p);
 }
 
-/* Account for `p` and free it, without the lock: only its number still leads to it. */
+/* Account for `p` and free it. Needs no tasklist_lock: only the pid still leads to `p`. */
 static void reap(struct wait_query *q, struct task *p)
 {
 	u64 flags;
@@ -123,8 +123,8 @@ static void leave_jobs(struct task *p)
 	list_move_tail(&p->sibling, &p->parent->children);
 }
 
-/* Stops and continues are reported once. `p` does not wait to be reaped: it lives, or is the leader
- * of a group that still has threads and so is not dead as a process. */
+/* Stops and continues are reported once. The process of `p` has not ended: `p` lives, or is a
+ * leader that exited before its threads. */
 static enum wait_verdict look_at_stop(struct wait_query *q, struct task *p)
 {
 	struct signal *sig = p->signal;
@@ -143,9 +143,9 @@ static enum wait_verdict look_at_stop(struct wait_query *q, struct task *p)
 		sig->continued = keep;
 		v = WAIT_FOUND;
 	}
-	/* A stop is seen here before the child announces it. Then a wait for any child, perhaps by
-	 * the parent's reaper, must find it as well. A stopped child stays a job when its stop has
-	 * been reported: SIGCONT is sent without tasklist_lock, and could not put it back. */
+	/* A wait by pid may see a stop before the child announces it. Waits for any child, perhaps
+	 * by a new parent, must then find it too. A child whose stop was reported stays a job:
+	 * SIGCONT is sent without tasklist_lock and could not make it one again. */
 	if (sig->continued || sig->stopped)
 		become_job(p);
 	else if (p->in_jobs)
@@ -184,7 +184,7 @@ static enum wait_verdict look_at_living(struct wait_query *q __maybe_unused, str
 	return p->exit_state != TASK_DEAD ? WAIT_LATER : WAIT_NOT_OURS;
 }
 
-/* Zombies first: most waits are for them. Else one child that matches makes the wait worthwhile. */
+/* Zombies first: most waits are for them. Else one child that matches is a reason to wait. */
 static enum wait_verdict look_at_children_of(struct wait_query *q, struct task *t)
 {
 	enum wait_verdict enough = q->options & (WSTOPPED | WCONTINUED) ? WAIT_FOUND : WAIT_LATER;
@@ -359,7 +359,7 @@ long sys_waitid(int which, pid_t id, siginfo_t __user *uinfo, int options, struc
 	ret = do_wait(type, nr, options, &r);
 	if (ret > 0 && ru && put_rusage(ru, &r.usage))
 		return -EFAULT;
-	/* With nothing to tell, for whatever reason, the structure is zeroed: as on Linux. */
+	/* With nothing to report, also after an error, the structure is zeroed, as on Linux. */
 	if (uinfo && put_wait_info(uinfo, ret > 0 ? &r : NULL))
 		return -EFAULT;
 	return MIN(ret, 0);

@@ -14,7 +14,7 @@ static void tell_watch(const struct area *a, bool more)
 		a->obj->watch->changed(a->obj->watch, more);
 }
 
-/* Tell the watches of all areas that one more, or one less, address space has them. */
+/* Tell the watches of all areas that one more, or one less, address space maps them. */
 static void tell_watches(const struct area_set *n, bool more)
 {
 	for (u32 i = 0; n->watched && i < n->nr; i++)

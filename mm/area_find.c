@@ -68,7 +68,7 @@ const struct area *area_tree_around(const struct area_set *n, u64 addr, const st
 struct gap_search {
 	u64 len, low;
 	u64 top;  /* everything from here up has been searched */
-	u64 hole; /* no gap that was too short is longer than this */
+	u64 hole; /* the longest of the gaps that were too short, or more */
 };
 
 /* Is the gap between `bottom` and the top long enough? */
@@ -101,7 +101,7 @@ static inline bool gap_in_leaf(struct gap_search *g, const struct area_set *n)
 
 static bool gap_below(struct gap_search *g, const struct area_set *n);
 
-/* Search child c, whose `gap` promises one that is long enough; correct it if there is none. */
+/* Search child c, whose `gap` promises a gap that is long enough; correct a false promise. */
 static bool gap_in_child(struct gap_search *g, const struct area_set *c)
 {
 	bool all = g->top >= c->end;

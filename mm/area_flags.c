@@ -56,7 +56,7 @@ int mm_fork_advice(struct mm *mm)
 	return (int)err;
 }
 
-/* Whether a file's page is in memory is told only to tasks that may write the file: mincore(2). */
+/* Only root, the file's owner and tasks that may write it learn what is in memory: mincore(2). */
 static bool may_tell(const struct area *a)
 {
 	return !a->file || mapped_files->may_tell(a->file);

@@ -29,7 +29,7 @@ struct area_set {
 	u32 total;    /* areas below; not kept in a leaf, where nr says it */
 	/* Summary of the areas below; not kept in a leaf that is the root. */
 	u64 start, end; /* of the first area, of the last */
-	u64 low;        /* new mappings keep off from here up: start, or below a stack */
+	u64 low;        /* new mappings end here at most: start, or lower for a stack */
 	u64 gap;        /* at least the longest gap between two areas: see areas_gap() */
 	/* Root only: nodes for splits, linked by `next_spare`. */
 	struct area_set *spare_leaf, *spare_node, *next_spare;
@@ -113,8 +113,8 @@ const struct area *area_tree_find(const struct area_set *root, u64 addr); /* are
 const struct area *area_tree_around(const struct area_set *root, u64 addr,
 				    const struct area **above);
 /* The highest address for len bytes in [low, high) that keeps clear of stacks, or 0. *hole is
- * raised to an upper bound for the length of the gaps above it. Corrects `gap` in nodes that turn
- * out not to have a gap of that length. NULL is an empty tree. */
+ * raised to an upper bound for the gaps above that address. Corrects `gap` in nodes that turn out
+ * not to have a gap of that length. NULL is an empty tree. */
 u64 areas_gap(const struct area_set *root, u64 len, u64 low, u64 high, u64 *hole);
 
 /* ---- owning: 0, or -ENOMEM with no visible change ---- */

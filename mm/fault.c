@@ -90,8 +90,8 @@ static struct page *object_page(struct mm *mm, const struct area *a, u64 addr, b
 
 #define AROUND 16 /* pages, a power of two: those that a fault may handle too */
 
-/* A program that reads one page of a file soon reads the pages beside it. Those that are in memory
- * cost less to map now than by a fault each. `slot` has just been filled. */
+/* A program that reads one page of a file soon reads the pages beside it. Mapping now those that
+ * are in memory costs less than a fault for each. `slot` has just been filled. */
 static void map_around(struct mm *mm, const struct area *a, pte_t *slot, u64 addr)
 {
 	u64 block = ALIGN_DOWN(addr, AROUND * PAGE_SIZE), start = MAX(block, a->start);
@@ -145,14 +145,14 @@ static bool is_special(pte_t leaf)
 	return phys_to_page(pte_addr(leaf))->flags & (PG_CACHE | PG_ZERO);
 }
 
-/* On an owned path only this mm adds references, under mm->lock: a count of 1 is final. */
+/* On an owned path only this mm adds references, under mm->lock: a count of 1 stays 1. */
 static bool is_owned(pte_t leaf)
 {
 	return refcount_read(&phys_to_page(pte_addr(leaf))->count) == 1 && !is_special(leaf);
 }
 
 /* The page at `slot` has a single reference again, probably because a child has exited. Its
- * neighbours then do too, and they are likely to be written next: make them all writable. */
+ * neighbours then often do too, and are likely to be written next: make those writable. */
 static void reuse_around(struct mm *mm, const struct area *a, pte_t *slot, u64 addr)
 {
 	u64 block = ALIGN_DOWN(addr, AROUND * PAGE_SIZE), start = MAX(block, a->start);

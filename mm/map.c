@@ -427,7 +427,7 @@ static long move_area(struct mm *mm, u64 old, u64 old_len, u64 to, u64 new_len)
 	int err = prepare_unmap(mm, old, old + old_len, 1);
 
 	if (!err)
-		err = areas_prepare(&mm->areas, to, to + new_len, 2); /* one, and a hole's */
+		err = areas_prepare(&mm->areas, to, to + new_len, 2); /* `moved`, and a hole's */
 	if (!err)
 		err = tree_move(mm, old, to, MIN(old_len, new_len));
 	if (err)

@@ -85,7 +85,7 @@ static void nothing_inherited(struct mm *mm)
 	mm->limit_data = mm->limit_as = NO_LIMIT;
 }
 
-/* Make an empty mm, with the limits and addresses of `parent`, which is locked, or NULL. */
+/* Make an empty mm, with the limits and addresses of `parent`, which is locked; NULL: defaults. */
 static struct mm *new_mm(const struct mm *parent)
 {
 	struct mm *mm = kmem_cache_alloc(mm_cache);
@@ -145,7 +145,7 @@ struct mm *mm_clone(struct mm *src)
 	return mm;
 }
 
-/* The last user takes no lock: no other task can reach the mm any more. */
+/* The last user does not take mm->lock: no other task can reach the mm any more. */
 void mm_put(struct mm *mm)
 {
 	if (!refcount_dec_and_test(&mm->users))

@@ -34,7 +34,7 @@ enum area_flags {
 /* Flags that a child does not simply inherit. */
 #define AREA_FORK (AREA_DONTFORK | AREA_WIPEONFORK | AREA_LOCK)
 
-/* An open file, as far as an address space goes: what was mapped, for its name. Never NULL. */
+/* An open file, which an address space holds for the name of what it maps. Never NULL here. */
 struct file;
 struct mapped_file_ops {
 	void (*hold)(struct file *f); /* one more reference */
@@ -149,8 +149,8 @@ static inline void mm_grab(struct mm *mm)
 #define STACK_GAP     (256 * PAGE_SIZE) /* kept free below a stack that grows */
 #define MMAP_MIN_ADDR 0x10000UL         /* nothing is mapped below, so a null pointer faults */
 extern long max_map_count;              /* tunable vm.max_map_count: areas of one address space */
-/* Map `len` bytes (rounded up to pages) with area_flags; obj (or NULL) gains a reference. addr is a
- * hint unless MM_FIXED. Returns it, -ENOMEM, -EINVAL, -EEXIST, -EPERM (low), -EOVERFLOW (pgoff). */
+/* Map `len` bytes, rounded up to pages; obj (or NULL) gains a reference. addr is a hint unless
+ * MM_FIXED. Returns the address, -ENOMEM, -EAGAIN, -EINVAL, -EEXIST, -EPERM or -EOVERFLOW. */
 long mm_map(struct mm *mm, u64 addr, u64 len, u32 flags, struct vm_object *obj, u64 pgoff, u32 how);
 /* The same for what->flags, obj, file and pgoff. */
 long mm_map_area(struct mm *mm, const struct area *what, u64 addr, u64 len, u32 how);
@@ -186,7 +186,7 @@ const struct area *mm_grow_stack(struct mm *mm, u64 addr, int *err);
 /* Copy the area of addr, or the first one above it, to *out. False if there is none. */
 bool mm_find_area(struct mm *mm, u64 addr, struct area *out);
 bool mm_find_area_locked(struct mm *mm, u64 addr, struct area *out); /* caller holds mm->lock */
-/* The area of addr, or NULL. The caller holds mm->lock; the pointer is valid as long. */
+/* The area of addr, or NULL. The caller holds mm->lock; the pointer is valid until its release. */
 const struct area *mm_area_at(struct mm *mm, u64 addr);
 /* Calls fn for each area, lowest first, with mm->lock held. */
 void mm_foreach_area(struct mm *mm, void (*fn)(const struct area *, void *), void *arg);
@@ -214,7 +214,7 @@ enum fault_result {
 	FAULT_OOM,    /* no memory: the caller has a process killed and tries again */
 };
 enum fault_result mm_fault(struct mm *mm, u64 addr, enum fault_access access);
-/* The byte's address in the direct map; NULL: the page is absent or forbids it. Under mm->lock. */
+/* The byte's address in the direct map; NULL: page absent, or access forbidden. Under mm->lock. */
 void *mm_look(struct mm *mm, u64 addr, enum fault_access access);
 /* mm_fault() for a caller that holds mm->lock. *kaddr is the address of the byte in the direct map,
  * valid until the lock is released. */

@@ -5,8 +5,8 @@
  * only as high as the largest number needs. Slots of the lowest level point to pages, all others to
  * nodes. The object holds one reference to each of its pages; every mapping holds its own.
  *
- * Lock: vm_object.lock guards the tree and the size. Pages and nodes are allocated before it is
- * taken or, for nodes, by an allocator that never sleeps.
+ * Lock: vm_object.lock guards the tree and the size. Pages are allocated before it is taken, nodes
+ * while it is held, by an allocator that never sleeps.
  */
 #include "mm/object.h"
 
@@ -210,8 +210,8 @@ void object_put(struct vm_object *o)
 	kmem_cache_free(object_cache, o);
 }
 
-/* Look the page up, and insert `fresh`, if that is not NULL, where it is absent. 1: found; 0:
- * absent or inserted; or -ENOMEM, -ENOSPC, -EFBIG. *out is the page with a reference, or NULL. */
+/* Look the page up. If it is absent and `fresh` is not NULL, insert `fresh`. 1: found; 0: absent or
+ * inserted; or -ENOMEM, -ENOSPC, -EFBIG. *out is the page with a reference, or NULL. */
 static int find_or_insert(struct vm_object *o, u64 index, struct page *fresh, struct page **out)
 {
 	guard_spin(&o->lock);

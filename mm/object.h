@@ -41,7 +41,7 @@ static inline void object_get(struct vm_object *o)
 }
 void object_set_quota(struct vm_object *o, struct page_quota *q); /* before the first page */
 struct page_quota *page_quota_create(int limit);                  /* NULL without memory */
-bool page_quota_charge(struct page_quota *q); /* one page; false: no more. NULL: any number */
+bool page_quota_charge(struct page_quota *q); /* one page; false: used up. NULL: no limit */
 void page_quota_uncharge(struct page_quota *q);
 void page_quota_put(struct page_quota *q); /* NULL is allowed */
 void object_put(struct vm_object *o);      /* NULL is allowed; the last reference drops the pages */

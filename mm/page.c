@@ -9,8 +9,8 @@
  * Such pages go to stocks of their own, for the next allocation that needs a page in that state.
  *
  * A CPU with too many pages in a stock moves a chain of them to the depot, where CPUs that run out
- * find it; a whole chain costs as much there as one page costs from the blocks. An allocation of a
- * block that finds none free takes the chains of the depot apart, one by one, until there is one.
+ * find it; a whole chain costs as much there as one page costs from the blocks. If an allocation
+ * finds no free block, it takes the chains of the depot apart, one by one, until there is one.
  *
  * Locks: zone.lock guards the blocks, depot.lock the chains. A CPU uses its stocks with irqs off.
  */
@@ -57,7 +57,7 @@ static struct depot {
 static u64 end_pfn;     /* the page array ends here */
 static u64 total_pages; /* ever given to the allocator */
 
-/* A larger block may be missing because memory is in pieces, which no process's end need mend. */
+/* A larger block may be missing because memory is fragmented: killing a process may not help. */
 #define MAX_ORDER_WORTH_A_KILL 3
 
 #define POISON_WORD 0x6b6b6b6b6b6b6b6bUL

@@ -15,7 +15,7 @@ enum page_flags {
 	PG_CACHE = 1 << 4,    /* belongs to a memory object: a private mapping always copies it */
 	PG_ZERO = 1 << 5,     /* the zero page: always copied */
 	PG_HEAD = 1 << 6,     /* first page of an allocation of more than one page, or of a slab */
-	PG_CPU_FREE = 1 << 7, /* free, in the cache of a CPU */
+	PG_CPU_FREE = 1 << 7, /* free, in a CPU's stock or the depot */
 	PG_POISONED = 1 << 8, /* debug builds: free, and filled with the poison */
 	PG_ROOT = 1 << 9,     /* came out of STOCK_ROOT: is an empty root table already */
 	PG_UNUSED = 1 << 10,  /* PG_CACHE: reserved by fallocate(2), not used yet */
@@ -82,7 +82,7 @@ phys_addr_t early_highest_ram(void); /* end of the highest usable range */
 void page_alloc_init(void);
 
 /* ---- the buddy allocator: mm/page.c ---- */
-/* Boot time only. RAM ends at `highest`. Then each range of it is added or reserved once. The page
+/* Boot time only. RAM ends at `highest`. Then each range of RAM is added or reserved once. The page
  * array is zeroed, and mapped for each 4 MiB that has RAM in it. */
 void buddy_init(phys_addr_t highest);
 void buddy_add_range(phys_addr_t start, phys_addr_t end);
@@ -101,12 +101,12 @@ enum alloc_flags {
 bool may_use_reserve(void);
 /* The running task did not get the pages that it asked for. Any context. kernel/oom.c */
 void pages_ran_out(void);
-/* Kill the process whose death frees most; the caller then tries again. Sleeps a little. False: no
- * process is left to kill. `tries`: how often the caller has tried again before, in vain; on the
- * first time nothing is killed if there are pages enough for a page fault. */
+/* Kill the process whose death frees most, and sleep a little; the caller then tries again. False:
+ * it should give up. `tries`: how often it has tried again in vain. The first time, nothing is
+ * killed if enough pages for a page fault are free. */
 bool out_of_memory(u32 tries);
-/* On the way to user mode: the allocator failed. Kills a process, and has the system call
- * tried again, if it was this that made it return -ENOMEM. */
+/* On the way to user mode, after the allocator failed: if the system call returned -ENOMEM, kill a
+ * process if that is needed, and have the call tried again. */
 void oom_work(struct pt_regs *regs);
 /* 2^order pages with count 1, or NULL. Any context. */
 struct page *alloc_pages(unsigned int order, unsigned int flags);

@@ -13,7 +13,7 @@ void *kmem_cache_alloc(struct kmem_cache *c);
 void *kmem_cache_zalloc(struct kmem_cache *c);
 void kmem_cache_free(struct kmem_cache *c, void *obj);
 
-/* Up to 4 MiB, aligned to 16; from 2 KiB up to their power of two. NULL without memory. */
+/* Up to 4 MiB. Aligned to 16; sizes above 1 KiB, to the next power of two. NULL without memory. */
 void *kmalloc(size_t size);
 void *kzalloc(size_t size);
 void kfree(void *p); /* NULL is allowed */

@@ -64,8 +64,8 @@ pte_t tree_walk(struct mm *mm, u64 addr);
  * gathered. Both take over the caller's reference to the new page. */
 void tree_fill_slot(pte_t *slot, pte_t leaf);
 void tree_replace_leaf(struct gather *g, pte_t *slot, u64 addr, pte_t leaf);
-/* Fill n slots in a row with pages[]; a NULL is skipped. Where the slot is not empty, the reference
- * to the page is dropped. Returns how many slots were filled. */
+/* Fill n slots in a row with pages[]; a NULL is skipped. If a slot is not empty, the reference to
+ * its page of pages[] is dropped. Returns how many slots were filled. */
 u32 tree_fill_slots(pte_t *slot, struct page **pages, u32 n, pte_t bits);
 /* Clear [start, end). A subtree that lies wholly inside loses one reference and is not unshared. 0,
  * or -ENOMEM with nothing cleared. Flushes before it drops. */

@@ -360,9 +360,9 @@ bool is_stack_guard(u64 addr)
 	       (addr - STACKS_START) % STACK_STRIDE < PAGE_SIZE;
 }
 
-/* The bitmap and the tables are never freed. If a crowd of tasks made them, a test that compares
- * free memory before and after would see a leak. So they are made in advance, when so many tasks
- * become allowed, as far as memory has room for their stacks. */
+/* The bitmap and the tables are never freed. If they were made when tasks need them, a test that
+ * compares free memory before and after would see a leak. So they are made in advance, for as many
+ * stacks as are asked for and have room in memory. */
 int reserve_kernel_stacks(u64 stacks)
 {
 	u64 end;

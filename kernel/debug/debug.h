@@ -20,7 +20,7 @@ void symbols_set(const void *table, size_t table_size, const char *strings, size
 /* Fill a fresh kernel stack, but for its end mark, so that its deepest use can be read off. */
 #define STACK_FILL 0x57ac57ac57ac57acUL
 void stack_poison(void *stack);
-/* The most bytes of it that were ever in use; 0 when it was not filled. */
+/* The most bytes of the stack that were ever in use; 0: it was not filled. */
 size_t stack_watermark(const void *stack);
 
 /* Print every tunable, or the one called `name`. -ENOENT. */

@@ -52,7 +52,7 @@ void lock_order_acquire(const void *lock, enum lock_class class, bool nested)
 
 /* ---- for how long: the shell's `locks` ---- */
 
-static struct lock_stat stats[DEBUG_CHECKS ? MAX_CPUS : 1][LOCK_CLASSES]; /* their CPU, irqs off */
+static struct lock_stat stats[DEBUG_CHECKS ? MAX_CPUS : 1][LOCK_CLASSES]; /* CPU's own; irqs off */
 static const void *reported;          /* the lock that a waiter has reported */
 static u64 first_cycles, first_clock; /* when counting began: to turn cycles into time */
 

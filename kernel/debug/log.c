@@ -17,7 +17,7 @@ static u64 ring_end; /* bytes ever written; the text is at ring_end - LOG_SIZE â
 			LOG_SIZE */
 
 static long quiet;
-TUNABLE(quiet, "quiet", quiet, 0, 1, NULL, "1: the log keeps off the console, but for errors");
+TUNABLE(quiet, "quiet", quiet, 0, 1, NULL, "1: only the log's errors go to the console");
 
 static void ring_append(const char *s, size_t n)
 {
@@ -37,7 +37,7 @@ static void log_line(bool show, const char *fmt, va_list ap)
 		      now % NSEC_PER_SEC / NSEC_PER_USEC);
 	room = (int)sizeof(line) - n;
 	n += MIN(vsnprintf(line + n, room, fmt, ap), room - 1);
-	if (line[n - 1] != '\n') { /* cut short, or forgotten */
+	if (line[n - 1] != '\n') { /* cut off, or the caller left it out */
 		n = MIN(n, LOG_LINE - 2);
 		line[n++] = '\n';
 		line[n] = '\0';

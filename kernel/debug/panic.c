@@ -1,4 +1,4 @@
-/* Panic: report as much as possible, then stop. Nothing here allocates, waits or takes a lock. */
+/* Panic: report as much as possible, then stop. Nothing here allocates or waits for a lock. */
 #include "arch/x86_64/arch.h"
 #include "kernel/debug/debug.h"
 #include "kernel/lib/fuzz.h"

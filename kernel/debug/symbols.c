@@ -59,7 +59,7 @@ void symbols_set(const void *table, size_t table_size, const char *strings, size
 }
 
 /* Leave out what the compiler appends to the name of a function's variant, as in "drop.isra.0".
- * NASM's local labels have a point in their names, too. */
+ * NASM's local labels have a dot in their names, too. */
 static size_t source_name_length(const Elf64_Sym *s)
 {
 	const char *name = strtab + s->st_name;

@@ -88,8 +88,8 @@ int tunables_show(const char *name, void (*print)(const char *fmt, ...))
 	return 0;
 }
 
-/* Words of the command line that are no switches: kernel/main.c takes `init`, `initramfs` and
- * `test`, the loader `video`. */
+/* Words of the command line that are no switches: take_word() takes `fail`, kernel/main.c `init`,
+ * `initramfs` and `test`, the loader `video`. */
 static const char *const other_words[] = {"fail", "init", "initramfs", "test", "video"};
 
 const char *tunable_nearest(const char *name)

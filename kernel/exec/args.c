@@ -2,7 +2,7 @@
  * What a new program finds on its stack: arguments, environment, auxiliary vector.
  *
  * The strings are collected in kernel pages first, in the order in which they will lie at the top
- * of the stack: argv, envp, the file name. By then the old address space is no longer needed for
+ * of the stack: argv, envp, the file name. After that the old address space is no longer needed for
  * them, and their number and size are known.
  */
 #include "kernel/exec/args.h"
@@ -213,7 +213,7 @@ struct exec_strings *exec_strings_gather(const struct exec_args *args)
 
 /* ---- the initial stack: System V ABI AMD64, figure 3.9 ---- */
 
-/* Writes into the stack of a new mm. Holds mm->lock: the page found last stays in place. */
+/* Writes into the stack of a new mm. mm->lock is held, so the page found last stays in place. */
 struct stack_writer {
 	struct mm *mm;
 	u64 sp;
@@ -254,7 +254,7 @@ static void stack_put(struct stack_writer *w, const void *buf, size_t n)
 	}
 }
 
-/* sp is a multiple of 8. A store of its own: for a pointer memcpy() costs more. */
+/* sp is a multiple of 8. Not by stack_put(): for a single word memcpy() costs more. */
 static void stack_put_u64(struct stack_writer *w, u64 v)
 {
 	char *to = stack_at(w);

@@ -1,6 +1,6 @@
 /*
- * ELF64 headers. What is wrong with a segment is found only when it is mapped, as on Linux: by then
- * the old program is gone, and the new one dies.
+ * ELF64 headers. Errors in a segment are found only when it is mapped. As on Linux, where the old
+ * program is gone by then, the process is killed.
  *
  * Nothing in the file is trusted: every sum is checked for overflow, every range against the
  * address space. System V ABI, chapters 4 and 5, and its AMD64 supplement.

@@ -4,8 +4,8 @@
  * Two phases. In the first every failure leaves the old program as it was: the strings are copied
  * out of the old address space, a new one is built beside it, and the program is mapped into that.
  * In the second the other threads are made to exit, and what the process shares with others is
- * replaced by copies; if there is no memory for those, the process is killed. From commit_exec() on
- * nothing can fail, and the task becomes the new program.
+ * replaced by copies; if there is no memory for those, a process that has lost threads is killed.
+ * From commit_exec() on nothing can fail, and the task becomes the new program.
  */
 #include "kernel/exec/exec.h"
 
@@ -105,7 +105,7 @@ static long build_parsed(struct file *f, const struct elf_image *img,
 	return ret == -ENOMEM ? ret : TOO_LATE;
 }
 
-/* Phase one: a whole new address space. 0 or -errno, and then nothing is left of it; TOO_LATE. */
+/* Phase one: make a whole new address space. 0; or -errno or TOO_LATE, with nothing left of it. */
 static long build_image(struct file *f, const struct exec_head *head, const struct exec_strings *s,
 			const struct exec_creds *creds, struct exec_image *out)
 {
@@ -228,8 +228,8 @@ static const char *base_name(const char *path)
 	return slash ? slash + 1 : path;
 }
 
-/* What exec leaves private of what clone shared: descriptors and handlers. Everything is allocated
- * before anything changes, and no task can join: current is the only thread left to clone one. */
+/* Private copies of what clone shared: descriptors and handlers. All are allocated before anything
+ * changes. No task can join meanwhile: current is the only thread left to clone one. */
 struct exec_private {
 	struct files *files;     /* NULL: was not shared */
 	struct sighand *sighand; /* likewise */
@@ -266,7 +266,7 @@ static void commit_exec(struct task *p, const char *path, struct exec_image *img
 	exec_adopt_mm(img->mm);
 	exec_creds_commit(creds);
 	p->flags &= ~(PF_FORKNOEXEC | PF_KTHREAD);
-	p->exit_signal = SIGCHLD; /* clone(2): what was asked for held for the old program */
+	p->exit_signal = SIGCHLD; /* clone(2): another signal was meant for the old program */
 	p->self_exec_id++;
 	p->sas_sp = p->sas_size = 0;
 	strlcpy(p->comm, base_name(path), sizeof(p->comm));
@@ -298,7 +298,7 @@ static long start_image(const struct exec_args *args, struct exec_image *img,
 	return 0;
 }
 
-/* As on Linux, where the old program is already gone when this error is found. */
+/* Die as on Linux, where the old program is already gone when this error is found. */
 static long die_of_image(const struct exec_args *args)
 {
 	if (!args->kernel)
@@ -363,7 +363,7 @@ long kernel_execve(const char *path, const char *const *argv, const char *const 
 	return err ? err : exec_path(path, &args, 0);
 }
 
-/* execve(2): after setuid(2) RLIMIT_NPROC holds for exec too, until it was met. */
+/* execve(2): after a setuid(2) over RLIMIT_NPROC, exec fails until the user is within it. */
 static bool too_many_tasks(void)
 {
 	if (likely(!(current->flags & PF_NPROC_EXCEEDED)))
@@ -385,7 +385,7 @@ long sys_execve(const char __user *upath, const char __user *const __user *argv,
 	return too_many_tasks() ? -EAGAIN : exec_path(path, &args, 0);
 }
 
-/* execveat(2): what a program found from a descriptor is called. */
+/* execveat(2): the name of a program that was found from a descriptor. */
 static char *name_from_fd(int dirfd, const char *path)
 {
 	size_t size = sizeof("/dev/fd/-2147483648/") + strlen(path);

@@ -15,9 +15,9 @@ struct exec_creds {
 	bool dumpable; /* proc(5): false when the caller may not read the file */
 };
 
-/* By the program's file. 0 or -ENOMEM; exec_creds_finish() is called however the exec ends. */
+/* Choose them by the program's file. 0: call exec_creds_finish() however exec ends. Or -ENOMEM. */
 int exec_creds_prepare(struct exec_creds *c, struct file *f);
-/* Bytes, for the new program. */
+/* The limit of the new program's stack, in bytes. */
 u64 exec_creds_stack_limit(const struct exec_creds *c);
 /* current is the only thread of its process, and has its own handlers and the new memory. */
 void exec_creds_commit(struct exec_creds *c);

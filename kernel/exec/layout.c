@@ -33,7 +33,7 @@ static u64 pages_of(u32 die, unsigned int bits)
 	return ((u64)die & ((1UL << bits) - 1)) << PAGE_SHIFT;
 }
 
-/* Below the stack at its largest. */
+/* mmap() begins below the stack at its largest. */
 static u64 mmap_base(const struct mm *mm, bool random, const struct dice *dice)
 {
 	u64 gap = mm->limit_stack, pad = STACK_GAP + (random ? STACK_RANDOM : 0);

@@ -19,7 +19,7 @@ struct exec_head {
 
 /* NULL without memory; -errno in *err if it cannot be read. */
 struct exec_head *exec_read_head(struct file *f, long *err);
-/* Digest the headers. 0: exec_drop_image() is due; -ENOEXEC, -ENOMEM, or as reading fails. */
+/* Digest the headers. 0: exec_drop_image() is due. -ENOEXEC, -ENOMEM, or an error of reading. */
 long exec_parse(struct file *f, const struct exec_head *head, struct elf_image *img);
 void exec_drop_image(struct elf_image *img);
 
@@ -28,13 +28,13 @@ struct exec_interp {
 	struct file *file; /* NULL: it names none */
 	struct elf_image img;
 };
-/* 0, and then exec_drop_interp() is due; -ENOEXEC, -EIO, -ELIBBAD, or as opening it fails. */
+/* 0: exec_drop_interp() is due. -ENOEXEC, -EIO, -ELIBBAD, or an error of opening the file. */
 long exec_open_interp(struct file *program, const struct elf_image *img, struct exec_interp *out);
 void exec_drop_interp(struct exec_interp *interp);
 
-/* Map it, and set the bounds that mm keeps. 0, -ENOMEM; -EINVAL: it cannot be mapped as it says. */
+/* Map a program, and set the bounds that mm keeps. 0, -ENOMEM, or -EINVAL for a broken file. */
 long exec_map_program(struct mm *mm, const struct elf_image *img, struct exec_layout *l,
 		      struct file *f);
-/* The same; *entry becomes its entry if there is one. */
+/* Map the interpreter, if there is one; *entry becomes its entry. Errors as above. */
 long exec_map_interp(struct mm *mm, const struct exec_interp *interp, struct exec_layout *l,
 		     u64 *entry);

@@ -113,7 +113,7 @@ static struct futex_bucket *lock_bucket_of(struct futex_waiter *w)
 	}
 }
 
-/* Take `w` off its list unless a wake has done so; true in that case. */
+/* Take `w` off its list. True: a wake had done so already. */
 static bool unqueue_waiter(struct futex_waiter *w)
 {
 	struct futex_bucket *b = lock_bucket_of(w);
@@ -225,7 +225,7 @@ long sys_futex(u32 __user *uaddr, int op, u32 val, const struct timespec __user 
 	int cmd = op & FUTEX_CMD_MASK, err;
 	u64 addr = (u64)uaddr, addr2 = (u64)uaddr2, until;
 	bool private = op & FUTEX_PRIVATE_FLAG;
-	u32 val2 = (u32)(u64)timeout; /* of the operations that do not wait */
+	u32 val2 = (u32)(u64)timeout; /* the second count, of operations that do not wait */
 
 	err = wait_deadline(timeout, op, &until);
 	if (err)

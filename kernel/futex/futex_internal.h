@@ -69,8 +69,8 @@ void wake_waiter(struct futex_waiter *w);
  * PI lock, which is handed over instead. The caller holds the bucket's lock. */
 long wake_locked(struct futex_bucket *b, const struct futex_key *key, u32 max, u32 bitset,
 		 u64 until);
-/* Wake in further batches after a first one that was full, when `until` waiters had arrived.
- * Returns the number of all woken, or -EINVAL, which as on Linux hides that number. */
+/* Wake in further batches after a full first one; `until`: the arrivals up to that batch. Returns
+ * the number of all woken, or -EINVAL, which as on Linux hides that number. */
 long wake_more(struct futex_bucket *b, const struct futex_key *key, u32 max, u32 bitset, u64 until);
 /* Compare the word with `val` and queue `w`, under the bucket's lock: a wake that follows a change
  * of the word finds the waiter in the list. 0, -EAGAIN (the word differs), -EFAULT, -EINVAL. */

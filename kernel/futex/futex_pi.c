@@ -6,13 +6,13 @@
  * releases it alone. With waiters, their list names the owner, and the word must agree. At release
  * the kernel writes the best waiter's id into the word and wakes that waiter.
  *
- * An owner that dies cannot write the word: it may no longer have the memory mapped. It makes the
- * best waiter the owner, and that one writes the word itself when it runs (`died`). Until then it
- * stays in the bucket, so that other tasks find the owner to wait for.
+ * An owner that dies cannot write the word: it may no longer have the memory mapped. exit_pi()
+ * makes the best waiter the owner, which writes the word itself when it runs (`died`). Until then
+ * the new owner stays in the bucket, so that other tasks find it.
  *
  * Locks: mm->lock (the word is there), pi_lock, the bucket's, pid_lock() (the first waiter looks up
- * the owner). An owner whose pi_exit is PI_OK has pi_lock still to take before it ends: it stays as
- * long as the waiter holds that.
+ * the owner). An owner whose pi_exit is PI_OK must still take pi_lock before it ends, so it stays
+ * as long as the waiter holds pi_lock.
  */
 #include "kernel/futex/futex_internal.h"
 #include "kernel/lib/log.h"
@@ -132,8 +132,8 @@ static struct task *owner_of_waiters(struct futex_bucket *b, struct futex_waiter
 	return ERR_PTR(-EINVAL);
 }
 
-/* The first to wait asks the word. -EBUSY: the owner is just ending; *exiting gets it, with a
- * reference. Caller holds pi_lock, pid_lock(tid). */
+/* Find the owner by the word, for the first waiter. -EBUSY: the owner is just ending; *exiting is
+ * set to it, with a reference. Caller holds pi_lock, pid_lock(tid). */
 static struct task *owner_by_tid_locked(u32 tid, struct task **exiting)
 {
 	struct task *p = find_task((pid_t)tid);
@@ -155,8 +155,8 @@ static struct task *owner_by_tid(u32 tid, struct task **exiting)
 	return owner_by_tid_locked(tid, exiting);
 }
 
-/* Whom `p` would have to wait for; NULL: nobody, the lock is its. In either case the word says so;
- * `waiters`: and that more will come. */
+/* Take the lock for `p` and return NULL, or return the owner to wait for. In either case the word
+ * then says so; with `waiters`, also that more waiters will come. */
 static struct task *take_or_find_owner(struct futex_bucket *b, const struct futex_key *key,
 				       u32 *word, struct task *p, u32 waiters,
 				       struct task **exiting)
@@ -227,7 +227,7 @@ static int take_or_queue_retry(struct futex_waiter *w, u64 addr, bool private, b
 	}
 }
 
-/* current got the lock from an owner that died: write the word; if it cannot, hand the lock on. */
+/* current got the lock from an owner that died: write the word, or hand the lock on. */
 static long write_inherited(struct futex_waiter *w, u64 addr)
 {
 	u32 *word = pin_word(addr, ACCESS_WRITE), old;

@@ -1,5 +1,5 @@
 /*
- * Keys: what a futex stands for. And the buckets in which waiters are found by their keys.
+ * Keys, by which futexes are known, and the buckets in which waiters are found by their keys.
  *
  * Private memory is known by (mm, address), shared memory by (object, offset), so that a word has
  * the same key wherever it is mapped. A key holds a reference to its object or mm, so that no other

@@ -1,5 +1,5 @@
 /* ChaCha20: RFC 8439, 2.3. The sixteen words are variables, not an array, and each round is written
- * out: what the compiler can name it keeps in registers, and the block takes half the time. */
+ * out, so that the compiler keeps them in registers. This halves the time of a block. */
 #include "kernel/lib/chacha20.h"
 
 static u32 rotate(u32 x, int n)

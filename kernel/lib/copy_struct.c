@@ -1,4 +1,4 @@
-/* Copying what system calls are given. */
+/* Copying structures that system calls take. */
 #include "arch/x86_64/arch.h"
 #include "kernel/lib/string.h"
 #include "kernel/lib/syscall.h"

@@ -247,8 +247,8 @@ void lock_stall_reported(const void *lock);
 const char *lock_class_name(unsigned int class);
 /* Debug builds: panic unless the current task holds `lock`, which guards `field`. */
 void assert_held(const void *lock, const char *field);
-/* The field of `p`. A debug build panics unless the lock of the field's mark is held, which the
- * macro GUARD_field(p) beside the struct names. */
+/* The field of `p`. A debug build panics unless the lock that guards the field is held; the macro
+ * GUARD_field(p) beside the struct names that lock. */
 #ifndef HOST_TEST
 #define guarded(p, field)                                      \
 	(*({                                                   \

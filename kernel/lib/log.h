@@ -19,8 +19,8 @@ void pr_info(const char *fmt, ...) __printf(1, 2);
 void pr_warn(const char *fmt, ...) __printf(1, 2);
 void pr_err(const char *fmt, ...) __printf(1, 2);
 
-/* Formatted output to the console alone (shell, test results). Sleeps where the caller may, up to
- * ten seconds, while the terminal does not read. */
+/* Formatted output to the console alone (shell, test results). If the caller may sleep, waits up to
+ * ten seconds for a terminal that does not read. */
 void console_printf(const char *fmt, ...) __printf(1, 2);
 /* The terminal's part: sleeps until the terminal takes more. NULL: there is no terminal yet. */
 extern void (*console_wait_for_room)(void);

@@ -1,4 +1,4 @@
-/* Sums of sizes and addresses that a program chose: overflow is told, or saturates. Pure. */
+/* Sums of sizes and addresses that a program chose: an overflow is reported, or saturates. Pure. */
 #pragma once
 
 #include "kernel/lib/types.h"

@@ -1,4 +1,4 @@
-/* Numbers out of text: the whole of it or nothing. */
+/* Numbers from text. The whole text must be a number. */
 #include "kernel/lib/string.h"
 #include "kernel/lib/uapi.h"
 

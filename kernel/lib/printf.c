@@ -200,7 +200,7 @@ static const char *convert(struct sink *s, struct spec *sp, const char *f, va_li
 	case '%':
 		put(s, '%');
 		break;
-	default: /* not ours: shown as it stands, so that the mistake is seen */
+	default: /* unknown: shown as it stands, so that the mistake is seen */
 		put(s, '%');
 		if (*f == '\0')
 			return f - 1;

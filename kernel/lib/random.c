@@ -1,8 +1,8 @@
 /*
  * The generator behind getrandom(2), /dev/random, /dev/urandom, AT_RANDOM and random addresses.
  *
- * ChaCha20 with fast key erasure: each filling of the store takes a few blocks of the key's stream,
- * the first half block of which becomes the next key; requests take bytes from the store and leave
+ * ChaCha20 with fast key erasure: each refill of the store takes a few blocks of the key's stream,
+ * and the first half block becomes the next key; requests take bytes from the store and leave
  * zeroes. What was handed out cannot be computed from what is in memory afterwards.
  *
  * Seeded by RDSEED or RDRAND where the CPU has them, by the time of day, and by the time-stamp
@@ -26,7 +26,7 @@
 
 static long fixed_seed = -1;
 TUNABLE_AT_BOOT(random_seed, "random.seed", fixed_seed, -1, 0x7fffffff, NULL,
-		"random numbers are a function of this; -1: of what nobody knows");
+		"random numbers are a function of this; -1: unpredictable");
 
 static spinlock_t random_lock = SPINLOCK_INIT(LOCK_RANDOM);
 static u32 key[CHACHA_KEY_WORDS]; /* random_lock */
@@ -38,7 +38,7 @@ static union {
 	u8 bytes[STORE_BLOCKS * CHACHA_BLOCK_BYTES];
 } store;
 static size_t left;
-/* Gathered since the last seeding. Updates may overwrite each other: a lost one is only lost. */
+/* Gathered since the last seeding. Updates may overwrite each other: a lost one does no harm. */
 static u64 pool[POOL];
 
 static const u32 no_nonce[3];
@@ -63,7 +63,7 @@ static void stir(const u64 more[POOL])
 	}
 	chacha20_block(key, 0, no_nonce, block);
 	memcpy(key, block, sizeof(key));
-	left = 0; /* made without the new */
+	left = 0; /* the store comes from the old key */
 }
 
 /* Caller holds random_lock. */
@@ -80,7 +80,7 @@ static void reseed(void)
 	reseed_at = arch_clock_ns() + RESEED_NS;
 }
 
-/* Without an instruction for it: the time that reads of memory take varies in its lowest bits. */
+/* For CPUs without RDRAND: the time that reads of memory take varies in its lowest bits. */
 static void gather_jitter(void)
 {
 	volatile u8 *memory = (volatile u8 *)init_stack;
@@ -144,7 +144,7 @@ static void refill(void)
 	left = sizeof(store) - sizeof(key);
 }
 
-/* As many as the store has, n at most. */
+/* Copy at most n bytes from the store. Returns how many. */
 static size_t take(void *buf, size_t n)
 {
 	guard_irq(&random_lock);

@@ -12,4 +12,4 @@ void random_add_event(void);
 /* Stir in what a program wrote into /dev/random. It is not trusted. */
 void random_stir(const void *data, size_t n);
 
-#define RANDOM_CHUNK 256 /* what the readers below take at a time */
+#define RANDOM_CHUNK 256 /* bytes that readers take at a time */

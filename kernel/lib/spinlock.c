@@ -77,7 +77,7 @@ static void tell(const spinlock_t *l, const void *pc, struct long_wait *w)
 			     (const void *)l, name, my_cpu(), pc, holder);
 }
 
-/* Check a wait from time to time. It is reported once, unless the report itself takes the lock. */
+/* Check a wait from time to time. Report it once, unless the report itself takes the lock. */
 static void check_wait(const spinlock_t *l, const void *pc, struct long_wait *w)
 {
 	u64 now = arch_clock_ns();
@@ -103,7 +103,7 @@ static void __noreturn taken_twice(const spinlock_t *l, const void *pc)
 	panic("spinlock %p (%s) taken twice: the second time at %pS\n", (const void *)l, name, pc);
 }
 
-/* Turns after which a machine with one CPU deadlocks: preemption is off and interrupts release
+/* Turns after which a machine with one CPU has deadlocked: preemption is off and interrupts release
  * their locks, so the waiter itself holds the lock. */
 #define UP_PATIENCE (1UL << 20)
 
@@ -198,7 +198,7 @@ bool spin_trylock(spinlock_t *l)
 		preempt_enable();
 		return false;
 	}
-	/* Cannot deadlock, so its order does not matter, but that of locks taken next does. */
+	/* A trylock cannot deadlock: its order does not matter, but that of later locks does. */
 	if (DEBUG_CHECKS) {
 		lock_order_acquire(l, LOCK_NONE, true);
 		lock_acquired(l, false, __builtin_return_address(0));

@@ -11,7 +11,7 @@ void *memcpy(void *dst, const void *src, size_t n)
 	size_t words = n / 8, rest = n % 8;
 
 	__asm__ volatile("rep movsq" : "+D"(d), "+S"(src), "+c"(words)::"memory");
-	if (rest) /* inlined, it is mostly known to be 0 */
+	if (rest) /* inlined, `rest` is mostly known to be 0 */
 		__asm__ volatile("rep movsb" : "+D"(d), "+S"(src), "+c"(rest)::"memory");
 	return dst;
 }

@@ -25,12 +25,12 @@ struct syscall_info {
 const struct syscall_info *syscall_info(unsigned long nr);
 /* What the call refuses or lacks; NULL: nothing. */
 const char *syscall_missing(unsigned long nr);
-/* Linux's name of a number, whether it is there or not; "?". */
+/* Linux's name for a number, even if the call is absent here; "?": it has none. */
 const char *syscall_name(unsigned long nr);
 /* By name, or -1. */
 int syscall_number(const char *name);
 /* By number, for the entry code. All absent calls are one function, which records them. A handler
- * declares only the arguments it takes; the calling convention allows to pass all six. */
+ * declares only the arguments it takes; the calling convention lets the caller pass all six. */
 typedef long (*syscall_fn)(u64, u64, u64, u64, u64, u64);
 extern const syscall_fn syscall_handlers[NR_SYSCALLS];
 /* For numbers beyond the table, and for all calls while they are traced. Interrupts are on. */

@@ -1,7 +1,7 @@
 /*
  * Search trees whose shape is random: a binary tree by key that is also a heap by priority.
  *
- * With priorities that the owner of the keys cannot foretell, the depth is logarithmic whatever the
+ * With priorities that the owner of the keys cannot predict, the depth is logarithmic whatever the
  * keys are. The nodes lie in the objects; the caller serialises. Compiles on the host:
  * tests/unit/treap_test.c.
  */
@@ -14,7 +14,7 @@ struct treap_node {
 	u32 prio;
 };
 
-/* Below, at or above 0: `key` comes before, is, or comes behind the node's. */
+/* Below, at or above 0: `key` comes before, equals, or comes after the node's. */
 typedef int (*treap_cmp)(const void *key, const struct treap_node *n);
 
 struct treap_node *treap_find(struct treap_node *root, const void *key,

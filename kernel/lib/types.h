@@ -19,7 +19,7 @@ typedef int16_t s16;
 typedef int32_t s32;
 typedef int64_t s64;
 
-/* As in the C library, so that a host test may include both: C11 allows to repeat a typedef. */
+/* As in the C library, so that a host test may include both: C11 allows repeated typedefs. */
 typedef long ssize_t;
 typedef int pid_t;
 typedef u32 uid_t;

@@ -52,7 +52,7 @@ u32 choose_wake_up_cpu(const struct task *p)
 	return load_of(best) == 0 || !cpu_allowed(p, before) ? best : before;
 }
 
-/* Queue `p`, which is in no queue, on `cpu`. `rq`, of p->cpu, is locked; then the result is. */
+/* Queue `p`, which is in no queue, on `cpu`. Unlocks `rq`, that of p->cpu; locks the result. */
 struct rq *place_task(struct rq *rq, struct task *p, u32 cpu)
 {
 	/* The affinity may change while nothing is locked: check it again. */
@@ -78,8 +78,8 @@ static bool lock_second(struct rq *held, struct rq *rq)
 	return true;
 }
 
-/* Such a task most likely waits for one that is about to sleep or to end, as a parent for its
- * child. It soon runs where it is, with warm caches. */
+/* A task that ran a moment ago most likely waits for one that is about to sleep or to end, as a
+ * parent for its child. It then goes on where it is, with warm caches. */
 static bool ran_just_now(const struct task *p)
 {
 	u64 now = arch_run_clock();
@@ -87,7 +87,7 @@ static bool ran_just_now(const struct task *p)
 	return now < p->exec_start || arch_run_ns(now - p->exec_start) < HOT_NS;
 }
 
-/* The last task of the best list would have to wait longest. */
+/* Search each list from its end: the last task would wait longest where it is. */
 static struct task *movable_in(struct rq *from, struct prio_array *array, u32 to)
 {
 	for (int prio = prio_array_best(array); prio < PRIO_LISTS; prio++) {
@@ -118,7 +118,7 @@ static struct rq *busiest_rq(struct rq *rq)
 	for (u32 i = 0; i < nr_cpus; i++) {
 		struct rq *other = cpu_rq(i);
 
-		/* A CPU about to switch runs its second task in a moment: the child of a fork. */
+		/* A CPU that is about to switch soon runs its second task: the child of a fork. */
 		if (other == rq || load_of(i) <= most ||
 		    (load_of(i) == 2 && READ_ONCE(other->cpu->need_resched)))
 			continue;
@@ -128,8 +128,8 @@ static struct rq *busiest_rq(struct rq *rq)
 	return busiest;
 }
 
-/* Pull tasks from the busiest run queue until the two are even. rq->lock is held all the time; a
- * busiest run queue whose lock is taken is left alone. */
+/* Pull tasks from the busiest run queue until the two are even. rq->lock stays held, so a lock of a
+ * lower address is only tried: if it is taken, nothing is pulled. */
 void load_balance(struct rq *rq)
 {
 	struct rq *busiest = nr_cpus > 1 ? busiest_rq(rq) : NULL;

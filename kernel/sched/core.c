@@ -106,7 +106,7 @@ void set_special_state(u32 state)
 }
 
 /* A woken task was queued ahead of a running one of the same priority. If the running task did the
- * waking, it is probably about to sleep: it is not preempted, but a whole tick is too long. */
+ * waking, it is probably about to sleep: it is not preempted at once, but before the next tick. */
 static noinline void preempt_soon(struct rq *rq)
 {
 	if (rq->cpu != this_cpu() || irq_depth())
@@ -115,8 +115,8 @@ static noinline void preempt_soon(struct rq *rq)
 		tick_soon();
 }
 
-/* A woken task is queued just ahead of a running one of the same priority, so that it has the CPU
- * soon although others compute. No task starves: one that wakes often uses up its slice as well. */
+/* A woken task is queued just ahead of a running one of the same priority, so that it runs soon
+ * even if other tasks compute. No task starves: one that wakes often uses up its slice as well. */
 static void activate_woken(struct rq *rq, struct task *p)
 {
 	struct task *curr = rq->curr;
@@ -147,7 +147,7 @@ bool try_to_wake_up(struct task *p, u32 mask)
 			rq->nr_uninterruptible -= is_load(p);
 		p->state = TASK_RUNNING;
 		/* A task that is still queued was about to sleep and has not reached schedule()
-		 * yet. Any other's registers are saved: the lock was held until then. */
+		 * yet. The registers of any other are saved: the lock was held until then. */
 		if (likely(!queued && cpu == p->cpu))
 			activate_woken(rq, p);
 		else if (!queued)
@@ -306,8 +306,8 @@ void wake_up_new_task(struct task *p, u64 clone_flags)
 	    parent->array && !rt_task(p) && p->prio == parent->prio) {
 		/* The child runs first. It will most likely exec at once, which saves the copies of
 		 * pages that the parent would write to in between. It is queued just ahead of the
-		 * parent: the first task of a list runs, and any other there has just been woken.
-		 */
+		 * parent: then it is the first of its list, or only tasks that have just woken are
+		 * ahead of it. */
 		prio_array_add_before(parent->array, &p->run_list, &parent->run_list);
 		p->array = parent->array;
 		rq->nr_running++;

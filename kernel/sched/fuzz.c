@@ -12,7 +12,7 @@
 #include "kernel/lib/tunable.h"
 #include "kernel/sched/rq.h"
 
-#define ONE_IN    16  /* throws that take the CPU away */
+#define ONE_IN    16  /* one throw in so many takes the CPU away */
 #define DELAY_MAX 512 /* turns of an idle loop, if no other task wants the CPU */
 
 long sched_fuzz;
@@ -56,7 +56,7 @@ static u64 throw(struct fuzz * f, u32 cpu)
  * False if no task waits. A real-time task keeps its place, as sched(7) promises. */
 static bool step_back(struct rq *rq, bool to_expired)
 {
-	guard_spin(&rq->lock); /* interrupts are off: its end does not switch yet */
+	guard_spin(&rq->lock); /* interrupts are off: its release does not switch yet */
 	if (rq->nr_running <= 1 || !current->array || rt_task(current))
 		return false;
 	requeue_task(current, to_expired ? rq->expired : rq->active);

@@ -17,7 +17,7 @@ struct pi_waiter {
 extern spinlock_t pi_lock;
 
 /* The caller of the next four holds pi_lock. */
-/* Let w->task wait for `owner`. -EDEADLK: the owners' chain leads back to it, or is too long. */
+/* Let w->task wait for `owner`. -EDEADLK: the chain of owners leads back to `w`, or is too long. */
 int pi_block(struct pi_waiter *w, struct task *owner);
 void pi_unblock(struct pi_waiter *w);                  /* it no longer waits */
 void pi_pass(struct pi_waiter *w, struct task *owner); /* the lock has a new owner */

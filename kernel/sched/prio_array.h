@@ -28,7 +28,7 @@ static inline void prio_array_add(struct prio_array *a, struct list_head *node, 
 }
 
 /* Insert just ahead of `before`, a node in a list of this array: list_add_tail() inserts in front
- * of what it is given, which is the end of a list only if that is the head. */
+ * of its second argument, which means at the end only if that is the head. */
 static inline void prio_array_add_before(struct prio_array *a, struct list_head *node,
 					 struct list_head *before)
 {

@@ -61,8 +61,8 @@ void scheduler_look_ahead(void); /* before the next tick: a task of equal priori
 /* Make `p` runnable if its state is in `mask`. True if it was asleep. Any context. */
 bool try_to_wake_up(struct task *p, u32 mask);
 bool wake_up_process(struct task *p); /* from any sleep but TASK_STOPPED */
-/* Set current->state under the run queue's lock, for states that are not set again before
- * schedule(): a waker that saw the state before has then finished. */
+/* Set current->state under the run queue's lock. For a state that is set only once before
+ * schedule(): a waker that saw the old state has finished when this returns. */
 void set_special_state(u32 state);
 /* fork: give the child half of the parent's timeslice, and reset its scheduling state. Interrupts
  * are on. */

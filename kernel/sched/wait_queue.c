@@ -1,4 +1,4 @@
-/* Wait queues, conditions, completions. A queue's lock guards its list; a waiter is in one only. */
+/* Wait queues, conditions, completions. A queue's lock guards its list of waiters. */
 #include "kernel/sched/wait_queue.h"
 
 #include "kernel/task.h"
@@ -61,7 +61,7 @@ static void do_nothing(struct wait_hook *h __maybe_unused)
 {
 }
 
-/* Queue a mark just ahead of `at`. Inlined, gcc 12 warns that a mark on the stack stays behind. */
+/* Queue a mark just ahead of `at`. noinline: else gcc 12 warns of a dangling mark. */
 static noinline void place_mark(struct wait_hook *mark, struct list_head *at)
 {
 	mark->w.task = NULL;
@@ -70,7 +70,7 @@ static noinline void place_mark(struct wait_hook *mark, struct list_head *at)
 }
 
 /* Wake the rest batch by batch, and release the lock in between. Hooks that do nothing mark the
- * place, and the end of what waited at the beginning. The caller holds the lock. */
+ * place, and the end of the waiters that were there at first. The caller holds the lock. */
 static noinline u64 wake_the_rest(struct wait_queue *q, struct list_head *at, bool all, u64 flags)
 {
 	struct wait_hook here, end;

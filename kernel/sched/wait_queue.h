@@ -17,7 +17,7 @@ struct waiter {
 	struct list_head link; /* wait_queue.lock */
 };
 
-/* A waiter that is no task: a wake-up calls `wake` under the queue's lock, and it stays queued. */
+/* A waiter that is no task: a wake-up calls `wake` under the queue's lock and leaves it queued. */
 struct wait_hook {
 	struct waiter w;
 	void (*wake)(struct wait_hook *h);
@@ -34,7 +34,7 @@ void prepare_to_wait(struct wait_queue *q, struct waiter *w, u32 state);
 /* Set current's state to running and leave the queue. A waker may still hold the queue's lock, so
  * the caller keeps the queue in place until the waker has released it (completions do so). */
 void finish_wait(struct wait_queue *q, struct waiter *w);
-/* Wake the first waiter that sleeps, or all. The lock is dropped in between: keep the queue. */
+/* Wake the first waiter that sleeps, or all. May drop the lock in between: keep the queue. */
 void wake_waiters(struct wait_queue *q, bool all);
 void wake_up_locked(struct wait_queue *q); /* the first that sleeps; caller holds the lock */
 void wait_hook_add(struct wait_queue *q, struct wait_hook *h, void (*wake)(struct wait_hook *h));

@@ -112,8 +112,8 @@ static noinline void blocked_changed(struct task *p, sigset_t64 more)
 	recalc_sigpending_of(p);
 }
 
-/* Takes the lock only when a signal is pending. A sender makes its signal pending before it reads
- * the mask; this is the reverse, so one of the two sees what the other did. */
+/* Takes the lock only when a signal is pending. A sender makes its signal pending, then reads the
+ * mask; here it is the reverse, so one of the two sees the other's change. */
 void set_current_blocked(sigset_t64 set)
 {
 	struct task *p = current;
@@ -164,7 +164,7 @@ static always_inline void collect(struct sigpending *pending, int sig, ksiginfo_
 	if (!q || !next_queued(pending, &q->link, sig))
 		pending->set &= ~sigmask(sig);
 	if (!q) {
-		/* There was no memory for an entry: only the number is known. */
+		/* There was no room for an entry: only the number is known. */
 		sigqueue_info(info, sig, SI_USER);
 		return;
 	}
@@ -262,7 +262,7 @@ static void default_stop(struct task *p, int sig, u64 flags)
 		spin_unlock_irqrestore(&p->sighand->lock, flags);
 		orphaned = is_current_pgrp_orphaned();
 		flags = spin_lock_irqsave(&p->sighand->lock);
-		/* A SIGCONT that came while the lock was open has cancelled the stop. */
+		/* A SIGCONT that came while the lock was released has cancelled the stop. */
 		if (orphaned || p->signal->group_exit || p->signal->continues != before) {
 			spin_unlock_irqrestore(&p->sighand->lock, flags);
 			return;
@@ -289,7 +289,7 @@ static enum signal_step signal_step(struct ksignal *ksig)
 		die_of(p, p->signal->group_exit_code, flags);
 	if (p->signal->exec_task && p->signal->exec_task != p) {
 		spin_unlock_irqrestore(&p->sighand->lock, flags);
-		do_exit(SIGKILL); /* another thread execs: this one ends alone */
+		do_exit(SIGKILL); /* another thread is in execve(): only this thread ends */
 	}
 	if (guarded(p, stop_pending)) {
 		stop_here(p, flags);

@@ -104,7 +104,7 @@ int sigqueue_free(struct sigqueue *q)
 	return 0;
 }
 
-/* The bit stays while another one is queued. */
+/* True if `q` is queued here. Clear the bit of its signal unless another entry has it too. */
 static bool cancel_in(struct sigpending *pending, const struct sigqueue *q)
 {
 	struct sigqueue *other;
@@ -203,7 +203,7 @@ static u64 handler_of(const struct task *p, int sig)
 static bool is_ignored(const struct task *p, int sig, u64 handler)
 {
 	if (p->blocked & sigmask(sig))
-		return false; /* the handler may have changed by the time it is unblocked */
+		return false; /* the action may have changed when the signal is unblocked */
 	return handler == (u64)SIG_IGN ||
 	       (handler == (u64)SIG_DFL && (sigmask(sig) & SIG_DEFAULT_IGNORE));
 }
@@ -276,7 +276,7 @@ static struct task *choose_thread(struct task *p, int sig, bool group)
 	return NULL;
 }
 
-/* Begin the end of the group. `t` need not be the first thread to notice it. */
+/* Begin the death of the group. Another thread than `t` may be the first to notice. */
 static void begin_death(struct task *t, int sig)
 {
 	begin_group_exit(t, sig);
@@ -344,7 +344,7 @@ static always_inline int send_in_place(int sig, const ksiginfo_t *info, struct t
 	return 0;
 }
 
-/* A copy for the few callers that hold the lock already. */
+/* An out-of-line copy for the few callers that hold the lock already. */
 static noinline int send_signal_locked(int sig, const ksiginfo_t *info, struct task *p, bool group)
 {
 	return send_in_place(sig, info, p, group);

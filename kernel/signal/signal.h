@@ -73,13 +73,13 @@ struct sighand {
 /* Shared by a thread group. "tl": tasklist_lock; "sh": sighand->lock. "a word": cannot tear, and
  * may be read without the lock. */
 struct signal {
-	/* --- given one by one, by copy_signal() and on the way to being seen --- */
+	/* --- set one by one, by copy_signal() and before other tasks see it --- */
 	refcount_t count;         /* tasks that point here, and `handlers` if it is in use */
 	int nr_threads;           /* tl, a word: tasks not yet released */
 	int live;                 /* sh: threads that have not begun to exit */
 	struct list_head threads; /* tl and sh to change, either to read: task.thread_node */
 	struct task *leader;      /* tl */
-	struct pid *pid;          /* ro: its number, which its leader has, whichever task that is */
+	struct pid *pid;          /* ro: the process's number, also after exec by another thread */
 	pid_t group_nr[PIDTYPE_LISTS]; /* tl to write, words: of its group and session */
 	struct wait_queue wait_chld;   /* parents in wait4() */
 	struct sigpending shared;      /* sh: process-wide pending signals */
@@ -89,8 +89,8 @@ struct signal {
 	struct rlimit64 rlim[RLIM_NLIMITS];   /* sh, words */
 	s16 oom_score_adj, oom_score_adj_min; /* sh, the first a word: /proc/PID/oom_score_adj; how
 						 low it may be set without privilege */
-	/* Its tasks' sighand mostly is this one. But other processes may use it as well, and its
-	 * tasks may use one in another struct signal. */
+	/* Usually the sighand of its tasks is this one. But other processes may use it as well, and
+	 * its tasks may use one in another struct signal. */
 	struct sighand handlers;
 
 	/* --- zeroed by copy_signal() --- */
@@ -157,7 +157,7 @@ void force_sig(int sig);
 void force_fatal_sig(int sig);
 /* Send to current as if by current itself. */
 void send_sig_self(int sig);
-/* Every member of a process group; 0 or -ESRCH. Takes tasklist_lock, or (_locked) wants it held. */
+/* Signal a whole process group. 0 or -ESRCH. Takes tasklist_lock, or (_locked) wants it held. */
 int kill_pgrp(struct pid *pgrp, int sig, const ksiginfo_t *info);
 int kill_pgrp_locked(struct pid *pgrp, int sig, const ksiginfo_t *info);
 /* SIGCHLD or another exit signal to the parent, and wake it if it waits. True: the parent does not
@@ -171,7 +171,7 @@ void begin_group_exit(struct task *p, int code);
 void retarget_shared_pending(struct task *p, sigset_t64 set);
 /* Kill all other threads of current's group. Caller holds sighand->lock. */
 void zap_other_threads(struct task *p);
-/* Drop the pending signals of `mask`, also of p's whole process. Caller holds sighand->lock. */
+/* Drop the signals of `mask` from one set, or from p's process. Caller holds sighand->lock. */
 void remove_pending(struct sigpending *p, sigset_t64 mask);
 void remove_from_group(struct task *p, sigset_t64 mask);
 void signal_wake_up(struct task *p, bool fatal);
@@ -188,7 +188,7 @@ int do_sigaction(int sig, const struct k_sigaction *act, struct k_sigaction *old
 void copy_sighand(u64 flags, struct task *p); /* after copy_signal() */
 void put_sighand(struct sighand *sh);
 struct sighand *clone_sighand(struct sighand *from); /* NULL without memory */
-/* exec: p leaves a table of handlers that it shared for its own. */
+/* exec: replace the handlers that p shares by its own. */
 void replace_sighand(struct task *p, struct sighand *own);
 /* exec: handlers go back to the default, ignored signals stay ignored. */
 void flush_signal_handlers(struct task *p);
@@ -200,11 +200,11 @@ bool fatal_signal_pending(const struct task *p);
 /* Set or clear WORK_SIGPENDING of p by what is pending. Caller holds sighand->lock. */
 void recalc_sigpending_of(struct task *p);
 /* True when current has a signal to handle, also one that another thread was chosen for: current
- * then handles it on the way to user mode. Misses none sent under a lock that the caller holds. */
+ * then handles it on the way to user mode. Sees all sent under a lock that the caller holds. */
 bool signal_to_handle(void);
-/* The next signal to handle that is in `mask`'s complement, or 0. Caller holds sighand->lock. */
+/* Dequeue the next signal that is not in `blocked`; 0: none. Caller holds sighand->lock. */
 int dequeue_signal(struct task *p, sigset_t64 blocked, ksiginfo_t *info);
-/* Without the lock: see there. */
+/* Set current's mask. The caller holds no sighand->lock. */
 void set_current_blocked(sigset_t64 set);
 bool on_alt_stack(u64 sp); /* of current: kernel/signal/signal_calls.c */
 /* On the way to user mode with a signal pending: deliver, stop or die. */

@@ -55,7 +55,7 @@ long sys_rt_sigpending(sigset_t64 __user *uset, size_t sigsetsize)
 	return copy_to_user(uset, &set, sigsetsize) ? -EFAULT : 0;
 }
 
-/* Sleep until a signal has been handled. */
+/* Sleep until there is a signal to handle. */
 static long sleep_for_signal(void)
 {
 	for (;;) {
@@ -331,7 +331,7 @@ long sys_tgkill(pid_t tgid, pid_t tid, int sig)
 
 /* ---- sigqueue(3) ---- */
 
-/* What lies behind the fields is not kept. It has to be 0, unless `code` says that it is unused. */
+/* The bytes behind the fields are not kept. They must be 0, unless si_code calls them unused. */
 static long check_expansion(const ksiginfo_t *info, const siginfo_t __user *uinfo)
 {
 	_Static_assert(sizeof(*info) == sizeof(info->words), "the fields end where the words do");

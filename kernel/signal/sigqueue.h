@@ -1,4 +1,4 @@
-/* What the two halves of the signal code share. */
+/* What the files of the signal code share. */
 #pragma once
 
 #include "kernel/signal/signal.h"
@@ -6,7 +6,7 @@
 #define USER_HZ 100 /* clock ticks of the ABI: times(2), siginfo */
 
 void sigqueue_init(void);
-/* Take an entry off its queue and free it; that of a timer goes back to the timer. Returns how
+/* Take an entry off its queue and free it; a timer's entry goes back to the timer. Returns how
  * often the timer had expired meanwhile. Caller holds sighand->lock. */
 int sigqueue_free(struct sigqueue *q);
 /* Charge p's user for one more queued signal. Returns the user with a reference, or NULL when that

@@ -35,7 +35,7 @@ static const struct syscall_info infos[NR_SYSCALLS] = {
 #undef SYSCALL
 };
 
-/* What is missing in calls that are not whole. */
+/* What is missing in calls that are incomplete. */
 static const char *const missing[NR_SYSCALLS] = {
 #define SYSCALL(nr, name, ...)
 #define PARTLY(name, what) [__NR_##name] = what,

@@ -1,6 +1,6 @@
-/* membarrier(2): a memory barrier on every CPU that needs one. All commands interrupt all CPUs and
- * wait until each has answered: an interrupt is a barrier, and the return from it serialises the
- * CPU. Registering is only checked, as on Linux; it could tell which CPUs need no interrupt. */
+/* membarrier(2): a memory barrier on every CPU that needs one. Each barrier command interrupts all
+ * CPUs and waits until each has answered: an interrupt is a barrier, and the return from it
+ * serialises the CPU. Registering is required, as on Linux, but changes nothing else. */
 #include "kernel/lib/syscall.h"
 #include "kernel/task.h"
 #include "mm/mm.h"

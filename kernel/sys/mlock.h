@@ -4,7 +4,7 @@
 #include "kernel/lib/types.h"
 
 enum populate {
-	POPULATE_OWN,   /* as the program will: private writable pages are written to */
+	POPULATE_OWN,   /* as the program would: write to private writable pages */
 	POPULATE_READ,  /* read each page */
 	POPULATE_WRITE, /* write to each */
 };

@@ -34,14 +34,14 @@ static u64 limit_of(const struct task *p, int resource)
 	return READ_ONCE(p->signal->rlim[resource].rlim_cur);
 }
 
-/* Is `nice` better than p's, and than RLIMIT_NICE allows? That counts 1 … 40 for 19 … -20. */
+/* Is `nice` better than p's, and than RLIMIT_NICE allows? The limit counts 1 … 40 for 19 … -20. */
 static bool nice_needs_privilege(const struct task *p, int nice)
 {
 	return nice < PRIO_TO_NICE(p->static_prio) && (u64)(20 - nice) > limit_of(p, RLIMIT_NICE);
 }
 
-/* Must the caller be root: for a policy or priority beyond both the present one and the limits, or
- * to clear reset-on-fork? */
+/* Must the caller be root? Yes for a policy or priority beyond both the present one and the limits,
+ * and to clear reset-on-fork. */
 static bool needs_privilege(const struct task *p, const struct sched_attr *a, bool reset)
 {
 	u64 rt_limit = limit_of(p, RLIMIT_RTPRIO);
@@ -80,7 +80,7 @@ static long set_attr(struct task *p, struct sched_attr *a)
 	if (a->sched_flags & SCHED_FLAG_UTIL_CLAMP)
 		return -EOPNOTSUPP; /* as a Linux without CONFIG_UCLAMP_TASK */
 	if (a->sched_flags & SCHED_FLAG_KEEP_PARAMS)
-		a->sched_policy = p->policy; /* on Linux it is one of the parameters */
+		a->sched_policy = p->policy; /* on Linux the policy is a parameter too */
 	return sched_set_attr(p, (int)a->sched_policy, (int)a->sched_priority, a->sched_nice,
 			      reset);
 }

@@ -83,8 +83,8 @@ static long change_one(struct ids *ids, const u32 *to, bool root)
 	return 0;
 }
 
-/* setreuid(2): the saved id follows if the real one is set, or the effective one to a value other
- * than the real. */
+/* setreuid(2): the saved id becomes the effective one if the real one is set, or the effective one
+ * to a value other than the real. */
 static long change_two(struct ids *ids, const u32 *to, bool root)
 {
 	u32 real = to[0], effective = to[1];

@@ -1,4 +1,4 @@
-/* A heap, the smallest key at its root, in which no step is long. The caller does the locking. */
+/* A heap with the smallest key at its root; all steps are short. The caller does the locking. */
 #pragma once
 
 #include "kernel/lib/types.h"

@@ -1,4 +1,4 @@
-/* Between nanoseconds and what programs call time. */
+/* Conversions between nanoseconds and struct timespec, and sums that saturate. */
 #pragma once
 
 #include "arch/x86_64/arch.h"

@@ -17,8 +17,8 @@ struct usage {
 static inline void usage_add(struct usage *sum, const struct usage *more)
 {
 	if (!(more->utime | more->stime))
-		return; /* mostly there were no other threads and no children, and what never ran
-			   used nothing */
+		return; /* often there were no other threads or children, and a task that never
+			   ran used nothing */
 	sum->utime += more->utime;
 	sum->stime += more->stime;
 	sum->min_flt += more->min_flt;

@@ -1,8 +1,8 @@
 /*
  * CPU-time clocks and what hangs on them: timers, ITIMER_VIRTUAL and ITIMER_PROF, RLIMIT_CPU.
  *
- * All of them are exact; the tick decides how they split into user and system time
- * (kernel/sched/account.c). The tick of the task that uses the time tests them, so they cost
+ * The clocks are exact; the tick decides how they split into user and system time
+ * (kernel/sched/account.c). The tick of the task that uses the time tests the timers, so these cost
  * nothing in system calls and switches.
  */
 #include "kernel/timers/cpu_timer.h"
@@ -134,7 +134,7 @@ void cpu_timer_start(struct cpu_timer *t, u64 expires)
 
 void cpu_timer_cancel(struct cpu_timer *t)
 {
-	if (!t->target.task) /* it was never to be started */
+	if (!t->target.task) /* a timer on no CPU clock */
 		return;
 	guard_irq(&t->target.task->signal->cpu_timers_lock);
 	if (t->armed)

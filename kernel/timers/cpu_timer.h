@@ -1,4 +1,4 @@
-/* CPU time: what tasks and processes have used, and what happens when they have used so much. */
+/* CPU time: what tasks and processes have used, and what happens when it reaches a value. */
 #pragma once
 
 #include "kernel/lib/types.h"
@@ -27,7 +27,7 @@ struct cpu_target {
 	bool thread; /* the task alone, not its process */
 };
 
-/* May a timer or a sleep use it? 0, -EINVAL (no clock), -EOPNOTSUPP. */
+/* May a timer or a sleep use this clock? 0, -EINVAL (no clock), -EOPNOTSUPP. */
 int check_timer_clock(clockid_t clock);
 static inline bool is_cpu_clock(clockid_t clock)
 {
@@ -39,8 +39,8 @@ u64 cpu_target_time(const struct cpu_target *target);
 u64 cpu_target_time_locked(const struct cpu_target *target); /* as process_cputime() */
 u64 cpu_clock_resolution(clockid_t clock);
 
-/* Something to do when a CPU clock has reached a value. Its memory outlives its being armed; its
- * target's reference is the owner's. */
+/* Something to do when a CPU clock has reached a value. The owner keeps it in memory while it is
+ * armed, and holds the reference to its target. */
 struct cpu_timer {
 	struct heap_node node; /* ct: in a heap of its target; its key: when it expires */
 	bool armed;            /* ct: it is in there */

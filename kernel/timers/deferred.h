@@ -18,8 +18,8 @@ static inline void due_init(struct due *d, void (*fn)(struct due *))
 	*d = (struct due){.fn = fn};
 }
 
-void due_add(struct due *d); /* any context; once, however often it is called */
-/* Caller holds deferred_lock: on return it is not queued, and its function does not run. */
+void due_add(struct due *d); /* any context; no effect while it is queued */
+/* Caller holds deferred_lock: on return `d` is not queued, and its function does not run. */
 void due_cancel(struct due *d);
 /* For kthreadd. */
 bool due_any(void);

@@ -65,8 +65,8 @@ static void arm(struct itimer *it, u64 expires, u64 interval)
 	timer_start(&it->timer, expires);
 }
 
-/* Under the lock of the thread that may have just dequeued the signal: when it has queued the
- * timer, due_cancel() finds that. */
+/* A thread that dequeues the signal queues the timer under sighand->lock. Once this function has
+ * had that lock, due_cancel() finds such a timer. */
 static void end_rest(struct itimer *it)
 {
 	guard_irq(&current->sighand->lock);

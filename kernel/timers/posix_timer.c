@@ -8,10 +8,10 @@
  * period costs no more than its owner can handle. A timer whose signal is ignored rests until
  * sigaction(2) changes that.
  *
- * Timers belong to the thread group that made them, are not inherited by fork, and end with exec.
- * A timer and the tree of timers change under deferred_lock and sighand->lock, and are found under
+ * Timers belong to the thread group that made them, are not inherited by fork, and end with exec. A
+ * timer and the tree of timers change under deferred_lock and sighand->lock, and are found under
  * either: kthreadd holds the first, a task that dequeues a signal the second. The first is taken
- * before the clock is read, which may be another process's and take its locks; the second after.
+ * before the timer's clock is read, the second after: reading another process's clock takes locks.
  */
 #include "kernel/timers/posix_timer.h"
 
@@ -75,7 +75,7 @@ static u64 next_expiry(const struct posix_timer *t, u64 now, u64 *passed)
 	return time_after(t->expires, t->interval, now);
 }
 
-/* The owner's leader, with a reference and its sighand->lock; with a timer it has threads. */
+/* The owner's leader, with a reference and its sighand->lock; an owner of timers has threads. */
 static struct task *lock_owner(const struct posix_timer *t, u64 *flags)
 {
 	struct task *p = pid_get_task(t->owner->pid);
