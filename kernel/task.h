@@ -82,7 +82,7 @@ struct task {
 	bool first_timeslice;        /* rq: the slice came from the parent and may go back */
 	int boost;                   /* pi, rq: priority lent by waiters; MAX_PRIO: none */
 	struct list_head pi_waiters; /* pi: waiters for locks of this task, the best first */
-	u64 start_time;              /* ro: monotonic ns */
+	u64 start_time;              /* tl: monotonic ns; exec takes over the leader's */
 	u64 exec_start;              /* rq: run clock at its last switch in or out */
 	sigset_t64 saved_sigmask;    /* me: WORK_RESTORE_SIGMASK */
 	u64 restart_arg[4];          /* me: of restart_fn */

@@ -210,8 +210,11 @@ static enum wait_verdict look_at_pid(struct wait_query *q)
 {
 	struct task *p = q->only;
 
-	/* exit_state first: a dead task may have no parent any more. */
-	if (!p || guarded(p, exit_state) == TASK_DEAD || !is_child(q, p) || !matches(q, p))
+	/* Since it was found, it was reaped, or a thread of its group has taken over its number by
+	 * exec. A dead task may have no parent any more. */
+	if (p && guarded(p, exit_state) == TASK_DEAD)
+		p = find_in_tree(q->nr);
+	if (!p || !is_child(q, p) || !matches(q, p))
 		return WAIT_NOT_OURS;
 	if (p->exit_state == TASK_ZOMBIE && p->signal->nr_threads == 1)
 		return look_at_zombie(q, p);
@@ -327,39 +330,40 @@ static int put_wait_info(siginfo_t __user *uinfo, const struct wait_result *r)
 	return copy_to_user(uinfo, &info, sizeof(info)) ? -EFAULT : 0;
 }
 
-long sys_waitid(int which, pid_t id, siginfo_t __user *uinfo, int options, struct rusage __user *ru)
+/* What the arguments of waitid(2) ask for: 0, or -EINVAL. */
+static int parse_waitid(int which, pid_t id, int options, enum pid_type *type, pid_t *nr)
 {
-	enum pid_type type = PIDTYPE_MAX;
-	struct wait_result r;
-	pid_t nr = 0;
-	long ret;
-
 	if ((options & ~(WNOHANG | WNOWAIT | WEXITED | WSTOPPED | WCONTINUED | __WNOTHREAD |
 			 __WCLONE | __WALL)) ||
 	    !(options & (WEXITED | WSTOPPED | WCONTINUED)))
 		return -EINVAL;
+	*nr = id;
 	switch (which) {
 	case P_ALL:
-		break;
+		*type = PIDTYPE_MAX;
+		return 0;
 	case P_PID:
-		if (id <= 0)
-			return -EINVAL;
-		type = PIDTYPE_PID;
-		nr = id;
-		break;
+		*type = PIDTYPE_PID;
+		return id > 0 ? 0 : -EINVAL;
 	case P_PGID:
-		if (id < 0)
-			return -EINVAL;
-		type = PIDTYPE_PGID;
-		nr = id ? id : own_group();
-		break;
+		*type = PIDTYPE_PGID;
+		*nr = id ?: own_group();
+		return id >= 0 ? 0 : -EINVAL;
 	default:
 		return -EINVAL; /* P_PIDFD: there are no pidfds yet */
 	}
-	ret = do_wait(type, nr, options, &r);
+}
+
+long sys_waitid(int which, pid_t id, siginfo_t __user *uinfo, int options, struct rusage __user *ru)
+{
+	enum pid_type type;
+	struct wait_result r;
+	pid_t nr;
+	long ret = parse_waitid(which, id, options, &type, &nr) ?: do_wait(type, nr, options, &r);
+
 	if (ret > 0 && ru && put_rusage(ru, &r.usage))
 		return -EFAULT;
-	/* With nothing to report, also after an error, the structure is zeroed, as on Linux. */
+	/* Without a result, also after an error, the structure is zeroed: as on Linux. */
 	if (uinfo && put_wait_info(uinfo, ret > 0 ? &r : NULL))
 		return -EFAULT;
 	return MIN(ret, 0);

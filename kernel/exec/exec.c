@@ -147,6 +147,7 @@ static void become_leader(struct task *p)
 	p->parent = leader->parent;
 	p->group_leader = leader->group_leader = p->signal->leader = p;
 	p->birth = leader->birth;
+	p->start_time = leader->start_time;
 	p->exit_signal = SIGCHLD;
 	leader->exit_signal = -1;
 	guarded(leader, exit_state) = TASK_DEAD;
@@ -163,7 +164,8 @@ static bool others_are_gone(struct task *p)
 	return p->signal->nr_threads == 2 && p->group_leader->exit_state == TASK_ZOMBIE;
 }
 
-/* End all other threads. 0, or -EAGAIN: the group is dying, or another thread is in its exec. */
+/* End all other threads. 0: there were none; 1; -EAGAIN: the group is dying, or another thread is
+ * in its exec. */
 static int de_thread(struct task *p)
 {
 	struct signal *sig = p->signal;
@@ -194,7 +196,7 @@ static int de_thread(struct task *p)
 	sig->exec_task = NULL;
 	sig->live = 1;
 	spin_unlock_irqrestore(&p->sighand->lock, flags);
-	return 0;
+	return 1;
 }
 
 /* ---- phase two ---- */
@@ -281,16 +283,16 @@ static void commit_exec(struct task *p, const char *path, struct exec_image *img
 static long start_image(const struct exec_args *args, struct exec_image *img,
 			struct exec_creds *creds)
 {
-	bool threads = READ_ONCE(current->signal->nr_threads) > 1;
 	struct exec_private own;
-	long err = de_thread(current);
+	int ended = de_thread(current);
+	long err;
 
-	if (err)
-		return err;
+	if (ended < 0)
+		return ended;
 	err = make_private(current, &own);
 	if (err) {
 		drop_private(&own);
-		if (threads)
+		if (ended)
 			force_sig(SIGKILL); /* execve(2): past the point of no return */
 		return err;
 	}

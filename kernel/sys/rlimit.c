@@ -68,6 +68,14 @@ long sys_setrlimit(unsigned int resource, const struct rlimit64 __user *urlim)
 	return do_prlimit(current, resource, &r, NULL);
 }
 
+/* prlimit(2): a program that has, or may get, other rights than its user's is not the user's. */
+static bool may_set_limits(const struct cred *me, const struct cred *its)
+{
+	return cred_is_root(me) ||
+	       (me->uid == its->uid && me->uid == its->euid && me->uid == its->suid &&
+		me->gid == its->gid && me->gid == its->egid && me->gid == its->sgid);
+}
+
 /* Find the task of prlimit(2); with a reference. -ESRCH; -EPERM unless root or the same user. */
 static struct task *prlimit_target(pid_t pid)
 {
@@ -82,7 +90,7 @@ static struct task *prlimit_target(pid_t pid)
 	if (!p)
 		return ERR_PTR(-ESRCH);
 	struct cred *its scoped(put_cred) = task_get_cred(p);
-	if (cred_is_root(me) || (me->uid == its->uid && me->uid == its->suid))
+	if (may_set_limits(me, its))
 		return p;
 	put_task(p);
 	return ERR_PTR(-EPERM);

@@ -95,6 +95,47 @@ static void check_limits(void)
 	RESULT(syscall(SYS_prlimit64, 999999, RLIMIT_NOFILE, NULL, &old));
 }
 
+/* May a user change the limits of a process with these ids? */
+static void limit_of(uid_t uid, uid_t euid, uid_t suid, gid_t gid, gid_t egid, gid_t sgid)
+{
+	struct gate ready = gate_make(), end = gate_make();
+	pid_t child = must_fork(), user;
+
+	if (child == 0) {
+		if (setresgid(gid, egid, sgid) != 0 || setresuid(uid, euid, suid) != 0)
+			_exit(1);
+		gate_open(&ready);
+		gate_wait(&end);
+		_exit(0);
+	}
+	gate_wait(&ready);
+	user = must_fork();
+	if (user == 0) {
+		struct rlimit limit = {0, 0};
+
+		if (setresgid(100, 100, 100) != 0 || setresuid(1000, 1000, 1000) != 0)
+			_exit(1);
+		RESULT(syscall(SYS_prlimit64, child, RLIMIT_CORE, NULL, &limit));
+		RESULT(syscall(SYS_prlimit64, child, RLIMIT_CORE, &limit, NULL));
+		_exit(0);
+	}
+	reap("user", user);
+	gate_open(&end);
+	reap("child", child);
+}
+
+static void check_limits_of_others(void)
+{
+	limit_of(1000, 1000, 1000, 100, 100, 100);
+	limit_of(1001, 1001, 1001, 100, 100, 100);
+	limit_of(1001, 1000, 1000, 100, 100, 100);
+	limit_of(1000, 1001, 1000, 100, 100, 100);
+	limit_of(1000, 1000, 1001, 100, 100, 100);
+	limit_of(1000, 1000, 1000, 101, 100, 100);
+	limit_of(1000, 1000, 1000, 100, 101, 100);
+	limit_of(1000, 1000, 1000, 100, 100, 101);
+}
+
 static void raise_limit_as_user(void)
 {
 	struct rlimit limit = {100, 200};
@@ -167,6 +208,7 @@ int main(void)
 	in_child("user", become_user);
 	signal_between_users();
 	in_child("limits", check_limits);
+	in_child("limits of others", check_limits_of_others);
 	in_child("limits of a user", raise_limit_as_user);
 	in_child("RLIMIT_NPROC", check_nproc);
 	in_child("root", nproc_does_not_bind_root);

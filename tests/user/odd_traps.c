@@ -9,8 +9,23 @@
 #endif
 
 static volatile int stage;
+static bool framed; /* a handler has changed the selectors of its frame */
 static unsigned long new_cs, new_ss, new_flags;
 static const char *name;
+
+/* A selector that stood in a frame. When IRET refuses it, some versions of Linux put that of an
+ * ordinary program in its place before they send the signal; others leave it. */
+static const char *selector_seen(unsigned long seen, unsigned long in_frame, unsigned long ordinary)
+{
+	static char text[2][32];
+	static int at;
+
+	if (framed && (seen == (in_frame | 3) || seen == ordinary))
+		return "as expected";
+	at ^= 1;
+	snprintf(text[at], sizeof(text[at]), "%#lx", seen);
+	return text[at];
+}
 
 static void dump(const char *what, int sig, const siginfo_t *info, const ucontext_t *uc)
 {
@@ -18,8 +33,9 @@ static void dump(const char *what, int sig, const siginfo_t *info, const ucontex
 	unsigned long sel = (unsigned long)r[REG_CSGSFS];
 	greg_t error = strncmp(what, "int ", 4) ? r[REG_ERR] : 0; /* QEMU has another for those */
 
-	say("%s: %s, code %d, trap %lld, error %#llx, cs %#lx, ss %#lx, address %s", what,
-	    signal_name(sig), info->si_code, r[REG_TRAPNO], error, sel & 0xffff, sel >> 48,
+	say("%s: %s, code %d, trap %lld, error %#llx, cs %s, ss %s, address %s", what,
+	    signal_name(sig), info->si_code, r[REG_TRAPNO], error,
+	    selector_seen(sel & 0xffff, new_cs, 0x33), selector_seen(sel >> 48, new_ss, 0x2b),
 	    info->si_addr == NULL                 ? "0"
 	    : info->si_addr == (void *)r[REG_RIP] ? "rip"
 						  : "other");
@@ -154,6 +170,7 @@ static void return_to_selectors(void)
 {
 	struct sigaction sa = {.sa_sigaction = on_usr1, .sa_flags = SA_SIGINFO};
 
+	framed = true;
 	sigaction(SIGUSR1, &sa, NULL);
 	raise(SIGUSR1);
 	stage = 1;

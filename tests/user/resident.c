@@ -67,7 +67,8 @@ static void at_most(void)
 	for (unsigned long i = 0; i < 32 * MIB; i += 4096)
 		sink = p[i];
 	(void)sink;
-	say_all("32 MiB read, zeroes");
+	/* Linux maps the zero page, which does not count; but not every build of it does. */
+	TRUTH(status_kib("VmRSS") < 36 * 1024);
 	memset(p, 1, 64 * MIB);
 	say_all("64 MiB written");
 	memset(p, 1, 64 * MIB);

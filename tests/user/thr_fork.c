@@ -201,18 +201,36 @@ static void all_fork_at_once(void)
 
 /* ---- exec ---- */
 
+#define SKIP_9  " %*d %*d %*d %*d %*d %*d %*d %*d %*d"
+#define SKIP_18 SKIP_9 SKIP_9
+
+/* When this process started: proc(5), field 22 of stat. */
+static unsigned long start_time(void)
+{
+	unsigned long ticks = 0;
+	FILE *f = fopen("/proc/self/stat", "r");
+
+	if (f && fscanf(f, "%*[^)]) %*c" SKIP_18 "%lu", &ticks) != 1)
+		say("stat: %s", error_name(errno));
+	if (f)
+		fclose(f);
+	return ticks;
+}
+
 static void *executes(void *arg)
 {
-	char pid[16];
+	char pid[16], start[32];
 
 	snprintf(pid, sizeof(pid), "%d", getpid());
-	execl(program, program, pid, (char *)NULL);
+	snprintf(start, sizeof(start), "%lu", start_time());
+	execl(program, program, pid, start, (char *)NULL);
 	return arg;
 }
 static void exec_by_a_thread(void)
 {
 	start(sleeps_on, NULL);
 	start(spins_on, &spun);
+	usleep(50000); /* so long after its process starts the thread that execs */
 	join(start(executes, NULL));
 }
 static void exec_by_the_leader(void)
@@ -425,8 +443,9 @@ int main(int argc, char **argv)
 	program = argv[0];
 	if (argc == 2 && strcmp(argv[1], "exit") == 0)
 		return 23;
-	if (argc == 2) {
+	if (argc == 3) {
 		TRUTH(atoi(argv[1]) == getpid());
+		TRUTH(strtoul(argv[2], NULL, 10) == start_time());
 		TRUTH(own_tid() == getpid());
 		return 24;
 	}

@@ -176,6 +176,33 @@ static void seen_early(void)
 	say("found %d", found);
 }
 
+static void *executes(void *arg)
+{
+	execl("/proc/self/exe", "wait_many", "ends", NULL);
+	return arg;
+}
+
+/* A process is found by its pid also while a thread of it takes over that number by exec. */
+static void across_exec(void)
+{
+	int status, found = 0;
+
+	for (int i = 0; i < 50; i++) {
+		pid_t child = must_fork(), got;
+		pthread_t thread;
+
+		if (child == 0) {
+			pthread_create(&thread, NULL, executes, NULL);
+			for (;;)
+				pause();
+		}
+		while ((got = waitpid(child, &status, WNOHANG)) == 0)
+			continue;
+		found += got == child && WIFEXITED(status) && WEXITSTATUS(status) == 7;
+	}
+	say("found across exec: %d", found);
+}
+
 /* Clones are found among others, and others among clones. */
 static void clones(void)
 {
@@ -236,12 +263,15 @@ static void by_threads(void)
 	reap_all(MANY / 2);
 }
 
-int main(void)
+int main(int argc, char **argv)
 {
+	if (argc == 2 && strcmp(argv[1], "ends") == 0)
+		return 7;
 	in_child("a group", a_group);
 	in_child("jobs", jobs);
 	in_child("of another", of_another);
 	in_child("seen early", seen_early);
+	in_child("across exec", across_exec);
 	in_child("clones", clones);
 	in_child("by threads", by_threads);
 	return 0;

@@ -25,7 +25,8 @@ static void say_waitid(const char *what, idtype_t type, id_t id, int options, pi
 
 	memset(&info, 0x55, sizeof(info));
 	if (waitid(type, id, &info, options) != 0) {
-		say("%s: %s", what, error_name(errno));
+		say("%s: %s, signo %d, pid %d", what, error_name(errno), info.si_signo,
+		    info.si_pid);
 		return;
 	}
 	if (info.si_pid == 0) {
@@ -63,6 +64,9 @@ static void check_nohang(void)
 
 	RESULT(waitpid(-1, &status, WNOHANG));
 	say("status untouched: %s", status == 0x1234 ? "yes" : "NO");
+	say_waitid("no event", P_ALL, 0, WNOHANG, 0);
+	say_waitid("no pid", P_PID, 0, WEXITED, 0);
+	say_waitid("not a child", P_PID, 1, WEXITED, 0);
 	say_waitid("WNOHANG", P_PID, pid, WEXITED | WNOHANG, pid);
 	kill(pid, SIGTERM);
 	reap("sleeper", pid);
