@@ -144,8 +144,8 @@ int arch_prepare_kernel_page(u64 va); /* mapping this one will need no memory: 0
 /* ---- time (arch/x86_64/dev/) ---- */
 u64 arch_clock_ns(void); /* monotonic nanoseconds since boot, from the best clock source */
 const char *arch_clock_name(void);
-/* Is that the time-stamp counter: ns = (TSC - base) * mult >> 32? Not before all CPUs run, since
- * their counters are compared as they start. */
+/* Is the clock the time-stamp counter: ns = (TSC - base) * mult >> 32? Called when all CPUs run,
+ * since their counters are compared as they start. */
 bool arch_clock_is_tsc(u64 *mult, u64 *base);
 /* The longest time between two readings of the clock, in ns; TIME_FOREVER if it never wraps. */
 u64 arch_clock_max_idle(void);

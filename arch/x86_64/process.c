@@ -124,7 +124,7 @@ struct task *switch_context(struct task *prev, struct task *next)
 	cpu->tss->rsp0 = top;
 	if (was->fpu)
 		fpu_save(was->fpu);
-	/* The MSR always has prev's base: it is 0 while a kernel thread, which has none, runs. */
+	/* The MSR has prev's base; 0 if prev is a kernel thread, which has none. */
 	if (was->gs_base | is->gs_base)
 		wrmsr(MSR_KERNEL_GS_BASE, is->gs_base);
 	if (!is->fpu)

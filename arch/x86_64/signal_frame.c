@@ -1,6 +1,6 @@
 /*
  * The signal frame that a handler finds on the user's stack, as Linux lays it out, and the way
- *back. From high to low addresses:
+ * back. From high to low addresses:
  *
  *	the interrupted stack, and the 128 bytes below it that belong to its leaf function
  *	FPU state     64-byte aligned: the FXSAVE or XSAVE image with Linux's magic numbers in it
@@ -304,7 +304,7 @@ static bool read_frame(const struct rt_frame *frame, struct saved *saved, struct
 	user_get(saved->fpu, (const u64 *)&sc->fpstate, bad);
 	user_get(saved->flags, &uc->uc_flags, bad);
 	user_get(saved->selectors, (const u64 *)&sc->cs, bad);
-	bad = bad || !restore_regs(regs, sc); /* not if the words around them were bad */
+	bad = bad || !restore_regs(regs, sc); /* skipped after a bad word */
 	user_access_end();
 	return !bad;
 }

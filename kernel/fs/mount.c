@@ -1,10 +1,10 @@
 /*
  * File systems and their mounts: mount(2), umount(2).
  *
- * A file system (struct super) is mounted at one place at most. The place is a dentry that its root
- * covers: a walk that comes to the place goes on at the root, and ".." of the root is that of the
- * place (dentry.c). Only its directory tree holds the files of a tmpfs. super_unmounted() takes the
- * tree apart when the file system is unmounted and no longer used.
+ * A file system (struct super) is mounted at one place at most. The place is a dentry, covered by
+ * the root of the file system: a walk that comes to the place goes on at the root, and ".." of the
+ * root is that of the place (dentry.c). The files of a tmpfs live as long as its directory tree:
+ * super_unmounted() takes it apart when the file system is unmounted and no longer used.
  */
 #include "kernel/fs/vfs.h"
 #include "mm/slab.h"

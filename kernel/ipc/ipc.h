@@ -52,8 +52,8 @@ int ipc_permission(const struct ipc_object *o, int flags);
 int ipc_may_change(const struct ipc_object *o); /* IPC_SET, IPC_RMID: 0 or -EPERM */
 void ipc_stat(const struct ipc_object *o, struct ipc64_perm *out);
 void ipc_set(struct ipc_object *o, const struct ipc64_perm *to);
-/* Takes the lock. Calls fill() for IPC_STAT of an id, and for *_STAT of a slot; an id is as good as
- * its slot there, even after reuse. `any` is the *_STAT_ANY command, which needs no permission.
+/* Takes the lock. Calls fill() for IPC_STAT of an id, and for *_STAT of a slot, given as its number
+ * or as any id that it has had. `any` is the *_STAT_ANY command, which needs no permission.
  * Returns 0 for IPC_STAT, else the id; or -errno. */
 long ipc_fill_stat(struct ipc_table *t, int id, int cmd, int any,
 		   void (*fill)(const struct ipc_object *o, void *ds), void *ds);

@@ -105,7 +105,7 @@ static int set_tunable(const char *name, const char *value)
 
 SHELL_COMMAND(
 	set, "system", 0, 2, "set [NAME [VALUE]]",
-	"the kernel's switches; `set fail SITE:N` lets the N-th allocation there fail, whichever task's it is")
+	"the kernel's switches; `set fail SITE:N` makes the N-th allocation there fail in any task")
 {
 	char *equals = argc == 2 ? strchr(argv[1], '=') : NULL;
 

@@ -229,7 +229,7 @@ static bool read_line(void)
 			last_status = 128 + SIGINT;
 			return false;
 		case EDIT_EOF:
-			console_printf("\nthe shell of a kernel has no end; `poweroff` does\n");
+			console_printf("\nthis shell has no end; `poweroff` ends the machine\n");
 			return false;
 		case EDIT_TAB:
 			shell_complete(&editor);

@@ -1,7 +1,7 @@
 /*
- * Suite "alloc": every allocation that a system call makes is made to fail in turn. The call
- * answers with an error that its man page has for that, or does without the memory; nothing is
- * lost. fork and exec have walks of their own.
+ * Suite "alloc": each allocation that a system call makes is made to fail in turn. The call must
+ * return an error that its man page has for that, or do without the memory, and leak nothing. The
+ * suites "fork" and "exec" do the same for their calls.
  */
 #include <asm/ioctls.h>
 #include <linux/fcntl.h>
@@ -18,13 +18,13 @@
 #include "tests/kernel/user_task.h"
 
 #define DATA_PAGES 8
-#define BUFFER     (USER_DATA + 2 * PAGE_SIZE) /* of what is read and written */
+#define BUFFER     (USER_DATA + 2 * PAGE_SIZE) /* what is read and written */
 #define BUFFER_LEN (4 * PAGE_SIZE)
-#define RESULT     (USER_DATA + PAGE_SIZE) /* of what a call gives back */
-#define AREA       0x10000000UL            /* mapped by some, unmapped behind all */
+#define RESULT     (USER_DATA + PAGE_SIZE) /* what a call stores */
+#define AREA       0x10000000UL            /* mapped by some operations */
 #define AREA_PAGES 64UL
 
-/* Strings and structures that calls are given, one behind the other. */
+/* End of the strings and structures that were stored as arguments. */
 static u64 argument_end;
 
 static void __user *put_bytes(const void *data, size_t n)
@@ -49,7 +49,7 @@ static int result_int(int i)
 	return value;
 }
 
-/* 0 for whatever a call gives back when it works. */
+/* Turn every result of a successful call into 0. */
 static long failed(long result)
 {
 	return MIN(result, 0L);
@@ -71,7 +71,7 @@ static long fill(int fd, size_t n)
 	return whole(sys_write(fd, (void __user *)BUFFER, n), (long)n);
 }
 
-/* ---- the operations; what they leave is removed behind them ---- */
+/* ---- the operations; remove_all() removes what they create ---- */
 
 static long pipe(void)
 {
@@ -135,7 +135,7 @@ static long names(void)
 	return err ? err : sys_chdir(put_text("/"));
 }
 
-/* What is no directory, with a name of its own and without. */
+/* Files of all types but directories, with a name and without. */
 static long not_directories(void)
 {
 	long fd = open_at("/a", O_CREAT | O_RDWR), err = failed(fd);
@@ -320,7 +320,7 @@ static long vectors(void)
 			      2000);
 }
 
-/* The table of actions is shared, as with a child: who changes it needs his own. */
+/* The table of handlers is shared, as with a child: a change makes a copy of it. */
 static long action(void)
 {
 	struct k_sigaction ignore = {.handler = (u64)SIG_IGN}, old;
@@ -331,12 +331,12 @@ static long action(void)
 		return -ENOMEM;
 	err = do_sigaction(SIGUSR1, &ignore, &old);
 	if (!err)
-		EXPECT_EQ(signal_handler(child, SIGUSR1), old.handler); /* his is what it was */
+		EXPECT_EQ(signal_handler(child, SIGUSR1), old.handler); /* still the old one */
 	put_sighand(child);
 	return err ? err : do_sigaction(SIGUSR1, &old, NULL);
 }
 
-/* A program that may not be run: what its names need is allocated all the same. */
+/* A program that may not be executed: exec still allocates memory for the names. */
 static long program(void)
 {
 	long dir = open_at("/", O_RDONLY | O_DIRECTORY);
@@ -419,7 +419,7 @@ static long run_once(const struct operation *op)
 	return err;
 }
 
-/* False when the operation was over before the n-th pass through the site. */
+/* False: the operation ended before the n-th pass through the site. */
 static bool run_with_fault(const struct operation *op, struct fault_site *site, u32 n)
 {
 	struct account before, after;
@@ -443,7 +443,7 @@ static bool run_with_fault(const struct operation *op, struct fault_site *site, 
 
 static void walk(const struct operation *op)
 {
-	EXPECT_EQ(run_once(op), 0); /* what is allocated once and kept is there now */
+	EXPECT_EQ(run_once(op), 0); /* allocates what is kept for later calls */
 	remove_all();
 	LINKER_SET_FOREACH(fault_sites, site)
 	{

@@ -1,4 +1,4 @@
-/* Suite "exec": a program made by hand, every way its start can fail, and what must not start. */
+/* Suite "exec": a program made by hand, every way its start can fail, and what exec must refuse. */
 #include "kernel/exec/elf.h"
 #include "kernel/exec/exec.h"
 #include "kernel/fork.h"
@@ -121,14 +121,14 @@ KTEST(exec, refusals)
 	program.eh.e_type = ET_REL;
 	expect_error(&program, sizeof(program), 0755, -ENOEXEC);
 	make_program();
-	program.eh.e_entry = 0x1000; /* starts, where nothing is */
+	program.eh.e_entry = 0x1000; /* nothing is mapped there */
 	put_file(PROGRAM, &program, sizeof(program), 0755);
 	EXPECT_EQ(run(PROGRAM), SIGSEGV);
 	EXPECT_EQ(kernel_unlink(PROGRAM), 0);
 }
 
-/* A failure before the point of no return is -ENOMEM in the caller; one behind it, in the new
- * program's first faults, is tried again by the fault handler. */
+/* A failure before the point of no return gives -ENOMEM to the caller. After that point, at the new
+ * program's first page faults, the fault handler retries. */
 static bool exec_with_fault(struct fault_site *site, u32 n)
 {
 	struct account before, after;
@@ -140,7 +140,7 @@ static bool exec_with_fault(struct fault_site *site, u32 n)
 	status = run(PROGRAM);
 	reached = site->countdown == 0;
 	fault_arm(site->name, 0);
-	if (status < 0) /* not even a thread */
+	if (status < 0) /* no thread could be made */
 		EXPECT(reached);
 	else if (status != 3 << 8)
 		EXPECT(reached && status == 0xff00 && exec_result == -ENOMEM);

@@ -1,4 +1,4 @@
-/* Suite "exit": ends, orphans, waits, stops and continues. */
+/* Suite "exit": the end of tasks, orphans, waits, stops and continues. */
 #include "kernel/fork.h"
 #include "kernel/kthread.h"
 #include "kernel/lib/log.h"
@@ -27,7 +27,7 @@ static void signal_pid(pid_t pid, int sig)
 	put_task(p);
 }
 
-/* One wait with these options; the result in *r. */
+/* Wait once with these options; the result is in *r. */
 static long wait_once(pid_t nr, int options, struct wait_result *r)
 {
 	return do_wait(PIDTYPE_PID, nr, options | __WALL, r);
@@ -87,7 +87,7 @@ KTEST(exit, stop_and_continue)
 	EXPECT_EQ(wait_once(pid, WSTOPPED, &r), pid);
 	EXPECT_EQ(r.code, CLD_STOPPED);
 	EXPECT_EQ(r.status, SIGSTOP << 8 | 0x7f);
-	/* Told once. */
+	/* A stop is reported once. */
 	EXPECT_EQ(wait_once(pid, WSTOPPED | WNOHANG, &r), 0);
 	signal_pid(pid, SIGCONT);
 	EXPECT_EQ(wait_once(pid, WCONTINUED, &r), pid);
@@ -147,5 +147,5 @@ KTEST(exit, orphans_go_to_init)
 	EXPECT(p->real_parent == child_reaper);
 	signal_pid(orphan, SIGKILL);
 	put_task(p);
-	EXPECT(number_is_freed(orphan)); /* reaped without anybody waiting */
+	EXPECT(number_is_freed(orphan)); /* init reaps it by itself */
 }

@@ -57,7 +57,7 @@ KTEST(fork, many_at_once)
 	user_context_leave();
 }
 
-/* ---- who runs first: told by the trace, not by the clock ---- */
+/* ---- which task runs first: the trace says it, not the clock ---- */
 
 /* Does the trace since `seq` show the child switched in before its parent after the wake-up? */
 static bool child_ran_first(u64 seq, pid_t child, pid_t parent)
@@ -70,7 +70,7 @@ static bool child_ran_first(u64 seq, pid_t child, pid_t parent)
 			continue;
 		if (v.id == TRACE_sched_wakeup_new && (pid_t)v.arg[0] == child)
 			woken = true;
-		/* sched_switch: who left is arg 0, who arrived is arg 3. */
+		/* sched_switch: arg 0 is the old task, arg 3 the new one. */
 		if (woken && v.id == TRACE_sched_switch) {
 			if ((pid_t)v.arg[3] == child)
 				return true;
@@ -99,8 +99,8 @@ static bool fork_and_look(u64 flags)
 	return first;
 }
 
-/* Did the child run between its wake-up and the parent's next step? The parent marks that step by
- * its own exit from do_fork. */
+/* Did the child run before the parent returned from do_fork()? The count of the child's switches
+ * tells. */
 static bool child_before_parent(u64 flags)
 {
 	struct mm *mm = current->mm;
@@ -122,8 +122,8 @@ static bool child_before_parent(u64 flags)
 	return ran;
 }
 
-/* Who runs first is what fork decides; it holds only until the parent loses the CPU for another
- * reason. So there is none here: no throw of sched.fuzz, no end of a slice. */
+/* fork's decision which task runs first holds until the parent loses the CPU for another reason.
+ * This excludes two such reasons: a preemption by sched.fuzz and the end of the timeslice. */
 static long undisturbed(void)
 {
 	long seed = sched_fuzz;
@@ -135,7 +135,7 @@ static long undisturbed(void)
 
 KTEST(fork, child_runs_first)
 {
-	sched_set_affinity(current, 1); /* nobody else's CPU may take one of the two */
+	sched_set_affinity(current, 1); /* parent and child stay on one CPU */
 	if (!EXPECT(user_context_enter(1)))
 		return;
 	EXPECT(child_before_parent(0));
@@ -155,15 +155,15 @@ KTEST(fork, parent_runs_first_when_told)
 	EXPECT(!child_before_parent(0));
 	sched_child_first = 1;
 	undisturbed();
-	EXPECT(!child_before_parent(CLONE_VM)); /* nothing to gain there */
+	EXPECT(!child_before_parent(CLONE_VM)); /* no page to be saved from a copy */
 	sched_fuzz = seed;
 	user_context_leave();
 }
 
 #define SLICE (20 * (s64)TICK_NS)
 
-/* Fork with a slice of this length, and wait for the child. False: parent and child together ran so
- * long meanwhile, or a busy host let them seem to, that the slices say nothing. */
+/* Fork with a slice of this length, and wait for the child. False: parent and child used too much
+ * CPU time (or seemed to, on a busy host) for their slices to be compared. */
 static bool split_and_return(void)
 {
 	u64 before = task_runtime(current), spent;
@@ -181,9 +181,9 @@ static bool split_and_return(void)
 	its = p->time_slice;
 	send_signal(SIGKILL, NULL, p, true);
 	user_wait(pid);
-	left = current->time_slice; /* before it is asked what was spent: a tick may come in between
-				     */
-	/* Soon after boot the rate of the run clock is still being measured: give or take a tick.
+	left = current->time_slice; /* read before `spent`: a tick may come in
+				     * between */
+	/* Soon after boot the rate of the run clock is not exactly known: allow for a tick.
 	 */
 	spent = task_runtime(current) - before + task_runtime(p) + TICK_NS;
 	put_task(p);
@@ -349,10 +349,10 @@ KTEST(fork, pids_exhausted)
 			EXPECT_EQ(user_wait(pids[i]), SIGKILL);
 		}
 	}
-	EXPECT(user_fork(0) >= RESERVED_PIDS); /* numbers came back */
+	EXPECT(user_fork(0) >= RESERVED_PIDS); /* there are free pids again */
 	init_pidmap.pid_max = saved_max;
 	init_pidmap.last_pid = saved_last;
-	/* The last child is still there. */
+	/* The last child has not ended yet. */
 	spin_lock(&tasklist_lock);
 	struct task *p = list_first_entry(&current->children, struct task, sibling);
 	pid_t last = p->pid_nr;
@@ -363,11 +363,11 @@ KTEST(fork, pids_exhausted)
 	user_context_leave();
 }
 
-/* ---- fault injection: make every allocation on the way fail in turn; after each failure nothing
- * may be lost ---- */
+/* ---- fault injection: each allocation of a fork fails in turn; a failure must leak nothing
+ * ---- */
 
-/* Let the n-th pass through `site` fail during one fork. True when the fork got through although it
- * was armed. */
+/* Make the n-th pass through `site` fail during one fork. True: the fork ended before the n-th
+ * pass. */
 static bool fork_with_fault(struct fault_site *site, u32 n, u64 flags)
 {
 	struct account before, after;
@@ -380,25 +380,25 @@ static bool fork_with_fault(struct fault_site *site, u32 n, u64 flags)
 	reached = site->countdown == 0;
 	fault_arm(site->name, 0);
 	if (pid > 0) {
-		/* A failure that hits the child's page fault instead is tried again: there is
-		 * memory. */
+		/* If the failure hits a page fault of the child instead, the fault is retried and
+		 * finds memory. */
 		EXPECT_EQ(user_wait(pid), 0);
 	} else {
 		EXPECT(reached);
 		EXPECT(pid == -ENOMEM || pid == -EAGAIN);
 	}
 	if (flags & CLONE_SYSVSEM)
-		exit_sem(current); /* the list of undos that the fork made for both */
+		exit_sem(current); /* drop the list of undos, which fork made and shared */
 	account_take(&after);
 	if (!EXPECT(account_equal(&before, &after)))
 		console_printf("# after failure %u of site %s, flags %#lx\n", n, site->name, flags);
 	return !reached;
 }
 
-/* In the user context that the caller has entered; leaves it. */
+/* The caller has entered a user context, which this function leaves. */
 static void walk_faults_here(u64 flags)
 {
-	user_wait(user_fork(flags)); /* what is allocated once and kept is there now */
+	user_wait(user_fork(flags)); /* allocates what is kept for later forks */
 	exit_sem(current);
 	LINKER_SET_FOREACH(fault_sites, site)
 	{
@@ -419,8 +419,8 @@ static void walk_faults(u64 flags)
 		walk_faults_here(flags);
 }
 
-/* What the child does not get, or gets empty, changes its tables and areas after they were shared.
- */
+/* Areas that the child does not get (DONTFORK), or gets empty (WIPEONFORK), change tables and areas
+ * that fork has shared before. */
 KTEST(fork, faults_in_fork_with_advice)
 {
 	struct mm *mm;
@@ -479,7 +479,7 @@ KTEST(fork, faults_in_clone_sharing_some)
 
 /* ---- what a fork leaves behind ---- */
 
-/* It costs its parent no more of the timeslice than the time that it took. */
+/* The parent's timeslice loses no more than the CPU time that the failed forks took. */
 KTEST(fork, a_failed_fork_gives_the_timeslice_back)
 {
 	struct kernel_clone_args args = {
@@ -490,22 +490,22 @@ KTEST(fork, a_failed_fork_gives_the_timeslice_back)
 	if (!EXPECT(user_context_enter(1)))
 		return;
 	while (READ_ONCE(current->time_slice) < 10 * (s64)TICK_NS)
-		cpu_relax(); /* a slice that ends is followed by a whole one */
+		cpu_relax(); /* until a new slice begins */
 	start = task_runtime(current);
 	task_charge(current);
 	slice = READ_ONCE(current->time_slice);
 	for (int i = 0; i < 8; i++)
 		EXPECT_EQ(do_fork(&args), -EPERM);
 	task_charge(current);
-	/* Negative, if a new slice has begun meanwhile. A slice that is given back is cut to a
-	 * whole one, which loses half a tick at most. */
+	/* Negative if a new slice has begun meanwhile. The sum of a returned slice is cut to one
+	 * whole slice, which loses half a tick at most. */
 	spent = slice - READ_ONCE(current->time_slice);
 	EXPECT(spent <= (s64)(task_runtime(current) - start + TICK_NS));
 	user_context_leave();
 }
 
-/* A debug build fills freed memory with this: a field of a new task that still has it was given no
- * value. */
+/* A debug build fills freed memory with this word. A field of a new task that still has it was not
+ * initialised. */
 #define FREED_WORD 0x6b6b6b6bU
 
 /* Fields that need no value in a new task, since each is written before it is read. */
@@ -528,7 +528,7 @@ static bool is_late(size_t offset)
 	return false;
 }
 
-/* A child of the caller, which is a real-time task on one CPU: the child waits in the run queue. */
+/* The caller is a real-time task and shares one CPU with its child, which has not run yet. */
 static void expect_no_stale_field(pid_t pid)
 {
 	struct task *p = find_get_task(pid);
@@ -585,14 +585,14 @@ KTEST(fork, vfork_waits_for_exit)
 	pid = user_fork(CLONE_VM | CLONE_VFORK);
 	p = find_get_task(pid);
 	if (EXPECT(p != NULL)) {
-		EXPECT(p->mm == NULL); /* it has let go of the memory by the time we go on */
+		EXPECT(p->mm == NULL); /* dropped before the parent went on */
 		put_task(p);
 	}
 	EXPECT_EQ(user_wait(pid), 5 << 8);
 	user_context_leave();
 }
 
-/* The parent must be asleep in its vfork, not running: within a second, however busy the machine.
+/* Wait until the parent sleeps in its vfork: a second at most, which is enough on a busy machine.
  */
 static bool sleeps_in_vfork(struct task *parent)
 {

@@ -1,7 +1,7 @@
 /*
  * The runner of in-kernel suites: each test in a kernel thread of its own, results as KTAP, and
- * after each test the account. The order of registration is kept unless test.seed is set: a test
- * that depends on another is found by it.
+ * after each test the account. Tests run in the order of registration. test.seed shuffles them,
+ * which finds tests that depend on others.
  */
 #include "tests/kernel/ktest.h"
 
@@ -15,13 +15,13 @@
 #include "kernel/time/timer.h"
 
 #define MAX_TESTS 256
-#define SETTLE_NS (2 * NSEC_PER_SEC) /* for what a test started to come to its end */
+#define SETTLE_NS (2 * NSEC_PER_SEC) /* for tasks that a test started to end */
 
 static long test_seed;
 TUNABLE(test_seed, "test.seed", test_seed, 0, INT32_MAX, NULL,
 	"shuffles the order of the tests; 0: as they are");
 
-/* The one test that runs, and the checks of it that failed. */
+/* The running test, and the number of its checks that failed. */
 static const struct ktest *running;
 static int failures;
 
@@ -50,8 +50,8 @@ static int test_thread(void *arg __maybe_unused)
 	return 0;
 }
 
-/* Zombies are reaped and freed by others in their own time: look again for a while before it counts
- * as a leak. */
+/* Other tasks reap and free zombies, which takes a while: look again before a difference counts as
+ * a leak. */
 static void check_account(const struct account *before)
 {
 	u64 until = ktime_get() + SETTLE_NS;
@@ -74,8 +74,8 @@ static int nothing(void *unused __maybe_unused)
 	return 0;
 }
 
-/* What is allocated once and kept (a first page of the pidmap, tables of the stack area) is no leak
- * of the first test. */
+/* Allocate what is kept for good (a first page of the pidmap, tables of the stack area), so that it
+ * does not count as a leak of the first test. */
 static void warm_up(void)
 {
 	struct task *thread = kthread_create(nothing, NULL, "warm-up");
@@ -142,7 +142,7 @@ static void shuffle(size_t n)
 	}
 }
 
-/* Two runs that print the same signature took the same way. */
+/* Two runs with the same signature were preempted at the same places. */
 static void show_fuzz(void)
 {
 	struct fuzz_stats fuzz;

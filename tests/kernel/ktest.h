@@ -1,6 +1,6 @@
 /*
- * In-kernel test suites. A test registers itself, runs in a kernel thread of its own, and ends with
- * an account: free pages, slab objects, tasks, pids and open files must be what they were. Results
+ * In-kernel test suites. A test registers itself and runs in a kernel thread of its own. At its end
+ * the numbers of free pages, slab objects, tasks, pids and open files must be unchanged. Results
  * are KTAP on the console.
  */
 #pragma once
@@ -35,7 +35,7 @@ bool ktest_check(bool cond, const char *text, const char *file, int line);
 	})
 bool ktest_check_eq(long a, long b, const char *text, const char *file, int line);
 
-/* Run one suite, or all for NULL or "all". Returns the number of failures; -ENOENT when there is no
+/* Run one suite, or all for NULL or "all". Returns the number of failures; -ENOENT if there is no
  * such suite. */
 int ktest_run(const char *suite);
 

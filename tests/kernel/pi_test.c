@@ -1,4 +1,4 @@
-/* Suite "pi": who lends whom a priority, and that it helps. */
+/* Suite "pi": which task lends its priority to which, and that this ends an inversion. */
 #include "kernel/kthread.h"
 #include "kernel/lib/log.h"
 #include "kernel/lib/syscall.h"
@@ -11,7 +11,7 @@
 #define NICE_0  NICE_TO_PRIO(0)
 #define FIFO(n) (MAX_RT_PRIO - 1 - (n))
 
-/* Threads that only sleep: what they wait for is written into the lists by hand. */
+/* Threads that only sleep. The test enters them as waiters by hand. */
 static struct wait_queue bed = WAIT_QUEUE_INIT(bed);
 static bool get_up;
 static struct task *t[TASKS];
@@ -79,7 +79,7 @@ KTEST(pi, owner_runs_at_the_best_waiters_priority)
 		sched_set_policy(t[2], SCHED_RR, 30);
 		set_user_nice(t[3], 5);
 		EXPECT_EQ(block(3, 0), 0);
-		EXPECT_EQ(t[0]->prio, NICE_0); /* a worse one lends nothing */
+		EXPECT_EQ(t[0]->prio, NICE_0); /* a lower priority is not lent */
 		EXPECT_EQ(block(1, 0), 0);
 		EXPECT_EQ(t[0]->prio, FIFO(10));
 		EXPECT_EQ(block(2, 0), 0);
@@ -125,7 +125,7 @@ KTEST(pi, setscheduler_of_a_waiter_and_of_an_owner)
 		EXPECT_EQ(t[0]->prio, FIFO(7));
 		sched_set_policy(t[2], SCHED_FIFO, 3);
 		EXPECT_EQ(t[0]->prio, FIFO(3));
-		/* What the owner is made itself shows when it is better, or when the loan ends. */
+		/* The owner's own priority counts when it is better, or when the loan ends. */
 		set_user_nice(t[0], 19);
 		EXPECT_EQ(t[0]->prio, FIFO(3));
 		sched_set_policy(t[0], SCHED_FIFO, 5);
@@ -133,7 +133,7 @@ KTEST(pi, setscheduler_of_a_waiter_and_of_an_owner)
 		sched_set_policy(t[0], SCHED_NORMAL, 0);
 		EXPECT_EQ(t[0]->prio, FIFO(3));
 		sched_set_policy(t[2], SCHED_NORMAL, 0);
-		EXPECT_EQ(t[0]->prio, NICE_0); /* lent by nice 0 to nice 19 */
+		EXPECT_EQ(t[0]->prio, NICE_0); /* nice 0 lends to nice 19 */
 		unblock(2);
 		unblock(1);
 		EXPECT_EQ(t[0]->prio, NICE_TO_PRIO(19));
@@ -174,7 +174,7 @@ KTEST(pi, best_waiter_is_first_and_equals_in_order)
 			EXPECT(i < 3 && at == &w[order[i++]]);
 		spin_unlock(&pi_lock);
 		EXPECT_EQ(i, 3);
-		/* The lock goes to the best: the others now lend to it. */
+		/* The best waiter gets the lock; the other waiters now lend to it. */
 		unblock(2);
 		sched_set_policy(t[3], SCHED_FIFO, 9);
 		EXPECT_EQ(t[0]->prio, FIFO(9));
@@ -188,7 +188,7 @@ KTEST(pi, best_waiter_is_first_and_equals_in_order)
 	end();
 }
 
-/* A child does not inherit what was lent to its parent. */
+/* A child does not inherit a priority that was lent to its parent. */
 KTEST(pi, fork_does_not_inherit_the_boost)
 {
 	struct task *child;
@@ -217,11 +217,11 @@ KTEST(pi, fork_does_not_inherit_the_boost)
 	end();
 }
 
-/* ---- the inversion itself, on one CPU ---- */
+/* ---- a priority inversion, on one CPU ---- */
 
 static bool let_go, released, gave_up;
 
-/* Holds what others wait for, and would release it if it only came to run. */
+/* The lock's owner: would release the lock if it could run. */
 static int low(void *unused __maybe_unused)
 {
 	while (!READ_ONCE(let_go))
@@ -230,7 +230,7 @@ static int low(void *unused __maybe_unused)
 	return 0;
 }
 
-/* In between: takes all the time there is. */
+/* Of middle priority: takes all CPU time, until the lock is released or a second has passed. */
 static int middle(void *unused __maybe_unused)
 {
 	u64 until = ktime_get() + NSEC_PER_SEC;
@@ -259,7 +259,7 @@ static bool middle_gives_up(bool lend)
 	struct pi_waiter high = {.task = current};
 
 	let_go = released = gave_up = false;
-	sched_rt_runtime_us = -1; /* nor does the low one get the share that is kept for it */
+	sched_rt_runtime_us = -1; /* no share of the CPU is reserved for the low one */
 	sched_set_affinity(current, 1);
 	sched_set_policy(current, SCHED_FIFO, 50);
 	owner = start_pinned(low, 0);
@@ -269,8 +269,8 @@ static bool middle_gives_up(bool lend)
 		if (lend)
 			EXPECT_EQ(pi_block(&high, owner), 0);
 		spin_unlock(&pi_lock);
-		/* Both on our CPU, and not only on the way there: from then on neither runs until
-		 * we sleep. */
+		/* Wait until both are queued on this CPU. From then on neither runs unless this
+		 * task sleeps. */
 		while (READ_ONCE(owner->cpu) != 0 || READ_ONCE(mid->cpu) != 0 ||
 		       !READ_ONCE(owner->array) || !READ_ONCE(mid->array))
 			sleep_ns(NSEC_PER_MSEC);
@@ -293,6 +293,6 @@ static bool middle_gives_up(bool lend)
 
 KTEST(pi, inversion_ends)
 {
-	EXPECT(middle_gives_up(false)); /* what it is all about */
+	EXPECT(middle_gives_up(false)); /* the inversion */
 	EXPECT(!middle_gives_up(true));
 }

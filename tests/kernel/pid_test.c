@@ -1,5 +1,5 @@
-/* Suite "pid": numbers, their roll-over, and what stays of them. The bitmap itself is tested on the
- * host. */
+/* Suite "pid": pids, their wrap-around, and what stays when one is freed. The bitmap itself is
+ * tested on the host. */
 #include "tests/kernel/ktest.h"
 #include "tests/kernel/user_task.h"
 

@@ -7,7 +7,7 @@
 #include "tests/kernel/ktest.h"
 #include "tests/kernel/user_task.h"
 
-/* Threads write their name here when they run: the order is the result. */
+/* Each thread appends its letter when it runs. */
 static char order[16];
 static int order_len;
 
@@ -17,14 +17,14 @@ static int note(void *letter)
 	return 0;
 }
 
-/* Three threads woken on one CPU while nothing else may run there, at these nice values: in which
- * order do they? */
+/* Wake three threads with these nice values on this CPU, with preemption off. `order` then has the
+ * order in which they ran. */
 static void run_three(const int nice[3])
 {
 	struct task *t[3];
 
 	order_len = 0;
-	sched_set_affinity(current, 1); /* theirs too */
+	sched_set_affinity(current, 1); /* the threads inherit it */
 	preempt_disable();
 	for (int i = 0; i < 3; i++) {
 		struct kernel_clone_args args = {.flags = CLONE_VM | CLONE_FS | CLONE_FILES,
@@ -47,7 +47,7 @@ static void run_three(const int nice[3])
 	}
 }
 
-/* Where `pid` stands in this CPU's run queue: 0 is next. -1: not there. */
+/* The place of `pid` in this CPU's run queue: 0 runs next, -1 is not queued. */
 static int place_in_queue(pid_t pid)
 {
 	struct runq_entry entries[16];
@@ -67,7 +67,7 @@ static int sleeps(void *unused __maybe_unused)
 	return 0;
 }
 
-/* Who wakes up goes ahead of an equal that runs, so that it need not wait for a whole timeslice. */
+/* A woken task is queued ahead of a running one of its priority: it need not wait for a slice. */
 KTEST(sched, sleeper_goes_ahead)
 {
 	struct task *t;
@@ -143,7 +143,7 @@ KTEST(sched, sleep_takes_its_time)
 	EXPECT(ktime_get() - start >= 20 * NSEC_PER_MSEC);
 }
 
-/* A user process that never sleeps must not keep others from running. */
+/* A user process that never sleeps must not keep other tasks from running. */
 KTEST(sched, spinner_is_preempted)
 {
 	pid_t pid;
@@ -152,7 +152,7 @@ KTEST(sched, spinner_is_preempted)
 		return;
 	user_script(SCRIPT_SPIN, 0);
 	pid = user_fork(0);
-	/* We come back only because its slice ends. */
+	/* This task runs again only because the child's slice ends. */
 	struct task *p = find_get_task(pid);
 
 	if (EXPECT(p != NULL)) {
@@ -175,7 +175,7 @@ static int count_up(void *unused __maybe_unused)
 		mutex_lock(&mutex);
 		u64 seen = counter;
 
-		sys_sched_yield(); /* inside: everybody else must wait */
+		sys_sched_yield(); /* all other threads must wait */
 		counter = seen + 1;
 		mutex_unlock(&mutex);
 	}
@@ -199,7 +199,7 @@ KTEST(sched, mutex_excludes)
 static u32 hog_ends;
 static u64 hog_turns, most_turns; /* mutex */
 
-/* Lets go of the lock only to take it again. */
+/* Releases the mutex and takes it again at once. */
 static int hog(void *unused __maybe_unused)
 {
 	while (!READ_ONCE(hog_ends)) {
@@ -241,7 +241,7 @@ KTEST(sched, mutex_starves_nobody)
 		if (EXPECT(!IS_ERR(t[i])))
 			kthread_join(t[i]);
 	EXPECT_EQ(counter, 200);
-	/* Each hog lets everybody run at every turn; only on another CPU may many go by unseen. */
+	/* Hogs yield at each turn; on another CPU they can take many turns meanwhile. */
 	EXPECT(nr_cpus > 1 || most_turns <= 100);
-	EXPECT_EQ(mutex.owner, 0); /* and nobody is said to wait for it any more */
+	EXPECT_EQ(mutex.owner, 0); /* and the waiter bit is clear */
 }

@@ -57,7 +57,7 @@ static int spin(void *unused __maybe_unused)
 	return 0;
 }
 
-/* One that runs is moved from outside, again and again. */
+/* Another task changes the affinity of a running task, again and again. */
 KTEST(smp, affinity_moves_a_running_task)
 {
 	struct task *t;
@@ -93,13 +93,13 @@ KTEST(smp, load_spreads)
 		EXPECT(!IS_ERR(t[i]));
 	}
 	until = ktime_get() +
-		10 * NSEC_PER_SEC; /* the machine may have fewer CPUs than it shows us */
+		10 * NSEC_PER_SEC; /* the host may have fewer CPUs than this machine */
 	while (used != cpu_online_mask && ktime_get() < until) {
 		used = 0;
 		for (u32 i = 0; i < nr_cpus; i++)
 			if (!IS_ERR(t[i]) && READ_ONCE(t[i]->on_cpu))
 				used |= 1UL << READ_ONCE(t[i]->cpu);
-		used |= 1; /* ours, while we look */
+		used |= 1; /* this task's own CPU */
 		if (used != cpu_online_mask)
 			sleep_ns(NSEC_PER_MSEC);
 	}
@@ -127,7 +127,7 @@ static int map_and_unmap(void *seed)
 		for (size_t k = 0; k < words; k += 64)
 			p[k] = tag + k;
 		for (size_t k = 0; k < words; k += 64)
-			if (p[k] != tag + k) /* a stale translation: somebody else's page */
+			if (p[k] != tag + k) /* a stale translation: another task's page */
 				__atomic_add_fetch(&wrong_words, 1, __ATOMIC_SEQ_CST);
 		vfree(p);
 	}

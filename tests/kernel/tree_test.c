@@ -6,7 +6,7 @@
 #include "tests/kernel/ktest.h"
 #include "tests/kernel/user_task.h"
 
-/* Fork of a large process costs what fork of a small one costs: no table is copied. */
+/* A fork of a large process copies no table, so it costs as much as that of a small one. */
 KTEST(tree, fork_copies_no_table)
 {
 	pid_t pid;
@@ -29,7 +29,7 @@ KTEST(tree, fork_copies_no_table)
 	user_context_leave();
 }
 
-/* After the child is gone every table is the parent's alone again: writing copies nothing. */
+/* When the child has ended, the parent owns every table again: a write copies nothing. */
 KTEST(tree, tables_come_back)
 {
 	u64 copied;

@@ -15,18 +15,18 @@ enum user_script {
 
 /*
  * Give current, a kernel thread, an address space (a page of code, `data_pages` writable pages at
- * USER_DATA that are all touched), descriptors and registers: from then on do_fork() makes real
- * user processes of it. False without memory.
+ * USER_DATA that are all touched), descriptors and registers. From then on do_fork() makes
+ * real user processes from it. False without memory.
  */
 bool user_context_enter(unsigned int data_pages);
-/* What the next children will do. */
+/* Set what the next children do. */
 void user_script(enum user_script script, int status);
-/* Be a plain kernel thread again. */
+/* Turn current into a plain kernel thread again. */
 void user_context_leave(void);
 
 /* Fork with these flags and exit signal SIGCHLD; the script decides what the child does. */
 pid_t user_fork(u64 flags);
-/* Wait for it: the wait status, or -errno. */
+/* Wait for the child. Returns the wait status, or -errno. */
 int user_wait(pid_t pid);
 /* One word of the data area of `mm`, as its process would see it. */
 u64 user_peek(struct mm *mm, u64 addr);

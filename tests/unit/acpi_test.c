@@ -1,4 +1,4 @@
-/* The ACPI tables' parser on tables made here byte by byte, whole and damaged. */
+/* The parser of ACPI tables, on tables written here byte by byte, valid and damaged. */
 #include "tests/unit/host.h"
 
 #include "arch/x86_64/dev/acpi/acpi_parse.c"
@@ -66,11 +66,11 @@ TEST(root_pointer_v2)
 	CHECK(acpi_rsdp_ok(t, 36));
 	CHECK_EQ(acpi_rsdp_root(t, 36, &wide), 0x123456789a);
 	CHECK(wide);
-	t[33]++; /* the second checksum is wrong: what version 1 says still holds */
+	t[33]++; /* the second checksum is wrong: the version 1 fields are used */
 	CHECK_EQ(acpi_rsdp_root(t, 36, &wide), 0x1234);
 	CHECK(!wide);
 	t[33]--;
-	CHECK_EQ(acpi_rsdp_root(t, 24, &wide), 0x1234); /* longer than what may be read */
+	CHECK_EQ(acpi_rsdp_root(t, 24, &wide), 0x1234); /* longer than the readable part */
 }
 
 static size_t make_madt(u8 *t)
@@ -89,7 +89,7 @@ static size_t make_madt(u8 *t)
 		2,  10, 0,    16,   6,    0,    0,    0,    0,    0, /* no ISA line */
 		77, 5,  1,    2,    3,                               /* unknown */
 		9,  16, 0,    0,    0,    0,    0,    0,    1,    0, 0, 0,
-		0,  0,  0,    0,             /* APIC id 0 once more */
+		0,  0,  0,    0,             /* APIC id 0 again */
 		4,  6,  0xff, 0,    0,    1, /* the NMI line of all CPUs */
 		9,  16, 0,    0,    0x00, 0x01, 0,    0,    1,    0, 0, 0,
 		0,  0,  0,    0, /* x2APIC id 256 */
@@ -124,7 +124,7 @@ TEST(madt)
 	CHECK(!info.isa[4].level && !info.isa[4].active_low);
 }
 
-/* An entry of length 0 or 1 would never end; one past the table would read what is not there. */
+/* Entries of length 0 or 1, on which the loop would not advance, and one past the table's end. */
 TEST(madt_bad_entries)
 {
 	u8 t[256];
@@ -209,7 +209,7 @@ TEST(fadt)
 	CHECK(info.has_fadt);
 	CHECK_EQ(info.smi_port, 0xb2);
 	CHECK_EQ(info.acpi_enable, 2);
-	CHECK_EQ(info.pm1a_cnt, 0x704); /* the wide field goes first */
+	CHECK_EQ(info.pm1a_cnt, 0x704); /* the wide field is preferred */
 	CHECK_EQ(info.pm1b_cnt, 0);
 	CHECK_EQ(info.pm_timer, 0x608);
 	CHECK(info.pm_timer_32bit);
@@ -281,7 +281,7 @@ TEST(s5_package)
 	   1);                                                       /* two-byte length, word */
 	S5("x_S5_\x12\x07\x04\x0a\x05\x0a\x05", false, 0, 0);        /* not a name */
 	S5("\x08_S5_\x14\x07\x04\x0a\x05\x0a\x05", false, 0, 0);     /* not a package */
-	S5("_S5_x\x08_S5_\x12\x06\x04\x0a\x05\x0a\x05", true, 5, 5); /* the second is the one */
+	S5("_S5_x\x08_S5_\x12\x06\x04\x0a\x05\x0a\x05", true, 5, 5); /* the second one is right */
 }
 
 TEST(s5_cut_short)
@@ -294,7 +294,7 @@ TEST(s5_cut_short)
 		memcpy(t + 36, aml, n);
 		parse_exact(acpi_parse_dsdt, t, 36 + n);
 		CHECK_EQ(info.has_s5,
-			 n >= 12); /* with the first value there, the second is guessed */
+			 n >= 12); /* if only the second value is missing, it is guessed */
 	}
 }
 

@@ -8,7 +8,7 @@
 #include "mm/area_find.c"
 #include "mm/area_tree.c"
 
-/* ---- objects here are only counted ---- */
+/* ---- the objects of this test are only counted ---- */
 static struct vm_object objects[3];
 void object_put(struct vm_object *o)
 {
@@ -35,13 +35,13 @@ static u64 at(u32 page)
 	return (page + 16UL) << PAGE_SHIFT;
 }
 
-/* Others don't see it. */
+/* A change of one set must not show in the others. */
 static void check_own(int n)
 {
 	CHECK_EQ(refcount_read(&sets[n]->count), 1);
 }
 
-/* An allocation of these fails now and then. */
+/* Prepare a change; at random, an allocation fails. False: it did. */
 static bool prepare(int n, u32 from, u32 to, u32 extra, bool all)
 {
 	int err;
@@ -72,7 +72,7 @@ static void do_insert(int n, u32 from, u32 to)
 	int obj = (int)host_random_below(4) - 1;
 	struct area a;
 
-	/* Often a hole is filled exactly, so that both neighbours may become one with it. */
+	/* Often fill a hole exactly, so that the new area may be merged with both neighbours. */
 	if (!models[n].page[from].mapped && host_random_below(2)) {
 		while (from > 0 && !models[n].page[from - 1].mapped)
 			from--;
@@ -86,7 +86,7 @@ static void do_insert(int n, u32 from, u32 to)
 			  .pgoff = obj < 0 ? 0
 					   : (host_random_below(4) ? from : host_random_below(9))};
 
-	/* Now and then in place of what is there, prepared as one change. */
+	/* Sometimes replace existing areas, prepared as one change. */
 	if (!areas_free(sets[n], a.start, a.end) && host_random_below(2))
 		return;
 	if (!prepare(n, from, to, 1 + areas_hole(sets[n], a.start, a.end), false))
@@ -116,7 +116,7 @@ static void do_protect(int n, u32 from, u32 to)
 		models[n].page[i].flags = (models[n].page[i].flags & ~AREA_PROT) | prot;
 }
 
-/* Bounds are moved without another change: a stack grows, mremap() makes longer. */
+/* Move only the bounds of an area, as stack growth and mremap() do. */
 static void do_resize(int n, u32 page)
 {
 	const struct area *a = area_find(sets[n], at(page)), *below;
@@ -138,7 +138,7 @@ static void do_resize(int n, u32 page)
 	area_resize(sets[n], at(page), low, a->end);
 }
 
-/* Each node knows what is below it. */
+/* Check what each node records of the nodes below it. */
 static void check_node(const struct area_set *s, bool root)
 {
 	struct area_set copy;
@@ -194,8 +194,8 @@ static void check_promises(const struct area_set *s, u64 len)
 	}
 }
 
-/* Where changes left a node with too long a gap, a search in vain corrects it: the next one does
- * not look there again. */
+/* A change may leave a node's recorded gap too long. A search that finds nothing must correct it,
+ * so that the next search does not go there. */
 static void check_vain_search(int n)
 {
 	u64 len = (1UL + host_random_below(40)) << PAGE_SHIFT, hole = 0;
@@ -259,7 +259,7 @@ static void check_set(int n)
 	check_below(n);
 }
 
-/* Each node that can be reached, once, with the references to it that were found. */
+/* Each reachable node, and the number of references to it. */
 static struct {
 	const struct area_set *node;
 	u32 refs;
@@ -282,8 +282,8 @@ static void count_node(const struct area_set *s, u32 *objects_seen)
 			objects_seen[s->areas[i].obj - objects]++;
 }
 
-/* All of them by their counts, and the objects by theirs. The watched one knows how often each set
- * shows it. */
+/* Compare the counts of all nodes and objects with the references. `shown` counts the areas that
+ * map the watched object. */
 static long shown;
 static void check_counts(void)
 {
@@ -369,7 +369,7 @@ TEST(random_changes)
 	CHECK_EQ(objects_out, 0);
 }
 
-/* Each area holds its file once, however it was cut, copied and merged. */
+/* Each area holds one reference to its file, even after cuts, copies and merges. */
 TEST(files_are_held)
 {
 	struct file f = {}, other = {};
@@ -383,11 +383,11 @@ TEST(files_are_held)
 	areas_insert(&s, &a);
 	a = (struct area){at(10), at(12), 1, 0, &objects[0], 10, &f};
 	area_get_source(&a);
-	areas_insert(&s, &a); /* goes on where the first one ends: becomes part of it */
+	areas_insert(&s, &a); /* continues the first one: merged with it */
 	CHECK_EQ(f.count, 1);
 	a = (struct area){at(12), at(13), 1, 0, &objects[0], 12, &other};
 	area_get_source(&a);
-	areas_insert(&s, &a); /* another opening of the same file does not */
+	areas_insert(&s, &a); /* another opening of the file: not merged */
 	CHECK_EQ(area_count(s), 2);
 	areas_remove(&s, at(4), at(5));
 	CHECK_EQ(f.count, 2);
@@ -427,8 +427,8 @@ static u32 count_nodes(const struct area_set *s)
 	return n;
 }
 
-/* A hundred thousand areas that cannot be merged, put in at the lower end as mmap() does, and taken
- * out in every order: it must not take long, and no tree of nearly empty nodes may be left. */
+/* Insert 100,000 areas that cannot be merged, each below the last, as mmap() does, and remove most.
+ * This must be fast, and must not leave a tree of nearly empty nodes. */
 TEST(many_areas)
 {
 	struct area_set *s = NULL, *copy;
@@ -444,13 +444,13 @@ TEST(many_areas)
 	CHECK(areas_free(s, at(3), at(4)));
 	copy = s;
 	area_set_get(copy);
-	for (u32 i = 1; i <= n; i++) /* all but one of a hundred */
+	for (u32 i = 1; i <= n; i++) /* 99 of 100 */
 		if (i % 100)
 			remove_range(&s, 2 * i, 2 * i + 1);
 	CHECK_EQ(area_count(s), n / 100);
 	CHECK(count_nodes(s) < n / 100 * 2);
 	CHECK_EQ(area_count(copy), n);
-	remove_range(&copy, 0, n); /* half of it, most of it shared with nobody */
+	remove_range(&copy, 0, n); /* half of its areas; most of its nodes are not shared */
 	CHECK_EQ(area_count(copy), n / 2 + 1);
 	area_set_put(copy);
 	remove_range(&s, 0, 3 * n);

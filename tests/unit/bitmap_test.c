@@ -33,7 +33,7 @@ TEST(random_bits_of_every_size)
 				bitmap_set(map, i);
 		}
 		check_all(size);
-		for (size_t i = 0; i < size; i++) /* and mostly full */
+		for (size_t i = 0; i < size; i++) /* and in mostly full maps */
 			if (host_random_below(8)) {
 				bitmap_set(map, i);
 				model[i] = true;

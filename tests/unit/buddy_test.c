@@ -1,6 +1,6 @@
 /*
- * The page allocator on a machine made up here: the boot map's edge cases, then random allocations
- * against a bitmap that knows only which pages are taken.
+ * The page allocator on a made-up machine: the edge cases of the boot map, then random allocations,
+ * compared with a table of the pages that are in use.
  */
 #define MM_HOST_REAL_ALLOCATOR
 #define ARENA_PAGES 4096 /* 16 MiB */
@@ -30,7 +30,7 @@ bool may_use_reserve(void)
 
 #define MIB (1UL << 20)
 
-/* Whose each page is: 0 not RAM or reserved, 1 free, 2 allocated. */
+/* The state of each page: 0 not RAM or reserved, 1 free, 2 allocated. */
 static u8 owner[ARENA_PAGES];
 
 static void mark(phys_addr_t start, phys_addr_t end, u8 what)
@@ -59,7 +59,7 @@ static void forget_machine(void)
 	depot = (struct depot){};
 }
 
-/* A map with everything that maps are known to do wrong, and the truth of it in `owner`. */
+/* Boot with a map that has all known faults of such maps. `owner` gets the expected state. */
 static void boot_machine(void)
 {
 	static struct boot_info info;
@@ -148,7 +148,7 @@ static void check_blocks(void)
 	CHECK_EQ(nr_free_pages(), count(1));
 }
 
-/* Every page that is free can be had, once, and nothing else. */
+/* Each free page can be allocated exactly once, and no other page can. */
 TEST(boot_map)
 {
 	struct page *p;
@@ -188,7 +188,7 @@ TEST(early_memory_is_zeroed_and_never_handed_out)
 	check_blocks();
 }
 
-/* Pages that come back grow together again, into as large blocks as before. */
+/* Freed pages are merged into blocks as large as before. */
 TEST(random_allocations)
 {
 	static struct {
@@ -217,7 +217,7 @@ TEST(random_allocations)
 			CHECK_EQ(pfn & ((1UL << order) - 1), 0);
 			for (u64 n = pfn; n < pfn + (1UL << order); n++) {
 				CHECK_EQ(owner[n], 1);
-				if (n > pfn) /* slabs mark these, and must find them bare */
+				if (n > pfn) /* slabs set these flags, and need them clear */
 					CHECK_EQ(arena_pages[n].flags, 0);
 			}
 			mark(pfn * PAGE_SIZE, (pfn + (1UL << order)) * PAGE_SIZE, 2);
@@ -245,7 +245,7 @@ TEST(random_allocations)
 		CHECK_EQ(after[order], before[order]);
 }
 
-/* An order that nothing free has leaves everything as it is; zeroed pages are zeroed. */
+/* A request for a too large block fails and changes nothing. Zeroed pages are zeroed. */
 TEST(exhaustion_and_zeroing)
 {
 	struct page *big[8], *p;
@@ -256,7 +256,7 @@ TEST(exhaustion_and_zeroing)
 	CHECK(!alloc_pages(MAX_ORDER + 1, 0));
 	while (n < 8 && (big[n] = alloc_pages(MAX_ORDER, 0)))
 		n++;
-	CHECK_EQ(n, 0); /* no 4 MiB of this machine are whole */
+	CHECK_EQ(n, 0); /* this machine has no whole block of 4 MiB */
 	while (n < 8 && (big[n] = alloc_pages(MAX_ORDER - 2, 0)))
 		n++;
 	CHECK(n > 0 && n < 8);
@@ -273,8 +273,8 @@ TEST(exhaustion_and_zeroing)
 	}
 }
 
-/* What was freed as prepared comes back to whoever wants just that, and to others when there is
- * nothing else. */
+/* Pages that were freed as prepared go to requests for that kind, and to other requests only when
+ * no other page is free. */
 TEST(prepared_pages)
 {
 	struct page *zeroed, *root, *p;
@@ -284,7 +284,7 @@ TEST(prepared_pages)
 	page_alloc_init();
 	zeroed = alloc_page(ALLOC_ZERO);
 	root = alloc_page(ALLOC_ROOT);
-	CHECK(!(root->flags & PG_ROOT)); /* its user has to make it one */
+	CHECK(!(root->flags & PG_ROOT)); /* the caller must fill it as one */
 	memset(page_to_virt(root), 0, PAGE_SIZE / 2);
 	memset((char *)page_to_virt(root) + PAGE_SIZE / 2, 0x11, PAGE_SIZE / 2);
 	free_prepared(zeroed, STOCK_ZEROED);
@@ -304,8 +304,8 @@ TEST(prepared_pages)
 	CHECK_EQ(all, 3);
 }
 
-/* More of them than a CPU keeps wait in the depot, as what they are, and are a large block again
- * for whoever wants one. */
+/* Prepared pages beyond what a CPU keeps go to the depot, sorted by kind. A request for a larger
+ * block merges them again. */
 TEST(what_is_too_much_waits_in_the_depot)
 {
 	static struct page *held[8 * CHAIN_PAGES];
@@ -335,7 +335,7 @@ TEST(what_is_too_much_waits_in_the_depot)
 	CHECK_EQ(depot_pages(), 0);
 }
 
-/* Whoever is not entitled finds the last pages gone, and the entitled find them there. */
+/* The last pages are a reserve: only entitled tasks get them. */
 TEST(reserve)
 {
 	u32 n = 0;
@@ -354,7 +354,7 @@ TEST(reserve)
 	CHECK_EQ(n, PAGE_RESERVE);
 }
 
-/* Those who may use the reserve give it back: the others do not find it in the depot. */
+/* Pages freed by an entitled task refill the reserve first: other tasks do not get them. */
 TEST(reserve_is_made_whole_again)
 {
 	struct list_head *held = NULL;

@@ -1,7 +1,6 @@
 /*
- * The cpio parser: well-formed archives, and everything that can be wrong with one. Each archive
- * stands at the end of an allocation of exactly its size, so that the address sanitizer sees one
- * byte read too many.
+ * The cpio parser, on valid archives and on damaged ones. Each archive lies in an allocation of
+ * exactly its size, so that the address sanitizer notices a read of even one byte too many.
  */
 // sources: kernel/lib/parse.c
 #include "tests/unit/host.h"
@@ -66,7 +65,7 @@ static u8 *exact(const struct archive *a, size_t size)
 	return p;
 }
 
-/* Read to the end; touches every byte the parser promises. The last result. */
+/* Read to the end, with every byte that an entry points to. Returns the last result. */
 static enum cpio_result read_all(const u8 *data, size_t size, int *entries)
 {
 	struct cpio_reader r;
@@ -84,7 +83,7 @@ static enum cpio_result read_all(const u8 *data, size_t size, int *entries)
 		for (u32 i = 0; i < e.size; i++)
 			sum += e.data[i];
 		if (*entries > 1000)
-			abort(); /* an archive this small has no thousand members: it does not
+			abort(); /* too many for so small an archive: the parser does not
 				    advance */
 	}
 	(void)sum;
@@ -156,8 +155,8 @@ TEST(truncated_at_every_byte)
 		cpio_init(&r, p, size);
 		while ((res = cpio_next(&r, &e)) > 0)
 			trailer |= res == CPIO_TRAILER;
-		/* the trailer's name ends one byte before its padding does: only then may all seem
-		 * well */
+		/* Only the trailer's three bytes of padding may be missing unnoticed.
+		 */
 		CHECK(!trailer || size >= a.size - 3);
 		read_all(p, size, &n);
 		free(p);
@@ -171,7 +170,7 @@ TEST(zeroes_and_a_second_archive)
 	int n;
 
 	sample(&a);
-	add_raw(&a, zeroes, 509); /* not even a multiple of four */
+	add_raw(&a, zeroes, 509); /* not a multiple of four */
 	add(&a, (struct member){.name = "more", .mode = 0100644, .data = "x", .data_len = 1});
 	CHECK_EQ(read_all((u8 *)a.data, a.size, &n), CPIO_END);
 	CHECK_EQ(n, 6);
@@ -290,8 +289,8 @@ TEST(names)
 	}
 }
 
-/* Change bytes at random, mostly in headers, where they hurt: the parser may refuse, but stays
- * inside the archive. */
+/* Change bytes at random, mostly in headers. The parser may refuse the archive, but must not read
+ * outside of it. */
 TEST(random_damage)
 {
 	struct archive a;

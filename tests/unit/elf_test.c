@@ -1,5 +1,5 @@
-/* The ELF parser: what a linker makes is taken, what cannot be mapped is recognized, and nothing is
- * read outside the tables. */
+/* The ELF parser accepts what a linker makes, recognises what cannot be mapped, and reads nothing
+ * outside the tables. */
 #include "kernel/exec/elf.c"
 #include "tests/unit/host.h"
 
@@ -102,7 +102,7 @@ TEST(corrupt_headers)
 	REFUSED(eh.e_phoff = FILE_SIZE - 10);
 }
 
-/* Taken by the parser: it is when they are mapped that they do not fit. */
+/* The parser accepts these; they are refused when they are mapped. */
 #define UNFIT(change)                 \
 	do {                          \
 		good_file();          \
@@ -176,7 +176,7 @@ TEST(odd_tables)
 	CHECK_EQ(img.seg[ELF_MAX_PHDRS - 1].vaddr, (ELF_MAX_PHDRS - 1) * 0x1000UL);
 }
 
-/* Whatever the bytes are: either refused, or every promise of struct elf_image holds. */
+/* If the parser accepts the file, every promise of struct elf_image must hold. */
 static void check_promises(u64 bias)
 {
 	for (unsigned int i = 0; i < img.nr; i++) {

@@ -1,4 +1,4 @@
-/* The timers' heap against a plain array, and how far from the root its steps go. */
+/* The timers' heap against a plain array, and how many nodes its steps change. */
 #include "tests/unit/host.h"
 
 #include "kernel/time/heap.c"
@@ -8,7 +8,7 @@
 static struct heap_node timers[N];
 static bool queued[N];
 
-/* The earliest time of all that are queued, by looking at each. */
+/* Find the earliest queued time by looking at each. */
 static u64 naive_earliest(void)
 {
 	u64 best = ~0UL;
@@ -19,8 +19,8 @@ static u64 naive_earliest(void)
 	return best;
 }
 
-/* Every node is not earlier than its parent, which `parent` is, and the way to the right is the
- * shortest one out of it. Returns how many there are. */
+/* Check that no node is earlier than its parent, that `parent` is right, and that the path to the
+ * right is the shortest one down. Returns the number of nodes. */
 static int check_shape(const struct heap_node *n)
 {
 	const struct heap_node *child[] = {n->left, n->right};
@@ -141,13 +141,13 @@ TEST(expire_and_restart)
 	CHECK_EQ(check_shape(root), N);
 }
 
-/* ---- no step is long ---- */
+/* ---- the cost of a step ---- */
 
-#define MANY 4096 /* 12 steps along the way to the right, at the most */
+#define MANY 4096 /* the path to the right has at most 12 nodes */
 
 static struct heap_node many[MANY], before[MANY];
 
-/* How many nodes another than `n` the last step has written to. */
+/* The number of nodes, except `n`, that the last step has written to. */
 static int written(const struct heap_node *n)
 {
 	int count = 0;
@@ -209,7 +209,7 @@ static u64 from_both_ends(int i)
 
 static u64 (*const keys[])(int) = {rising, falling, at_random, all_equal, from_both_ends};
 
-/* Also the first removal after nothing but insertions. */
+/* Even the first removal after many insertions is cheap. */
 TEST(first_ones_come_off_in_few_steps)
 {
 	for (size_t k = 0; k < sizeof(keys) / sizeof(keys[0]); k++) {

@@ -1,6 +1,6 @@
 /*
  * What a host unit test needs: check macros that print TAP, and stand-ins for the few kernel
- *services that pure code calls, so that the kernel's own .c files compile here with -DHOST_TEST.
+ * services that pure code calls. So the kernel's own .c files compile here with -DHOST_TEST.
  *
  * A test file includes this first and then the kernel's .c files it tests:
  *
@@ -11,7 +11,7 @@
  *	TEST_MAIN
  *
  * The C library's headers that clash with the UAPI headers of kernel/lib/uapi.h (<stdlib.h>,
- *<time.h>, <signal.h>) are not included: what is used of them is declared here.
+ * <time.h>, <signal.h>) are not included. What the tests use of them is declared here.
  */
 #pragma once
 
@@ -61,7 +61,7 @@ extern int host_failures; /* of the test that runs */
 	}                                                                         \
 	static void test_##name_(void)
 
-/* Each prints a diagnostic and goes on; they evaluate to the condition. */
+/* A failed check prints a diagnostic and goes on. Each macro evaluates to its condition. */
 #define CHECK(cond)                                                                  \
 	({                                                                           \
 		bool __ok = (cond);                                                  \
@@ -147,7 +147,7 @@ static inline int host_run_tests(void)
 HOST_STUB struct cpu host_cpu = {.self = &host_cpu};
 HOST_STUB bool locks_off;
 
-/* Locks do nothing but notice that they are taken twice or released without having been taken. */
+/* Locks only check that they are not taken twice, and not released while free. */
 HOST_STUB void spin_lock(spinlock_t *l)
 {
 	if (l->owner_cpu)

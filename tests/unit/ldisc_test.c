@@ -1,4 +1,4 @@
-/* The line discipline: what a program reads, what the screen shows, which signals fly. Expected
+/* The line discipline: what a program reads, what the screen shows, and the signals. Expected
  * behaviour: termios(3). */
 #include "tests/unit/host.h"
 
@@ -118,7 +118,7 @@ TEST(erase_kill_and_word)
 	type("one two  \x17x\r");
 	CHECK_STR(reads(100), "one x\n");
 	start();
-	type("done\rxy\x15\r"); /* a finished line is out of reach */
+	type("done\rxy\x15\r"); /* a finished line can no longer be erased */
 	CHECK_STR(reads(100), "done\n");
 	CHECK_STR(reads(100), "\n");
 }
@@ -132,7 +132,7 @@ TEST(rubbing_out_takes_the_columns_that_were_shown)
 	type("ab\t\x7f"); /* from column 2 to 8: six */
 	CHECK_STR(screen, "ab\t\b \b\b \b\b \b\b \b\b \b\b \b");
 	start();
-	ldisc_output(&ld, "$ ", 2); /* a prompt moves the tab stops nearer */
+	ldisc_output(&ld, "$ ", 2); /* behind a prompt the tab stop is nearer */
 	type("ab\t\x7f");
 	CHECK_STR(screen, "$ ab\t\b \b\b \b\b \b\b \b");
 	start();
@@ -172,11 +172,11 @@ TEST(end_of_file)
 	CHECK(ldisc_readable(&ld, 1));
 	CHECK_STR(reads(9), "<eof>");
 	CHECK(!ldisc_readable(&ld, 1));
-	type("ab\x04"); /* in the middle of a line it only sends what is there */
+	type("ab\x04"); /* in the middle of a line, ^D only passes the line on */
 	CHECK_STR(reads(9), "ab");
 	CHECK_STR(reads(9), "");
 	type("ab\x04\x04");
-	CHECK_STR(reads(2), "ab"); /* filled exactly: the mark goes with it */
+	CHECK_STR(reads(2), "ab"); /* the buffer is full before the mark, which is read with it */
 	CHECK_STR(reads(9), "<eof>");
 	CHECK_STR(screen, "abab"); /* ^D is not shown */
 }
@@ -257,7 +257,7 @@ TEST(flow_control)
 	CHECK_EQ(stops, 1);
 	type("\x11");
 	CHECK_EQ(stops, 0);
-	type("\x13\x03"); /* an interrupt sets the output going again */
+	type("\x13\x03"); /* an interrupt also restarts the output */
 	CHECK_EQ(stops, 0);
 	type("\x13");
 	change_in(IXON, 0);
@@ -335,7 +335,7 @@ TEST(full_of_lines)
 	CHECK_STR(reads(9), "");
 }
 
-/* Random typing against a model that knows only: a line buffer, erase, kill, and finished lines. */
+/* Random typing against a simple model: a line buffer, erase, kill, and finished lines. */
 TEST(random_editing_against_a_model)
 {
 	static char lines[100000], line[LDISC_SIZE], got[100000];
@@ -389,7 +389,7 @@ TEST(random_editing_against_a_model)
 	CHECK(nlines > 1000);
 }
 
-/* Any bytes in any mode: no byte is touched outside the ring, and no more comes out than went in.
+/* Any bytes in any mode: nothing outside the ring is accessed, and no more bytes come out than in.
  */
 TEST(random_bytes_in_random_modes)
 {

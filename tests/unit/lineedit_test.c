@@ -1,5 +1,5 @@
-/* Key sequences, and what line comes of them; the screen is simulated to see that it shows the
- * line. */
+/* Key sequences and the lines that they produce. A simulated screen checks that the line is shown
+ * as it is. */
 #include "tests/unit/host.h"
 
 size_t strlcpy(char *dst, const char *src, size_t size)
@@ -60,7 +60,7 @@ static const char *shown(void)
 	size_t n;
 
 	strcpy(text, screen + 2);
-	for (n = strlen(text); n > e.len && text[n - 1] == ' '; n--) /* what was rubbed out */
+	for (n = strlen(text); n > e.len && text[n - 1] == ' '; n--) /* erased characters */
 		text[n - 1] = '\0';
 	return text;
 }
@@ -143,9 +143,9 @@ TEST(history)
 	begin();
 	keys("two\r");
 	begin();
-	keys("two\r"); /* not twice */
+	keys("two\r"); /* not remembered twice */
 	begin();
-	keys("\r"); /* nor an empty line */
+	keys("\r"); /* an empty line is not remembered */
 	CHECK_EQ(e.nr_history, 2);
 	CHECK_STR(line_of(UP), "two");
 	CHECK_STR(line_of(UP UP), "one");

@@ -1,6 +1,6 @@
 /*
- * Mappings: where they go, what they refuse, what is counted against limits, stacks that grow.
- * Contents, and what fork shares, are tree_test.c's.
+ * Mappings: where they lie, what is refused, what counts towards limits, and stack growth.
+ * tree_test.c tests the contents, and what fork shares.
  */
 // sources: mm/tree.c mm/tree_walk.c mm/tree_range.c mm/area.c mm/area_tree.c mm/area_find.c
 // sources: mm/map.c mm/access.c mm/area_flags.c mm/fault.c mm/mm.c mm/object.c
@@ -37,7 +37,7 @@ static void set_up(void)
 	object = object_create("object", 20 * PAGE_SIZE);
 }
 
-/* Nothing stays but the zero page. */
+/* Only the zero page stays allocated. */
 static void tear_down(struct mm *mm)
 {
 	mm_put(mm);
@@ -74,12 +74,12 @@ TEST(stack_grows_to_its_limit_and_keeps_its_gap)
 	tear_down(mm);
 }
 
-/* ---- the address that a mapping without one gets: the highest gap, whatever was searched before
+/* ---- a mapping without an address lies in the highest gap, even after other searches
  * ---- */
 
 #define GAP_PAGES 200
 
-/* The highest place for n pages below `top`, by looking at each. */
+/* Find the highest place for n pages below `top` by looking at each. */
 static u64 naive_gap(struct mm *mm, u64 top, u64 n)
 {
 	u64 free = 0;
@@ -206,7 +206,7 @@ TEST(limits)
 	for (int i = 0; i < 16; i++)
 		CHECK_EQ(mm_map(mm, 0x200000 + i * 0x2000, PAGE_SIZE, AREA_READ, NULL, 0, MM_FIXED),
 			 0x200000 + i * 0x2000);
-	/* A new mapping may be one more than the limit, a cut none. */
+	/* A new mapping may exceed the limit by one, a cut may not. */
 	CHECK_EQ(mm_protect(mm, 0x200000, PAGE_SIZE, AREA_READ | AREA_WRITE), 0);
 	CHECK_EQ(mm_map(mm, 0x300000, 3 * PAGE_SIZE, AREA_READ, NULL, 0, MM_FIXED), 0x300000);
 	CHECK_EQ(mm_map(mm, 0x400000, PAGE_SIZE, AREA_READ, NULL, 0, MM_FIXED), -ENOMEM);

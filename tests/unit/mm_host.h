@@ -84,8 +84,8 @@ __attribute__((constructor)) static void set_mapped_files(void)
 
 #ifndef MM_HOST_REAL_ALLOCATOR
 
-/* ---- failures: the countdown runs over every allocation of any kind ---- */
-static u32 fail_countdown; /* 0: none is asked for */
+/* ---- failures: every allocation of any kind counts down ---- */
+static u32 fail_countdown; /* 0: no failure */
 static bool failed;
 
 static bool fail_now(void)

@@ -1,7 +1,6 @@
 /*
- * The boot loader's structure: what a loader says, and everything that can be wrong with it. Each
- * structure stands at the end of an allocation of exactly its size, so that the address sanitizer
- * sees one byte read too many.
+ * The boot loader's structure, valid and damaged. Each structure lies in an allocation of exactly
+ * its size, so that the address sanitizer notices a read of even one byte too many.
  */
 #include "tests/unit/host.h"
 
@@ -13,7 +12,7 @@ static phys_addr_t image_to_phys(const void *va)
 }
 #include "boot/multiboot2.c"
 
-#define PA 0x10000 /* where the structure pretends to be */
+#define PA 0x10000 /* the physical address of the structure */
 
 static u8 *memory; /* of the structure under test */
 
@@ -234,7 +233,7 @@ TEST(memory_map_with_more_holes_than_room)
 	memory_map(&b, 24, entries, ARRAY_SIZE(entries));
 	boot = finish(&b);
 	CHECK(boot.nr_ranges <= BOOT_MAX_RANGES);
-	/* Memory may be given up, but none that is in use may be offered. */
+	/* The kernel may lose usable memory, but must not use memory that is in use. */
 	for (u32 r = 0; r < boot.nr_ranges; r++)
 		for (u32 i = 1; boot.ranges[r].type == BOOT_RAM && i < ARRAY_SIZE(entries); i++)
 			CHECK(entries[i][0] >= boot.ranges[r].end ||
@@ -276,7 +275,7 @@ TEST(framebuffer)
 	CHECK(boot.fb.present && boot.fb.text);
 	CHECK_EQ(boot.fb.red_size, 0);
 
-	/* a palette, of whose first colours the kernel must not make positions and sizes */
+	/* a palette, whose first colours must not be taken for positions and sizes */
 	for (u32 n = 0; n < 3; n++) {
 		begin(&b);
 		at = begin_tag(&b, 8);
@@ -321,7 +320,7 @@ TEST(symbol_table)
 	}
 }
 
-/* Every shorter piece of a good structure, and every total size that its head may claim within it.
+/* Every shorter part of a valid structure, with every total size in its head that fits the part.
  */
 TEST(cut_short)
 {
@@ -344,7 +343,7 @@ TEST(cut_short)
 	}
 }
 
-/* One field of a good structure replaced by anything. */
+/* Replace one field of a valid structure by a random value. */
 TEST(random_damage)
 {
 	static const u64 entries[][3] = {{0x100000, 0x100000, 1}, {0x140000, 0x1000, 2}};

@@ -1,8 +1,8 @@
-/* Which name is offered for one that nothing has. */
+/* Which known name is suggested for an unknown one. */
 #include "kernel/lib/nearest.c"
 #include "tests/unit/host.h"
 
-/* By its definition, without a table. */
+/* The distance by its definition, without a table. */
 static u32 slow(const char *a, const char *b)
 {
 	u32 d;

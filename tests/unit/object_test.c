@@ -1,4 +1,4 @@
-/* Memory objects: the radix tree of pages against a plain table, sizes, and running out of memory.
+/* Memory objects: the radix tree of pages against a plain table, sizes, and failing allocations.
  */
 #include "tests/unit/mm_host.h"
 
@@ -38,7 +38,7 @@ static u64 *word(struct page *p)
 /* The model: pages past the size do not exist; the others read as what was written, or 0. */
 static void check_page(struct vm_object *o, u32 i)
 {
-	struct page *p = (struct page *)8; /* whatever was there before */
+	struct page *p = (struct page *)8; /* must be overwritten */
 	int ret = object_get_page(o, index_of[i], false, &p);
 	bool exists = index_of[i] < DIV_ROUND_UP(o->size, PAGE_SIZE);
 
@@ -113,7 +113,7 @@ TEST(random_pages)
 	}
 }
 
-/* Shrinking zeroes the rest of the last page, so that growing again shows zeroes. */
+/* Shrinking zeroes the rest of the last page, so growing again shows zeroes. */
 TEST(tail_of_the_last_page)
 {
 	struct vm_object *o;
@@ -129,7 +129,7 @@ TEST(tail_of_the_last_page)
 	CHECK_EQ(object_get_page(o, 1, false, &p), 0);
 	for (u32 i = 0; i < PAGE_SIZE; i++)
 		CHECK_EQ(((u8 *)page_to_virt(p))[i], i < 100 ? 0x55 : 0);
-	/* A page that somebody still looks at outlives the object. */
+	/* A page with another reference outlives the object. */
 	object_put(o);
 	CHECK_EQ(((u8 *)page_to_virt(p))[0], 0x55);
 	put_page(p);
@@ -137,7 +137,7 @@ TEST(tail_of_the_last_page)
 	object_put(NULL);
 }
 
-/* A run of pages crosses from one node to the next, and may end behind the last. */
+/* A run of pages may cross from one node to the next, and may end behind the last node. */
 TEST(pages_that_are_there)
 {
 	static const u64 there[] = {61, 63, 64, 70};
@@ -169,7 +169,7 @@ TEST(pages_that_are_there)
 	CHECK_EQ(pages_out, 0);
 }
 
-/* Objects that share a quota stop each other, and pages given back can be had again. */
+/* Objects that share a quota limit each other; freed pages can be allocated again. */
 TEST(quota)
 {
 	struct page_quota quota = {.count = REFCOUNT_INIT(1), .limit = 10};
@@ -186,7 +186,7 @@ TEST(quota)
 	}
 	CHECK_EQ(object_get_page(a, 50, true, &p), -ENOSPC);
 	CHECK_EQ(atomic_read(&quota.used), 10);
-	CHECK_EQ(object_get_page(a, 1, true, &p), 0); /* is there already */
+	CHECK_EQ(object_get_page(a, 1, true, &p), 0); /* it exists already */
 	put_page(p);
 	CHECK_EQ(object_get_page(free_one, 50, true, &p), 0);
 	put_page(p);

@@ -1,7 +1,7 @@
 /*
- * Not a program: tools/bident/compilers.py has this compiled by each compiler with the kernel's
- * flags, and looks at the assembly. For each kind of variable: a loop has to load it anew each time
- * round, two reads are two loads, two writes two stores.
+ * Not a program: tools/bident/compilers.py compiles this by each compiler with the kernel's flags
+ * and checks the assembly. For each kind of variable, a loop must load it in each round, two reads
+ * must be two loads, and two writes two stores.
  */
 #include "kernel/lib/atomic.h"
 #include "kernel/lib/types.h"

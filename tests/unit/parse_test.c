@@ -1,4 +1,4 @@
-/* Numbers: all of the text, or an error and an untouched result. */
+/* Numbers: the whole text is a number, or there is an error and the result is unchanged. */
 #include "kernel/lib/parse.c"
 #include "tests/unit/host.h"
 

@@ -1,5 +1,5 @@
-/* The pidmap against a naive set: an array of bool, and "the next free one behind the last" found
- * by walking. */
+/* The pidmap against a naive set: an array of bool, in which a walk finds the next free number
+ * behind the last. */
 #include "kernel/lib/bitmap.c"
 #include "kernel/pidmap.c"
 #include "tests/unit/host.h"
@@ -31,7 +31,7 @@ static void reset(int pid_max)
 	no_memory = false;
 }
 
-/* pid(7)'s rule: count on from the last; behind the end begin at 300; the first lap begins at 1. */
+/* Count on from the last number; after the end go on at 300. The first lap begins at 1. */
 static int model_alloc(int pid_max)
 {
 	int low = pid_max > RESERVED_PIDS ? RESERVED_PIDS : pid_max - 1;

@@ -17,7 +17,7 @@ static struct ring r;
 static u8 model[MODEL]; /* a queue that is moved down as it is read */
 static size_t model_len;
 static u8 next_byte;
-static size_t bad_address_after; /* bytes a copy gets through before it faults */
+static size_t bad_address_after; /* bytes that are copied before the fault */
 
 static u8 user[1 << 20];
 
@@ -100,7 +100,7 @@ TEST(an_unused_ring_holds_no_page)
 	finish();
 }
 
-/* The one page stays while single bytes go through, and moves on with them. */
+/* Single bytes that pass through use one page, which moves on with them. */
 TEST(single_bytes_use_one_page)
 {
 	start();
@@ -117,7 +117,7 @@ TEST(single_bytes_use_one_page)
 	finish();
 }
 
-/* The case that needs care: the page at the front is the page at the end as well. */
+/* The difficult case: the first page in the ring is also the last. */
 TEST(full_with_an_offset)
 {
 	start();

@@ -1,4 +1,4 @@
-/* The kernel's printf against the C library's, where the two promise the same. */
+/* The kernel's printf against the C library's, where both promise the same. */
 #include "tests/unit/host.h"
 
 #define snprintf  k_snprintf
@@ -16,7 +16,7 @@ const char *symbol_name(u64 addr, char *buf, size_t n)
 	return buf;
 }
 
-/* Formats with both, with room enough and with none: text and length must agree. */
+/* Format with both, with enough room and with none: text and length must agree. */
 #define SAME(...)                                                                        \
 	do {                                                                             \
 		char ours[256], theirs[256];                                             \

@@ -14,7 +14,7 @@ struct item {
 
 static struct prio_array array;
 static struct item items[NODES];
-static struct item *model[NODES]; /* in the order in which they would be served */
+static struct item *model[NODES]; /* in the order in which they would run */
 static int n;
 
 static void model_insert(struct item *it, int at)

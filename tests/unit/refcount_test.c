@@ -1,4 +1,4 @@
-/* Reference counts: the last drop, the ceiling that they stick at, a drop too many. */
+/* Reference counts: the last drop, the ceiling at which they stay, one drop too many. */
 #include "tests/unit/host.h"
 
 #include <sys/wait.h>
@@ -35,7 +35,7 @@ TEST(a_count_at_its_ceiling_is_never_the_last)
 	CHECK_EQ(refcount_read(&r), REFCOUNT_STUCK);
 }
 
-/* Does a drop of a count that is `n` panic? In a process of its own. */
+/* Does dropping a count of `n` panic? Tried in a process of its own. */
 static bool drop_panics(u32 n)
 {
 	refcount_t r = REFCOUNT_INIT(n);

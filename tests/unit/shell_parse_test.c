@@ -4,8 +4,8 @@
 
 static struct shell_words w;
 
-/* Parses all of `line` and writes it back as [a|b|c]& for each command: what a person would say it
- * means. */
+/* Parse all of `line`, and write each command as [a|b|c], with & behind it if it runs in the
+ * background. */
 static const char *show(const char *line)
 {
 	static char out[4096];

@@ -96,7 +96,7 @@ TEST(kmalloc_of_all_sizes)
 			give_back(i);
 			continue;
 		}
-		/* Now and then there is no page to be had. */
+		/* Sometimes the page allocator fails. */
 		page_site.countdown = page_countdown = host_random_below(4) == 0;
 		held[i].p = kmalloc(size);
 		page_site.countdown = 0;

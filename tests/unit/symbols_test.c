@@ -65,7 +65,7 @@ TEST(a_variant_has_the_name_of_its_source)
 TEST(no_symbol)
 {
 	CHECK_STR(name_of(0), "0");
-	CHECK_STR(name_of(0x20), "0x20"); /* not the constant */
+	CHECK_STR(name_of(0x20), "0x20"); /* the constant is no address */
 	CHECK_STR(name_of(0xfff), "0xfff");
 	symbols_set(NULL, 0, NULL, 0);
 	CHECK_STR(name_of(0x1234), "0x1234");

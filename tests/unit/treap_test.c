@@ -19,7 +19,7 @@ static int compare(const void *key, const struct treap_node *n)
 	return k < have ? -1 : k > have;
 }
 
-/* Search tree by key, heap by priority. The number of nodes; 1000000: not so. */
+/* Check the order of keys and of priorities. The number of nodes; 1000000: one is wrong. */
 static u32 check_tree(const struct treap_node *n, u32 from, u32 to, u32 most)
 {
 	const struct item *it = container_of(n, struct item, node);
@@ -58,7 +58,7 @@ static u32 number_there(void)
 	return n;
 }
 
-/* `prios`: so many different priorities, also far too few. */
+/* `prios`: the number of different priorities, which may be far too small. */
 static void against_model(u32 prios)
 {
 	bool ok = true;

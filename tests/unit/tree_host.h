@@ -1,4 +1,4 @@
-/* What the page-table tree needs of the rest of the kernel, but for the TLB. */
+/* Stand-ins for what the page-table tree needs of the kernel, except the TLB. */
 #pragma once
 
 #include "tests/unit/mm_host.h"

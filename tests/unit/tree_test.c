@@ -1,12 +1,12 @@
 /*
  * The page-table tree, the areas and the fault handler together: random operations on many address
- * spaces, against a flat model that knows nothing of tables.
+ * spaces, compared with a flat model that has no tables.
  *
- * After each step everything is walked and counted anew: the one rule, every reference count, the
- * occupancy of every table, no page more than there should be. Allocations fail at random; an
- * operation that fails must have changed nothing. User accesses go through a model of a TLB that
- * keeps what it may keep until it is flushed, so a flush that is missing shows as wrong contents,
- * and a page or table that is freed while some TLB knows it is caught in the act.
+ * After each step, walks check the one rule, every reference count, the number of entries in each
+ * table, and the number of pages in use. Allocations fail at random; an operation that fails must
+ * change nothing. User accesses go through a model of a TLB, which keeps each entry until it is
+ * flushed. So a missing flush shows as wrong contents. A page or table that is freed while it is in
+ * a TLB is noticed at once.
  */
 // sources: mm/tree.c mm/tree_walk.c mm/tree_range.c mm/area.c mm/area_tree.c mm/area_find.c
 // sources: mm/map.c mm/access.c mm/area_flags.c mm/fault.c mm/mm.c mm/object.c
@@ -20,13 +20,13 @@
 
 #define CLUSTER_PAGES 16
 static const u64 cluster_start[] = {
-	0x10000,                                      /* the lowest there is */
+	0x10000,                                      /* the lowest address */
 	(1UL << 21) - 8 * PAGE_SIZE,                  /* two leaf tables */
 	(1UL << 30) - 8 * PAGE_SIZE,                  /* two PDs */
 	(1UL << 30) + (3UL << 21),                    /* the second PD again */
 	(1UL << 39) - 8 * PAGE_SIZE,                  /* two PDPTs */
 	(200UL << 39) + (7UL << 30) - 16 * PAGE_SIZE, /* far away, up to a border */
-	TASK_SIZE - CLUSTER_PAGES *PAGE_SIZE,         /* the highest there is */
+	TASK_SIZE - CLUSTER_PAGES *PAGE_SIZE,         /* the highest address */
 };
 #define NR_CLUSTERS ARRAY_SIZE(cluster_start)
 #define NR_PAGES    (NR_CLUSTERS * CLUSTER_PAGES)
@@ -90,7 +90,7 @@ void flush_tlb_mm(struct mm *mm)
 	flush_tlb_range(mm, 0, TASK_SIZE);
 }
 
-/* As if every CPU loaded other tables. */
+/* As if every CPU had loaded other tables. */
 void arch_leave_mm(struct mm *mm)
 {
 	struct space *s = space_of(mm);
@@ -99,7 +99,7 @@ void arch_leave_mm(struct mm *mm)
 		memset(s->tlb, 0, sizeof(s->tlb));
 }
 
-/* Nobody may free what a CPU can still reach. */
+/* A page that a CPU can still reach must not be freed. */
 static void check_freed(struct page *p)
 {
 	for (int n = 0; n < NR_SPACES; n++) {
@@ -112,7 +112,7 @@ static void check_freed(struct page *p)
 	}
 }
 
-/* The CPU's walk, written down without looking at mm/tree.c: SDM vol. 3A, 4.5. */
+/* The CPU's walk, written from the SDM (vol. 3A, 4.5), not from mm/tree.c. */
 static bool cpu_walk(struct mm *mm, u64 addr, struct tlb_entry *out)
 {
 	const pte_t *table = mm->root;
@@ -161,7 +161,7 @@ static void model_write(struct model_page *p, u64 value)
 	*model_value(p) = value;
 }
 
-/* As the CPU does it: the TLB, else a walk, else a fault and once more. */
+/* Translate as the CPU does: by the TLB, else by a walk, else after a fault. */
 static enum fault_result reach(struct space *s, u32 i, bool write, phys_addr_t *pa)
 {
 	for (int attempt = 0; attempt < 3; attempt++) {
@@ -175,7 +175,7 @@ static enum fault_result reach(struct space *s, u32 i, bool write, phys_addr_t *
 			*pa = t->pa;
 			return FAULT_OK;
 		}
-		t->valid = false; /* the fault itself forgets the entry */
+		t->valid = false; /* a fault drops the entry from the TLB */
 		r = mm_fault(s->mm, page_addr(i) + host_random_below(PAGE_SIZE),
 			     write ? ACCESS_WRITE : ACCESS_READ);
 		if (r != FAULT_OK)
@@ -208,7 +208,7 @@ static void access_page(struct space *s, u32 i, bool write)
 	CHECK_EQ(word[511], *model_value(p));
 }
 
-/* The kernel's own way in, which must obey the same rules. */
+/* An access by the kernel itself, which must obey the same rules. */
 static void kernel_access(struct space *s, u32 i, bool write)
 {
 	struct model_page *p = &s->page[i];
@@ -227,7 +227,7 @@ static void kernel_access(struct space *s, u32 i, bool write)
 	CHECK_EQ(value, *model_value(p));
 }
 
-/* ---- operations on ranges; pages [from, to) of the universe are all that a range has in it ----
+/* ---- operations on ranges: a range contains exactly the pages [from, to) of the universe ----
  */
 
 struct span {
@@ -297,7 +297,7 @@ static void do_unmap(struct space *s)
 			forget(&s->page[i]);
 }
 
-/* Where the first hole in the range is, or its end. */
+/* The address of the first hole in the range, or the end of the range. */
 static u64 first_hole(const struct space *s, struct span r)
 {
 	u64 at = r.start;
@@ -318,7 +318,7 @@ static bool all_mapped(const struct space *s, struct span r)
 	return first_hole(s, r) == r.start + r.len;
 }
 
-/* mprotect(2) on Linux: what lies in front of a hole is changed, and the answer is ENOMEM. */
+/* As mprotect(2) on Linux: pages before a hole are changed, then ENOMEM is returned. */
 static void do_protect(struct space *s)
 {
 	struct span r = random_span(false);
@@ -410,7 +410,7 @@ static void exit_space(struct space *s)
 {
 	struct mm *mm = s->mm;
 
-	mm_put(mm); /* its TLB is looked at until the end */
+	mm_put(mm); /* check_freed() looks at its TLB until here */
 	s->mm = NULL;
 }
 
@@ -481,7 +481,7 @@ static void count_objects(void)
 		}
 }
 
-/* What the areas say of each page of the universe is what the model says, and so do the leaves. */
+/* Compare the areas and the leaves of each page of the universe with the model. */
 static void check_page(const struct space *s, u32 i)
 {
 	const struct model_page *p = &s->page[i];
@@ -675,7 +675,7 @@ TEST(random_operations_with_failures)
 	run_random(12000, 50);
 }
 
-/* fork under each setting: the number of tables shared and copied is known beforehand. */
+/* fork with each setting shares and copies the expected numbers of tables. */
 TEST(fork_shares_as_deep_as_asked)
 {
 	static const struct {
@@ -748,8 +748,8 @@ static void fork_sixteen(struct space *parent, struct space *child, enum fork_sh
 	memset(child->tlb, 0, sizeof(child->tlb));
 }
 
-/* Pages that parent and child shared page by page are the parent's alone once the child is gone:
- * the first write finds that out for all of a run, which is aligned, but for those that are not. */
+/* When the child has ended, the parent owns the pages that were shared one by one. The first write
+ * makes all owned pages of an aligned run writable. */
 TEST(one_fault_gives_back_a_run)
 {
 	struct space *parent = &spaces[0], *child = &spaces[1];
@@ -773,8 +773,8 @@ TEST(one_fault_gives_back_a_run)
 	tear_down();
 }
 
-/* Who writes in order gets copies ahead: after two single ones 2, 4 (up to the end of the table), 8
- * pages at once. */
+/* Writes in order get copies ahead: two faults copy one page each, the next ones 2, 4 (up to the
+ * end of the table) and 8 pages. */
 TEST(copies_ahead_of_who_writes_in_order)
 {
 	struct space *parent = &spaces[0], *child = &spaces[1];
@@ -788,7 +788,7 @@ TEST(copies_ahead_of_who_writes_in_order)
 	tear_down();
 }
 
-/* ... and nobody else does. */
+/* Writes in another order get no copies ahead. */
 TEST(copies_nothing_ahead_of_others)
 {
 	static const int order[] = {10, 9, 8, 1, 0, 3, 4, 14, 15, 6};
@@ -803,7 +803,7 @@ TEST(copies_nothing_ahead_of_others)
 	tear_down();
 }
 
-/* ---- each operation, failing at its first allocation, its second, and so on until it succeeds
+/* ---- each operation, with its first allocation failing, its second, and so on until it succeeds
  * ---- */
 
 static const u32 first = CLUSTER_PAGES, middle = CLUSTER_PAGES + 4;
@@ -848,7 +848,7 @@ static long op_fork(struct space *s)
 }
 static long op_brk(struct space *s)
 {
-	/* A heap right above what is there, so that failing to grow it changes nothing. */
+	/* A heap right above the pages, so that a failure to grow it changes nothing. */
 	s->mm->start_brk = s->mm->brk = page_addr(first + 15) + PAGE_SIZE;
 	if (mm_brk(s->mm, s->mm->brk + PAGE_SIZE) == s->mm->start_brk)
 		return -ENOMEM;
@@ -938,7 +938,7 @@ TEST(every_point_of_failure)
 	}
 }
 
-/* What MAP_SHARED maps stays writable through fork when the tables are copied: no fault is due. */
+/* A MAP_SHARED page stays writable when fork copies its table: no fault is needed. */
 TEST(shared_pages_keep_their_bit)
 {
 	u64 a = page_addr(0);
@@ -958,7 +958,7 @@ TEST(shared_pages_keep_their_bit)
 	tear_down();
 }
 
-/* A count that stuck at its ceiling: the page is copied for ever, never freed, and nothing breaks.
+/* A page whose count has reached the ceiling is copied at each write and never freed.
  */
 TEST(saturated_counts)
 {
@@ -987,7 +987,7 @@ TEST(saturated_counts)
 	CHECK(refcount_read(&p->count) >= REFCOUNT_SATURATED);
 	exit_space(&spaces[1]);
 	exit_space(s);
-	CHECK_EQ(pages_out, 2); /* the zero page, and the one that nobody can account for */
+	CHECK_EQ(pages_out, 2); /* the zero page, and the page with the saturated count */
 	refcount_set(&p->count, 1);
 	put_page(p);
 	tear_down();

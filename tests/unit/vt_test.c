@@ -1,5 +1,5 @@
-/* The terminal: what is on the grid after which bytes. Expected screens are written out as ECMA-48
- * and the VT100 have them. */
+/* The terminal: the contents of the grid after a sequence of bytes. The expected screens follow
+ * ECMA-48 and the VT100. */
 #include "tests/unit/host.h"
 
 #include "arch/x86_64/dev/console/vt.c"
@@ -22,7 +22,7 @@ static void say(const char *s)
 	vt_write(&vt, s, strlen(s));
 }
 
-/* A row as text, without the blanks at its end; what is not ASCII as '#'. */
+/* A row as text, without blanks at its end; '#' stands for a character outside ASCII. */
 static const char *row(u32 r)
 {
 	static char text[4][VT_MAX_COLS + 1];
@@ -324,7 +324,7 @@ TEST(unknown_sequences_leave_no_trace)
 	CHECK_STR(row(0), "abc");
 	say("\033[12\030d"); /* CAN */
 	CHECK_STR(row(0), "abcd");
-	say("\033[2\r1Ce"); /* a control inside of a sequence works at once */
+	say("\033[2\r1Ce"); /* a control inside a sequence acts at once */
 	CHECK_EQ(CELL_CHAR(cell(0, 0)), 'a');
 	say("\033[1;2;3;4;5;6;7;8;9;10;11;12;13;14;15;16;17;18;19mX");
 	CHECK_EQ(vt.nr_params, VT_MAX_PARAMS);
@@ -373,7 +373,7 @@ TEST(alternate_screen)
 	say("\033[Hvi\033[5;5Hx");
 	CHECK_STR(row(0), "vi");
 	CHECK_STR(row(4), "    x");
-	say("\033[?1049h"); /* is there already */
+	say("\033[?1049h"); /* already shown */
 	CHECK_STR(row(0), "vi");
 	vt_clean(&vt);
 	say("\033[?1049l");
@@ -383,7 +383,7 @@ TEST(alternate_screen)
 	CHECK_STR(row(1), "text");
 	CHECK_CURSOR(1, 4);
 	say("\033[?1049hagain\033[?1049l\033[?47h");
-	CHECK_STR(row(1), "    again"); /* 47 shows it as it was left */
+	CHECK_STR(row(1), "    again"); /* 47 does not clear it */
 	say("\n\n\n\n\n\033[?47l");     /* scrolling there moves nothing here */
 	CHECK_STR(row(0), "main");
 	say("\033[?1049h\033c");
@@ -431,7 +431,7 @@ TEST(double_width)
 	CHECK_STR(row(3), "x");
 }
 
-/* Noise made mostly of what matters to the parser, on grids of all sizes down to one cell. */
+/* Random bytes, mostly ones that the parser treats specially, on grids of all sizes. */
 TEST(noise)
 {
 	static const char alphabet[] =
@@ -454,7 +454,7 @@ TEST(noise)
 	}
 }
 
-/* Whatever is not marked dirty has not changed. */
+/* Rows that are not marked dirty must not have changed. */
 TEST(dirty_rows_are_complete)
 {
 	static u32 before[ROWS * COLS];

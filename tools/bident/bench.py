@@ -13,13 +13,13 @@ from pathlib import Path
 from bident import ROOT, Failure, Parser, check_output, describe, end_with, growth, linux, machine, plot, plugin, profile, smp, yardstick
 
 EPILOG = """\
-`instructions` are counted by QEMU (-icount shift=0), where one tick of the clock is one executed instruction: they repeat
-on any machine. Medians. `wall` is how many times sooner Bident is done under plain TCG, by the least of the samples; that
-depends on this machine and on what else it does. `boot` is from the kernel's first instruction to the shell's first
-prompt, on Linux to init's first look at the clock. Sizes of memory are bytes, not instructions.
+`instructions` are counted by QEMU (-icount shift=0), where one tick of the clock is one executed instruction: they are the
+same on any machine. The figures are medians. `wall` is how many times faster Bident is under plain TCG, by the least of the
+samples; that depends on this machine and on its load. `boot` counts from the kernel's first instruction to the shell's
+first prompt, on Linux to init's first reading of the clock. Sizes of memory are bytes, not instructions.
 
 tools/bench growth [KIND…] shows how the cost of a fork grows with the size of what is forked; tools/bench smp how much
-sooner two CPUs are done than one, and how many forks a second one to four CPUs make.
+faster two CPUs are than one, and how many forks a second one to four CPUs make.
 """
 BOOT = "boot"
 LINUX_ENTRY = 0x100000  # where a loader puts a bzImage, and jumps to
@@ -230,7 +230,7 @@ def summary(result, rows):
 def parse_arguments(argv):
     parser = Parser(prog="tools/bench", description=__doc__, epilog=EPILOG, allow_abbrev=False,
                     formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--rows", metavar="A,B", help="only these rows (--list names them); others than those may be given, too")
+    parser.add_argument("--rows", metavar="A,B", help="only these rows (--list names them; forkbench may have more)")
     parser.add_argument("--list", action="store_true", help="print the rows and their targets, and measure nothing")
     parser.add_argument("--only", choices=["bident", "linux"], help="one of the two kernels")
     parser.add_argument("--samples", type=int, default=15, metavar="N", help="in one run of the benchmark (15)")

@@ -14,7 +14,7 @@ EPILOG = """\
 The serial console is a pseudo-terminal that is named at the start: attach to it from another terminal, or
 read its log. `continue` lets the kernel run. Helpers: bident-ps (all tasks), bident-pt PID (its page tables),
 bident-current (the task whose kernel stack is in use). Leaving gdb ends the machine.
-What the optimiser has put into its caller cannot be stopped at: copy_process is part of do_fork (`break do_fork`).
+An inlined function has no breakpoint of its own: copy_process is part of do_fork (`break do_fork`).
 
 exit status: gdb's; 2 wrong usage, 123 the machine did not start.
 """
@@ -32,7 +32,7 @@ def parse_arguments():
     parser.add_argument("--gui", action="store_true", help="show the machine's screen, and type on its keyboard")
     parser.add_argument("--debug-checks", action="store_true", help="the build with -Ddebug_checks=true")
     parser.add_argument("--gdb-command", action="append", default=[], metavar="COMMAND",
-                        help="for gdb, at start_kernel (repeatable); with it gdb ends when they are done")
+                        help="run this in gdb at start_kernel (repeatable); gdb ends after the last one")
     parser.set_defaults(add=[], icount=False, no_serial=False, no_initrd=False, compiler="gcc",
                         cmd=[], timeout=None, add_tests=False, packages=[], screenshot=None)
     arguments = parser.parse_args()

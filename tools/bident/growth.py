@@ -1,4 +1,4 @@
-"""tools/bench growth: how the cost of fork, exit and wait grows with what the process or the machine has much of."""
+"""tools/bench growth: how the cost of fork, exit and wait grows with memory, areas, tasks, files, threads and CPUs."""
 
 import json
 import re
@@ -75,7 +75,7 @@ def main(argv, parser_class):
     parser = parser_class(prog="tools/bench growth", allow_abbrev=False, description=__doc__)
     parser.add_argument("kinds", nargs="*", metavar="KIND", help=f"of {', '.join(KINDS)} (all)")
     parser.add_argument("--only", choices=["bident", "linux"], help="one of the two kernels")
-    parser.add_argument("--limit", type=int, default=1_000_000, metavar="N", help="leave out what is more than N of anything")
+    parser.add_argument("--limit", type=int, default=1_000_000, metavar="N", help="leave out sizes above N")
     parser.add_argument("--huge", type=int, metavar="MiB", help="also the wall time of a fork with this much memory, such as 8192")
     parser.add_argument("--json", metavar="FILE", help="write everything that was measured")
     parser.add_argument("--plot", metavar="FILE.svg", help="draw it")

@@ -17,10 +17,10 @@ HASHED = ("pid_locks",)              # arrays of locks, each for some of the obj
 ALL_CPUS_CLASSES = ("SLAB",)         # and so are those of these classes
 DIVISORS = (1, 100, 200, 300, 400, 500, 1000, 1023, 1024)  # operations that forkbench does between two looks at the clock
 EPILOG = """\
-The row runs on Bident under icount, while a plugin of QEMU follows calls and returns. Between which two `rdtsc` of the
-benchmark an operation lies is found by comparing with the figure that it prints itself. `boot` is from the kernel's first
-instruction to the shell's first prompt. Figures are instructions for one operation; `user` is what the program itself runs.
-With --locks: how many run while a spinlock is held, each counted under all that are held; mutexes are not followed.
+The row runs on Bident under icount, while a plugin of QEMU follows calls and returns. The two `rdtsc` of the benchmark that
+enclose an operation are found by comparison with the figure that the benchmark prints. `boot` is from the kernel's first
+instruction to the shell's first prompt. Figures are instructions for one operation; `user` is the program's own code.
+--locks counts the instructions that run while a spinlock is held, under each lock that is held; mutexes are not followed.
 """
 
 

@@ -16,11 +16,11 @@ EPILOG = """\
 Without --cmd the shell is on this terminal: `poweroff` ends it, Ctrl-] x kills the machine.
 With --cmd, or with lines coming in by a pipe, each line is typed at the prompt and what comes
 back is printed; then the machine is switched off, and the exit status is that of the last command.
-What the boot says against --append or the initramfs goes to stderr. With --no-serial nothing comes
-back but the screen: its text is printed once, as it is after the last line.
+Complaints of the boot about --append or the initramfs go to stderr. With --no-serial only the screen
+can be read: its text is printed once, as it is after the last line.
 
-exit status: the last command's, or N of `poweroff N`; 2 wrong usage, 123 the machine died
-(QEMU ended, it reset itself, or it went off with status 0 before the last --cmd line was typed),
+exit status: the last command's, or N of `poweroff N`; 2 wrong usage, 123 the machine ended early
+(QEMU ended, the machine reset itself, or went off with status 0 before the last --cmd line was typed),
 124 a command took longer than --timeout, 125 the kernel panicked.
 """
 SMALLEST = 8  # MiB that BIOS, GRUB and the kernel can start in
@@ -40,7 +40,7 @@ def parse_arguments(argv):
     parser.add_argument("--uefi", action="store_true", help="start with UEFI firmware (OVMF), not BIOS")
     parser.add_argument("--smp", type=int, default=1, metavar="N", help="number of CPUs (1)")
     parser.add_argument("--mem", default="", metavar="M",
-                        help="memory, as 64M or 4G (256M, or what the files in the initramfs want)")
+                        help="memory, such as 64M or 4G (256M, or more if the initramfs needs it)")
     parser.add_argument("--cpu", default="max", metavar="MODEL", help="QEMU's CPU model (max)")
     parser.add_argument("--machine", default="q35", metavar="TYPE", help="QEMU's machine type (q35)")
     parser.add_argument("--append", action="append", default=[], metavar="WORDS",

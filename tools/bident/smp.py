@@ -1,4 +1,4 @@
-"""How much sooner more CPUs are done with a load than few, and how many forks a second they make: `tools/bench smp`."""
+"""How much faster a load runs on more CPUs, and how many forks a second they make: `tools/bench smp`."""
 
 import os
 import re

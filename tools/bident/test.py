@@ -202,7 +202,7 @@ def parse_arguments():
                              "installed; releases: `all` on Debian 13, in a tree that debootstrap makes")
     parser.add_argument("-k", metavar="NAME", dest="only", help="only tests whose name contains NAME")
     parser.add_argument("--smp", type=int, metavar="N",
-                        help="kernel and user tests on a machine of N CPUs (kernel: 1 and some; user: 1)")
+                        help="CPUs of the machine for kernel and user tests (kernel: 1, then 4 or, in the debug build, 2; user: 1)")
     arguments = parser.parse_args()
     if arguments.smp is not None:
         if arguments.kind not in ("kernel", "user", "all"):

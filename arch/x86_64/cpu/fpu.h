@@ -1,8 +1,8 @@
 /*
  * The FPU and vector registers of user programs: XSAVE if the CPU has it, else FXSAVE.
  *
- * The kernel does not use these registers, so they always hold the state of `current`, if it has an
- * image. They are saved and loaded only at a task switch, at fork and for signal frames.
+ * They always hold the state of `current`, if it has an image: the kernel uses only one of them, in
+ * mm/pages.c, and restores it. They are saved and loaded at a switch, at fork, for signal frames.
  */
 #pragma once
 

@@ -1,7 +1,7 @@
 /*
  * Backtraces of a task that is switched out, and, by NMI, of another CPU.
  *
- * The NMI may interrupt the other CPU anywhere, also in the log's code: it takes no lock and writes
+ * The NMI may interrupt the other CPU anywhere, even in the log's code: it takes no lock and writes
  * its answer into a buffer, which the CPU that asked prints.
  */
 #include "arch/x86_64/arch.h"
@@ -31,7 +31,7 @@ static struct {
 	char text[2048];
 } ask;
 
-static u64 on_the_way; /* atomic: CPUs to which a sent NMI is still on its way */
+static u64 on_the_way; /* atomic: CPUs that were sent an NMI and have not taken it */
 
 static void __printf(1, 2) take_down(const char *fmt, ...)
 {

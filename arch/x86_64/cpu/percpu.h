@@ -52,7 +52,7 @@ static inline struct cpu *this_cpu(void)
 	return c;
 }
 
-/* The same on any CPU that the caller runs on, so not volatile: one reading is enough. */
+/* `current` is the same on each CPU that the caller moves to, so the read need not be volatile. */
 static inline struct task *get_current(void)
 {
 	struct task *t;

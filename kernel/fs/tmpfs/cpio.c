@@ -136,7 +136,7 @@ enum cpio_result cpio_next(struct cpio_reader *r, struct cpio_entry *e)
 	if (!summed && memcmp(head, "070701", MAGIC_LEN) != 0)
 		return bad(r, "not a newc archive (no 070701 where a member begins)");
 	if (!parse_fields(head + MAGIC_LEN, (u32 *)e))
-		return bad(r, "header with something else than hexadecimal digits");
+		return bad(r, "header with characters that are not hexadecimal");
 	r->pos += HEADER_LEN;
 	if (read_name(r, e) == CPIO_BAD || read_data(r, e) == CPIO_BAD)
 		return CPIO_BAD;

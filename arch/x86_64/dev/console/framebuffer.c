@@ -64,8 +64,8 @@ static void draw_fast(volatile u8 *at, const u8 *glyph, u32 fg, u32 bg)
 	}
 }
 
-/* Expand one row of a glyph's pixels into line[]; returns its bytes. Each store is of four bytes:
- * the next pixel overwrites what is too much. */
+/* Expand one row of a glyph's pixels into line[]; returns its bytes. Each store writes four
+ * bytes: the next pixel overwrites the excess. */
 static size_t expand_row(const u8 *bits, u32 fg, u32 bg)
 {
 	u8 *d = (u8 *)line;
@@ -132,8 +132,8 @@ static u32 channel(u8 v, u8 pos, u8 size)
 	return (u32)(v >> (8 - size)) << pos;
 }
 
-/* Load the 16 colours into a VGA's palette, in VGA's own order, so that a card whose palette is
- * elsewhere shows nearly the same. The picture is switched on too: GRUB does not do it where it
+/* Load the 16 colours into a VGA's palette, in VGA's own order, so that a card whose palette has
+ * other ports shows nearly the same. The picture is switched on too: GRUB does not do it where it
  * sets such a mode on a card without a BIOS. */
 static void program_palette(void)
 {

@@ -6,8 +6,8 @@
  * polls until there is room. Programs and the shell sleep until the ring is half empty.
  *
  * If the port stops sending, the kernel waits for it once, for a moment. From then on output that
- * does not fit in the ring is lost (the log has the kernel's own). The number of lost bytes is
- * printed when the port goes on.
+ * does not fit in the ring is lost; kernel messages stay in the log. The number of lost bytes is
+ * printed when the port sends again.
  *
  * The console's lock guards all state here; the interrupt handler takes it itself.
  */
