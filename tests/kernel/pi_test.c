@@ -257,6 +257,7 @@ static bool middle_gives_up(bool lend)
 {
 	struct task *owner, *mid;
 	struct pi_waiter high = {.task = current};
+	long runtime = sched_rt_runtime_us;
 
 	let_go = released = gave_up = false;
 	sched_rt_runtime_us = -1; /* no share of the CPU is reserved for the low one */
@@ -283,7 +284,7 @@ static bool middle_gives_up(bool lend)
 		spin_unlock(&pi_lock);
 	}
 	sched_set_policy(current, SCHED_NORMAL, 0);
-	sched_rt_runtime_us = 950000;
+	sched_rt_runtime_us = runtime;
 	if (!IS_ERR(mid))
 		kthread_join(mid);
 	if (!IS_ERR(owner))

@@ -3,7 +3,7 @@
 #include "tests/kernel/ktest.h"
 #include "tests/kernel/user_task.h"
 
-KTEST(pid, number_is_freed_with_last_user)
+KTEST(pid, number_is_freed_before_the_struct)
 {
 	struct pid *pid = alloc_pid(&init_pidmap);
 	pid_t nr;

@@ -288,7 +288,7 @@ static void epoll_release(struct file *f)
 /* A set cannot be polled: an error is better than waiting for ever. */
 static u32 epoll_poll(struct file *f __maybe_unused, struct poll_table *pt __maybe_unused)
 {
-	return POLLNVAL | POLLERR;
+	return POLLERR;
 }
 
 static const struct file_ops epoll_ops = {.release = epoll_release, .poll = epoll_poll};
