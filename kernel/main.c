@@ -142,6 +142,22 @@ static void run_tests(const char *suite)
 	arch_poweroff(failures == 0 ? 0 : 1);
 }
 
+/* What is plugged in is known before the greeting, which says whether there is a keyboard. */
+static void start_usb(void)
+{
+	struct task *p;
+
+	if (!arch_usb_find())
+		return;
+	p = kthread_create(arch_usb_main, NULL, "usb");
+	if (IS_ERR(p)) {
+		pr_err("usb: no memory for the thread that serves it\n");
+		return;
+	}
+	put_task(p);
+	arch_usb_wait();
+}
+
 static int kernel_init(void *unused __maybe_unused)
 {
 	static char option[64];
@@ -152,6 +168,7 @@ static int kernel_init(void *unused __maybe_unused)
 	arch_smp_init();
 	vdso_init(); /* the kind of clock is known now */
 	console_tty_start();
+	start_usb();
 	unpack_initramfs();
 
 	if (boot_option(boot, "test", option, sizeof(option)))

@@ -182,6 +182,12 @@ void arch_panic_halt(void) __noreturn;
 void arch_console_early_init(const struct boot_info *boot); /* serial port (polled) and screen */
 void arch_console_init(void); /* interrupt-driven serial and keyboard */
 bool arch_has_keyboard(void); /* after arch_console_init() */
+/* USB keyboards: arch_usb_main() serves them for ever, in a kernel thread. Find: are there
+ * controllers? Wait: until what is plugged in is known, for a few seconds at most. */
+bool arch_usb_find(void);
+bool arch_has_usb(void); /* after that: the answer */
+int arch_usb_main(void *unused);
+void arch_usb_wait(void);
 /* Write to all devices, with \r before each \n where needed; raw: the tty's output, as it is. */
 void arch_console_write(const char *s, size_t n);
 void arch_console_write_raw(const char *s, size_t n);

@@ -247,7 +247,8 @@ static void greet(void)
 	console_printf("\nBident: a kernel about fork. Type `help`, or `fork` and then `tree`.\n");
 	if (!arch_has_keyboard())
 		console_printf(
-			"No keyboard was found: what is typed can come from the serial port only.\n");
+			"No keyboard was found: %swhat is typed can come from the serial port only.\n",
+			arch_has_usb() ? "until a USB keyboard is plugged in, " : "");
 	if (selected)
 		console_printf("Puppet %d is yours: a user-mode program that does what you type.\n",
 			       selected->pid);

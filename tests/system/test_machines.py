@@ -76,14 +76,39 @@ def test_no_initramfs(boot):
     assert status == 127 and text.count("\n") == 1
 
 
-def blind(medium, lines):
-    """Type at a machine without serial port; the rows of characters on its screen at the end, and its status."""
-    process = subprocess.Popen(medium.qemu_command(), stdin=subprocess.DEVNULL)
+def press(keyboard, text):
+    """Type; <left> and <ctrl-c> are names of keys."""
+    for part in re.split("(<[a-z-]+>)", text):
+        if part.startswith("<"):
+            keyboard.press(*part[1:-1].split("-"))
+        else:
+            keyboard.type(part)
+
+
+def wait_row(keyboard, medium, wanted):
+    """Until there is a line on the screen that is, or ends, as `wanted` says."""
+    return run.wait_still(keyboard, medium, 60, lambda picture: any(re.search(wanted + "$", row) for row in picture.text()))
+
+
+def blind(medium, lines, devices=(), plug=()):
+    """Type at a machine without serial port; the rows of characters on its screen at the end, and its status. Devices: in QEMU's words. `plug`:
+    what QEMU's monitor is told when the shell is there, and the lines that the kernel prints of it. A pair of lines: the second is typed when the
+    first has printed "runs"."""
+    extra = [word for device in devices for word in ("-device", device)]
+    process = subprocess.Popen(medium.qemu_command(extra=extra), stdin=subprocess.DEVNULL)
     try:
         keyboard = qmp.Qmp(medium.qmp_socket)
         picture = run.wait_screen_prompt(keyboard, medium, 120)
+        for order, row in plug:
+            keyboard.command("human-monitor-command", **{"command-line": order})
+            wait_row(keyboard, medium, row)
         for line in lines:
-            keyboard.type(line + "\n")
+            if isinstance(line, tuple):
+                press(keyboard, line[0] + "\n")
+                wait_row(keyboard, medium, "^runs")
+                press(keyboard, line[1])
+            else:
+                press(keyboard, line + "\n")
             picture = run.wait_screen_prompt(keyboard, medium, 60)
         rows = picture.text()
         keyboard.type("poweroff 9\n")
@@ -99,6 +124,29 @@ def test_no_serial_port(tree, append):
         rows, status = blind(medium, ["fork", "tree", "run /bin/busybox echo Hello | World"])
     shown = "\n".join(rows)
     for wanted in ("bident> fork", "; the child ran first", "`- [kthreadd] 2 ", "Hello | World"):
+        assert screen.shows(rows, wanted), shown
+    assert status == 9
+
+
+# Controllers, what is plugged into them, and what happens when the machine runs.
+USB = {
+    "port, UEFI": (True, ["qemu-xhci", "usb-kbd"], ()),
+    "two hubs, another controller": (
+        False, ["nec-usb-xhci,id=usb", "usb-hub,bus=usb.0,port=1", "usb-hub,bus=usb.0,port=1.2", "usb-kbd,bus=usb.0,port=1.2.3"], ()),
+    "plugged in later": (False, ["qemu-xhci,id=one", "nec-usb-xhci,id=two"], [
+        ("device_add usb-kbd,bus=one.0,id=first", "usb: keyboard at 00:02.0, port .*"), ("device_del first", "usb: keyboard at 00:02.0, .* has gone"),
+        ("device_add usb-kbd,bus=two.0", "usb: keyboard at 00:03.0, port .*")]),
+}
+
+
+@pytest.mark.parametrize("uefi, devices, plug", USB.values(), ids=USB)
+def test_usb_keyboard(tree, uefi, devices, plug):
+    """A PC with nothing but a screen and a USB keyboard: lines, editing, a program, and ^C, all typed on it."""
+    with machine.Medium(machine.Options(serial=False, machine="q35,i8042=off", uefi=uefi), tree) as medium:
+        rows, status = blind(medium, ["orkk<backspace><home>f", "tre<left>e", "run /bin/busybox echo Hello | World",
+                                      ('/bin/busybox sh -c "echo runs; sleep 1000"', "<ctrl-c>"), "vfork"], devices, plug)
+    shown = "\n".join(rows)
+    for wanted in ("fork: ", "; the child ran first", "`- [kthreadd] 2 ", "Hello | World", "bident [130]> vfork", "vfork: "):
         assert screen.shows(rows, wanted), shown
     assert status == 9
 

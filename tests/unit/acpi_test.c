@@ -246,6 +246,26 @@ TEST(fadt_cut_short)
 	}
 }
 
+TEST(configuration_space_in_memory)
+{
+	u8 t[76] = "MCFG";
+
+	put(t, 44, 0xe0000000, 8); /* another segment's first */
+	put(t, 52, 1, 2);
+	put(t, 60, 0xb0000000, 8);
+	t[70] = 4;
+	t[71] = 0xff;
+	parse_exact(acpi_parse_mcfg, t, 76);
+	CHECK_EQ(info.ecam_base, 0xb0000000);
+	CHECK_EQ(info.ecam_first_bus, 4);
+	CHECK_EQ(info.ecam_last_bus, 0xff);
+	parse_exact(acpi_parse_mcfg, t, 75);
+	CHECK_EQ(info.ecam_base, 0);
+	t[71] = 3; /* ends before it begins */
+	parse_exact(acpi_parse_mcfg, t, 76);
+	CHECK_EQ(info.ecam_base, 0);
+}
+
 TEST(hpet)
 {
 	u8 t[56] = {0};
@@ -311,6 +331,7 @@ TEST(noise)
 		parse_exact(acpi_parse_madt, t, len);
 		parse_exact(acpi_parse_fadt, t, len);
 		parse_exact(acpi_parse_hpet, t, len);
+		parse_exact(acpi_parse_mcfg, t, len);
 		parse_exact(acpi_parse_dsdt, t, len);
 		CHECK(info.nr_cpus <= ACPI_MAX_CPUS);
 	}

@@ -30,6 +30,13 @@ void pat_init(void)
 	wrmsr(MSR_PAT, PAT_WC_IN_1);
 }
 
+/* Where the direct map ends. An address beyond what the CPU has would be a reserved bit in the
+ * entry, and a page fault at each access: a device's register may hold any address. */
+static phys_addr_t physmap_end(void)
+{
+	return MIN(1UL << MIN(cpu_features.phys_bits, 52), PHYSMAP_SIZE);
+}
+
 static const pte_t cache_flags[] = {
 	[MAP_CACHED] = 0,
 	[MAP_UNCACHED] = PTE_PCD | PTE_PWT,
@@ -45,7 +52,7 @@ void *arch_map_physical(phys_addr_t pa, size_t size, enum map_cache cache)
 {
 	phys_addr_t start = ALIGN_DOWN(pa, PAGE_SIZE), end;
 
-	if (size == 0 || __builtin_add_overflow(pa, size - 1, &end) || end >= PHYSMAP_SIZE)
+	if (size == 0 || __builtin_add_overflow(pa, size - 1, &end) || end >= physmap_end())
 		return NULL;
 	end = ALIGN_UP(end + 1, PAGE_SIZE);
 	if (!final_tables) {
@@ -84,9 +91,7 @@ static void map_loader_data(pte_t *root, const struct boot_info *boot)
 
 void physmap_init(pte_t *root, const struct boot_info *boot)
 {
-	u64 limit = MIN(1UL << MIN(cpu_features.phys_bits, 52), PHYSMAP_SIZE);
-
-	if (fill_root_slots(root, PHYSMAP_BASE, PHYSMAP_BASE + limit) < 0)
+	if (fill_root_slots(root, PHYSMAP_BASE, PHYSMAP_BASE + physmap_end()) < 0)
 		panic("no memory for the direct map\n");
 	/* First, since existing mappings are kept: code cannot be written to by this address. */
 	must_map(root, image_to_phys(__text_start), image_to_phys(__rodata_end), READ_ONLY_FLAGS);

@@ -52,8 +52,10 @@ static void read_table(phys_addr_t pa)
 	static const struct {
 		char signature[5];
 		void (*parse)(struct acpi_info *info, const void *table, size_t len);
-	} parsers[] = {
-		{"APIC", acpi_parse_madt}, {"FACP", acpi_parse_fadt}, {"HPET", acpi_parse_hpet}};
+	} parsers[] = {{"APIC", acpi_parse_madt},
+		       {"FACP", acpi_parse_fadt},
+		       {"HPET", acpi_parse_hpet},
+		       {"MCFG", acpi_parse_mcfg}};
 
 	for (size_t i = 0; i < ARRAY_SIZE(parsers); i++) {
 		const struct acpi_header *h = map_table(pa, parsers[i].signature);

@@ -57,6 +57,9 @@ struct acpi_info {
 	u8 s5_type_a, s5_type_b;
 	/* HPET */
 	phys_addr_t hpet_base;
+	/* MCFG: PCI configuration space in memory, of segment 0; base 0: none */
+	phys_addr_t ecam_base;
+	u8 ecam_first_bus, ecam_last_bus;
 };
 
 /* ---- acpi_parse.c: reads only [table, table + len) ---- */
@@ -77,6 +80,7 @@ phys_addr_t acpi_rsdp_root(const void *p, size_t avail, bool *wide);
 void acpi_parse_madt(struct acpi_info *info, const void *table, size_t len);
 void acpi_parse_fadt(struct acpi_info *info, const void *table, size_t len);
 void acpi_parse_hpet(struct acpi_info *info, const void *table, size_t len);
+void acpi_parse_mcfg(struct acpi_info *info, const void *table, size_t len);
 void acpi_parse_dsdt(struct acpi_info *info, const void *table, size_t len);
 void acpi_info_init(struct acpi_info *info);
 

@@ -190,6 +190,21 @@ void acpi_parse_hpet(struct acpi_info *info, const void *table, size_t len)
 	info->hpet_base = r.addr;
 }
 
+/* PCI Firmware Specification 3.3, 4.1.2. */
+void acpi_parse_mcfg(struct acpi_info *info, const void *table, size_t len)
+{
+	const u8 *t = table;
+
+	for (size_t at = 44; at + 16 <= len; at += 16) {
+		if (field(t, len, at + 8, 2) != 0 || t[at + 10] > t[at + 11])
+			continue;
+		info->ecam_base = field(t, len, at, 8);
+		info->ecam_first_bus = t[at + 10];
+		info->ecam_last_bus = t[at + 11];
+		return;
+	}
+}
+
 /* Read an AML integer: the byte 0 or 1, or a number behind a prefix. False for anything else. */
 static bool aml_byte(const u8 **p, const u8 *end, u8 *out)
 {

@@ -5,6 +5,7 @@
 #include "arch/x86_64/dev/console/console.h"
 #include "arch/x86_64/dev/io.h"
 #include "arch/x86_64/dev/irq/intc.h"
+#include "arch/x86_64/dev/usb/usb.h"
 #include "kernel/lib/log.h"
 
 #define DATA   0x60
@@ -81,18 +82,25 @@ static bool setup_controller(void)
 	return send(CMD, CMD_WRITE_CONFIG) && send(DATA, config) && send(CMD, CMD_ENABLE_KBD);
 }
 
-static void keyboard_interrupt(struct pt_regs *regs __maybe_unused)
+void keyboard_code(struct keymap *k, u8 code)
 {
 	char out[KEY_MAX_CHARS];
+	size_t n = keymap_decode(k, code, out);
+
+	for (size_t i = 0; i < n; i++)
+		console_input(out[i]);
+}
+
+static void keyboard_interrupt(struct pt_regs *regs __maybe_unused)
+{
 	u8 status;
 
 	irq_eoi(KBD_IRQ);
 	for (int i = 0; i < MAX_FLUSH && ((status = inb(STATUS)) & STATUS_OUTPUT_FULL); i++) {
 		u8 code = inb(DATA);
-		size_t n = status & STATUS_AUX ? 0 : keymap_decode(&keymap, code, out);
 
-		for (size_t k = 0; k < n; k++)
-			console_input(out[k]);
+		if (!(status & STATUS_AUX))
+			keyboard_code(&keymap, code);
 	}
 	arch_console_refresh();
 }
@@ -101,7 +109,7 @@ static bool works;
 
 bool arch_has_keyboard(void)
 {
-	return works;
+	return works || usb_has_keyboard();
 }
 
 void keyboard_init(void)

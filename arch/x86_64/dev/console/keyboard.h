@@ -1,9 +1,12 @@
-/* The PS/2 keyboard. */
+/* Keyboards: the one behind the PS/2 controller, and what others share with it. */
 #pragma once
 
 #include "kernel/lib/types.h"
 
 void keyboard_init(void);
+struct keymap;
+/* Type what one byte of scan code set 1 means. Interrupts are off. */
+void keyboard_code(struct keymap *k, u8 code);
 
 /* ---- keymap.c: scan codes (set 1) to characters; pure ---- */
 struct keymap {

@@ -67,6 +67,7 @@ bool arch_irq_label(u8 vector, char *tag, size_t n, char *about, size_t about_n)
 		u8 vector;
 		const char *tag, *about;
 	} own[] = {
+		{XHCI_VECTOR, "USB", "PCI-MSI  xhci_hcd"},
 		{TIMER_VECTOR, "LOC", "Local timer interrupts"},
 		{RESCHEDULE_VECTOR, "RES", "Rescheduling interrupts"},
 		{CALL_VECTOR, "CAL", "Function call interrupts"},

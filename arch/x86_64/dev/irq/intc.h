@@ -7,6 +7,7 @@
 /* ISA line n arrives at vector IRQ_FIRST_VECTOR + n either way. */
 #define ISA_IRQS     16
 #define TIMER_VECTOR 0xf0 /* the local APIC's timer: of higher priority than all lines */
+#define XHCI_VECTOR  0xe0 /* USB controllers, by message */
 /* From one CPU to another: cpu/ipi.c, mm/tlb.c. */
 #define RESCHEDULE_VECTOR 0xf1
 #define FLUSH_VECTOR      0xf2
