@@ -47,6 +47,7 @@ struct boot_info {
 	struct boot_module modules[BOOT_MAX_MODULES];
 	struct boot_framebuffer fb;
 	struct boot_symbols symbols;
+	phys_addr_t efi_system_table; /* 0: the firmware is a BIOS, or it is a 32-bit one */
 	phys_addr_t rsdp; /* copy of the ACPI root pointer inside the loader's tags; 0: search */
 	phys_addr_t info_start, info_end;     /* the loader's own structure */
 	phys_addr_t kernel_start, kernel_end; /* the loaded image */
@@ -56,5 +57,7 @@ struct boot_info {
 void start_kernel(const struct boot_info *boot) __noreturn; /* kernel/main.c */
 const char *kernel_command_line(void);
 u64 cycles_since_entry(void);
+/* Add up the memory map's ranges of this type. Their number; *bytes: their length together. */
+u32 boot_memory(enum boot_range_type type, u64 *bytes);
 /* Copy the value of `key=` on the command line to buf, or "" for a bare `key`. False if absent. */
 bool boot_option(const struct boot_info *boot, const char *key, char *buf, size_t n);

@@ -23,6 +23,22 @@ u64 cycles_since_entry(void)
 	return cpu_cycles() - boot_info.entry_cycles;
 }
 
+u32 boot_memory(enum boot_range_type type, u64 *bytes)
+{
+	u32 n = 0;
+
+	*bytes = 0;
+	for (u32 i = 0; i < boot_info.nr_ranges; i++) {
+		const struct boot_range *r = &boot_info.ranges[i];
+
+		if (r->type != type)
+			continue;
+		n++;
+		*bytes += r->end - r->start;
+	}
+	return n;
+}
+
 /* Needed features: a CPUID leaf and a bit of its edx. start.asm checks CMOV, before the first C. */
 static const struct {
 	const char *name;

@@ -20,6 +20,7 @@ enum tag_type {
 	TAG_MEMORY_MAP = 6,
 	TAG_FRAMEBUFFER = 8,
 	TAG_ELF_SECTIONS = 9,
+	TAG_EFI64 = 12,
 	TAG_ACPI_OLD = 14,
 	TAG_ACPI_NEW = 15,
 };
@@ -242,6 +243,12 @@ static void read_rsdp(struct boot_info *boot, const u8 *body, u32 len)
 	boot->rsdp = image_to_phys(rsdp_copy);
 }
 
+static void read_efi(struct boot_info *boot, const u8 *body, u32 len)
+{
+	if (len >= sizeof(boot->efi_system_table))
+		memcpy(&boot->efi_system_table, body, sizeof(boot->efi_system_table));
+}
+
 static void read_tag(struct boot_info *boot, const struct tag *tag, u32 len)
 {
 	switch (tag->type) {
@@ -258,6 +265,8 @@ static void read_tag(struct boot_info *boot, const struct tag *tag, u32 len)
 		return read_framebuffer(boot, tag->body, len);
 	case TAG_ELF_SECTIONS:
 		return read_elf_sections(boot, tag->body, len);
+	case TAG_EFI64:
+		return read_efi(boot, tag->body, len);
 	case TAG_ACPI_OLD:
 		if (boot->rsdp)
 			return; /* the new tag is preferred */

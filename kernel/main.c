@@ -160,7 +160,7 @@ static void start_usb(void)
 
 static int kernel_init(void *unused __maybe_unused)
 {
-	static char option[64];
+	static char option[64], first_line[128];
 
 	child_reaper = current;
 	/* Orphans that end are forgotten at once: this task does not wait for them. */
@@ -175,7 +175,10 @@ static int kernel_init(void *unused __maybe_unused)
 		run_tests(option);
 	if (boot_option(boot, "init", option, sizeof(option)))
 		run_init(option);
-	if (kernel_thread(shell_main, NULL, "shell") < 0)
+	if (boot_option(boot, "selftest.fail", option, sizeof(option)))
+		selftest_fail(option);
+	boot_option(boot, "cmd", first_line, sizeof(first_line));
+	if (kernel_thread(shell_main, first_line, "shell") < 0)
 		panic("no memory for the shell\n");
 	for (;;) {
 		current->state = TASK_UNINTERRUPTIBLE;

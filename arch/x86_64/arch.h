@@ -62,6 +62,8 @@ struct cpu_identity {
 	u32 phys_bits;
 };
 void arch_cpu_identity(struct cpu_identity *out);
+/* Maker and product of the machine, as the firmware tells them; "" if it does not. */
+const char *arch_machine_name(void);
 /* The features' Linux names, each with a blank in front. */
 void arch_cpu_flags(char *buf, size_t n);
 
@@ -199,6 +201,8 @@ void arch_console_refresh(void);
 /* Did the last output end its line? A prompt begins on a line of its own. */
 bool arch_console_at_line_start(void);
 void arch_console_size(unsigned int *rows, unsigned int *cols);
+bool arch_screen_size(u32 *rows, u32 *cols);     /* characters; false: there is no screen */
+void arch_console_describe(char *buf, size_t n); /* the devices, in a few words */
 /* The terminal above the drivers. Both functions are called in interrupt context. */
 struct console_hooks {
 	void (*input)(char c);  /* a character was typed */

@@ -88,9 +88,10 @@ int tunables_show(const char *name, void (*print)(const char *fmt, ...))
 	return 0;
 }
 
-/* Words of the command line that are no switches: take_word() takes `fail`, kernel/main.c `init`,
- * `initramfs` and `test`, the loader `video`. */
-static const char *const other_words[] = {"fail", "init", "initramfs", "test", "video"};
+/* Words of the command line that are no switches: take_word() takes `fail`, the loader `video`, and
+ * kernel/main.c the others. */
+static const char *const other_words[] = {"cmd",           "fail", "init", "initramfs",
+					  "selftest.fail", "test", "video"};
 
 const char *tunable_nearest(const char *name)
 {

@@ -254,7 +254,7 @@ static void greet(void)
 			       selected->pid);
 }
 
-int shell_main(void *unused __maybe_unused)
+int shell_main(void *first_line)
 {
 	static char line[SHELL_LINE_MAX];
 
@@ -264,6 +264,7 @@ int shell_main(void *unused __maybe_unused)
 	shell_takes_terminal();
 	report_init();
 	greet();
+	shell_execute(first_line);
 	for (;;) {
 		if (!read_line())
 			continue;

@@ -24,6 +24,7 @@ TUNABLE(test_seed, "test.seed", test_seed, 0, INT32_MAX, NULL,
 /* The running test, and the number of its checks that failed. */
 static const struct ktest *running;
 static int failures;
+const char *ktest_failing;
 
 bool ktest_check(bool cond, const char *text, const char *file, int line)
 {
@@ -99,6 +100,8 @@ static bool run_one(const struct ktest *test)
 	}
 	kthread_join(thread);
 	check_account(&before);
+	if (ktest_failing && strcmp(test->suite, ktest_failing) == 0)
+		ktest_check(false, "no selftest.fail for this suite", __FILE__, __LINE__);
 	return failures == 0;
 }
 
@@ -125,6 +128,11 @@ static size_t collect(const char *what)
 			list[n++] = *it;
 	}
 	return n;
+}
+
+size_t ktest_count(const char *what)
+{
+	return collect(what);
 }
 
 /* Fisher and Yates, with a linear congruential generator. */

@@ -38,6 +38,8 @@ bool ktest_check_eq(long a, long b, const char *text, const char *file, int line
 /* Run one suite, or all for NULL or "all". Returns the number of failures; -ENOENT if there is no
  * such suite. */
 int ktest_run(const char *suite);
+size_t ktest_count(const char *suite); /* the tests that ktest_run() would run */
+extern const char *ktest_failing;      /* each test of this suite fails; NULL: as they are */
 
 /* Set the policy and leave the rest of what sched_setattr(2) sets. 0 or -EINVAL. */
 static inline int sched_set_policy(struct task *p, int policy, int rt_priority)
@@ -45,3 +47,6 @@ static inline int sched_set_policy(struct task *p, int policy, int rt_priority)
 	return sched_set_attr(p, policy, rt_priority, PRIO_TO_NICE(p->static_prio),
 			      p->reset_on_fork);
 }
+
+/* selftest/selftest.c: make a suite fail in the self-test, to see what that looks like. */
+void selftest_fail(const char *suite);

@@ -21,6 +21,10 @@ static const u8 code[] = {
 	0xeb, 0xec,                /* jmp SCRIPT_EXIT */
 	/* SCRIPT_SPIN */
 	0xeb, 0xfe, /* jmp itself */
+	/* SCRIPT_EXEC */
+	0xb8, __NR_execve, 0, 0, 0, /* mov eax, nr */
+	0x0f, 0x05,                 /* syscall */
+	0x0f, 0x0b,                 /* ud2 */
 };
 
 static bool map_context(struct mm *mm, unsigned int data_pages)
@@ -73,6 +77,26 @@ void user_script(enum user_script script, int status)
 
 	regs->rip = USER_CODE + script;
 	regs->rdi = status;
+}
+
+/* What exec is given, at USER_DATA. */
+struct exec_words {
+	u64 argv[2];
+	char path[24], name[24];
+};
+
+void user_exec(const char *path, const char *argv0)
+{
+	struct pt_regs *regs = task_pt_regs(current);
+	struct exec_words words = {.argv = {USER_DATA + offsetof(struct exec_words, name)}};
+
+	strlcpy(words.path, path, sizeof(words.path));
+	strlcpy(words.name, argv0, sizeof(words.name));
+	mm_access(current->mm, USER_DATA, &words, sizeof(words), true);
+	regs->rip = USER_CODE + SCRIPT_EXEC;
+	regs->rdi = USER_DATA + offsetof(struct exec_words, path);
+	regs->rsi = USER_DATA;
+	regs->rdx = 0;
 }
 
 void user_context_leave(void)

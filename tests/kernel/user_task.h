@@ -11,6 +11,7 @@ enum user_script {
 	SCRIPT_EXIT = 0,  /* exit_group(status) */
 	SCRIPT_PAUSE = 9, /* pause(), then exit_group(0) */
 	SCRIPT_SPIN = 20, /* loop for ever */
+	SCRIPT_EXEC = 22, /* the program of user_exec(); killed by SIGILL if that fails */
 };
 
 /*
@@ -21,6 +22,9 @@ enum user_script {
 bool user_context_enter(unsigned int data_pages);
 /* Set what the next children do. */
 void user_script(enum user_script script, int status);
+/* The next children will become this program. Names of at most 23 bytes, which go to the first data
+ * page. */
+void user_exec(const char *path, const char *argv0);
 /* Turn current into a plain kernel thread again. */
 void user_context_leave(void);
 

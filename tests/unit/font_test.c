@@ -101,6 +101,20 @@ TEST(psf2)
 		CHECK_EQ(parse_exact(t, n), n >= 32 + 2 * 2 * HEIGHT);
 }
 
+/* Together the halves are a whole cell, whatever the height. */
+TEST(half_blocks)
+{
+	static u8 t[4096];
+
+	CHECK(parse_exact(t, make_psf2(t, 12)));
+	for (u32 i = 0; i < f.glyph_size; i++) {
+		bool above = i / f.row_size < HEIGHT / 2;
+
+		CHECK_EQ(font_glyph(&f, 0x2580)[i], above ? 0xff : 0);
+		CHECK_EQ(font_glyph(&f, 0x2584)[i], above ? 0 : 0xff);
+	}
+}
+
 TEST(psf2_with_numbers_that_do_not_fit)
 {
 	static u8 t[4096];

@@ -45,6 +45,7 @@ class Options:
     add: tuple = ()
     compiler: str = "gcc"
     debug_checks: bool = False
+    menu: int = 0  # seconds that GRUB's menu waits; 0: there is none
 
 
 def qemu_refused(qemu_status):
@@ -102,7 +103,7 @@ class Medium:
 
     def _make_iso(self, tree):
         iso = self.path / "bident.iso"
-        command = [str(ROOT / "tools" / "mkiso"), str(self.kernel), str(iso)]
+        command = [str(ROOT / "tools" / "mkiso"), str(self.kernel), str(iso), "--menu", str(self.options.menu)]
         if self.options.initrd:
             if tree is None:
                 tree = initramfs.standard_tree()

@@ -6,11 +6,14 @@
 #include "arch/x86_64/mm/paging.h"
 #include "kernel/lib/log.h"
 #include "kernel/lib/string.h"
+#include "kernel/lib/tunable.h"
 
 #define MAX_TABLE_SIZE (16UL << 20) /* a longer one is garbage */
 #define MAX_TABLES     256
 
 struct acpi_info acpi;
+static long wanted = 1;
+TUNABLE_AT_BOOT(acpi, "acpi", wanted, 0, 1, NULL, "0: do as if the firmware had no ACPI tables");
 static phys_addr_t rsdp_addr; /* from the loader */
 
 void acpi_set_rsdp(phys_addr_t addr)
@@ -105,7 +108,7 @@ static phys_addr_t find_rsdp(void)
 
 void acpi_init(void)
 {
-	phys_addr_t pa = find_rsdp();
+	phys_addr_t pa = wanted ? find_rsdp() : 0;
 	const void *rsdp = pa ? map(pa, 36) : NULL;
 	const struct acpi_header *root, *dsdt;
 	bool wide;

@@ -8,12 +8,14 @@
 
 #include "arch/x86_64/arch.h"
 #include "arch/x86_64/dev/acpi/acpi.h"
+#include "arch/x86_64/dev/acpi/smbios.h"
 #include "arch/x86_64/dev/console/keyboard.h"
 #include "arch/x86_64/dev/console/screen.h"
 #include "arch/x86_64/dev/console/serial.h"
 #include "kernel/lib/atomic.h"
 #include "kernel/lib/lock.h"
 #include "kernel/lib/log.h"
+#include "kernel/lib/string.h"
 
 #define NOT_LOCKED (1UL << 63) /* in the flags console_lock() returns */
 #define PATIENCE   100000000UL /* turns: a CPU that holds the lock so long is dead */
@@ -56,21 +58,30 @@ void console_unlock(u64 flags)
 void arch_console_early_init(const struct boot_info *boot)
 {
 	acpi_set_rsdp(boot->rsdp);
+	smbios_set_efi(boot->efi_system_table);
 	serial_early_init();
 	screen_init(&boot->fb);
 }
 
-void arch_console_init(void)
+void arch_console_describe(char *buf, size_t n)
 {
 	const struct screen_ops *screen = screen_device();
 
+	if (screen)
+		snprintf(buf, n, "%s, %u x %u%s", screen->name, screen->cols, screen->rows,
+			 serial_present() ? ", serial port" : "");
+	else
+		strlcpy(buf, serial_present() ? "serial port, no screen" : "none", n);
+}
+
+void arch_console_init(void)
+{
+	char about[64];
+
 	serial_init();
 	keyboard_init();
-	if (screen)
-		pr_info("console: %s, %u x %u%s\n", screen->name, screen->cols, screen->rows,
-			serial_present() ? ", serial port" : "");
-	else
-		pr_info("console: %s\n", serial_present() ? "serial port, no screen" : "none");
+	arch_console_describe(about, sizeof(about));
+	pr_info("console: %s\n", about);
 }
 
 /* ---- the terminal above ---- */
@@ -190,4 +201,15 @@ void arch_console_size(unsigned int *rows, unsigned int *cols)
 
 	*rows = use_screen ? screen->rows : 24;
 	*cols = use_screen ? screen->cols : 80;
+}
+
+bool arch_screen_size(u32 *rows, u32 *cols)
+{
+	const struct screen_ops *screen = screen_device();
+
+	if (!screen)
+		return false;
+	*rows = screen->rows;
+	*cols = screen->cols;
+	return true;
 }

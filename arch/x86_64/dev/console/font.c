@@ -29,6 +29,11 @@ static u16 map_rows[MAP_ROWS][256]; /* glyph numbers */
 static u8 row_of[256];              /* high byte of a code point -> row + 1, 0: none */
 static u32 nr_rows;
 
+/* The upper and the lower half of a cell, which few fonts have and QR codes are made of. */
+#define UPPER_HALF 0x2580
+#define LOWER_HALF 0x2584
+static u8 halves[2][FONT_MAX_WIDTH / 8 * FONT_MAX_HEIGHT];
+
 static void map_add(u32 ch, u32 glyph)
 {
 	u8 *row = &row_of[ch >> 8 & 0xff];
@@ -177,10 +182,17 @@ static bool parse_psf2(struct font *f, const u8 *file, const u8 *end)
 	return true;
 }
 
-bool font_parse(struct font *f, const u8 *file, size_t size)
+static void make_halves(const struct font *f)
 {
-	memset(row_of, 0, sizeof(row_of)); /* an empty map */
-	nr_rows = 0;
+	u32 upper = f->height / 2 * f->row_size;
+
+	memset(halves, 0, sizeof(halves));
+	memset(halves[0], 0xff, upper);
+	memset(halves[1] + upper, 0xff, f->glyph_size - upper);
+}
+
+static bool parse_file(struct font *f, const u8 *file, size_t size)
+{
 	if (size >= 4 && file[0] == PSF1_MAGIC0 && file[1] == PSF1_MAGIC1)
 		return parse_psf1(f, file, file + size);
 	if (size >= PSF2_HEADER && le32(file) == PSF2_MAGIC)
@@ -188,11 +200,23 @@ bool font_parse(struct font *f, const u8 *file, size_t size)
 	return false;
 }
 
+bool font_parse(struct font *f, const u8 *file, size_t size)
+{
+	memset(row_of, 0, sizeof(row_of)); /* an empty map */
+	nr_rows = 0;
+	if (!parse_file(f, file, size))
+		return false;
+	make_halves(f);
+	return true;
+}
+
 const u8 *font_glyph(const struct font *f, u32 ch)
 {
 	static const u32 instead[] = {0xfffd, '?', ' '};
 	u32 glyph = map_find(ch);
 
+	if (glyph == NO_GLYPH && (ch == UPPER_HALF || ch == LOWER_HALF))
+		return halves[ch == LOWER_HALF];
 	for (size_t i = 0; glyph == NO_GLYPH && i < ARRAY_SIZE(instead); i++)
 		glyph = map_find(instead[i]);
 	return f->glyphs + (size_t)(glyph == NO_GLYPH ? 0 : glyph) * f->glyph_size;

@@ -16,7 +16,7 @@ struct font {
 /* Read a PSF1 or PSF2 file and its Unicode table, in place of the last font's. False: unusable. */
 bool font_parse(struct font *f, const u8 *file, size_t size);
 /* The bits of a glyph: rows from top to bottom, the leftmost pixel in the highest bit. A box or '?'
- * if the font lacks the character. */
+ * if the font lacks the character; the half blocks U+2580 and U+2584 are always there. */
 const u8 *font_glyph(const struct font *f, u32 ch);
 
 /* The file: made by meson out of the package console-setup-linux. */

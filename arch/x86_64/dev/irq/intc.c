@@ -3,6 +3,7 @@
 
 #include "arch/x86_64/arch.h"
 #include "arch/x86_64/dev/acpi/acpi.h"
+#include "arch/x86_64/dev/acpi/smbios.h"
 #include "kernel/lib/log.h"
 #include "kernel/lib/string.h"
 #include "kernel/lib/uapi.h"
@@ -36,6 +37,7 @@ static bool try_apic(void)
 void arch_irq_init(void)
 {
 	acpi_init();
+	smbios_init();
 	pic_init();
 	use_apic = try_apic();
 	if (use_apic)
