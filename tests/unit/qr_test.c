@@ -7,19 +7,23 @@
 
 FILE *popen(const char *, const char *);
 int pclose(FILE *);
+int mkstemp(char *);
+FILE *fdopen(int, const char *);
 
 #define SCALE 4
 #define QUIET 4
 #define LIGHT 255
 
 static struct qr qr;
-static const char picture[] = "qr_test.pgm"; /* in the folder of the build, as the working one */
+static char picture[32]; /* a file's name */
 
 static void draw(void)
 {
 	int side = (qr.size + 2 * QUIET) * SCALE;
-	FILE *out = fopen(picture, "wb");
+	FILE *out;
 
+	strcpy(picture, "/tmp/bident-qr-XXXXXX");
+	out = fdopen(mkstemp(picture), "wb");
 	fprintf(out, "P5 %d %d 255\n", side, side);
 	for (int y = 0; y < side; y++)
 		for (int x = 0; x < side; x++) {
@@ -40,6 +44,7 @@ static void decode(char *text, size_t room)
 	snprintf(command, sizeof(command), "zbarimg -q --raw -Sbinary %s 2>/dev/null", picture);
 	in = popen(command, "r");
 	text[fread(text, 1, room - 1, in)] = '\0';
+	remove(picture);
 	CHECK_EQ(pclose(in), 0); /* 127: it is not installed; tools/setup does that */
 }
 
