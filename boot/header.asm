@@ -22,7 +22,7 @@ header:
 	align	8
 	dw	TAG_FRAMEBUFFER, OPTIONAL
 	dd	20
-	dd	1024, 768, 32
+	dd	0, 0, 32		; any size: the loader's preferred one
 	align	8
 	dw	TAG_MODALIGN, OPTIONAL
 	dd	8

@@ -94,6 +94,18 @@ refuse:
 	in	al, dx
 	cmp	al, 0xff		; no serial port
 	je	.screen
+	mov	dx, COM1 + 3
+	mov	al, 0x80		; the divisor, in place of the data:
+	out	dx, al
+	mov	dx, COM1
+	mov	al, 1			; 115200 baud
+	out	dx, al
+	inc	dx
+	mov	al, 0
+	out	dx, al
+	mov	dx, COM1 + 3
+	mov	al, 3			; 8N1
+	out	dx, al
 .serial:
 	lodsb
 	test	al, al

@@ -99,7 +99,7 @@ static void destroy_task(void *obj)
 	free_kernel_stack(p->stack);
 }
 
-static struct ctor_cache task_cache = {.ctor = construct_task, .dtor = destroy_task};
+CTOR_CACHE(task_cache, construct_task, destroy_task);
 
 void fork_init(void)
 {

@@ -208,7 +208,7 @@ landmark void start_kernel(const struct boot_info *boot_info)
 	arch_time_init();
 	time_init();
 	random_init();
-	sched_init();
+	init_idle(&init_task, this_cpu());
 	pid_init();
 	cred_init();
 	signal_init();

@@ -135,14 +135,14 @@ struct task {
 	int prio;         /* rq: what it runs at: normal_prio or the boost */
 	int normal_prio;  /* pi, rq: by its policy */
 	int static_prio;  /* rq: by its nice value */
-	int policy, rt_priority; /* rq */
-	bool reset_on_fork;      /* pi: SCHED_RESET_ON_FORK */
-	u64 cpus_mask;           /* rq: CPUs it may run on */
-	sigset_t64 blocked;      /* me; others look under sh */
-	u64 sas_sp, sas_size;    /* me: sigaltstack(2) */
-	u32 personality;         /* me: personality(2) */
-	u64 timer_slack;         /* me: ns, PR_SET_TIMERSLACK */
-	bool no_new_privs;       /* me: exec grants nothing; never cleared */
+	int policy, rt_priority;  /* rq */
+	bool reset_on_fork;       /* pi: SCHED_RESET_ON_FORK */
+	struct cpumask cpus_mask; /* rq: CPUs it may run on */
+	sigset_t64 blocked;       /* me; others look under sh */
+	u64 sas_sp, sas_size;     /* me: sigaltstack(2) */
+	u32 personality;          /* me: personality(2) */
+	u64 timer_slack;          /* me: ns, PR_SET_TIMERSLACK */
+	bool no_new_privs;        /* me: exec grants nothing; never cleared */
 	/* Threads of its process write it; readers may see parts of two names, but always a NUL. */
 	char comm[TASK_COMM_LEN];
 };

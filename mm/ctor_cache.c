@@ -29,7 +29,7 @@ static noinline void destroy(struct ctor_cache *c, void *obj)
 void *ctor_cache_alloc(struct ctor_cache *c)
 {
 	u64 irq = local_irq_save();
-	typeof(c->cpu[0]) *mine = &c->cpu[this_cpu()->id];
+	struct ctor_objects *mine = percpu(c->cpu);
 	void *obj = mine->nr ? mine->obj[--mine->nr] : NULL;
 
 	local_irq_restore(irq);
@@ -39,7 +39,7 @@ void *ctor_cache_alloc(struct ctor_cache *c)
 void ctor_cache_free(struct ctor_cache *c, void *obj)
 {
 	u64 irq = local_irq_save();
-	typeof(c->cpu[0]) *mine = &c->cpu[this_cpu()->id];
+	struct ctor_objects *mine = percpu(c->cpu);
 	bool kept = !DEBUG_CHECKS && mine->nr < CTOR_CACHE_KEEPS;
 
 	if (kept)
@@ -59,7 +59,7 @@ struct drain {
 static void hand_over(void *arg)
 {
 	struct drain *d = arg;
-	typeof(d->cache->cpu[0]) *mine = &d->cache->cpu[this_cpu()->id];
+	struct ctor_objects *mine = percpu(d->cache->cpu);
 
 	while (mine->nr) {
 		void **obj = mine->obj[--mine->nr];

@@ -9,6 +9,7 @@
 #include "boot/boot_info.h"
 #include "kernel/lib/log.h"
 #include "kernel/lib/string.h"
+#include "mm/section.h"
 
 /* The BIOS writes into the first 64 KiB, and application processors start there. */
 #define LOW_RESERVED_END 0x10000UL
@@ -17,12 +18,7 @@
 #define LEGACY_HOLE_END   0x100000UL
 #define EARLY_LIMIT       (4UL << 30)
 
-struct range {
-	phys_addr_t start, end;
-};
-
 /* Free RAM, sorted, no two ranges touching. */
-#define MAX_RANGES (2 * BOOT_MAX_RANGES)
 static struct range ranges[MAX_RANGES];
 static u32 nr_ranges;
 static phys_addr_t highest_ram;
@@ -136,6 +132,26 @@ phys_addr_t early_highest_ram(void)
 	return highest_ram;
 }
 
+bool early_deferred(phys_addr_t pa)
+{
+	for (u32 i = 0; i < nr_ranges; i++) {
+		struct range r = deferred_part(ranges[i]);
+
+		if (r.start <= pa && pa < r.end)
+			return true;
+	}
+	return false;
+}
+
+static void hand_over(struct range r)
+{
+	struct range later = deferred_part(r);
+
+	buddy_add_range(r.start, later.start);
+	buddy_add_range(later.end, r.end);
+	defer_range(later);
+}
+
 /* Reserve the parts of this range of RAM that lie between the free ranges. */
 static void reserve_rest(struct range r)
 {
@@ -154,7 +170,10 @@ void page_alloc_init(void)
 	for (u32 i = 0; i < nr_ram; i++)
 		reserve_rest(ram[i]);
 	for (u32 i = 0; i < nr_ranges; i++)
-		buddy_add_range(ranges[i].start, ranges[i].end);
+		hand_over(ranges[i]);
 	pr_info("memory: %lu MiB free in %u ranges, highest address %#lx\n",
 		nr_total_pages() >> (20 - PAGE_SHIFT), nr_ranges, highest_ram);
+	if (nr_deferred_pages())
+		pr_info("memory: %lu MiB of it will be brought in when needed\n",
+			nr_deferred_pages() >> (20 - PAGE_SHIFT));
 }

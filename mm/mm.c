@@ -47,6 +47,7 @@ void mm_init(void)
 }
 
 static spinlock_t mm_list_lock = SPINLOCK_INIT(LOCK_MMLIST);
+static u64 last_mm_id; /* mm_list_lock */
 static struct list_head all_mms = LIST_HEAD_INIT(all_mms);
 
 struct mm *mm_next(struct mm *prev)
@@ -106,6 +107,7 @@ static struct mm *new_mm(const struct mm *parent)
 	else
 		nothing_inherited(mm);
 	spin_lock(&mm_list_lock);
+	mm->id = ++last_mm_id;
 	list_add_tail(&mm->all, &all_mms);
 	spin_unlock(&mm_list_lock);
 	return mm;

@@ -8,6 +8,7 @@
 
 #include "arch/x86_64/arch.h"
 #include "kernel/lib/atomic.h"
+#include "kernel/lib/cpumask.h"
 #include "kernel/lib/lock.h"
 #include "kernel/lib/scope.h"
 #include "kernel/lib/types.h"
@@ -86,12 +87,14 @@ struct mm {
 	struct mutex lock;      /* LOCK_MM */
 	refcount_t users;       /* tasks that use it; mm_put() of the last one tears it down */
 	refcount_t count; /* 1 for all users, and 1 for each CPU that has it loaded (mm_drop) */
-	u64 cpu_mask;     /* atomic: CPUs that have it loaded and must be flushed */
-	struct file *exe; /* the program: set by exec, then constant. A reference, or NULL */
-	u64 cow_next;     /* the address where a run of write faults on shared pages would go on */
-	u32 cow_faults;   /* length of that run */
-	u32 lock_future;  /* mlockall(2): AREA_LOCK flags of every new area */
-	u64 limit_lock;   /* bytes; set by each call that locks, since it depends on the caller */
+	struct cpumask cpu_mask; /* atomic: CPUs that have it loaded and must be flushed */
+	u64 id;                  /* constant: no other mm ever has the same; 0: the kernel's own */
+	u64 flushes;             /* atomic: flushes of its TLB so far (arch/x86_64/mm/pcid.h) */
+	struct file *exe;        /* the program: set by exec, then constant. A reference, or NULL */
+	u64 cow_next;    /* the address where a run of write faults on shared pages would go on */
+	u32 cow_faults;  /* length of that run */
+	u32 lock_future; /* mlockall(2): AREA_LOCK flags of every new area */
+	u64 limit_lock;  /* bytes; set by each call that locks, since it depends on the caller */
 	struct mm_stats stats;
 
 	/* A child gets a copy of the rest, which is plain numbers. */

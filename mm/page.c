@@ -21,6 +21,7 @@
 #include "kernel/lib/log.h"
 #include "kernel/lib/scope.h"
 #include "kernel/lib/string.h"
+#include "mm/section.h"
 
 /* Memory that 32-bit devices can reach is used for other purposes only as a last resort. */
 enum zone_id {
@@ -46,7 +47,7 @@ struct cpu_pages {
 	struct list_head *spare; /* one more chain, whole, or NULL */
 	u32 nr;                  /* in the first chain; never a whole one */
 };
-static struct cpu_pages cpu_pages[MAX_CPUS][NR_STOCKS];
+static PER_CPU struct cpu_pages cpu_pages[NR_STOCKS];
 
 static struct depot {
 	spinlock_t lock; /* LOCK_ZONE (irq): the rest; chains[] may be compared with NULL without */
@@ -55,7 +56,7 @@ static struct depot {
 } depot = {.lock = SPINLOCK_INIT(LOCK_ZONE)};
 
 static u64 end_pfn;     /* the page array ends here */
-static u64 total_pages; /* ever given to the allocator */
+static u64 total_pages; /* ever given to the allocator; atomic */
 
 /* A larger block may be missing because memory is fragmented: killing a process may not help. */
 #define MAX_ORDER_WORTH_A_KILL 3
@@ -145,18 +146,33 @@ static bool may_take(unsigned int order)
 	return in_blocks() >= PAGE_RESERVE + (1UL << order) || may_use_reserve();
 }
 
-static struct page *take_block(unsigned int order, unsigned int flags)
+static struct page *find_block(unsigned int order, unsigned int flags)
 {
 	struct page *p = NULL;
 
-	if (!may_take(order))
-		return NULL;
 	for (int id = flags & ALLOC_DMA32 ? ZONE_DMA32 : ZONE_NORMAL; !p && id >= 0; id--) {
 		if (!(READ_ONCE(zones[id].nonempty) >> order))
 			continue;
 		guard_irq(&zones[id].lock);
 		p = zone_take(&zones[id], order);
 	}
+	return p;
+}
+
+/* Memory for 32-bit devices is spared as long as a section can be brought in. */
+#define PAGES_AHEAD (2UL << MAX_ORDER)
+
+static struct page *take_block(unsigned int order, unsigned int flags)
+{
+	struct page *p;
+
+	if (READ_ONCE(zones[ZONE_NORMAL].nr_free) < PAGES_AHEAD)
+		bring_in_section();
+	if (!may_take(order))
+		return NULL;
+	do {
+		p = find_block(order, flags);
+	} while (!p && !(flags & ALLOC_DMA32) && bring_in_section());
 	return p;
 }
 
@@ -298,7 +314,7 @@ static noinline enum page_stock refilled(struct cpu_pages *mine, enum page_stock
 static struct page *take_page(enum page_stock want, enum page_stock *from)
 {
 	u64 irq = local_irq_save();
-	struct cpu_pages *mine = cpu_pages[this_cpu()->id];
+	struct cpu_pages *mine = percpu(&cpu_pages[0]);
 	struct page *p;
 
 	if (out_of_stock(mine, want))
@@ -327,7 +343,7 @@ static noinline void set_aside(struct cpu_pages *c, enum page_stock as)
 static void give_page(struct page *p, enum page_stock as)
 {
 	u64 irq = local_irq_save();
-	struct cpu_pages *c = &cpu_pages[this_cpu()->id][as];
+	struct cpu_pages *c = percpu(&cpu_pages[as]);
 
 	push_page(c, p);
 	if (unlikely(c->nr == CHAIN_PAGES))
@@ -337,7 +353,7 @@ static void give_page(struct page *p, enum page_stock as)
 
 void drain_cpu_pages(void)
 {
-	struct cpu_pages *mine = cpu_pages[this_cpu()->id];
+	struct cpu_pages *mine = percpu(&cpu_pages[0]);
 
 	for (int i = 0; i < NR_STOCKS; i++) {
 		take_apart(mine[i].first);
@@ -477,18 +493,21 @@ void put_page(struct page *p)
 
 u64 nr_free_pages(void)
 {
-	u64 n = zones[ZONE_DMA32].nr_free + zones[ZONE_NORMAL].nr_free + depot.nr_free;
+	u64 n = zones[ZONE_DMA32].nr_free + zones[ZONE_NORMAL].nr_free + depot.nr_free +
+		nr_deferred_pages();
 
-	for (u32 i = 0; i < MAX_CPUS; i++)
-		for (int stock = 0; stock < NR_STOCKS; stock++)
-			n += READ_ONCE(cpu_pages[i][stock].nr) +
-			     (READ_ONCE(cpu_pages[i][stock].spare) ? CHAIN_PAGES : 0);
+	for (u32 i = 0; i < nr_cpus; i++)
+		for (int stock = 0; stock < NR_STOCKS; stock++) {
+			const struct cpu_pages *c = percpu_of(i, &cpu_pages[stock]);
+
+			n += READ_ONCE(c->nr) + (READ_ONCE(c->spare) ? CHAIN_PAGES : 0);
+		}
 	return n;
 }
 
 u64 nr_total_pages(void)
 {
-	return total_pages;
+	return READ_ONCE(total_pages) + nr_deferred_pages();
 }
 
 void free_blocks(u64 *counts)
@@ -534,7 +553,7 @@ void buddy_add_range(phys_addr_t start, phys_addr_t end)
 {
 	u64 pfn = PFN(start), last = PFN(end);
 
-	total_pages += last - pfn;
+	__atomic_add_fetch(&total_pages, last - pfn, __ATOMIC_RELAXED);
 	while (pfn < last) {
 		unsigned int order = pfn ? MIN(__builtin_ctzl(pfn), MAX_ORDER) : MAX_ORDER;
 

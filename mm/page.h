@@ -78,12 +78,14 @@ void early_mm_init(const struct boot_info *boot);
 /* The address of zeroed memory below 4 GiB that is never freed; panics if there is none. */
 phys_addr_t early_alloc(size_t size, size_t align);
 phys_addr_t early_highest_ram(void); /* end of the highest usable range */
+/* Is this free memory that has no struct pages yet (mm/section.c)? */
+bool early_deferred(phys_addr_t pa);
 /* Hand all remaining RAM to the buddy allocator. The page array is mapped by now. */
 void page_alloc_init(void);
 
 /* ---- the buddy allocator: mm/page.c ---- */
 /* Boot time only. RAM ends at `highest`. Then each range of RAM is added or reserved once. The page
- * array is zeroed, and mapped for each 4 MiB that has RAM in it. */
+ * array is zeroed, and mapped for each 4 MiB that has RAM in it, but for deferred sections. */
 void buddy_init(phys_addr_t highest);
 void buddy_add_range(phys_addr_t start, phys_addr_t end);
 void buddy_reserve_range(phys_addr_t start, phys_addr_t end);

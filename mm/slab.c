@@ -9,7 +9,8 @@
  * In front of the slabs each CPU has a short chain of free objects, which it uses with interrupts
  * off and without a lock. The chain is filled and emptied in batches.
  *
- * Locks: kmem_cache.lock guards the slabs; kmem_cache.cpu[n] belongs to CPU n with interrupts off.
+ * Locks: kmem_cache.lock guards the slabs; each CPU uses its own kmem_cache.cpu with interrupts
+ * off.
  */
 #include "mm/slab.h"
 
@@ -43,11 +44,15 @@ struct kmem_cache {
 	u64 nr_slabs, nr_empty;
 	u64 nr_out;              /* objects taken out of slabs: in use, or free on a CPU */
 	struct kmem_cache *next; /* all_caches; constant after boot */
-	struct cpu_objects cpu[MAX_CPUS];
+	struct cpu_objects *cpu; /* PER_CPU: one of objects[] */
 };
 
 static struct kmem_cache cache_of_caches;
 static struct kmem_cache *all_caches;
+
+#define MAX_CACHES 64
+static PER_CPU struct cpu_objects objects[MAX_CACHES];
+static u32 nr_caches;
 
 FAULT_SITE(slab_site, "slab");
 FAULT_SITE(kmalloc_site, "kmalloc");
@@ -259,7 +264,7 @@ static noinline void *take_after_refill(struct kmem_cache *c, struct cpu_objects
 static inline void *cache_take(struct kmem_cache *c)
 {
 	u64 irq = local_irq_save();
-	struct cpu_objects *mine = &c->cpu[this_cpu()->id];
+	struct cpu_objects *mine = percpu(c->cpu);
 	void *obj;
 
 	if (likely(mine->nr)) {
@@ -304,7 +309,7 @@ void kmem_cache_free(struct kmem_cache *c, void *obj)
 		mark_free(c, obj);
 	}
 	irq = local_irq_save();
-	mine = &c->cpu[this_cpu()->id];
+	mine = percpu(c->cpu);
 	push_object(c, mine, obj);
 	if (unlikely(mine->nr > 2u * c->batch)) {
 		free_and_flush(c, mine, irq);
@@ -320,7 +325,9 @@ static void cache_setup(struct kmem_cache *c, const char *name, size_t size, siz
 	u32 need = MAX(size, sizeof(void *));
 
 	align = MAX(align, 16UL);
+	BUG_ON(nr_caches == MAX_CACHES);
 	memset(c, 0, sizeof(*c));
+	c->cpu = &objects[nr_caches++];
 	c->name = name;
 	c->size = size;
 	if (DEBUG_CHECKS) {
@@ -376,7 +383,7 @@ u64 slab_shrink(void)
 	for (struct kmem_cache *c = all_caches; c; c = c->next) {
 		u64 irq = local_irq_save();
 
-		freed += flush(c, &c->cpu[this_cpu()->id], 0);
+		freed += flush(c, percpu(c->cpu), 0);
 		spin_lock(&c->lock);
 		freed += free_empty_slabs(c);
 		spin_unlock(&c->lock);
@@ -389,8 +396,8 @@ static u64 free_on_cpus(const struct kmem_cache *c)
 {
 	u64 n = 0;
 
-	for (u32 i = 0; i < MAX_CPUS; i++)
-		n += READ_ONCE(c->cpu[i].nr);
+	for (u32 i = 0; i < nr_cpus; i++)
+		n += READ_ONCE(percpu_of(i, c->cpu)->nr);
 	return n;
 }
 

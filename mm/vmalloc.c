@@ -379,10 +379,15 @@ int reserve_kernel_stacks(u64 stacks)
 	return 0;
 }
 
+#define STACKS_IN_ADVANCE 65536UL
+
 void vmalloc_init(void)
 {
+	u64 stacks;
+
 	block_cache = kmem_cache_create("vm_block", sizeof(struct vm_block), 0);
-	/* By default fork may spend an eighth of memory on stacks. */
-	(void)reserve_kernel_stacks((nr_total_pages() << PAGE_SHIFT) / 8 / KERNEL_STACK_SIZE);
+	/* By default fork may spend an eighth of memory on stacks, and there are 32,768 pids. */
+	stacks = (nr_total_pages() << PAGE_SHIFT) / 8 / KERNEL_STACK_SIZE;
+	(void)reserve_kernel_stacks(MIN(stacks, STACKS_IN_ADVANCE));
 	vfree(vmalloc(PAGE_SIZE)); /* makes the first tables of the other half in advance too */
 }

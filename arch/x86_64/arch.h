@@ -20,7 +20,7 @@ void arch_early_init(const struct boot_info *boot); /* per-CPU area, GDT, TSS, I
 /* The final kernel tables: W^X image, direct map, page array. */
 void arch_paging_init(const struct boot_info *boot);
 void arch_cache_init(void); /* slab caches of the architecture's own */
-void arch_irq_init(void);   /* ACPI, APICs or 8259 */
+void arch_irq_init(void);   /* machine checks, the firmware's tables, APICs or 8259 */
 void arch_time_init(void);  /* clock source and the per-CPU one-shot timer */
 void arch_smp_init(void);   /* start the other CPUs: by pid 1 */
 
@@ -44,7 +44,7 @@ void tlb_serve(void); /* mm/tlb.c */
 static inline void cpu_wait(void)
 {
 	cpu_relax();
-	if (unlikely(__atomic_load_n(&this_cpu()->flush_from, __ATOMIC_RELAXED)))
+	if (unlikely(__atomic_load_n(&this_cpu()->flush_asked, __ATOMIC_RELAXED)))
 		tlb_serve();
 }
 #endif
@@ -55,11 +55,18 @@ bool arch_random(u64 *out);    /* 64 bits from the CPU's own source; false if it
 bool arch_on_hypervisor(void); /* this CPU may stop at any moment, while the host runs others */
 void cpu_print_features(void (*print)(const char *fmt, ...) __printf(1, 2));
 
+void arch_print_board(void (*print)(const char *fmt, ...) __printf(1, 2)); /* and the firmware */
+
+void arch_print_devices(void (*print)(const char *fmt, ...) __printf(1, 2)); /* on PCI buses */
+/* " 8086:10d3 …": vendors and devices, bridges left out. Returns how many had no room. */
+u32 arch_device_ids(char *buf, size_t n);
+
 /* For /proc/cpuinfo; all CPUs are alike. */
 struct cpu_identity {
 	const char *vendor, *model_name; /* the latter may be empty */
 	u32 family, model, stepping;
 	u32 phys_bits;
+	u32 microcode; /* its revision; 0: unknown */
 };
 void arch_cpu_identity(struct cpu_identity *out);
 /* Maker and product of the machine, as the firmware tells them; "" if it does not. */
@@ -80,9 +87,10 @@ extern char init_stack[KERNEL_STACK_SIZE], init_stack_guard[PAGE_SIZE];
 
 /* The part of a task that only the architecture reads. */
 struct thread {
-	u64 sp;      /* kernel stack pointer while switched out */
-	u64 fs_base; /* thread-local storage of the C library */
-	u64 gs_base;
+	u64 sp; /* kernel stack pointer while switched out */
+	/* FS is the C library's thread-local storage. With FSGSBASE programs change both
+	 * themselves: then current's are in the registers only. */
+	u64 fs_base, gs_base;
 	void *fpu;                    /* XSAVE or FXSAVE image; NULL for kernel threads */
 	u64 trap_nr, error_code, cr2; /* of the last fault, for the signal frame */
 };
@@ -100,8 +108,10 @@ void arch_free_thread(struct task *p);
 void start_thread(struct pt_regs *regs, u64 rip, u64 rsp);
 /* Give the current kernel thread the FPU image a user program needs. 0 or -ENOMEM. */
 int arch_prepare_user(void);
-/* For the auxiliary vector: CPUID leaf 1 EDX, and the smallest useful signal stack. */
+/* For the auxiliary vector: CPUID leaf 1 EDX, Linux's HWCAP2_* bits, the smallest useful signal
+ * stack. */
 u64 arch_hwcap(void);
+u64 arch_hwcap2(void);
 u64 arch_min_sigstack(void);
 /* Switch kernel stacks. Returns in `next`'s earlier call, with the task that ran just before it. */
 static inline struct task *switch_to(struct task *prev, struct task *next)
@@ -141,6 +151,8 @@ void copy_page(void *dst, const void *src);
  * -ENOMEM; unmap writes the frames to pa[], if that is not NULL. */
 int arch_map_kernel_pages(u64 va, phys_addr_t pa, u64 pages, pte_t flags);
 void arch_unmap_kernel_pages(u64 va, u64 pages, phys_addr_t *pa);
+/* Map the struct pages of a section that is brought in: `size` bytes, at the section's start. */
+void arch_map_page_array(phys_addr_t section, size_t size);
 int arch_prepare_kernel_page(u64 va); /* mapping this one will need no memory: 0 or -ENOMEM */
 
 /* ---- time (arch/x86_64/dev/) ---- */

@@ -1,5 +1,6 @@
 /* The machine's part of a task: the first frames on its kernel stack, registers, FPU and TLS. */
 #include "arch/x86_64/arch.h"
+#include "arch/x86_64/cpu/features.h"
 #include "arch/x86_64/cpu/fpu.h"
 #include "arch/x86_64/cpu/gdt.h"
 #include "arch/x86_64/cpu/msr.h"
@@ -28,6 +29,64 @@ struct pt_regs *task_pt_regs(const struct task *t)
 	return (struct pt_regs *)stack_top(t) - 1;
 }
 
+/* ---- FS and GS bases: in the kernel, the user's GS base is in MSR_KERNEL_GS_BASE ---- */
+
+static u64 user_fs_base(void)
+{
+	u64 base;
+
+	if (!cpu_features.fsgsbase)
+		return current->thread.fs_base;
+	__asm__ volatile("rdfsbase %0" : "=r"(base));
+	return base;
+}
+
+static u64 user_gs_base(void)
+{
+	return cpu_features.fsgsbase ? rdmsr(MSR_KERNEL_GS_BASE) : current->thread.gs_base;
+}
+
+static void set_user_fs_base(u64 base)
+{
+	preempt_disable();
+	current->thread.fs_base = base;
+	wrmsr(MSR_FS_BASE, base);
+	preempt_enable();
+}
+
+static void set_user_gs_base(u64 base)
+{
+	preempt_disable();
+	current->thread.gs_base = base;
+	wrmsr(MSR_KERNEL_GS_BASE, base);
+	preempt_enable();
+}
+
+/*
+ * Save prev's bases and load next's; a kernel thread's are 0. Interrupts are off: between the two
+ * SWAPGS, GS is the user's. NMI, #DF and #MC, which come all the same, load their own (entry.asm).
+ */
+static inline void switch_bases(struct thread *was, const struct thread *is)
+{
+	u64 fs, gs;
+
+	if (likely(cpu_features.fsgsbase)) {
+		__asm__ volatile(
+			"rdfsbase %0; wrfsbase %2; swapgs; rdgsbase %1; wrgsbase %3; swapgs"
+			: "=&r"(fs), "=&r"(gs)
+			: "r"(is->fs_base), "r"(is->gs_base));
+		was->fs_base = fs;
+		was->gs_base = gs;
+		return;
+	}
+	if (was->gs_base | is->gs_base) /* the MSR has prev's */
+		wrmsr(MSR_KERNEL_GS_BASE, is->gs_base);
+	/* Even if prev's base is the same: a program that loads a selector sets the base to 0.
+	 * (Selectors are not kept across a switch: no 64-bit program needs them.) */
+	if (is->fpu)
+		wrmsr(MSR_FS_BASE, is->fs_base);
+}
+
 /* `image`: an FPU image to use for p, or NULL. */
 static int copy_user_thread(struct task *p, const struct kernel_clone_args *args, void *image)
 {
@@ -44,10 +103,8 @@ static int copy_user_thread(struct task *p, const struct kernel_clone_args *args
 	regs->rax = 0; /* the other return of fork */
 	if (args->stack)
 		regs->rsp = args->stack + args->stack_size;
-	p->thread.fs_base = current->thread.fs_base;
-	p->thread.gs_base = current->thread.gs_base;
-	if (args->flags & CLONE_SETTLS)
-		p->thread.fs_base = args->tls;
+	p->thread.fs_base = args->flags & CLONE_SETTLS ? args->tls : user_fs_base();
+	p->thread.gs_base = user_gs_base();
 	return 0;
 }
 
@@ -86,13 +143,6 @@ int arch_prepare_user(void)
 	return 0;
 }
 
-/* Load current's FS and GS bases: in the kernel, the user's GS base is in the other MSR. */
-static void load_bases(const struct thread *t)
-{
-	wrmsr(MSR_FS_BASE, t->fs_base);
-	wrmsr(MSR_KERNEL_GS_BASE, t->gs_base);
-}
-
 void start_thread(struct pt_regs *regs, u64 rip, u64 rsp)
 {
 	/* All zero: no address of the old program leaks, and rdx = 0 tells the C library that it
@@ -105,10 +155,8 @@ void start_thread(struct pt_regs *regs, u64 rip, u64 rsp)
 	regs->ss = USER_DS;
 	regs->rflags = X86_EFLAGS_IF;
 	task_set_work(current, WORK_FRAME);
-	preempt_disable();
-	current->thread.fs_base = current->thread.gs_base = 0;
-	load_bases(&current->thread);
-	preempt_enable();
+	set_user_fs_base(0);
+	set_user_gs_base(0);
 	fpu_reset_current();
 }
 
@@ -116,7 +164,8 @@ void start_thread(struct pt_regs *regs, u64 rip, u64 rsp)
 struct task *switch_context(struct task *prev, struct task *next)
 {
 	struct cpu *cpu = this_cpu();
-	const struct thread *was = &prev->thread, *is = &next->thread;
+	struct thread *was = &prev->thread;
+	const struct thread *is = &next->thread;
 	u64 top = stack_top(next);
 
 	cpu->running = next;
@@ -124,32 +173,21 @@ struct task *switch_context(struct task *prev, struct task *next)
 	cpu->tss->rsp0 = top;
 	if (was->fpu)
 		fpu_save(was->fpu);
-	/* The MSR has prev's base; 0 if prev is a kernel thread, which has none. */
-	if (was->gs_base | is->gs_base)
-		wrmsr(MSR_KERNEL_GS_BASE, is->gs_base);
-	if (!is->fpu)
-		return prev; /* a kernel thread */
-	fpu_load(is->fpu);
-	/* Even if prev's base is the same: a program that loads a selector sets the base to 0.
-	 * (Selectors are not kept across a switch: no 64-bit program needs them.) */
-	wrmsr(MSR_FS_BASE, is->fs_base);
+	switch_bases(was, is);
+	if (is->fpu) /* else a kernel thread */
+		fpu_load(is->fpu);
 	return prev;
 }
 
 /* arch_prctl(2). */
 static long set_base(int code, u64 addr)
 {
-	struct thread *t = &current->thread;
-
 	if (addr >= TASK_SIZE)
 		return -EPERM;
-	preempt_disable();
 	if (code == ARCH_SET_FS)
-		t->fs_base = addr;
+		set_user_fs_base(addr);
 	else
-		t->gs_base = addr;
-	load_bases(t);
-	preempt_enable();
+		set_user_gs_base(addr);
 	return 0;
 }
 
@@ -160,9 +198,9 @@ long sys_arch_prctl(int code, unsigned long addr)
 	case ARCH_SET_GS:
 		return set_base(code, addr);
 	case ARCH_GET_FS:
-		return put_user(current->thread.fs_base, (u64 __user *)addr);
+		return put_user(user_fs_base(), (u64 __user *)addr);
 	case ARCH_GET_GS:
-		return put_user(current->thread.gs_base, (u64 __user *)addr);
+		return put_user(user_gs_base(), (u64 __user *)addr);
 	}
 	return -EINVAL;
 }

@@ -52,7 +52,7 @@ void lock_order_acquire(const void *lock, enum lock_class class, bool nested)
 
 /* ---- for how long: the shell's `locks` ---- */
 
-static struct lock_stat stats[DEBUG_CHECKS ? MAX_CPUS : 1][LOCK_CLASSES]; /* CPU's own; irqs off */
+static PER_CPU struct lock_stat stats[DEBUG_CHECKS ? LOCK_CLASSES : 1]; /* irqs off */
 static const void *reported;          /* the lock that a waiter has reported */
 static u64 first_cycles, first_clock; /* when counting began: to turn cycles into time */
 
@@ -68,8 +68,8 @@ static u64 cycles_to_ns(u64 cycles)
 void lock_stat_get(unsigned int class, struct lock_stat *sum)
 {
 	*sum = (struct lock_stat){0};
-	for (u32 i = 0; i < ARRAY_SIZE(stats) && i < nr_cpus; i++) {
-		const struct lock_stat *s = &stats[i][class];
+	for (u32 i = 0; DEBUG_CHECKS && i < nr_cpus; i++) {
+		const struct lock_stat *s = percpu_of(i, &stats[class]);
 
 		sum->contended += s->contended;
 		if (s->longest > sum->longest) {
@@ -117,7 +117,7 @@ static void check_hold(const struct held_lock *h, u64 cycles)
 
 static void count_hold(const struct held_lock *h)
 {
-	struct lock_stat *s = &stats[this_cpu()->id][h->class];
+	struct lock_stat *s = percpu(&stats[h->class]);
 	u64 now = cpu_cycles(), cycles = now - h->since;
 
 	if (h->since == 0 || now < h->since) /* a run queue's lock, taken by another task */
@@ -174,7 +174,7 @@ void lock_acquired(const void *lock, bool waited, const void *pc)
 	if (i >= 0) {
 		t->held[i].pc = pc;
 		t->held[i].since = cpu_cycles();
-		stats[this_cpu()->id][t->held[i].class].contended += waited;
+		percpu(&stats[t->held[i].class])->contended += waited;
 	}
 	local_irq_restore(flags);
 }

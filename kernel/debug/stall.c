@@ -59,31 +59,31 @@ static bool is_idle(const struct cpu *c)
 	return READ_ONCE(c->running) == c->rq->idle && !READ_ONCE(c->irq_depth);
 }
 
-u64 stall_suspects(const void *lock)
+struct cpumask stall_suspects(const void *lock)
 {
-	u64 mask = 0;
+	struct cpumask mask = {0};
 
 	for (u32 i = 0; i < nr_cpus; i++) {
 		const struct cpu *c = &cpus[i];
 
 		if (c != this_cpu() && READ_ONCE(c->preempt_count) &&
 		    READ_ONCE(c->spins_for) != lock && !is_idle(c))
-			mask |= 1UL << i;
+			bitmap_set(mask.bits, i);
 	}
 	return mask;
 }
 
 /* ---- do they answer? ---- */
 
-static struct watch {
+static PER_CPU struct watch {
 	u64 irqs;     /* taken by the last check */
 	u32 silent;   /* checks without a new one */
-} watches[MAX_CPUS];  /* the CPU that has set `next_look` */
+} watched;            /* the CPU that has set `next_look` */
 static u64 next_look; /* atomic */
 
 static void look_at(u32 cpu)
 {
-	struct watch *w = &watches[cpu];
+	struct watch *w = percpu_of(cpu, &watched);
 	u64 irqs = READ_ONCE(cpus[cpu].irqs);
 
 	if (irqs != w->irqs) {

@@ -275,6 +275,7 @@ static unsigned int fill_auxv(u64 aux[AUXV_WORDS], const struct elf_image *img,
 	const u64 entries[][2] = {
 		{AT_SYSINFO_EHDR, l->vdso},
 		{AT_HWCAP, arch_hwcap()},
+		{AT_HWCAP2, arch_hwcap2()},
 		{AT_PAGESZ, PAGE_SIZE},
 		{AT_CLKTCK, USER_HZ},
 		{AT_PHDR, img->phdr_vaddr ? img->phdr_vaddr + l->bias : 0},

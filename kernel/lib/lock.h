@@ -23,7 +23,13 @@ enum lock_class {
 };
 
 typedef struct {
-	u16 ticket;           /* low byte: now being served; high byte: the next to hand out */
+	union {
+		struct {
+			u16 serving; /* the ticket of the holder, or the next one handed out */
+			u16 next;    /* to be handed out */
+		};
+		u32 tickets; /* both */
+	};
 	u16 class;            /* enum lock_class */
 	u16 owner_cpu;        /* debug builds: cpu + 1, 0 when free */
 	const void *owner_pc; /* debug builds: where it was taken */
@@ -46,19 +52,7 @@ extern bool locks_off;
 /* kernel/lib/spinlock.c: what debug builds call, and what is done when a lock is not free. */
 void spin_lock_checked(spinlock_t *l, bool nested);
 void spin_unlock_checked(spinlock_t *l);
-void spin_wait(spinlock_t *l, u8 ticket);
-
-#define TICKET_NEXT 0x100u
-_Static_assert(MAX_CPUS < 256, "a CPU waits once for a lock, and its ticket is a byte");
-
-/* Is the ticket in the high byte not served yet? In assembly, since it is one comparison there. */
-static inline bool ticket_waits(u16 t)
-{
-	bool waits;
-
-	__asm__("cmpb %h1, %b1" : "=@ccne"(waits) : "Q"(t));
-	return waits;
-}
+void spin_wait(spinlock_t *l, u16 ticket);
 
 static always_inline void spin_lock(spinlock_t *l)
 {
@@ -69,9 +63,9 @@ static always_inline void spin_lock(spinlock_t *l)
 		return;
 	}
 	preempt_disable();
-	t = __atomic_fetch_add(&l->ticket, TICKET_NEXT, __ATOMIC_ACQUIRE);
-	if (unlikely(ticket_waits(t)))
-		spin_wait(l, (u8)(t >> 8));
+	t = __atomic_fetch_add(&l->next, 1, __ATOMIC_ACQUIRE);
+	if (unlikely(t != READ_ONCE(l->serving)))
+		spin_wait(l, t);
 }
 
 /* A lock of the same class is already held, and the caller knows the order is right (two run queues
@@ -88,7 +82,7 @@ static always_inline void spin_lock_nested(spinlock_t *l)
 static inline void spin_release(spinlock_t *l)
 {
 	barrier();
-	++*(u8 *)&l->ticket;
+	l->serving++;
 	barrier();
 }
 

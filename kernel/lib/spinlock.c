@@ -1,7 +1,6 @@
 /*
- * Ticket spinlocks: first come, first served. The low byte of `ticket` is the number now being
- * served, the high byte the next one to hand out; x86 keeps stores to the low byte apart from the
- * locked add to both.
+ * Ticket spinlocks: first come, first served. The holder alone writes `serving`, the ticket now
+ * being served, and does so without a locked instruction; a locked addition takes a ticket.
  *
  * Under a hypervisor a CPU may be stopped at any moment, also while it waits for a lock, and then
  * all later tickets would wait for it. So there a waiter gives its ticket back as soon as it can,
@@ -16,11 +15,6 @@
 
 bool locks_off;
 
-static u8 *now_serving(spinlock_t *l)
-{
-	return (u8 *)&l->ticket;
-}
-
 static u32 my_cpu(void)
 {
 	return this_cpu()->id;
@@ -28,8 +22,8 @@ static u32 my_cpu(void)
 
 /* A long wait for a lock. */
 struct long_wait {
-	u64 since;    /* 0: not checked yet */
-	u64 suspects; /* CPUs that may have held the lock at every check */
+	u64 since;               /* 0: not checked yet */
+	struct cpumask suspects; /* CPUs that may have held the lock at every check */
 	bool said;
 };
 
@@ -44,12 +38,12 @@ static bool first_to_tell(const spinlock_t *l)
 }
 
 /* CPUs that may hold the lock. A debug build knows the owner, any other can only exclude CPUs. */
-static u64 suspects_of(const spinlock_t *l)
+static struct cpumask suspects_of(const spinlock_t *l)
 {
 	u32 owner = READ_ONCE(l->owner_cpu);
 
 	if (DEBUG_CHECKS)
-		return owner ? 1UL << (owner - 1) : 0;
+		return owner ? cpumask_of(owner - 1) : (struct cpumask){0};
 	return stall_suspects(l);
 }
 
@@ -57,7 +51,7 @@ static u64 suspects_of(const spinlock_t *l)
  * none of them has held it all the time. */
 static void tell(const spinlock_t *l, const void *pc, struct long_wait *w)
 {
-	u32 holder = (u32)__builtin_ctzl(w->suspects);
+	u32 holder = cpumask_first(&w->suspects), others = cpumask_count(&w->suspects) - 1;
 	const char *name = lock_class_name(l->class);
 
 	w->said = true;
@@ -68,10 +62,11 @@ static void tell(const spinlock_t *l, const void *pc, struct long_wait *w)
 		stall_report(holder,
 			     "spinlock %p (%s): CPU %u waits at %pS, CPU %u holds it, from %pS",
 			     (const void *)l, name, my_cpu(), pc, holder, READ_ONCE(l->owner_pc));
-	else if (w->suspects & (w->suspects - 1))
+	else if (others)
 		stall_report(holder,
-			     "spinlock %p (%s): CPU %u waits at %pS, one of the CPUs %#lx holds it",
-			     (const void *)l, name, my_cpu(), pc, w->suspects);
+			     "spinlock %p (%s): CPU %u waits at %pS, CPU %u or one of %u others "
+			     "holds it",
+			     (const void *)l, name, my_cpu(), pc, holder, others);
 	else
 		stall_report(holder, "spinlock %p (%s): CPU %u waits at %pS, CPU %u holds it",
 			     (const void *)l, name, my_cpu(), pc, holder);
@@ -82,8 +77,10 @@ static void check_wait(const spinlock_t *l, const void *pc, struct long_wait *w)
 {
 	u64 now = arch_clock_ns();
 
-	w->suspects = w->since ? w->suspects & suspects_of(l) : suspects_of(l);
-	if (!w->since || !w->suspects)
+	struct cpumask suspects = suspects_of(l);
+
+	w->suspects = w->since ? cpumask_and(&w->suspects, &suspects) : suspects;
+	if (!w->since || cpumask_empty(&w->suspects))
 		w->since = now;
 	else if (DEBUG_CHECKS && now - w->since > STALL_DEAD_NS)
 		panic("spinlock %p (%s): CPU %u waits at %pS, held since %pS\n", (const void *)l,
@@ -107,23 +104,35 @@ static void __noreturn taken_twice(const spinlock_t *l, const void *pc)
  * their locks, so the waiter itself holds the lock. */
 #define UP_PATIENCE (1UL << 20)
 
+#define ONE_TICKET 0x10000u /* of spinlock_t.tickets */
+
+static u16 serving_of(u32 tickets)
+{
+	return (u16)tickets;
+}
+
+static u16 next_of(u32 tickets)
+{
+	return tickets >> 16;
+}
+
 static bool take_free(spinlock_t *l)
 {
-	u16 t = __atomic_load_n(&l->ticket, __ATOMIC_RELAXED);
+	u32 t = __atomic_load_n(&l->tickets, __ATOMIC_RELAXED);
 
-	return (t >> 8) == (t & 0xff) &&
-	       __atomic_compare_exchange_n(&l->ticket, &t, (u16)(t + TICKET_NEXT), false,
-					   __ATOMIC_ACQUIRE, __ATOMIC_RELAXED);
+	return next_of(t) == serving_of(t) &&
+	       __atomic_compare_exchange_n(&l->tickets, &t, t + ONE_TICKET, false, __ATOMIC_ACQUIRE,
+					   __ATOMIC_RELAXED);
 }
 
 /* Only the last ticket can be given back, and not when it is being served. */
-static bool give_back(spinlock_t *l, u8 ticket)
+static bool give_back(spinlock_t *l, u16 ticket)
 {
-	u16 t = __atomic_load_n(&l->ticket, __ATOMIC_RELAXED);
+	u32 t = __atomic_load_n(&l->tickets, __ATOMIC_RELAXED);
 
-	return (u8)((t >> 8) - 1) == ticket && (u8)t != ticket &&
-	       __atomic_compare_exchange_n(&l->ticket, &t, (u16)(t - TICKET_NEXT), false,
-					   __ATOMIC_RELAXED, __ATOMIC_RELAXED);
+	return (u16)(next_of(t) - 1) == ticket && serving_of(t) != ticket &&
+	       __atomic_compare_exchange_n(&l->tickets, &t, t - ONE_TICKET, false, __ATOMIC_RELAXED,
+					   __ATOMIC_RELAXED);
 }
 
 #define NO_TICKET (-1)
@@ -132,9 +141,9 @@ static bool taken(spinlock_t *l, int *ticket)
 {
 	if (*ticket == NO_TICKET)
 		return take_free(l);
-	if (__atomic_load_n(now_serving(l), __ATOMIC_ACQUIRE) == *ticket)
+	if (__atomic_load_n(&l->serving, __ATOMIC_ACQUIRE) == *ticket)
 		return true;
-	if (arch_on_hypervisor() && give_back(l, (u8)*ticket))
+	if (arch_on_hypervisor() && give_back(l, (u16)*ticket))
 		*ticket = NO_TICKET;
 	return false;
 }
@@ -150,7 +159,7 @@ static void wait_for_turn(spinlock_t *l, int ticket, const void *pc)
 		if (locks_off)
 			return;
 		if (READ_ONCE(l->owner_cpu) == my_cpu() + 1 ||
-		    (spins == UP_PATIENCE && !(cpu_online_mask & (cpu_online_mask - 1))))
+		    (spins == UP_PATIENCE && !READ_ONCE(cpus[1].online)))
 			taken_twice(l, pc);
 		cpu_wait();
 		if (spins % 65536 == 0)
@@ -162,7 +171,7 @@ static void wait_for_turn(spinlock_t *l, int ticket, const void *pc)
 }
 
 /* Not inlined: its return address is where the lock is taken. */
-noinline void spin_wait(spinlock_t *l, u8 ticket)
+noinline void spin_wait(spinlock_t *l, u16 ticket)
 {
 	wait_for_turn(l, ticket, __builtin_return_address(0));
 }
@@ -176,13 +185,13 @@ static void note_owner(spinlock_t *l, const void *pc)
 void spin_lock_checked(spinlock_t *l, bool nested)
 {
 	const void *pc = __builtin_return_address(0);
-	u8 ticket;
+	u16 ticket;
 	bool waited;
 
 	preempt_disable();
 	lock_order_acquire(l, l->class, nested);
-	ticket = (u8)(__atomic_fetch_add(&l->ticket, TICKET_NEXT, __ATOMIC_ACQUIRE) >> 8);
-	waited = __atomic_load_n(now_serving(l), __ATOMIC_ACQUIRE) != ticket;
+	ticket = __atomic_fetch_add(&l->next, 1, __ATOMIC_ACQUIRE);
+	waited = __atomic_load_n(&l->serving, __ATOMIC_ACQUIRE) != ticket;
 	if (unlikely(waited))
 		wait_for_turn(l, ticket, pc);
 	lock_acquired(l, waited, pc);
@@ -219,7 +228,7 @@ void spin_unlock_checked(spinlock_t *l)
 
 bool spin_is_locked(const spinlock_t *l)
 {
-	u16 t = __atomic_load_n(&l->ticket, __ATOMIC_RELAXED);
+	u32 t = __atomic_load_n(&l->tickets, __ATOMIC_RELAXED);
 
-	return (t >> 8) != (t & 0xff);
+	return next_of(t) != serving_of(t);
 }

@@ -182,9 +182,9 @@ void push_task(struct task *p)
 	locked.rq = place_task(locked.rq, p, least_loaded_cpu(p, p->cpu));
 }
 
-int sched_set_affinity(struct task *p, u64 mask)
+int sched_set_affinity(struct task *p, struct cpumask mask)
 {
-	if (!(mask & cpu_online_mask))
+	if (!cpumask_intersects(&mask, &cpu_online_mask))
 		return -EINVAL;
 	guard_task_rq(locked, p);
 	p->cpus_mask = mask;
@@ -199,9 +199,9 @@ int sched_set_affinity(struct task *p, u64 mask)
 	return 0;
 }
 
-u64 sched_get_affinity(struct task *p)
+struct cpumask sched_get_affinity(const struct task *p)
 {
-	return READ_ONCE(p->cpus_mask) & cpu_online_mask;
+	return cpumask_and(&p->cpus_mask, &cpu_online_mask);
 }
 
 void kick_task(struct task *p)

@@ -20,7 +20,7 @@
 #include "kernel/timers/cpu_timer.h"
 #include "kernel/trace/trace.h"
 
-static struct rq run_queues[MAX_CPUS];
+static PER_CPU struct rq run_queue;
 
 long sched_child_first = 1;
 static const char *const off_on[] = {"0", "1", NULL};
@@ -29,27 +29,23 @@ TUNABLE(child_first, "sched.child_first", sched_child_first, 0, 1, off_on,
 
 struct rq *cpu_rq(u32 cpu)
 {
-	return &run_queues[cpu];
+	return cpus[cpu].rq;
 }
 
-void sched_init(void)
+static void init_rq(struct rq *rq, struct cpu *cpu)
 {
-	for (u32 i = 0; i < MAX_CPUS; i++) {
-		struct rq *rq = cpu_rq(i);
-
-		spin_lock_init(&rq->lock, LOCK_RQ);
-		rq->cpu = &cpus[i];
-		cpus[i].rq = rq;
-		rq->active = &rq->arrays[0];
-		rq->expired = &rq->arrays[1];
-		prio_array_init(rq->active);
-		prio_array_init(rq->expired);
-	}
-	init_idle(&init_task, this_cpu());
+	spin_lock_init(&rq->lock, LOCK_RQ);
+	rq->cpu = cpu;
+	rq->active = &rq->arrays[0];
+	rq->expired = &rq->arrays[1];
+	prio_array_init(rq->active);
+	prio_array_init(rq->expired);
+	cpu->rq = rq;
 }
 
 void init_idle(struct task *idle, struct cpu *cpu)
 {
+	init_rq(percpu_of(cpu->id, &run_queue), cpu);
 	idle->prio = MAX_PRIO; /* worse than any other; it is never in an array */
 	pi_init_task(idle);
 	idle->flags |= PF_IDLE;

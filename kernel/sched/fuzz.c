@@ -26,11 +26,11 @@ TUNABLE_HOOKED(sched_fuzz, "sched.fuzz", sched_fuzz, 0, 0x7fffffff, NULL,
 	       "seed of pseudo-random preemption at locks and faults; 0: none", tell_cpus);
 
 /* Touched by its own CPU only, with interrupts off. */
-static struct fuzz {
+static PER_CPU struct fuzz {
 	long seed; /* the one that x was made from */
 	u64 x;     /* never 0 */
 	struct fuzz_stats stats;
-} __aligned(64) fuzz[MAX_CPUS];
+} fuzz;
 
 /* Neighbouring seeds must not give similar sequences: the finaliser of splitmix64. */
 static u64 scramble(u64 x)
@@ -75,7 +75,7 @@ void sched_fuzz_here(void)
 		return;
 	flags = local_irq_save();
 	cpu = this_cpu();
-	f = &fuzz[cpu->id];
+	f = percpu(&fuzz);
 	dice = throw(f, cpu->id);
 	f->stats.throws++;
 	if (dice % ONE_IN == 0 && cpu->rq->nr_running != 0) {
@@ -97,8 +97,10 @@ void sched_fuzz_stats(struct fuzz_stats *sum)
 {
 	*sum = (struct fuzz_stats){0};
 	for (u32 i = 0; i < nr_cpus; i++) {
-		sum->throws += READ_ONCE(fuzz[i].stats.throws);
-		sum->preemptions += READ_ONCE(fuzz[i].stats.preemptions);
-		sum->signature = scramble(sum->signature + READ_ONCE(fuzz[i].stats.signature));
+		const struct fuzz_stats *s = &percpu_of(i, &fuzz)->stats;
+
+		sum->throws += READ_ONCE(s->throws);
+		sum->preemptions += READ_ONCE(s->preemptions);
+		sum->signature = scramble(sum->signature + READ_ONCE(s->signature));
 	}
 }

@@ -112,7 +112,7 @@ static inline bool is_load(const struct task *p)
 /* ---- balance.c ---- */
 static inline bool cpu_allowed(const struct task *p, u32 cpu)
 {
-	return READ_ONCE(p->cpus_mask) >> cpu & 1;
+	return cpumask_test(&p->cpus_mask, cpu);
 }
 u32 least_loaded_cpu(const struct task *p, u32 prefer);
 /* The CPU for `p`, which was asleep, if there are several. Interrupts are off. */

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "arch/x86_64/arch.h"
+#include "kernel/lib/cpumask.h"
 #include "kernel/lib/list.h"
 #include "kernel/lib/lock.h"
 #include "kernel/lib/types.h"
@@ -48,7 +49,6 @@ extern long sched_child_first; /* tunable sched.child_first */
 /* /proc/sys/kernel: how long real-time tasks may run per period if others wait; -1: no limit. */
 extern long sched_rt_period_us, sched_rt_runtime_us;
 
-void sched_init(void);
 void schedule(void);
 /* For the way out of an interrupt, with interrupts off, preempt_count 0 and need_resched set. */
 void preempt_schedule_irq(void);
@@ -77,13 +77,14 @@ void set_user_nice(struct task *p, int nice);
 int sched_set_attr(struct task *p, int policy, int rt_priority, int nice, bool reset_on_fork);
 bool sched_policy_valid(int policy, int rt_priority);
 s64 task_timeslice(const struct task *p); /* ns, from the static priority */
-/* Set the CPUs that `p` may run on, one bit each. 0, or -EINVAL if none of them is online. */
-int sched_set_affinity(struct task *p, u64 mask);
-u64 sched_get_affinity(struct task *p);
+/* Set the CPUs that `p` may run on. 0, or -EINVAL if none of them is online. */
+int sched_set_affinity(struct task *p, struct cpumask mask);
+struct cpumask sched_get_affinity(const struct task *p); /* those that are online */
 void kick_task(struct task *p); /* if it runs on another CPU, make it check its signals */
 /* A kernel thread borrows page tables and so may keep the root of a dead process. This drops it. */
 void leave_borrowed_mm(void);
 void cpu_idle(void) __noreturn;
+/* Set up the CPU's run queue, empty, and the task that runs when it is. */
 void init_idle(struct task *idle, struct cpu *cpu);
 u64 task_wchan(struct task *p); /* arch_wchan() of a sleeping task, else 0 */
 /* Copy up to max entries of a run queue in the order of running; returns how many. For `runq`. */

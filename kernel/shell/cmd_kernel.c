@@ -8,14 +8,25 @@
 SHELL_COMMAND(cpu, "look", 0, 0, "cpu", "the processors, their features, the clock and the timer")
 {
 	u64 now = ktime_get();
+	struct cpu_identity id;
 
 	for (u32 i = 0; i < nr_cpus; i++)
 		console_printf("cpu %u: APIC id %u, %lu interrupts\n", i, cpus[i].apic_id,
 			       cpus[i].irqs);
 	cpu_print_features(console_printf);
+	arch_cpu_identity(&id);
+	if (id.microcode)
+		console_printf("microcode revision %#x\n", id.microcode);
+	arch_print_board(console_printf);
 	console_printf("clock %s, timer %s, up %lu.%03lu s, %lu forks\n", arch_clock_name(),
 		       arch_timer_name(), now / NSEC_PER_SEC, now % NSEC_PER_SEC / NSEC_PER_MSEC,
 		       total_forks);
+	return 0;
+}
+
+SHELL_COMMAND(pci, "look", 0, 0, "pci", "the devices on the PCI buses")
+{
+	arch_print_devices(console_printf);
 	return 0;
 }
 

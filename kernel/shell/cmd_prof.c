@@ -20,7 +20,7 @@ struct place {
 
 static struct place *places;
 static u64 lost; /* atomic: samples that found no room */
-static struct timer timers[MAX_CPUS];
+static PER_CPU struct timer sampler;
 
 static void count_sample(u64 address)
 {
@@ -53,7 +53,7 @@ static void take_sample(struct timer *t)
 /* Called on each CPU, with interrupts off: its timer's callback is not running. */
 static void start_sampling(void *unused __maybe_unused)
 {
-	struct timer *t = &timers[this_cpu()->id];
+	struct timer *t = percpu(&sampler);
 
 	timer_init(t, take_sample);
 	timer_start(t, ktime_get() + SAMPLE_NS);
@@ -61,7 +61,7 @@ static void start_sampling(void *unused __maybe_unused)
 
 static void stop_sampling(void *unused __maybe_unused)
 {
-	timer_cancel(&timers[this_cpu()->id]);
+	timer_cancel(percpu(&sampler));
 }
 
 /* Merge the addresses of each function, and sort by count. Returns the number of functions. */

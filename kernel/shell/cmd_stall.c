@@ -113,19 +113,19 @@ static const struct stall {
 
 static int on_second_cpu(void *culprit)
 {
-	sched_set_affinity(current, 1UL << 1);
+	sched_set_affinity(current, cpumask_of(1));
 	return ((int (*)(void *))culprit)(NULL);
 }
 
 /* Run the victim, this task, on the first CPU and the culprit on the second. */
 static int run(const struct stall *s)
 {
-	u64 before = sched_get_affinity(current);
+	struct cpumask before = sched_get_affinity(current);
 	struct task *t;
 
 	if (nr_cpus < 2)
 		return shell_fail("stall: it takes two CPUs\n");
-	sched_set_affinity(current, 1UL << 0);
+	sched_set_affinity(current, cpumask_of(0));
 	WRITE_ONCE(begun, false);
 	t = kthread_create(on_second_cpu, (void *)s->culprit, "stalled");
 	if (IS_ERR(t)) {

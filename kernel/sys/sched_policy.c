@@ -231,10 +231,11 @@ static struct task *affinity_target(pid_t pid)
 	return pid < 0 ? ERR_PTR(-ESRCH) : sched_target(pid);
 }
 
-/* CPUs beyond the end of a short mask are not in it. */
+/* CPUs beyond the end of a short mask are not in it; what a long one says of CPUs that no machine
+ * has is ignored. */
 long sys_sched_setaffinity(pid_t pid, unsigned int len, const unsigned long __user *umask)
 {
-	unsigned long mask = 0;
+	struct cpumask mask = {0};
 
 	if (copy_from_user(&mask, umask, MIN(len, (unsigned int)sizeof(mask))))
 		return -EFAULT;
@@ -244,15 +245,18 @@ long sys_sched_setaffinity(pid_t pid, unsigned int len, const unsigned long __us
 	return may_schedule(p) ? sched_set_affinity(p, mask) : -EPERM;
 }
 
-/* The raw call returns the number of bytes written. */
+/* The raw call returns the number of bytes written: the words that have a CPU. */
 long sys_sched_getaffinity(pid_t pid, unsigned int len, unsigned long __user *umask)
 {
-	if (len < sizeof(*umask) || len % sizeof(*umask))
+	const size_t size = BITS_TO_WORDS(nr_cpus) * sizeof(u64);
+
+	if (len < size || len % sizeof(*umask))
 		return -EINVAL;
 	struct task *p scoped(put_task) = affinity_target(pid);
 	if (IS_ERR(p))
 		return PTR_ERR(p);
-	return put_user(sched_get_affinity(p), umask) ? -EFAULT : (long)sizeof(*umask);
+	struct cpumask mask = sched_get_affinity(p);
+	return copy_to_user(umask, &mask, size) ? -EFAULT : (long)size;
 }
 
 /* The third argument is ignored since Linux 2.6.24. There is one node. */

@@ -30,7 +30,7 @@ void time_init(void)
 {
 	u64 flags;
 
-	timers_init();
+	timers_init_cpu(this_cpu()->id);
 	real_base = arch_wall_clock() * NSEC_PER_SEC - ktime_get();
 	flags = local_irq_save();
 	timer_program_before(time_add(ktime_get(), arch_clock_max_idle()));

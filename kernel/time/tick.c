@@ -15,17 +15,17 @@
 #define TICK_SOON_NS (NSEC_PER_MSEC / 4)
 #define SCREEN_TICKS 2 /* between two looks at the screen */
 
-static struct tick {
+static PER_CPU struct tick {
 	bool on;
 	u32 count;
 	u64 next; /* monotonic */
 	u64 soon; /* likewise: valid while the CPU's tick_soon is set */
-} ticks[MAX_CPUS];
+} tick;
 
 void tick_start(void)
 {
 	u64 flags = local_irq_save();
-	struct tick *t = &ticks[this_cpu()->id];
+	struct tick *t = percpu(&tick);
 
 	if (!t->on) {
 		t->on = true;
@@ -40,7 +40,7 @@ void tick_stop(void)
 {
 	u64 flags = local_irq_save();
 
-	ticks[this_cpu()->id].on = false;
+	percpu(&tick)->on = false;
 	this_cpu()->tick_soon = false;
 	local_irq_restore(flags);
 	arch_console_refresh();
@@ -48,7 +48,7 @@ void tick_stop(void)
 
 void tick_soon(void)
 {
-	struct tick *t = &ticks[this_cpu()->id];
+	struct tick *t = percpu(&tick);
 
 	if (!t->on)
 		return;
@@ -59,7 +59,7 @@ void tick_soon(void)
 
 u64 tick_interrupt(u64 now)
 {
-	struct tick *t = &ticks[this_cpu()->id];
+	struct tick *t = percpu(&tick);
 
 	if (!t->on)
 		return TIME_FOREVER;

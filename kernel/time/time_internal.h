@@ -3,7 +3,6 @@
 
 #include "kernel/lib/types.h"
 
-void timers_init(void);
 /* Interrupts are off. Have this CPU interrupted at monotonic `when` at the latest. */
 void timer_program_before(u64 when);
 /* Interrupts are off. Do the scheduler's tick if it is due; returns when the next one is,

@@ -25,7 +25,7 @@ struct timer_base {
 	u64 programmed; /* this CPU only, interrupts off: when the hardware will interrupt */
 };
 
-static struct timer_base bases[MAX_CPUS];
+static PER_CPU struct timer_base timer_base;
 
 void timer_init(struct timer *t, void (*fn)(struct timer *))
 {
@@ -33,18 +33,18 @@ void timer_init(struct timer *t, void (*fn)(struct timer *))
 	t->cpu = NULL;
 }
 
-void timers_init(void)
+void timers_init_cpu(u32 cpu)
 {
-	for (u32 i = 0; i < MAX_CPUS; i++) {
-		spin_lock_init(&bases[i].lock, LOCK_TIMER);
-		bases[i].programmed = TIME_FOREVER;
-	}
+	struct timer_base *base = percpu_of(cpu, &timer_base);
+
+	spin_lock_init(&base->lock, LOCK_TIMER);
+	base->programmed = TIME_FOREVER;
 }
 
 /* Interrupts are off. Have this CPU interrupted at `when` at the latest. */
 void timer_program_before(u64 when)
 {
-	struct timer_base *base = &bases[this_cpu()->id];
+	struct timer_base *base = percpu(&timer_base);
 	u64 now;
 
 	if (when >= base->programmed)
@@ -64,7 +64,7 @@ static struct timer_base *lock_base(struct timer *t, u64 *flags)
 
 		if (!cpu)
 			return NULL;
-		base = &bases[cpu->id];
+		base = percpu_of(cpu->id, &timer_base);
 		*flags = spin_lock_irqsave(&base->lock);
 		if (t->cpu == cpu)
 			return base;
@@ -97,7 +97,7 @@ void timer_start(struct timer *t, u64 expires)
 
 	dequeue_anywhere(t);
 	flags = local_irq_save();
-	base = &bases[this_cpu()->id];
+	base = percpu(&timer_base);
 	spin_lock(&base->lock);
 	t->node.key = expires;
 	base->root = heap_insert(base->root, &t->node);
@@ -114,7 +114,8 @@ static void wait_until_not_running(struct timer *t)
 		bool here = i == this_cpu()->id;
 
 		local_irq_restore(flags);
-		while (!here && __atomic_load_n(&bases[i].running, __ATOMIC_ACQUIRE) == t)
+		while (!here &&
+		       __atomic_load_n(&percpu_of(i, &timer_base)->running, __ATOMIC_ACQUIRE) == t)
 			cpu_wait();
 	}
 }
@@ -145,7 +146,7 @@ static void run_expired(struct timer_base *base, u64 now)
 
 void timer_interrupt(void)
 {
-	struct timer_base *base = &bases[this_cpu()->id];
+	struct timer_base *base = percpu(&timer_base);
 	u64 now = ktime_get(), next, flags;
 
 	flags = spin_lock_irqsave(&base->lock);

@@ -25,6 +25,7 @@ void timer_start(struct timer *t, u64 expires); /* restarts when queued */
 bool timer_cancel(struct timer *t);
 void timer_interrupt(void); /* the architecture's one-shot fired */
 void time_init(void);
+void timers_init_cpu(u32 cpu); /* before that CPU starts */
 
 /* The scheduler's tick on this CPU: on while a task runs, off in the idle loop. */
 #define HZ      250

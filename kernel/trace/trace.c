@@ -17,7 +17,7 @@ struct record {
 	u64 arg[5];
 	pid_t pid;
 	u16 id;
-	u8 cpu;
+	u16 cpu;
 	u8 preempt; /* depth */
 	bool irqs_off, resched, in_irq;
 	bool shown; /* the user's trace was on */
@@ -83,7 +83,7 @@ void trace_record(enum trace_event_id id, const char *str, const char *str2, u64
 		.arg = {a, b, c, d, e},
 		.pid = task ? task->pid_nr : 0,
 		.id = (u16)id,
-		.cpu = (u8)cpu->id,
+		.cpu = (u16)cpu->id,
 		.preempt = (u8)(cpu->preempt_count - 1), /* not counting trace_lock */
 		.irqs_off = irqs_off,
 		.resched = cpu->need_resched,

@@ -135,7 +135,7 @@ static long undisturbed(void)
 
 KTEST(fork, child_runs_first)
 {
-	sched_set_affinity(current, 1); /* parent and child stay on one CPU */
+	sched_set_affinity(current, cpumask_of(0)); /* parent and child stay on one CPU */
 	if (!EXPECT(user_context_enter(1)))
 		return;
 	EXPECT(child_before_parent(0));
@@ -147,7 +147,7 @@ KTEST(fork, parent_runs_first_when_told)
 {
 	long seed;
 
-	sched_set_affinity(current, 1);
+	sched_set_affinity(current, cpumask_of(0));
 	if (!EXPECT(user_context_enter(1)))
 		return;
 	seed = undisturbed();
@@ -551,12 +551,12 @@ static int return_at_once(void *unused __maybe_unused)
 
 KTEST(fork, a_new_task_has_a_value_in_each_field)
 {
-	u64 cpus = sched_get_affinity(current);
+	struct cpumask cpus = sched_get_affinity(current);
 	pid_t pids[3];
 
 	if (!DEBUG_CHECKS || !EXPECT(user_context_enter(1)))
 		return;
-	EXPECT_EQ(sched_set_affinity(current, 1), 0);
+	EXPECT_EQ(sched_set_affinity(current, cpumask_of(0)), 0);
 	EXPECT_EQ(sched_set_policy(current, SCHED_FIFO, 1), 0);
 	user_script(SCRIPT_EXIT, 0);
 	pids[0] = user_fork(0);

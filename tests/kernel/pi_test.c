@@ -247,7 +247,7 @@ static struct task *start_pinned(int (*fn)(void *), int fifo)
 
 	if (IS_ERR(p))
 		return p;
-	sched_set_affinity(p, 1);
+	sched_set_affinity(p, cpumask_of(0));
 	if (fifo)
 		sched_set_policy(p, SCHED_FIFO, fifo);
 	return p;
@@ -261,7 +261,7 @@ static bool middle_gives_up(bool lend)
 
 	let_go = released = gave_up = false;
 	sched_rt_runtime_us = -1; /* no share of the CPU is reserved for the low one */
-	sched_set_affinity(current, 1);
+	sched_set_affinity(current, cpumask_of(0));
 	sched_set_policy(current, SCHED_FIFO, 50);
 	owner = start_pinned(low, 0);
 	mid = start_pinned(middle, 10);

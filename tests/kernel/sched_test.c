@@ -24,7 +24,7 @@ static void run_three(const int nice[3])
 	struct task *t[3];
 
 	order_len = 0;
-	sched_set_affinity(current, 1); /* the threads inherit it */
+	sched_set_affinity(current, cpumask_of(0)); /* the threads inherit it */
 	preempt_disable();
 	for (int i = 0; i < 3; i++) {
 		struct kernel_clone_args args = {.flags = CLONE_VM | CLONE_FS | CLONE_FILES,
@@ -74,7 +74,7 @@ KTEST(sched, sleeper_goes_ahead)
 	pid_t pid;
 
 	completion_init(&sleeper_may_go);
-	sched_set_affinity(current, 1);
+	sched_set_affinity(current, cpumask_of(0));
 	pid = kernel_thread(sleeps, NULL, "sleeper");
 	t = pid > 0 ? find_get_task(pid) : NULL;
 	if (!EXPECT(t != NULL))

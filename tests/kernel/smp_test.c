@@ -1,30 +1,37 @@
 /* Suite "smp": several CPUs. With one CPU each test still runs, and proves less. */
 #include "kernel/kthread.h"
 #include "kernel/lib/log.h"
+#include "kernel/lib/string.h"
 #include "kernel/lib/syscall.h"
 #include "kernel/time/timer.h"
+#include "mm/slab.h"
 #include "mm/vmalloc.h"
 #include "tests/kernel/ktest.h"
 #include "tests/kernel/user_task.h"
 
 /* ---- every CPU is asked, once ---- */
 
-static u64 called_on;
+static struct cpumask called_on;
 static u32 calls;
+
+static bool same_cpus(const struct cpumask *a, const struct cpumask *b)
+{
+	return memcmp(a, b, sizeof(*a)) == 0;
+}
 
 static void note_cpu(void *unused __maybe_unused)
 {
-	__atomic_or_fetch(&called_on, 1UL << this_cpu()->id, __ATOMIC_SEQ_CST);
+	cpumask_set(&called_on, this_cpu()->id);
 	__atomic_add_fetch(&calls, 1, __ATOMIC_SEQ_CST);
 }
 
 KTEST(smp, call_reaches_every_cpu)
 {
 	for (int i = 0; i < 50; i++) {
-		called_on = 0;
+		called_on = (struct cpumask){0};
 		calls = 0;
 		on_each_cpu(note_cpu, NULL);
-		EXPECT_EQ(called_on, cpu_online_mask);
+		EXPECT(same_cpus(&called_on, &cpu_online_mask));
 		EXPECT_EQ(calls, nr_cpus);
 	}
 }
@@ -38,14 +45,19 @@ static u32 cpu_now(void)
 
 KTEST(smp, affinity_moves_the_caller)
 {
+	struct cpumask only, none = {0}, offline;
+
 	for (int round = 0; round < 20; round++)
 		for (u32 i = 0; i < nr_cpus; i++) {
-			EXPECT_EQ(sched_set_affinity(current, 1UL << i), 0);
+			EXPECT_EQ(sched_set_affinity(current, cpumask_of(i)), 0);
 			EXPECT_EQ(cpu_now(), i);
-			EXPECT_EQ(sched_get_affinity(current), 1UL << i);
+			only = sched_get_affinity(current);
+			EXPECT(cpumask_test(&only, i) && cpumask_count(&only) == 1);
 		}
-	EXPECT_EQ(sched_set_affinity(current, 0), -EINVAL);
-	EXPECT_EQ(sched_set_affinity(current, ~cpu_online_mask), -EINVAL);
+	EXPECT_EQ(sched_set_affinity(current, none), -EINVAL);
+	for (u32 i = 0; i < CPU_WORDS; i++)
+		offline.bits[i] = ~cpu_online_mask.bits[i];
+	EXPECT_EQ(sched_set_affinity(current, offline), -EINVAL);
 }
 
 static bool stop_spinning;
@@ -70,7 +82,7 @@ KTEST(smp, affinity_moves_a_running_task)
 		u32 cpu = i % nr_cpus;
 		u64 until = ktime_get() + NSEC_PER_SEC;
 
-		EXPECT_EQ(sched_set_affinity(t, 1UL << cpu), 0);
+		EXPECT_EQ(sched_set_affinity(t, cpumask_of(cpu)), 0);
 		while (READ_ONCE(t->cpu) != cpu && ktime_get() < until)
 			sleep_ns(NSEC_PER_MSEC);
 		EXPECT_EQ(READ_ONCE(t->cpu), cpu);
@@ -83,31 +95,35 @@ KTEST(smp, affinity_moves_a_running_task)
 
 KTEST(smp, load_spreads)
 {
-	struct task *t[MAX_CPUS];
-	u64 until, used = 0;
+	struct cpumask used = {0};
+	struct task **t = kmalloc(nr_cpus * sizeof(struct task *));
+	u64 until;
+
+	if (!EXPECT(t))
+		return;
 
 	stop_spinning = false;
-	sched_set_affinity(current, 1);
+	sched_set_affinity(current, cpumask_of(0));
 	for (u32 i = 0; i < nr_cpus; i++) {
 		t[i] = kthread_create(spin, NULL, "spin");
 		EXPECT(!IS_ERR(t[i]));
 	}
 	until = ktime_get() +
 		10 * NSEC_PER_SEC; /* the host may have fewer CPUs than this machine */
-	while (used != cpu_online_mask && ktime_get() < until) {
-		used = 0;
+	while (!same_cpus(&used, &cpu_online_mask) && ktime_get() < until) {
+		used = cpumask_of(0); /* this task's own CPU */
 		for (u32 i = 0; i < nr_cpus; i++)
 			if (!IS_ERR(t[i]) && READ_ONCE(t[i]->on_cpu))
-				used |= 1UL << READ_ONCE(t[i]->cpu);
-		used |= 1; /* this task's own CPU */
-		if (used != cpu_online_mask)
+				cpumask_set(&used, READ_ONCE(t[i]->cpu));
+		if (!same_cpus(&used, &cpu_online_mask))
 			sleep_ns(NSEC_PER_MSEC);
 	}
-	EXPECT_EQ(used, cpu_online_mask);
+	EXPECT(same_cpus(&used, &cpu_online_mask));
 	WRITE_ONCE(stop_spinning, true);
 	for (u32 i = 0; i < nr_cpus; i++)
 		if (!IS_ERR(t[i]))
 			kthread_join(t[i]);
+	kfree(t);
 }
 
 /* ---- kernel mappings that come and go on all CPUs at once ---- */
@@ -155,7 +171,7 @@ static u32 arrived;
 static int come_and_go(void *nr)
 {
 	for (u64 i = 0; i < 40; i++) {
-		sched_set_affinity(current, 1UL << ((u64)nr + i) % nr_cpus);
+		sched_set_affinity(current, cpumask_of(((u64)nr + i) % nr_cpus));
 		__atomic_add_fetch(&arrived, 1, __ATOMIC_SEQ_CST);
 		wake_up_all(&crowd);
 		sys_sched_yield();

@@ -12,7 +12,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent.parent / "tools"))
 from bident import console, initramfs, machine, userprogs  # noqa: E402
 
 
-USED = {("glibc", "datagrams"), ("glibc", "vdso"), ("glibc", "cow_threads"), ("glibc", "wait_many")}
+USED = {("glibc", "datagrams"), ("glibc", "vdso"), ("glibc", "cow_threads"), ("glibc", "wait_many"), ("glibc", "fpu")}
 
 
 @pytest.fixture(scope="session")

@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from bident import ROOT, machine
+from bident import ROOT, machine, qmp
 
 
 def tools_run(*arguments, timeout=300):
@@ -46,7 +46,7 @@ def test_tools_run_panic():
 
 
 @pytest.mark.parametrize("arguments", [["--bogus"], ["--add", "/no/such/file", "--cmd", "ps"], ["--mem", "lots"], ["--mem", "0M"],
-                                       ["--smp", "0"], ["--emulator", "bochs"], ["--timeout", "-1"],
+                                       ["--smp", "0"], ["--emulator", "bochs", "--uefi"], ["--timeout", "-1"],
                                        ["--no-serial"], ["stray"]])
 def test_tools_run_wrong_usage(arguments):
     result = tools_run(*arguments)
@@ -84,6 +84,35 @@ def test_defence(boot, kind):
     assert "backtrace:" in report and re.search(r"\w+\+0x[0-9a-f]+", report), report
     assert re.search(r"task \d+ \(shell\)", report), report
     assert "end of panic" in report
+
+
+HARDWARE_ERRORS = {
+    "mce 0 5 0xbe00000000000135 5 0x12345000 0":  # bank 5: valid, uncorrected, with an address; an error of a cache
+        r"machine check: the hardware failed\n.*bank 5: uncorrected cache error, status 0xbe00000000000135, address 0x12345000, the CPU's state is lost",
+    "nmi": "non-maskable interrupt: the chipset gives no reason",
+}
+
+
+@pytest.mark.parametrize("monitor_line", HARDWARE_ERRORS, ids=["machine check", "NMI"])
+def test_hardware_error(boot, monitor_line):
+    guest = boot(initrd=False)
+    qmp.Qmp(guest.console.medium.qmp_socket).command("human-monitor-command", **{"command-line": monitor_line})
+    ended = guest.wait_end(30)
+    assert ended.status == machine.EXIT_PANIC, ended.output
+    assert re.search("KERNEL PANIC: " + HARDWARE_ERRORS[monitor_line], ended.output.replace("\r", "")), ended.output
+
+
+@pytest.mark.parametrize("base", ["-4096", "0xffffffff80000000", "0x1000"])
+def test_nmi_while_a_program_has_this_gs_base(boot, base):
+    """An NMI finds its CPU's data also if the program's GS base looks like the kernel's."""
+    guest = boot()
+    guest.send(f"/tests/alone/spin_gs {base}\r")
+    guest.console.expect("^spins", 30)
+    qmp.Qmp(guest.console.medium.qmp_socket).command("inject-nmi")
+    ended = guest.wait_end(30)
+    assert ended.status == machine.EXIT_PANIC, ended.output
+    report = ended.output.replace("\r", "")
+    assert "KERNEL PANIC: non-maskable interrupt" in report and re.search(r"task \d+ \(spin_gs\)", report) and "end of panic" in report, report
 
 
 def test_guarded(boot):

@@ -30,7 +30,7 @@ def self_test(tree, tmp_path, options, card=()):
 
 def test_passed(tree, tmp_path):
     facts, code, size, status = self_test(tree, tmp_path, machine.Options(smp=2, append="cmd=selftest"))
-    assert size == (1024, 768) and status == 0
+    assert size == (1280, 800) and status == 0
     assert code == facts
     assert facts.startswith("Bident self-test: PASSED\nsuites ")
     passed, suites, right, tests, fine, programs = map(int, re.search(
@@ -39,6 +39,8 @@ def test_passed(tree, tmp_path):
     assert re.search(r"^cycles fork [1-9]\d*, \+exit\+wait [1-9]\d*, \+exec [1-9]\d*$", facts, re.M), facts
     assert re.search(r"^soak [1-9]\d* forks on 2 CPUs$", facts, re.M) and "cpu 2 x QEMU" in facts, facts
     assert "machine QEMU Standard PC (Q35" in facts
+    pci = re.search(r"^pci((?: [0-9a-f]{4}:[0-9a-f]{4})+)$", facts, re.M)
+    assert pci and "8086:2922" in pci[1] and "8086:29c0" not in pci[1], facts  # the SATA controller; not the host bridge
 
 
 def test_failed_on_a_large_screen(tree, tmp_path):

@@ -130,7 +130,7 @@ def test_every_control_character(guest):
 def test_help_names_every_command(guest):
     text = guest.ok("help")
     for name in ("fork vfork clone exec exit wait kill sys peek poke touch ps tree pidmap runq vm pt fds mem slabs "
-                 "locks syscalls cpu dmesg trace time repeat test set reboot poweroff").split():
+                 "locks syscalls cpu pci dmesg trace time repeat test set reboot poweroff").split():
         assert re.search(rf"^ +{name}\b", text, re.M), name
         assert guest.ok(f"help {name}").strip()
 

@@ -184,10 +184,11 @@ def test_lines_from_a_pipe():
     assert "the child ran first" in result.stdout
 
 
-@pytest.mark.parametrize("keys, status", [("poweroff 21\r", 21), ("\x1dx", 0)], ids=["poweroff", "escape key"])
-def test_interactive(keys, status):
+@pytest.mark.parametrize("emulator, keys, status", [
+    ("qemu", "poweroff 21\r", 21), ("qemu", "\x1dx", 0), ("bochs", "poweroff\r", 0), ("bochs", "\x1dx", 0)])
+def test_interactive(emulator, keys, status):
     """On a terminal every key but Ctrl-] is the guest's."""
-    terminal = pexpect.spawn(str(ROOT / "tools" / "run"), ["--no-initrd"], encoding="utf-8", timeout=120)
+    terminal = pexpect.spawn(str(ROOT / "tools" / "run"), ["--no-initrd", "--emulator", emulator], encoding="utf-8", timeout=120)
     terminal.expect("bident> ")
     terminal.send("frok\x01\x06\x7f\x06\x06\x06\x06\x0b\x03")
     terminal.expect(r"bident \[130\]> ")

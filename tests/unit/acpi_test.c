@@ -159,13 +159,15 @@ TEST(madt_cut_short)
 
 TEST(madt_with_too_many)
 {
-	static u8 t[MADT_HEADER + 8 * 200 + 12 * 50];
+	static u8 t[MADT_HEADER + 16 * 600 + 12 * 50];
 	u8 *p = t + MADT_HEADER;
 
-	for (int i = 0; i < 200; i++, p += 8) {
-		p[1] = 8;
-		p[3] = i;
-		p[4] = 1;
+	for (int i = 0; i < 600; i++, p += 16) {
+		p[0] = 9;
+		p[1] = 16;
+		p[4] = (u8)i;
+		p[5] = (u8)(i >> 8);
+		p[8] = 1;
 	}
 	for (int i = 0; i < 50; i++, p += 12) {
 		p[0] = 1;
@@ -174,7 +176,8 @@ TEST(madt_with_too_many)
 	}
 	parse_exact(acpi_parse_madt, t, sizeof(t));
 	CHECK_EQ(info.nr_cpus, ACPI_MAX_CPUS);
-	CHECK_EQ(info.nr_cpus_beyond, 200 - ACPI_MAX_CPUS);
+	CHECK_EQ(info.cpu_apic_id[ACPI_MAX_CPUS - 1], ACPI_MAX_CPUS - 1);
+	CHECK_EQ(info.nr_cpus_beyond, 600 - ACPI_MAX_CPUS);
 	CHECK_EQ(info.nr_ioapics, ACPI_MAX_IOAPICS);
 }
 
@@ -233,6 +236,39 @@ TEST(fadt_of_acpi_1)
 	CHECK(!info.pm_timer_32bit);
 }
 
+/* No port may be taken from fields that have no meaning there. */
+TEST(fadt_hardware_reduced)
+{
+	u8 t[268];
+
+	make_fadt(t, 268);
+	t[8] = 5;
+	put(t, 109, 1 << 3 | 1 << 5, 2);
+	put(t, 112, 1 << 20 | 1 << 10, 4);
+	t[244] = ACPI_SPACE_MEMORY;
+	put(t, 248, 0xfed00000, 8);
+	t[256] = ACPI_SPACE_IO;
+	put(t, 260, 0x606, 8);
+	parse_exact(acpi_parse_fadt, t, 268);
+	CHECK(info.hw_reduced && info.no_msi && info.no_cmos);
+	CHECK_EQ(info.pm1a_cnt, 0);
+	CHECK_EQ(info.pm_timer, 0);
+	CHECK_EQ(info.smi_port, 0);
+	CHECK_EQ(info.sleep_control.addr, 0xfed00000);
+	CHECK_EQ(info.sleep_control.space, ACPI_SPACE_MEMORY);
+	CHECK_EQ(info.sleep_status.addr, 0x606);
+	CHECK_EQ(info.sleep_status.space, ACPI_SPACE_IO);
+	CHECK_EQ(info.reset.addr, 0xcf9);
+	put(t, 112, 1 << 10, 4);
+	parse_exact(acpi_parse_fadt, t, 268);
+	CHECK(!info.hw_reduced);
+	CHECK_EQ(info.sleep_control.addr, 0);
+	CHECK_EQ(info.pm1a_cnt, 0x704);
+	t[8] = 1;
+	parse_exact(acpi_parse_fadt, t, 268);
+	CHECK(!info.no_msi && !info.no_cmos);
+}
+
 TEST(fadt_cut_short)
 {
 	u8 t[244];
@@ -264,6 +300,41 @@ TEST(configuration_space_in_memory)
 	t[71] = 3; /* ends before it begins */
 	parse_exact(acpi_parse_mcfg, t, 76);
 	CHECK_EQ(info.ecam_base, 0);
+}
+
+TEST(iommus)
+{
+	u8 t[120] = {0};
+
+	t[48] = 0; /* DRHD, then RMRR, then DRHD again */
+	put(t, 50, 16, 2);
+	put(t, 56, 0xfed90000, 8);
+	t[64] = 1;
+	put(t, 66, 24, 2);
+	put(t, 72, 0x1000, 8);
+	put(t, 90, 32, 2);
+	put(t, 96, 0xfed91000, 8);
+	parse_exact(acpi_parse_dmar, t, sizeof(t));
+	CHECK_EQ(info.nr_iommus, 2);
+	CHECK_EQ(info.iommu[0].base, 0xfed90000);
+	CHECK_EQ(info.iommu[1].base, 0xfed91000);
+	CHECK(!info.iommu[0].amd);
+	for (size_t n = 0; n < sizeof(t); n++) {
+		parse_exact(acpi_parse_dmar, t, n);
+		CHECK_EQ(info.nr_iommus, n >= 64);
+	}
+	put(t, 50, 3, 2); /* an impossible length ends the list */
+	parse_exact(acpi_parse_dmar, t, sizeof(t));
+	CHECK_EQ(info.nr_iommus, 0);
+
+	put(t, 50, 16, 2);
+	t[48] = 0x10;
+	t[64] = 0x11;
+	put(t, 72, 0xfed90000, 8); /* the same unit in its later form */
+	t[88] = 0x20;
+	parse_exact(acpi_parse_ivrs, t, sizeof(t));
+	CHECK_EQ(info.nr_iommus, 1);
+	CHECK(info.iommu[0].amd);
 }
 
 TEST(hpet)

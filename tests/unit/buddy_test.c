@@ -24,8 +24,19 @@ bool may_use_reserve(void)
 	return reserve_is_ours;
 }
 
+#define SECTION_SIZE (4UL << 20)
+#define DEFER_ABOVE  section_limit
+static phys_addr_t section_limit = 1UL << 40; /* tests that bring memory in lower it */
+static u32 sections_mapped;
+void arch_map_page_array(phys_addr_t section, size_t size)
+{
+	(void)section;
+	(void)size;
+	sections_mapped++;
+}
+
 #include "mm/early.c"
-#undef MAX_RANGES
+#include "mm/section.c"
 #include "mm/page.c"
 
 #define MIB (1UL << 20)
@@ -52,6 +63,8 @@ static void forget_machine(void)
 {
 	nr_ranges = nr_ram = 0;
 	total_pages = 0;
+	nr_deferred = 0;
+	nr_sections = 0;
 	memset(owner, 0, sizeof(owner));
 	memset(arena_pages, 0, sizeof(arena_pages));
 	memset(cpu_pages, 0, sizeof(cpu_pages));
@@ -141,9 +154,8 @@ static void check_blocks(void)
 	free_blocks(blocks);
 	for (int order = 0; order <= MAX_ORDER; order++)
 		pages += blocks[order] << order;
-	for (int i = 0; i < MAX_CPUS; i++)
-		for (int stock = 0; stock < NR_STOCKS; stock++)
-			pages += stock_pages(&cpu_pages[i][stock], stock);
+	for (int stock = 0; stock < NR_STOCKS; stock++)
+		pages += stock_pages(&cpu_pages[stock], stock);
 	CHECK_EQ(pages, count(1));
 	CHECK_EQ(nr_free_pages(), count(1));
 }
@@ -186,6 +198,54 @@ TEST(early_memory_is_zeroed_and_never_handed_out)
 	}
 	page_alloc_init();
 	check_blocks();
+}
+
+/* Of the range above 5 MiB, the sections at 8 and 12 MiB are set aside. They come one by one, each
+ * without the pages of its own struct pages, and count as free memory before and after. */
+TEST(sections_are_brought_in_when_needed)
+{
+	static struct boot_info info = {.nr_ranges = 1, .ranges = {{5 * MIB, 16 * MIB, BOOT_RAM}}};
+	const u64 array = SECTION_SIZE / PAGE_SIZE * sizeof(struct page);
+	u64 total, taken = 0;
+	struct page *p;
+
+	forget_machine();
+	section_limit = 7 * MIB;
+	sections_mapped = 0;
+	early_mm_init(&info);
+	CHECK(!early_deferred(8 * MIB - 1) && early_deferred(8 * MIB));
+	CHECK(early_deferred(16 * MIB - 1) && !early_deferred(16 * MIB));
+	page_alloc_init();
+	CHECK_EQ(sections_mapped, 0);
+	total = (11 * MIB - 2 * array) / PAGE_SIZE;
+	CHECK_EQ(nr_total_pages(), total);
+	CHECK_EQ(nr_free_pages(), total);
+	while ((p = alloc_page(0))) {
+		phys_addr_t pa = page_to_phys(p);
+
+		CHECK(pa >= 5 * MIB && (pa < 8 * MIB || pa % SECTION_SIZE >= array));
+		CHECK_EQ(nr_free_pages(), total - ++taken);
+	}
+	CHECK_EQ(taken, total);
+	CHECK_EQ(sections_mapped, 2);
+	CHECK_EQ(nr_total_pages(), total);
+	section_limit = 1UL << 40;
+}
+
+/* A block that no part of the memory in use can give is taken from a section. */
+TEST(a_large_block_brings_a_section_in)
+{
+	static struct boot_info info = {.nr_ranges = 1, .ranges = {{5 * MIB, 16 * MIB, BOOT_RAM}}};
+
+	forget_machine();
+	section_limit = 8 * MIB;
+	early_mm_init(&info);
+	page_alloc_init();
+	CHECK(alloc_pages(MAX_ORDER - 1, 0));
+	CHECK(alloc_pages(MAX_ORDER - 1, 0));
+	CHECK(!alloc_pages(MAX_ORDER, 0)); /* a section holds its own struct pages */
+	CHECK_EQ(nr_deferred_pages(), 0);
+	section_limit = 1UL << 40;
 }
 
 /* Freed pages are merged into blocks as large as before. */
@@ -323,7 +383,7 @@ TEST(what_is_too_much_waits_in_the_depot)
 	for (u32 i = 0; i < ARRAY_SIZE(held); i++)
 		free_prepared(held[i], i % 2 ? STOCK_ZEROED : STOCK_ROOT);
 	for (int stock = STOCK_ZEROED; stock < NR_STOCKS; stock++)
-		CHECK(cpu_pages[0][stock].spare);
+		CHECK(cpu_pages[stock].spare);
 	CHECK(depot_pages() >= ARRAY_SIZE(held) - 4 * CHAIN_PAGES);
 	for (u32 i = 0; i < 3 * CHAIN_PAGES; i++) {
 		p = alloc_page(ALLOC_ROOT);

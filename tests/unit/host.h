@@ -145,6 +145,7 @@ static inline int host_run_tests(void)
 
 /* ---- stand-ins for the kernel. Weak: a test may define its own ---- */
 HOST_STUB struct cpu host_cpu = {.self = &host_cpu};
+HOST_STUB u32 nr_cpus = 1;
 HOST_STUB bool locks_off;
 
 /* Locks only check that they are not taken twice, and not released while free. */

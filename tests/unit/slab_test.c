@@ -22,6 +22,13 @@ bool may_use_reserve(void)
 	return true;
 }
 
+void arch_map_page_array(phys_addr_t section, size_t size)
+{
+	(void)section;
+	(void)size;
+}
+
+#include "mm/section.c"
 #include "mm/page.c"
 #undef CPU_PAGES_ORDER
 #undef CPU_PAGES_BATCH

@@ -82,9 +82,9 @@ void irq_set_handler(u8 vector, irq_handler_t fn)
 {
 	(void)vector, (void)fn;
 }
-void pci_foreach(void (*fn)(const struct pci_function *f))
+void pci_foreach(void (*fn)(const struct pci_function *f, void *arg), void *arg)
 {
-	fn(&(struct pci_function){.class = XHCI_CLASS});
+	fn(&(struct pci_function){.class = XHCI_CLASS}, arg);
 }
 u32 pci_read(const struct pci_function *f, u16 offset)
 {

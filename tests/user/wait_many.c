@@ -92,7 +92,7 @@ static void jobs(void)
 	RESULT(waitpid(-1, &status, WNOHANG | WUNTRACED));
 	memset(&info, 0, sizeof(info));
 	RESULT(waitid(P_ALL, 0, &info, WCONTINUED | WNOWAIT));
-	say("the eldest: %d", place_of(info.si_pid));
+	TRUTH(place_of(info.si_pid) % 3 == 2); /* which one is not promised: CAVEATS.md, Tasks */
 	RESULT(waitid(P_PID, pids[5], &info, WCONTINUED | WNOHANG));
 	say("the other: %d", place_of(info.si_pid));
 	while (continued < MANY / 3 - 1 && (pid = waitpid(-group, &status, WCONTINUED)) > 0)

@@ -38,7 +38,7 @@ class Console:
 
     def __init__(self, medium, extra=(), allow_reboot=False):
         self.medium = medium
-        command = medium.qemu_command(extra=extra, allow_reboot=allow_reboot)
+        command = medium.command(*extra, allow_reboot=allow_reboot)
         self.log = ""
         self.started = time.monotonic()
         self._process = pexpect.spawn(command[0], command[1:], encoding="utf-8", codec_errors="replace",
@@ -90,7 +90,7 @@ class Console:
         self._process.close()
         qemu_status = self._process.exitstatus
         if machine.qemu_refused(qemu_status):
-            return Ended(output, machine.EXIT_MACHINE_DIED, "QEMU ended by an error of its own")
+            return Ended(output, machine.EXIT_MACHINE_DIED, "the emulator ended by an error of its own")
         status, panicked = machine.guest_status(qemu_status)
         if panicked:
             return Ended(output, status, "the kernel panicked")

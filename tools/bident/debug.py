@@ -33,7 +33,7 @@ def parse_arguments():
     parser.add_argument("--debug-checks", action="store_true", help="the build with -Ddebug_checks=true")
     parser.add_argument("--gdb-command", action="append", default=[], metavar="COMMAND",
                         help="run this in gdb at start_kernel (repeatable); gdb ends after the last one")
-    parser.set_defaults(add=[], icount=False, no_serial=False, no_initrd=False, compiler="gcc",
+    parser.set_defaults(emulator="qemu", add=[], icount=False, no_serial=False, no_initrd=False, compiler="gcc",
                         cmd=[], timeout=None, add_tests=False, packages=[], screenshot=None)
     arguments = parser.parse_args()
     check(parser, arguments)

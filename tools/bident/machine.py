@@ -8,7 +8,7 @@ import subprocess
 import tempfile
 from pathlib import Path
 
-from bident import ROOT, Failure, build, initramfs
+from bident import ROOT, Failure, bochs, build, initramfs
 
 QEMU = "/usr/bin/qemu-system-x86_64"
 OVMF_CODE = "/usr/share/OVMF/OVMF_CODE_4M.fd"
@@ -32,6 +32,7 @@ _QEMU_ERROR = 1
 class Options:
     """What tools/run's flags say, with the same defaults."""
 
+    emulator: str = "qemu"  # or "bochs"
     machine: str = "q35"
     cpu: str = "max"
     memory: str = "256M"  # "": that, or more for what the initramfs holds
@@ -77,6 +78,16 @@ def cpu_option(options):
     """Under -icount without x2APIC: QEMU (since 9.0 it has one of its own) gives up with "Bad icount read" when RDMSR reads its
     timer, since RDMSR does not end the translated block as an access to a device does."""
     return f"{options.cpu},-x2apic" if options.icount else options.cpu
+
+
+def memory_options(memory):
+    """The host reserves nothing for memory that it may not have: only what the guest touches takes room. Without a hole for PCI above the
+    memory, up to 1022 GiB fit into the 40 address bits of QEMU's emulator, if the CPU is not AMD's, which has a hole of its own there."""
+    size = int(re.match(r"\d*", memory)[0] or 0) * {"G": 2**30, "T": 2**40}.get(memory[-1:], 2**20)
+    if size < 8 * 2**30:
+        return []
+    return ["-object", f"memory-backend-ram,id=sparse,size={memory},reserve=off", "-machine", "memory-backend=sparse",
+            "-global", "q35-pcihost.pci-hole64-size=0"]
 
 
 class Medium:
@@ -138,11 +149,17 @@ class Medium:
     def __exit__(self, *_):
         self.close()
 
+    def command(self, *extra, **how):
+        """What boots it, with the serial port on standard input and output. `extra`: words for QEMU; the rest: see qemu_command()."""
+        if self.options.emulator == "bochs":
+            return bochs.command(self, **how)
+        return self.qemu_command(extra=extra, **how)
+
     def qemu_command(self, interactive=False, allow_reboot=False, extra=()):
         """The whole QEMU command; the serial port is QEMU's standard input and output."""
         options = self.options
         command = [
-            QEMU, "-machine", options.machine, "-cpu", cpu_option(options), "-m", self.memory,
+            QEMU, "-machine", options.machine, "-cpu", cpu_option(options), "-m", self.memory, *memory_options(self.memory),
             "-smp", str(options.smp), "-accel", "tcg", "-nic", "none", "-cdrom", str(self.iso),
             "-boot", "d", "-device", "isa-debug-exit,iobase=0xf4,iosize=0x04",
             "-qmp", f"unix:{self.qmp_socket},server=on,wait=off",

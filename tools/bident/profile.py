@@ -12,7 +12,7 @@ from bident import ROOT, Failure, Parser, check_output, end_with, flame, plugin,
 BOOT = "boot"
 SHELL_PROMPT = "edit_begin"  # the shell's editor starts a line: its prompt is printed
 LOCK_CLASSES = ROOT / "kernel" / "lib" / "locks.def"
-EACH_CPUS = ("run_queues", "bases")  # arrays of locks, one for each CPU
+EACH_CPUS = ("run_queue", "timer_base")  # locks of which each CPU has one
 HASHED = ("pid_locks",)              # arrays of locks, each for some of the objects; other locks that have a name are one for all
 ALL_CPUS_CLASSES = ("SLAB",)         # and so are those of these classes
 DIVISORS = (1, 100, 200, 300, 400, 500, 1000, 1023, 1024)  # operations that forkbench does between two looks at the clock

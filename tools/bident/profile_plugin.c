@@ -19,9 +19,8 @@
  * needs no attention. A jump into another function, or an interrupt, takes the place of the
  * function that it leaves.
  *
- * A spinlock is taken by a locked 16-bit `xadd` (or `cmpxchg`, when it is only tried for), and
- * released by an `add` to the byte at the same address; its class stands behind it in memory
- * (kernel/lib/lock.h).
+ * A spinlock is taken by a locked 16-bit `xadd` to its second word, and released by an `add` to its
+ * first word, or an `inc`; its third word is its class (kernel/lib/lock.h).
  *
  * QEMU's header is in no package of Debian 12, so what is used of it is declared here: version 1 of
  * its API (QEMU 7 and 8), and where version 3 (since 9.1) differs, that too. What only one of them
@@ -284,7 +283,7 @@ static bool in_image(uint64_t address)
 
 static unsigned class_of(uint64_t lock)
 {
-	uint64_t at = (in_image(lock) ? lock - KERNEL_IMAGE_BASE : lock - PHYSMAP_BASE) + 2;
+	uint64_t at = (in_image(lock) ? lock - KERNEL_IMAGE_BASE : lock - PHYSMAP_BASE) + 4;
 
 	return at + 2 <= ram_size ? ram[at] | ram[at + 1] << 8 : 0;
 }
@@ -372,18 +371,20 @@ static void enter(int function)
 /* A load and a store are seen of each such instruction: the first counts. */
 static void on_lock(unsigned cpu, uint32_t info, uint64_t address, void *data)
 {
+	uint64_t lock = address - 2;
+
 	(void)cpu, (void)info, (void)data;
 	for (int i = 0; i < nr_held; i++)
-		if (held[i] == address)
+		if (held[i] == lock)
 			return;
 	if (nr_held == HELD_MAX)
 		return;
 	settle();
-	held[nr_held++] = address;
+	held[nr_held++] = lock;
 	find_set();
 }
 
-static void on_byte_add(unsigned cpu, uint32_t info, uint64_t address, void *data)
+static void on_word_add(unsigned cpu, uint32_t info, uint64_t address, void *data)
 {
 	int i = 0;
 
@@ -491,10 +492,10 @@ static void watch_locks(struct qemu_plugin_insn *insn)
 		code++;
 		size--;
 	}
-	if (locked && short_words && code[0] == 0x0f && (code[1] == 0xc1 || code[1] == 0xb1))
+	if (locked && short_words && code[0] == 0x0f && code[1] == 0xc1)
 		qemu_plugin_register_vcpu_mem_cb(insn, on_lock, NO_REGS, MEM_ANY, NULL);
-	else if (code[0] == 0x80 && (code[1] >> 3 & 7) == 0)
-		qemu_plugin_register_vcpu_mem_cb(insn, on_byte_add, NO_REGS, MEM_ANY, NULL);
+	else if (short_words && (code[0] == 0x83 || code[0] == 0xff) && (code[1] >> 3 & 7) == 0)
+		qemu_plugin_register_vcpu_mem_cb(insn, on_word_add, NO_REGS, MEM_ANY, NULL);
 }
 
 static void watch(struct qemu_plugin_insn *insn)

@@ -10,7 +10,7 @@ import termios
 import time
 import tty
 
-from bident import Failure, Parser, check_output, console, end_on_signals, end_with, initramfs, machine, packages, qmp, screen, userprogs
+from bident import Failure, Parser, bochs, check_output, console, end_on_signals, end_with, initramfs, machine, packages, qmp, screen, userprogs
 
 EPILOG = """\
 Without --cmd the shell is on this terminal: `poweroff` ends it, Ctrl-] x kills the machine.
@@ -28,7 +28,7 @@ SMALLEST = 8  # MiB that BIOS, GRUB and the kernel can start in
 
 def parse_arguments(argv):
     parser = Parser(
-        prog="tools/run", description="Builds Bident and boots it in QEMU.", epilog=EPILOG,
+        prog="tools/run", description="Builds Bident and boots it in QEMU, or in Bochs.", epilog=EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter, allow_abbrev=False)
     parser.add_argument("--cmd", action="append", metavar="LINE", default=[],
                         help="type this line at the prompt (repeatable), then power off")
@@ -41,7 +41,7 @@ def parse_arguments(argv):
     parser.add_argument("--smp", type=int, default=1, metavar="N", help="number of CPUs (1)")
     parser.add_argument("--mem", default="", metavar="M",
                         help="memory, such as 64M or 4G (256M, or more if the initramfs needs it)")
-    parser.add_argument("--cpu", default="max", metavar="MODEL", help="QEMU's CPU model (max)")
+    parser.add_argument("--cpu", default="max", metavar="MODEL", help="the emulator's CPU model (max; Bochs: corei7_skylake_x)")
     parser.add_argument("--machine", default="q35", metavar="TYPE", help="QEMU's machine type (q35)")
     parser.add_argument("--append", action="append", default=[], metavar="WORDS",
                         help="words for the kernel's command line (repeatable)")
@@ -50,7 +50,8 @@ def parse_arguments(argv):
     parser.add_argument("--gui", action="store_true", help="show the machine's screen in a window")
     parser.add_argument("--timeout", type=float, metavar="S",
                         help="with --cmd: seconds for starting and for each line (120); otherwise for all of it")
-    parser.add_argument("--emulator", choices=["qemu"], default="qemu", help="what runs it")
+    parser.add_argument("--emulator", choices=["qemu", "bochs"], default="qemu",
+                        help="what runs it; Bochs has one CPU, BIOS, and --mem, --cpu and --append of the options about the machine")
     parser.add_argument("--no-initrd", action="store_true", help="the kernel image alone")
     parser.add_argument("--no-serial", action="store_true",
                         help="a machine without serial port; --cmd lines are typed on its keyboard")
@@ -68,9 +69,7 @@ def check(parser, arguments):
         parser.error(f"--mem: '{arguments.mem}' is not a size such as 256M or 4G")
     if arguments.mem and not arguments.mem.endswith("G") and int(arguments.mem.rstrip("M")) < SMALLEST:
         parser.error(f"--mem: nothing starts in less than {SMALLEST}M")
-    for option, words in (("machine", arguments.machine), ("cpu", arguments.cpu)):
-        if not machine.known(f"-{option}", words.removeprefix("type=").partition(",")[0]):
-            parser.error(f"--{option}: QEMU does not know '{words}' (qemu-system-x86_64 -{option} help lists them)")
+    {"qemu": check_qemu, "bochs": check_bochs}[arguments.emulator](parser, arguments)
     if not 1 <= arguments.smp <= 255:
         parser.error("--smp: from 1 to 255")
     if arguments.timeout is not None and arguments.timeout <= 0:
@@ -96,6 +95,26 @@ def check(parser, arguments):
     check_output(parser, "--screenshot", arguments.screenshot)
 
 
+def check_qemu(parser, arguments):
+    for option, words in (("machine", arguments.machine), ("cpu", arguments.cpu)):
+        if not machine.known(f"-{option}", words.removeprefix("type=").partition(",")[0]):
+            parser.error(f"--{option}: QEMU does not know '{words}' (qemu-system-x86_64 -{option} help lists them)")
+
+
+def check_bochs(parser, arguments):
+    others = {"--uefi": arguments.uefi, "--smp": arguments.smp != 1, "--machine": arguments.machine != "q35",
+              "--icount": arguments.icount, "--gui": arguments.gui, "--no-serial": arguments.no_serial,
+              "--screenshot": arguments.screenshot}
+    for option, given in others.items():
+        if given:
+            parser.error(f"--emulator bochs: {option} is for QEMU")
+    if bochs.megabytes(arguments.mem or "0") > bochs.LARGEST:
+        parser.error(f"--mem: Bochs has {bochs.LARGEST}M at most")
+    machine.set_up("--bochs")
+    if arguments.cpu != "max" and not bochs.known(arguments.cpu):
+        parser.error(f"--cpu: Bochs does not know '{arguments.cpu}' (bochs --help cpu lists them)")
+
+
 def check_video(parser, word, uefi):
     if not word.startswith("video="):
         return
@@ -107,7 +126,7 @@ def check_video(parser, word, uefi):
 
 def options_of(arguments):
     return machine.Options(
-        machine=arguments.machine, cpu=arguments.cpu, memory=arguments.mem, smp=arguments.smp,
+        emulator=arguments.emulator, machine=arguments.machine, cpu=arguments.cpu, memory=arguments.mem, smp=arguments.smp,
         uefi=arguments.uefi, icount=arguments.icount, gui=arguments.gui, serial=not arguments.no_serial,
         initrd=not arguments.no_initrd, append=" ".join(arguments.append), add=tuple(arguments.add),
         compiler=arguments.compiler, debug_checks=arguments.debug_checks)
@@ -183,7 +202,10 @@ def how_it_ended(ended, lines):
         if ended.status in (machine.EXIT_PANIC, machine.EXIT_MACHINE_DIED):
             note(ended.reason)
         return ended.status
-    # QEMU says the same of a power-off by ACPI, of a reboot, and of a triple fault.
+    # After a power-off by ACPI, a reboot or a triple fault nothing tells the status.
+    off = re.fullmatch(r"\s*poweroff\s+(\d+)\s*", lines[-1]) if lines else None
+    if off:
+        return int(off[1])
     if any(re.search(r"\b(reboot|poweroff|halt)\b", line) for line in lines):
         return 0
     note("the machine reset itself (a triple fault?)")
@@ -252,10 +274,11 @@ def wait_still(connection, medium, timeout, is_it=lambda picture: not picture.bl
     """Until, but for a blinking cursor, nothing has changed for a while and `is_it(picture)`."""
     deadline = time.monotonic() + timeout
     path = str(medium.path / "still.ppm")
+    rotate = int((re.findall(r"\bscreen\.rotate=(90|180|270)\b", medium.options.append) or [0])[-1])
     before, since = None, time.monotonic()
     while time.monotonic() < deadline:
         connection.screenshot(path)
-        now = screen.Picture(path)
+        now = screen.Picture(path, rotate)
         if before is None or not now.same_but_cursor(before):
             before, since = now, time.monotonic()
         elif time.monotonic() - since > still and is_it(now):
@@ -283,7 +306,8 @@ def wait_screen_prompt(connection, medium, timeout):
 def run_interactive(medium, timeout):
     if medium.options.serial:
         note("the shell comes up on this terminal; `poweroff` ends it, Ctrl-] x kills the machine")
-    process = subprocess.Popen(medium.qemu_command(interactive=True, allow_reboot=True))
+    before = termios.tcgetattr(0) if sys.stdin.isatty() else None
+    process = subprocess.Popen(medium.command(interactive=True, allow_reboot=True))
     try:
         qemu_status = process.wait(timeout)
     except subprocess.TimeoutExpired:
@@ -293,6 +317,8 @@ def run_interactive(medium, timeout):
         if process.poll() is None:
             process.terminate()
             process.wait()
+        if before:
+            termios.tcsetattr(0, termios.TCSANOW, before)  # Bochs does not
     if machine.qemu_refused(qemu_status):
         return machine.EXIT_MACHINE_DIED
     status, panicked = machine.guest_status(qemu_status)

@@ -1,5 +1,6 @@
 """Reads the text on a picture of the screen, by comparing each cell with the console font's glyphs."""
 
+import functools
 import gzip
 import re
 import struct
@@ -11,6 +12,7 @@ from bident import Failure
 FONT = "/usr/share/consolefonts/Uni2-VGA16.psf.gz"
 
 
+@functools.cache
 def _glyphs():
     """Bitmap of 16 rows → character, for printable ASCII."""
     with gzip.open(FONT) as file:
@@ -48,9 +50,9 @@ def _psf1_unicode(table):
 
 
 class Picture:
-    """A screenshot in PPM form."""
+    """A screenshot in PPM form. `rotate`: the degrees by which its text is turned clockwise."""
 
-    def __init__(self, path):
+    def __init__(self, path, rotate=0):
         with open(path, "rb") as file:
             data = file.read()
         fields, position = [], 0
@@ -62,6 +64,7 @@ class Picture:
             raise Failure(f"{path}: not a PPM picture")
         self.width, self.height = int(fields[1]), int(fields[2])
         self.pixels = data[position:]
+        self._rotate = rotate
 
     def blank(self):
         return self.pixels == self.pixels[:3] * (len(self.pixels) // 3)
@@ -79,27 +82,56 @@ class Picture:
         line = self.width * 3
         rows = [y for y in range(self.height)
                 if self.pixels[y * line:(y + 1) * line] != other.pixels[y * line:(y + 1) * line]]
-        if rows[-1] - rows[0] >= 16:
+        long, short = 16 * self.scale, 9 * self.scale
+        if rows[-1] - rows[0] >= (short if self._rotate % 180 else long):
             return False
         columns = [x for y in rows for x in range(line) if self.pixels[y * line + x] != other.pixels[y * line + x]]
-        return max(columns) - min(columns) < 9 * 3
+        return max(columns) - min(columns) < 3 * (long if self._rotate % 180 else short)
+
+    @functools.cached_property
+    def scale(self):
+        """How many pixels a side of the font's pixels are: the largest number by which all of the picture is made of squares."""
+        if self.blank():
+            return 1
+        return next(scale for scale in range(16, 0, -1) if self._is_of_squares(scale))
+
+    def _lines(self, scale):
+        """The rows of pixels without the margin that the text leaves where it ends."""
+        left, top = self.width % scale, self.height % scale
+        left, right = (left, 0) if self._rotate in (90, 180) else (0, left)
+        top, bottom = (top, 0) if self._rotate in (180, 270) else (0, top)
+        return [self.pixels[(y * self.width + left) * 3:((y + 1) * self.width - right) * 3] for y in range(top, self.height - bottom)]
+
+    def _is_of_squares(self, scale):
+        lines = self._lines(scale)
+        for first in range(0, len(lines), scale):
+            line = lines[first]
+            if any(line != lines[first + i] for i in range(1, scale)):
+                return False
+            if any(line[channel::3 * scale] != line[3 * i + channel::3 * scale] for i in range(1, scale) for channel in range(3)):
+                return False
+        return True
+
+    def _upright(self):
+        """Rows of pixels, as the text is read and at the font's own size."""
+        step = 3 * self.scale
+        rows = [[line[x:x + 3] for x in range(0, len(line), step)] for line in self._lines(self.scale)[::self.scale]]
+        for _ in range(self._rotate // 90):
+            rows = list(zip(*rows))[::-1]
+        return rows
 
     def text(self):
         """The rows of characters; a cell that shows no known glyph is '?'."""
         glyphs, glyph_height = _glyphs()
         cell_width = 9 if self.width == 720 else 8
-        return [self._row(top, cell_width, glyph_height, glyphs).rstrip()
-                for top in range(0, self.height - glyph_height + 1, glyph_height)]
+        rows = self._upright()
+        return [_row(rows[top:top + glyph_height], cell_width, glyphs).rstrip()
+                for top in range(0, len(rows) - glyph_height + 1, glyph_height)]
 
-    def _row(self, top, cell_width, glyph_height, glyphs):
-        row = []
-        for left in range(0, self.width - cell_width + 1, cell_width):
-            lines = []
-            for y in range(top, top + glyph_height):
-                start = (y * self.width + left) * 3
-                lines.append([self.pixels[start + 3 * x:start + 3 * x + 3] for x in range(8)])
-            row.append(_cell(lines, glyphs))
-        return "".join(row)
+
+def _row(lines, cell_width, glyphs):
+    return "".join(_cell([line[left:left + 8] for line in lines], glyphs)
+                   for left in range(0, len(lines[0]) - cell_width + 1, cell_width))
 
 
 def _cell(lines, glyphs):

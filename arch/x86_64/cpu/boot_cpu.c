@@ -7,11 +7,13 @@
 #include "arch/x86_64/cpu/msr.h"
 #include "arch/x86_64/cpu/smp.h"
 #include "arch/x86_64/mm/paging.h"
+#include "kernel/lib/cpumask.h"
 #include "kernel/task.h"
 
 struct cpu cpus[MAX_CPUS];
 u32 nr_cpus = 1;
-u64 cpu_online_mask = 1;
+u32 nr_cpu_words = 1;
+struct cpumask cpu_online_mask = {{1}};
 
 static struct cpu_tables boot_cpu_tables;
 

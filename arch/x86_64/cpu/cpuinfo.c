@@ -49,6 +49,22 @@ void arch_cpu_flags(char *buf, size_t n)
 		add_flags(buf, n, cpuid_count(7, 0).ebx, leaf_7_ebx);
 }
 
+#define MSR_MICROCODE 0x8b
+
+/* SDM vol. 3A, 9.11.7: Intel's CPUs load the register when CPUID runs. AMD's have it since K8. */
+static u32 microcode(void)
+{
+	const struct cpu_features *f = &cpu_features;
+
+	if (strcmp(f->vendor, "AuthenticAMD") == 0 && f->family >= 15)
+		return (u32)rdmsr(MSR_MICROCODE);
+	if (strcmp(f->vendor, "GenuineIntel") != 0 || f->family < 6)
+		return 0;
+	wrmsr(MSR_MICROCODE, 0);
+	cpuid_count(1, 0);
+	return rdmsr(MSR_MICROCODE) >> 32;
+}
+
 void arch_cpu_identity(struct cpu_identity *out)
 {
 	const struct cpu_features *f = &cpu_features;
@@ -58,5 +74,6 @@ void arch_cpu_identity(struct cpu_identity *out)
 				     .family = f->family,
 				     .model = f->model,
 				     .stepping = f->stepping,
-				     .phys_bits = f->phys_bits};
+				     .phys_bits = f->phys_bits,
+				     .microcode = microcode()};
 }

@@ -4,7 +4,10 @@
 #include "arch/x86_64/arch.h"
 #include "arch/x86_64/cpu/fpu.h"
 #include "arch/x86_64/cpu/msr.h"
+#include "arch/x86_64/cpu/speculation.h"
+#include "kernel/lib/log.h"
 #include "kernel/lib/string.h"
+#include <asm/hwcap2.h>
 
 struct cpu_features cpu_features;
 
@@ -77,6 +80,7 @@ static void read_features(struct cpu_features *f)
 	f->hwcap = r.edx;
 	f->pge = r.edx >> 13 & 1;
 	f->fxsr = r.edx >> 24 & 1;
+	f->pcid = f->pge && (r.ecx >> 17 & 1);
 	f->x2apic = r.ecx >> 21 & 1;
 	f->tsc_deadline = r.ecx >> 24 & 1;
 	f->xsave = r.ecx >> 26 & 1;
@@ -85,19 +89,28 @@ static void read_features(struct cpu_features *f)
 	f->hypervisor = r.ecx >> 31 & 1;
 	if (max >= 7) {
 		r = cpuid_count(7, 0);
+		f->fsgsbase = r.ebx & 1;
 		f->smep = r.ebx >> 7 & 1;
 		f->erms = r.ebx >> 9 & 1;
+		f->invpcid = r.ebx >> 10 & 1;
 		f->avx512 = r.ebx >> 16 & 1;
 		f->rdseed = r.ebx >> 18 & 1;
 		f->smap = r.ebx >> 20 & 1;
 		f->umip = r.ecx >> 2 & 1;
+		if (r.edx >> 29 & 1)
+			f->arch_caps = rdmsr(MSR_ARCH_CAPS);
 	}
 	f->xsave = f->xsave && xsave_usable(max);
 	f->xsaveopt = f->xsave && (cpuid_count(0xd, 1).eax & 1);
 	f->gib_pages = cpuid_count(0x80000001, 0).edx >> 26 & 1;
 	if (max_extended >= 0x80000007)
 		f->invariant_tsc = cpuid_count(0x80000007, 0).edx >> 8 & 1;
-	f->phys_bits = max_extended >= 0x80000008 ? cpuid_count(0x80000008, 0).eax & 255 : 36;
+	f->phys_bits = 36;
+	if (max_extended >= 0x80000008) {
+		r = cpuid_count(0x80000008, 0);
+		f->phys_bits = r.eax & 255;
+		f->extended_8 = r.ebx;
+	}
 }
 
 static void enable_smap(void)
@@ -121,6 +134,8 @@ void features_init(void)
 		cr4 |= CR4_SMEP;
 	if (f->umip)
 		cr4 |= CR4_UMIP;
+	if (f->fsgsbase)
+		cr4 |= CR4_FSGSBASE;
 	write_cr4(cr4);
 	if (f->smap)
 		enable_smap();
@@ -129,6 +144,11 @@ void features_init(void)
 u64 arch_hwcap(void)
 {
 	return cpu_features.hwcap;
+}
+
+u64 arch_hwcap2(void)
+{
+	return cpu_features.fsgsbase ? HWCAP2_FSGSBASE : 0;
 }
 
 u64 cpu_cycles(void)
@@ -156,16 +176,27 @@ bool arch_random(u64 *out)
 	return ok;
 }
 
+void features_log(void)
+{
+	char text[160];
+
+	speculation_text(text, sizeof(text), cpu_features.arch_caps, cpu_features.extended_8);
+	pr_info("cpu: %s\n", text);
+}
+
 void cpu_print_features(void (*print)(const char *fmt, ...) __printf(1, 2))
 {
 	const struct cpu_features *f = &cpu_features;
+	char text[160];
 
+	speculation_text(text, sizeof(text), f->arch_caps, f->extended_8);
 	print("%s family %u model %u stepping %u: %s\n", f->vendor, f->family, f->model,
 	      f->stepping, f->brand[0] ? f->brand : "no brand name");
 	print("physical addresses of %u bits; pages of 4 KiB, 2 MiB%s\n", f->phys_bits,
 	      f->gib_pages ? ", 1 GiB" : "");
 	print("defences: NX WP%s%s%s\n", f->smep ? " SMEP" : "", f->smap ? " SMAP" : "",
 	      f->umip ? " UMIP" : "");
+	print("%s\n", text);
 	fpu_print(print);
 	print("time-stamp counter%s%s; local APIC%s%s\n",
 	      f->invariant_tsc ? " invariant" : " not invariant",

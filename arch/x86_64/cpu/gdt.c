@@ -29,11 +29,17 @@ static void fill_gdt(const struct cpu *cpu, struct cpu_tables *t)
 	t->gdt[CPU_INDEX] = SEG_CPU | cpu->id;
 }
 
-static void fill_tss(struct cpu_tables *t)
+/* Above each IST stack's first frame lies the CPU's own pointer: paranoid_common (entry.asm) has
+ * nothing else to find it by. */
+static void fill_tss(struct cpu *cpu, struct cpu_tables *t)
 {
 	t->tss = (struct tss){.io_map = sizeof(t->tss)}; /* past the limit: no ports for users */
-	for (int i = 0; i < NR_IST; i++)
-		t->tss.ist[i] = (u64)t->ist_stack[i] + IST_STACK_SIZE;
+	for (int i = 0; i < NR_IST; i++) {
+		struct cpu **top = (struct cpu **)(t->ist_stack[i] + IST_STACK_SIZE - IST_TOP_SIZE);
+
+		*top = cpu;
+		t->tss.ist[i] = (u64)top;
+	}
 }
 
 void cpu_tables_load(struct cpu *cpu, struct cpu_tables *t)
@@ -41,7 +47,7 @@ void cpu_tables_load(struct cpu *cpu, struct cpu_tables *t)
 	struct table_pointer pointer = {sizeof(t->gdt) - 1, (u64)t->gdt};
 
 	fill_gdt(cpu, t);
-	fill_tss(t);
+	fill_tss(cpu, t);
 	__asm__ volatile("lgdt %0" ::"m"(pointer));
 	/* CS is loaded by a far return. GS is not loaded: that would clear its base. */
 	__asm__ volatile("pushq %0\n\t"

@@ -12,6 +12,7 @@ enum ist {
 	NR_IST = 3,
 };
 #define IST_STACK_SIZE 8192UL
+#define IST_TOP_SIZE   16UL /* keeps the first frame aligned */
 
 /* SDM vol. 3A, figure 8-11. */
 struct tss {

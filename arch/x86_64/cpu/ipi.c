@@ -20,7 +20,7 @@ static spinlock_t call_lock = SPINLOCK_INIT(LOCK_CALL);
 static struct {
 	void (*fn)(void *);
 	void *arg;
-	u64 waiting; /* atomic: CPUs that have not called it yet */
+	u32 waiting; /* atomic: how many CPUs have not called it yet */
 } call;              /* call_lock */
 
 static bool stopping;
@@ -34,6 +34,13 @@ static void rescheduled(struct pt_regs *regs __maybe_unused)
 	apic_eoi();
 }
 
+static void send_to_others(u32 n, u32 me, u32 command)
+{
+	for (u32 i = 0; i < n; i++)
+		if (i != me)
+			apic_send(cpus[i].apic_id, command);
+}
+
 void arch_send_reschedule(u32 cpu)
 {
 	apic_send(cpus[cpu].apic_id, RESCHEDULE_VECTOR);
@@ -45,21 +52,22 @@ static void called(struct pt_regs *regs __maybe_unused)
 {
 	apic_eoi();
 	call.fn(call.arg);
-	__atomic_and_fetch(&call.waiting, ~(1UL << this_cpu()->id), __ATOMIC_SEQ_CST);
+	__atomic_sub_fetch(&call.waiting, 1, __ATOMIC_SEQ_CST);
 }
 
 void on_each_cpu(void (*fn)(void *), void *arg)
 {
-	u64 others, flags;
+	u32 n, me;
+	u64 flags;
 
 	BUG_ON(!irqs_enabled());
 	spin_lock(&call_lock);
-	others = READ_ONCE(cpu_online_mask) & ~(1UL << this_cpu()->id);
+	n = READ_ONCE(nr_cpus);
+	me = this_cpu()->id;
 	call.fn = fn;
 	call.arg = arg;
-	__atomic_store_n(&call.waiting, others, __ATOMIC_SEQ_CST);
-	for (u64 m = others; m; m &= m - 1)
-		apic_send(cpus[__builtin_ctzl(m)].apic_id, CALL_VECTOR);
+	__atomic_store_n(&call.waiting, n - 1, __ATOMIC_SEQ_CST);
+	send_to_others(n, me, CALL_VECTOR);
 	flags = local_irq_save();
 	fn(arg);
 	local_irq_restore(flags);
@@ -87,9 +95,7 @@ void arch_stop_other_cpus(void)
 	if (others == 0)
 		return;
 	__atomic_store_n(&stopping, true, __ATOMIC_SEQ_CST);
-	for (u32 i = 0; i < nr_cpus; i++)
-		if (i != me)
-			apic_send(cpus[i].apic_id, APIC_NMI);
+	send_to_others(others + 1, me, APIC_NMI);
 	for (u64 n = 0; n < STOP_TURNS && __atomic_load_n(&nr_stopped, __ATOMIC_ACQUIRE) < others;
 	     n++)
 		cpu_relax();

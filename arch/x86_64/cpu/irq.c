@@ -9,7 +9,7 @@
 #include "kernel/sched/sched.h"
 
 static irq_handler_t handlers[256]; /* written and read whole */
-static u32 counts[MAX_CPUS][256];   /* each CPU writes its own */
+static PER_CPU u32 counts[256];
 
 void irq_set_handler(u8 vector, irq_handler_t fn)
 {
@@ -19,7 +19,7 @@ void irq_set_handler(u8 vector, irq_handler_t fn)
 
 u32 arch_irq_count(u32 cpu, u8 vector)
 {
-	return READ_ONCE(counts[cpu][vector]);
+	return READ_ONCE(*percpu_of(cpu, &counts[vector]));
 }
 
 static void run_handler(struct cpu *cpu, struct pt_regs *regs, u8 vector)
@@ -30,7 +30,7 @@ static void run_handler(struct cpu *cpu, struct pt_regs *regs, u8 vector)
 	preempt_disable(); /* an unlock inside the handler must not switch tasks */
 	cpu->irq_depth++;
 	cpu->irqs++;
-	counts[cpu->id][vector]++;
+	++*percpu(&counts[vector]);
 	random_add_event();
 	cpu->irq_regs = regs;
 	if (fn)

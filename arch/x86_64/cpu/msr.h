@@ -12,6 +12,7 @@
 #define MSR_GS_BASE        0xc0000101
 #define MSR_KERNEL_GS_BASE 0xc0000102 /* the user's while in the kernel */
 #define MSR_PAT            0x277
+#define MSR_ARCH_CAPS      0x10a
 
 #define CR0_MP (1UL << 1)
 #define CR0_EM (1UL << 2)
@@ -20,10 +21,13 @@
 #define CR0_WP (1UL << 16)
 #define CR0_AM (1UL << 18)
 
+#define CR4_MCE        (1UL << 6)
 #define CR4_PGE        (1UL << 7)
 #define CR4_OSFXSR     (1UL << 9)
 #define CR4_OSXMMEXCPT (1UL << 10)
 #define CR4_UMIP       (1UL << 11)
+#define CR4_FSGSBASE   (1UL << 16)
+#define CR4_PCIDE      (1UL << 17)
 #define CR4_OSXSAVE    (1UL << 18)
 #define CR4_SMEP       (1UL << 20)
 #define CR4_SMAP       (1UL << 21)

@@ -8,6 +8,7 @@
 #include "arch/x86_64/cpu/smp.h"
 #include "arch/x86_64/dev/irq/intc.h"
 #include "kernel/lib/atomic.h"
+#include "kernel/lib/cpumask.h"
 #include "kernel/lib/log.h"
 #include "kernel/lib/string.h"
 #include "kernel/task.h"
@@ -31,7 +32,7 @@ static struct {
 	char text[2048];
 } ask;
 
-static u64 on_the_way; /* atomic: CPUs that were sent an NMI and have not taken it */
+static struct cpumask on_the_way; /* atomic: CPUs that were sent an NMI and have not taken it */
 
 static void __printf(1, 2) take_down(const char *fmt, ...)
 {
@@ -45,10 +46,10 @@ static void __printf(1, 2) take_down(const char *fmt, ...)
 
 bool backtrace_if_asked(const struct pt_regs *regs)
 {
-	u64 me = 1UL << this_cpu()->id;
-	bool ours = __atomic_fetch_and(&on_the_way, ~me, __ATOMIC_SEQ_CST) & me;
+	bool ours = cpumask_test(&on_the_way, this_cpu()->id);
 	u32 wanted = ASK_WANTED;
 
+	cpumask_clear(&on_the_way, this_cpu()->id);
 	if (READ_ONCE(ask.cpu) != this_cpu()->id ||
 	    !__atomic_compare_exchange_n(&ask.state, &wanted, ASK_TAKEN, false, __ATOMIC_SEQ_CST,
 					 __ATOMIC_SEQ_CST))
@@ -90,7 +91,7 @@ void arch_backtrace_cpu(u32 cpu, void (*print)(const char *fmt, ...) __printf(1,
 	}
 	WRITE_ONCE(ask.cpu, cpu);
 	__atomic_store_n(&ask.state, ASK_WANTED, __ATOMIC_SEQ_CST);
-	__atomic_fetch_or(&on_the_way, 1UL << cpu, __ATOMIC_SEQ_CST);
+	cpumask_set(&on_the_way, cpu);
 	apic_send(cpus[cpu].apic_id, APIC_NMI);
 	for (until = arch_clock_ns() + ANSWER_NS; !answered() && arch_clock_ns() < until;)
 		cpu_wait();

@@ -3,7 +3,7 @@
 
 #include "kernel/lib/types.h"
 
-#define MAX_CPUS 64
+#define MAX_CPUS 512
 
 struct task;
 struct rq;
@@ -29,18 +29,18 @@ struct cpu {
 	u32 id;
 	u32 apic_id;
 	bool online;
+	bool flush_asked;      /* atomic: see mm/tlb.c */
+	u64 percpu;            /* distance of its PER_CPU variables from the boot CPU's */
 	const void *spins_for; /* the spinlock this CPU waits for; read by any */
 	struct rq *rq;
 	struct mm *loaded_mm; /* whose tables CR3 points at */
 	struct tss *tss;
 	u64 irqs;                 /* interrupts taken */
 	struct pt_regs *irq_regs; /* what the innermost interrupt interrupted */
-	u64 flush_from; /* atomic: CPUs that wait until this one has flushed its TLB (mm/tlb.c) */
 };
 
 extern struct cpu cpus[MAX_CPUS];
 extern u32 nr_cpus; /* online: their numbers are 0 … nr_cpus - 1 */
-extern u64 cpu_online_mask;
 
 #ifndef HOST_TEST
 /* Only meaningful while preemption is off: otherwise the caller may wake up on another CPU. */
@@ -87,6 +87,19 @@ static inline void preempt_enable_no_resched(void)
 	__asm__ volatile("decl %%gs:%c0" ::"i"(offsetof(struct cpu, preempt_count))
 			 : "memory", "cc");
 }
+static inline u64 percpu_distance(void)
+{
+	u64 n;
+
+	__asm__ volatile("mov %%gs:%c1, %0" : "=r"(n) : "i"(offsetof(struct cpu, percpu)));
+	return n;
+}
+/* A variable of which each CPU has a copy, all zeroes at first. The boot CPU's copy is part of the
+ * image; smp.c allocates those of the CPUs that it starts. Use the pointer with preemption off. */
+#define PER_CPU             __attribute__((section(".bss.percpu")))
+#define percpu(ptr)         ((typeof(ptr))((u64)(ptr) + percpu_distance()))
+#define percpu_of(cpu, ptr) ((typeof(ptr))((u64)(ptr) + cpus[cpu].percpu))
+
 static inline bool need_resched(void)
 {
 	bool wanted;
@@ -120,11 +133,14 @@ static inline void preempt_enable(void)
 }
 #else /* a host program is alone on one CPU; tests/unit/host.h has the object */
 extern struct cpu host_cpu;
+#define PER_CPU
+#define percpu(ptr)         (ptr)
+#define percpu_of(cpu, ptr) (ptr)
 static inline struct cpu *this_cpu(void)
 {
 	return &host_cpu;
 }
-#define current (host_cpu.running)
+#define current             (host_cpu.running)
 static inline u32 preempt_count(void)
 {
 	return host_cpu.preempt_count;

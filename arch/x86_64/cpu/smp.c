@@ -13,6 +13,7 @@
 #include "arch/x86_64/cpu/fpu.h"
 #include "arch/x86_64/cpu/gdt.h"
 #include "arch/x86_64/cpu/idt.h"
+#include "arch/x86_64/cpu/mce.h"
 #include "arch/x86_64/cpu/msr.h"
 #include "arch/x86_64/dev/acpi/acpi.h"
 #include "arch/x86_64/dev/clock/clock.h"
@@ -20,6 +21,7 @@
 #include "arch/x86_64/mm/paging.h"
 #include "kernel/fork.h"
 #include "kernel/lib/atomic.h"
+#include "kernel/lib/cpumask.h"
 #include "kernel/lib/log.h"
 #include "kernel/lib/string.h"
 #include "kernel/lib/tunable.h"
@@ -48,6 +50,7 @@ u64 ap_cr3, ap_stack;
 struct cpu *ap_cpu;
 
 extern const u8 trampoline_start[], trampoline_end[];
+extern const u8 __percpu_start[], __percpu_end[]; /* boot/kernel.ld */
 
 static long max_cpus = MAX_CPUS;
 TUNABLE_AT_BOOT(max_cpus, "smp.max", max_cpus, 1, MAX_CPUS, NULL,
@@ -88,14 +91,28 @@ void ap_main(struct cpu *cpu)
 	fpu_init_cpu();
 	syscall_init();
 	pat_init();
+	mce_init_cpu();
 	apic_init_cpu();
 	cpu->apic_id = apic_id();
 	tsc_compare(false, (u64)tsc_skew);
 	cpu->online = true;
-	__atomic_or_fetch(&cpu_online_mask, 1UL << cpu->id, __ATOMIC_SEQ_CST);
+	cpumask_set(&cpu_online_mask, cpu->id);
 	__atomic_store_n(&ap_state, AP_ONLINE, __ATOMIC_RELEASE);
 	local_irq_enable();
 	cpu_idle();
+}
+
+static bool prepare_percpu(struct cpu *cpu)
+{
+	unsigned int order = 0;
+	struct page *copy;
+
+	while (PAGE_SIZE << order < (u64)(__percpu_end - __percpu_start))
+		order++;
+	copy = alloc_pages(order, ALLOC_ZERO);
+	if (copy)
+		cpu->percpu = (u64)page_to_virt(copy) - (u64)__percpu_start;
+	return copy;
 }
 
 /* Allocate what the next CPU needs. False without memory; what was allocated is kept. */
@@ -103,13 +120,15 @@ static bool prepare(struct cpu *cpu)
 {
 	if (!ap_tables)
 		ap_tables = kzalloc(sizeof(*ap_tables));
-	if (ap_tables && !cpu->running)
+	if (ap_tables && !cpu->running && (cpu->percpu || prepare_percpu(cpu)))
 		cpu->running = fork_idle(cpu->id);
 	if (!ap_tables || !cpu->running)
 		return false;
 	cpu->self = cpu;
 	cpu->kernel_sp = (u64)cpu->running->stack + KERNEL_STACK_SIZE;
 	init_idle(cpu->running, cpu);
+	timers_init_cpu(cpu->id);
+	nr_cpu_words = BITS_TO_WORDS(cpu->id + 1);
 	ap_cr3 = virt_to_phys(init_mm.root);
 	ap_stack = (u64)task_pt_regs(cpu->running);
 	ap_cpu = cpu;
@@ -210,6 +229,7 @@ void arch_smp_init(void)
 {
 	u32 n = acpi.nr_cpus + acpi.nr_cpus_beyond;
 
+	tlb_init();
 	if (n <= 1)
 		return;
 	if (irq_uses_apic() && max_cpus > 1)

@@ -3,6 +3,7 @@
 
 #include "arch/x86_64/arch.h"
 #include "arch/x86_64/cpu/irq.h"
+#include "arch/x86_64/cpu/mce.h"
 #include "arch/x86_64/cpu/msr.h"
 #include "arch/x86_64/cpu/smp.h"
 #include "arch/x86_64/mm/extable.h"
@@ -18,7 +19,6 @@ static const struct trap_info {
 } trap_info[NR_TRAPS] = {
 	[TRAP_DIVIDE] = {"divide error", SIGFPE, FPE_INTDIV, true},
 	[TRAP_DEBUG] = {"debug trap", SIGTRAP, TRAP_TRACE, true},
-	[TRAP_NMI] = {"non-maskable interrupt", 0, 0, false},
 	[TRAP_BREAKPOINT] = {"breakpoint", SIGTRAP, 0, false},
 	[TRAP_OVERFLOW] = {"overflow", SIGSEGV, 0, false},
 	[TRAP_BOUND] = {"bound range exceeded", SIGSEGV, 0, false},
@@ -34,7 +34,6 @@ static const struct trap_info {
 	[15] = {"reserved trap 15", SIGILL, 0, false},
 	[TRAP_X87] = {"x87 exception", SIGFPE, 0, true},
 	[TRAP_ALIGNMENT] = {"alignment check", SIGBUS, BUS_ADRALN, false},
-	[TRAP_MACHINE_CHECK] = {"machine check", 0, 0, false},
 	[TRAP_SIMD] = {"SIMD exception", SIGFPE, 0, true},
 };
 
@@ -128,8 +127,11 @@ static void exception(struct pt_regs *regs, u64 vector)
 		stop_if_asked();
 		if (backtrace_if_asked(regs))
 			return;
+		panic_regs(regs, "non-maskable interrupt: %s\n", nmi_reason());
 	}
-	if (vector == TRAP_NMI || vector == TRAP_MACHINE_CHECK || vector == TRAP_DOUBLE_FAULT)
+	if (vector == TRAP_MACHINE_CHECK)
+		machine_check(regs);
+	if (vector == TRAP_DOUBLE_FAULT)
 		kernel_trap(regs, vector, error); /* in user mode too: no task caused it */
 	else if (user_mode(regs))
 		user_trap(regs, vector, error);

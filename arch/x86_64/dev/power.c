@@ -8,6 +8,12 @@
 
 #define QEMU_EXIT_PORT 0xf4
 
+#define PCI_CONFIG_ADDRESS 0xcf8
+#define PCI_CONFIG_ENABLE  0x80000000
+#define RESET_CONTROL      0xcf9
+#define RESET_HARD         0x02
+#define RESET_NOW          0x04 /* when it becomes 1 */
+
 static __noreturn void halt_forever(void)
 {
 	for (;;)
@@ -35,14 +41,32 @@ void arch_poweroff(int status)
 	halt_forever();
 }
 
-/* Pulse the CPU's reset line, which is in the keyboard controller's output port. */
+static void wait_for_reset(void)
+{
+	for (int i = 0; i < 10000; i++)
+		io_delay();
+}
+
+/* Reset CPU and devices by the chipset's register, which Intel's chipsets have since the PIIX3, and
+ * others after them. It lies among PCI's ports: without PCI there is none. */
+static void chipset_reset(void)
+{
+	outl(PCI_CONFIG_ADDRESS, PCI_CONFIG_ENABLE);
+	if (inl(PCI_CONFIG_ADDRESS) != PCI_CONFIG_ENABLE)
+		return;
+	outb(RESET_CONTROL, RESET_HARD);
+	outb(RESET_CONTROL, RESET_HARD | RESET_NOW);
+	wait_for_reset();
+}
+
+/* Pulse the CPU's reset line, which is in the keyboard controller's output port. Devices may go on:
+ * Bochs's local APIC does, and its firmware does not stand that. */
 static void pulse_8042(void)
 {
 	for (int i = 0; i < 10000 && (inb(0x64) & 2); i++)
 		io_delay();
 	outb(0x64, 0xfe);
-	for (int i = 0; i < 10000; i++)
-		io_delay();
+	wait_for_reset();
 }
 
 /* Raise an exception without an IDT: the CPU cannot deliver it, and is reset. */
@@ -58,6 +82,7 @@ void arch_reboot(void)
 	arch_console_flush();
 	local_irq_disable();
 	acpi_reset();
+	chipset_reset();
 	pulse_8042();
 	triple_fault();
 	halt_forever();

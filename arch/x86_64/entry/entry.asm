@@ -172,23 +172,26 @@ trap_common:
 	iretq
 
 ; ---- #DF, NMI, #MC: on stacks of their own, and possibly between an entry and its swapgs ----
-; Only the base tells whose GS is loaded: the kernel's is in the upper half, where no user can set it.
+; GS may be the kernel's or the user's, and its base does not tell which: with FSGSBASE a program sets any. So this
+; saves the base, whatever it is, and loads the CPU's own from above the frame, where gdt.c has put it.
 paranoid_common:
 	PUSH_TRAP_FRAME
-	xor	ebx, ebx
 	mov	ecx, MSR_GS_BASE
 	rdmsr
-	test	edx, edx
-	js	.kernel_gs
-	swapgs
-	inc	ebx
-.kernel_gs:
+	shl	rdx, 32
+	lea	rbx, [rax + rdx]
+	mov	rax, [rsp + REGS_SIZE]
+	mov	rdx, rax
+	shr	rdx, 32
+	wrmsr
 	mov	rdi, rsp
 	call	trap_dispatch
-	test	ebx, ebx
-	jz	.out
-	swapgs
-.out:	POP_ALL
+	mov	eax, ebx
+	shr	rbx, 32
+	mov	edx, ebx
+	mov	ecx, MSR_GS_BASE
+	wrmsr
+	POP_ALL
 	add	rsp, 8
 	iretq
 

@@ -16,8 +16,9 @@ user_copy:
 	and	edx, 7
 .words:	rep	movsq
 	mov	ecx, edx
+	jrcxz	.done			; starting a string instruction costs some ten cycles, even for nothing
 .bytes:	rep	movsb
-	xor	eax, eax
+.done:	xor	eax, eax
 .out:	FORBID_USER_ACCESS
 	ret
 .words_fault:

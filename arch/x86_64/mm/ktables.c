@@ -124,6 +124,14 @@ pte_t *kernel_leaf(pte_t *root, u64 va, bool create)
 	return level == 1 ? e : NULL;
 }
 
+pte_t *large_entry(pte_t *root, u64 va)
+{
+	pte_t *table = child_table(&root[pt_index(va, 4)], true);
+
+	table = table ? child_table(&table[pt_index(va, 3)], true) : NULL;
+	return table ? &table[pt_index(va, 2)] : NULL;
+}
+
 bool kernel_mapped(pte_t *root, u64 va)
 {
 	int level;

@@ -18,6 +18,7 @@ int map_kernel_range(pte_t *root, u64 va, phys_addr_t pa, u64 size, pte_t flags)
 int fill_root_slots(pte_t *root, u64 start, u64 end);
 /* The entry of the 4 KiB page at va, or NULL. `create` adds the tables on the way. */
 pte_t *kernel_leaf(pte_t *root, u64 va, bool create);
+pte_t *large_entry(pte_t *root, u64 va); /* likewise, of the 2 MiB page, always with its tables */
 bool kernel_mapped(pte_t *root, u64 va); /* is va mapped, in pages of any size? */
 phys_addr_t new_kernel_table(void);      /* a zeroed page; 0 without memory */
 /* Map RAM, the loader's data and the early device mappings in the final tables' direct map. */

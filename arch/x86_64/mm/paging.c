@@ -9,6 +9,7 @@
 #include "kernel/lib/string.h"
 #include "kernel/lib/uapi.h"
 #include "mm/mm.h"
+#include "mm/section.h"
 
 extern pte_t boot_pml4[]; /* boot/start.asm */
 extern char __text_start[], __text_end[], __rodata_start[], __rodata_end[];
@@ -36,6 +37,15 @@ static void map_image(pte_t *root)
 	map_image_part(root, init_stack_guard + PAGE_SIZE, __kernel_end, PTE_WRITE | PTE_NX);
 }
 
+_Static_assert(SECTION_SIZE / PAGE_SIZE * sizeof(struct page) == LARGE_PAGE,
+	       "one entry maps the struct pages of a section");
+
+static void prepare_large_page(pte_t *root, u64 va)
+{
+	if (!large_entry(root, va))
+		panic("no memory for the page array\n");
+}
+
 /* Map the struct pages of the RAM at [start, end). Two ranges may share a page of the array. */
 static void map_page_array(pte_t *root, phys_addr_t start, phys_addr_t end)
 {
@@ -45,6 +55,11 @@ static void map_page_array(pte_t *root, phys_addr_t start, phys_addr_t end)
 
 	for (va &= PAGE_MASK; va < stop; va += step) {
 		step = PAGE_SIZE;
+		if (early_deferred(page_to_phys((struct page *)va))) {
+			prepare_large_page(root, va);
+			step = LARGE_PAGE - va % LARGE_PAGE;
+			continue;
+		}
 		if (kernel_mapped(root, va))
 			continue;
 		if ((va & (LARGE_PAGE - 1)) == 0 && stop - va >= LARGE_PAGE)
@@ -53,6 +68,15 @@ static void map_page_array(pte_t *root, phys_addr_t start, phys_addr_t end)
 		    0)
 			panic("no memory for the page array\n");
 	}
+}
+
+/* The section's struct pages are mapped by one entry, whose table the boot has prepared. */
+void arch_map_page_array(phys_addr_t section, size_t size)
+{
+	u64 va = PAGE_ARRAY_BASE + PFN(section) * sizeof(struct page);
+
+	if (map_kernel_range(kernel_root, va, section, size, PTE_WRITE | PTE_NX) < 0)
+		panic("no memory for the page array\n");
 }
 
 /* The used slots of the root's upper half: few of 256. */

@@ -177,8 +177,10 @@ int proc_show_cpuinfo(struct seq *s, const struct proc_node *node __maybe_unused
 			   id.vendor, id.family);
 		seq_printf(s, "model\t\t: %u\nmodel name\t: %s\nstepping\t: %u\n", id.model,
 			   *id.model_name ? id.model_name : "unknown", id.stepping);
-		seq_printf(s, "apicid\t\t: %u\nfpu\t\t: yes\nwp\t\t: yes\nflags\t\t:%s\n",
-			   cpus[cpu].apic_id, flags);
+		seq_printf(
+			s,
+			"microcode\t: %#x\napicid\t\t: %u\nfpu\t\t: yes\nwp\t\t: yes\nflags\t\t:%s\n",
+			id.microcode, cpus[cpu].apic_id, flags);
 		seq_printf(s, "address sizes\t: %u bits physical, 48 bits virtual\n\n",
 			   id.phys_bits);
 	}

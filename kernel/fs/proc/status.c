@@ -133,18 +133,14 @@ static void show_privileges(struct seq *s, const struct look *l)
 }
 
 /* "0-2,5" */
-static void show_list(struct seq *s, u64 mask)
+static void show_list(struct seq *s, const struct cpumask *m)
 {
+	size_t from, end = 0;
 	const char *comma = "";
 
-	for (u32 i = 0; i < 64; i++) {
-		u32 from = i;
-
-		if (!(mask >> i & 1))
-			continue;
-		while (i < 63 && (mask >> (i + 1) & 1))
-			i++;
-		seq_printf(s, i > from ? "%s%u-%u" : "%s%u", comma, from, i);
+	while ((from = bitmap_find_set(m->bits, MAX_CPUS, end)) < MAX_CPUS) {
+		end = bitmap_find_clear(m->bits, MAX_CPUS, from);
+		seq_printf(s, end - from > 1 ? "%s%zu-%zu" : "%s%zu", comma, from, end - 1);
 		comma = ",";
 	}
 	seq_puts(s, "\n");
@@ -153,16 +149,17 @@ static void show_list(struct seq *s, u64 mask)
 /* A bitmap of all CPUs, 32 to a word. */
 static void show_cpus(struct seq *s, const struct look *l)
 {
-	u64 mask = sched_get_affinity(l->task);
-	int digits = (int)(nr_cpus + 3) / 4;
+	struct cpumask mask = sched_get_affinity(l->task);
 
-	if (digits > 8)
-		seq_printf(s, "Cpus_allowed:\t%0*lx,%08lx\n", digits - 8, mask >> 32,
-			   mask & 0xffffffff);
-	else
-		seq_printf(s, "Cpus_allowed:\t%0*lx\n", digits, mask);
+	seq_puts(s, "Cpus_allowed:\t");
+	for (u32 words = (nr_cpus + 31) / 32, i = words; i-- > 0;) {
+		u32 word = (u32)(mask.bits[i / 2] >> i % 2 * 32);
+		int digits = i == words - 1 ? (int)(nr_cpus - 32 * i + 3) / 4 : 8;
+
+		seq_printf(s, i ? "%0*x," : "%0*x\n", digits, word);
+	}
 	seq_puts(s, "Cpus_allowed_list:\t");
-	show_list(s, mask);
+	show_list(s, &mask);
 	seq_puts(s, "Mems_allowed:\t1\nMems_allowed_list:\t0\n"); /* one node */
 }
 

@@ -42,7 +42,8 @@ static void add_machine(struct text *t)
 	u32 ranges = boot_memory(BOOT_RAM, &usable);
 	struct cpu_identity cpu;
 	const char *name = arch_machine_name();
-	char console[64];
+	char console[64], pci[200]; /* 20 devices */
+	u32 left_out;
 
 	boot_memory(BOOT_RESERVED, &reserved);
 	arch_cpu_identity(&cpu);
@@ -54,7 +55,11 @@ static void add_machine(struct text *t)
 	add(t, "machine %s\n", *name ? name : "without a name");
 	add(t, "devices %s%s; clock %s, timer %s\n", console,
 	    arch_has_keyboard() ? ", keyboard" : "", arch_clock_name(), arch_timer_name());
-	add(t, "compiler %s%s\n", __VERSION__, DEBUG_CHECKS ? ", debug" : "");
+	left_out = arch_device_ids(pci, sizeof(pci));
+	add(t, "pci%s", *pci ? pci : " none");
+	if (left_out)
+		add(t, " and %u more", left_out);
+	add(t, "\ncompiler %s%s\n", __VERSION__, DEBUG_CHECKS ? ", debug" : "");
 }
 
 void facts_write(const struct results *r, char *buf, size_t n)

@@ -11,7 +11,7 @@
 #include "tests/kernel/selftest/selftest.h"
 #include "tests/kernel/user_task.h"
 
-#define WORKERS_MAX 128
+#define WORKERS_MAX (2 * MAX_CPUS)
 #define PAGES       16
 
 static long seconds = 3;
@@ -80,7 +80,7 @@ static int worker(void *unused __maybe_unused)
 KTEST(soak, forks_on_all_cpus)
 {
 	static struct task *t[WORKERS_MAX];
-	u32 n = MIN(2 * nr_cpus, (u32)WORKERS_MAX);
+	u32 n = 2 * nr_cpus;
 
 	last_soak = (struct soak_result){0};
 	memset(seen, 0, sizeof(seen));

@@ -55,10 +55,9 @@ static void read_table(phys_addr_t pa)
 	static const struct {
 		char signature[5];
 		void (*parse)(struct acpi_info *info, const void *table, size_t len);
-	} parsers[] = {{"APIC", acpi_parse_madt},
-		       {"FACP", acpi_parse_fadt},
-		       {"HPET", acpi_parse_hpet},
-		       {"MCFG", acpi_parse_mcfg}};
+	} parsers[] = {{"APIC", acpi_parse_madt}, {"FACP", acpi_parse_fadt},
+		       {"HPET", acpi_parse_hpet}, {"MCFG", acpi_parse_mcfg},
+		       {"DMAR", acpi_parse_dmar}, {"IVRS", acpi_parse_ivrs}};
 
 	for (size_t i = 0; i < ARRAY_SIZE(parsers); i++) {
 		const struct acpi_header *h = map_table(pa, parsers[i].signature);
@@ -127,9 +126,10 @@ void acpi_init(void)
 	dsdt = map_table(acpi.dsdt, "DSDT");
 	if (dsdt)
 		acpi_parse_dsdt(&acpi, dsdt, dsdt->length);
-	pr_info("acpi: %s, %s, CPUs: %u, I/O APICs: %u%s%s\n", wide ? "XSDT" : "RSDT",
+	pr_info("acpi: %s, %s, CPUs: %u, I/O APICs: %u%s%s%s\n", wide ? "XSDT" : "RSDT",
 		acpi.has_madt ? "MADT" : "no MADT", acpi.nr_cpus, acpi.nr_ioapics,
-		acpi.has_hpet ? ", HPET" : "", acpi.has_s5 ? ", S5" : "");
+		acpi.has_hpet ? ", HPET" : "", acpi.has_s5 ? ", S5" : "",
+		acpi.hw_reduced ? ", hardware-reduced" : "");
 }
 
 #define PM1_SCI_EN    (1u << 0)
@@ -153,19 +153,8 @@ static void sleep(u16 port, u8 type)
 		outw(port, (inw(port) & ~PM1_SLP_MASK) | type << PM1_SLP_SHIFT | PM1_SLP_EN);
 }
 
-void acpi_poweroff(void)
-{
-	if (!acpi.has_fadt || !acpi.has_s5 || acpi.pm1a_cnt == 0)
-		return;
-	enter_acpi_mode();
-	sleep(acpi.pm1a_cnt, acpi.s5_type_a);
-	sleep(acpi.pm1b_cnt, acpi.s5_type_b);
-	for (int i = 0; i < 1000000; i++)
-		io_delay();
-}
-
 /* Write configuration space of bus 0; `addr` encodes device, function and offset. */
-static void reset_through_pci(u64 addr, u8 value)
+static void write_pci(u64 addr, u8 value)
 {
 	u32 device = addr >> 32 & 0x1f, function = addr >> 16 & 7, offset = addr & 0xff;
 
@@ -173,26 +162,57 @@ static void reset_through_pci(u64 addr, u8 value)
 	outb(0xcfc + (offset & 3), value);
 }
 
-void acpi_reset(void)
+static void write_register(const struct acpi_register *r, u8 value)
 {
-	const struct acpi_register *r = &acpi.reset;
 	volatile u8 *p;
 
-	if (r->addr == 0)
-		return;
 	switch (r->space) {
 	case ACPI_SPACE_IO:
-		outb(r->addr, acpi.reset_value);
+		outb(r->addr, value);
 		break;
 	case ACPI_SPACE_MEMORY:
 		p = arch_map_device(r->addr, 1);
 		if (p)
-			*p = acpi.reset_value;
+			*p = value;
 		break;
 	case ACPI_SPACE_PCI:
-		reset_through_pci(r->addr, acpi.reset_value);
+		write_pci(r->addr, value);
 		break;
 	}
+}
+
+/* ACPI specification 4.8.3.7: only on hardware-reduced machines. */
+#define SLEEP_EN    (1u << 5)
+#define SLEEP_SHIFT 2
+#define SLEEP_WOKE  (1u << 7)
+
+static void sleep_reduced(u8 type)
+{
+	if (acpi.sleep_status.addr)
+		write_register(&acpi.sleep_status, SLEEP_WOKE);
+	if (acpi.sleep_control.addr)
+		write_register(&acpi.sleep_control, (u8)(type << SLEEP_SHIFT | SLEEP_EN));
+}
+
+void acpi_poweroff(void)
+{
+	if (!acpi.has_fadt || !acpi.has_s5)
+		return;
+	if (acpi.hw_reduced)
+		sleep_reduced(acpi.s5_type_a);
+	if (acpi.pm1a_cnt)
+		enter_acpi_mode();
+	sleep(acpi.pm1a_cnt, acpi.s5_type_a);
+	sleep(acpi.pm1b_cnt, acpi.s5_type_b);
+	for (int i = 0; i < 1000000; i++)
+		io_delay();
+}
+
+void acpi_reset(void)
+{
+	if (acpi.reset.addr == 0)
+		return;
+	write_register(&acpi.reset, acpi.reset_value);
 	for (int i = 0; i < 10000; i++)
 		io_delay();
 }

@@ -7,9 +7,10 @@
 
 #include "kernel/lib/types.h"
 
-#define ACPI_MAX_CPUS    64
+#define ACPI_MAX_CPUS    512
 #define ACPI_MAX_IOAPICS 8
 #define ACPI_ISA_IRQS    16
+#define ACPI_MAX_IOMMUS  8
 
 struct acpi_ioapic {
 	u8 id;
@@ -33,6 +34,11 @@ struct acpi_register {
 #define ACPI_SPACE_IO     1
 #define ACPI_SPACE_PCI    2
 
+struct acpi_iommu {
+	phys_addr_t base;
+	bool amd; /* else Intel's VT-d */
+};
+
 struct acpi_info {
 	bool has_madt, has_fadt, has_hpet, has_s5;
 	/* MADT */
@@ -42,7 +48,8 @@ struct acpi_info {
 	u32 cpu_apic_id[ACPI_MAX_CPUS]; /* enabled processors */
 	struct acpi_ioapic ioapic[ACPI_MAX_IOAPICS];
 	struct acpi_isa_irq isa[ACPI_ISA_IRQS];
-	/* FADT */
+	/* FADT. Hardware-reduced: there are no PM1 registers, PM timer and SMI port. */
+	bool hw_reduced, no_msi, no_cmos;
 	u16 sci_irq;
 	u16 smi_port;
 	u8 acpi_enable;
@@ -52,6 +59,7 @@ struct acpi_info {
 	u8 century; /* CMOS register, 0: none */
 	struct acpi_register reset;
 	u8 reset_value;
+	struct acpi_register sleep_control, sleep_status; /* hardware-reduced only */
 	phys_addr_t dsdt;
 	/* \_S5_ */
 	u8 s5_type_a, s5_type_b;
@@ -60,6 +68,9 @@ struct acpi_info {
 	/* MCFG: PCI configuration space in memory, of segment 0; base 0: none */
 	phys_addr_t ecam_base;
 	u8 ecam_first_bus, ecam_last_bus;
+	/* DMAR, IVRS */
+	struct acpi_iommu iommu[ACPI_MAX_IOMMUS];
+	u32 nr_iommus;
 };
 
 /* ---- acpi_parse.c: reads only [table, table + len) ---- */
@@ -81,6 +92,8 @@ void acpi_parse_madt(struct acpi_info *info, const void *table, size_t len);
 void acpi_parse_fadt(struct acpi_info *info, const void *table, size_t len);
 void acpi_parse_hpet(struct acpi_info *info, const void *table, size_t len);
 void acpi_parse_mcfg(struct acpi_info *info, const void *table, size_t len);
+void acpi_parse_dmar(struct acpi_info *info, const void *table, size_t len);
+void acpi_parse_ivrs(struct acpi_info *info, const void *table, size_t len);
 void acpi_parse_dsdt(struct acpi_info *info, const void *table, size_t len);
 void acpi_info_init(struct acpi_info *info);
 

@@ -150,16 +150,13 @@ static u16 fadt_port(const u8 *t, size_t len, size_t wide, size_t narrow)
 #define FADT_MIN_SIZE      116 /* ACPI 1.0 */
 #define FADT_RESET_REG_SUP (1u << 10)
 #define FADT_TMR_VAL_EXT   (1u << 8)
+#define FADT_HW_REDUCED    (1u << 20)
+/* IAPC_BOOT_ARCH; bit 1, "there is an 8042", is wrong too often: the controller is asked. */
+#define BOOT_NO_MSI  (1u << 3)
+#define BOOT_NO_CMOS (1u << 5)
 
-void acpi_parse_fadt(struct acpi_info *info, const void *table, size_t len)
+static void parse_fixed_hardware(struct acpi_info *info, const u8 *t, size_t len, u32 flags)
 {
-	const u8 *t = table;
-	u32 flags;
-
-	if (len < FADT_MIN_SIZE)
-		return;
-	flags = field(t, len, 112, 4);
-	info->has_fadt = true;
 	info->sci_irq = field(t, len, 46, 2);
 	info->smi_port = field(t, len, 48, 4);
 	info->acpi_enable = t[52];
@@ -167,6 +164,27 @@ void acpi_parse_fadt(struct acpi_info *info, const void *table, size_t len)
 	info->pm1b_cnt = fadt_port(t, len, 184, 68);
 	info->pm_timer = t[91] == 4 || len > 208 ? fadt_port(t, len, 208, 76) : 0;
 	info->pm_timer_32bit = flags & FADT_TMR_VAL_EXT;
+}
+
+void acpi_parse_fadt(struct acpi_info *info, const void *table, size_t len)
+{
+	const u8 *t = table;
+	u32 flags, boot;
+
+	if (len < FADT_MIN_SIZE)
+		return;
+	flags = field(t, len, 112, 4);
+	info->has_fadt = true;
+	info->hw_reduced = flags & FADT_HW_REDUCED;
+	if (info->hw_reduced) {
+		info->sleep_control = parse_gas(t, len, 244);
+		info->sleep_status = parse_gas(t, len, 256);
+	} else {
+		parse_fixed_hardware(info, t, len, flags);
+	}
+	boot = t[8] >= 3 ? field(t, len, 109, 2) : 0; /* reserved in ACPI 1.0 */
+	info->no_msi = boot & BOOT_NO_MSI;
+	info->no_cmos = boot & BOOT_NO_CMOS;
 	info->century = t[108];
 	if ((flags & FADT_RESET_REG_SUP) && len >= 129) {
 		info->reset = parse_gas(t, len, 116);
@@ -202,6 +220,47 @@ void acpi_parse_mcfg(struct acpi_info *info, const void *table, size_t len)
 		info->ecam_first_bus = t[at + 10];
 		info->ecam_last_bus = t[at + 11];
 		return;
+	}
+}
+
+#define IOMMU_TABLE_HEADER 48
+
+static void add_iommu(struct acpi_info *info, phys_addr_t base, bool amd)
+{
+	for (u32 i = 0; i < info->nr_iommus; i++)
+		if (info->iommu[i].base == base)
+			return; /* IVRS describes a unit once for each revision of itself */
+	if (base && info->nr_iommus < ACPI_MAX_IOMMUS)
+		info->iommu[info->nr_iommus++] = (struct acpi_iommu){base, amd};
+}
+
+/* VT-d specification 8.1 and 8.3: units have type 0. */
+void acpi_parse_dmar(struct acpi_info *info, const void *table, size_t len)
+{
+	const u8 *t = table;
+	u64 size;
+
+	for (size_t at = IOMMU_TABLE_HEADER; at + 4 <= len; at += size) {
+		size = field(t, len, at + 2, 2);
+		if (size < 4 || size > len - at)
+			return;
+		if (field(t, len, at, 2) == 0 && size >= 16)
+			add_iommu(info, field(t, len, at + 8, 8), false);
+	}
+}
+
+/* AMD I/O virtualization specification 5.2: units have the types 0x10, 0x11 and 0x40. */
+void acpi_parse_ivrs(struct acpi_info *info, const void *table, size_t len)
+{
+	const u8 *t = table;
+	u64 size;
+
+	for (size_t at = IOMMU_TABLE_HEADER; at + 4 <= len; at += size) {
+		size = field(t, len, at + 2, 2);
+		if (size < 4 || size > len - at)
+			return;
+		if ((t[at] == 0x10 || t[at] == 0x11 || t[at] == 0x40) && size >= 16)
+			add_iommu(info, field(t, len, at + 8, 8), true);
 	}
 }
 

@@ -148,10 +148,13 @@ u64 arch_run_ns(u64 ticks)
 static void choose_clock(void)
 {
 	struct clock_source tsc = {0};
+	bool other =
+		hpet_init(&reference) || pm_timer_init(&reference) || pit_clock_init(&reference);
+	bool use_tsc = tsc_init(&tsc, other ? &reference : NULL);
 
-	if (!hpet_init(&reference) && !pm_timer_init(&reference))
-		pit_clock_init(&reference);
-	start(&first_clock, tsc_init(&tsc, &reference) ? &tsc : &reference);
+	if (!other && !use_tsc)
+		panic("no clock: there is no HPET, ACPI PM timer or PIT, and CPUID does not tell the TSC's rate\n");
+	start(&first_clock, use_tsc ? &tsc : &reference);
 	clock_read_pair(tsc_read, arch_clock_ns, &run_rate.cycles, &run_rate.ns);
 	if (clock->source.read == tsc_read)
 		run_rate.mult = clock->mult;
@@ -162,6 +165,10 @@ void clock_leave_tsc(void)
 	arch_runs_in_cycles = false; /* at boot: the CPU time counted until now is small */
 	if (!clock || clock->source.read != tsc_read)
 		return;
+	if (!reference.read) {
+		pr_warn("time: there is no other clock: time differs between CPUs\n");
+		return;
+	}
 	start(&second_clock, &reference);
 	pr_warn("time: clock %s from now on\n", reference.name);
 }
@@ -172,7 +179,7 @@ void arch_time_init(void)
 	if (irq_uses_apic() && apic_timer_init() != 0)
 		panic("the local APIC's timer does not count\n");
 	if (!irq_uses_apic() && pit_timer_init() != 0)
-		panic("no interrupt for the PIT\n");
+		panic("no timer: there is no usable APIC, and no PIT or no interrupt for it\n");
 	pr_info("time: clock %s at %lu kHz, timer %s\n", clock->source.name,
 		clock->source.hz / 1000, arch_timer_name());
 }

@@ -13,8 +13,9 @@ struct clock_source {
 /* Each fills in *c; false, and *c untouched, if there is no such counter. */
 bool hpet_init(struct clock_source *c);
 bool pm_timer_init(struct clock_source *c);
-void pit_clock_init(struct clock_source *c); /* always there */
-/* The TSC, if it runs at one rate in every state: CPUID's, or measured against `ref`. */
+bool pit_clock_init(struct clock_source *c);
+/* The TSC, if it runs at one rate in every state: CPUID's, or measured against `ref`. If that is
+ * NULL, there is no other clock, and the TSC is used if CPUID tells its rate at all. */
 bool tsc_init(struct clock_source *c, const struct clock_source *ref);
 bool clock_counts(u64 (*read)(void)); /* does the counter advance within 100 us? */
 /* Read two counters at nearly the same moment: the tightest of a few tries, since a hypervisor may
@@ -32,5 +33,5 @@ void clock_leave_tsc(void);
 extern long tsc_skew; /* tunable clock.tsc_skew */
 
 /* ---- the PIT's channel 0 as one-shot timer ---- */
-int pit_timer_init(void); /* 0 or -EINVAL */
+int pit_timer_init(void); /* 0, -ENODEV or -EINVAL */
 void pit_timer_program(u64 ns);

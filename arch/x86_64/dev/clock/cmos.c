@@ -78,8 +78,11 @@ static u64 to_seconds(const struct cmos_time *t, u8 status_b)
 
 u64 arch_wall_clock(void)
 {
-	struct cmos_time a = read_once(), b;
+	struct cmos_time a, b;
 
+	if (acpi.no_cmos)
+		return 0;
+	a = read_once();
 	/* Read until two readings agree: an update may come between two registers. */
 	for (int i = 0; i < 5; i++) {
 		b = read_once();

@@ -3,6 +3,7 @@
 #include "arch/x86_64/dev/clock/clock.h"
 #include "arch/x86_64/dev/io.h"
 #include "arch/x86_64/dev/irq/intc.h"
+#include "kernel/lib/uapi.h"
 #include "kernel/time/timer.h"
 
 #define CHANNEL0 0x40
@@ -14,7 +15,17 @@
 
 #define CMD_CHANNEL0_ONESHOT 0x30 /* low and high byte, mode 0: interrupt on terminal count */
 #define CMD_CHANNEL2_RATE    0xb4 /* low and high byte, mode 2: counts round */
+#define CMD_LATCH0           0x00
 #define CMD_LATCH2           0x80
+
+static u64 read_channel0(void)
+{
+	u8 low;
+
+	outb(COMMAND, CMD_LATCH0);
+	low = inb(CHANNEL0);
+	return low | inb(CHANNEL0) << 8;
+}
 
 static u64 read_counter(void)
 {
@@ -28,14 +39,17 @@ static u64 read_counter(void)
 	return (u16)-v; /* it counts down */
 }
 
-void pit_clock_init(struct clock_source *c)
+bool pit_clock_init(struct clock_source *c)
 {
 	outb(SPEAKER, (inb(SPEAKER) & ~2) | 1);
 	outb(COMMAND, CMD_CHANNEL2_RATE);
 	outb(CHANNEL2, 0); /* 0 is 65536 */
 	outb(CHANNEL2, 0);
+	if (!clock_counts(read_counter))
+		return false;
 	*c = (struct clock_source){
 		.name = "PIT", .read = read_counter, .hz = PIT_HZ, .mask = 0xffff};
+	return true;
 }
 
 static void timer_fired(struct pt_regs *regs __maybe_unused)
@@ -56,6 +70,11 @@ void pit_timer_program(u64 ns)
 
 int pit_timer_init(void)
 {
+	outb(COMMAND, CMD_CHANNEL0_ONESHOT);
+	outb(CHANNEL0, 0xff);
+	outb(CHANNEL0, 0xff);
+	if (!clock_counts(read_channel0))
+		return -ENODEV;
 	outb(COMMAND, CMD_CHANNEL0_ONESHOT); /* the channel waits for a count */
 	return irq_install(PIT_IRQ, timer_fired);
 }

@@ -11,6 +11,7 @@
 #define CPUID_HYPERVISOR        0x40000000
 #define CPUID_HYPERVISOR_TIMING 0x40000010 /* EAX: TSC in kHz (VMware's, KVM gives it too) */
 #define CPUID_CRYSTAL           0x15
+#define CPUID_FREQUENCY         0x16 /* EAX: base frequency in MHz, to about 1 % */
 #define CALIBRATION_NS          2000000UL
 
 enum {
@@ -54,6 +55,14 @@ static u64 rate_by_cpuid(void)
 	return 0;
 }
 
+/* The CPU's base frequency is the TSC's, but coarse: for a CPU that does not name its crystal. */
+static u64 base_frequency(void)
+{
+	if (cpuid_count(0, 0).eax < CPUID_FREQUENCY)
+		return 0;
+	return (cpuid_count(CPUID_FREQUENCY, 0).eax & 0xffff) * 1000000UL;
+}
+
 static u64 measure(const struct clock_source *ref)
 {
 	u64 need = ref->hz * CALIBRATION_NS / NSEC_PER_SEC;
@@ -73,13 +82,13 @@ bool tsc_init(struct clock_source *c, const struct clock_source *ref)
 
 	if (tsc_use == TSC_NEVER)
 		return false;
-	if (!cpu_features.invariant_tsc && tsc_use != TSC_ALWAYS) {
+	if (ref && !cpu_features.invariant_tsc && tsc_use != TSC_ALWAYS) {
 		pr_info("tsc: not invariant, not used as clock\n");
 		return false;
 	}
 	hz = rate_by_cpuid();
 	if (hz == 0)
-		hz = measure(ref);
+		hz = ref ? measure(ref) : base_frequency();
 	if (hz < 1000000)
 		return false;
 	*c = (struct clock_source){.name = "TSC", .read = tsc_read, .hz = hz, .mask = ~0UL};

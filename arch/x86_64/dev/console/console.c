@@ -8,10 +8,10 @@
 
 #include "arch/x86_64/arch.h"
 #include "arch/x86_64/dev/acpi/acpi.h"
-#include "arch/x86_64/dev/acpi/smbios.h"
 #include "arch/x86_64/dev/console/keyboard.h"
 #include "arch/x86_64/dev/console/screen.h"
 #include "arch/x86_64/dev/console/serial.h"
+#include "arch/x86_64/dev/smbios/smbios.h"
 #include "kernel/lib/atomic.h"
 #include "kernel/lib/lock.h"
 #include "kernel/lib/log.h"
@@ -23,9 +23,6 @@
 static spinlock_t lock = SPINLOCK_INIT(LOCK_CONSOLE); /* the devices and all of their state */
 static u32 holder;                                    /* of the lock: CPU + 1; 0: none */
 static bool refresh_later;
-
-#define EVERYTHING      ~0U
-#define CELLS_PER_SLICE 1024
 
 /* Output must work from any context: also after a fault in this code, and when another CPU died
  * with the lock. Then the caller goes on without it: garbled output is better than none. */
@@ -145,7 +142,7 @@ static size_t write_devices(const char *s, size_t n, bool newlines, char *buf, s
 	serial_write(s, n, newlines);
 	screen_write(s, n, newlines);
 	if (!refresh_later)
-		screen_refresh(EVERYTHING);
+		screen_refresh(true);
 	answer = screen_take_answer(buf, room);
 	console_unlock(flags);
 	return answer;
@@ -176,7 +173,7 @@ void arch_console_refresh(void)
 			break; /* a tick does not wait for the CPU that draws or writes */
 		flags = console_lock();
 		refresh_later = true;
-		more = screen_refresh(CELLS_PER_SLICE);
+		more = screen_refresh(false);
 		console_unlock(flags);
 		if (!irqs_enabled())
 			break;
@@ -189,7 +186,7 @@ void arch_console_flush(void)
 
 	refresh_later = false; /* the next line may be the last */
 	serial_flush();
-	screen_refresh(EVERYTHING);
+	screen_refresh(true);
 	console_unlock(flags);
 }
 

@@ -12,9 +12,9 @@ static u32 cells[2 * VT_MAX_ROWS * VT_MAX_COLS]; /* as the terminal wants them, 
 static u32 shown[VT_MAX_ROWS * VT_MAX_COLS];     /* as the device shows them */
 static u32 cursor_shown; /* row, column and visibility of the cursor on the device */
 
-void screen_init(const struct boot_framebuffer *fb)
+void screen_begin(const struct screen_ops *device)
 {
-	ops = fb->text ? vga_init(fb) : framebuffer_init(fb);
+	ops = device;
 	if (!ops)
 		return;
 	vt_init(&vt, ops->rows, ops->cols, cells);
@@ -22,6 +22,11 @@ void screen_init(const struct boot_framebuffer *fb)
 		shown[i] = VT_BLANK;
 	vt_clean(&vt);
 	cursor_shown = 0;
+}
+
+void screen_init(const struct boot_framebuffer *fb)
+{
+	screen_begin(fb->text ? vga_init(fb) : framebuffer_init(fb));
 }
 
 const struct screen_ops *screen_device(void)
@@ -79,13 +84,13 @@ static void refresh_cursor(void)
 	cursor_shown = now;
 }
 
-bool screen_refresh(u32 cells_at_once)
+bool screen_refresh(bool all)
 {
 	u32 drawn = 0;
 
 	if (!ops)
 		return false;
-	while (vt.dirty_from < vt.dirty_to && drawn < cells_at_once)
+	while (vt.dirty_from < vt.dirty_to && (all || drawn < ops->slice))
 		drawn += refresh_row(vt.dirty_from++);
 	if (vt.dirty_from < vt.dirty_to)
 		return true;

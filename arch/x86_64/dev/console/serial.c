@@ -39,7 +39,8 @@
 #define MCR_READY    0x0b /* DTR, RTS, and OUT2, which lets the interrupt through */
 #define MCR_LOOPBACK 0x1e
 #define LSR_RX_READY 0x01
-#define LSR_TX_EMPTY 0x20
+#define LSR_TX_EMPTY 0x20 /* the FIFO */
+#define LSR_TX_IDLE  0x40 /* and the byte before it is on the line */
 
 #define FIFO_SIZE    16
 #define TX_RING_SIZE 16384
@@ -200,8 +201,14 @@ void serial_write(const char *s, size_t n, bool newlines)
 void serial_flush(void)
 {
 	stuck = false; /* these may be the last words: try once more */
-	if (present)
-		drain_to(0);
+	if (!present)
+		return;
+	drain_to(0);
+	/* What is in the FIFO, up to 1.5 ms, would be lost when the machine goes off. */
+	for (u32 i = 0; !stuck && !(inb(REG_LSR) & LSR_TX_IDLE); i++) {
+		stuck = i > STUCK_AFTER;
+		cpu_relax();
+	}
 }
 
 static size_t receive(char *buf, size_t max)

@@ -9,6 +9,8 @@
 #define CURSOR_START 0x0a
 #define CURSOR_OFF   0x20
 
+#define SLICE_CELLS 1024
+
 static volatile u16 *text;
 static u32 stride; /* cells */
 static struct screen_ops ops;
@@ -72,6 +74,7 @@ const struct screen_ops *vga_init(const struct boot_framebuffer *fb)
 	outb(CRTC_DATA, CURSOR_OFF);
 	for (u32 i = 0; i < stride * rows; i++)
 		text[i] = vga_cell(VT_BLANK);
-	ops = (struct screen_ops){.name = "VGA text", .rows = rows, .cols = cols, .draw = draw};
+	ops = (struct screen_ops){
+		.name = "VGA text", .rows = rows, .cols = cols, .slice = SLICE_CELLS, .draw = draw};
 	return &ops;
 }

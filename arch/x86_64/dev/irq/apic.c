@@ -2,12 +2,14 @@
  * The local APIC: delivers interrupts to its CPU, and has the CPU's one-shot timer. SDM 3A, ch. 10.
  *
  * xAPIC is accessed through memory, x2APIC through MSRs. x2APIC is used if the firmware left it on
- * (it cannot be switched back), and on a hypervisor that offers it, where it saves decoding an
- * instruction at each access. On bare metal it needs interrupt remapping, which is not set up here.
+ * (it cannot be switched back), if a CPU has an id that xAPIC cannot address, and on a hypervisor
+ * that offers it, where it saves decoding an instruction at each access. Devices interrupt only the
+ * boot CPU, whose id is small, so x2APIC needs no interrupt remapping here.
  */
 #include "arch/x86_64/arch.h"
 #include "arch/x86_64/cpu/features.h"
 #include "arch/x86_64/cpu/msr.h"
+#include "arch/x86_64/dev/acpi/acpi.h"
 #include "arch/x86_64/dev/clock/clock.h"
 #include "arch/x86_64/dev/io.h"
 #include "arch/x86_64/dev/irq/intc.h"
@@ -42,6 +44,7 @@
 #define LVT_NMI         (4u << 8)
 #define DIVIDE_BY_16    0x3
 #define CALIBRATION_NS  1000000UL
+#define XAPIC_BROADCAST 0xff /* a destination of 8 bits that means all CPUs */
 
 static volatile u8 *regs; /* NULL: x2APIC */
 static bool x2apic;
@@ -72,7 +75,7 @@ u32 apic_id(void)
 
 bool apic_can_reach(u32 id)
 {
-	return x2apic || id < 0xff;
+	return x2apic || id < XAPIC_BROADCAST;
 }
 
 const char *apic_mode(void)
@@ -80,9 +83,18 @@ const char *apic_mode(void)
 	return x2apic ? "x2APIC" : "xAPIC";
 }
 
+static bool large_ids(void)
+{
+	for (u32 i = 0; i < acpi.nr_cpus; i++)
+		if (acpi.cpu_apic_id[i] >= XAPIC_BROADCAST)
+			return true;
+	return false;
+}
+
 static bool choose_x2apic(u64 base_msr)
 {
-	return cpu_features.x2apic && ((base_msr & APIC_BASE_X2APIC) || cpu_features.hypervisor);
+	return cpu_features.x2apic &&
+	       ((base_msr & APIC_BASE_X2APIC) || cpu_features.hypervisor || large_ids());
 }
 
 /* Switch the local APIC on and set it up, in the chosen mode. */

@@ -2,8 +2,11 @@
 #include "arch/x86_64/dev/irq/intc.h"
 
 #include "arch/x86_64/arch.h"
+#include "arch/x86_64/cpu/features.h"
+#include "arch/x86_64/cpu/mce.h"
 #include "arch/x86_64/dev/acpi/acpi.h"
-#include "arch/x86_64/dev/acpi/smbios.h"
+#include "arch/x86_64/dev/left_on.h"
+#include "arch/x86_64/dev/smbios/smbios.h"
 #include "kernel/lib/log.h"
 #include "kernel/lib/string.h"
 #include "kernel/lib/uapi.h"
@@ -36,8 +39,11 @@ static bool try_apic(void)
 
 void arch_irq_init(void)
 {
-	acpi_init();
+	features_log();
+	mce_init();
 	smbios_init();
+	acpi_init();
+	check_left_on();
 	pic_init();
 	use_apic = try_apic();
 	if (use_apic)

@@ -100,7 +100,8 @@ void pci_write(const struct pci_function *f, u16 offset, u32 value)
 
 /* Buses still to be looked at, and those that were. */
 struct scan {
-	void (*fn)(const struct pci_function *f);
+	void (*fn)(const struct pci_function *f, void *arg);
+	void *arg;
 	u64 found[BITS_TO_WORDS(BUSES)], done[BITS_TO_WORDS(BUSES)];
 };
 
@@ -129,7 +130,7 @@ static void look_at(struct scan *s, struct pci_function *f)
 		note_bus(s, f->function);
 	if (HEADER_TYPE(pci_read(f, REG_HEADER)) == HEADER_BRIDGE)
 		note_bus(s, pci_read(f, REG_BUSES) >> 8 & 0xff);
-	s->fn(f);
+	s->fn(f, s->arg);
 }
 
 static void scan_bus(struct scan *s, u8 bus)
@@ -167,9 +168,9 @@ static void map_ecam(void)
 		ecam = NULL;
 }
 
-void pci_foreach(void (*fn)(const struct pci_function *f))
+void pci_foreach(void (*fn)(const struct pci_function *f, void *arg), void *arg)
 {
-	struct scan s = {.fn = fn};
+	struct scan s = {.fn = fn, .arg = arg};
 	size_t bus;
 
 	map_ecam();
@@ -314,7 +315,7 @@ bool pci_use_msi(const struct pci_function *f, u8 vector)
 	u32 id = cpus[0].apic_id;
 	u32 address = MESSAGE_ADDRESS | MESSAGE_DEST(id);
 
-	if (!irq_uses_apic() || id > 0xfe)
+	if (!irq_uses_apic() || acpi.no_msi || id > 0xfe)
 		return false;
 	return use_msix(f, address, vector) || use_msi(f, address, vector);
 }

@@ -9,8 +9,8 @@ struct pci_function {
 	u32 class; /* base class, subclass and programming interface: 0x0c0330 is xHCI */
 };
 
-/* Call `fn` for each function of each device, bridges included. */
-void pci_foreach(void (*fn)(const struct pci_function *f));
+/* Call fn(function, arg) for each function of each device, bridges included. */
+void pci_foreach(void (*fn)(const struct pci_function *f, void *arg), void *arg);
 
 /* Configuration space; `offset` is a multiple of 4. Any context. */
 u32 pci_read(const struct pci_function *f, u16 offset);

@@ -323,7 +323,7 @@ static u64 serve(struct xhci *x)
 	return next;
 }
 
-static void note_controller(const struct pci_function *f)
+static void note_controller(const struct pci_function *f, void *unused __maybe_unused)
 {
 	if (f->class == XHCI_CLASS && nr_controllers < MAX_CONTROLLERS)
 		found[nr_controllers++] = *f;
@@ -393,7 +393,7 @@ int arch_usb_main(void *unused __maybe_unused)
 bool arch_usb_find(void)
 {
 	if (usb_on)
-		pci_foreach(note_controller);
+		pci_foreach(note_controller, NULL);
 	return nr_controllers;
 }
 
