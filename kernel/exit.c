@@ -17,7 +17,9 @@
 #include "kernel/kthread.h"
 #include "kernel/lib/log.h"
 #include "kernel/lib/syscall.h"
+#include "kernel/ptrace/ptrace.h"
 #include "kernel/resources.h"
+#include "kernel/seccomp/seccomp.h"
 #include "kernel/signal/orphaned_pgrp.h"
 #include "kernel/signal/sigqueue.h"
 #include "kernel/task.h"
@@ -56,6 +58,8 @@ void unlink_task(struct task *p)
 {
 	struct signal *sig = p->signal;
 
+	if (is_traced(p))
+		ptrace_unlink(p);
 	if (--sig->nr_threads > 0)
 		leave_handlers(p);
 	if (thread_group_leader(p)) {
@@ -98,7 +102,7 @@ void move_by_birth(struct task *p, struct list_head *list)
 static bool report_end(struct task *p, int sig)
 {
 	if (!do_notify_parent(p, sig)) {
-		move_by_birth(p, &p->parent->zombies);
+		move_by_birth(p, &p->real_parent->zombies);
 		return false;
 	}
 	guarded(p, exit_state) = TASK_DEAD;
@@ -126,6 +130,14 @@ void release_task(struct task *p)
 }
 
 /* ---- exit ---- */
+
+static noinline void exit_rare_resources(struct task *p)
+{
+	if (p->thread.debug)
+		arch_drop_breakpoints(p);
+	if (p->seccomp)
+		seccomp_exit(p);
+}
 
 /* Drop memory, semaphore adjustments, files and directory; wake a parent in vfork(2). */
 static void exit_resources(struct task *p, bool group_dead)
@@ -157,6 +169,8 @@ static void exit_resources(struct task *p, bool group_dead)
 	if (mm)
 		mm_put(mm);
 	exit_sem(p);
+	if (unlikely((u64)p->thread.debug | (u64)p->seccomp)) /* one test for both */
+		exit_rare_resources(p);
 	if (files)
 		files_put(files);
 	if (last_of_fs)
@@ -207,7 +221,9 @@ static void set_parent(struct task *child, struct task *parent)
 	struct task *t;
 
 	list_for_each_entry (t, &child->signal->threads, thread_node) {
-		t->real_parent = t->parent = parent;
+		t->real_parent = parent;
+		if (!is_traced(t))
+			t->parent = parent;
 		WRITE_ONCE(t->ppid_nr, parent->tgid_nr);
 	}
 	list_move_tail(&child->sibling, child->in_jobs ? &parent->jobs : &parent->children);
@@ -232,7 +248,7 @@ static bool move_child(struct task *child, struct task *p, struct task *reaper,
 	child->exit_signal = SIGCHLD; /* the new parent chose no signal */
 	if (child->exit_state != TASK_DEAD)
 		walked = kill_orphaned_pgrp(child, p);
-	if (zombie && report_end(child, SIGCHLD)) {
+	if (zombie && !is_traced(child) && report_end(child, SIGCHLD)) {
 		sched_exit(child);
 		unlink_task(child);
 		list_add(&child->sibling, dead);
@@ -276,9 +292,11 @@ static void disown_children(struct task *p)
 
 	for (;;) {
 		spin_lock(&tasklist_lock);
-		if (forget_original_parent(p, &dead) && list_empty(&dead))
+		if (list_empty(&p->tracees) && forget_original_parent(p, &dead) &&
+		    list_empty(&dead))
 			return;
 		spin_unlock(&tasklist_lock);
+		exit_ptrace(p);
 		while ((child = list_take_first(&dead, struct task, sibling)) != NULL)
 			forget_task(child);
 	}
@@ -287,14 +305,17 @@ static void disown_children(struct task *p)
 /* Notify children and parent. On return `p` may be reaped at any moment; preemption is off. */
 static void exit_notify(struct task *p, bool group_dead)
 {
-	bool dead = !thread_group_leader(p);
+	bool dead;
 
 	disown_children(p);
 	if (group_dead) /* the process is gone, not only its first thread */
 		kill_orphaned_pgrp(p->group_leader, NULL);
+	dead = !thread_group_leader(p) && !is_traced(p);
 	guarded(p, exit_state) = dead ? TASK_DEAD : TASK_ZOMBIE;
-	if (!dead && p->signal->nr_threads == 1) /* else the last thread reports for the leader */
-		dead = report_end(p, p->exit_signal);
+	if (thread_group_leader(p) && p->signal->nr_threads == 1) /* else its last thread reports */
+		dead = report_end(p, traced_by_stranger(p) ? SIGCHLD : p->exit_signal);
+	else if (is_traced(p))
+		do_notify_parent(p, SIGCHLD);
 	if (p->signal->exec_task)
 		wake_up_process(p->signal->exec_task);
 	spin_unlock(&tasklist_lock);
@@ -326,7 +347,8 @@ static bool exit_signals(struct task *p, int code, bool group)
 	/* Other threads handle what was sent to the process, and a group stop does not wait for
 	 * `p`. */
 	retarget_shared_pending(p, ~p->blocked);
-	stopped = guarded(p, stop_pending) && leave_group_stop(p);
+	stopped = (guarded(p, jobctl) & JOBCTL_STOP_PENDING) && leave_group_stop(p);
+	guarded(p, jobctl) = 0;
 	spin_unlock_irqrestore(&p->sighand->lock, flags);
 	if (stopped && !last)
 		notify_parent_stop(p, CLD_STOPPED);
@@ -340,12 +362,16 @@ static void __noreturn exit_task(int code, bool group)
 
 	BUG_ON(irq_depth() != 0);
 	BUG_ON(p->flags & PF_IDLE);
+	if (is_traced(p))
+		ptrace_exit_event(code, group);
 	group_dead = exit_signals(p, code, group);
 	trace_sched_process_exit(p, p->exit_code);
 
 	if (group_dead) {
 		itimer_stop(&p->signal->real_timer);
 		posix_timers_exit(p);
+		if (unlikely(p->signal->may_trace))
+			(void)ptrace_allow(0);
 	}
 	exit_resources(p, group_dead);
 	if (group_dead && p->signal->session_leader)

@@ -2,6 +2,7 @@
  * The birth of a task.
  *
  *   do_fork()             checks the flags, takes a pid, makes the child, starts it
+ *     ptrace_fork_event() which event the tracer wants to hear of: ptrace_event() tells it below
  *     check_clone_flags()
  *     alloc_pid()         kernel/pid.c: a struct pid with the next number off the pidmap; the
  *                         textbooks' alloc_pidmap()
@@ -18,6 +19,8 @@
  *       copy_attachment() kernel/attachment.h: an attachment (today: the shell's puppet)
  *       copy_thread()     arch/x86_64/process.c: registers, FPU, TLS
  *       publish_child()   puts it into the process tree; fails if a signal has arrived
+ *         ptrace_init_task()  kernel/ptrace/attach.c: its parent's tracer traces it too
+ *         copy_seccomp()      kernel/seccomp/filter.c: filters of its system calls
  *     wake_up_new_task()  kernel/sched/core.c: queued just ahead of the parent, so that the child
  *                         runs first, unless they share memory, sched.child_first=0, or the
  *                         child has another priority, is real-time or on another CPU
@@ -36,7 +39,9 @@
 #include "kernel/lib/string.h"
 #include "kernel/lib/syscall.h"
 #include "kernel/lib/tunable.h"
+#include "kernel/ptrace/ptrace.h"
 #include "kernel/resources.h"
+#include "kernel/seccomp/seccomp.h"
 #include "kernel/task.h"
 #include "kernel/time/timer.h"
 #include "kernel/trace/trace.h"
@@ -59,7 +64,8 @@ TUNABLE(max_threads, "kernel.threads-max", max_threads, 1, PID_MAX_LIMIT, NULL,
 #define CLONE_SUPPORTED                                                                            \
 	(CSIGNAL | CLONE_VM | CLONE_FS | CLONE_FILES | CLONE_SIGHAND | CLONE_VFORK |               \
 	 CLONE_PARENT | CLONE_THREAD | CLONE_SETTLS | CLONE_PARENT_SETTID | CLONE_CHILD_CLEARTID | \
-	 CLONE_DETACHED | CLONE_CHILD_SETTID | CLONE_CLEAR_SIGHAND | CLONE_SYSVSEM)
+	 CLONE_DETACHED | CLONE_CHILD_SETTID | CLONE_CLEAR_SIGHAND | CLONE_SYSVSEM |               \
+	 CLONE_PTRACE | CLONE_UNTRACED)
 
 /* 0, or -EINVAL for a combination that clone(2) calls illegal or a flag that is not supported. */
 static int check_clone_flags(const struct kernel_clone_args *args)
@@ -135,6 +141,7 @@ struct task *dup_task_struct(const struct task *parent)
 	/* One reference is dropped by the task's reaper, one by the last switch away from it. */
 	refcount_set(&p->usage, 2);
 	spin_lock_init(&p->lock, LOCK_TASK);
+	list_init(&p->tracees);
 	list_init(&p->children);
 	list_init(&p->zombies);
 	list_init(&p->jobs);
@@ -250,7 +257,7 @@ static void link_child(struct task *p, u64 flags)
 /* The last step: set parent, thread group and pid links. From here on the child can be found,
  * signalled and killed. Fails only if a signal has arrived meanwhile: if it was for the process
  * group, it has missed the child, which is not in the group yet. */
-static int publish_child(struct task *p, u64 flags, struct pid *pid)
+static int publish_child(struct task *p, u64 flags, struct pid *pid, bool trace)
 {
 	bool thread = flags & CLONE_THREAD, interrupted;
 	u64 irq = 0;
@@ -261,6 +268,9 @@ static int publish_child(struct task *p, u64 flags, struct pid *pid)
 	interrupted = signal_to_handle() && !(current->flags & PF_KTHREAD);
 	if (!interrupted) {
 		link_child(p, flags);
+		if (unlikely(trace))
+			ptrace_init_task(p);
+		copy_seccomp(p, thread);
 		set_number(p, pid); /* last: from here on a search by number finds the child without
 				       these locks */
 	}
@@ -276,7 +286,7 @@ static int publish_child(struct task *p, u64 flags, struct pid *pid)
 /* Make a child of `current` with the number `pid`. The child does not run yet. On failure nothing
  * is left of it: -EAGAIN (RLIMIT_NPROC, threads-max), -ENOMEM, -EPERM (TLS), -ERESTARTNOINTR (a
  * signal). */
-static struct task *copy_process(struct kernel_clone_args *args, struct pid *pid)
+static struct task *copy_process(struct kernel_clone_args *args, struct pid *pid, bool trace)
 {
 	u64 flags = args->flags;
 	struct task *p;
@@ -329,7 +339,7 @@ static struct task *copy_process(struct kernel_clone_args *args, struct pid *pid
 		goto bad_fork_cleanup_attachment;
 
 	set_child_identity(p, args, pid);
-	err = publish_child(p, flags, pid);
+	err = publish_child(p, flags, pid, trace || (flags & CLONE_PTRACE));
 	if (err)
 		goto bad_fork_cleanup_attachment;
 	return p;
@@ -409,6 +419,7 @@ pid_t do_fork(struct kernel_clone_args *args)
 	u64 start = cpu_cycles();
 	struct task *p;
 	struct pid *pid;
+	u32 event = ptrace_fork_event(args->flags, args->exit_signal);
 	pid_t nr;
 	int err;
 
@@ -418,7 +429,7 @@ pid_t do_fork(struct kernel_clone_args *args)
 	pid = alloc_pid(&init_pidmap);
 	if (IS_ERR(pid))
 		return PTR_ERR(pid);
-	p = copy_process(args, pid);
+	p = copy_process(args, pid, event);
 	if (IS_ERR(p)) {
 		free_pid(pid);
 		return PTR_ERR(p);
@@ -442,8 +453,12 @@ pid_t do_fork(struct kernel_clone_args *args)
 
 	current->fork_cycles = cpu_cycles() - start;
 	wake_up_new_task(p, args->flags);
-	if (args->flags & CLONE_VFORK)
+	if (unlikely(event))
+		ptrace_event(event, nr);
+	if (args->flags & CLONE_VFORK) {
 		wait_for_vfork_done(p, nr);
+		ptrace_event(PTRACE_EVENT_VFORK_DONE, nr);
+	}
 	return nr;
 }
 

@@ -37,6 +37,7 @@ static int kthread_entry(void *data)
 	struct kthread_request *req = data;
 	int (*fn)(void *) = req->fn;
 	void *arg = req->arg;
+	int status;
 
 	/* Undo what the thread inherits from kthreadd. */
 	set_handler(current->sighand, SIGCHLD, (u64)SIG_DFL);
@@ -44,7 +45,10 @@ static int kthread_entry(void *data)
 	get_task(current);
 	req->result = current;
 	complete(&req->done); /* req is gone from here on */
-	do_exit(fn(arg));
+	status = fn(arg);
+	if (!(current->flags & PF_KTHREAD))
+		return 0; /* it has become a program */
+	do_exit(status);
 }
 
 int kthreadd(void *unused __maybe_unused)

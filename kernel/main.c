@@ -7,6 +7,7 @@
  */
 #include "arch/x86_64/arch.h"
 #include "boot/boot_info.h"
+#include "kernel/coredump/coredump.h"
 #include "kernel/debug/debug.h"
 #include "kernel/exec/exec.h"
 #include "kernel/fork.h"
@@ -216,6 +217,7 @@ landmark void start_kernel(const struct boot_info *boot_info)
 	fork_init();
 	init_task_init();
 	fs_init();
+	coredump_init();
 	console_tty_init();
 	arch_console_init();
 	init_task.fs = fs_context_create();

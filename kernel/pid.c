@@ -117,10 +117,9 @@ void free_pid(struct pid *pid)
 	free_number(pid);
 }
 
-void put_pid(struct pid *pid)
+void put_last_pid(struct pid *pid)
 {
-	if (pid && refcount_dec_and_test(&pid->count))
-		kmem_cache_free(pid_cache, pid);
+	kmem_cache_free(pid_cache, pid);
 }
 
 /* Caller holds pid_lock(nr). */

@@ -38,7 +38,12 @@ void pid_init(void);
 /* A fresh number and its struct; ERR_PTR(-EAGAIN) when all are taken, ERR_PTR(-ENOMEM). */
 struct pid *alloc_pid(struct pidmap *map);
 void free_pid(struct pid *pid); /* no task uses it (any more): unhash it, free its number */
-void put_pid(struct pid *pid);  /* NULL is allowed */
+void put_last_pid(struct pid *pid);
+static inline void put_pid(struct pid *pid) /* NULL is allowed */
+{
+	if (pid && refcount_dec_and_test(&pid->count))
+		put_last_pid(pid);
+}
 SCOPED(put_pid, struct pid *)
 static inline struct pid *get_pid(struct pid *pid)
 {

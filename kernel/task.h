@@ -10,6 +10,7 @@
 #include "kernel/lib/types.h"
 #include "kernel/lib/uapi.h"
 #include "kernel/pid.h"
+#include "kernel/ptrace/tracee.h"
 #include "kernel/sched/sched.h"
 #include "kernel/signal/signal.h"
 
@@ -30,6 +31,7 @@ enum task_work {
 	WORK_RESTORE_SIGMASK = 1 << 1,
 	WORK_FRAME = 1 << 2, /* its user registers were changed: load all of them */
 	WORK_OOM = 1 << 3,   /* the allocator had no page for it: oom_work() */
+	WORK_DEBUG = 1 << 4, /* it has hardware breakpoints: see that they are loaded. Stays set */
 };
 
 /*
@@ -64,8 +66,10 @@ struct task {
 	/* tl: its own number; the other two only for leaders */
 	struct pid *pids[PIDTYPE_MAX];
 	struct list_head pid_links[PIDTYPE_LISTS];
-	struct task *real_parent;  /* tl: forked it (with CLONE_PARENT: its parent), or reaper */
-	struct task *parent;       /* tl: gets its signals (real_parent until ptrace exists) */
+	struct task *real_parent; /* tl: forked it (with CLONE_PARENT: its parent), or reaper */
+	struct task *parent;      /* tl: gets its signals: its tracer, or real_parent */
+	struct list_head tracees; /* tl: that it traces, by trace.link */
+	struct tracee trace;
 	struct list_head children; /* tl: but for those in the next two lists */
 	struct list_head zombies;  /* tl: children to be reaped, in the order of their birth */
 	struct list_head jobs;    /* tl: children that are stopped or continued, likewise: wait.c */
@@ -95,28 +99,32 @@ struct task {
 	} held[MAX_HELD_LOCKS];
 
 	/* --- zeroed by dup_task_struct() --- */
-	u32 work;             /* atomic bits, enum task_work */
-	u32 exit_state;       /* tl: 0, TASK_ZOMBIE (waits to be reaped) or TASK_DEAD (reaped) */
-	int exit_code;        /* sh: wait status; constant once exit_state says that it has ended */
-	int pdeath_signal;    /* me, a word: sent to its process when its parent ends; 0: none */
-	bool in_jobs;         /* tl: living and in the list of its parent's jobs */
-	bool stop_pending;    /* sh: the group is stopping, and this thread has not stopped yet */
-	bool kthread_done;    /* me: a kernel thread that has left every list */
-	bool on_cpu;          /* rq: it is running, or its registers are not saved yet */
-	u32 pi_exit;          /* pi: enum pi_exit, kernel/futex/futex_pi.c */
-	u32 nr_held;          /* me: of held[] */
-	struct mm *mm;        /* me, tk: NULL for kernel threads */
-	struct mm *active_mm; /* rq: whose tables are loaded while this runs */
-	struct files *files;  /* me, tk */
+	u32 work;          /* atomic bits, enum task_work */
+	u32 exit_state;    /* tl: 0, TASK_ZOMBIE (waits to be reaped) or TASK_DEAD (reaped) */
+	int exit_code;     /* sh: wait status; constant once exit_state says that it has ended */
+	int pdeath_signal; /* me, a word: sent to its process when its parent ends; 0: none */
+	bool in_jobs;      /* tl: living and in the list of its parent's jobs */
+	u32 jobctl;        /* sh: enum jobctl: stops that it has not made yet */
+	u32 syscall_work;  /* atomic bits, enum syscall_work */
+	u32 traced;      /* tl and sh to change, either to read; a word; enum trace_flags; 0: not */
+	bool exec_gains; /* sh: in an exec that may give rights: nobody may attach */
+	bool kthread_done;              /* me: a kernel thread that has left every list */
+	bool on_cpu;                    /* rq: it is running, or its registers are not saved yet */
+	u32 pi_exit;                    /* pi: enum pi_exit, kernel/futex/futex_pi.c */
+	u32 nr_held;                    /* me: of held[] */
+	u32 oom_retries;                /* me: how often a call was tried again, in a row */
+	struct mm *mm;                  /* me, tk: NULL for kernel threads */
+	struct mm *active_mm;           /* rq: whose tables are loaded while this runs */
+	struct files *files;            /* me, tk */
 	struct fs_context *fs;          /* me, tk, and fs->lock */
 	struct sem_undo_list *sem_undo; /* me: NULL until an operation with SEM_UNDO */
 	struct attachment *attached;    /* me: attachment.h; or NULL */
+	struct seccomp_filter *seccomp; /* me or another thread, sh to change: its newest filter */
 	struct task *vfork_parent;      /* tk: waits for this task's exec or exit */
 	void __user *robust_list;       /* me, a word: robust_list_head: locks to release at exit */
 	struct prio_array *array;       /* rq: NULL when not queued */
 	struct pi_waiter *pi_blocked;   /* pi: queues it on a PI lock; NULL: not blocked on one */
-	u64 oom_retried;  /* me: when a call was last tried again for lack of memory */
-	u32 oom_retries;  /* me: how often in a row */
+	u64 oom_retried;  /* me: when a call was last tried again for lack of memory: oom_retries */
 	u64 oom_killed;   /* tl: when it was chosen to die for lack of memory; 0: never */
 	u64 utime, stime; /* rq: ns charged of the run time: kernel/sched/account.c */
 	u64 rt_ns;        /* me: ticks as a real-time task since it last slept, for RLIMIT_RTTIME */
@@ -131,18 +139,18 @@ struct task {
 
 	/* --- copied by dup_task_struct() --- */
 	u32 flags;        /* me; enum task_flags */
+	u32 personality;  /* me: personality(2) */
 	u64 self_exec_id; /* me, a word: counts the programs this task and its ancestors became */
 	int prio;         /* rq: what it runs at: normal_prio or the boost */
 	int normal_prio;  /* pi, rq: by its policy */
 	int static_prio;  /* rq: by its nice value */
-	int policy, rt_priority;  /* rq */
-	bool reset_on_fork;       /* pi: SCHED_RESET_ON_FORK */
+	int policy, rt_priority; /* rq */
+	bool reset_on_fork;      /* pi: SCHED_RESET_ON_FORK */
+	bool no_new_privs; /* me, or another thread under sh: exec grants nothing; never cleared */
 	struct cpumask cpus_mask; /* rq: CPUs it may run on */
 	sigset_t64 blocked;       /* me; others look under sh */
 	u64 sas_sp, sas_size;     /* me: sigaltstack(2) */
-	u32 personality;          /* me: personality(2) */
 	u64 timer_slack;          /* me: ns, PR_SET_TIMERSLACK */
-	bool no_new_privs;        /* me: exec grants nothing; never cleared */
 	/* Threads of its process write it; readers may see parts of two names, but always a NUL. */
 	char comm[TASK_COMM_LEN];
 };
@@ -159,7 +167,7 @@ extern spinlock_t tasklist_lock;
 #define GUARD_jobs(p)         (&tasklist_lock)
 #define GUARD_birth(p)        (&tasklist_lock)
 #define GUARD_oom_killed(p)   (&tasklist_lock)
-#define GUARD_stop_pending(p) (&(p)->sighand->lock)
+#define GUARD_jobctl(p)       (&(p)->sighand->lock)
 #define GUARD_vfork_parent(p) (&(p)->lock)
 #define GUARD_mm(p)           (&(p)->lock)
 #define GUARD_files(p)        (&(p)->lock)

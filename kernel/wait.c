@@ -14,24 +14,9 @@
 #include "kernel/exit.h"
 #include "kernel/lib/string.h"
 #include "kernel/lib/syscall.h"
-#include "kernel/task.h"
+#include "kernel/ptrace/ptrace.h"
 #include "kernel/trace/trace.h"
-
-/* The result of looking at one child. */
-enum wait_verdict {
-	WAIT_NOT_OURS, /* does not match: does not count against -ECHILD */
-	WAIT_LATER,    /* matches, nothing to report yet */
-	WAIT_FOUND,    /* *out is filled, or `reap` is set */
-};
-
-struct wait_query {
-	enum pid_type type; /* PIDTYPE_MAX: any child */
-	pid_t nr;
-	struct task *only; /* PIDTYPE_PID: the task with this number, a reference; or NULL */
-	int options;
-	struct wait_result *out;
-	struct task *reap; /* a zombie that the caller is to release; or NULL */
-};
+#include "kernel/wait_query.h"
 
 static bool matches(const struct wait_query *q, const struct task *p)
 {
@@ -43,7 +28,7 @@ static bool matches(const struct wait_query *q, const struct task *p)
 	return (p->exit_signal != SIGCHLD) == !!(q->options & __WCLONE);
 }
 
-static void fill_result(struct wait_result *out, struct task *p, int code, int status)
+void fill_result(struct wait_result *out, struct task *p, int code, int status)
 {
 	out->pid = p->pid_nr;
 	out->code = code;
@@ -53,7 +38,7 @@ static void fill_result(struct wait_result *out, struct task *p, int code, int s
 	usage_add(&out->usage, &p->signal->children);
 }
 
-static int exit_cld_code(int status)
+int exit_cld_code(int status)
 {
 	if ((status & 0x7f) == 0)
 		return CLD_EXITED;
@@ -61,7 +46,7 @@ static int exit_cld_code(int status)
 }
 
 /* `p` has ended. */
-static void fill_end(struct wait_result *out, struct task *p)
+void fill_end(struct wait_result *out, struct task *p)
 {
 	int status = p->signal->group_exit ? p->signal->group_exit_code : p->exit_code;
 
@@ -74,6 +59,8 @@ static enum wait_verdict look_at_zombie(struct wait_query *q, struct task *p)
 	 * it. */
 	if (!(q->options & WEXITED))
 		return WAIT_NOT_OURS;
+	if (traced_by_stranger(p))
+		return WAIT_LATER; /* the tracer is first to see the end */
 	if (q->options & WNOWAIT) {
 		fill_end(q->out, p);
 		return WAIT_FOUND;
@@ -86,7 +73,7 @@ static enum wait_verdict look_at_zombie(struct wait_query *q, struct task *p)
 /* Take `p` out of the tree. A parent that is another thread may end after this: use it here. */
 static void unlink_child(struct task *p)
 {
-	if (p->parent != current) {
+	if (p->real_parent != current) {
 		task_charge(p);
 		sched_exit(p);
 	}
@@ -102,7 +89,7 @@ static void reap(struct wait_query *q, struct task *p)
 	flags = spin_lock_irqsave(&current->sighand->lock);
 	usage_add(&current->signal->children, &q->out->usage);
 	spin_unlock_irqrestore(&current->sighand->lock, flags);
-	if (p->parent == current)
+	if (p->real_parent == current)
 		sched_exit(p); /* fill_result() has charged it */
 	forget_task(p);
 }
@@ -114,13 +101,13 @@ void become_job(struct task *p)
 	if (p->in_jobs)
 		return;
 	guarded(p, in_jobs) = true;
-	move_by_birth(p, &p->parent->jobs);
+	move_by_birth(p, &p->real_parent->jobs);
 }
 
 static void leave_jobs(struct task *p)
 {
 	guarded(p, in_jobs) = false;
-	list_move_tail(&p->sibling, &p->parent->children);
+	list_move_tail(&p->sibling, &p->real_parent->children);
 }
 
 /* Stops and continues are reported once. The process of `p` has not ended: `p` lives, or is a
@@ -131,8 +118,8 @@ static enum wait_verdict look_at_stop(struct wait_query *q, struct task *p)
 	enum wait_verdict v = WAIT_LATER;
 	bool keep = q->options & WNOWAIT;
 
-	if (!(q->options & (WSTOPPED | WCONTINUED)))
-		return WAIT_LATER;
+	if (!(q->options & (WSTOPPED | WCONTINUED)) || (is_traced(p) && !traced_by_stranger(p)))
+		return WAIT_LATER; /* of its tracer's process: it sees the stops of the tracee */
 	guard_irq(&p->sighand->lock);
 	if ((q->options & WSTOPPED) && sig->stopped && !sig->stop_reported) {
 		fill_result(q->out, p, CLD_STOPPED, sig->stop_code << 8 | 0x7f);
@@ -196,13 +183,14 @@ static enum wait_verdict look_at_children_of(struct wait_query *q, struct task *
 		v = walk(q, &guarded(t, jobs), look_at_job, enough);
 	if (v < WAIT_LATER)
 		v = walk(q, &guarded(t, children), look_at_living, WAIT_LATER);
+	if (v < WAIT_FOUND && unlikely(!list_empty(&t->tracees)))
+		v = MAX(v, look_at_tracees(q, t));
 	return v;
 }
 
-static bool is_child(const struct wait_query *q, const struct task *p)
+static bool is_ours(const struct wait_query *q, const struct task *parent)
 {
-	return thread_group_leader(p) && p->parent->signal == current->signal &&
-	       !((q->options & __WNOTHREAD) && p->parent != current);
+	return q->options & __WNOTHREAD ? parent == current : parent->signal == current->signal;
 }
 
 /* The one child with this number. */
@@ -214,7 +202,9 @@ static enum wait_verdict look_at_pid(struct wait_query *q)
 	 * exec. A dead task may have no parent any more. */
 	if (p && guarded(p, exit_state) == TASK_DEAD)
 		p = find_in_tree(q->nr);
-	if (!p || !is_child(q, p) || !matches(q, p))
+	if (p && is_traced(p) && is_ours(q, p->parent))
+		return look_at_tracee(q, p);
+	if (!p || !thread_group_leader(p) || !is_ours(q, p->real_parent) || !matches(q, p))
 		return WAIT_NOT_OURS;
 	if (p->exit_state == TASK_ZOMBIE && p->signal->nr_threads == 1)
 		return look_at_zombie(q, p);
@@ -245,6 +235,7 @@ static int poll_children(struct wait_query *q)
 	enum wait_verdict v;
 
 	q->reap = NULL;
+
 	q->only = only;
 	spin_lock(&tasklist_lock);
 	v = look_at_children(q);
@@ -255,6 +246,8 @@ static int poll_children(struct wait_query *q)
 		return v == WAIT_LATER ? 0 : -ECHILD;
 	if (q->reap)
 		reap(q, q->reap);
+	else if (v == WAIT_RELEASE)
+		release_task(q->release);
 	trace_sched_process_wait(current, q->out->pid);
 	return 1;
 }
@@ -308,6 +301,8 @@ static int siginfo_status(const struct wait_result *r)
 	case CLD_EXITED:
 	case CLD_STOPPED:
 		return r->status >> 8 & 0xff;
+	case CLD_TRAPPED: /* with the event: ptrace(2) */
+		return r->status >> 8;
 	case CLD_CONTINUED:
 		return SIGCONT;
 	default:

@@ -15,3 +15,5 @@ struct wait_result {
 	struct usage usage; /* of the child and its reaped children */
 };
 long do_wait(enum pid_type type, pid_t nr, int options, struct wait_result *out);
+/* The CLD_* of a task that ended with this wait status. */
+int exit_cld_code(int status);

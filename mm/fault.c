@@ -146,7 +146,7 @@ static bool is_special(pte_t leaf)
 }
 
 /* On an owned path only this mm adds references, under mm->lock: a count of 1 stays 1. */
-static bool is_owned(pte_t leaf)
+bool leaf_is_owned(pte_t leaf)
 {
 	return refcount_read(&phys_to_page(pte_addr(leaf))->count) == 1 && !is_special(leaf);
 }
@@ -160,7 +160,7 @@ static void reuse_around(struct mm *mm, const struct area *a, pte_t *slot, u64 a
 	pte_t *at = slot - ((addr - start) >> PAGE_SHIFT);
 
 	for (; start < end; start += PAGE_SIZE, at++) {
-		if (!*at || (*at & (PTE_WRITE | PTE_SHARED)) || !is_owned(*at))
+		if (!*at || (*at & (PTE_WRITE | PTE_SHARED)) || !leaf_is_owned(*at))
 			continue;
 		WRITE_ONCE(*at, *at | PTE_WRITE | PTE_DIRTY);
 		mm->stats.cow_reused++;
@@ -169,7 +169,7 @@ static void reuse_around(struct mm *mm, const struct area *a, pte_t *slot, u64 a
 }
 
 /* Replace the shared page at `slot` by a copy, which is still read-only. False without memory. */
-static bool copy_leaf(struct gather *g, pte_t *slot, u64 addr)
+bool copy_leaf(struct gather *g, pte_t *slot, u64 addr)
 {
 	struct mm *mm = g->mm;
 	pte_t leaf = *slot;
@@ -209,7 +209,7 @@ static u32 copy_ahead(struct gather *g, const struct area *a, pte_t *slot, u64 a
 		end = addr;
 	for (slot++; at < end; at += PAGE_SIZE, slot++)
 		if (!*slot || (*slot & (PTE_WRITE | PTE_SHARED)) || is_special(*slot) ||
-		    is_owned(*slot) || !copy_leaf(g, slot, at))
+		    leaf_is_owned(*slot) || !copy_leaf(g, slot, at))
 			break;
 	mm->cow_next = at;
 	return (at - addr) / PAGE_SIZE - 1;
@@ -238,7 +238,7 @@ static enum fault_result write_protected(struct gather *g, const struct area *a,
 	sched_fuzz_point();
 	if (*slot & PTE_SHARED)
 		WRITE_ONCE(*slot, *slot | PTE_WRITE | PTE_DIRTY);
-	else if (is_owned(*slot))
+	else if (leaf_is_owned(*slot))
 		reuse_around(g->mm, a, slot, addr);
 	else
 		return copy_on_write(g, a, slot, addr);

@@ -29,6 +29,7 @@ enum area_flags {
 	AREA_LOCKED = 1 << 10,    /* mlock(2): only counted, since there is no swap */
 	AREA_ONFAULT = 1 << 11,   /* locked, but faulted in only when touched */
 	AREA_NOEXEC = 1 << 12,    /* of a file on a noexec mount: never to be executable */
+	AREA_NODUMP = 1 << 13,    /* not in a core dump: MADV_DONTDUMP */
 };
 #define AREA_PROT (AREA_READ | AREA_WRITE | AREA_EXEC)
 #define AREA_LOCK (AREA_LOCKED | AREA_ONFAULT)
@@ -115,6 +116,8 @@ struct mm {
 	u64 auxv[AUXV_WORDS]; /* the auxiliary vector that exec made, for /proc */
 	u32 membarrier;       /* atomic: registrations, kernel/sys/membarrier.c */
 	bool fork_flags;      /* an area had flags of AREA_FORK: fork must check them all */
+	u16 core_filter; /* a word: /proc/PID/coredump_filter, with the bits of its default inverted
+			  */
 	/* Bytes: the rlimits, copied by exec and by setrlimit. Words, read without a lock. */
 	u64 limit_stack, limit_data, limit_as;
 };
@@ -228,6 +231,16 @@ enum fault_result mm_own_first_part(struct mm *mm, u64 addr);
 /* Copy between the kernel and an mm that need not be loaded, faulting pages in (exec, peek).
  * Returns the bytes copied. A write obeys copy-on-write and the protection of the area. */
 size_t mm_access(struct mm *mm, u64 addr, void *buf, size_t len, bool write);
+/* The same for a tracer: also writes private pages that the program may only read, into copies. */
+size_t mm_access_forced(struct mm *mm, u64 addr, void *buf, size_t len, bool write);
+
+/* For a core dump, which makes no page present. Copy the page of addr: 0; or the bytes from there
+ * on, up to `end` at most, that are a hole, in which nothing was ever written. */
+u64 mm_copy_present(struct mm *mm, u64 addr, u64 end, void *page);
+/* Is there a page in [*addr, end) that no file and no other process's mapping has: private and
+ * written to? False when *addr has become `end`; or has moved some way, not to hold the lock long.
+ */
+bool mm_find_private(struct mm *mm, u64 *addr, u64 end);
 
 /* Pages that are resident now, and the most that ever were (VmHWM, ru_maxrss). Need no lock. */
 static inline u64 mm_resident(const struct mm *mm)

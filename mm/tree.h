@@ -60,6 +60,8 @@ pte_t *tree_own_path(struct gather *g, u64 addr);
 pte_t *tree_owned_slot(struct mm *mm, u64 addr);
 /* The leaf entry of addr, with R/W ANDed along the walk as the CPU does it; 0 if absent. */
 pte_t tree_walk(struct mm *mm, u64 addr);
+/* The address of the first used leaf in [addr, end), or `end`. */
+u64 tree_next_leaf(struct mm *mm, u64 addr, u64 end);
 /* Put a leaf into an empty slot of an owned table, or replace the leaf there, whose page is
  * gathered. Both take over the caller's reference to the new page. */
 void tree_fill_slot(pte_t *slot, pte_t leaf);
@@ -81,6 +83,10 @@ int tree_protect(struct mm *mm, u64 start, u64 end, u32 area_flags);
 int tree_prepare_protect(struct mm *mm, u64 start, u64 end, u32 area_flags);
 /* Move the leaves of [from, from + len) to an empty range elsewhere. 0, or -ENOMEM: none moved. */
 int tree_move(struct mm *mm, u64 from, u64 to, u64 len);
+/* fault.c, for access.c too. On an owned path: is the mm the only one that uses the page of a
+ * private leaf? Replace the page by a copy, as read-only as it was; false without memory. */
+bool leaf_is_owned(pte_t leaf);
+bool copy_leaf(struct gather *g, pte_t *slot, u64 addr);
 void tree_count(struct mm *mm, struct mm_rss *rss); /* visits every page */
 /* Panic unless mm->rss equals what tree_count() finds. No task uses the mm any more. */
 void tree_check_counts(struct mm *mm);

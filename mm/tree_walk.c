@@ -19,6 +19,23 @@ pte_t tree_walk(struct mm *mm, u64 addr)
 	return (e & ~PTE_WRITE) | write;
 }
 
+u64 tree_next_leaf(struct mm *mm, u64 addr, u64 end)
+{
+	while (addr < end) {
+		const pte_t *table = mm->root;
+		int level = PT_LEVELS;
+		pte_t e;
+
+		while ((e = READ_ONCE(table[pt_index(addr, level)])) != 0) {
+			if (--level == 0)
+				return addr;
+			table = phys_to_virt(pte_addr(e));
+		}
+		addr = ALIGN_DOWN(addr, pt_span(level)) + pt_span(level);
+	}
+	return end;
+}
+
 struct foreach {
 	bool (*fn)(const struct tree_entry *, void *);
 	void *arg;

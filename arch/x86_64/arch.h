@@ -93,6 +93,9 @@ struct thread {
 	u64 fs_base, gs_base;
 	void *fpu;                    /* XSAVE or FXSAVE image; NULL for kernel threads */
 	u64 trap_nr, error_code, cr2; /* of the last fault, for the signal frame */
+	struct debug_regs *debug;     /* hardware breakpoints; NULL: never set. cpu/debug_regs.c */
+	u64 dr6;                      /* of the last debug trap, as ptrace(2) shows it; inverted */
+	bool forced_tf;               /* the trap flag in the user's registers is its tracer's */
 };
 
 /* The user registers saved at the top of `t`'s kernel stack. */
@@ -104,10 +107,28 @@ struct pt_regs *task_pt_regs(const struct task *t);
 int copy_thread(struct task *p, const struct kernel_clone_args *args);
 /* Undo copy_thread(); also called when a task is freed. */
 void arch_free_thread(struct task *p);
+/* ---- for a tracer: the task does not run, or is current (arch/x86_64/ptrace.c) ---- */
+/* The user's next instruction traps, or no longer does. The program does not see the flag. */
+void arch_enable_step(struct task *p);
+void arch_disable_step(struct task *p);
+/* The requests of ptrace(2) about registers. -EIO: it is none of them. */
+long arch_ptrace(struct task *p, long request, u64 addr, u64 data);
+/* exit and exec: hardware breakpoints, if thread.debug is set, go. */
+void arch_drop_breakpoints(struct task *p);
 /* Reset current's user registers, FPU and TLS for a new program at `rip`, its stack at `rsp`. */
 void start_thread(struct pt_regs *regs, u64 rip, u64 rsp);
 /* Give the current kernel thread the FPU image a user program needs. 0 or -ENOMEM. */
 int arch_prepare_user(void);
+/* Save the registers of current that a switch would save, as they are now. */
+void arch_save_current(void);
+/* The registers of a task that does not run, or after that of current, for a core dump: those of
+ * struct user_regs_struct, and the FPU's, whose first CORE_FPU_SIZE bytes are FXSAVE's. The latter
+ * returns its bytes, and stores nothing if `image` is NULL. */
+#define NR_CORE_REGS  27
+#define CORE_FPU_SIZE 512
+void arch_core_registers(const struct task *p, u64 *words);
+size_t arch_core_fpu(const struct task *p, void *image);
+bool arch_has_xstate(void); /* there is more behind these bytes: NT_X86_XSTATE */
 /* For the auxiliary vector: CPUID leaf 1 EDX, Linux's HWCAP2_* bits, the smallest useful signal
  * stack. */
 u64 arch_hwcap(void);

@@ -87,6 +87,17 @@ static inline void switch_bases(struct thread *was, const struct thread *is)
 		wrmsr(MSR_FS_BASE, is->fs_base);
 }
 
+void arch_save_current(void)
+{
+	struct thread *t = &current->thread;
+
+	preempt_disable();
+	t->fs_base = user_fs_base();
+	t->gs_base = user_gs_base();
+	fpu_save(t->fpu);
+	preempt_enable();
+}
+
 /* `image`: an FPU image to use for p, or NULL. */
 static int copy_user_thread(struct task *p, const struct kernel_clone_args *args, void *image)
 {
@@ -101,6 +112,8 @@ static int copy_user_thread(struct task *p, const struct kernel_clone_args *args
 	/* An assignment would move them by halves. */
 	memcpy(regs, from, sizeof(*regs));
 	regs->rax = 0; /* the other return of fork */
+	if (unlikely(current->thread.forced_tf))
+		regs->rflags &= ~X86_EFLAGS_TF; /* the child is not stepped */
 	if (args->stack)
 		regs->rsp = args->stack + args->stack_size;
 	p->thread.fs_base = args->flags & CLONE_SETTLS ? args->tls : user_fs_base();
@@ -114,7 +127,14 @@ int copy_thread(struct task *p, const struct kernel_clone_args *args)
 	void *image = p->thread.fpu;
 
 	*frame = (struct switch_frame){.return_address = (u64)ret_from_fork};
-	p->thread = (struct thread){.sp = (u64)frame};
+	/* One by one: as one assignment it would be a loop. */
+	p->thread.sp = (u64)frame;
+	p->thread.fs_base = p->thread.gs_base = 0;
+	p->thread.fpu = NULL;
+	p->thread.trap_nr = p->thread.error_code = p->thread.cr2 = 0;
+	p->thread.debug = NULL;
+	p->thread.dr6 = 0;
+	p->thread.forced_tf = false;
 	if (!args->fn)
 		return copy_user_thread(p, args, image);
 	fpu_free(image);
@@ -147,8 +167,10 @@ void start_thread(struct pt_regs *regs, u64 rip, u64 rsp)
 {
 	/* All zero: no address of the old program leaks, and rdx = 0 tells the C library that it
 	 * has no function to register with atexit(). */
+	u64 call = user_mode(regs) ? regs->orig_rax : ~0UL; /* a tracer still sees it */
+
 	memset(regs, 0, sizeof(*regs));
-	regs->orig_rax = ~0UL;
+	regs->orig_rax = call;
 	regs->rip = rip;
 	regs->rsp = rsp;
 	regs->cs = USER_CS;
@@ -158,6 +180,9 @@ void start_thread(struct pt_regs *regs, u64 rip, u64 rsp)
 	set_user_fs_base(0);
 	set_user_gs_base(0);
 	fpu_reset_current();
+	current->thread.forced_tf = false;
+	if (unlikely(current->thread.debug))
+		arch_drop_breakpoints(current);
 }
 
 /* The second half of switch_to(), on next's stack, interrupts off. */

@@ -21,6 +21,7 @@
 #include "kernel/lib/log.h"
 #include "kernel/lib/string.h"
 #include "kernel/lib/syscall.h"
+#include "kernel/ptrace/ptrace.h"
 #include "kernel/sharing.h"
 #include "kernel/task.h"
 #include "kernel/timers/posix_timer.h"
@@ -94,6 +95,7 @@ static long build_parsed(struct file *f, const struct elf_image *img,
 		return -ENOMEM;
 	set_limits(mm, creds);
 	mm->dumpable = creds->dumpable; /* before any task can find it */
+	mm->core_filter = current->mm ? current->mm->core_filter : 0;
 	file_hold(f);
 	mm->exe = f;
 	ret = fill_image(mm, f, img, interp, s, creds, &entry);
@@ -144,7 +146,8 @@ static void become_leader(struct task *p)
 	list_del(&leader->sibling);
 	p->in_jobs = leader->in_jobs;
 	p->real_parent = leader->real_parent;
-	p->parent = leader->parent;
+	if (!is_traced(p))
+		p->parent = p->real_parent;
 	p->group_leader = leader->group_leader = p->signal->leader = p;
 	p->birth = leader->birth;
 	p->start_time = leader->start_time;
@@ -152,6 +155,8 @@ static void become_leader(struct task *p)
 	leader->exit_signal = -1;
 	guarded(leader, exit_state) = TASK_DEAD;
 	task_charge(leader);
+	if (is_traced(leader)) /* its tracer waits for a task that is gone */
+		wake_up_all(&leader->parent->signal->wait_chld);
 	spin_unlock(&tasklist_lock);
 	release_task(leader);
 }
@@ -162,6 +167,24 @@ static bool others_are_gone(struct task *p)
 	if (thread_group_leader(p))
 		return p->signal->nr_threads == 1;
 	return p->signal->nr_threads == 2 && p->group_leader->exit_state == TASK_ZOMBIE;
+}
+
+/* Sleep until all other threads have ended. False: the whole group is being killed. A tracer may
+ * take its time until it reaps a thread. */
+static bool wait_for_others(struct task *p)
+{
+	bool gone;
+
+	for (;;) {
+		p->state = TASK_KILLABLE;
+		barrier();
+		gone = others_are_gone(p);
+		if (gone || fatal_signal_pending(p))
+			break;
+		schedule();
+	}
+	p->state = TASK_RUNNING;
+	return gone;
 }
 
 /* End all other threads. 0: there were none; 1; -EAGAIN: the group is dying, or another thread is
@@ -182,14 +205,12 @@ static int de_thread(struct task *p)
 	zap_other_threads(p);
 	spin_unlock_irqrestore(&p->sighand->lock, flags);
 
-	for (;;) {
-		p->state = TASK_UNINTERRUPTIBLE;
-		barrier();
-		if (others_are_gone(p))
-			break;
-		schedule();
+	if (!wait_for_others(p)) {
+		flags = spin_lock_irqsave(&p->sighand->lock);
+		sig->exec_task = NULL;
+		spin_unlock_irqrestore(&p->sighand->lock, flags);
+		return -EAGAIN;
 	}
-	p->state = TASK_RUNNING;
 	if (!thread_group_leader(p))
 		become_leader(p);
 	flags = spin_lock_irqsave(&p->sighand->lock);
@@ -376,15 +397,24 @@ static bool too_many_tasks(void)
 	return false;
 }
 
+/* The task that had this thread id has become the new program. */
+static long tell_tracer(long err, pid_t tid)
+{
+	if (!err)
+		ptrace_exec_event(tid);
+	return err;
+}
+
 long sys_execve(const char __user *upath, const char __user *const __user *argv,
 		const char __user *const __user *envp)
 {
 	char *path scoped(putname) = getname(upath);
 	struct exec_args args = {.path = path, .argv = argv, .envp = envp};
+	pid_t tid = current->pid_nr;
 
 	if (IS_ERR(path))
 		return PTR_ERR(path);
-	return too_many_tasks() ? -EAGAIN : exec_path(path, &args, 0);
+	return too_many_tasks() ? -EAGAIN : tell_tracer(exec_path(path, &args, 0), tid);
 }
 
 /* execveat(2): the name of a program that was found from a descriptor. */
@@ -418,11 +448,14 @@ long sys_execveat(int dirfd, const char __user *upath, const char __user *const 
 {
 	struct exec_args args = {.argv = argv, .envp = envp};
 	char *path scoped(putname) = NULL;
+	pid_t tid = current->pid_nr;
 
 	if (flags & ~(AT_EMPTY_PATH | AT_SYMLINK_NOFOLLOW))
 		return -EINVAL;
 	path = flags & AT_EMPTY_PATH ? getname_empty(upath) : getname(upath);
 	if (IS_ERR(path))
 		return PTR_ERR(path);
-	return too_many_tasks() ? -EAGAIN : exec_from(dirfd, path, walk_flags(flags), &args);
+	return too_many_tasks()
+		       ? -EAGAIN
+		       : tell_tracer(exec_from(dirfd, path, walk_flags(flags), &args), tid);
 }

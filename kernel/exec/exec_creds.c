@@ -2,13 +2,15 @@
  * Set-user-id and set-group-id programs: execve(2), credentials(7).
  *
  * A program gets its owner's ids only where no other task could misuse them: not after
- * PR_SET_NO_NEW_PRIVS, not from a file system mounted nosuid, and not while a task outside the
- * process shares its root and working directory and could change them. This is checked once, and
- * from then until the new ids are in force no task can join (fs_context_fork()).
+ * PR_SET_NO_NEW_PRIVS, not from a file system mounted nosuid, not under a tracer without privilege,
+ * and not while a task outside the process shares its root and working directory and could change
+ * them. This is checked once, and from then until the new ids are in force no task can join
+ * (fs_context_fork()).
  */
 #include "kernel/exec/exec_creds.h"
 
 #include "kernel/fs/fs.h"
+#include "kernel/ptrace/ptrace.h"
 #include "kernel/task.h"
 #include <linux/personality.h>
 #include <linux/stat.h>
@@ -40,7 +42,8 @@ static void limit_rights(struct cred *c, struct exec_creds *out)
 {
 	if (!differs_from_real(c) && !gains_caps(c))
 		return;
-	if (!current->no_new_privs && !shares_fs(out))
+	out->gains = true;
+	if (!ptrace_exec_begin() && !current->no_new_privs && !shares_fs(out))
 		return;
 	if (!cred_is_root(current->cred) || current->no_new_privs) {
 		c->euid = c->uid;
@@ -101,6 +104,8 @@ void exec_creds_commit(struct exec_creds *c)
 
 void exec_creds_finish(struct exec_creds *c)
 {
+	if (c->gains)
+		ptrace_exec_end();
 	if (c->fs)
 		fs_context_exec_end(c->fs);
 	if (c->cred)

@@ -11,6 +11,7 @@ struct exec_creds {
 	struct cred *cred;     /* a reference, until it is committed */
 	struct fs_context *fs; /* current's, if no task may join it meanwhile; else NULL */
 	u32 personality;
+	bool gains;    /* ptrace_exec_end() is to be called */
 	bool secure;   /* AT_SECURE: its file asked for other rights, even if it did not get them */
 	bool dumpable; /* proc(5): false when the caller may not read the file */
 };

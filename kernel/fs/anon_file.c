@@ -12,18 +12,27 @@ void anon_file_init(void)
 	anon_super = super_internal(&anon_type);
 }
 
-int anon_file_open(const char *what, const struct file_ops *ops, void *private, int flags)
+struct file *anon_file_alloc(const char *what, const struct file_ops *ops, void *private, int flags)
 {
 	struct inode *i scoped(inode_put) = inode_of_caller(anon_super, 0600);
 	struct file *f = NULL;
-	int fd = fd_alloc(0);
 
-	if (fd >= 0 && i)
+	if (i)
 		f = file_alloc(i, NULL, ops, O_RDWR | ((u32)flags & O_NONBLOCK),
 			       FMODE_READ | FMODE_WRITE);
 	if (f) {
 		i->private = (void *)what;
 		f->private = private;
+	}
+	return f;
+}
+
+int anon_file_open(const char *what, const struct file_ops *ops, void *private, int flags)
+{
+	int fd = fd_alloc(0);
+	struct file *f = fd < 0 ? NULL : anon_file_alloc(what, ops, private, flags);
+
+	if (f) {
 		fd_install(fd, f, flags & O_CLOEXEC);
 	} else if (fd >= 0) {
 		fd_cancel(fd);

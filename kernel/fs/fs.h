@@ -30,6 +30,10 @@ void files_foreach(struct files *f,
 		   void (*fn)(int fd, const char *what, u32 flags, bool cloexec, void *),
 		   void *arg);
 
+/* For a kernel thread that is to become a program: current drops the descriptors and the place in
+ * the file system that it shares, for an empty table and the root. 0 or -ENOMEM. */
+int new_resources(void);
+
 /* Root, working directory and umask, shared by CLONE_FS. */
 struct fs_context *fs_context_create(void); /* at the root */
 /* Forbid new users until the end. True when all users are threads of current's process. */

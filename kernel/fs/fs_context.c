@@ -43,6 +43,25 @@ struct fs_context *fs_context_create(void)
 	return fs;
 }
 
+int new_resources(void)
+{
+	struct files *files = files_create();
+	struct fs_context *fs = fs_context_create();
+
+	if (!files || !fs) {
+		files_put(files);
+		if (fs)
+			fs_context_put(fs);
+		return -ENOMEM;
+	}
+	files_put(current->files);
+	if (current->fs)
+		fs_context_put(current->fs);
+	current->files = files;
+	current->fs = fs;
+	return 0;
+}
+
 void fs_context_read(struct fs_context *fs, struct dentry **root, struct dentry **pwd)
 {
 	guard_spin(&fs->lock);

@@ -504,10 +504,16 @@ struct inode *tmpfs_new_inode(struct super *sb, const struct node_spec *spec); /
 /* Unmap the whole pages in [start, end) wherever they are mapped; `copies`: private copies too. */
 void object_unmap(struct vm_object *o, u64 start, u64 end, bool copies);
 int tmpfs_truncate(struct inode *i, u64 size);
-/* Open a file of no file system. `what`: its name in /proc, constant. Returns a descriptor, or
- * -errno; then the caller still owns `private`. */
+/* Open a file of no file system. `what`: its name in /proc, constant. Returns the file (NULL:
+ * file_alloc_error()), or a descriptor or -errno. On failure the caller still owns `private`. */
+struct file *anon_file_alloc(const char *what, const struct file_ops *ops, void *private,
+			     int flags);
 int anon_file_open(const char *what, const struct file_ops *ops, void *private, int flags);
 void pipe_free(struct pipe *p);
+/* Make a pipe: its ends for reading and for writing. 0 or -ENFILE. */
+int pipe_files(struct file *out[2], u32 flags);
+/* End what the caller writes, and wait until no reader is left, or for a signal. */
+void pipe_end_and_wait(struct file *f);
 /* F_GETPIPE_SZ and F_SETPIPE_SZ. -EBADF when f is no pipe. */
 long pipe_get_size(struct file *f);
 long pipe_set_size(struct file *f, unsigned long size);

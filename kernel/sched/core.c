@@ -330,7 +330,7 @@ void sched_unfork(struct task *p)
 
 void sched_exit(struct task *p)
 {
-	give_slice_back(p, p->group_leader == p ? p->parent : p->group_leader);
+	give_slice_back(p, p->group_leader == p ? p->real_parent : p->group_leader);
 }
 
 /* Set the policy and the nice value of `p`, and from them its priorities. A slice is at most a

@@ -20,6 +20,8 @@ enum task_state {
 	TASK_KILLABLE = 8,        /* asleep; only its event or a fatal signal wakes it */
 	TASK_ZOMBIE = 16,         /* only as exit_state */
 	TASK_DEAD = 32,           /* state: has left its CPU for good; exit_state: reaped */
+	TASK_TRACED = 64,         /* stopped for its tracer: kernel/ptrace/ */
+	TASK_FROZEN = 128, /* the same, while a request works on it: not even SIGKILL wakes it */
 };
 
 #define MAX_RT_PRIO     100 /* 0 … 99: SCHED_FIFO and SCHED_RR, 0 the best */
@@ -60,7 +62,7 @@ void scheduler_tick(u64 now);    /* each TICK_NS, in interrupt context */
 void scheduler_look_ahead(void); /* before the next tick: a task of equal priority has woken up */
 /* Make `p` runnable if its state is in `mask`. True if it was asleep. Any context. */
 bool try_to_wake_up(struct task *p, u32 mask);
-bool wake_up_process(struct task *p); /* from any sleep but TASK_STOPPED */
+bool wake_up_process(struct task *p); /* from any sleep but TASK_STOPPED and _TRACED */
 /* Set current->state under the run queue's lock. For a state that is set only once before
  * schedule(): a waker that saw the old state has finished when this returns. */
 void set_special_state(u32 state);

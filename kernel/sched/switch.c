@@ -132,7 +132,7 @@ static bool signal_ends_sleep(const struct task *p)
 {
 	if (p->state & TASK_INTERRUPTIBLE)
 		return signal_pending(p);
-	return (p->state & (TASK_KILLABLE | TASK_STOPPED)) && fatal_signal_pending(p);
+	return (p->state & (TASK_KILLABLE | TASK_STOPPED | TASK_TRACED)) && fatal_signal_pending(p);
 }
 
 /* End the run time of prev and begin that of next. */

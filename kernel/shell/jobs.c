@@ -22,21 +22,7 @@ const char *const shell_envp[] = {"PATH=/bin:/sbin:/usr/bin:/usr/sbin", "HOME=/"
 
 int console_files(void)
 {
-	struct files *files = files_create();
-	struct fs_context *fs = fs_context_create();
-
-	if (!files || !fs || files_open_console(files) != 0) {
-		files_put(files);
-		if (fs)
-			fs_context_put(fs);
-		return -ENOMEM;
-	}
-	files_put(current->files);
-	if (current->fs)
-		fs_context_put(current->fs);
-	current->files = files;
-	current->fs = fs;
-	return 0;
+	return new_resources() ?: files_open_console(current->files);
 }
 
 void own_group(void)

@@ -9,6 +9,8 @@
 #include "kernel/fork.h"
 #include "kernel/lib/log.h"
 #include "kernel/lib/string.h"
+#include "kernel/ptrace/ptrace.h"
+#include "kernel/signal/core.h"
 #include "kernel/signal/orphaned_pgrp.h"
 #include "kernel/signal/sigqueue.h"
 #include "kernel/task.h"
@@ -84,7 +86,7 @@ static sigset_t64 all_pending(const struct task *p)
 
 static bool has_work(const struct task *p)
 {
-	return (all_pending(p) & ~p->blocked) || READ_ONCE(p->stop_pending) ||
+	return (all_pending(p) & ~p->blocked) || READ_ONCE(p->jobctl) ||
 	       READ_ONCE(p->signal->notify_continued);
 }
 
@@ -203,22 +205,31 @@ static void begin_group_stop(struct task *p, int sig)
 {
 	struct task *t;
 
-	p->signal->stop_code = sig;
+	if (!guarded(p->signal, stopped)) /* else a tracer let p run during a stop */
+		p->signal->stop_code = sig;
 	guarded(p->signal, stop_count) = 0;
 	list_for_each_entry (t, &p->signal->threads, thread_node) {
 		if ((t->flags & PF_EXITING) || t->state == TASK_STOPPED)
 			continue;
-		guarded(t, stop_pending) = true;
+		guarded(t, jobctl) |= JOBCTL_STOPS;
 		p->signal->stop_count++;
-		if (t != p)
+		if (t->traced & TRACE_SEIZED)
+			ptrace_trap_notify(t);
+		else if (t != p)
 			signal_wake_up(t, false);
 	}
 }
 
-bool leave_group_stop(struct task *p)
+noinline bool leave_group_stop(struct task *p)
 {
-	guarded(p, stop_pending) = false;
-	if (--p->signal->stop_count > 0)
+	bool counted = guarded(p, jobctl) & JOBCTL_STOP_COUNTED;
+
+	if (p->jobctl & JOBCTL_CORE) {
+		core_join(p);
+		return false;
+	}
+	p->jobctl &= ~JOBCTL_STOPS;
+	if (!counted || --p->signal->stop_count > 0 || p->signal->stopped)
 		return false;
 	guarded(p->signal, stopped) = true;
 	p->signal->stop_reported = false;
@@ -236,6 +247,15 @@ static void stop_here(struct task *p, u64 flags)
 	if (last)
 		notify_parent_stop(p, CLD_STOPPED);
 	schedule();
+}
+
+/* A bit of jobctl is set. Releases the lock. */
+static void stop_or_trap(struct task *p, u64 flags)
+{
+	if (is_traced(p))
+		ptrace_trap(flags);
+	else
+		stop_here(p, flags);
 }
 
 /* ---- what to do with one signal ---- */
@@ -268,9 +288,41 @@ static void default_stop(struct task *p, int sig, u64 flags)
 			return;
 		}
 	}
-	if (p->signal->stop_count == 0)
+	if (!(guarded(p, jobctl) & JOBCTL_STOP_PENDING))
 		begin_group_stop(p, sig);
-	stop_here(p, flags);
+	stop_or_trap(p, flags);
+}
+
+/* Do what the action of a signal says. Releases the lock. */
+static always_inline enum signal_step act_on_signal(struct task *p, struct ksignal *ksig, u64 flags)
+{
+	signal_action(p->sighand, ksig->sig, &ksig->ka);
+	trace_signal_deliver(ksig->sig, ksig->ka.handler);
+	if (ksig->ka.handler != (u64)SIG_DFL && ksig->ka.handler != (u64)SIG_IGN) {
+		if (ksig->ka.flags & SA_RESETHAND)
+			set_handler(p->sighand, ksig->sig, (u64)SIG_DFL);
+		spin_unlock_irqrestore(&p->sighand->lock, flags);
+		return STEP_HANDLER;
+	}
+	if (ksig->ka.handler == (u64)SIG_IGN || (sigmask(ksig->sig) & SIG_DEFAULT_IGNORE))
+		spin_unlock_irqrestore(&p->sighand->lock, flags);
+	else if (sigmask(ksig->sig) & SIG_DEFAULT_STOP)
+		default_stop(p, ksig->sig, flags);
+	else if (sigmask(ksig->sig) & SIG_DEFAULT_CORE)
+		die_with_core(&ksig->info, flags);
+	else
+		die_of(p, ksig->sig, flags);
+	return STEP_AGAIN;
+}
+
+/* The same after the tracer has decided. */
+static noinline enum signal_step traced_signal(struct task *p, struct ksignal *ksig, u64 flags)
+{
+	ksig->sig = ptrace_signal(ksig->sig, &ksig->info, &flags);
+	if (ksig->sig)
+		return act_on_signal(p, ksig, flags);
+	spin_unlock_irqrestore(&p->sighand->lock, flags);
+	return STEP_AGAIN;
 }
 
 /* Handle one signal. Takes the lock and releases it, since what follows may sleep. */
@@ -289,10 +341,10 @@ static enum signal_step signal_step(struct ksignal *ksig)
 		die_of(p, p->signal->group_exit_code, flags);
 	if (p->signal->exec_task && p->signal->exec_task != p) {
 		spin_unlock_irqrestore(&p->sighand->lock, flags);
-		do_exit(SIGKILL); /* another thread is in execve(): only this thread ends */
+		do_exit(0); /* another thread is in execve(): only this thread ends */
 	}
-	if (guarded(p, stop_pending)) {
-		stop_here(p, flags);
+	if (guarded(p, jobctl)) {
+		stop_or_trap(p, flags);
 		return STEP_AGAIN;
 	}
 
@@ -301,21 +353,9 @@ static enum signal_step signal_step(struct ksignal *ksig)
 		spin_unlock_irqrestore(&p->sighand->lock, flags);
 		return STEP_NOTHING;
 	}
-	signal_action(p->sighand, ksig->sig, &ksig->ka);
-	trace_signal_deliver(ksig->sig, ksig->ka.handler);
-	if (ksig->ka.handler != (u64)SIG_DFL && ksig->ka.handler != (u64)SIG_IGN) {
-		if (ksig->ka.flags & SA_RESETHAND)
-			set_handler(p->sighand, ksig->sig, (u64)SIG_DFL);
-		spin_unlock_irqrestore(&p->sighand->lock, flags);
-		return STEP_HANDLER;
-	}
-	if (ksig->ka.handler == (u64)SIG_IGN || (sigmask(ksig->sig) & SIG_DEFAULT_IGNORE))
-		spin_unlock_irqrestore(&p->sighand->lock, flags);
-	else if (sigmask(ksig->sig) & SIG_DEFAULT_STOP)
-		default_stop(p, ksig->sig, flags);
-	else
-		die_of(p, ksig->sig, flags);
-	return STEP_AGAIN;
+	if (is_traced(p) && ksig->sig != SIGKILL)
+		return traced_signal(p, ksig, flags);
+	return act_on_signal(p, ksig, flags);
 }
 
 /* ---- interrupted system calls: signal(7) ---- */
@@ -384,7 +424,13 @@ void do_signal(struct pt_regs *regs)
 		step = signal_step(&ksig);
 	while (step == STEP_AGAIN);
 	if (step == STEP_HANDLER) {
+		bool step_into = READ_ONCE(current->syscall_work) & SYSCALL_STEP;
+
+		if (unlikely(step_into))
+			ptrace_disable_step(current);
 		call_handler(&ksig, regs);
+		if (unlikely(step_into)) /* the step ends at the handler's first instruction */
+			ptrace_step_stop();
 		return;
 	}
 	restart_syscall(regs, NULL);

@@ -11,12 +11,14 @@
  * releases sighand->lock.
  */
 #include "kernel/exit.h"
+#include "kernel/ptrace/ptrace.h"
 #include "kernel/signal/signal.h"
 #include "kernel/signal/sigqueue.h"
 #include "kernel/task.h"
 #include "kernel/time/timer.h"
 #include "kernel/timers/posix_timer.h"
 #include "kernel/trace/trace.h"
+#include "kernel/wait.h"
 #include "mm/slab.h"
 
 static struct kmem_cache *sigqueue_cache;
@@ -148,8 +150,7 @@ void remove_pending(struct sigpending *pending, sigset_t64 mask)
 
 void signal_wake_up(struct task *p, bool fatal)
 {
-	u32 states = TASK_INTERRUPTIBLE | (fatal ? TASK_KILLABLE | TASK_STOPPED : 0);
-
+	u32 states = TASK_INTERRUPTIBLE | (fatal ? TASK_KILLABLE | TASK_STOPPED | TASK_TRACED : 0);
 	/* A full barrier: a task about to sleep tests the bit again under its run queue's lock. */
 	task_set_work(p, WORK_SIGPENDING);
 	if (p == current) /* it tests the bit on its way to user mode */
@@ -165,7 +166,7 @@ void zap_other_threads(struct task *p)
 
 	sig->stop_count = 0;
 	list_for_each_entry (t, &sig->threads, thread_node) {
-		guarded(t, stop_pending) = false;
+		guarded(t, jobctl) = 0;
 		if (t == p || (t->flags & PF_EXITING))
 			continue;
 		t->pending.set |= sigmask(SIGKILL);
@@ -180,7 +181,10 @@ void begin_group_exit(struct task *p, int code)
 	guarded(sig, group_exit) = true;
 	sig->group_exit_code = code;
 	sig->stopped = false; /* the group no longer waits for SIGCONT */
-	zap_other_threads(p);
+	sig->stop_count = 0;
+	guarded(p, jobctl) = 0;
+	if (sig->nr_threads > 1)
+		zap_other_threads(p);
 }
 
 void retarget_shared_pending(struct task *p, sigset_t64 set)
@@ -202,16 +206,18 @@ static u64 handler_of(const struct task *p, int sig)
 
 static bool is_ignored(const struct task *p, int sig, u64 handler)
 {
-	if (p->blocked & sigmask(sig))
-		return false; /* the action may have changed when the signal is unblocked */
+	if ((p->blocked & sigmask(sig)) || (is_traced(p) && sig != SIGKILL))
+		return false; /* the action may change until it is unblocked; a tracer sees all */
 	return handler == (u64)SIG_IGN ||
 	       (handler == (u64)SIG_DFL && (sigmask(sig) & SIG_DEFAULT_IGNORE));
 }
 
+/* Does the signal end its process when it is sent? One with a core dump does when it is handled. */
 static bool is_fatal(int sig, u64 handler)
 {
-	return sig == SIGKILL || (handler == (u64)SIG_DFL &&
-				  !(sigmask(sig) & (SIG_DEFAULT_IGNORE | SIG_DEFAULT_STOP)));
+	return sig == SIGKILL ||
+	       (handler == (u64)SIG_DFL &&
+		!(sigmask(sig) & (SIG_DEFAULT_IGNORE | SIG_DEFAULT_STOP | SIG_DEFAULT_CORE)));
 }
 
 noinline void remove_from_group(struct task *p, sigset_t64 mask)
@@ -228,6 +234,8 @@ static noinline void continue_group(struct task *p)
 	struct signal *sig = p->signal;
 	struct task *t;
 
+	if (sig->group_exit) /* what its threads have to do at exit stays */
+		return;
 	remove_from_group(p, SIG_DEFAULT_STOP);
 	if (sig->stopped) {
 		sig->continued = sig->notify_continued = true;
@@ -236,10 +244,12 @@ static noinline void continue_group(struct task *p)
 	sig->stop_count = 0;
 	sig->continues++;
 	list_for_each_entry (t, &sig->threads, thread_node) {
-		guarded(t, stop_pending) = false;
+		guarded(t, jobctl) &= ~JOBCTL_STOPS;
 		if (sig->notify_continued)
 			task_set_work(t, WORK_SIGPENDING); /* one thread has to tell the parent */
-		if (!try_to_wake_up(t, TASK_STOPPED))
+		if (t->traced & TRACE_SEIZED)
+			ptrace_trap_notify(t);
+		else if (!try_to_wake_up(t, TASK_STOPPED))
 			kick_task(t);
 	}
 }
@@ -259,7 +269,7 @@ static bool wants_signal(const struct task *t, int sig)
 {
 	if ((t->blocked & ~t->waited & sigmask(sig)) || (t->flags & PF_EXITING))
 		return false;
-	return sig == SIGKILL || t->state != TASK_STOPPED;
+	return sig == SIGKILL || !(t->state & (TASK_STOPPED | TASK_TRACED | TASK_FROZEN));
 }
 
 /* The thread that will handle `sig`; NULL: none now, so the signal stays pending. */
@@ -291,7 +301,8 @@ static void complete_signal(struct task *p, int sig, u64 handler, bool group)
 	if (!t)
 		return;
 	/* A thread that blocks the signal was chosen because it waits for it: it does not die. */
-	if (is_fatal(sig, handler) && !(t->blocked & sigmask(sig)) && !p->signal->group_exit)
+	if (is_fatal(sig, handler) && !(t->blocked & sigmask(sig)) && !p->signal->group_exit &&
+	    (sig == SIGKILL || !is_traced(t)))
 		begin_death(t, sig);
 	else
 		signal_wake_up(t, sig == SIGKILL);
@@ -323,6 +334,23 @@ static inline bool queue_info(struct sigpending *pending, int sig, const ksiginf
 	return true;
 }
 
+/* The group of p is dying. A thread that has stopped on the way, for PTRACE_EVENT_EXIT, stops no
+ * longer: its tracer may wait for another one in the same way. */
+static noinline void kill_again(struct task *p)
+{
+	struct task *t;
+
+	if (p->signal->core) { /* its core dump is cut short */
+		begin_death(p, SIGKILL);
+		return;
+	}
+	list_for_each_entry (t, &p->signal->threads, thread_node)
+		if (t->state & (TASK_TRACED | TASK_FROZEN)) {
+			t->pending.set |= sigmask(SIGKILL);
+			signal_wake_up(t, true);
+		}
+}
+
 /* Send in one function, without a call on the common path. Caller holds sighand->lock. */
 static always_inline int send_in_place(int sig, const ksiginfo_t *info, struct task *p, bool group)
 {
@@ -333,7 +361,12 @@ static always_inline int send_in_place(int sig, const ksiginfo_t *info, struct t
 		return 0;
 	apply_job_control(p, sig);
 	handler = handler_of(p, sig);
-	if (is_ignored(p, sig, handler) || p->signal->group_exit)
+	if (unlikely(p->signal->group_exit)) {
+		if (sig == SIGKILL)
+			kill_again(p);
+		return 0;
+	}
+	if (is_ignored(p, sig, handler))
 		return 0;
 	/* The classic signals are flags, only the real-time ones count. */
 	if (sig < SIGRTMIN && (pending->set & sigmask(sig)))
@@ -345,7 +378,7 @@ static always_inline int send_in_place(int sig, const ksiginfo_t *info, struct t
 }
 
 /* An out-of-line copy for the few callers that hold the lock already. */
-static noinline int send_signal_locked(int sig, const ksiginfo_t *info, struct task *p, bool group)
+noinline int send_signal_locked(int sig, const ksiginfo_t *info, struct task *p, bool group)
 {
 	return send_in_place(sig, info, p, group);
 }
@@ -378,20 +411,27 @@ int send_signal(int sig, const ksiginfo_t *info, struct task *p, bool group)
 }
 
 /* The signal of a fault cannot wait: if blocked or ignored, it gets its default action, death. */
-void force_sig_fault(int sig, int code, u64 addr)
+void force_sig_info(const ksiginfo_t *info)
 {
 	struct task *p = current;
-	ksiginfo_t info;
+	int sig = info->si_signo;
 	guard_irq(&p->sighand->lock);
 
-	sigqueue_info(&info, sig, code);
-	info.si_addr = (void *)addr;
 	if ((p->blocked & sigmask(sig)) || handler_of(p, sig) == (u64)SIG_IGN) {
 		set_handler(p->sighand, sig, (u64)SIG_DFL);
 		p->blocked &= ~sigmask(sig);
 	}
-	send_signal_locked(sig, &info, p, false);
+	send_signal_locked(sig, info, p, false);
 	recalc_sigpending_of(p);
+}
+
+void force_sig_fault(int sig, int code, u64 addr)
+{
+	ksiginfo_t info;
+
+	sigqueue_info(&info, sig, code);
+	info.si_addr = (void *)addr;
+	force_sig_info(&info);
 }
 
 void sigqueue_info(ksiginfo_t *info, int sig, int code)
@@ -456,7 +496,7 @@ static void fill_child_info(ksiginfo_t *info, const struct task *p, int sig, int
 	struct usage used;
 
 	sigqueue_info(info, sig, code);
-	info->si_pid = p->tgid_nr;
+	info->si_pid = p->pid_nr;
 	info->si_uid = p->cred->uid;
 	info->si_status = status;
 	process_usage(p->signal, &used);
@@ -471,8 +511,7 @@ static void send_exit_signal(const struct task *p, int sig)
 	int killed = status & 0x7f;
 	ksiginfo_t info;
 
-	fill_child_info(&info, p, sig, killed ? CLD_KILLED : CLD_EXITED,
-			killed ? killed : status >> 8);
+	fill_child_info(&info, p, sig, exit_cld_code(status), killed ? killed : status >> 8);
 	send_signal_locked(sig, &info, p->parent, true);
 }
 
@@ -489,7 +528,7 @@ static bool ignores_children(const struct task *parent)
 	const struct sighand *sh = parent->sighand;
 
 	return !READ_ONCE(sh->set) && (READ_ONCE(sh->defaulted) & sigmask(SIGCHLD)) &&
-	       !(READ_ONCE(parent->blocked) & sigmask(SIGCHLD));
+	       !(READ_ONCE(parent->blocked) & sigmask(SIGCHLD)) && !is_traced(parent);
 }
 
 bool do_notify_parent(struct task *p, int sig)
@@ -507,7 +546,7 @@ bool do_notify_parent(struct task *p, int sig)
 	 * has become by exec. */
 	if (p->parent_exec_id != parent->self_exec_id)
 		sig = SIGCHLD;
-	if (sig == SIGCHLD) {
+	if (sig == SIGCHLD && !is_traced(p)) {
 		struct k_sigaction chld;
 
 		signal_action(parent->sighand, SIGCHLD, &chld);
@@ -523,25 +562,48 @@ bool do_notify_parent(struct task *p, int sig)
 	return autoreap;
 }
 
-void notify_parent_stop(struct task *p, int why)
+/* SIGCHLD for a stop or a continue of `p`, to `parent`. Caller holds tasklist_lock. */
+static void send_stop_signal(struct task *p, struct task *parent, int why, int status)
 {
-	struct task *leader = p->group_leader, *parent;
 	struct k_sigaction chld;
 	ksiginfo_t info;
 	u64 flags;
 
-	spin_lock(&tasklist_lock);
-	become_job(leader);
-	parent = leader->parent;
-	spin_lock(&leader->lock);
-	fill_child_info(&info, leader, SIGCHLD, why,
-			why == CLD_CONTINUED ? SIGCONT : leader->signal->stop_code);
-	spin_unlock(&leader->lock);
+	spin_lock(&p->lock);
+	fill_child_info(&info, p, SIGCHLD, why, status);
+	spin_unlock(&p->lock);
 	flags = spin_lock_irqsave(&parent->sighand->lock);
 	signal_action(parent->sighand, SIGCHLD, &chld);
 	if (chld.handler != (u64)SIG_IGN && !(chld.flags & SA_NOCLDSTOP))
 		send_signal_locked(SIGCHLD, &info, parent, true);
 	spin_unlock_irqrestore(&parent->sighand->lock, flags);
 	wake_waiting_parent(parent);
-	spin_unlock(&tasklist_lock);
+}
+
+void notify_parent_stop_locked(struct task *p, int why)
+{
+	struct task *leader = p->group_leader;
+
+	become_job(leader);
+	send_stop_signal(leader, leader->real_parent, why,
+			 why == CLD_CONTINUED ? SIGCONT : leader->signal->stop_code);
+}
+
+void notify_tracer(struct task *p, int why)
+{
+	const struct signal *sig = p->signal;
+	bool seen = sig->stopped ? sig->stop_reported : !sig->stop_count; /* then Linux says 0 */
+	int group = seen ? 0 : sig->stop_code;
+
+	send_stop_signal(p, p->parent, why, why == CLD_STOPPED ? group : p->trace.code & 0x7f);
+}
+
+void notify_parent_stop(struct task *p, int why)
+{
+	struct task *leader = p->group_leader;
+	guard_spin(&tasklist_lock);
+
+	notify_parent_stop_locked(p, why);
+	if (why == CLD_CONTINUED && traced_by_stranger(leader))
+		send_stop_signal(leader, leader->parent, why, SIGCONT);
 }

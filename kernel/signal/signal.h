@@ -94,6 +94,7 @@ struct signal {
 	struct sighand handlers;
 
 	/* --- zeroed by copy_signal() --- */
+	struct core_dump *core; /* sh: its core dump is being written: core.h; or NULL */
 	struct task *exec_task; /* sh, a word under tl: the thread in execve() that waits for the
 				   others to go */
 	bool group_exit;        /* sh: exit_group or a fatal signal is on its way */
@@ -102,6 +103,8 @@ struct signal {
 	bool notify_continued;  /* sh: the parent is still to be told */
 	bool stop_reported;     /* sh: the stop was waited for */
 	bool session_leader;    /* tl, a word */
+	bool any_may_trace;     /* tl: PR_SET_PTRACER_ANY */
+	struct pid *may_trace;  /* tl: PR_SET_PTRACER, a reference; or NULL */
 	bool child_subreaper;   /* a word: adopts the orphans among its descendants */
 	int group_exit_code;    /* sh: wait status all threads die with */
 	int stop_code;          /* sh: the stopping signal */
@@ -115,12 +118,24 @@ struct signal {
 	struct cpu_timers cpu_timers; /* cpu_timers_lock: armed on the process's clocks */
 };
 
+/* task.jobctl: while a bit is set, the thread has something to do before it returns to user mode.
+ */
+enum jobctl {
+	JOBCTL_STOP_PENDING = 1 << 0, /* the group is stopping, and it has not stopped yet */
+	JOBCTL_STOP_COUNTED = 1 << 1, /* with that: it is one of stop_count */
+	JOBCTL_TRAP_STOP = 1 << 2,    /* to stop for its tracer: kernel/ptrace/ */
+	JOBCTL_TRAP_NOTIFY = 1 << 3,  /* the same: a group stop has begun or ended */
+	JOBCTL_CORE = 1 << 4,         /* with the first: to wait for a core dump before it exits */
+	JOBCTL_STOPS = JOBCTL_STOP_PENDING | JOBCTL_STOP_COUNTED,
+	JOBCTL_TRAPS = JOBCTL_TRAP_STOP | JOBCTL_TRAP_NOTIFY,
+};
+
 /* guarded(): the lock of a field's mark, while a task is in the tree. */
 #define GUARD_group_exit(sig) (&(sig)->leader->sighand->lock)
 #define GUARD_stopped(sig)    (&(sig)->leader->sighand->lock)
 #define GUARD_stop_count(sig) (&(sig)->leader->sighand->lock)
 
-#define SIGNAL_ZERO_START offsetof(struct signal, exec_task)
+#define SIGNAL_ZERO_START offsetof(struct signal, core)
 
 /* A signal on its way to a handler. */
 struct ksignal {
@@ -132,6 +147,11 @@ struct ksignal {
 /* Signals whose default action is not death. */
 #define SIG_DEFAULT_IGNORE \
 	(sigmask(SIGCHLD) | sigmask(SIGCONT) | sigmask(SIGURG) | sigmask(SIGWINCH))
+/* And those with a core dump: signal(7). */
+#define SIG_DEFAULT_CORE                                                            \
+	(sigmask(SIGQUIT) | sigmask(SIGILL) | sigmask(SIGTRAP) | sigmask(SIGABRT) | \
+	 sigmask(SIGBUS) | sigmask(SIGFPE) | sigmask(SIGSEGV) | sigmask(SIGXCPU) |  \
+	 sigmask(SIGXFSZ) | sigmask(SIGSYS))
 #define SIG_DEFAULT_STOP (sigmask(SIGSTOP) | sigmask(SIGTSTP) | sigmask(SIGTTIN) | sigmask(SIGTTOU))
 
 static inline bool valid_signal(int sig)
@@ -145,6 +165,8 @@ static inline bool valid_signal(int sig)
  * the queue of real-time signals is full (RLIMIT_SIGPENDING); -ESRCH when p has been reaped. Caller
  * has a reference to p, or holds tasklist_lock. */
 int send_signal(int sig, const ksiginfo_t *info, struct task *p, bool group);
+/* The same for a caller that holds sighand->lock. */
+int send_signal_locked(int sig, const ksiginfo_t *info, struct task *p, bool group);
 /* The handlers of p, locked; NULL: it has been reaped. Caller as for send_signal(). */
 struct sighand *lock_sighand(struct task *p, u64 *flags);
 void unlock_sighand(struct sighand *sh, u64 flags);
@@ -152,6 +174,7 @@ void unlock_sighand(struct sighand *sh, u64 flags);
 bool send_timer_signal(struct sigqueue *q, struct task *p, bool group);
 /* From current's own fault: cannot be blocked or ignored. */
 void force_sig_fault(int sig, int code, u64 addr);
+void force_sig_info(const ksiginfo_t *info);
 void force_sig(int sig);
 /* End current's process by this signal, even if it is blocked or handled. */
 void force_fatal_sig(int sig);
@@ -165,6 +188,9 @@ int kill_pgrp_locked(struct pid *pgrp, int sig, const ksiginfo_t *info);
 bool do_notify_parent(struct task *p, int sig);
 /* Tell the parent of a stop (CLD_STOPPED) or a continue (CLD_CONTINUED). Takes tasklist_lock. */
 void notify_parent_stop(struct task *p, int why);
+void notify_parent_stop_locked(struct task *p, int why); /* the caller holds it */
+/* Tell p's tracer of a stop (CLD_TRAPPED, CLD_STOPPED). Caller holds tasklist_lock. */
+void notify_tracer(struct task *p, int why);
 /* The whole group of p is to die with this wait status. Caller holds sighand->lock. */
 void begin_group_exit(struct task *p, int code);
 /* Wake the threads that handle the shared signals in `set` for p. Caller holds sighand->lock. */
@@ -209,8 +235,9 @@ void set_current_blocked(sigset_t64 set);
 bool on_alt_stack(u64 sp); /* of current: kernel/signal/signal_calls.c */
 /* On the way to user mode with a signal pending: deliver, stop or die. */
 void do_signal(struct pt_regs *regs);
-/* This thread stops, or exits, while its group is stopping: true when it was the last one that the
- * stop waited for. Caller holds sighand->lock. */
+/* This thread stops, or exits, with JOBCTL_STOP_PENDING: true when it was the last one that the
+ * stop waited for. If it is to be in a core dump, wait for that. Caller holds sighand->lock, which
+ * is then released for that time. */
 bool leave_group_stop(struct task *p);
 
 /* ---- fork ---- */

@@ -2,6 +2,8 @@
 #include "kernel/attachment.h"
 #include "kernel/lib/string.h"
 #include "kernel/lib/syscall.h"
+#include "kernel/ptrace/ptrace.h"
+#include "kernel/seccomp/seccomp.h"
 #include "kernel/task.h"
 #include "kernel/trace/trace.h"
 #include <linux/fcntl.h>
@@ -99,7 +101,7 @@ static long sys_absent(void)
 	return absent_syscall(regs, (unsigned long)(int)regs->orig_rax);
 }
 
-long do_syscall(struct pt_regs *regs, unsigned long nr)
+static long dispatch(struct pt_regs *regs, unsigned long nr)
 {
 	long ret;
 
@@ -111,4 +113,48 @@ long do_syscall(struct pt_regs *regs, unsigned long nr)
 		ret = absent_syscall(regs, nr);
 	trace_sys_exit(nr, ret);
 	return ret;
+}
+
+/* Before the call: a stop for the tracer (PTRACE_SYSCALL, PTRACE_SYSEMU), then the filters, which
+ * see what the tracer has changed. False: the call is not made. */
+static bool enter_watched(struct pt_regs *regs)
+{
+	u32 work = READ_ONCE(current->syscall_work);
+
+	regs->rax = -ENOSYS; /* what a call that is not made returns, unless the tracer says more */
+	if (work & (SYSCALL_TRACE | SYSCALL_EMU))
+		ptrace_call_stop(PTRACE_EVENTMSG_SYSCALL_ENTRY);
+	if ((work & SYSCALL_EMU) || fatal_signal_pending(current))
+		return false;
+	if ((work & SYSCALL_SECCOMP) && !seccomp_permits(regs))
+		return false;
+	return (int)regs->orig_rax != -1;
+}
+
+/* After the call. A single step over it ends here: the CPU traps only after the next instruction.
+ */
+static void leave_watched(u32 work)
+{
+	if (work & SYSCALL_STEP)
+		force_sig_fault(SIGTRAP, TRAP_BRKPT, task_pt_regs(current)->rip);
+	else if (work & SYSCALL_TRACE)
+		ptrace_call_stop(PTRACE_EVENTMSG_SYSCALL_EXIT);
+}
+
+/* A call of a task with syscall_work. */
+static noinline long watched_syscall(struct pt_regs *regs)
+{
+	u32 work;
+
+	if (enter_watched(regs))
+		regs->rax = dispatch(regs, (unsigned long)(int)regs->orig_rax);
+	work = READ_ONCE(current->syscall_work);
+	if (!(work & SYSCALL_EMU))
+		leave_watched(work);
+	return (long)regs->rax;
+}
+
+long do_syscall(struct pt_regs *regs, unsigned long nr)
+{
+	return unlikely(current->syscall_work) ? watched_syscall(regs) : dispatch(regs, nr);
 }

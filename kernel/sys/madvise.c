@@ -17,7 +17,6 @@ static long advised_range(u64 addr, u64 len, u64 *end)
 	return (addr & ~PAGE_MASK) || !page_range_end(addr, len, PAGE_SIZE, end) ? -EINVAL : 0;
 }
 
-/* Nothing is ever dumped, so advice about dumps needs no effect. */
 static bool is_known(int advice)
 {
 	static const u8 known[] = {MADV_NORMAL,     MADV_RANDOM,        MADV_SEQUENTIAL,
@@ -49,6 +48,10 @@ static long advise_area(const struct area *a, u64 start, u64 end, int advice)
 		return mm_set_flags(mm, start, end, AREA_DONTFORK, AREA_DONTFORK);
 	case MADV_DOFORK:
 		return mm_set_flags(mm, start, end, AREA_DONTFORK, 0);
+	case MADV_DONTDUMP:
+		return mm_set_flags(mm, start, end, AREA_NODUMP, AREA_NODUMP);
+	case MADV_DODUMP:
+		return mm_set_flags(mm, start, end, AREA_NODUMP, 0);
 	case MADV_WIPEONFORK:
 		return a->obj ? -EINVAL
 			      : mm_set_flags(mm, start, end, AREA_WIPEONFORK, AREA_WIPEONFORK);

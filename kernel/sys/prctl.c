@@ -1,6 +1,8 @@
 /* A process's own settings: prctl(2), personality(2). */
 #include "kernel/lib/string.h"
 #include "kernel/lib/syscall.h"
+#include "kernel/ptrace/ptrace.h"
+#include "kernel/seccomp/seccomp.h"
 #include "kernel/sys/capability.h"
 #include "kernel/task.h"
 #include "mm/mm.h"
@@ -62,6 +64,14 @@ static long ambient(unsigned long op, unsigned long cap)
 	if (op == PR_CAP_AMBIENT_IS_SET || op == PR_CAP_AMBIENT_LOWER)
 		return 0;
 	return op == PR_CAP_AMBIENT_RAISE ? -EPERM : -EINVAL;
+}
+
+static long set_seccomp(unsigned long mode, void __user *prog)
+{
+	if (mode == SECCOMP_MODE_STRICT)
+		return sys_seccomp(SECCOMP_SET_MODE_STRICT, 0, NULL);
+	return mode == SECCOMP_MODE_FILTER ? sys_seccomp(SECCOMP_SET_MODE_FILTER, 0, prog)
+					   : -EINVAL;
 }
 
 /* The options whose other arguments must be zero. */
@@ -126,6 +136,12 @@ long sys_prctl(int option, unsigned long arg2, unsigned long arg3, unsigned long
 		return cred_is_root(current->cred) ? -EINVAL : -EPERM;
 	case PR_CAPBSET_READ:
 		return arg2 > CAP_LAST_CAP ? -EINVAL : 1;
+	case PR_SET_PTRACER:
+		return ptrace_allow(arg2);
+	case PR_SET_SECCOMP:
+		return set_seccomp(arg2, (void __user *)arg3);
+	case PR_GET_SECCOMP:
+		return seccomp_mode(current);
 	case PR_CAP_AMBIENT:
 		return arg4 || arg5 ? -EINVAL : ambient(arg2, arg3);
 	default:

@@ -31,7 +31,8 @@ static u64 first_seq; /* older ones were cleared */
 static bool user_on;
 static u32 watchers;
 
-bool trace_enabled; /* user_on or watchers: what the events test, without the lock */
+bool trace_enabled;        /* user_on or watchers: what the events test, without the lock */
+atomic_t syscalls_watched; /* reasons for all system calls to go through do_syscall() */
 
 char task_state_char(const struct task *p)
 {
@@ -46,6 +47,9 @@ char task_state_char(const struct task *p)
 		return 'S';
 	case TASK_STOPPED:
 		return 'T';
+	case TASK_TRACED:
+	case TASK_FROZEN:
+		return 't';
 	default:
 		return p->flags & PF_KTHREAD ? 'I' : 'D'; /* an idle kernel thread is no load */
 	}
@@ -105,10 +109,15 @@ void trace_record(enum trace_event_id id, const char *str, const char *str2, u64
 
 static void change(bool on, int watch)
 {
+	bool enabled;
 	guard_irq(&trace_lock);
+
 	user_on = on;
 	watchers += watch;
-	WRITE_ONCE(trace_enabled, user_on || watchers);
+	enabled = user_on || watchers;
+	if (enabled != trace_enabled)
+		atomic_add_return(&syscalls_watched, enabled ? 1 : -1);
+	WRITE_ONCE(trace_enabled, enabled);
 }
 
 void trace_on(void)

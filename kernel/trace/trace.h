@@ -2,11 +2,13 @@
  * function trace_NAME(...), which costs one test of a flag while tracing is off. */
 #pragma once
 
+#include "kernel/lib/atomic.h"
 #include "kernel/lib/types.h"
 
 struct task;
 
 extern bool trace_enabled;
+extern atomic_t syscalls_watched;
 
 enum trace_event_id {
 #define EVENT(name, proto, args, fmt, ...) TRACE_##name,
@@ -29,7 +31,7 @@ void trace_record(enum trace_event_id id, const char *str, const char *str2, u64
 #include "kernel/trace/events.def"
 #undef EVENT
 
-char task_state_char(const struct task *p); /* as in ps and sched_switch: R S D I T Z X */
+char task_state_char(const struct task *p); /* as in ps and sched_switch: R S D I T t Z X */
 /* The user's switch. */
 void trace_on(void);
 void trace_off(void);

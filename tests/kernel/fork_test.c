@@ -296,8 +296,7 @@ KTEST(fork, illegal_flags)
 		CLONE_NEWUTS,
 		CLONE_NEWIPC,
 		CLONE_NEWCGROUP,
-		CLONE_PTRACE,
-		CLONE_UNTRACED,
+
 		CLONE_IO,
 		CLONE_PIDFD,
 		CLONE_INTO_CGROUP,
@@ -516,8 +515,10 @@ static const struct {
 	{FIELD(pending.spare)},                                  /* when a signal is queued */
 	{FIELD(saved_sigmask)},                                  /* with WORK_RESTORE_SIGMASK */
 	{FIELD(restart_arg)},                                    /* with restart_fn */
+	{FIELD(trace)},                                          /* with traced */
 	{FIELD(held)},                                           /* with nr_held */
 	{offsetof(struct task, cpu) + sizeof(u32), sizeof(u32)}, /* padding */
+	{offsetof(struct task, thread.forced_tf) + sizeof(u32), sizeof(u32)}, /* likewise */
 };
 
 static bool is_late(size_t offset)

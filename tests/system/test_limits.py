@@ -119,6 +119,15 @@ def test_many_mappings(guest):
     assert "in all" in guest.ok("/tests/alone/many_maps", timeout=120)
 
 
+def test_filters_of_system_calls_have_an_end(boot):
+    """Each process can have a quarter of a MiB of them; a user, a sixteenth of memory."""
+    guest = boot(memory="128M")
+    guest.ok("/bin/busybox true")
+    before = guest.account()
+    assert re.search(r"^\d+ processes with 7 filters, then no room$", guest.ok("/tests/alone/filter_hog 200"), re.M)
+    assert_kept(before, settled(guest, before))
+
+
 def test_requeued_to_one_that_is_gone(guest):
     assert guest.ok("/tests/alone/requeue") == "0 sleepers found by strangers\n"
 

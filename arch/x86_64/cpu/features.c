@@ -46,8 +46,8 @@ static void read_version(struct cpu_features *f, u32 eax)
 		f->family += eax >> 20 & 255;
 }
 
-/* Does QEMU's emulator run this kernel? Its CPUID leaf for guests has its name. */
-static bool emulated_by_qemu(void)
+/* Its CPUID leaf for guests has its name. */
+bool emulated_by_qemu(void)
 {
 	struct cpuid r = cpuid_count(0x40000000, 0);
 

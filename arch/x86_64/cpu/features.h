@@ -24,6 +24,7 @@ struct cpu_features {
 
 extern struct cpu_features cpu_features;
 
+bool emulated_by_qemu(void); /* does QEMU's emulator run this kernel? */
 /* Read CPUID, switch the defences on and patch STAC/CLAC in. The image must still be writable. */
 void features_init(void);
 void features_log(void); /* what is not done, and what the CPU says of itself */

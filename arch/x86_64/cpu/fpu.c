@@ -25,7 +25,8 @@ struct fpu_image {
 	u16 opcode;
 	u64 ip, dp;
 	u32 mxcsr, mxcsr_mask;
-	u8 registers[FXSAVE_SIZE - 32];
+	u8 st[128], xmm[256], reserved2[48];
+	u64 software[6];         /* not the CPU's: Linux's struct _fpx_sw_bytes */
 	u64 xstate_bv, xcomp_bv; /* XSAVE only, as the rest */
 	u64 header_reserved[6];
 };
@@ -204,6 +205,53 @@ bool fpu_load_user(u64 at)
 	return true;
 fault:
 	return false;
+}
+
+/* ---- for the tracer ---- */
+
+void fpu_export(const void *from, void *to)
+{
+	const struct fpu_image *initial = initial_image;
+	struct fpu_image *image = to;
+
+	memcpy(to, from, fpu_method.size);
+	if (!fpu_method.xsave)
+		return;
+	if (!(image->xstate_bv & XSTATE_X87)) {
+		memcpy(image, initial, offsetof(struct fpu_image, mxcsr));
+		memset(image->st, 0, sizeof(image->st));
+	}
+	if (!(image->xstate_bv & XSTATE_SSE))
+		memset(image->xmm, 0, sizeof(image->xmm));
+	for (u32 n = 2; n < 32; n++)
+		if ((fpu_method.xcr0 & ~image->xstate_bv) >> n & 1) {
+			struct cpuid where = cpuid_count(0xd, n);
+
+			memset((char *)to + where.ebx, 0, where.eax);
+		}
+	memset(image->software, 0, sizeof(image->software));
+	image->software[0] = fpu_method.xcr0;
+}
+
+bool fpu_import(void *to, const void *from, bool whole)
+{
+	const struct fpu_image *image = from;
+	bool header = whole && fpu_method.xsave;
+	u64 bits = 0;
+
+	if (image->mxcsr & ~mxcsr_mask)
+		return false;
+	if (header) {
+		bits = (image->xstate_bv & ~(u64)fpu_method.xcr0) | image->xcomp_bv;
+		for (u32 i = 0; i < ARRAY_SIZE(image->header_reserved); i++)
+			bits |= image->header_reserved[i];
+	}
+	if (bits)
+		return false;
+	memcpy(to, from, fpu_method.size);
+	if (fpu_method.xsave && !whole)
+		((struct fpu_image *)to)->xstate_bv |= XSTATE_X87 | XSTATE_SSE;
+	return true;
 }
 
 void fpu_print(void (*print)(const char *fmt, ...) __printf(1, 2))

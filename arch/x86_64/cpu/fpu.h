@@ -24,6 +24,11 @@ void fpu_replace_current(void *image, bool has_xstate);
  * if it faults, or holds a state that cannot be loaded. */
 bool fpu_store_user(u64 at);
 bool fpu_load_user(u64 at);
+/* Copy an image, of fpu_method.size bytes, of a task that does not run. Export: with the components
+ * that the CPU left out. Import: false, and nothing copied, if it cannot be loaded. Not `whole`:
+ * its header is not from the program, only the first FXSAVE_SIZE bytes are. */
+void fpu_export(const void *from, void *to);
+bool fpu_import(void *to, const void *from, bool whole);
 #define FXSAVE_SIZE 512
 /* How images are saved and loaded: set once, by fpu_init(). */
 extern struct fpu_method {

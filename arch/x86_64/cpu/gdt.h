@@ -9,7 +9,8 @@ enum ist {
 	IST_DOUBLE_FAULT = 1,
 	IST_NMI = 2,
 	IST_MACHINE_CHECK = 3,
-	NR_IST = 3,
+	IST_DEBUG = 4,
+	NR_IST = 4,
 };
 #define IST_STACK_SIZE 8192UL
 #define IST_TOP_SIZE   16UL /* keeps the first frame aligned */

@@ -3,6 +3,7 @@
 #include "arch/x86_64/cpu/idt.h"
 
 #include "arch/x86_64/arch.h"
+#include "arch/x86_64/cpu/features.h"
 #include "arch/x86_64/cpu/gdt.h"
 #include "arch/x86_64/cpu/traps.h"
 
@@ -19,10 +20,11 @@ struct gate {
 	u32 offset_high, reserved;
 };
 
-extern const u8 trap_stubs[NR_VECTORS][STUB_SIZE];
+extern const u8 trap_stubs[NR_VECTORS][STUB_SIZE], debug_emulated[];
 static struct gate idt[NR_VECTORS] __aligned(16);
 
 static const u8 ist_of[NR_VECTORS] = {
+	[TRAP_DEBUG] = IST_DEBUG,
 	[TRAP_NMI] = IST_NMI,
 	[TRAP_DOUBLE_FAULT] = IST_DOUBLE_FAULT,
 	[TRAP_MACHINE_CHECK] = IST_MACHINE_CHECK,
@@ -31,7 +33,8 @@ static const u8 ist_of[NR_VECTORS] = {
 void idt_init(void)
 {
 	for (unsigned int i = 0; i < NR_VECTORS; i++) {
-		u64 stub = (u64)trap_stubs[i];
+		bool twice = i == TRAP_DEBUG && emulated_by_qemu(); /* see debug_emulated */
+		u64 stub = (u64)(twice ? debug_emulated : trap_stubs[i]);
 		bool user = i == TRAP_BREAKPOINT || i == TRAP_OVERFLOW;
 
 		idt[i] = (struct gate){
@@ -39,7 +42,7 @@ void idt_init(void)
 			.offset_mid = (u16)(stub >> 16),
 			.offset_high = (u32)(stub >> 32),
 			.selector = KERNEL_CS,
-			.ist = ist_of[i],
+			.ist = twice ? 0 : ist_of[i],
 			.type = INTERRUPT_GATE | (user ? USER_CALLABLE : 0),
 		};
 	}

@@ -2,6 +2,7 @@
 #include "arch/x86_64/cpu/traps.h"
 
 #include "arch/x86_64/arch.h"
+#include "arch/x86_64/cpu/debug_regs.h"
 #include "arch/x86_64/cpu/irq.h"
 #include "arch/x86_64/cpu/mce.h"
 #include "arch/x86_64/cpu/msr.h"
@@ -78,11 +79,28 @@ static int x87_code(void)
 	return fpe_code(status & ~control & 0x3f);
 }
 
+/* Why a debug trap happened: TRAP_*. 0: for nothing that concerns this task. */
+static int debug_code(struct pt_regs *regs)
+{
+	u64 reason = debug_trap_reason();
+
+	if (reason == DR_STALE)
+		return 0;
+	current->thread.dr6 = reason & (DR_HIT | DR_STEP);
+	if ((reason & DR_HIT) && debug_hit_code(reason))
+		regs->rflags |= X86_EFLAGS_RF; /* the instruction itself must not trap again */
+	if (reason & DR_STEP)
+		return TRAP_TRACE;
+	return reason & DR_HIT ? TRAP_HWBKPT : TRAP_BRKPT; /* the latter: ICEBP */
+}
+
 static void user_trap(struct pt_regs *regs, u64 vector, u64 error)
 {
 	const struct trap_info *t = &trap_info[vector];
 	int code = t->code;
 
+	if (vector == TRAP_DEBUG && !(code = debug_code(regs)))
+		return;
 	if (vector == TRAP_SIMD)
 		code = simd_code();
 	else if (vector == TRAP_X87)
@@ -113,6 +131,12 @@ static void kernel_trap(struct pt_regs *regs, u64 vector, u64 error)
 
 	if (vector == TRAP_PROTECTION && extable_fixup(regs))
 		return;
+	if (vector == TRAP_DEBUG) {
+		/* The kernel has touched what a program watches: no business of its tracer. */
+		(void)debug_trap_reason();
+		regs->rflags &= ~X86_EFLAGS_TF;
+		return;
+	}
 	if (vector == TRAP_DOUBLE_FAULT)
 		double_fault(regs);
 	panic_regs(regs, "%s in the kernel, error %#lx\n", name ? name : "reserved trap", error);

@@ -27,8 +27,8 @@ RFLAGS_TF_RF	equ 0x10100
 
 section .entry.text exec nowrite alloc progbits align=16
 
-global syscall_entry, trap_common, paranoid_common, ret_from_fork
-extern syscall_handlers, trace_enabled, do_syscall
+global syscall_entry, trap_common, debug_common, debug_emulated, paranoid_common, ret_from_fork
+extern syscall_handlers, syscalls_watched, do_syscall
 extern trap_dispatch, exit_to_user_work, user_rip_fault, schedule_tail, do_exit
 
 ; Jump to %1 if a better task waits, or current has work to do before it returns (enum task_work).
@@ -61,7 +61,7 @@ syscall_entry:
 	mov	eax, eax
 	cmp	eax, NR_SYSCALLS
 	jae	.unusual
-	cmp	byte [trace_enabled], 0
+	cmp	dword [syscalls_watched], 0
 	jne	.unusual
 	mov	rcx, r10
 	call	[syscall_handlers + rax * 8]
@@ -88,7 +88,7 @@ syscall_entry:
 	swapgs
 	o64 sysret
 
-.unusual:				; no such number, or each call is traced
+.unusual:				; no such number, or somebody watches calls
 	mov	rdi, rsp
 	movsxd	rsi, eax
 	call	do_syscall
@@ -170,6 +170,38 @@ trap_common:
 	POP_ALL
 	add	rsp, 8
 	iretq
+
+; ---- #DB: on a stack of its own, since MOV SS delays a data breakpoint beyond a following SYSCALL (SDM vol. 3A, 6.8.3):
+; it then comes at the first instruction of syscall_entry, with the user's stack and GS. From user mode it goes on as any
+; other trap, on the task's stack.
+debug_common:
+	test	byte [rsp + 24], 3	; above the vector, an error code and rip
+	jz	paranoid_common
+	push	rax
+	mov	rax, rsp
+	swapgs
+	mov	rsp, [gs:CPU_KERNEL_SP]
+	swapgs				; trap_common does it
+%assign offset 56			; ss, rsp, rflags, cs, rip, error code, vector
+%rep 7
+	push	qword [rax + offset]
+%assign offset offset - 8
+%endrep
+	mov	rax, [rax]
+	jmp	trap_common
+
+; ---- #DB in QEMU's emulator, on no stack of its own ----
+; When a step is also a watched access, the emulator traps twice: for both, and before the first instruction below once
+; more, for the access. On the same stack the second frame would replace the first. Nor does MOV SS delay anything there.
+debug_emulated:
+	push	-1
+	push	1
+	test	byte [rsp + 24], 3
+	jnz	trap_common
+	cmp	qword [rsp + 16], debug_emulated
+	jne	trap_common
+	add	rsp, 16
+	iretq				; DR6 is left to the first
 
 ; ---- #DF, NMI, #MC: on stacks of their own, and possibly between an entry and its swapgs ----
 ; GS may be the kernel's or the user's, and its base does not tell which: with FSGSBASE a program sets any. So this

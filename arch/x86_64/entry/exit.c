@@ -1,5 +1,6 @@
 /* Work on the way to user mode: called by entry.asm, rarely. */
 #include "arch/x86_64/arch.h"
+#include "arch/x86_64/cpu/debug_regs.h"
 #include "kernel/sched/sched.h"
 #include "kernel/task.h"
 #include "mm/page.h"
@@ -29,6 +30,8 @@ void exit_to_user_work(struct pt_regs *regs)
 		}
 		local_irq_disable();
 	}
+	if (unlikely(p->work & WORK_DEBUG))
+		debug_regs_load();
 	if (p->work & WORK_FRAME)
 		task_clear_work(p, WORK_FRAME); /* the way out restores the whole frame */
 }

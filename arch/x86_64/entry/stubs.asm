@@ -5,7 +5,7 @@
 section .entry.text exec nowrite alloc progbits align=16
 
 global trap_stubs
-extern trap_common, paranoid_common
+extern trap_common, debug_common, paranoid_common
 
 ; Vectors for which the CPU pushes an error code. SDM vol. 3A, table 6-1.
 %define HAS_ERROR_CODE(v) (v == 8 || v == 10 || v == 11 || v == 12 || v == 13 || v == 14 || v == 17 || v == 21 || v == 29 || v == 30)
@@ -20,7 +20,9 @@ trap_stubs:
 	push	-1
 %endif
 	push	vector
-%if IS_PARANOID(vector)
+%if vector == 1
+	jmp	debug_common
+%elif IS_PARANOID(vector)
 	jmp	paranoid_common
 %else
 	jmp	trap_common

@@ -318,6 +318,18 @@ static void pipe_release(struct file *f)
 		ring_clear(&p->ring);
 }
 
+void pipe_end_and_wait(struct file *f)
+{
+	struct pipe *p = f->inode->pipe;
+
+	guard_mutex(&p->lock);
+	WRITE_ONCE(p->writers, p->writers - 1);
+	wake_readers(p);
+	while (p->readers && !condition_wait(&p->writable, &p->lock))
+		;
+	WRITE_ONCE(p->writers, p->writers + 1); /* pipe_release() takes it off */
+}
+
 static struct inode *pipe_inode(void)
 {
 	struct inode *i = inode_of_caller(pipe_super, S_IFIFO | 0600);
@@ -344,7 +356,7 @@ static struct file *pipe_end(struct inode *i, u32 flags, u32 mode)
 	return f;
 }
 
-static int pipe_files(struct file *out[2], u32 flags)
+int pipe_files(struct file *out[2], u32 flags)
 {
 	struct inode *i scoped(inode_put) = pipe_inode();
 

@@ -1,7 +1,9 @@
 /* /proc/PID: one process, or one thread. proc(5) has the formats. */
+#include "kernel/coredump/coredump.h"
 #include "kernel/fs/proc/proc.h"
 #include "kernel/sharing.h"
 #include "mm/mm.h"
+#include "kernel/ptrace/ptrace.h"
 #include "mm/slab.h"
 
 /* Show the process's memory by show_mm(): nothing for kernel threads and ended processes. The
@@ -156,6 +158,28 @@ static int store_comm(const struct proc_node *node, char *text)
 	return 0;
 }
 
+static int show_core_filter(struct seq *s, struct mm *mm)
+{
+	seq_printf(s, "%08x\n", core_filter_get(mm));
+	return 0;
+}
+
+static int store_core_filter(const struct proc_node *node, char *text)
+{
+	struct task *p scoped(put_task) = proc_task(node);
+	struct mm *mm scoped(mm_put) = p ? task_get_mm(p) : NULL;
+	u64 filter;
+	int err = parse_u64(proc_trim(text), &filter);
+
+	if (err || filter > UINT32_MAX)
+		return err ?: -ERANGE;
+	if (!p)
+		return -ESRCH;
+	if (mm)
+		core_filter_set(mm, (u32)filter);
+	return 0;
+}
+
 static void show_limit(struct seq *s, u64 value)
 {
 	if (value == RLIM64_INFINITY)
@@ -202,8 +226,37 @@ static int show_limits(struct seq *s, const struct proc_node *node)
 	return 0;
 }
 
+/* The call that it sleeps in, with its arguments; where it was interrupted, with -1; or "running".
+ */
+static int show_syscall(struct seq *s, const struct proc_node *node)
+{
+	struct task *p scoped(put_task) = proc_task(node);
+	const struct pt_regs *regs;
+
+	if (!p)
+		return -ESRCH;
+	if (!ptrace_may_access(p, ACCESS_BY_FSUID | ACCESS_ATTACH))
+		return -EPERM;
+	regs = task_pt_regs(p);
+	if (p->flags & PF_KTHREAD)
+		seq_puts(s, "-1 0x0 0x0\n");
+	else if (READ_ONCE(p->state) == TASK_RUNNING)
+		seq_puts(s, "running\n");
+	else if ((int)regs->orig_rax < 0)
+		seq_printf(s, "-1 0x%lx 0x%lx\n", regs->rsp, regs->rip);
+	else
+		seq_printf(s, "%d 0x%lx 0x%lx 0x%lx 0x%lx 0x%lx 0x%lx 0x%lx 0x%lx\n",
+			   (int)regs->orig_rax, regs->rdi, regs->rsi, regs->rdx, regs->r10,
+			   regs->r8, regs->r9, regs->rsp, regs->rip);
+	return 0;
+}
+
 static const struct proc_dir task_dir;
 
+#define PROC_SECRET(nm, fn)                                        \
+	{                                                          \
+		.name = (nm), .mode = S_IFREG | 0400, .show = (fn) \
+	}
 #define PROC_OF_MM(nm, md, guard, fn)                                                         \
 	{                                                                                     \
 		.name = (nm), .mode = S_IFREG | (md), .guarded = (guard), .show = show_of_mm, \
@@ -214,7 +267,8 @@ static const struct proc_dir task_dir;
 	PROC_FILE("stat", proc_show_pid_stat), PROC_FILE("status", proc_show_status),              \
 		PROC_FILE("statm", proc_show_statm), PROC_FILE("wchan", show_wchan),               \
 		PROC_OF_MM("auxv", 0400, true, show_vector),                                       \
-		PROC_FILE("mountinfo", proc_show_mountinfo),                                       \
+		{.name = "mem", .mode = S_IFREG | 0600, .fops = &proc_mem_ops},                    \
+		PROC_SECRET("syscall", show_syscall), PROC_FILE("mountinfo", proc_show_mountinfo), \
 		PROC_OF_MM("maps", 0444, true, show_areas),                                        \
 		PROC_OF_MM("cmdline", 0444, false, show_arguments),                                \
 		PROC_OF_MM("environ", 0400, true, show_environment),                               \
@@ -228,7 +282,15 @@ static const struct proc_dir task_dir;
 		PROC_WRITABLE("comm", show_comm, store_comm)
 
 static const struct proc_entry thread_entries[] = {PER_THREAD};
-static const struct proc_entry pid_entries[] = {PER_THREAD, PROC_NUMBERED("task", 0555, task_dir)};
+static const struct proc_entry pid_entries[] = {
+	PER_THREAD,
+	PROC_NUMBERED("task", 0555, task_dir),
+	{.name = "coredump_filter",
+	 .mode = S_IFREG | 0644,
+	 .show = show_of_mm,
+	 .show_mm = show_core_filter,
+	 .store = store_core_filter},
+};
 const struct proc_dir proc_pid_dir = {.entries = pid_entries, .nr = ARRAY_SIZE(pid_entries)};
 static const struct proc_entry thread_entry = PROC_DIR("", thread_entries);
 

@@ -1,5 +1,6 @@
 /* procfs, the file system: nodes, directories, reading. Other files have the tables. */
 #include "kernel/fs/proc/proc.h"
+#include "kernel/ptrace/ptrace.h"
 
 #include "mm/mm.h"
 #include "mm/slab.h"
@@ -77,7 +78,7 @@ static struct inode *make_inode(struct super *sb, const struct proc_entry *e, st
 		break;
 	default:
 		i->ops = &proc_file_inode_ops;
-		i->fops = &proc_file_ops;
+		i->fops = e->fops ?: &proc_file_ops;
 	}
 	if (pid)
 		set_owner(i, pid);
@@ -102,15 +103,7 @@ struct task *proc_task(const struct proc_node *node)
 
 bool proc_may_look(struct task *p)
 {
-	const struct cred *me = current->cred, *its;
-
-	if (p->signal == current->signal || cred_is_root(me))
-		return true;
-	guard_spin(&p->lock);
-	its = p->cred;
-	return me->fsuid == its->uid && me->fsuid == its->euid && me->fsuid == its->suid &&
-	       me->fsgid == its->gid && me->fsgid == its->egid && me->fsgid == its->sgid &&
-	       (!p->mm || READ_ONCE(p->mm->dumpable));
+	return ptrace_may_access(p, ACCESS_BY_FSUID);
 }
 
 bool proc_number(const struct qname *name, u32 *n)

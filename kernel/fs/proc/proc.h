@@ -47,6 +47,7 @@ struct proc_entry {
 	proc_readlink_fn *readlink;                   /* S_IFLNK: its text for the reader */
 	proc_jump_fn *jump;                           /* S_IFLNK: where it leads */
 	const void *arg;                              /* for show() and store() */
+	const struct file_ops *fops;                  /* S_IFREG: instead of all of these */
 };
 
 /* ---- machine.c ---- */
@@ -109,6 +110,8 @@ struct dentry *proc_step(struct dentry *dir, const char *fmt, int n);
 proc_readlink_fn proc_self_readlink, proc_thread_self_readlink, proc_file_readlink,
 	proc_place_readlink;
 proc_jump_fn proc_self_jump, proc_thread_self_jump, proc_file_jump, proc_place_jump;
+
+extern const struct file_ops proc_mem_ops; /* mem.c */
 
 /* ---- oom_score.c ---- */
 char *proc_trim(char *text); /* strip blanks and the end of the line */

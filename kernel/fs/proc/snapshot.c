@@ -1,6 +1,7 @@
 /* Taking a snapshot: under the locks at once what changes together, and references to the rest. */
 #include "kernel/fs/proc/snapshot.h"
 
+#include "kernel/seccomp/seccomp.h"
 #include "kernel/sharing.h"
 #include "kernel/trace/trace.h"
 #include "kernel/tty/tty.h"
@@ -46,6 +47,7 @@ static bool look_at_task(struct look *l, struct task *p, bool thread)
 	l->pid = p->pid_nr;
 	l->tgid = p->tgid_nr;
 	l->ppid = READ_ONCE(p->ppid_nr);
+	l->tracer = p->traced ? p->parent->pid_nr : 0;
 	l->pgrp = READ_ONCE(sig->group_nr[PIDTYPE_PGID]);
 	l->session = READ_ONCE(sig->group_nr[PIDTYPE_SID]);
 	l->threads = sig->nr_threads;
@@ -61,6 +63,8 @@ static bool look_at_task(struct look *l, struct task *p, bool thread)
 	l->forced = p->nivcsw;
 	l->rss_limit = sig->rlim[RLIMIT_RSS].rlim_cur;
 	l->no_new_privs = p->no_new_privs;
+	l->seccomp = seccomp_mode(p);
+	l->nr_filters = seccomp_filters(p);
 	l->cred = p->cred;
 	refcount_inc(&l->cred->count);
 	look_at_usage(l, p, thread);

@@ -11,7 +11,7 @@ struct look {
 	char comm[TASK_COMM_LEN];
 	char state;
 	bool kthread;
-	pid_t pid, tgid, ppid, pgrp, session, tpgid;
+	pid_t pid, tgid, ppid, tracer, pgrp, session, tpgid;
 	u32 tty;
 	int threads, prio, nice, policy, rt_priority, exit_signal, exit_code;
 	u32 cpu;
@@ -25,6 +25,8 @@ struct look {
 	bool has_umask;
 	mode_t umask;
 	bool no_new_privs;
+	int seccomp; /* SECCOMP_MODE_* */
+	u32 nr_filters;
 	struct cred *cred; /* a reference */
 };
 

@@ -91,9 +91,9 @@ static void show_memory(struct seq *s, const struct look *l)
 
 static const char *state_word(char state)
 {
-	static const char *const words['Z' + 1] = {
-		['R'] = "running", ['S'] = "sleeping", ['D'] = "disk sleep",
-		['I'] = "idle",    ['T'] = "stopped",  ['Z'] = "zombie",
+	static const char *const words['t' + 1] = {
+		['R'] = "running", ['S'] = "sleeping",     ['D'] = "disk sleep", ['I'] = "idle",
+		['T'] = "stopped", ['t'] = "tracing stop", ['Z'] = "zombie",
 	};
 
 	return words[(u8)state] ?: "dead";
@@ -127,9 +127,9 @@ static void show_privileges(struct seq *s, const struct look *l)
 	seq_printf(s, "CapInh:\t%016lx\nCapPrm:\t%016lx\nCapEff:\t%016lx\n", 0UL,
 		   cred_permitted(l->cred), cred_effective(l->cred));
 	seq_printf(s,
-		   "CapBnd:\t%016lx\nCapAmb:\t%016lx\nNoNewPrivs:\t%d\nSeccomp:\t0\n"
-		   "Seccomp_filters:\t0\n",
-		   CAP_ALL, 0UL, l->no_new_privs);
+		   "CapBnd:\t%016lx\nCapAmb:\t%016lx\nNoNewPrivs:\t%d\nSeccomp:\t%d\n"
+		   "Seccomp_filters:\t%u\n",
+		   CAP_ALL, 0UL, l->no_new_privs, l->seccomp, l->nr_filters);
 }
 
 /* "0-2,5" */
@@ -184,8 +184,8 @@ int proc_show_status(struct seq *s, const struct proc_node *node)
 	show_name(s, l.comm);
 	if (l.has_umask)
 		seq_printf(s, "Umask:\t%04o\n", l.umask);
-	seq_printf(s, "State:\t%c (%s)\nTgid:\t%d\nNgid:\t0\nPid:\t%d\nPPid:\t%d\nTracerPid:\t0\n",
-		   l.state, state_word(l.state), l.tgid, l.pid, l.ppid);
+	seq_printf(s, "State:\t%c (%s)\nTgid:\t%d\nNgid:\t0\nPid:\t%d\nPPid:\t%d\nTracerPid:\t%d\n",
+		   l.state, state_word(l.state), l.tgid, l.pid, l.ppid, l.tracer);
 	show_ids(s, &l);
 	seq_printf(s, "Kthread:\t%d\n", l.kthread);
 	if (l.mm)

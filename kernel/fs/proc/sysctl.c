@@ -1,8 +1,11 @@
 /* /proc/sys: numbers and names of the kernel, some of them writable. proc(5) */
+#include "kernel/coredump/coredump.h"
 #include "kernel/fork.h"
 #include "kernel/fs/poll/poll.h"
 #include "kernel/fs/proc/proc.h"
 #include "kernel/net/socket.h"
+#include "kernel/ptrace/ptrace.h"
+#include "kernel/seccomp/seccomp.h"
 #include "kernel/sys/utsname.h"
 #include "kernel/tty/tty_internal.h"
 #include "mm/mm.h"
@@ -44,6 +47,15 @@ static int set_threads_max(s64 n)
 	if (err)
 		return err;
 	WRITE_ONCE(max_threads, n);
+	return 0;
+}
+
+/* Yama: 3 stays until the machine is restarted. */
+static int set_ptrace_scope(s64 wanted)
+{
+	if (READ_ONCE(ptrace_scope) == 3 && wanted != 3)
+		return -EINVAL;
+	WRITE_ONCE(ptrace_scope, wanted);
 	return 0;
 }
 
@@ -91,6 +103,9 @@ static int set_last_pid(s64 nr)
 /* Memory is never reserved: a task learns at the first access that there is none. */
 static s64 always_overcommit = 1;
 
+/* Set-id programs are not dumped. */
+static s64 never;
+
 static int show_name(struct seq *s, const struct proc_node *node)
 {
 	struct new_utsname now;
@@ -104,6 +119,31 @@ static int store_name(const struct proc_node *node, char *text)
 {
 	text = proc_trim(text);
 	return utsname_set((size_t)node->entry->arg, text, strlen(text));
+}
+
+static void show_actions(struct seq *s, bool logged)
+{
+	char names[SECCOMP_NAMES_MAX];
+
+	seccomp_action_names(logged, names, sizeof(names));
+	seq_printf(s, "%s\n", names);
+}
+
+static int show_actions_avail(struct seq *s, const struct proc_node *node __maybe_unused)
+{
+	show_actions(s, false);
+	return 0;
+}
+
+static int show_actions_logged(struct seq *s, const struct proc_node *node __maybe_unused)
+{
+	show_actions(s, true);
+	return 0;
+}
+
+static int store_actions_logged(const struct proc_node *node __maybe_unused, char *text)
+{
+	return seccomp_set_logged(proc_trim(text));
 }
 
 #define NUMBER(nm, md, ...)                                                             \
@@ -132,7 +172,37 @@ static const struct proc_entry pty_entries[] = {
 	NUMBER("max", 0644, .word = &pty_max, .max = INT32_MAX),
 	NUMBER("nr", 0444, .word = &nr_ptys),
 };
+static const struct proc_entry yama_entries[] = {
+	NUMBER("ptrace_scope", 0644, .word = &ptrace_scope, .set = set_ptrace_scope, .max = 3),
+};
+static int show_core_pattern(struct seq *s, const struct proc_node *node __maybe_unused)
+{
+	char pattern[CORE_PATTERN_SIZE];
+
+	core_pattern_get(pattern);
+	seq_printf(s, "%s\n", pattern);
+	return 0;
+}
+
+/* One line; blanks count. */
+static int store_core_pattern(const struct proc_node *node __maybe_unused, char *text)
+{
+	char *end = strchr(text, '\n');
+
+	if (end)
+		*end = '\0';
+	core_pattern_set(text);
+	return 0;
+}
+
+static const struct proc_entry seccomp_entries[] = {
+	PROC_FILE("actions_avail", show_actions_avail),
+	PROC_WRITABLE("actions_logged", show_actions_logged, store_actions_logged),
+};
 static const struct proc_entry kernel_entries[] = {
+	PROC_WRITABLE("core_pattern", show_core_pattern, store_core_pattern),
+	NUMBER("core_pipe_limit", 0644, .word = &core_pipe_limit, .max = UINT32_MAX),
+	NUMBER("core_uses_pid", 0644, .word = &core_uses_pid, .min = INT32_MIN, .max = INT32_MAX),
 	NAME("domainname", 0644, domainname),
 	NAME("hostname", 0644, nodename),
 	NUMBER("ns_last_pid", 0644, .get = last_pid, .set = set_last_pid, .max = PID_MAX_LIMIT),
@@ -145,9 +215,11 @@ static const struct proc_entry kernel_entries[] = {
 	       .min = 1, .max = INT32_MAX),
 	NUMBER("sched_rt_runtime_us", 0644, .word = &sched_rt_runtime_us, .set = set_rt_runtime,
 	       .min = -1, .max = INT32_MAX),
+	PROC_DIR("seccomp", seccomp_entries),
 	NUMBER("threads-max", 0644, .word = &max_threads, .set = set_threads_max, .min = 20,
 	       .max = PID_MAX_LIMIT),
 	NAME("version", 0444, version),
+	PROC_DIR("yama", yama_entries),
 };
 static const struct proc_entry vm_entries[] = {
 	NUMBER("max_map_count", 0644, .word = &max_map_count, .min = 0, .max = 0x7fffffff),
@@ -166,6 +238,7 @@ static const struct proc_entry fs_entries[] = {
 	       .max = 1L << 31),
 	NUMBER("pipe-user-pages-hard", 0644, .word = &pipe_pages_hard, .max = INT64_MAX),
 	NUMBER("pipe-user-pages-soft", 0644, .word = &pipe_pages_soft, .max = INT64_MAX),
+	NUMBER("suid_dumpable", 0444, .word = &never),
 };
 static const struct proc_entry core_entries[] = {
 	NUMBER("somaxconn", 0644, .word = &socket_max_backlog, .max = INT32_MAX),

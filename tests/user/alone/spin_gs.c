@@ -1,4 +1,5 @@
-/* Spin in user mode with the GS base that the argument says, also one that only WRGSBASE can set. */
+/* Spin in user mode with the GS base that the argument says, also one that only WRGSBASE can set.
+ */
 #include "../check.h"
 #include <asm/hwcap2.h>
 #include <sys/auxv.h>
