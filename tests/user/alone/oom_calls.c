@@ -35,7 +35,8 @@ static pid_t hog(void)
 	return pid;
 }
 
-/* Until the hog is dead: 0, or the number of the call that failed. */
+/* Until the hog is dead: 0, or the number of the call that failed. Once its memory comes back it
+ * is only waited for: calls until it is a zombie would meet limits that are not memory's. */
 static int until_killed(pid_t victim, int (*call)(void))
 {
 	for (int i = 1;; i++) {
@@ -43,7 +44,7 @@ static int until_killed(pid_t victim, int (*call)(void))
 
 		if (call() < 0)
 			return i;
-		if (waitpid(victim, &status, WNOHANG) == victim)
+		if (waitpid(victim, &status, free_memory() > 4 * MIB ? 0 : WNOHANG) == victim)
 			return 0;
 	}
 }
