@@ -56,6 +56,9 @@ struct boot_info {
 
 void start_kernel(const struct boot_info *boot) __noreturn; /* kernel/main.c */
 const char *kernel_command_line(void);
+/* The commit the sources were at, as tools/iso says by the word `commit=`; "" when nothing says it.
+ */
+const char *boot_commit(void);
 u64 cycles_since_entry(void);
 /* Add up the memory map's ranges of this type. Their number; *bytes: their length together. */
 u32 boot_memory(enum boot_range_type type, u64 *bytes);

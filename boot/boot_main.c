@@ -12,10 +12,16 @@ extern u64 boot_cycles;                         /* start.asm */
 void boot_main(u32 magic, u32 info) __noreturn; /* called by start.asm */
 
 static struct boot_info boot_info;
+static char commit[32];
 
 const char *kernel_command_line(void)
 {
 	return boot_info.cmdline;
+}
+
+const char *boot_commit(void)
+{
+	return commit;
 }
 
 u64 cycles_since_entry(void)
@@ -89,6 +95,7 @@ void boot_main(u32 magic, u32 info)
 	boot->kernel_end = image_to_phys(__kernel_end);
 	if (magic == MULTIBOOT2_LOADER_MAGIC && info != 0 && (info & 7) == 0)
 		multiboot2_read(boot, info);
+	boot_option(boot, "commit", commit, sizeof(commit));
 	refuse_without_features(boot);
 	start_kernel(boot);
 }

@@ -16,6 +16,7 @@ struct user {
 	atomic_t file_locks; /* fcntl(2), flock(2) */
 	atomic_t pipe_pages; /* what its pipes may hold: fs.pipe-user-pages-* */
 	atomic_t filters;    /* of system calls, in units of 64 bytes: seccomp(2) */
+	atomic_t events;     /* perf_event_open(2), inherited ones among them */
 	atomic_t proc_text;  /* KiB of long texts that its open files of /proc keep */
 	struct user *next;   /* hash chain; user_lock */
 };

@@ -17,9 +17,11 @@
 #include "kernel/kthread.h"
 #include "kernel/lib/log.h"
 #include "kernel/lib/syscall.h"
+#include "kernel/perf/perf.h"
 #include "kernel/ptrace/ptrace.h"
 #include "kernel/resources.h"
 #include "kernel/seccomp/seccomp.h"
+#include "kernel/signal/group_exit.h"
 #include "kernel/signal/orphaned_pgrp.h"
 #include "kernel/signal/sigqueue.h"
 #include "kernel/task.h"
@@ -137,6 +139,7 @@ static noinline void exit_rare_resources(struct task *p)
 		arch_drop_breakpoints(p);
 	if (p->seccomp)
 		seccomp_exit(p);
+	exit_perf(p);
 }
 
 /* Drop memory, semaphore adjustments, files and directory; wake a parent in vfork(2). */
@@ -169,7 +172,8 @@ static void exit_resources(struct task *p, bool group_dead)
 	if (mm)
 		mm_put(mm);
 	exit_sem(p);
-	if (unlikely((u64)p->thread.debug | (u64)p->seccomp)) /* one test for both */
+	/* one test for all of them */
+	if (unlikely((u64)p->thread.debug | (u64)p->seccomp | (u64)READ_ONCE(p->perf)))
 		exit_rare_resources(p);
 	if (files)
 		files_put(files);
@@ -240,11 +244,10 @@ static bool move_child(struct task *child, struct task *p, struct task *reaper,
 
 	set_parent(child, reaper);
 	send_death_signals(child);
-	if (reaper->signal == p->signal) {
-		if (zombie)
-			move_by_birth(child, &reaper->zombies);
+	if (zombie && (reaper->signal == p->signal || is_traced(child)))
+		move_by_birth(child, &reaper->zombies);
+	if (reaper->signal == p->signal)
 		return false;
-	}
 	child->exit_signal = SIGCHLD; /* the new parent chose no signal */
 	if (child->exit_state != TASK_DEAD)
 		walked = kill_orphaned_pgrp(child, p);
@@ -335,7 +338,7 @@ static bool exit_signals(struct task *p, int code, bool group)
 {
 	struct signal *sig = p->signal;
 	u64 flags = spin_lock_irqsave(&p->sighand->lock);
-	bool last, stopped;
+	bool last, stopped = false;
 
 	if (group && !sig->group_exit) /* else another thread was first */
 		begin_group_exit(p, code);
@@ -347,8 +350,10 @@ static bool exit_signals(struct task *p, int code, bool group)
 	/* Other threads handle what was sent to the process, and a group stop does not wait for
 	 * `p`. */
 	retarget_shared_pending(p, ~p->blocked);
-	stopped = (guarded(p, jobctl) & JOBCTL_STOP_PENDING) && leave_group_stop(p);
-	guarded(p, jobctl) = 0;
+	if (unlikely(guarded(p, jobctl))) {
+		stopped = (p->jobctl & JOBCTL_STOP_PENDING) && leave_group_stop(p);
+		p->jobctl = 0;
+	}
 	spin_unlock_irqrestore(&p->sighand->lock, flags);
 	if (stopped && !last)
 		notify_parent_stop(p, CLD_STOPPED);

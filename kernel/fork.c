@@ -39,8 +39,10 @@
 #include "kernel/lib/string.h"
 #include "kernel/lib/syscall.h"
 #include "kernel/lib/tunable.h"
+#include "kernel/perf/perf.h"
 #include "kernel/ptrace/ptrace.h"
 #include "kernel/resources.h"
+#include "kernel/rseq/rseq.h"
 #include "kernel/seccomp/seccomp.h"
 #include "kernel/task.h"
 #include "kernel/time/timer.h"
@@ -257,7 +259,7 @@ static void link_child(struct task *p, u64 flags)
 /* The last step: set parent, thread group and pid links. From here on the child can be found,
  * signalled and killed. Fails only if a signal has arrived meanwhile: if it was for the process
  * group, it has missed the child, which is not in the group yet. */
-static int publish_child(struct task *p, u64 flags, struct pid *pid, bool trace)
+static int publish_child(struct task *p, u64 flags, struct pid *pid, u32 event)
 {
 	bool thread = flags & CLONE_THREAD, interrupted;
 	u64 irq = 0;
@@ -268,7 +270,7 @@ static int publish_child(struct task *p, u64 flags, struct pid *pid, bool trace)
 	interrupted = signal_to_handle() && !(current->flags & PF_KTHREAD);
 	if (!interrupted) {
 		link_child(p, flags);
-		if (unlikely(trace))
+		if (is_traced(current) && (event || (flags & CLONE_PTRACE)))
 			ptrace_init_task(p);
 		copy_seccomp(p, thread);
 		set_number(p, pid); /* last: from here on a search by number finds the child without
@@ -286,7 +288,7 @@ static int publish_child(struct task *p, u64 flags, struct pid *pid, bool trace)
 /* Make a child of `current` with the number `pid`. The child does not run yet. On failure nothing
  * is left of it: -EAGAIN (RLIMIT_NPROC, threads-max), -ENOMEM, -EPERM (TLS), -ERESTARTNOINTR (a
  * signal). */
-static struct task *copy_process(struct kernel_clone_args *args, struct pid *pid, bool trace)
+static struct task *copy_process(struct kernel_clone_args *args, struct pid *pid, u32 event)
 {
 	u64 flags = args->flags;
 	struct task *p;
@@ -314,10 +316,15 @@ static struct task *copy_process(struct kernel_clone_args *args, struct pid *pid
 	if ((flags & (CLONE_VM | CLONE_VFORK)) == CLONE_VM)
 		p->sas_sp = p->sas_size = 0; /* not inherited: sigaltstack(2) */
 
+	rseq_fork(p, flags);
+
 	sched_fork(p);
-	err = copy_semundo(flags, p);
+	err = copy_perf(p, flags);
 	if (err)
 		goto bad_fork_cleanup_sched;
+	err = copy_semundo(flags, p);
+	if (err)
+		goto bad_fork_cleanup_perf;
 	err = copy_files(flags, p);
 	if (err)
 		goto bad_fork_cleanup_semundo;
@@ -339,7 +346,7 @@ static struct task *copy_process(struct kernel_clone_args *args, struct pid *pid
 		goto bad_fork_cleanup_attachment;
 
 	set_child_identity(p, args, pid);
-	err = publish_child(p, flags, pid, trace || (flags & CLONE_PTRACE));
+	err = publish_child(p, flags, pid, event);
 	if (err)
 		goto bad_fork_cleanup_attachment;
 	return p;
@@ -360,6 +367,8 @@ bad_fork_cleanup_files:
 	files_put(p->files);
 bad_fork_cleanup_semundo:
 	exit_sem(p);
+bad_fork_cleanup_perf:
+	exit_perf(p);
 bad_fork_cleanup_sched:
 	sched_unfork(p);
 bad_fork_cleanup_creds:

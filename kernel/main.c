@@ -195,7 +195,8 @@ landmark void start_kernel(const struct boot_info *boot_info)
 	arch_early_init(boot);
 	arch_console_early_init(boot);
 	symbols_init(boot);
-	pr_info("Bident, a kernel about fork; loaded by %s\n", boot->loader);
+	pr_info("Bident%s%s, a kernel about fork; loaded by %s\n", *boot_commit() ? " " : "",
+		boot_commit(), boot->loader);
 	tunables_from_cmdline(boot);
 	early_mm_init(boot);
 	arch_paging_init(boot);

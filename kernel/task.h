@@ -11,6 +11,7 @@
 #include "kernel/lib/uapi.h"
 #include "kernel/pid.h"
 #include "kernel/ptrace/tracee.h"
+#include "kernel/rseq/registration.h"
 #include "kernel/sched/sched.h"
 #include "kernel/signal/signal.h"
 
@@ -32,6 +33,7 @@ enum task_work {
 	WORK_FRAME = 1 << 2, /* its user registers were changed: load all of them */
 	WORK_OOM = 1 << 3,   /* the allocator had no page for it: oom_work() */
 	WORK_DEBUG = 1 << 4, /* it has hardware breakpoints: see that they are loaded. Stays set */
+	WORK_RSEQ = 1 << 5,  /* restart a critical section, or tell new ids: kernel/rseq/rseq.h */
 };
 
 /*
@@ -97,6 +99,8 @@ struct task {
 		const void *pc; /* where it was taken */
 		u64 since;      /* cycles; 0: the task waits for it */
 	} held[MAX_HELD_LOCKS];
+	u64 oom_retried; /* me: when a call was last tried again for lack of memory: oom_retries */
+	u64 fork_cycles; /* me: spent in the last do_fork() until the child was made runnable */
 
 	/* --- zeroed by dup_task_struct() --- */
 	u32 work;          /* atomic bits, enum task_work */
@@ -120,22 +124,22 @@ struct task {
 	struct sem_undo_list *sem_undo; /* me: NULL until an operation with SEM_UNDO */
 	struct attachment *attached;    /* me: attachment.h; or NULL */
 	struct seccomp_filter *seccomp; /* me or another thread, sh to change: its newest filter */
+	struct perf_event *perf;        /* perf_lock, a word: the first of those that count it */
 	struct task *vfork_parent;      /* tk: waits for this task's exec or exit */
 	void __user *robust_list;       /* me, a word: robust_list_head: locks to release at exit */
 	struct prio_array *array;       /* rq: NULL when not queued */
 	struct pi_waiter *pi_blocked;   /* pi: queues it on a PI lock; NULL: not blocked on one */
-	u64 oom_retried;  /* me: when a call was last tried again for lack of memory: oom_retries */
 	u64 oom_killed;   /* tl: when it was chosen to die for lack of memory; 0: never */
 	u64 utime, stime; /* rq: ns charged of the run time: kernel/sched/account.c */
 	u64 rt_ns;        /* me: ticks as a real-time task since it last slept, for RLIMIT_RTTIME */
 	u64 runtime;      /* rq: how long it ran until exec_start; run clock */
 	struct cpu_timers cpu_timers; /* signal->cpu_timers_lock: armed on this thread's clocks */
-	u64 min_flt;                  /* me */
+	u64 user_flt, kernel_flt;     /* me: page faults in its program, and in the kernel */
 	u64 nvcsw, nivcsw;            /* rq: voluntary and forced switches */
+	u64 migrations;               /* rq: to another CPU */
 	sigset_t64 waited;            /* sh: rt_sigtimedwait() sleeps for them, blocked or not */
 	long (*restart_fn)(struct task *); /* me: restart_syscall(2) */
-	u64 fork_cycles; /* me: spent in the last do_fork() until the child was made runnable */
-	const struct mutex *waits_for; /* the mutex's wait_lock: what it waits for */
+	const struct mutex *waits_for;     /* the mutex's wait_lock: what it waits for */
 
 	/* --- copied by dup_task_struct() --- */
 	u32 flags;        /* me; enum task_flags */
@@ -147,10 +151,11 @@ struct task {
 	int policy, rt_priority; /* rq */
 	bool reset_on_fork;      /* pi: SCHED_RESET_ON_FORK */
 	bool no_new_privs; /* me, or another thread under sh: exec grants nothing; never cleared */
-	struct cpumask cpus_mask; /* rq: CPUs it may run on */
-	sigset_t64 blocked;       /* me; others look under sh */
-	u64 sas_sp, sas_size;     /* me: sigaltstack(2) */
-	u64 timer_slack;          /* me: ns, PR_SET_TIMERSLACK */
+	struct cpumask cpus_mask;      /* rq: CPUs it may run on */
+	sigset_t64 blocked;            /* me; others look under sh */
+	u64 sas_sp, sas_size;          /* me: sigaltstack(2) */
+	u64 timer_slack;               /* me: ns, PR_SET_TIMERSLACK */
+	struct rseq_registration rseq; /* me: its user address leads to no kernel object */
 	/* Threads of its process write it; readers may see parts of two names, but always a NUL. */
 	char comm[TASK_COMM_LEN];
 };
@@ -189,6 +194,11 @@ static inline void task_set_work(struct task *p, u32 bits)
 static inline void task_clear_work(struct task *p, u32 bits)
 {
 	__atomic_and_fetch(&p->work, ~bits, __ATOMIC_SEQ_CST);
+}
+/* Interrupted in user mode or in a trap from there, not in a system call. */
+static inline bool in_trap(const struct task *p)
+{
+	return (int)task_pt_regs(p)->orig_rax < 0;
 }
 static inline bool thread_group_leader(const struct task *p)
 {

@@ -24,15 +24,30 @@ static enum fault_result own_read_only(struct mm *mm, u64 addr, void **at)
 	return result;
 }
 
+/* A page in an area that forbids all access. One that a file or a shared object would first have to
+ * give is not looked for. */
+static enum fault_result look_at_forbidden(struct mm *mm, const struct area *a, u64 addr, void **at)
+{
+	pte_t leaf = tree_walk(mm, addr);
+
+	if (!leaf && a->obj)
+		return FAULT_ACCERR;
+	*at = leaf ? phys_to_virt(pte_addr(leaf)) : page_to_virt(zero_page);
+	*at = (char *)*at + (addr & ~PAGE_MASK);
+	return FAULT_OK;
+}
+
 static enum fault_result reach(struct mm *mm, u64 addr, bool write, bool forced, void **at)
 {
 	enum fault_result result =
 		mm_fault_locked(mm, addr, write ? ACCESS_WRITE : ACCESS_READ, at);
 	const struct area *a;
 
-	if (result != FAULT_ACCERR || !forced || !write)
+	if (result != FAULT_ACCERR || !forced)
 		return result;
 	a = area_find(mm->areas, addr);
+	if (!write)
+		return look_at_forbidden(mm, a, addr, at);
 	return a->flags & AREA_SHARED ? FAULT_ACCERR : own_read_only(mm, addr, at);
 }
 

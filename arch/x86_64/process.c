@@ -7,6 +7,7 @@
 #include "kernel/fork.h"
 #include "kernel/lib/string.h"
 #include "kernel/lib/syscall.h"
+#include "kernel/rseq/rseq.h"
 #include "kernel/task.h"
 #include <asm/prctl.h>
 
@@ -31,19 +32,19 @@ struct pt_regs *task_pt_regs(const struct task *t)
 
 /* ---- FS and GS bases: in the kernel, the user's GS base is in MSR_KERNEL_GS_BASE ---- */
 
-static u64 user_fs_base(void)
+/* Write current's to `t`. */
+static inline void get_user_bases(struct thread *t)
 {
-	u64 base;
+	u64 fs;
 
-	if (!cpu_features.fsgsbase)
-		return current->thread.fs_base;
-	__asm__ volatile("rdfsbase %0" : "=r"(base));
-	return base;
-}
-
-static u64 user_gs_base(void)
-{
-	return cpu_features.fsgsbase ? rdmsr(MSR_KERNEL_GS_BASE) : current->thread.gs_base;
+	if (likely(cpu_features.fsgsbase)) {
+		__asm__ volatile("rdfsbase %0" : "=r"(fs));
+		t->fs_base = fs;
+		t->gs_base = rdmsr(MSR_KERNEL_GS_BASE);
+	} else {
+		t->fs_base = current->thread.fs_base;
+		t->gs_base = current->thread.gs_base;
+	}
 }
 
 static void set_user_fs_base(u64 base)
@@ -92,8 +93,7 @@ void arch_save_current(void)
 	struct thread *t = &current->thread;
 
 	preempt_disable();
-	t->fs_base = user_fs_base();
-	t->gs_base = user_gs_base();
+	get_user_bases(t);
 	fpu_save(t->fpu);
 	preempt_enable();
 }
@@ -116,8 +116,9 @@ static int copy_user_thread(struct task *p, const struct kernel_clone_args *args
 		regs->rflags &= ~X86_EFLAGS_TF; /* the child is not stepped */
 	if (args->stack)
 		regs->rsp = args->stack + args->stack_size;
-	p->thread.fs_base = args->flags & CLONE_SETTLS ? args->tls : user_fs_base();
-	p->thread.gs_base = user_gs_base();
+	get_user_bases(&p->thread);
+	if (args->flags & CLONE_SETTLS)
+		p->thread.fs_base = args->tls;
 	return 0;
 }
 
@@ -129,7 +130,6 @@ int copy_thread(struct task *p, const struct kernel_clone_args *args)
 	*frame = (struct switch_frame){.return_address = (u64)ret_from_fork};
 	/* One by one: as one assignment it would be a loop. */
 	p->thread.sp = (u64)frame;
-	p->thread.fs_base = p->thread.gs_base = 0;
 	p->thread.fpu = NULL;
 	p->thread.trap_nr = p->thread.error_code = p->thread.cr2 = 0;
 	p->thread.debug = NULL;
@@ -138,6 +138,7 @@ int copy_thread(struct task *p, const struct kernel_clone_args *args)
 	if (!args->fn)
 		return copy_user_thread(p, args, image);
 	fpu_free(image);
+	p->thread.fs_base = p->thread.gs_base = 0;
 	/* A kernel thread has no user registers until it executes a program: two of their places
 	 * tell ret_from_fork what to call. */
 	*task_pt_regs(p) = (struct pt_regs){.rbx = (u64)args->fn, .r12 = (u64)args->fn_arg};
@@ -199,8 +200,10 @@ struct task *switch_context(struct task *prev, struct task *next)
 	if (was->fpu)
 		fpu_save(was->fpu);
 	switch_bases(was, is);
-	if (is->fpu) /* else a kernel thread */
+	if (is->fpu) { /* else a kernel thread */
 		fpu_load(is->fpu);
+		rseq_switched_in(next);
+	}
 	return prev;
 }
 
@@ -223,9 +226,11 @@ long sys_arch_prctl(int code, unsigned long addr)
 	case ARCH_SET_GS:
 		return set_base(code, addr);
 	case ARCH_GET_FS:
-		return put_user(user_fs_base(), (u64 __user *)addr);
+		get_user_bases(&current->thread);
+		return put_user(current->thread.fs_base, (u64 __user *)addr);
 	case ARCH_GET_GS:
-		return put_user(user_gs_base(), (u64 __user *)addr);
+		get_user_bases(&current->thread);
+		return put_user(current->thread.gs_base, (u64 __user *)addr);
 	}
 	return -EINVAL;
 }

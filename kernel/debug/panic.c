@@ -1,5 +1,6 @@
 /* Panic: report as much as possible, then stop. Nothing here allocates or waits for a lock. */
 #include "arch/x86_64/arch.h"
+#include "boot/boot_info.h"
 #include "kernel/debug/debug.h"
 #include "kernel/lib/fuzz.h"
 #include "kernel/lib/lock.h"
@@ -92,6 +93,8 @@ static void __noreturn panic_with(const struct pt_regs *regs, const char *fmt, v
 	panic_printf("last trace events:\n");
 	if (trace_show_tail(panic_printf, TRACE_TAIL) == 0)
 		panic_printf("  none: `trace on` before it happens records them\n");
+	if (*boot_commit())
+		panic_printf("commit %s\n", boot_commit());
 	panic_printf("end of panic\n");
 	arch_console_flush();
 	arch_panic_halt();

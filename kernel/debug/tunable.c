@@ -89,9 +89,9 @@ int tunables_show(const char *name, void (*print)(const char *fmt, ...))
 }
 
 /* Words of the command line that are no switches: take_word() takes `fail`, the loader `video`, and
- * kernel/main.c the others. */
-static const char *const other_words[] = {"cmd",           "fail", "init", "initramfs",
-					  "selftest.fail", "test", "video"};
+ * kernel/main.c and boot/boot_main.c the others. */
+static const char *const other_words[] = {"cmd",       "commit",        "fail", "init",
+					  "initramfs", "selftest.fail", "test", "video"};
 
 const char *tunable_nearest(const char *name)
 {

@@ -10,6 +10,7 @@
 #include "kernel/lib/log.h"
 #include "kernel/lib/random.h"
 #include "kernel/lib/string.h"
+#include "kernel/rseq/rseq.h"
 #include "kernel/signal/sigqueue.h"
 #include "kernel/task.h"
 #include "mm/mm.h"
@@ -293,6 +294,8 @@ static unsigned int fill_auxv(u64 aux[AUXV_WORDS], const struct elf_image *img,
 		{AT_EXECFN, execfn},
 		{AT_PLATFORM, platform},
 		{AT_MINSIGSTKSZ, arch_min_sigstack()},
+		{AT_RSEQ_FEATURE_SIZE, RSEQ_FEATURE_SIZE},
+		{AT_RSEQ_ALIGN, RSEQ_ALIGN},
 		{AT_NULL, 0},
 	};
 

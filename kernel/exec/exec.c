@@ -21,6 +21,7 @@
 #include "kernel/lib/log.h"
 #include "kernel/lib/string.h"
 #include "kernel/lib/syscall.h"
+#include "kernel/perf/perf.h"
 #include "kernel/ptrace/ptrace.h"
 #include "kernel/sharing.h"
 #include "kernel/task.h"
@@ -288,10 +289,12 @@ static void commit_exec(struct task *p, const char *path, struct exec_image *img
 	mm_release(p, true);
 	exec_adopt_mm(img->mm);
 	exec_creds_commit(creds);
+	exec_perf(p);
 	p->flags &= ~(PF_FORKNOEXEC | PF_KTHREAD);
 	p->exit_signal = SIGCHLD; /* clone(2): another signal was meant for the old program */
 	p->self_exec_id++;
 	p->sas_sp = p->sas_size = 0;
+	p->rseq = (struct rseq_registration){0};
 	strlcpy(p->comm, base_name(path), sizeof(p->comm));
 	flush_signal_handlers(p);
 	files_close_on_exec(p->files);

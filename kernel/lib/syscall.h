@@ -7,7 +7,9 @@
 struct epoll_event;
 struct k_sigaction;
 struct msghdr;
+struct perf_event_attr;
 struct pt_regs;
+struct rseq;
 struct statx;
 typedef u64 sigset_t64;
 
@@ -20,9 +22,19 @@ struct syscall_info {
 	const char *args; /* "int fd, void __user *buf, size_t count" */
 };
 #define NR_SYSCALLS 512
+/* What an argument is declared as. */
+enum syscall_arg {
+	ARG_NONE, /* there are fewer */
+	ARG_NUMBER,
+	ARG_POINTER,
+	ARG_STRING, /* const char __user * */
+};
+#define SYSCALL_ARGS 6
 
 /* NULL when there is no such call. */
 const struct syscall_info *syscall_info(unsigned long nr);
+/* The arguments of a call. Returns how many it has; 0 if there is no such call. */
+int syscall_args(unsigned long nr, enum syscall_arg args[SYSCALL_ARGS]);
 /* What the call refuses or lacks; NULL: nothing. */
 const char *syscall_missing(unsigned long nr);
 /* Linux's name for a number, even if the call is absent here; "?": it has none. */

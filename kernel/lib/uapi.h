@@ -34,6 +34,12 @@
 #include <linux/utsname.h>
 #include <linux/wait.h>
 
+/* Linux 6.3: entries that older headers do not have. */
+#ifndef AT_RSEQ_FEATURE_SIZE
+#define AT_RSEQ_FEATURE_SIZE 27
+#define AT_RSEQ_ALIGN        28
+#endif
+
 /* asm/signal.h still counts 32; the kernel has 64, of which 32 … 64 queue (signal(7)). */
 #define _NSIG 64
 

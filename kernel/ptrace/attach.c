@@ -10,7 +10,8 @@ static struct wait_queue exec_ended = WAIT_QUEUE_INIT(exec_ended);
 /* Caller holds tasklist_lock and p's sighand->lock, or no other task can see p. */
 static void link_tracee(struct task *p, struct task *tracer, u32 flags, u32 options)
 {
-	list_add_tail(&p->trace.link, &tracer->tracees);
+	/* First: on Linux too, a wait for any finds the last one first. */
+	list_add(&p->trace.link, &tracer->tracees);
 	p->parent = tracer;
 	p->traced = flags;
 	p->trace.options = options;
@@ -111,8 +112,6 @@ void ptrace_init_task(struct task *child)
 {
 	const struct task *p = current;
 
-	if (!is_traced(p))
-		return;
 	link_tracee(child, p->parent, p->traced, p->trace.options);
 	if (child->traced & TRACE_SEIZED)
 		child->jobctl |= JOBCTL_TRAP_STOP;

@@ -1,9 +1,9 @@
 /*
  * One task observes and controls another: ptrace(2).
  *
- * A tracee has `traced` set. Its `parent` is the tracer, which hears of it and may wait for
- * it; `real_parent` is still the one that forked it. Who is not traced pays for a test of
- * traced where a signal is handled, at fork, exec and exit, and for nothing at a system call.
+ * A tracee has `traced` set. Its `parent` is the tracer, which hears of it and may wait for it;
+ * `real_parent` is still the one that forked it. A task that is not traced pays for a test of
+ * `traced` where a signal is handled, at fork, exec and exit, and for nothing at a system call.
  */
 #pragma once
 
@@ -11,9 +11,10 @@
 #include "kernel/ptrace/tracee.h"
 #include "kernel/task.h"
 
+/* Without READ_ONCE(), which would cost each fork and exit a few instructions. */
 static inline bool is_traced(const struct task *p)
 {
-	return unlikely(READ_ONCE(p->traced) != 0);
+	return unlikely(p->traced != 0);
 }
 
 /* Is p traced by another process than its real parent? Caller holds tasklist_lock. */
@@ -39,7 +40,8 @@ extern long ptrace_scope; /* kernel.yama.ptrace_scope */
 
 /* fork: the event that the tracer of current wants to hear of, or 0. */
 u32 ptrace_fork_event(u64 clone_flags, int exit_signal);
-/* fork: trace the child too. Caller holds tasklist_lock, and no other task can see the child. */
+/* fork by a traced task: trace the child too. Caller holds tasklist_lock, and no other task can see
+ * the child. */
 void ptrace_init_task(struct task *child);
 /* Undo the tie between p and its tracer. Caller holds tasklist_lock. */
 void ptrace_unlink(struct task *p);
@@ -61,7 +63,12 @@ void ptrace_trap(u64 flags);
  * held with *flags, and again when this returns. */
 int ptrace_signal(int sig, ksiginfo_t *info, u64 *flags);
 /* Tell the tracer of an event (PTRACE_EVENT_*) that it asked for, and wait until it has seen it. */
-void ptrace_event(int event, u64 message);
+void ptrace_tell_event(int event, u64 message);
+static inline void ptrace_event(int event, u64 message)
+{
+	if (is_traced(current))
+		ptrace_tell_event(event, message);
+}
 void ptrace_exec_event(pid_t old_tid);
 /* exit: the task is about to end with this code, or (group) all of its group. */
 void ptrace_exit_event(int code, bool group);

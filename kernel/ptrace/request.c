@@ -39,12 +39,18 @@ static bool wait_asleep(const struct task *p)
 	return false;
 }
 
+/* p may run by now, may have another tracer, and may have been reaped. */
 static void unfreeze(struct task *p)
 {
-	guard_irq(&p->sighand->lock);
+	u64 flags;
+	struct sighand *sh = lock_sighand(p, &flags);
 
-	if (change_state(p, TASK_FROZEN, TASK_TRACED) && fatal_signal_pending(p))
+	if (!sh)
+		return;
+	if (p->traced && p->parent == current && change_state(p, TASK_FROZEN, TASK_TRACED) &&
+	    fatal_signal_pending(p))
 		signal_wake_up(p, true);
+	unlock_sighand(sh, flags);
 }
 
 static bool try_freeze(struct task *p)
@@ -226,6 +232,17 @@ call:
 	return copy_to_user(to, &info, MIN(size, known)) ? -EFAULT : (long)known;
 }
 
+static long get_rseq(struct task *p, u64 size, void __user *to)
+{
+	const struct ptrace_rseq_configuration conf = {
+		.rseq_abi_pointer = p->rseq.area,
+		.rseq_abi_size = p->rseq.len,
+		.signature = p->rseq.sig,
+	};
+
+	return copy_to_user(to, &conf, MIN(size, sizeof(conf))) ? -EFAULT : (long)sizeof(conf);
+}
+
 static long set_options(struct task *p, u64 options)
 {
 	if (options & ~OPTIONS_MASK) /* PTRACE_O_SUSPEND_SECCOMP too: it is for restoring images */
@@ -343,6 +360,8 @@ static long request_of(struct task *p, long request, u64 addr, u64 data)
 		return set_mask(p, addr, to);
 	case PTRACE_GET_SYSCALL_INFO:
 		return get_syscall_info(p, addr, to);
+	case PTRACE_GET_RSEQ_CONFIGURATION:
+		return get_rseq(p, addr, to);
 	case PTRACE_SECCOMP_GET_FILTER:
 		return seccomp_copy_program(p, addr, to);
 	case PTRACE_SECCOMP_GET_METADATA:

@@ -8,6 +8,7 @@
 #include "kernel/lib/log.h"
 #include "kernel/ptrace/ptrace.h"
 #include "kernel/signal/core.h"
+#include "kernel/signal/group_exit.h"
 #include "kernel/signal/sigqueue.h"
 #include "kernel/trace/trace.h"
 
@@ -27,6 +28,8 @@ static void tell_of_stop(struct task *p, int why, bool group_stopped)
 {
 	if (p->traced)
 		notify_tracer(p, why);
+	if (group_stopped)
+		become_job(p->group_leader); /* its parent may outlive the tracer */
 	if (group_stopped && (!p->traced || traced_by_stranger(p)))
 		notify_parent_stop_locked(p, CLD_STOPPED);
 }
@@ -68,7 +71,8 @@ int ptrace_stop(int code, int why, u64 message, ksiginfo_t *info, u64 flags)
 
 	spin_lock(&tasklist_lock);
 	tell_of_stop(p, why, group_stopped);
-	spin_unlock(&tasklist_lock);
+	/* Before the tracer runs, which would have to wait until this task is asleep. */
+	spin_unlock_no_resched(&tasklist_lock);
 	schedule();
 	return resume(p);
 }
@@ -90,9 +94,9 @@ static int notify(int code, u64 message)
 			      spin_lock_irqsave(&current->sighand->lock));
 }
 
-void ptrace_event(int event, u64 message)
+void ptrace_tell_event(int event, u64 message)
 {
-	if (is_traced(current) && (READ_ONCE(current->trace.options) >> event & 1))
+	if ((READ_ONCE(current->trace.options) >> event & 1))
 		notify(SIGTRAP | event << 8, message);
 }
 

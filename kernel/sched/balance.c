@@ -57,6 +57,7 @@ struct rq *place_task(struct rq *rq, struct task *p, u32 cpu)
 {
 	/* The affinity may change while nothing is locked: check it again. */
 	while (cpu != p->cpu) {
+		p->migrations++;
 		WRITE_ONCE(p->cpu, cpu);
 		spin_unlock(&rq->lock);
 		rq = cpu_rq(cpu);
@@ -140,6 +141,7 @@ void load_balance(struct rq *rq)
 	while (busiest->nr_running > rq->nr_running + 1 &&
 	       (p = movable_task(busiest, rq->cpu->id))) {
 		deactivate_task(busiest, p);
+		p->migrations++;
 		WRITE_ONCE(p->cpu, rq->cpu->id);
 		activate_task(rq, p);
 		preempt_if_better(rq, p);

@@ -1,5 +1,6 @@
 /* Orders to the selected puppet other than forks: exec, exit, wait, kill, sys, select. */
 #include "kernel/lib/syscall.h"
+#include "kernel/ptrace/ptrace.h"
 #include "kernel/shell/shell.h"
 #include "mm/mm.h"
 
@@ -74,7 +75,9 @@ SHELL_COMMAND(exec, "make", 1, ANY, "exec PATH ARG...",
 		print_result(p, __NR_execve, c.result);
 	} else if (c.end == CALL_GONE && c.task) {
 		job_add(c.task);
-		status = shell_background() ? 0 : run_in_foreground(c.task, NULL);
+		/* A tracee may stop before its first instruction, and be continued from here. */
+		status = shell_background() || is_traced(c.task) ? 0
+								 : run_in_foreground(c.task, NULL);
 		wait_for_rest(); /* a vfork's parent may have been released */
 	}
 	call_finish(&c);
@@ -92,17 +95,6 @@ SHELL_COMMAND(exit, "make", 0, 1, "exit [N]", "_exit(2) with status N")
 		return STATUS_FAILED;
 	call_simple(p, true, __NR_exit, n, 0, 0, 0);
 	return 0;
-}
-
-void tell_wait(struct puppet *p, long pid)
-{
-	struct mm *mm scoped(mm_put) = puppet_get_mm(p);
-	char how[48];
-	int status;
-
-	if (mm && mm_access(mm, PUPPET_SCRATCH, &status, sizeof(status), false) == sizeof(status))
-		console_printf("%d: wait4 = %ld: it %s\n", p->pid, pid,
-			       describe_end(status, how, sizeof(how)));
 }
 
 SHELL_COMMAND(wait, "make", 0, 1, "wait [PID]", "wait4(2) for a child, or for any")
@@ -139,7 +131,7 @@ static bool selected_is_idle(void)
 	puppets_news();
 	struct task *t scoped(put_task) = selected ? puppet_task(selected) : NULL;
 	return t && READ_ONCE(selected->state) == PUPPET_IDLE &&
-	       READ_ONCE(t->state) != TASK_STOPPED;
+	       READ_ONCE(t->state) != TASK_STOPPED && !stopped_for_tracer(t);
 }
 
 SHELL_COMMAND(kill, "make", 2, 2, "kill SIG PID",
@@ -166,17 +158,6 @@ SHELL_COMMAND(kill, "make", 2, 2, "kill SIG PID",
 	return r < 0 && r != -ERESTARTSYS ? STATUS_FAILED : 0;
 }
 
-static int declared_arguments(const char *args)
-{
-	int n = 1;
-
-	if (strcmp(args, "void") == 0)
-		return 0;
-	for (; *args; args++)
-		n += *args == ',';
-	return n;
-}
-
 /* A number is passed as it is; a quoted or any other word as the address of a string. */
 static bool sys_arguments(struct puppet_order *o, struct puppet *p, int argc, char **argv)
 {
@@ -197,15 +178,15 @@ SHELL_COMMAND(sys, "make", 1, ANY, "sys NAME ARG...",
 	      "any system call: arguments are numbers, or strings in quotes")
 {
 	struct puppet_order order = {.nr = syscall_number(argv[1])};
-	const struct syscall_info *info;
+	enum syscall_arg declared[SYSCALL_ARGS];
 	enum call_end end;
 	long result;
 
 	if (order.nr < 0)
 		return shell_error(STATUS_USAGE, "sys: there is no system call '%s'\n", argv[1]);
-	info = syscall_info((unsigned long)order.nr);
-	if (argc - 2 > declared_arguments(info->args))
-		return shell_error(STATUS_USAGE, "sys: usage: sys %s (%s)\n", argv[1], info->args);
+	if (argc - 2 > syscall_args((unsigned long)order.nr, declared))
+		return shell_error(STATUS_USAGE, "sys: usage: sys %s (%s)\n", argv[1],
+				   syscall_info((unsigned long)order.nr)->args);
 	struct puppet *p scoped(puppet_put) = puppet_ready();
 	if (p == NULL)
 		return STATUS_FAILED;

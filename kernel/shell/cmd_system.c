@@ -21,33 +21,58 @@ static const struct shell_command *next_in_group(const char *group, const char *
 	return best;
 }
 
-static void help_group(const char *group, const char *about)
+static const struct group {
+	const char *name, *about;
+} groups[] = {
+	{"make", "on the selected puppet, or on another one as `PID: COMMAND`"},
+	{"look", "a PID may be left out: then it is the selected puppet"},
+	{"trace", "what happened, in ftrace's form"},
+	{"run", "programs, with this terminal"},
+	{"system", "the machine"},
+};
+
+void help_groups_foreach(void (*fn)(const char *group, void *), void *arg)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(groups); i++)
+		fn(groups[i].name, arg);
+}
+
+static void help_group(const struct group *group)
 {
 	const struct shell_command *c;
 
-	console_printf("%s: %s\n", group, about);
-	for (c = next_in_group(group, ""); c; c = next_in_group(group, c->name))
+	console_printf("%s: %s\n", group->name, group->about);
+	for (c = next_in_group(group->name, ""); c; c = next_in_group(group->name, c->name))
 		console_printf("  %-28s %s\n", c->usage, c->help);
 }
 
-SHELL_COMMAND(help, "system", 0, 1, "help [COMMAND]", "this list, or one command")
+/* A group may be named as one of its commands: it lists that command too. */
+static int help_about(const char *name)
 {
 	const struct shell_command *c;
 
-	if (argc == 2) {
-		c = shell_find_command(argv[1]);
-		if (c == NULL)
-			return shell_fail("help: there is no command '%s'\n", argv[1]);
-		console_printf("%s\n  %s\n", c->usage, c->help);
-		return 0;
+	for (size_t i = 0; i < ARRAY_SIZE(groups); i++) {
+		if (strcmp(groups[i].name, name) == 0) {
+			help_group(&groups[i]);
+			return 0;
+		}
 	}
-	help_group("make", "on the selected puppet, or on another one as `PID: COMMAND`");
-	help_group("look", "a PID may be left out: then it is the selected puppet");
-	help_group("trace", "what happened, in ftrace's form");
-	help_group("run", "programs, with this terminal");
-	help_group("system", "the machine");
+	c = shell_find_command(name);
+	if (c == NULL)
+		return shell_fail("help: there is no command and no group '%s'\n", name);
+	console_printf("%s\n  %s\n", c->usage, c->help);
+	return 0;
+}
+
+SHELL_COMMAND(help, "system", 0, 1, "help [COMMAND|GROUP]", "this list, or a part of it")
+{
+	if (argc == 2)
+		return help_about(argv[1]);
+	for (size_t i = 0; i < ARRAY_SIZE(groups); i++)
+		help_group(&groups[i]);
 	console_printf(
-		"Words are split at blanks; '...' and \"...\" quote; ; and & end a command; # starts a comment.\n");
+		"Words are split at blanks; '...' and \"...\" quote; ; and & end a command; # starts a comment.\n"
+		"On a small screen: `help make`, `help look`, `help trace`, `help run`, `help system`.\n");
 	return 0;
 }
 

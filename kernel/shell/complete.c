@@ -54,6 +54,19 @@ static void match_commands(struct matches *m)
 	match(m, (*it)->name, false);
 }
 
+/* A group of commands; some are named as a command is. */
+static void match_group(const char *name, void *m)
+{
+	if (!shell_find_command(name))
+		match(m, name, false);
+}
+
+static void match_help(struct matches *m)
+{
+	match_commands(m);
+	help_groups_foreach(match_group, m);
+}
+
 static void match_tunables(struct matches *m)
 {
 	LINKER_SET_FOREACH(tunables, it)
@@ -107,14 +120,18 @@ static void collect(struct matches *m, const char *command, bool first)
 		match_path(m);
 	else if (first && *m->word >= '0' && *m->word <= '9')
 		match_pids(m, true);
-	else if (first || strcmp(command, "help") == 0)
+	else if (first)
 		match_commands(m);
+	else if (strcmp(command, "help") == 0)
+		match_help(m);
 	else if (strcmp(command, "set") == 0)
 		match_tunables(m);
 	else if (strcmp(command, "sys") == 0)
 		match_syscalls(m);
 	else if (strcmp(command, "clone") == 0)
 		clone_flags_foreach(match_flag, m);
+	else if (strcmp(command, "ptrace") == 0 && (*m->word < '0' || *m->word > '9'))
+		ptrace_words_foreach(match_flag, m);
 	else
 		match_pids(m, false);
 }
@@ -135,6 +152,8 @@ static int words_before_command(const char *word, size_t n)
 	if (n && word[n - 1] == ':')
 		return 1;
 	if (n == 4 && (strncmp(word, "time", n) == 0 || strncmp(word, "prof", n) == 0))
+		return 1;
+	if (n == 6 && strncmp(word, "strace", n) == 0)
 		return 1;
 	return n == 6 && strncmp(word, "repeat", n) == 0 ? 2 : 0;
 }

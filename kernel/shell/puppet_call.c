@@ -7,6 +7,7 @@
  * asleep and it has not run in between.
  */
 #include "kernel/lib/syscall.h"
+#include "kernel/ptrace/ptrace.h"
 #include "kernel/shell/shell.h"
 #include "kernel/time/timer.h"
 #include "kernel/trace/trace.h"
@@ -24,6 +25,13 @@ static bool task_sleeps(const struct task *t)
 	return state != TASK_RUNNING && !READ_ONCE(t->on_cpu);
 }
 
+/* A traced one may be on its way to a stop although it has no order. puppets_lock is held. */
+static bool is_idle(const struct puppet *p)
+{
+	return p->state == PUPPET_GONE ||
+	       (p->state == PUPPET_IDLE && !(p->task && is_traced(p->task)));
+}
+
 /* Is the puppet at rest? Notes its number of switches for the next look. puppets_lock is held. */
 static bool at_rest(struct puppet *p)
 {
@@ -31,7 +39,7 @@ static bool at_rest(struct puppet *p)
 	u64 switches;
 	bool still;
 
-	if (p->state == PUPPET_IDLE || p->state == PUPPET_GONE || !t || READ_ONCE(t->exit_state))
+	if (is_idle(p) || !t || READ_ONCE(t->exit_state))
 		return true;
 	switches = t->nvcsw + t->nivcsw + 1;
 	still = task_sleeps(t) && p->quiet_switches == switches;
@@ -58,7 +66,7 @@ static bool all_idle(void)
 
 	guard_spin(&puppets_lock);
 	list_for_each_entry (p, &puppets, link)
-		idle &= p->state == PUPPET_IDLE || p->state == PUPPET_GONE;
+		idle &= is_idle(p);
 	return idle;
 }
 
@@ -95,6 +103,8 @@ static const char *not_ready(const struct puppet *p, const struct task *t)
 		return "is gone";
 	if (READ_ONCE(t->state) == TASK_STOPPED)
 		return "is stopped: `kill SIGCONT PID` continues it";
+	if (stopped_for_tracer(t))
+		return "is stopped for its tracer: `TRACER: ptrace cont PID` lets it run";
 	if (READ_ONCE(p->state) == PUPPET_NEW)
 		return "has not come to user mode yet";
 	return READ_ONCE(p->state) == PUPPET_IDLE ? NULL : "is busy";
@@ -107,7 +117,8 @@ static bool tell_not_ready(struct puppet *p)
 	const char *why = not_ready(p, t);
 	char buf[24];
 
-	if (why && READ_ONCE(p->state) == PUPPET_BUSY && t->state != TASK_STOPPED)
+	if (why && READ_ONCE(p->state) == PUPPET_BUSY && t->state != TASK_STOPPED &&
+	    !stopped_for_tracer(t))
 		shell_fail(
 			"puppet %d is blocked in %s: give the order to another one (`PID: command`)\n",
 			t->pid_nr, call_name(p->order.nr, buf, sizeof(buf)));
@@ -135,7 +146,9 @@ static enum call_end how_it_ended(struct call *c, u64 done_before)
 		return CALL_GONE;
 	if (c->p->nr_done > done_before)
 		return CALL_DONE;
-	return READ_ONCE(c->task->state) == TASK_STOPPED ? CALL_STOPPED : CALL_BLOCKED;
+	if (READ_ONCE(c->task->state) == TASK_STOPPED || stopped_for_tracer(c->task))
+		return CALL_STOPPED;
+	return CALL_BLOCKED;
 }
 
 void call_puppet(struct call *c, struct puppet *p, const struct puppet_order *order)

@@ -1,4 +1,5 @@
 /* News of puppets: late results, ends, and the selection. */
+#include "kernel/ptrace/ptrace.h"
 #include "kernel/shell/shell.h"
 #include "kernel/wait.h"
 
@@ -42,14 +43,21 @@ static void tell_exec(const struct puppet *p, const struct task *t)
 static void tell_end(const struct puppet *p)
 {
 	struct task *t scoped(put_task) = find_get_task(p->pid);
+	const char *waits = "";
 	char how[48];
 	bool zombie = t && READ_ONCE(t->exit_state) == TASK_ZOMBIE;
 
-	if (!p->exited)
+	if (!p->exited) {
 		tell_exec(p, t);
-	else
-		console_printf("%d: %s%s\n", p->pid, describe_end(p->exit_code, how, sizeof(how)),
-			       !reap(p->pid) && zombie ? "; a zombie until its parent waits" : "");
+		return;
+	}
+	zombie = !reap(p->pid) && zombie;
+	if (zombie && t->real_parent == current)
+		job_add(t); /* its tracer is busy, and first to see the end */
+	if (zombie)
+		waits = is_traced(t) ? "; a zombie until its tracer waits"
+				     : "; a zombie until its parent waits";
+	console_printf("%d: %s%s\n", p->pid, describe_end(p->exit_code, how, sizeof(how)), waits);
 }
 
 static bool has_news(const struct puppet *p, bool gone)
@@ -100,6 +108,7 @@ void puppets_news(void)
 {
 	struct puppet *p;
 
+	tracers_news();
 	while ((p = next_news()) != NULL) {
 		if (p->state == PUPPET_IDLE) {
 			tell_result(p);
@@ -108,6 +117,7 @@ void puppets_news(void)
 			puppet_forget(p);
 		}
 		puppet_put(p);
+		tracers_news(); /* of one whose result is told now */
 	}
 	if (selected == NULL || READ_ONCE(selected->state) == PUPPET_GONE)
 		select_another();

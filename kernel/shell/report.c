@@ -4,6 +4,8 @@
 #include "kernel/shell/report.h"
 
 #include "kernel/fs/fs.h"
+#include "kernel/lib/syscall.h"
+#include "kernel/ptrace/ptrace.h"
 #include "kernel/sharing.h"
 #include "kernel/trace/trace.h"
 #include "mm/mm.h"
@@ -141,6 +143,67 @@ static void print_details(const struct call *c, struct task *child, const struct
 			c->task->fork_cycles, cycles_to_ns(c->task->fork_cycles));
 }
 
+/* ---- what the tracer was told: ptrace_fork_event(), ptrace_init_task() ---- */
+
+struct traced_fork {
+	pid_t tracer;      /* of the parent; 0: it is not traced */
+	bool told;         /* the parent stops at an event */
+	bool child_traced; /* by the same */
+	bool seized;
+};
+
+static void look_at_tracing(struct traced_fork *f, const struct task *parent,
+			    const struct task *child, u32 event, u64 flags)
+{
+	guard_spin(&tasklist_lock);
+
+	*f = (struct traced_fork){0};
+	if (!is_traced(parent))
+		return;
+	f->tracer = parent->parent->pid_nr;
+	f->told = !(flags & CLONE_UNTRACED) && (READ_ONCE(parent->trace.options) >> event & 1);
+	f->child_traced = is_traced(child) && child->parent == parent->parent;
+	f->seized = child->traced & TRACE_SEIZED;
+}
+
+static u32 fork_event(const struct puppet_order *o)
+{
+	u64 flags = o->nr == __NR_clone ? o->arg[0] : SIGCHLD;
+
+	if (o->nr == __NR_vfork || (flags & CLONE_VFORK))
+		return PTRACE_EVENT_VFORK;
+	return (flags & CSIGNAL) == SIGCHLD ? PTRACE_EVENT_FORK : PTRACE_EVENT_CLONE;
+}
+
+static void print_tracing(const struct call *c, const struct task *child, u64 flags)
+{
+	static const char *const names[] = {[PTRACE_EVENT_FORK] = "FORK",
+					    [PTRACE_EVENT_VFORK] = "VFORK",
+					    [PTRACE_EVENT_CLONE] = "CLONE"};
+	u32 event = fork_event(&c->p->order);
+	struct traced_fork f;
+
+	look_at_tracing(&f, c->task, child, event, flags);
+	if (!f.tracer) {
+		if (flags & (CLONE_PTRACE | CLONE_UNTRACED))
+			console_printf(
+				"  tracer: none, so CLONE_PTRACE and CLONE_UNTRACED change nothing\n");
+		return;
+	}
+	console_printf("  tracer %d: ", f.tracer);
+	if (f.told)
+		console_printf("is told PTRACE_EVENT_%s", names[event]);
+	else if (flags & CLONE_UNTRACED)
+		console_printf("is told nothing: CLONE_UNTRACED");
+	else
+		console_printf("is told nothing: its option TRACE%s is off", names[event]);
+	if (f.child_traced)
+		console_printf("; child %d is traced too, and begins with %s\n", child->pid_nr,
+			       f.seized ? "PTRACE_EVENT_STOP" : "SIGSTOP");
+	else
+		console_printf("; child %d is not traced\n", child->pid_nr);
+}
+
 static void print_advice(const struct call *c, const struct fork_story *s, bool stopped)
 {
 	if (s->vfork_wait && c->end != CALL_DONE)
@@ -168,7 +231,9 @@ void report_fork(const char *what, const struct call *c, const struct fork_base 
 	}
 	print_pid_line(what, c, &story, stopped);
 	struct task *child scoped(put_task) = find_get_task(story.child);
-	if (child)
+	if (child) {
 		print_details(c, child, before, flags != 0);
+		print_tracing(c, child, flags);
+	}
 	print_advice(c, &story, stopped);
 }

@@ -18,6 +18,7 @@ int shell_run_words(int argc, char **argv, bool background);
 bool shell_background(void);  /* did the running command end in &? */
 bool shell_interrupted(void); /* was ^C typed since the last call? Other input is kept */
 const struct shell_command *shell_find_command(const char *name);
+void help_groups_foreach(void (*fn)(const char *group, void *), void *arg); /* cmd_system.c */
 int shell_usage(const char *command); /* print the usage; returns status 2 */
 /* Print the message; returns `status`. */
 int shell_error(int status, const char *fmt, ...) __printf(2, 3);
@@ -43,6 +44,15 @@ void clone_flags_foreach(void (*fn)(const char *name, void *), void *arg);
 const char *describe_end(int wait_status, char *buf, size_t n);
 int status_of_end(int wait_status); /* as in a shell: 128 + signal */
 
+/* ---- cmd_ptrace.c ---- */
+void ptrace_words_foreach(void (*fn)(const char *word, void *), void *arg);
+
+/* ---- call_text.c ---- */
+/* A call as strace shows it, 'openat(-100, "/etc/passwd", 0, 0)'; `strings`: its first two
+ * arguments that are strings (empty: not known), or NULL. */
+void call_text(char *buf, size_t n, long nr, const u64 *args, const char *const strings[2]);
+const char *result_text(char *buf, size_t n, long result); /* "3", "-1 ENOENT" */
+
 /* ---- puppet.c ---- */
 /* Woken when a puppet asks for an order, ends or becomes another program. */
 extern struct wait_queue puppet_events;
@@ -64,7 +74,7 @@ void puppet_forget(struct puppet *p); /* take a gone puppet off the list */
 enum call_end {
 	CALL_DONE,        /* the puppet asked for the next order: there is a result */
 	CALL_BLOCKED,     /* asleep in the call */
-	CALL_STOPPED,     /* stopped by a signal */
+	CALL_STOPPED,     /* stopped by a signal, or for its tracer */
 	CALL_GONE,        /* exited, or became another program */
 	CALL_INTERRUPTED, /* ^C while waiting */
 };
@@ -90,7 +100,16 @@ void puppets_news(void);
 extern struct puppet *selected; /* with a reference; NULL: none yet */
 int puppet_select(pid_t pid);
 void print_result(const struct puppet *p, long nr, long result);
-void tell_wait(struct puppet *p, long pid); /* cmd_make.c: a wait4 that found a child */
+void tell_wait(struct puppet *p, long pid); /* tracer.c: a wait4 that found a child */
+
+/* ---- tracer.c ---- */
+#define PUPPET_ANSWER (PUPPET_SCRATCH + 64) /* where ptrace(2) puts what a puppet asks for */
+bool puppet_read(struct puppet *p, u64 addr, void *buf, size_t n);
+/* Order ptrace(2). Returns its result, or -ERESTARTSYS: none yet. */
+long order_ptrace(struct puppet *p, long request, pid_t pid, u64 addr, u64 data);
+/* Puppets that trace wait for the stops of their tracees, and say what they saw. */
+void tracers_news(void);
+bool stopped_for_tracer(const struct task *t);
 
 /* ---- jobs.c ---- */
 /* Called by a kernel thread that is to become a program: open its own descriptors on the console,

@@ -12,6 +12,7 @@
 
 #include "kernel/exit.h"
 #include "kernel/lib/log.h"
+#include "kernel/signal/group_exit.h"
 #include "kernel/task.h"
 #include "kernel/time/timer.h"
 

@@ -10,6 +10,7 @@
 #include "kernel/lib/log.h"
 #include "kernel/lib/string.h"
 #include "kernel/ptrace/ptrace.h"
+#include "kernel/rseq/rseq.h"
 #include "kernel/signal/core.h"
 #include "kernel/signal/orphaned_pgrp.h"
 #include "kernel/signal/sigqueue.h"
@@ -395,6 +396,15 @@ static void reset_handler(struct task *p, int sig)
 	set_handler(p->sighand, sig, (u64)SIG_DFL);
 }
 
+/* There is no room for the frame, or rseq(2) has failed: a handler of SIGSEGV must not be tried
+ * again. */
+static void frame_failed(struct task *p, int sig)
+{
+	if (sig == SIGSEGV)
+		reset_handler(p, SIGSEGV);
+	force_sig(SIGSEGV);
+}
+
 static void call_handler(struct ksignal *ksig, struct pt_regs *regs)
 {
 	struct task *p = current;
@@ -402,11 +412,10 @@ static void call_handler(struct ksignal *ksig, struct pt_regs *regs)
 	sigset_t64 blocked = p->blocked | ksig->ka.mask;
 
 	restart_syscall(regs, &ksig->ka);
+	if (unlikely(p->rseq.area) && !rseq_signal(regs))
+		frame_failed(p, ksig->sig);
 	if (setup_rt_frame(ksig, oldset, regs)) {
-		/* There is no room for the frame: a handler of SIGSEGV must not be tried again. */
-		if (ksig->sig == SIGSEGV)
-			reset_handler(p, SIGSEGV);
-		force_sig(SIGSEGV);
+		frame_failed(p, ksig->sig);
 		return;
 	}
 	task_clear_work(p, WORK_RESTORE_SIGMASK);

@@ -12,6 +12,7 @@
  */
 #include "kernel/exit.h"
 #include "kernel/ptrace/ptrace.h"
+#include "kernel/signal/group_exit.h"
 #include "kernel/signal/signal.h"
 #include "kernel/signal/sigqueue.h"
 #include "kernel/task.h"
@@ -172,19 +173,6 @@ void zap_other_threads(struct task *p)
 		t->pending.set |= sigmask(SIGKILL);
 		signal_wake_up(t, true);
 	}
-}
-
-void begin_group_exit(struct task *p, int code)
-{
-	struct signal *sig = p->signal;
-
-	guarded(sig, group_exit) = true;
-	sig->group_exit_code = code;
-	sig->stopped = false; /* the group no longer waits for SIGCONT */
-	sig->stop_count = 0;
-	guarded(p, jobctl) = 0;
-	if (sig->nr_threads > 1)
-		zap_other_threads(p);
 }
 
 void retarget_shared_pending(struct task *p, sigset_t64 set)

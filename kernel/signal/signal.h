@@ -191,8 +191,6 @@ void notify_parent_stop(struct task *p, int why);
 void notify_parent_stop_locked(struct task *p, int why); /* the caller holds it */
 /* Tell p's tracer of a stop (CLD_TRAPPED, CLD_STOPPED). Caller holds tasklist_lock. */
 void notify_tracer(struct task *p, int why);
-/* The whole group of p is to die with this wait status. Caller holds sighand->lock. */
-void begin_group_exit(struct task *p, int code);
 /* Wake the threads that handle the shared signals in `set` for p. Caller holds sighand->lock. */
 void retarget_shared_pending(struct task *p, sigset_t64 set);
 /* Kill all other threads of current's group. Caller holds sighand->lock. */

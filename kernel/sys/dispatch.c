@@ -58,6 +58,38 @@ const struct syscall_info *syscall_info(unsigned long nr)
 	return nr < NR_SYSCALLS && infos[nr].name ? &infos[nr] : NULL;
 }
 
+/* Of one declaration, which a comma or the end follows. */
+static enum syscall_arg arg_kind(const char *from, const char *end)
+{
+	static const char string[] = "const char __user *";
+	size_t n = sizeof(string) - 1, stars = 0;
+
+	for (const char *c = from; c < end; c++)
+		stars += *c == '*';
+	if (stars == 0)
+		return ARG_NUMBER;
+	return stars == 1 && strncmp(from, string, n) == 0 ? ARG_STRING : ARG_POINTER;
+}
+
+int syscall_args(unsigned long nr, enum syscall_arg args[SYSCALL_ARGS])
+{
+	const struct syscall_info *info = syscall_info(nr);
+	const char *from = info ? info->args : "void", *end;
+	int n = 0;
+
+	for (int i = 0; i < SYSCALL_ARGS; i++)
+		args[i] = ARG_NONE;
+	if (strcmp(from, "void") == 0)
+		return 0;
+	for (; n < SYSCALL_ARGS; from = end + 2) { /* ", " */
+		end = strchr(from, ',') ?: from + strlen(from);
+		args[n++] = arg_kind(from, end);
+		if (!*end)
+			break;
+	}
+	return n;
+}
+
 const char *syscall_missing(unsigned long nr)
 {
 	return nr < NR_SYSCALLS ? missing[nr] : NULL;
@@ -101,11 +133,34 @@ static long sys_absent(void)
 	return absent_syscall(regs, (unsigned long)(int)regs->orig_rax);
 }
 
+/* At a bad address the text is empty. */
+static void copy_text(char text[TRACE_STRING], const char __user *from)
+{
+	if (strncpy_from_user(text, from, TRACE_STRING) < 0)
+		text[0] = '\0';
+	text[TRACE_STRING - 1] = '\0';
+}
+
+/* Record a call, with the strings that it is given: later they may be others. */
+static noinline void trace_enter(const struct pt_regs *regs, unsigned long nr)
+{
+	const u64 arg[] = {regs->rdi, regs->rsi, regs->rdx, regs->r10, regs->r8, regs->r9};
+	enum syscall_arg kind[SYSCALL_ARGS];
+	char text[2][TRACE_STRING] = {{0}};
+	int n = syscall_args(nr, kind);
+
+	for (int i = 0, strings = 0; i < n && strings < 2; i++)
+		if (kind[i] == ARG_STRING)
+			copy_text(text[strings++], (const char __user *)arg[i]);
+	trace_sys_enter(nr, arg, text[0], text[1]);
+}
+
 static long dispatch(struct pt_regs *regs, unsigned long nr)
 {
 	long ret;
 
-	trace_sys_enter(nr, regs->rdi, regs->rsi, regs->rdx);
+	if (unlikely(trace_enabled))
+		trace_enter(regs, nr);
 	if (likely(nr < NR_SYSCALLS))
 		ret = syscall_handlers[nr](regs->rdi, regs->rsi, regs->rdx, regs->r10, regs->r8,
 					   regs->r9);

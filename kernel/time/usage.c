@@ -9,7 +9,7 @@ void add_charged_usage(const struct task *p, struct usage *sum)
 {
 	sum->utime += p->utime;
 	sum->stime += p->stime;
-	sum->min_flt += p->min_flt;
+	sum->min_flt += p->user_flt + p->kernel_flt;
 	sum->nvcsw += p->nvcsw;
 	sum->nivcsw += p->nivcsw;
 }

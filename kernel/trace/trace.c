@@ -14,14 +14,14 @@
 struct record {
 	u64 time;
 	u64 seq1; /* sequence number + 1; 0: never used */
-	u64 arg[5];
+	u64 arg[TRACE_NUMBERS];
 	pid_t pid;
 	u16 id;
 	u16 cpu;
 	u8 preempt; /* depth */
 	bool irqs_off, resched, in_irq;
 	bool shown; /* the user's trace was on */
-	char comm[16], str[16], str2[16];
+	char comm[TASK_COMM_LEN], str[TRACE_STRING], str2[TRACE_STRING];
 };
 
 static spinlock_t trace_lock = SPINLOCK_INIT(LOCK_TRACE);
@@ -66,14 +66,13 @@ static const char *const event_formats[] = {
 #undef EVENT
 };
 
-static void copy_str(char out[16], const char *s)
+static void copy_str(char *out, const char *s, size_t n)
 {
 	if (s)
-		strlcpy(out, s, 16);
+		strlcpy(out, s, n);
 }
 
-void trace_record(enum trace_event_id id, const char *str, const char *str2, u64 a, u64 b, u64 c,
-		  u64 d, u64 e)
+void trace_record(enum trace_event_id id, const char *str, const char *str2, const u64 *arg)
 {
 	bool irqs_off = !irqs_enabled();
 	guard_irq(&trace_lock);
@@ -84,7 +83,6 @@ void trace_record(enum trace_event_id id, const char *str, const char *str2, u64
 	*r = (struct record){
 		.time = arch_clock_ns(),
 		.seq1 = ++next_seq,
-		.arg = {a, b, c, d, e},
 		.pid = task ? task->pid_nr : 0,
 		.id = (u16)id,
 		.cpu = (u16)cpu->id,
@@ -94,15 +92,16 @@ void trace_record(enum trace_event_id id, const char *str, const char *str2, u64
 		.in_irq = cpu->irq_depth != 0,
 		.shown = user_on,
 	};
-	copy_str(r->comm, task ? task->comm : NULL);
-	copy_str(r->str, str);
-	copy_str(r->str2, str2);
+	memcpy(r->arg, arg, sizeof(r->arg));
+	copy_str(r->comm, task ? task->comm : NULL, sizeof(r->comm));
+	copy_str(r->str, str, sizeof(r->str));
+	copy_str(r->str2, str2, sizeof(r->str2));
 }
 
-#define EVENT(name, proto, args, fmt, ...)               \
-	void trace_slow_##name proto                     \
-	{                                                \
-		trace_record(TRACE_##name, __VA_ARGS__); \
+#define EVENT(name, proto, args, fmt, s1, s2, ...)                                           \
+	void trace_slow_##name proto                                                         \
+	{                                                                                    \
+		trace_record(TRACE_##name, s1, s2, (const u64[TRACE_NUMBERS]){__VA_ARGS__}); \
 	}
 #include "kernel/trace/events.def"
 #undef EVENT
@@ -204,9 +203,10 @@ static void format_record(const struct record *r, char *out, size_t size)
 		if (end[-1] == 's')
 			n += scnprintf(out + n, size - n, one, str[strings++ % 2]);
 		else if (end[-1] == 'c')
-			n += scnprintf(out + n, size - n, one, (int)r->arg[numbers++ % 5]);
+			n += scnprintf(out + n, size - n, one,
+				       (int)r->arg[numbers++ % TRACE_NUMBERS]);
 		else
-			n += scnprintf(out + n, size - n, one, r->arg[numbers++ % 5]);
+			n += scnprintf(out + n, size - n, one, r->arg[numbers++ % TRACE_NUMBERS]);
 		f = end;
 	}
 	out[n] = '\0';

@@ -17,9 +17,10 @@ enum trace_event_id {
 	TRACE_EVENTS,
 };
 
-/* Up to two strings, of which 15 bytes are kept, and five numbers. Any context. */
-void trace_record(enum trace_event_id id, const char *str, const char *str2, u64 a, u64 b, u64 c,
-		  u64 d, u64 e);
+#define TRACE_NUMBERS 7
+#define TRACE_STRING  33 /* bytes kept of a string, with its NUL */
+/* Up to two strings, and TRACE_NUMBERS numbers. Any context. */
+void trace_record(enum trace_event_id id, const char *str, const char *str2, const u64 *arg);
 
 #define EVENT(name, proto, args, fmt, ...)      \
 	void trace_slow_##name proto;           \
@@ -50,8 +51,8 @@ struct trace_view {
 	u64 time, seq;
 	u32 cpu;
 	pid_t pid;
-	u64 arg[5];
-	char str[16], str2[16];
+	u64 arg[TRACE_NUMBERS];
+	char str[TRACE_STRING], str2[TRACE_STRING];
 };
 /* The record with sequence number `seq`; false when it is not (or no longer) there. */
 bool trace_get(u64 seq, struct trace_view *out);

@@ -7,6 +7,7 @@
 #include "kernel/lib/fuzz.h"
 #include "kernel/lib/log.h"
 #include "kernel/lib/string.h"
+#include "kernel/perf/perf.h"
 #include "kernel/time/timer.h"
 #include "kernel/trace/trace.h"
 #include "mm/mm.h"
@@ -465,6 +466,28 @@ KTEST(fork, faults_in_clone_sharing_all)
 	walk_faults(CLONE_VM | CLONE_FS | CLONE_FILES | CLONE_SIGHAND);
 }
 
+/* With a group of events that the child inherits. */
+KTEST(fork, faults_in_fork_while_counted)
+{
+	struct perf_event_attr attr = {
+		.type = PERF_TYPE_SOFTWARE, .config = PERF_COUNT_SW_PAGE_FAULTS, .inherit = 1};
+	struct perf_event *leader = perf_event_create(&attr, current, NULL), *other;
+
+	if (!EXPECT(!IS_ERR(leader)))
+		return;
+	other = perf_event_create(&attr, current, leader);
+	if (EXPECT(!IS_ERR(other))) {
+		size_t bytes;
+
+		fault_arm("kmalloc", 1);
+		EXPECT(!perf_event_read(leader, &bytes));
+		fault_arm("kmalloc", 0);
+		walk_faults(0);
+		perf_event_free(other);
+	}
+	perf_event_free(leader);
+}
+
 KTEST(fork, faults_in_clone_sharing_undos)
 {
 	walk_faults(CLONE_SYSVSEM);
@@ -517,6 +540,8 @@ static const struct {
 	{FIELD(restart_arg)},                                    /* with restart_fn */
 	{FIELD(trace)},                                          /* with traced */
 	{FIELD(held)},                                           /* with nr_held */
+	{FIELD(oom_retried)},                                    /* with oom_retries */
+	{FIELD(fork_cycles)},                                    /* by its first fork */
 	{offsetof(struct task, cpu) + sizeof(u32), sizeof(u32)}, /* padding */
 	{offsetof(struct task, thread.forced_tf) + sizeof(u32), sizeof(u32)}, /* likewise */
 };

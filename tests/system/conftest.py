@@ -11,6 +11,8 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent.parent / "tools"))
 
 from bident import console, initramfs, machine, userprogs  # noqa: E402
 
+pytest.register_assert_rewrite("side_by_side")  # so that a case that fails shows the difference
+
 
 USED = {("glibc", "datagrams"), ("glibc", "vdso"), ("glibc", "cow_threads"), ("glibc", "wait_many"), ("glibc", "fpu")}
 

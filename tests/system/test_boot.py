@@ -85,7 +85,8 @@ def test_words_that_nothing_takes_are_named(boot):
 
 
 def test_switches_on_the_command_line(boot):
-    guest = boot(initrd=False, append="fork.share=pages sched.child_first=0")
+    guest = boot(initrd=False, append="fork.share=pages sched.child_first=0 commit=0123abcd")
+    assert "Bident 0123abcd, a kernel about fork" in guest.boot_log
     assert "pages" in guest.ok("set fork.share")
     assert "0" in guest.ok("set sched.child_first")
     assert "the child ran first" not in guest.fork()[1]

@@ -37,10 +37,10 @@ def test_tools_run_timeout():
 
 
 def test_tools_run_panic():
-    result = tools_run("--no-initrd", "--cmd", "crash panic")
+    result = tools_run("--no-initrd", "--append", "commit=0123abcd", "--cmd", "crash panic")
     assert result.returncode == machine.EXIT_PANIC
     assert "KERNEL PANIC" in result.stdout
-    assert re.search(r"last trace events:\n  none: `trace on`", result.stdout)
+    assert re.search(r"last trace events:\n  none: `trace on`[^\n]*\ncommit 0123abcd\nend of panic\n", result.stdout)
     # The first entry is the call of panic(), the last instruction of its function: not what lies behind.
     assert re.search(r"RIP \S+ crash_panic\+", result.stdout) and re.search(r"backtrace:\n  \[\w+\] crash_panic\+", result.stdout)
 

@@ -206,6 +206,115 @@ def test_clone_stopped(guest):
     assert re.search(rf"getpid = {child}\b", guest.ok(f"{child}: sys getpid"))
 
 
+def stops(text, tracer):
+    """pid → what the tracer saw of it."""
+    return {int(pid): what for pid, what in re.findall(rf"^{tracer}: wait4 = (\d+): it stopped: ([^\r\n]+)", text, re.M)}
+
+
+def test_tracer_is_told_of_a_fork(guest):
+    tracer = guest.selected()
+    parent, _ = guest.fork()
+    guest.ok(f"ptrace seize {parent} TRACEFORK,TRACEVFORK")
+    child, text = guest.fork(f"{parent}: fork")
+    assert f"tracer {tracer}: is told PTRACE_EVENT_FORK; child {child} is traced too" in text
+    assert stops(text, tracer) == {parent: f"PTRACE_EVENT_FORK, child {child}", child: "PTRACE_EVENT_STOP"}
+    assert guest.tasks()[parent][1] == guest.tasks()[child][1] == "t"
+    text, status = guest.command(f"{parent}: fork")
+    assert status == 1 and "stopped for its tracer" in text
+    assert f"{parent}: fork = {child}" in guest.ok(f"ptrace cont {parent}")
+    guest.ok(f"ptrace detach {child}")
+    assert f"getppid = {parent}" in guest.ok(f"{child}: sys getppid")
+    child, text = guest.fork(f"{parent}: vfork")
+    assert stops(text, tracer)[parent] == f"PTRACE_EVENT_VFORK, child {child}"
+
+
+def test_flags_decide_what_the_tracer_is_told(guest):
+    tracer = guest.selected()
+    assert "change nothing" in guest.fork("clone CLONE_PTRACE")[1]
+    parent, _ = guest.fork()
+    guest.ok(f"ptrace seize {parent} TRACEFORK")
+    child, text = guest.fork(f"{parent}: clone CLONE_UNTRACED")
+    assert f"is told nothing: CLONE_UNTRACED; child {child} is not traced" in text
+    assert stops(text, tracer) == {}
+    child, text = guest.fork(f"{parent}: clone SIGUSR1")
+    assert f"is told nothing: its option TRACECLONE is off; child {child} is not traced" in text
+    assert stops(text, tracer) == {}
+    child, text = guest.fork(f"{parent}: clone CLONE_PTRACE,SIGUSR1")
+    assert f"is told nothing: its option TRACECLONE is off; child {child} is traced too" in text
+    assert stops(text, tracer) == {child: "PTRACE_EVENT_STOP"}
+    child, text = guest.fork(f"{parent}: clone CLONE_PTRACE,CLONE_UNTRACED,SIGUSR1")
+    assert stops(text, tracer) == {child: "PTRACE_EVENT_STOP"}
+
+
+def rip(guest, pid):
+    return int(re.search(rf"^  {pid}: rip (0x[0-9a-f]+)", guest.ok(f"ptrace regs {pid}"), re.M)[1], 16)
+
+
+def test_puppet_traces_puppet(guest):
+    tracer = guest.selected()
+    guest.ok("poke 76")
+    pid, _ = guest.fork()
+    assert stops(guest.ok(f"ptrace attach {pid}"), tracer) == {pid: "signal-delivery-stop, SIGSTOP"}
+    guest.ok(f"ptrace options {pid} TRACESYSGOOD")
+    assert stops(guest.ok(f"ptrace syscall {pid}"), tracer) == {pid: "syscall-enter-stop, next_order()"}
+    assert stops(guest.ok(f"ptrace syscall {pid}"), tracer) == {}  # it waits for an order
+    text, _ = guest.command(f"{pid}: sys getppid")
+    assert stops(text, tracer)[pid].startswith("syscall-exit-stop")
+    before = rip(guest, pid)
+    assert stops(guest.ok(f"ptrace step {pid}"), tracer) == {pid: "single-stepped"}
+    assert rip(guest, pid) - before == 3  # `test rax, rax`
+    assert stops(guest.ok(f"ptrace syscall {pid}"), tracer) == {pid: "syscall-enter-stop, getppid()"}
+    assert stops(guest.ok(f"ptrace syscall {pid}"), tracer) == {pid: f"syscall-exit-stop, = {tracer}"}
+    text = guest.ok(f"poke 77; ptrace peek {pid} {data_address(guest)}")
+    assert re.search(rf"^  {pid}: \[0x[0-9a-f]+\] = 76 = ", text, re.M), text  # the child's own copy
+    assert f"getppid = {tracer}" in guest.ok(f"ptrace cont {pid}")
+    assert stops(guest.ok(f"kill SIGUSR1 {pid}"), tracer) == {pid: "signal-delivery-stop, SIGUSR1"}
+    guest.ok(f"ptrace detach {pid}")  # without the signal
+    assert f"getppid = {tracer}" in guest.ok(f"{pid}: sys getppid")
+
+
+def test_tracee_of_a_stranger_ends(guest):
+    """Its tracer sees the end first, then its parent."""
+    parent = guest.selected()
+    child, _ = guest.fork()
+    tracer, _ = guest.fork()
+    guest.ok(f"{tracer}: ptrace seize {child} TRACEEXIT")
+    text, _ = guest.command(f"{child}: exit 5")
+    assert stops(text, tracer) == {child: f"PTRACE_EVENT_EXIT, wait status {5 << 8}"}
+    text = guest.ok(f"{tracer}: ptrace cont {child}")
+    assert f"{tracer}: wait4 = {child}: it exited with status 5" in text
+    assert f"{parent}: wait4 = {child}: it exited with status 5" in guest.ok(f"wait {child}")
+
+
+def test_tracer_waits_already(guest):
+    """Its wait finds the first stop, and then it waits for the other."""
+    tracer = guest.selected()
+    parent, _ = guest.fork()
+    guest.ok(f"ptrace seize {parent} TRACEFORK")
+    assert "blocked in wait4" in guest.ok("wait")
+    child, text = guest.fork(f"{parent}: fork")
+    assert stops(text, tracer) == {parent: f"PTRACE_EVENT_FORK, child {child}", child: "PTRACE_EVENT_STOP"}
+
+
+def test_tracer_is_busy_at_the_end(guest):
+    child, _ = guest.fork()
+    tracer, _ = guest.fork()
+    guest.ok(f"{tracer}: ptrace seize {child}")
+    guest.ok(f"{tracer}: sys pause")
+    assert f"{child}: exited with status 5; a zombie until its tracer waits" in guest.ok(f"{child}: exit 5")
+    guest.ok(f"kill SIGKILL {tracer}")
+    assert f"wait4 = {child}: it exited with status 5" in guest.ok(f"wait {child}")
+
+
+def test_traced_thread_ends(guest):
+    tracer = guest.selected()
+    leader, _ = guest.fork()
+    thread, _ = guest.fork(f"{leader}: clone CLONE_VM,CLONE_SIGHAND,CLONE_THREAD")
+    guest.ok(f"ptrace seize {thread}")
+    assert f"{tracer}: wait4 = {thread}: it exited with status 3" in guest.ok(f"{thread}: exit 3")
+    assert thread not in guest.tasks()
+
+
 @pytest.mark.parametrize("flags", [
     "CLONE_SIGHAND", "CLONE_THREAD", "CLONE_THREAD,CLONE_VM", "CLONE_NEWNS,CLONE_FS", "CLONE_NEWPID",
     "CLONE_NEWUTS", "CLONE_PIDFD", "CLONE_IO",

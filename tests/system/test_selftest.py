@@ -16,7 +16,7 @@ def photographed(path):
 
 
 def self_test(tree, tmp_path, options, card=()):
-    """Starts with it, as GRUB's menu does: (the facts on the serial port, those in the code, the picture's size, the status)."""
+    """Starts with it, as GRUB's menu does: (the facts on the serial port, those in the code, the picture, the status)."""
     with machine.Medium(options, tree) as medium, console.Console(medium, card) as guest:
         _, status = guest.wait_prompt(600)
         facts = re.search(r"^Bident self-test: [\s\S]*?^compiler [^\n]*\n", console.readable(guest.log), re.M)
@@ -25,12 +25,12 @@ def self_test(tree, tmp_path, options, card=()):
         picture = run.wait_still(screen, medium, 60)
         screen.screenshot(tmp_path / "screen.ppm")
         screen.close()
-        return facts[0], photographed(tmp_path / "screen.ppm"), (picture.width, picture.height), status
+        return facts[0], photographed(tmp_path / "screen.ppm"), picture, status
 
 
 def test_passed(tree, tmp_path):
-    facts, code, size, status = self_test(tree, tmp_path, machine.Options(smp=2, append="cmd=selftest"))
-    assert size == (1280, 800) and status == 0
+    facts, code, picture, status = self_test(tree, tmp_path, machine.Options(smp=2, append="cmd=selftest"))
+    assert (picture.width, picture.height) == (1280, 800) and status == 0
     assert code == facts
     assert facts.startswith("Bident self-test: PASSED\nsuites ")
     passed, suites, right, tests, fine, programs = map(int, re.search(
@@ -45,20 +45,22 @@ def test_passed(tree, tmp_path):
 
 def test_failed_on_a_large_screen(tree, tmp_path):
     """A suite that is made to fail is named, on a screen of 3840 × 2160."""
-    options = machine.Options(uefi=True, append="cmd=selftest selftest.fail=tree video=3840x2160x32")
-    facts, code, size, status = self_test(tree, tmp_path, options, LARGE)
-    assert size == (3840, 2160) and status == 1
-    assert code == facts
+    options = machine.Options(uefi=True, append="cmd=selftest selftest.fail=tree commit=0123abcd video=3840x2160x32")
+    facts, code, picture, status = self_test(tree, tmp_path, options, LARGE)
+    assert (picture.width, picture.height) == (3840, 2160) and status == 1
+    assert code == facts and "\ncommit 0123abcd\n" in facts
     assert facts.startswith("Bident self-test: FAILED\nfailing: tree\nsuites "), facts
     passed, suites = map(int, re.search(r"suites (\d+) of (\d+),", facts).groups())
     assert passed == suites - 1
 
 
 def test_text_screen_and_no_programs(tmp_path):
-    """The kernel alone, and 25 rows: the code has room for the first lines."""
+    """The kernel alone, and 25 rows: the code has room for the first lines, and the verdict is text beside it."""
     options = machine.Options(append="cmd=selftest video=text", initrd=False)
-    facts, code, size, status = self_test(None, tmp_path, options)
-    assert size == (720, 400) and status == 0
+    facts, code, picture, status = self_test(None, tmp_path, options)
+    assert (picture.width, picture.height) == (720, 400) and status == 0
+    text = picture.text()
+    assert any(line.endswith("  Bident self-test: PASSED") for line in text), "\n".join(text)
     assert facts.startswith(code) and code.count("\n") >= 2, code
     assert "programs 0 of 0" in facts
 

@@ -49,6 +49,21 @@ WRONG = {
     "set fail nowhere:1": 1,
     "set fail page": 2,
     "trace sideways": 2,
+    "ptrace": 2,
+    "ptrace cont": 2,
+    "ptrace traceme 1": 2,
+    "ptrace peek 1": 2,
+    "ptrace regs 1 2": 2,
+    "ptrace cont x": 2,
+    "ptrace frok 1": 2,
+    "ptrace seize 1 TRACENOTHING": 2,
+    "ptrace cont 1 SIGNOPE": 2,
+    "ptrace cont 1": 1,
+    "ptrace attach 31000": 1,
+    "strace": 2,
+    "strace 31000": 1,
+    "strace frok": 127,
+    "strace fork &": 2,
     "test nosuchsuite": 1,
     "poweroff 126": 2,
     "poweroff x": 2,
@@ -135,6 +150,16 @@ def test_help_names_every_command(guest):
         assert guest.ok(f"help {name}").strip()
 
 
+def test_help_of_a_group(guest):
+    """The groups together are the whole list."""
+    text = guest.ok("help")
+    groups = re.findall(r"^(\w+): ", text, re.M)
+    assert groups == ["make", "look", "trace", "run", "system"]
+    parts = "".join(guest.ok(f"help {group}") for group in groups)
+    assert text.startswith(parts) and len(text.splitlines()) == len(parts.splitlines()) + 2
+    assert all(len(guest.ok(f"help {group}").splitlines()) < 24 for group in groups)
+
+
 KEYS = {
     "left and insert": ("pz\x1b[Ds\x1b[C\x7f\x1b[D\x1b[C", "ps"),
     "home": ("s\x01p", "ps"),
@@ -168,7 +193,10 @@ def test_completion(guest):
     assert status == 0 and "pid_max" in text
     text, status = guest.command("/bin/busyb\techo completed")
     assert status == 0 and "completed" in text
-    for before in ("time ", "repeat 2 ", "time prof ", "1; time "):
+    assert "make: on the selected puppet" in guest.ok("help mak\t")
+    text, _ = guest.command("ptrace trace\t")
+    assert "PTRACE_TRACEME" in text
+    for before in ("time ", "repeat 2 ", "time prof ", "strace ", "1; time "):
         text, _ = guest.command(f"{before}pidm\t")
         assert "pid_max" in text, before
 
@@ -200,6 +228,41 @@ def test_sys(guest):
     assert "mkdir = 0" in text
     assert "made by a puppet" in guest.ok("/bin/busybox ls /tmp")
     guest.ok("/bin/busybox rmdir '/tmp/made by a puppet'")
+
+
+def test_strace_of_a_program(guest):
+    """Its calls by name, and those of its children."""
+    text, status = guest.command("strace /bin/busybox sh -c '/bin/busybox cat /no/such/file; exit 3'")
+    assert status == 3
+    shell, child = dict.fromkeys(re.findall(r"^(\d+): ", text, re.M))
+    assert re.search(rf"^{shell}: (?:v?fork|clone)\(.*\) = {child}\r?$", text, re.M), text
+    assert re.search(rf'^{child}: openat\(-100, "/no/such/file", .*\) = -1 ENOENT\r?$', text, re.M), text
+    assert re.search(rf"^{child}: \+\+\+ exited with status 1 \+\+\+", text, re.M), text
+    assert re.search(rf"^{shell}: exit_group\(3\) = \?\r?\n{shell}: \+\+\+ exited with status 3 \+\+\+", text, re.M), text
+
+
+def test_strace_of_a_puppet(guest):
+    pid = guest.selected()
+    text = guest.ok("strace sys getppid")
+    assert re.search(rf"^{pid}: getppid\(\) = {guest.tasks()[pid][0]}\r?$", text, re.M), text
+    path = "/" + "x" * 30
+    text, _ = guest.command(f'strace sys chdir "{path}"')
+    assert f'{pid}: chdir("{path}") = -1 ENOENT' in text, text
+    path = "/" + "x" * 31
+    text, _ = guest.command(f'strace sys chdir "{path}"')
+    assert f'{pid}: chdir("{path[:31]}"...) = -1 ENOENT' in text, text
+    assert "chdir(" not in guest.ok("sys getppid")
+
+
+def test_strace_escapes_what_is_not_printable(guest):
+    text = guest.ok(r"""strace /bin/busybox sh -c 'exec 2>/dev/null; cd $(printf "/no\033such"); true'""")
+    assert r'chdir("/no\033such") = -1 ENOENT' in text, text
+
+
+def test_strace_of_a_running_program(guest):
+    pid = int(re.search(r"^\[(\d+)\]", guest.ok("/bin/busybox sleep 1 &"), re.M)[1])
+    text = guest.ok(f"strace {pid}")
+    assert re.search(rf"^{pid}: exit_group\(0\) = \?\r?\n{pid}: \+\+\+ exited with status 0", text, re.M), text
 
 
 def test_absent_calls_are_counted(guest):

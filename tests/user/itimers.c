@@ -82,6 +82,9 @@ static void periodic(void)
 	took = now_ms() - start;
 	say("ten periods of 10 ms took at least 95 ms: %d", took >= 95);
 	RESULT(getitimer(ITIMER_REAL, &val));
+	/* It may have expired just now, and begin again when its signal is delivered. */
+	for (int i = 0; i < 100 && val.it_value.tv_usec == 0; i++)
+		getitimer(ITIMER_REAL, &val);
 	say("interval %ld us, running: %d", (long)val.it_interval.tv_usec,
 	    val.it_value.tv_usec > 0 && val.it_value.tv_usec <= 10000);
 	RESULT(set_real(0, 0, &val));

@@ -147,6 +147,17 @@ static void make_constant(void)
 
 static long *shared_word;
 
+/* Three pages without any access; the first has been written to. */
+static char *forbidden;
+
+static void make_forbidden(void)
+{
+	forbidden =
+		mmap(NULL, 3 * 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	strcpy(forbidden + 16, "forbidd");
+	mprotect(forbidden, 3 * 4096, PROT_NONE);
+}
+
 static void looks(void)
 {
 	raise(SIGUSR1);
@@ -171,6 +182,12 @@ static void memory(void)
 	say_result("peek a constant",
 		   trace(PTRACE_PEEKTEXT, pid, (unsigned long)constant, (unsigned long)&word));
 	say("%ld, here still %ld", (long)word, *constant);
+	for (int i = 0; i < 3; i++) {
+		say_result("peek what is forbidden",
+			   trace(PTRACE_PEEKDATA, pid, (unsigned long)forbidden + 16 + i * 4096,
+				 (unsigned long)&word));
+		say("%#lx", word);
+	}
 	say_result("poke shared memory",
 		   trace(PTRACE_POKEDATA, pid, (unsigned long)shared_word, 99));
 	say_result("poke code", trace(PTRACE_POKETEXT, pid, (unsigned long)known_stop, 0));
@@ -352,6 +369,7 @@ int main(void)
 {
 	alarm(60);
 	make_constant();
+	make_forbidden();
 	registers();
 	register_sets();
 	memory();

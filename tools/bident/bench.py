@@ -69,6 +69,8 @@ ROWS = {
     "fan1000_mem_per_child": Target(32 * 1024),
     "signal_self": Target(600),
     "mmap_touch_munmap_4K": Target(2_500),
+    "ptrace_syscall_stop": Target(5_000),
+    "fork_traced": Target(80_000),
     BOOT: Target(20_000_000),
 }
 

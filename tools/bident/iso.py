@@ -39,10 +39,23 @@ def make_tree(arguments):
     return tree
 
 
+def git(*arguments):
+    """What it says; "" where the sources are no checkout, or git is not installed."""
+    try:
+        result = subprocess.run(["git", "-C", str(ROOT), *arguments], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+    except FileNotFoundError:
+        return ""
+    return result.stdout.strip()
+
+
 def commit_date():
     """When the last commit was made, in seconds since 1970."""
-    result = subprocess.run(["git", "-C", str(ROOT), "log", "-1", "--format=%ct"], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
-    return result.stdout.strip() or NO_COMMIT
+    return git("log", "-1", "--format=%ct") or NO_COMMIT
+
+
+def commit_name():
+    """The last commit, for the log and the self-test's report; `-dirty` behind it if files were changed since."""
+    return git("describe", "--always", "--dirty", "--abbrev=12", "--exclude=*") or "unknown"
 
 
 def make(out, tree, work):
@@ -50,7 +63,7 @@ def make(out, tree, work):
     archive = work / "initramfs.cpio"
     archive.write_bytes(tree.archive())
     command = ["/usr/bin/env", f"SOURCE_DATE_EPOCH={commit_date()}", str(ROOT / "tools" / "mkiso"), str(work / build.KERNEL), str(out),
-               "--initrd", str(archive), "--menu", MENU_SECONDS]
+               "--initrd", str(archive), "--menu", MENU_SECONDS, "--cmdline", f"commit={commit_name()}"]
     result = subprocess.run(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace")
     if result.returncode != 0:
         raise Failure(f"{result.stdout.rstrip()}\nmaking the ISO failed".lstrip())

@@ -1,4 +1,4 @@
-"""Stress on four CPUs under many seeds of sched.fuzz. Whatever goes wrong is printed with the command that repeats it."""
+"""Stress, mostly on four CPUs, under many seeds of sched.fuzz. Whatever goes wrong is printed with the command that repeats it."""
 
 import re
 
@@ -17,9 +17,20 @@ FULL_TIMEOUT = 1800
 SNAPSHOT_SEEDS = 10
 LIFETIMES = 60    # seeds of tasks that end while others look at them
 HOSTILE = 120     # seeds of random system calls with random arguments, a quarter of a minute each
+TRACERS = 200     # seeds of tracers and tracees that are killed, on each number of CPUs
 
 
 def _cases(nightly):
+    """How many CPUs, the seed, and the line."""
+    for seed, line in _on_four(nightly):
+        yield CPUS, seed, line
+    for cpus in (1, 2, 4) if nightly else ():  # a few seeds are in tests/system
+        for seed in range(1, TRACERS + 1):
+            yield cpus, seed, f"/tests/alone/trace_storm {seed}"
+            yield cpus, seed, f"/tests/alone/trace_stress 40 {seed}"
+
+
+def _on_four(nightly):
     for seed in range(1, (NIGHTLY if nightly else ORDINARY) + 1):
         yield seed, f"/tests/alone/stress {seed} 4"
     for seed in range(1, (SNAPSHOT_SEEDS if nightly else 1) + 1):
@@ -36,8 +47,8 @@ def _timeout(line):
     return FULL_TIMEOUT if line == FULL_SIZE else TIMEOUT
 
 
-def _replay(seed, line):
-    return f"repeat with: tools/run --add-tests --smp {CPUS} --append sched.fuzz={seed} --timeout {_timeout(line)} --cmd '{line}'"
+def _replay(cpus, seed, line):
+    return f"repeat with: tools/run --add-tests --smp {cpus} --append sched.fuzz={seed} --timeout {_timeout(line)} --cmd '{line}'"
 
 
 def _account(guest):
@@ -62,11 +73,15 @@ class _Machine:
         self._tree = tree
         self._guest = None
         self._used = 0
+        self._cpus = 0
 
-    def run(self, seed, line):
+    def run(self, cpus, seed, line):
         """None, or what went wrong."""
+        if cpus != self._cpus:
+            self.close()
         if self._guest is None:
-            self._guest = console.boot(machine.Options(append="quiet=1", smp=CPUS), self._tree)
+            self._guest = console.boot(machine.Options(append="quiet=1", smp=cpus), self._tree)
+            self._cpus = cpus
             # What is kept once used is not missed later.
             self._guest.ok(SNAPSHOTS if line == FULL_SIZE else line, TIMEOUT)
             self._before = _account(self._guest)
@@ -99,7 +114,7 @@ class _Machine:
 
 def run(select, report, nightly):
     """`select(name)` chooses cases; `report(ok, name, details)` hears of each."""
-    cases = [(f"soak: {line} under sched.fuzz={seed}", seed, line) for seed, line in _cases(nightly)]
+    cases = [(f"soak: {line} on {cpus} CPUs under sched.fuzz={seed}", cpus, seed, line) for cpus, seed, line in _cases(nightly)]
     cases = [case for case in cases if select(case[0])]
     if not cases:
         return
@@ -108,8 +123,8 @@ def run(select, report, nightly):
     userprogs.add_to(tree)
     guest = _Machine(tree)
     try:
-        for name, seed, line in cases:
-            wrong = guest.run(seed, line)
-            report(wrong is None, name, "" if wrong is None else f"{wrong}\n{_replay(seed, line)}")
+        for name, cpus, seed, line in cases:
+            wrong = guest.run(cpus, seed, line)
+            report(wrong is None, name, "" if wrong is None else f"{wrong}\n{_replay(cpus, seed, line)}")
     finally:
         guest.close()

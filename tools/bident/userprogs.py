@@ -19,6 +19,9 @@ LIBRARIES = {
 }
 
 
+# For a debugger: dynamic, with line numbers, and at the same addresses on each kernel.
+TRACED = ["-g", "-gdwarf-4", "-O0", "-fno-pie", "-no-pie", f"-fdebug-prefix-map={SOURCES}=/tests"]
+
 # Those that lean on ld.so or libc at work: threads, exec, spawn, signals.
 DYNAMIC = ("exec", "handlers", "memory", "pthreads", "spawn", "thr_fork", "thr_life")
 
@@ -40,6 +43,8 @@ def _jobs():
     for folder in ("alone", "attack"):
         for path in sorted((SOURCES / folder).glob("*.c")):
             yield "glibc", path, OUTPUT / folder / path.stem, []
+    for path in sorted((SOURCES / "traced").glob("*.c")):
+        yield "glibc", path, OUTPUT / "traced" / path.stem, TRACED
     for name in DYNAMIC:
         yield "glibc", SOURCES / f"{name}.c", OUTPUT / "dynamic" / name, ["-fPIE", "-pie"]
     yield "glibc", SOURCES / "exec.c", OUTPUT / "static-pie" / "exec", ["-static-pie", "-fPIE"]
@@ -52,7 +57,8 @@ def _compile(job):
         return None
     target.parent.mkdir(parents=True, exist_ok=True)
     temporary = target.with_suffix(f".{os.getpid()}.tmp")
-    flags = [f"-I{SOURCES}", *(flag for flag in FLAGS if not (extra and flag == "-static"))]
+    left_out = {"-s", "-g0", "-static"} if extra is TRACED else {"-static"} if extra else set()
+    flags = [f"-I{SOURCES}", *(flag for flag in FLAGS if flag not in left_out)]
     result = subprocess.run([*LIBRARIES[library], *flags, *extra, "-o", str(temporary), str(source)],
                             stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
     if result.returncode != 0:

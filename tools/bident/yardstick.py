@@ -23,6 +23,7 @@ GROUPS = [
     (r"fork_(call|to_child|exit_wait)", "fork"), (r"thread_create_join", "thread"), (r"futex_rtt_2thr", "futex"),
     (r"pthread_create_join", "pthread"), (r"fault_\w+|munmap_touched_page", "fault"),
     (r"mmap_\w+|mprotect_4K|brk_grow_shrink", "mmap"), (r"sigaction|signal_self|kill0_self", "signal"),
+    (r"ptrace_syscall_stop", "ptrace"), (r"fork_traced", "tracefork"),
 ]
 SIZES = (1, 16, 64, 256, 1024)
 

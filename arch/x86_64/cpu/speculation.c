@@ -30,11 +30,10 @@ void speculation_text(char *buf, size_t n, u64 caps, u32 extended)
 {
 	size_t added;
 
-	scnprintf(
-		buf, n,
-		"no measures against speculative execution; by its own word this CPU is immune to");
+	scnprintf(buf, n,
+		  "no measures against speculative execution; this CPU reports itself immune to");
 	added = add(buf, n, caps, in_caps, ARRAY_SIZE(in_caps)) +
 		add(buf, n, extended, in_extended, ARRAY_SIZE(in_extended));
 	if (!added)
-		scnprintf(buf + strlen(buf), n - strlen(buf), " no fault of it");
+		scnprintf(buf + strlen(buf), n - strlen(buf), " nothing");
 }

@@ -48,8 +48,6 @@ static inline enum fault_result resolve(struct mm *mm, u64 addr, u64 error)
 
 	if (unlikely(r == FAULT_OOM))
 		r = resolve_oom(mm, addr, error);
-	if (likely(r == FAULT_OK))
-		current->min_flt++;
 	return r;
 }
 
@@ -79,8 +77,8 @@ static inline void user_fault(struct pt_regs *regs, u64 error, u64 addr)
 	else if (addr < TASK_SIZE && current->mm)
 		r = resolve(current->mm, addr, error);
 	if (likely(r == FAULT_OK))
-		return;
-	if (r != FAULT_OOM)
+		current->user_flt++;
+	else if (r != FAULT_OOM)
 		fault_signal(r, error, addr);
 }
 
@@ -112,8 +110,10 @@ static noinline void kernel_fault(struct pt_regs *regs, u64 error, u64 addr)
 	if (extable_has(regs->rip)) {
 		/* In atomic context the page cannot be fetched: the copy ends there. */
 		if (addr < TASK_SIZE && mm && preempt_count() == 0 && irqs_enabled() &&
-		    resolve(mm, addr, error) == FAULT_OK)
+		    resolve(mm, addr, error) == FAULT_OK) {
+			current->kernel_flt++;
 			return;
+		}
 		extable_fixup(regs);
 		return;
 	}

@@ -20,40 +20,6 @@ static int show_of_mm(struct seq *s, const struct proc_node *node)
 	return mm ? node->entry->show_mm(s, mm) : 0;
 }
 
-static void show_area(const struct area *a, void *arg)
-{
-	struct seq *s = arg;
-	char name[256] = "";
-	u64 dev = 0, ino = 0;
-	size_t from = s->len;
-
-	if (a->file) {
-		file_identity(a->file, &dev, &ino);
-		file_describe(a->file, name, sizeof(name));
-	} else if (a->obj) {
-		strlcpy(name, a->obj->name, sizeof(name));
-	} else if (a->flags & AREA_STACK) {
-		strlcpy(name, "[stack]", sizeof(name));
-	} else if (a->flags & AREA_HEAP) {
-		strlcpy(name, "[heap]", sizeof(name));
-	}
-	seq_printf(s, "%08lx-%08lx %c%c%c%c %08lx %02lx:%02lx %lu ", a->start, a->end,
-		   a->flags & AREA_READ ? 'r' : '-', a->flags & AREA_WRITE ? 'w' : '-',
-		   a->flags & AREA_EXEC ? 'x' : '-', a->flags & AREA_SHARED ? 's' : 'p',
-		   a->obj ? a->pgoff << PAGE_SHIFT : 0, dev >> 8, dev & 0xff, ino);
-	if (*name) {
-		seq_printf(s, "%*s", s->len - from < 73 ? (int)(73 - (s->len - from)) : 0, "");
-		seq_escape(s, name, "\n");
-	}
-	seq_puts(s, "\n");
-}
-
-static int show_areas(struct seq *s, struct mm *mm)
-{
-	mm_foreach_area(mm, show_area, s);
-	return 0;
-}
-
 /* Write the memory from `start` to `end`, as far as it can be read. */
 static int show_memory(struct seq *s, struct mm *mm, u64 start, u64 end)
 {
@@ -242,7 +208,7 @@ static int show_syscall(struct seq *s, const struct proc_node *node)
 		seq_puts(s, "-1 0x0 0x0\n");
 	else if (READ_ONCE(p->state) == TASK_RUNNING)
 		seq_puts(s, "running\n");
-	else if ((int)regs->orig_rax < 0)
+	else if (in_trap(p))
 		seq_printf(s, "-1 0x%lx 0x%lx\n", regs->rsp, regs->rip);
 	else
 		seq_printf(s, "%d 0x%lx 0x%lx 0x%lx 0x%lx 0x%lx 0x%lx 0x%lx 0x%lx\n",
@@ -269,7 +235,8 @@ static const struct proc_dir task_dir;
 		PROC_OF_MM("auxv", 0400, true, show_vector),                                       \
 		{.name = "mem", .mode = S_IFREG | 0600, .fops = &proc_mem_ops},                    \
 		PROC_SECRET("syscall", show_syscall), PROC_FILE("mountinfo", proc_show_mountinfo), \
-		PROC_OF_MM("maps", 0444, true, show_areas),                                        \
+		PROC_OF_MM("maps", 0444, true, proc_show_maps),                                    \
+		PROC_OF_MM("smaps", 0444, true, proc_show_smaps),                                  \
 		PROC_OF_MM("cmdline", 0444, false, show_arguments),                                \
 		PROC_OF_MM("environ", 0400, true, show_environment),                               \
 		PROC_FILE("limits", show_limits), PROC_FILE("oom_score", proc_show_oom_score),     \

@@ -113,6 +113,10 @@ proc_jump_fn proc_self_jump, proc_thread_self_jump, proc_file_jump, proc_place_j
 
 extern const struct file_ops proc_mem_ops; /* mem.c */
 
+/* ---- maps.c ---- */
+int proc_show_maps(struct seq *s, struct mm *mm);
+int proc_show_smaps(struct seq *s, struct mm *mm);
+
 /* ---- oom_score.c ---- */
 char *proc_trim(char *text); /* strip blanks and the end of the line */
 proc_show_fn proc_show_oom_score, proc_show_oom_score_adj, proc_show_oom_adj;

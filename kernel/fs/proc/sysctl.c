@@ -4,6 +4,7 @@
 #include "kernel/fs/poll/poll.h"
 #include "kernel/fs/proc/proc.h"
 #include "kernel/net/socket.h"
+#include "kernel/perf/perf.h"
 #include "kernel/ptrace/ptrace.h"
 #include "kernel/seccomp/seccomp.h"
 #include "kernel/sys/utsname.h"
@@ -208,6 +209,8 @@ static const struct proc_entry kernel_entries[] = {
 	NUMBER("ns_last_pid", 0644, .get = last_pid, .set = set_last_pid, .max = PID_MAX_LIMIT),
 	NAME("osrelease", 0444, release),
 	NAME("ostype", 0444, sysname),
+	NUMBER("perf_event_paranoid", 0644, .word = &perf_event_paranoid, .min = -1,
+	       .max = INT32_MAX),
 	NUMBER("pid_max", 0644, .get = pid_max, .set = set_pid_max, .min = RESERVED_PIDS + 1,
 	       .max = PID_MAX_LIMIT),
 	PROC_DIR("pty", pty_entries),

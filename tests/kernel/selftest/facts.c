@@ -71,6 +71,8 @@ void facts_write(const struct results *r, char *buf, size_t n)
 		add(&t, "failing:%s\n", r->failing);
 	add(&t, "suites %u of %u, tests %lu of %lu, programs %u of %u\n", r->suites_passed,
 	    r->suites, r->tests_passed, r->tests, r->programs_passed, r->programs);
+	if (*boot_commit())
+		add(&t, "commit %s\n", boot_commit());
 	add_rows(&t, &r->rows);
 	add(&t, "soak %lu forks on %u CPUs\n", last_soak.forks, last_soak.cpus);
 	add_machine(&t);

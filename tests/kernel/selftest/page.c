@@ -10,7 +10,8 @@
 #include "tests/kernel/selftest/selftest.h"
 
 #define QUIET       4  /* light modules around the code */
-#define BESIDE      40 /* columns that letters and facts need to stand beside it */
+#define LETTERS     41 /* columns that the large letters need to stand beside it */
+#define TEXT        28 /* columns that the facts alone need there, the verdict first */
 #define BELOW       2  /* rows left for the prompt */
 #define LETTER      5  /* squares a side, and one between two letters */
 #define SERIAL_COLS 80
@@ -75,12 +76,16 @@ static void print_code(u32 scale, u32 row)
 	console_printf("\033[0m");
 }
 
-/* How large a module can be drawn, in squares. 0: the code does not fit. */
+/* How large a module can be drawn, in squares, with the verdict in view: beside the code, or above
+ * it. 0: the code does not fit. */
 static u32 scale_for(u32 rows, u32 cols)
 {
 	u32 side = (u32)qr.size + 2 * QUIET;
 
-	return rows <= BELOW ? 0 : MIN(2 * (rows - BELOW) / side, cols / side);
+	if (rows <= BELOW + LETTER || cols <= TEXT)
+		return 0;
+	return MAX(MIN(2 * (rows - BELOW), cols - TEXT), MIN(2 * (rows - BELOW - LETTER), cols)) /
+	       side;
 }
 
 /* Encode the first lines of the facts, as many as fit. */
@@ -117,11 +122,17 @@ static const char *print_part(const char *text, u32 width)
 
 static void print_beside(bool passed, u32 row, const char **facts, u32 width)
 {
+	bool large = width >= LETTERS - 3;
+
 	console_printf("  ");
-	if (row < LETTER)
+	if (large && row < LETTER) {
 		print_letters(passed, row);
-	else if (row > LETTER)
+	} else if (!large || row > LETTER) {
+		if (!large && row == 0)
+			console_printf(passed ? "\033[92m" : "\033[91m");
 		*facts = print_part(*facts, width);
+		console_printf("\033[0m");
+	}
 }
 
 void page_show(bool passed, const char *facts)
@@ -134,7 +145,7 @@ void page_show(bool passed, const char *facts)
 		console_printf("The screen is too small for a QR code.\n");
 	width = (u32)(qr.size + 2 * QUIET) * scale;
 	height = DIV_ROUND_UP(width, 2);
-	beside = cols - width > BESIDE ? cols - width - 3 : 0;
+	beside = cols - width >= TEXT ? cols - width - 3 : 0;
 	for (u32 row = 0; row < LETTER && !beside; row++) {
 		print_letters(passed, row);
 		console_printf("\n");
