@@ -315,7 +315,6 @@ static struct task *copy_process(struct kernel_clone_args *args, struct pid *pid
 		strlcpy(p->comm, args->name, sizeof(p->comm));
 	if ((flags & (CLONE_VM | CLONE_VFORK)) == CLONE_VM)
 		p->sas_sp = p->sas_size = 0; /* not inherited: sigaltstack(2) */
-
 	rseq_fork(p, flags);
 
 	sched_fork(p);

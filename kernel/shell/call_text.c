@@ -10,7 +10,7 @@ static int number_text(char *buf, size_t n, u64 v)
 {
 	s64 word = (s64)v;
 
-	if ((u32)v == v && (s32)v < 0)
+	if ((u32)v == v && (s32)v < 0 && (s32)v > -1000)
 		word = (s32)v; /* an int */
 	return scnprintf(buf, n, word > -1000 && word < 1000 ? "%ld" : "%#lx", word);
 }

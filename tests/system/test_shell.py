@@ -245,6 +245,9 @@ def test_strace_of_a_puppet(guest):
     pid = guest.selected()
     text = guest.ok("strace sys getppid")
     assert re.search(rf"^{pid}: getppid\(\) = {guest.tasks()[pid][0]}\r?$", text, re.M), text
+    text, _ = guest.command("strace sys clone 0x80000012; strace sys mkdirat 0xffffff9c /no/such 0")
+    assert f"{pid}: clone(0x80000012, 0, NULL, NULL, 0) = -1 EINVAL" in text, text
+    assert f'{pid}: mkdirat(-100, "/no/such", 0) = -1 ENOENT' in text, text
     path = "/" + "x" * 30
     text, _ = guest.command(f'strace sys chdir "{path}"')
     assert f'{pid}: chdir("{path}") = -1 ENOENT' in text, text
