@@ -299,7 +299,6 @@ static void commit_exec(struct task *p, const char *path, struct exec_image *img
 	flush_signal_handlers(p);
 	files_close_on_exec(p->files);
 	start_thread(task_pt_regs(p), img->entry, img->sp);
-	trace_sched_process_exec(p, path);
 	release_attachment(p); /* last: its holder looks at the name and the memory */
 }
 
@@ -308,6 +307,7 @@ static long start_image(const struct exec_args *args, struct exec_image *img,
 			struct exec_creds *creds)
 {
 	struct exec_private own;
+	pid_t old_pid = current->pid_nr; /* it becomes the leader's */
 	int ended = de_thread(current);
 	long err;
 
@@ -321,6 +321,7 @@ static long start_image(const struct exec_args *args, struct exec_image *img,
 		return err;
 	}
 	commit_exec(current, args->path, img, &own, creds);
+	trace_sched_process_exec(current, args->path, old_pid);
 	return 0;
 }
 

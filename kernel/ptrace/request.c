@@ -16,7 +16,7 @@
 
 #include <linux/audit.h>
 
-#define OPTIONS_MASK (0xffUL | PTRACE_O_EXITKILL)
+#define OPTIONS_MASK (0xffUL | PTRACE_O_EXITKILL | PTRACE_O_SUSPEND_SECCOMP)
 
 /* ---- holding the tracee still ---- */
 
@@ -243,10 +243,25 @@ static long get_rseq(struct task *p, u64 size, void __user *to)
 	return copy_to_user(to, &conf, MIN(size, sizeof(conf))) ? -EFAULT : (long)sizeof(conf);
 }
 
+/* May current ask for these options? 0; -EINVAL: unknown ones. -EPERM: a tracer without privilege,
+ * or with filters of its own, would free its tracee of them. */
+static long check_options(u64 options)
+{
+	struct task *me = current;
+
+	if (options & ~OPTIONS_MASK)
+		return -EINVAL;
+	if (!(options & PTRACE_O_SUSPEND_SECCOMP))
+		return 0;
+	return cred_is_root(me->cred) && !seccomp_mode(me) && !seccomp_suspended(me) ? 0 : -EPERM;
+}
+
 static long set_options(struct task *p, u64 options)
 {
-	if (options & ~OPTIONS_MASK) /* PTRACE_O_SUSPEND_SECCOMP too: it is for restoring images */
-		return -EINVAL;
+	long err = check_options(options);
+
+	if (err)
+		return err;
 	guard_irq(&p->sighand->lock);
 	p->trace.options = (u32)options;
 	return 0;
@@ -326,8 +341,13 @@ static long kill_tracee(struct task *p)
 
 static long attach(struct task *p, u64 addr, u64 data, bool seize)
 {
+	long err;
+
 	if (seize && (addr || (data & ~OPTIONS_MASK)))
 		return -EIO;
+	err = seize ? check_options(data) : 0;
+	if (err)
+		return err;
 	return ptrace_attach(p, TRACE_ON | (seize ? TRACE_SEIZED : 0), seize ? (u32)data : 0);
 }
 

@@ -114,6 +114,8 @@ static bool strict_permits(int nr)
 
 bool seccomp_permits(struct pt_regs *regs)
 {
+	if (unlikely(seccomp_suspended(current)))
+		return true;
 	if (seccomp_mode(current) == SECCOMP_MODE_STRICT)
 		return strict_permits((int)regs->orig_rax);
 	return ask_filters(regs, false);

@@ -6,6 +6,7 @@
  */
 #pragma once
 
+#include "kernel/lib/uapi_ptrace.h"
 #include "kernel/ptrace/tracee.h"
 #include "kernel/task.h"
 
@@ -52,6 +53,12 @@ long seccomp_copy_program(struct task *p, u64 index, struct sock_filter __user *
 long seccomp_copy_metadata(struct task *p, u64 size, struct seccomp_metadata __user *to);
 
 /* ---- enforce.c ---- */
+
+/* PTRACE_O_SUSPEND_SECCOMP: has the tracer of p, which is current, freed it of its filters? */
+static inline bool seccomp_suspended(const struct task *p)
+{
+	return p->traced && (READ_ONCE(p->trace.options) & PTRACE_O_SUSPEND_SECCOMP);
+}
 
 /* May current make the call that its registers say? False: it is not made, regs->rax is its result,
  * and a signal may be on its way. May not return. */

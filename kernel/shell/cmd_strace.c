@@ -92,19 +92,41 @@ static void leave(struct followed *f, long result)
 		print_call(f, result_text(text, sizeof(text), result));
 }
 
+static void forget(struct followed *f)
+{
+	*f = tracing.task[--tracing.n];
+}
+
 static void end(struct followed *f, int status)
 {
 	char how[48];
 
 	print_call(f, "?");
 	console_printf("%d: +++ %s +++\n", f->pid, describe_end(status, how, sizeof(how)));
-	*f = tracing.task[--tracing.n];
+	forget(f);
+}
+
+/* A thread that is not the leader has called exec: the leader is gone, and the thread has its
+ * number from now on. */
+static void renumber(pid_t old_pid, pid_t pid)
+{
+	struct followed *leader = find(pid), *f = find(old_pid);
+
+	if (old_pid == pid || !f)
+		return;
+	console_printf("%d: +++ becomes %d by exec +++\n", old_pid, pid);
+	f->pid = pid;
+	if (leader)
+		forget(leader);
 }
 
 static void look_at(const struct trace_view *r)
 {
-	struct followed *f = find(r->pid);
+	struct followed *f;
 
+	if (r->id == TRACE_sched_process_exec)
+		renumber((pid_t)r->arg[1], r->pid);
+	f = find(r->pid);
 	if (r->id == TRACE_sched_process_fork &&
 	    (f || (tracing.shell && (pid_t)r->arg[0] == tracing.shell)))
 		follow((pid_t)r->arg[1]);

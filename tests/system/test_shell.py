@@ -257,6 +257,16 @@ def test_strace_of_a_puppet(guest):
     assert "chdir(" not in guest.ok("sys getppid")
 
 
+def test_strace_of_an_exec_by_a_thread(guest):
+    """The thread gets the number of its process, and its calls are still shown."""
+    text, status = guest.command("strace /tests/alone/exec_from_thread /bin/busybox sh -c 'exit 7'")
+    assert status == 7
+    thread, process = re.search(r"^(\d+): \+\+\+ becomes (\d+) by exec \+\+\+", text, re.M).groups()
+    assert re.search(rf"^{process}: clone3?\(.*\) = {thread}\r?$", text, re.M), text
+    assert re.search(rf'^{process}: execve\("/bin/busybox".*\) = 0\r?$', text, re.M), text
+    assert re.search(rf"^{process}: \+\+\+ exited with status 7 \+\+\+", text, re.M), text
+
+
 def test_strace_escapes_what_is_not_printable(guest):
     text = guest.ok(r"""strace /bin/busybox sh -c 'exec 2>/dev/null; cd $(printf "/no\033such"); true'""")
     assert r'chdir("/no\033such") = -1 ENOENT' in text, text

@@ -265,6 +265,105 @@ static void read_many(void)
 	see("tracee", pid);
 }
 
+/* ---- filters suspended ---- */
+
+/* It sets its filter while it has none to obey. */
+static void suspended_calls(void)
+{
+	set_filter(SYS_getuid, SECCOMP_RET_ERRNO | EXDEV, 0);
+	RESULT(syscall(SYS_getuid));
+	kill(getpid(), SIGSTOP);
+	RESULT(syscall(SYS_getuid));
+	kill(getpid(), SIGSTOP);
+	RESULT(syscall(SYS_getuid));
+}
+
+static void suspended_strict(void)
+{
+	prctl(PR_SET_SECCOMP, SECCOMP_MODE_STRICT);
+	RESULT(syscall(SYS_getppid) > 0);
+	kill(getpid(), SIGSTOP);
+	syscall(SYS_getppid);
+	say("not reached");
+}
+
+static void pause_forever(void)
+{
+	for (;;)
+		pause();
+}
+
+static void suspend(pid_t pid, unsigned long options)
+{
+	say_result("options", trace(PTRACE_SETOPTIONS, pid, 0, options));
+	run_until(pid, PTRACE_CONT);
+	see("tracee", pid);
+}
+
+static void suspended(void)
+{
+	pid_t pid = start_traced(suspended_calls);
+
+	say("-- suspended");
+	suspend(pid, PTRACE_O_SUSPEND_SECCOMP);
+	suspend(pid, 0);
+	suspend(pid, PTRACE_O_SUSPEND_SECCOMP);
+	pid = start_traced(suspended_strict);
+	suspend(pid, PTRACE_O_SUSPEND_SECCOMP);
+	suspend(pid, 0);
+}
+
+/* Who lets go of the tracee gives it its filters back. */
+static void suspended_no_more(void)
+{
+	pid_t pid = start_traced(suspended_calls);
+
+	say("-- suspended, then let go");
+	suspend(pid, PTRACE_O_SUSPEND_SECCOMP);
+	kill(pid, SIGCONT);
+	if (trace(PTRACE_DETACH, pid, 0, 0))
+		say("detach: %s", error_name(errno));
+	waitpid(pid, NULL, WUNTRACED);
+	kill(pid, SIGCONT);
+	see("child", pid);
+}
+
+/* Neither a user may suspend filters nor a tracer that has some. */
+static void may_not_suspend(void)
+{
+	pid_t pid;
+
+	say("-- may not suspend");
+	pid = fork();
+	if (pid == 0) {
+		pid_t tracee = start_traced(pause_forever), other;
+
+		set_filter(SYS_getuid, SECCOMP_RET_ERRNO | EXDEV, 0);
+		say_result("own filter",
+			   trace(PTRACE_SETOPTIONS, tracee, 0, PTRACE_O_SUSPEND_SECCOMP));
+		other = fork();
+		if (other == 0)
+			pause_forever();
+		say_result("seize", trace(PTRACE_SEIZE, other, 0, PTRACE_O_SUSPEND_SECCOMP));
+		kill(tracee, SIGKILL);
+		kill(other, SIGKILL);
+		_exit(0);
+	}
+	see("tracer", pid);
+	pid = fork();
+	if (pid == 0) {
+		pid_t tracee;
+
+		if (setresuid(1000, 1000, 1000))
+			_exit(1);
+		tracee = start_traced(pause_forever);
+		say_result("user", trace(PTRACE_SETOPTIONS, tracee, 0, PTRACE_O_SUSPEND_SECCOMP));
+		kill(tracee, SIGKILL);
+		_exit(0);
+	}
+	see("tracer", pid);
+}
+
 int main(void)
 {
 	alarm(60);
@@ -277,5 +376,8 @@ int main(void)
 	trap();
 	read_filters();
 	read_many();
+	suspended();
+	suspended_no_more();
+	may_not_suspend();
 	return 0;
 }

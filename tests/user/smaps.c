@@ -1,5 +1,5 @@
 /* /proc/PID/smaps: what an area holds, before and after a fork, and its flags. */
-#include "check.h"
+#include "zero_page.h"
 
 #define PAGES 10
 
@@ -67,10 +67,11 @@ int main(void)
 	show("nothing is touched", (void *)mine);
 	for (int i = 0; i < 4; i++)
 		mine[i * 4096] = 1;
-	c += mine[9 * 4096]; /* the zero page */
+	if (reads_take_no_page())
+		c += mine[9 * 4096];
 	for (int i = 0; i < 3; i++)
 		ours[i * 4096] = 1;
-	show("four pages are written, one is read", (void *)mine);
+	show("four pages are written, one is read if that takes none", (void *)mine);
 	show("three shared pages", (void *)ours);
 	show("no access", (void *)hole);
 	show("code", (void *)code);

@@ -111,3 +111,31 @@ __attribute__((unused)) static pid_t start_seized(void (*fn)(void), unsigned lon
 	close(go[1]);
 	return pid;
 }
+
+/* ---- registers, by their place in struct user ---- */
+
+#define REG(name)    offsetof(struct user, regs.name)
+#define DEBUG_REG(n) (offsetof(struct user, u_debugreg) + 8 * (n))
+
+__attribute__((unused)) static unsigned long peek_user(pid_t pid, size_t offset)
+{
+	unsigned long word = 0xdead;
+
+	if (trace(PTRACE_PEEKUSR, pid, offset, (unsigned long)&word))
+		say("peek at %zu: %s", offset, error_name(errno));
+	return word;
+}
+
+__attribute__((unused)) static void poke_user(const char *what, pid_t pid, size_t offset,
+					      unsigned long value)
+{
+	say_result(what, trace(PTRACE_POKEUSR, pid, offset, value));
+}
+
+__attribute__((unused)) static siginfo_t siginfo(pid_t pid)
+{
+	siginfo_t info = {0};
+
+	trace(PTRACE_GETSIGINFO, pid, 0, (unsigned long)&info);
+	return info;
+}

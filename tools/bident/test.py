@@ -162,8 +162,8 @@ def attack_machines(cpus):
 
 
 def show_user(ok, name, details):
-    if not ok:
-        say(f"FAILED: user: {name}\n{details}")
+    if details:
+        say(f"{'skipped' if ok else 'FAILED'}: user: {name}\n{details}")
 
 
 def test_system(report, only):
