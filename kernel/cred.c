@@ -13,7 +13,10 @@ static spinlock_t user_lock = SPINLOCK_INIT(LOCK_USER);
 static struct kmem_cache *user_cache, *cred_cache;
 
 /* Root's credentials. They are not from the cache, and their count never falls to zero. */
-struct cred init_cred = {.count = REFCOUNT_INIT(1), .user = &root_user};
+struct cred init_cred = {.count = REFCOUNT_INIT(1),
+			 .user = &root_user,
+			 .loginuid = LOGIN_UNSET,
+			 .sessionid = LOGIN_UNSET};
 
 void cred_init(void)
 {

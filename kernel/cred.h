@@ -9,16 +9,20 @@
 struct user {
 	refcount_t count;
 	uid_t uid;
-	atomic_t processes;  /* RLIMIT_NPROC */
-	atomic_t sigpending; /* RLIMIT_SIGPENDING */
-	atomic_t in_flight;  /* files in messages not read yet: unix(7), ETOOMANYREFS */
-	atomic_t watches;    /* items of epoll sets: fs.epoll.max_user_watches */
-	atomic_t file_locks; /* fcntl(2), flock(2) */
-	atomic_t pipe_pages; /* what its pipes may hold: fs.pipe-user-pages-* */
-	atomic_t filters;    /* of system calls, in units of 64 bytes: seccomp(2) */
-	atomic_t events;     /* perf_event_open(2), inherited ones among them */
-	atomic_t proc_text;  /* KiB of long texts that its open files of /proc keep */
-	struct user *next;   /* hash chain; user_lock */
+	atomic_t processes;    /* RLIMIT_NPROC */
+	atomic_t sigpending;   /* RLIMIT_SIGPENDING */
+	atomic_t in_flight;    /* files in messages not read yet: unix(7), ETOOMANYREFS */
+	atomic_t watches;      /* items of epoll sets: fs.epoll.max_user_watches */
+	atomic_t file_watches; /* inotify(7): fs.inotify.max_user_watches */
+	atomic_t notifiers;    /* its descriptors: fs.inotify.max_user_instances */
+	atomic_t notices;      /* its events that nobody has read, in units of 64 bytes */
+	atomic_t file_locks;   /* fcntl(2), flock(2) */
+	atomic_t pipe_pages;   /* what its pipes may hold: fs.pipe-user-pages-* */
+	atomic_t filters;      /* of system calls, in units of 64 bytes: seccomp(2) */
+	atomic_t events;       /* perf_event_open(2), inherited ones among them */
+	atomic_t proc_text;    /* KiB of long texts that its open files of /proc keep */
+	atomic_t packets;      /* of AF_INET that wait to be read, in units of 64 bytes */
+	struct user *next;     /* hash chain; user_lock */
 };
 
 #define NGROUPS 32 /* supplementary groups at most: fewer than Linux (CAVEATS.md) */
@@ -29,10 +33,15 @@ struct cred {
 	uid_t uid, euid, suid, fsuid;
 	gid_t gid, egid, sgid, fsgid;
 	struct user *user;
+	/* As whom the session of its process logged in, by /proc/PID/loginuid; or LOGIN_UNSET. */
+	uid_t loginuid;
+	u32 sessionid;
 	bool no_caps; /* uid 0 has given up all capabilities: treat it as an ordinary user */
 	int ngroups;
 	gid_t groups[NGROUPS];
 };
+
+#define LOGIN_UNSET 0xffffffffu
 
 struct task;
 

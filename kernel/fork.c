@@ -259,9 +259,9 @@ static void link_child(struct task *p, u64 flags)
 /* The last step: set parent, thread group and pid links. From here on the child can be found,
  * signalled and killed. Fails only if a signal has arrived meanwhile: if it was for the process
  * group, it has missed the child, which is not in the group yet. */
-static int publish_child(struct task *p, u64 flags, struct pid *pid, u32 event)
+static int publish_child(struct task *p, const struct kernel_clone_args *args, struct pid *pid)
 {
-	bool thread = flags & CLONE_THREAD, interrupted;
+	bool thread = args->flags & CLONE_THREAD, interrupted;
 	u64 irq = 0;
 
 	spin_lock(&tasklist_lock);
@@ -269,8 +269,8 @@ static int publish_child(struct task *p, u64 flags, struct pid *pid, u32 event)
 		irq = spin_lock_irqsave(&current->sighand->lock);
 	interrupted = signal_to_handle() && !(current->flags & PF_KTHREAD);
 	if (!interrupted) {
-		link_child(p, flags);
-		if (is_traced(current) && (event || (flags & CLONE_PTRACE)))
+		link_child(p, args->flags);
+		if (is_traced(current) && (args->event || (args->flags & CLONE_PTRACE)))
 			ptrace_init_task(p);
 		copy_seccomp(p, thread);
 		set_number(p, pid); /* last: from here on a search by number finds the child without
@@ -288,7 +288,7 @@ static int publish_child(struct task *p, u64 flags, struct pid *pid, u32 event)
 /* Make a child of `current` with the number `pid`. The child does not run yet. On failure nothing
  * is left of it: -EAGAIN (RLIMIT_NPROC, threads-max), -ENOMEM, -EPERM (TLS), -ERESTARTNOINTR (a
  * signal). */
-static struct task *copy_process(struct kernel_clone_args *args, struct pid *pid, u32 event)
+static struct task *copy_process(struct kernel_clone_args *args, struct pid *pid)
 {
 	u64 flags = args->flags;
 	struct task *p;
@@ -345,7 +345,7 @@ static struct task *copy_process(struct kernel_clone_args *args, struct pid *pid
 		goto bad_fork_cleanup_attachment;
 
 	set_child_identity(p, args, pid);
-	err = publish_child(p, flags, pid, event);
+	err = publish_child(p, args, pid);
 	if (err)
 		goto bad_fork_cleanup_attachment;
 	return p;
@@ -427,17 +427,17 @@ pid_t do_fork(struct kernel_clone_args *args)
 	u64 start = cpu_cycles();
 	struct task *p;
 	struct pid *pid;
-	u32 event = ptrace_fork_event(args->flags, args->exit_signal);
 	pid_t nr;
-	int err;
+	int err = check_clone_flags(args);
 
-	err = check_clone_flags(args);
 	if (err)
 		return err;
+	if (is_traced(current))
+		args->event = ptrace_fork_event(args->flags, args->exit_signal);
 	pid = alloc_pid(&init_pidmap);
 	if (IS_ERR(pid))
 		return PTR_ERR(pid);
-	p = copy_process(args, pid, event);
+	p = copy_process(args, pid);
 	if (IS_ERR(p)) {
 		free_pid(pid);
 		return PTR_ERR(p);
@@ -461,8 +461,8 @@ pid_t do_fork(struct kernel_clone_args *args)
 
 	current->fork_cycles = cpu_cycles() - start;
 	wake_up_new_task(p, args->flags);
-	if (unlikely(event))
-		ptrace_event(event, nr);
+	if (unlikely(args->event))
+		ptrace_event(args->event, nr);
 	if (args->flags & CLONE_VFORK) {
 		wait_for_vfork_done(p, nr);
 		ptrace_event(PTRACE_EVENT_VFORK_DONE, nr);

@@ -18,6 +18,7 @@ struct kernel_clone_args {
 	int (*fn)(void *); /* a kernel thread's function; NULL: return to user mode */
 	void *fn_arg;
 	const char *name; /* its name; NULL: the parent's */
+	u32 event;        /* set by do_fork(): what the tracer is to hear of; 0: nothing */
 	bool stopped; /* CLONE_STOPPED: start it stopped (the shell; the system call refuses it) */
 };
 

@@ -46,7 +46,6 @@ struct task init_task = {
 	.normal_prio = NICE_TO_PRIO(0),
 	.prio = NICE_TO_PRIO(0),
 	.time_slice = TICK_NS,
-	.cpus_mask = {{[0 ... CPU_WORDS - 1] = ~0UL}},
 	.timer_slack = 50 * NSEC_PER_USEC,
 	.comm = "idle",
 };
@@ -101,6 +100,7 @@ struct task *fork_idle(u32 cpu)
 	mm_grab(&init_mm);
 	list_init(&p->thread_node);
 	p->time_slice = TICK_NS;
+	p->bound = true;
 	p->cpus_mask = cpumask_of(cpu);
 	scnprintf(p->comm, sizeof(p->comm), "idle/%u", cpu);
 	return p;

@@ -99,6 +99,7 @@ struct task {
 		const void *pc; /* where it was taken */
 		u64 since;      /* cycles; 0: the task waits for it */
 	} held[MAX_HELD_LOCKS];
+	struct cpumask cpus_mask; /* rq: where it may run, if it is bound */
 	u64 oom_retried; /* me: when a call was last tried again for lack of memory: oom_retries */
 	u64 fork_cycles; /* me: spent in the last do_fork() until the child was made runnable */
 
@@ -150,9 +151,9 @@ struct task {
 	int static_prio;  /* rq: by its nice value */
 	int policy, rt_priority; /* rq */
 	bool reset_on_fork;      /* pi: SCHED_RESET_ON_FORK */
-	bool no_new_privs; /* me, or another thread under sh: exec grants nothing; never cleared */
-	struct cpumask cpus_mask;      /* rq: CPUs it may run on */
-	sigset_t64 blocked;            /* me; others look under sh */
+	bool bound;         /* rq, a word: only to the CPUs of cpus_mask, which is written first */
+	bool no_new_privs;  /* me, or another thread under sh: exec grants nothing; never cleared */
+	sigset_t64 blocked; /* me; others look under sh */
 	u64 sas_sp, sas_size;          /* me: sigaltstack(2) */
 	u64 timer_slack;               /* me: ns, PR_SET_TIMERSLACK */
 	struct rseq_registration rseq; /* me: its user address leads to no kernel object */

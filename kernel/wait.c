@@ -235,7 +235,6 @@ static int poll_children(struct wait_query *q)
 	enum wait_verdict v;
 
 	q->reap = NULL;
-
 	q->only = only;
 	spin_lock(&tasklist_lock);
 	v = look_at_children(q);

@@ -411,6 +411,8 @@ void kmem_cache_foreach(void (*fn)(const struct kmem_cache_info *, void *), void
 			.active = READ_ONCE(c->nr_out) - free_on_cpus(c),
 			.total = slabs * c->per_slab,
 			.pages = slabs << c->order,
+			.slab_objects = c->per_slab,
+			.slab_pages = 1u << c->order,
 		};
 
 		fn(&info, arg);

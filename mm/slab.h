@@ -31,7 +31,8 @@ u64 slab_shrink(void);
 struct kmem_cache_info {
 	const char *name;
 	size_t size;
-	u64 active, total, pages; /* objects in use, room for objects, pages held */
+	u64 active, total, pages;     /* objects in use, room for objects, pages held */
+	u32 slab_objects, slab_pages; /* of one slab */
 };
 /* Calls fn for each cache. */
 void kmem_cache_foreach(void (*fn)(const struct kmem_cache_info *, void *), void *arg);

@@ -71,6 +71,11 @@ struct cpu_identity {
 void arch_cpu_identity(struct cpu_identity *out);
 /* Maker and product of the machine, as the firmware tells them; "" if it does not. */
 const char *arch_machine_name(void);
+/* A core's number in its package, and the package's. */
+struct cpu_place {
+	u32 core, package;
+};
+struct cpu_place arch_cpu_place(u32 cpu);
 /* The features' Linux names, each with a blank in front. */
 void arch_cpu_flags(char *buf, size_t n);
 
@@ -91,11 +96,12 @@ struct thread {
 	/* FS is the C library's thread-local storage. With FSGSBASE programs change both
 	 * themselves: then current's are in the registers only. */
 	u64 fs_base, gs_base;
-	void *fpu;                    /* XSAVE or FXSAVE image; NULL for kernel threads */
-	u64 trap_nr, error_code, cr2; /* of the last fault, for the signal frame */
-	struct debug_regs *debug;     /* hardware breakpoints; NULL: never set. cpu/debug_regs.c */
-	u64 dr6;                      /* of the last debug trap, as ptrace(2) shows it; inverted */
-	bool forced_tf;               /* the trap flag in the user's registers is its tracer's */
+	void *fpu;                /* XSAVE or FXSAVE image; NULL for kernel threads */
+	u32 trap_nr, error_code;  /* of the last fault, for the signal frame */
+	u64 cr2;                  /* likewise */
+	struct debug_regs *debug; /* hardware breakpoints; NULL: never set. cpu/debug_regs.c */
+	u32 dr6;                  /* of the last debug trap, as ptrace(2) shows it; inverted */
+	u32 forced_tf;            /* 1: the trap flag in the user's registers is its tracer's */
 };
 
 /* The user registers saved at the top of `t`'s kernel stack. */
@@ -249,8 +255,8 @@ void arch_backtrace(const struct pt_regs *regs, void (*print)(const char *fmt, .
 /* Backtraces of a task that is switched out, and of another CPU, even one with interrupts off. */
 void arch_backtrace_task(const struct task *t, void (*print)(const char *fmt, ...) __printf(1, 2));
 void arch_backtrace_cpu(u32 cpu, void (*print)(const char *fmt, ...) __printf(1, 2));
-/* Where a task sleeps: its innermost address outside __sched functions; 0 if not found. The caller
- * keeps the task from running. */
-u64 arch_wchan(const struct task *t);
+/* Where a task sleeps: at most `max` addresses, from the innermost outside __sched functions on.
+ * Returns their number. The caller keeps the task from running. */
+u32 arch_stack_trace(const struct task *t, u64 *pc, u32 max);
 void arch_print_regs(const struct pt_regs *regs,
 		     void (*print)(const char *fmt, ...) __printf(1, 2));

@@ -131,10 +131,10 @@ int copy_thread(struct task *p, const struct kernel_clone_args *args)
 	/* One by one: as one assignment it would be a loop. */
 	p->thread.sp = (u64)frame;
 	p->thread.fpu = NULL;
-	p->thread.trap_nr = p->thread.error_code = p->thread.cr2 = 0;
+	p->thread.trap_nr = p->thread.error_code = 0;
+	p->thread.cr2 = 0;
 	p->thread.debug = NULL;
-	p->thread.dr6 = 0;
-	p->thread.forced_tf = false;
+	p->thread.dr6 = p->thread.forced_tf = 0;
 	if (!args->fn)
 		return copy_user_thread(p, args, image);
 	fpu_free(image);
@@ -181,7 +181,7 @@ void start_thread(struct pt_regs *regs, u64 rip, u64 rsp)
 	set_user_fs_base(0);
 	set_user_gs_base(0);
 	fpu_reset_current();
-	current->thread.forced_tf = false;
+	current->thread.forced_tf = 0;
 	if (unlikely(current->thread.debug))
 		arch_drop_breakpoints(current);
 }
@@ -197,13 +197,9 @@ struct task *switch_context(struct task *prev, struct task *next)
 	cpu->running = next;
 	cpu->kernel_sp = top;
 	cpu->tss->rsp0 = top;
-	if (was->fpu)
-		fpu_save(was->fpu);
+	fpu_switch(was->fpu, is->fpu);
 	switch_bases(was, is);
-	if (is->fpu) { /* else a kernel thread */
-		fpu_load(is->fpu);
-		rseq_switched_in(next);
-	}
+	rseq_switched_in(next);
 	return prev;
 }
 

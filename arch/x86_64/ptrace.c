@@ -74,7 +74,7 @@ void arch_disable_step(struct task *p)
 {
 	if (!p->thread.forced_tf)
 		return;
-	p->thread.forced_tf = false;
+	p->thread.forced_tf = 0;
 	task_pt_regs(p)->rflags &= ~X86_EFLAGS_TF;
 	task_set_work(p, WORK_FRAME);
 }
@@ -102,7 +102,7 @@ static void set_flags(struct task *p, u64 value)
 	struct pt_regs *regs = task_pt_regs(p);
 
 	if (value & X86_EFLAGS_TF)
-		p->thread.forced_tf = false;
+		p->thread.forced_tf = 0;
 	else if (p->thread.forced_tf)
 		value |= X86_EFLAGS_TF;
 	regs->rflags = (regs->rflags & ~TRACER_RFLAGS) | (value & TRACER_RFLAGS);

@@ -19,7 +19,7 @@
 #define MAX_GAP      (TASK_SIZE / 6 * 5)
 #define STACK_RANDOM (PAGE_SIZE << STACK_BITS)
 
-static long norandmaps;
+long norandmaps;
 TUNABLE(norandmaps, "norandmaps", norandmaps, 0, 1, NULL,
 	"programs started from now on have their parts at fixed addresses");
 

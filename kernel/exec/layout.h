@@ -14,5 +14,6 @@ struct exec_layout {
 	u64 vdso;       /* the vDSO's ELF header */
 };
 
+extern long norandmaps; /* tunable norandmaps: all places are fixed */
 /* Choose the places, and set mm->mmap_base by mm->limit_stack. */
 void layout_choose(struct exec_layout *l, struct mm *mm, bool pie, u32 personality);

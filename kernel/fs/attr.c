@@ -1,19 +1,34 @@
 /* Changing attributes: chmod, chown, truncate, utimensat. */
-#include "kernel/fs/vfs.h"
+#include "kernel/fs/notify/notify.h"
 #include "kernel/time/timer.h"
+
+/* Tell of a change that has succeeded. Returns its result. */
+static int tell_name_changed(struct dentry *d, int err)
+{
+	if (!err)
+		notify_dentry(d, IN_ATTRIB);
+	return err;
+}
+
+static int tell_file_changed(struct file *f, int err)
+{
+	if (!err)
+		notify_file(f, IN_ATTRIB);
+	return err;
+}
 
 long sys_fchmodat(int dirfd, const char __user *path, mode_t mode)
 {
 	struct dentry *d scoped(dentry_put) = user_path(dirfd, path, WALK_FOLLOW);
 
-	return IS_ERR(d) ? PTR_ERR(d) : inode_chmod(d->inode, mode);
+	return IS_ERR(d) ? PTR_ERR(d) : tell_name_changed(d, inode_chmod(d->inode, mode));
 }
 
 long sys_fchmod(int fd, mode_t mode)
 {
 	struct file *f scoped(file_put) = file_get_io(fd);
 
-	return f ? inode_chmod(f->inode, mode) : -EBADF;
+	return f ? tell_file_changed(f, inode_chmod(f->inode, mode)) : -EBADF;
 }
 
 long sys_fchownat(int dirfd, const char __user *path, uid_t uid, gid_t gid, int flags)
@@ -21,14 +36,14 @@ long sys_fchownat(int dirfd, const char __user *path, uid_t uid, gid_t gid, int 
 	if (flags & ~(AT_SYMLINK_NOFOLLOW | AT_EMPTY_PATH))
 		return -EINVAL;
 	struct dentry *d scoped(dentry_put) = user_path(dirfd, path, walk_flags(flags));
-	return IS_ERR(d) ? PTR_ERR(d) : inode_chown(d->inode, uid, gid);
+	return IS_ERR(d) ? PTR_ERR(d) : tell_name_changed(d, inode_chown(d->inode, uid, gid));
 }
 
 long sys_fchown(int fd, uid_t uid, gid_t gid)
 {
 	struct file *f scoped(file_put) = file_get_io(fd);
 
-	return f ? inode_chown(f->inode, uid, gid) : -EBADF;
+	return f ? tell_file_changed(f, inode_chown(f->inode, uid, gid)) : -EBADF;
 }
 
 long sys_truncate(const char __user *path, long length)
@@ -47,6 +62,8 @@ long sys_truncate(const char __user *path, long length)
 		err = inode_count_writer(d->inode);
 	if (!err) {
 		err = inode_truncate(d->inode, length);
+		if (!err)
+			notify_dentry(d, IN_MODIFY);
 		atomic_dec(&d->inode->writers);
 	}
 	return err;
@@ -54,6 +71,8 @@ long sys_truncate(const char __user *path, long length)
 
 long sys_ftruncate(int fd, long length)
 {
+	int err;
+
 	if (length < 0)
 		return -EINVAL;
 	struct file *f scoped(file_put) = file_get_io(fd);
@@ -61,7 +80,10 @@ long sys_ftruncate(int fd, long length)
 		return -EBADF;
 	if (!(f->mode & FMODE_WRITE) || !inode_is(f->inode, S_IFREG))
 		return -EINVAL;
-	return inode_truncate(f->inode, length);
+	err = inode_truncate(f->inode, length);
+	if (!err)
+		notify_file(f, IN_MODIFY);
+	return err;
 }
 
 /* ---- times: utimensat(2) ---- */
@@ -124,6 +146,16 @@ static int set_times(struct inode *i, const struct new_times *t)
 	return 0;
 }
 
+/* As on Linux: a single time counts as an access, or as a change of the contents. */
+static int tell_times(struct dentry *d, const struct new_times *t, int err)
+{
+	if (!err && (t->set_atime || t->set_mtime))
+		notify_dentry(d, t->set_atime && t->set_mtime ? IN_ATTRIB
+				 : t->set_atime               ? IN_ACCESS
+							      : IN_MODIFY);
+	return err;
+}
+
 static long set_times_at(int dirfd, const char __user *path, u32 walk, const struct timespec *ts)
 {
 	struct new_times t;
@@ -132,7 +164,7 @@ static long set_times_at(int dirfd, const char __user *path, u32 walk, const str
 	if (err)
 		return err;
 	struct dentry *d scoped(dentry_put) = user_path(dirfd, path, walk);
-	return IS_ERR(d) ? PTR_ERR(d) : set_times(d->inode, &t);
+	return IS_ERR(d) ? PTR_ERR(d) : tell_times(d, &t, set_times(d->inode, &t));
 }
 
 /* futimens(3) */
@@ -144,7 +176,8 @@ static long set_times_of(int fd, const struct timespec *ts)
 	if (err)
 		return err;
 	struct file *f scoped(file_put) = file_get_io(fd);
-	return f ? set_times(f->inode, &t) : -EBADF;
+	err = f ? set_times(f->inode, &t) : -EBADF;
+	return err || !f->dentry ? err : tell_times(f->dentry, &t, err);
 }
 
 long sys_utimensat(int dirfd, const char __user *path, const struct timespec __user *utimes,

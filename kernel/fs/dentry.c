@@ -138,6 +138,14 @@ struct dentry *dentry_parent(struct dentry *d)
 	return dentry_get(d->parent);
 }
 
+u32 dentry_name(const struct dentry *d, char *name, bool *unlinked)
+{
+	guard_spin(&tree_lock);
+	memcpy(name, d->name, d->len);
+	*unlinked = d->unlinked;
+	return d->len;
+}
+
 bool dentry_is_below(struct dentry *d, struct dentry *top)
 {
 	/* no lock: rename_lock fixes what is above a directory, and a dentry holds its parent */

@@ -1,5 +1,6 @@
 /* Character devices: /dev/null, zero, full, random, and terminals. The open() of chrdev_ops looks
  * the inode's device number up and installs the driver's operations; -ENXIO: no driver. */
+#include "kernel/fs/seq.h"
 #include "kernel/fs/vfs.h"
 #include "kernel/lib/random.h"
 
@@ -92,10 +93,11 @@ static const struct device {
 	mode_t mode;
 	const struct file_ops *ops;
 } devices[] = {
-	{"null", 1, 3, 0666, &null_ops},        {"zero", 1, 5, 0666, &zero_ops},
-	{"full", 1, 7, 0666, &full_ops},        {"random", 1, 8, 0666, &random_ops},
-	{"urandom", 1, 9, 0666, &random_ops},   {"tty", 5, 0, 0666, &ctty_file_ops},
-	{"console", 5, 1, 0600, &tty_file_ops}, {"ptmx", 5, 2, 0666, &ptmx_file_ops},
+	{"null", 1, 3, 0666, &null_ops},      {"zero", 1, 5, 0666, &zero_ops},
+	{"full", 1, 7, 0666, &full_ops},      {"random", 1, 8, 0666, &random_ops},
+	{"urandom", 1, 9, 0666, &random_ops}, {"kmsg", 1, 11, 0644, &kmsg_ops},
+	{"tty", 5, 0, 0666, &ctty_file_ops},  {"console", 5, 1, 0600, &tty_file_ops},
+	{"ptmx", 5, 2, 0666, &ptmx_file_ops},
 };
 
 static const struct file_ops *chrdev_find(dev_t dev)
@@ -132,6 +134,16 @@ static int no_device_open(struct inode *inode __maybe_unused, struct file *f __m
 }
 
 const struct file_ops no_device_ops = {.open = no_device_open};
+
+/* The drivers of major 1 go by one name. */
+void devices_show(struct seq *s)
+{
+	seq_puts(s, "Character devices:\n  1 mem\n");
+	for (size_t i = 0; i < ARRAY_SIZE(devices); i++)
+		if (devices[i].major != MEM_MAJOR)
+			seq_printf(s, "%3u /dev/%s\n", devices[i].major, devices[i].name);
+	seq_printf(s, "%3d pts\n\nBlock devices:\n", UNIX98_PTY_SLAVE_MAJOR);
+}
 
 static const char *const links[][2] = {
 	{"fd", "/proc/self/fd"},

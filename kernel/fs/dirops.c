@@ -1,5 +1,5 @@
 /* Changing directories: mkdir, mknod, symlink, link, unlink, rmdir, rename. */
-#include "kernel/fs/vfs.h"
+#include "kernel/fs/notify/notify.h"
 
 /* The sticky bit of /tmp: only the owner of the file or directory may remove a name. */
 static bool sticky_forbids(const struct inode *dir, const struct inode *victim)
@@ -85,6 +85,8 @@ int fs_make_node(int dirfd, const char *path, struct node_spec *spec, struct den
 		d = ERR_PTR(-EPERM);
 	else
 		d = dir->ops->make(w.at, &w.last, spec);
+	if (!IS_ERR(d))
+		notify_name(w.at, &w.last, d->inode, IN_CREATE);
 	mutex_unlock(&dir->lock);
 	if (IS_ERR(d))
 		return (int)PTR_ERR(d);
@@ -155,6 +157,10 @@ int fs_link(struct inode *inode, int dirfd, const char *path)
 		err = lock_for_new(&w, false, inode->sb);
 	if (!err) {
 		err = link_locked(&w, inode);
+		if (!err) {
+			notify_inode(inode, IN_ATTRIB); /* it has a link more */
+			notify_name(w.at, &w.last, inode, IN_CREATE);
+		}
 		mutex_unlock(&w.at->inode->lock);
 	}
 	return err;
@@ -173,7 +179,9 @@ long sys_linkat(int fromfd, const char __user *from, int tofd, const char __user
 	if (IS_ERR(d))
 		return PTR_ERR(d);
 	char *name scoped(putname) = getname(to);
-	return IS_ERR(name) ? PTR_ERR(name) : fs_link(d->inode, tofd, name);
+	if (IS_ERR(name))
+		return PTR_ERR(name);
+	return fs_may_link(d->inode) ?: fs_link(d->inode, tofd, name);
 }
 
 static int unlink_locked(struct walk *w, struct dentry *d)
@@ -227,7 +235,10 @@ static int remove_name(int dirfd, const char *path, bool dir)
 	d = walk_lookup_last(&w);
 	if (IS_ERR(d))
 		return (int)PTR_ERR(d);
-	return dir ? rmdir_locked(&w, d) : unlink_locked(&w, d);
+	err = dir ? rmdir_locked(&w, d) : unlink_locked(&w, d);
+	if (!err)
+		notify_removed(w.at, &w.last, d);
+	return err;
 }
 
 int kernel_unlink(const char *path)

@@ -203,6 +203,19 @@ struct file *files_get_file(struct files *f, u32 fd)
 	return file;
 }
 
+struct file *files_look(struct files *f, u32 fd, bool *cloexec)
+{
+	struct file *file;
+
+	guard_spin(&f->lock);
+	file = files_slot(f, fd);
+	if (file) {
+		file_get(file);
+		*cloexec = bitmap_test(f->cloexec, fd);
+	}
+	return file;
+}
+
 struct file *file_get_fd(int fd)
 {
 	struct files *f = current->files;
@@ -415,12 +428,6 @@ u32 files_room(const struct files *f)
 	return READ_ONCE(f->size);
 }
 
-static bool is_cloexec(struct files *f, u32 fd)
-{
-	guard_spin(&f->lock);
-	return bitmap_test(f->cloexec, fd);
-}
-
 void files_foreach(struct files *f,
 		   void (*fn)(int fd, const char *what, u32 flags, bool cloexec, void *), void *arg)
 {
@@ -429,11 +436,11 @@ void files_foreach(struct files *f,
 	if (!buf)
 		return;
 	for (u32 fd = 0; files_next(f, &fd); fd++) {
-		struct file *file scoped(file_put) = files_get_file(f, fd);
+		bool cloexec;
+		struct file *file scoped(file_put) = files_look(f, fd, &cloexec);
 
 		if (file)
-			fn((int)fd, file_describe(file, buf, PATH_MAX), file->flags,
-			   is_cloexec(f, fd), arg);
+			fn((int)fd, file_describe(file, buf, PATH_MAX), file->flags, cloexec, arg);
 	}
 }
 

@@ -9,6 +9,7 @@
  * hash table has what each waiting owner waits for, for the detection of deadlocks; its chains grow
  * with the number of waiting tasks.
  */
+#include "kernel/fs/seq.h"
 #include "kernel/fs/vfs.h"
 #include "kernel/lib/random.h"
 #include "mm/slab.h"
@@ -21,14 +22,16 @@ struct file_lock {
 	struct file_lock *next;
 	const void *owner;
 	struct user *user; /* the user charged for it: a reference */
-	pid_t pid;         /* of the process that made it; -1: an opening owns it */
+	pid_t pid;         /* of the process that made it; -1: F_OFD_SETLK did */
 	bool whole;        /* flock(2): apart from record locks */
 	short type;        /* F_RDLCK, F_WRLCK; in requests also F_UNLCK */
 	u64 start, end;    /* both included */
 };
 
 struct lock_list {
-	struct mutex lock; /* LOCK_FILE_LOCKS */
+	struct inode *inode;  /* constant: of this file, without a reference */
+	struct list_head all; /* lists_lock */
+	struct mutex lock;    /* LOCK_FILE_LOCKS */
 	struct file_lock *first;
 	u64 gone; /* grows when a lock goes or shrinks; read without the lock */
 	struct wait_queue wait;
@@ -43,6 +46,8 @@ struct lock_waiter {
 static spinlock_t waiters_lock = SPINLOCK_INIT(LOCK_LOCK_OWNERS);
 static struct list_head waiters[WAITER_LISTS]; /* waiters_lock; by the owner */
 static u64 waiters_key;                        /* constant once random */
+static spinlock_t lists_lock = SPINLOCK_INIT(LOCK_LOCK_LISTS);
+static struct list_head lists = LIST_HEAD_INIT(lists); /* lists_lock: all of them */
 static struct kmem_cache *lock_cache;
 u64 max_user_locks;
 
@@ -81,6 +86,30 @@ static void lock_free(struct file_lock *l)
 	kmem_cache_free(lock_cache, l);
 }
 
+/* Does the process own it? Else an opening does. */
+static bool of_process(const struct file_lock *l)
+{
+	return l->pid != -1 && !l->whole;
+}
+
+static void publish_list(struct lock_list *list)
+{
+	guard_spin(&lists_lock);
+	list_add_tail(&list->all, &lists);
+}
+
+void locks_free(struct inode *i)
+{
+	struct lock_list *list = i->locks;
+
+	if (likely(!list))
+		return;
+	spin_lock(&lists_lock);
+	list_del(&list->all);
+	spin_unlock(&lists_lock);
+	kfree(list);
+}
+
 /* The file's list, created if missing; NULL without memory. */
 static struct lock_list *list_of(struct inode *i)
 {
@@ -91,11 +120,15 @@ static struct lock_list *list_of(struct inode *i)
 	fresh = kzalloc(sizeof(*fresh));
 	if (!fresh)
 		return NULL;
+	fresh->inode = i;
+	list_init(&fresh->all);
 	mutex_init(&fresh->lock, LOCK_FILE_LOCKS);
 	wait_queue_init(&fresh->wait);
 	if (__atomic_compare_exchange_n(&i->locks, &list, fresh, false, __ATOMIC_ACQ_REL,
-					__ATOMIC_ACQUIRE))
+					__ATOMIC_ACQUIRE)) {
+		publish_list(fresh);
 		return fresh;
+	}
 	kfree(fresh); /* another task was faster */
 	return list;
 }
@@ -268,7 +301,7 @@ static int begin_waiting(const struct file_lock *want, const struct file_lock *i
 
 	w->blocker = in_the_way->owner;
 	guard_spin(&waiters_lock);
-	if (want->pid != -1 && would_deadlock(want->owner, w->blocker))
+	if (of_process(want) && would_deadlock(want->owner, w->blocker))
 		err = -EDEADLK;
 	else
 		list_add_tail(&w->node, waiters_of(w->owner));
@@ -413,7 +446,7 @@ static void undo_if_closed(int fd, struct file *f, const struct file_lock *want)
 {
 	struct file *now scoped(file_put) = file_get_fd(fd);
 
-	if (now != f && want->pid != -1)
+	if (now != f && of_process(want))
 		locks_drop(f->inode, want->owner);
 }
 
@@ -462,7 +495,7 @@ static bool holds_whole(struct inode *i, const struct file_lock *want)
 long sys_flock(int fd, unsigned int op)
 {
 	u32 kind = op & ~(u32)LOCK_NB;
-	struct file_lock want = {.pid = -1, .whole = true, .end = TO_THE_END};
+	struct file_lock want = {.pid = current->tgid_nr, .whole = true, .end = TO_THE_END};
 
 	if (kind != LOCK_SH && kind != LOCK_EX && kind != LOCK_UN)
 		return -EINVAL;
@@ -472,4 +505,66 @@ long sys_flock(int fd, unsigned int op)
 		return -EBADF;
 	want.owner = f;
 	return holds_whole(f->inode, &want) ? 0 : set_lock(f->inode, &want, !(op & LOCK_NB));
+}
+
+/* ---- /proc/locks: proc_locks(5) ---- */
+
+static void show_lock(struct seq *s, const struct file_lock *l, const struct inode *i, u32 n)
+{
+	const char *kind = l->whole ? "FLOCK " : l->pid == -1 ? "OFDLCK" : "POSIX ";
+
+	seq_printf(s, "%u: %s ADVISORY  %s %d %02x:%02x:%lu %lu ", n, kind,
+		   l->type == F_WRLCK ? "WRITE" : "READ ", l->pid, major_of(i->sb->dev),
+		   minor_of(i->sb->dev), i->ino, l->start);
+	if (l->end == TO_THE_END)
+		seq_puts(s, "EOF\n");
+	else
+		seq_printf(s, "%lu\n", l->end);
+}
+
+/* The list behind `list` (NULL: the first), with a reference to its inode; or NULL. Drops the
+ * reference to that of `list`. */
+static struct lock_list *next_list(struct lock_list *list)
+{
+	struct lock_list *next = NULL;
+	struct list_head *at;
+
+	spin_lock(&lists_lock);
+	for (at = list ? list->all.next : lists.next; !next && at != &lists; at = at->next) {
+		struct lock_list *l = list_entry(at, struct lock_list, all);
+
+		if (refcount_inc_not_zero(&l->inode->count)) /* else it is just being freed */
+			next = l;
+	}
+	spin_unlock(&lists_lock);
+	if (list)
+		inode_put(list->inode);
+	return next;
+}
+
+void locks_show(struct seq *s)
+{
+	u32 n = 0;
+
+	for (struct lock_list *list = next_list(NULL); list; list = next_list(list)) {
+		guard_mutex(&list->lock);
+		for (const struct file_lock *l = list->first; l; l = l->next)
+			show_lock(s, l, list->inode, ++n);
+	}
+}
+
+void locks_show_of(struct seq *s, struct file *f, const void *owner)
+{
+	struct lock_list *list = READ_ONCE(f->inode->locks);
+	u32 n = 0;
+
+	if (!list)
+		return;
+	guard_mutex(&list->lock);
+	for (const struct file_lock *l = list->first; l; l = l->next) {
+		if (l->owner != f && l->owner != owner)
+			continue;
+		seq_puts(s, "lock:\t");
+		show_lock(s, l, f->inode, ++n);
+	}
 }

@@ -1,5 +1,5 @@
 /* Regular files beyond read and write: holes, preallocation, memfd, advice. */
-#include "kernel/fs/vfs.h"
+#include "kernel/fs/notify/notify.h"
 #include "mm/slab.h"
 
 #include <linux/fadvise.h>
@@ -70,6 +70,7 @@ static int do_fallocate(struct inode *i, int mode, u64 start, u64 end)
 static long fallocate_file(struct file *f, int mode, long offset, long len)
 {
 	struct inode *i = f->inode;
+	int err;
 
 	/* FALLOC_FL_PUNCH_HOLE needs FALLOC_FL_KEEP_SIZE too */
 	if ((mode & ~(FALLOC_FL_KEEP_SIZE | FALLOC_FL_PUNCH_HOLE)) || mode == FALLOC_FL_PUNCH_HOLE)
@@ -86,7 +87,10 @@ static long fallocate_file(struct file *f, int mode, long offset, long len)
 		return -EOPNOTSUPP;
 	if (len > MAX_FILE_SIZE - offset)
 		return -EFBIG;
-	return do_fallocate(i, mode, (u64)offset, (u64)(offset + len));
+	err = do_fallocate(i, mode, (u64)offset, (u64)(offset + len));
+	if (!err)
+		notify_file(f, IN_MODIFY);
+	return err;
 }
 
 long sys_fallocate(int fd, int mode, long offset, long len)

@@ -22,6 +22,8 @@ void file_put(struct file *f); /* NULL is allowed */
 SCOPED(file_put, struct file *)
 /* The file of a descriptor in a table, with a reference, or NULL. */
 struct file *files_get_file(struct files *f, u32 fd);
+/* The same, and whether exec closes the descriptor. */
+struct file *files_look(struct files *f, u32 fd, bool *cloexec);
 /* Move *fd to the lowest open descriptor from *fd on; false: none. */
 bool files_next(struct files *f, u32 *fd);
 u32 files_room(const struct files *f); /* size of the table, before it grows */

@@ -1,5 +1,5 @@
 /* Inodes: life, permissions, attributes. */
-#include "kernel/fs/vfs.h"
+#include "kernel/fs/notify/notify.h"
 #include "kernel/time/timer.h"
 #include "mm/slab.h"
 
@@ -35,7 +35,7 @@ static void inode_free_contents(struct inode *i)
 {
 	if (i->ops && i->ops->free)
 		i->ops->free(i);
-	kfree(i->locks);
+	locks_free(i);
 	switch (i->mode & S_IFMT) {
 	case S_IFREG:
 		object_put(i->object);
@@ -58,6 +58,8 @@ void inode_put(struct inode *i)
 {
 	if (!i || !refcount_dec_and_test(&i->count))
 		return;
+	if (unlikely(i->watches))
+		watches_drop(i);
 	inode_free_contents(i);
 	if (i->charged)
 		super_uncharge_inode(i->sb);

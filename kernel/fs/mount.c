@@ -24,6 +24,8 @@ static struct mutex mount_lock = MUTEX_INIT(mount_lock, LOCK_MOUNT);
 static struct list_head mounts = LIST_HEAD_INIT(mounts); /* mount_lock */
 static u64 nr_mounts;                                    /* mount_lock */
 u64 mount_max = 100000;
+u64 mount_changes; /* mount_lock; read without */
+struct wait_queue mount_wait = WAIT_QUEUE_INIT(mount_wait);
 static struct kmem_cache *super_cache;
 static u32 last_dev; /* atomic: minor numbers below the unnamed major 0 */
 
@@ -113,6 +115,8 @@ void super_unmounted(struct super *s)
 	struct dentry *root = __atomic_exchange_n(&s->root, NULL, __ATOMIC_ACQ_REL);
 	if (!root)
 		return; /* released again by a late path walk */
+	if (root->inode->ops->unmounted)
+		root->inode->ops->unmounted(root->inode);
 	forget_names(root);
 	dentry_put(root);
 }
@@ -146,11 +150,18 @@ static struct super *super_create(const struct fs_type *type, const char *source
 }
 
 /* mount_lock is held. */
+static void note_change(void)
+{
+	WRITE_ONCE(mount_changes, mount_changes + 1);
+	wake_up_all(&mount_wait);
+}
+
+/* mount_lock is held. */
 static int attach(struct super *s, struct dentry *at)
 {
 	int err;
 
-	if (!at->inode->dir && !dentry_is_root(at))
+	if (!at->inode->dir && !at->inode->kept && !dentry_is_root(at))
 		return -EINVAL; /* a computed name: the next look-up gets another dentry */
 	if (list_empty(&at->inode->sb->node))
 		return -ENOENT; /* not mounted any more: no path leads here */
@@ -163,6 +174,7 @@ static int attach(struct super *s, struct dentry *at)
 	atomic_inc(&at->inode->sb->active);
 	list_add_tail(&s->node, &mounts);
 	nr_mounts++;
+	note_change();
 	return 0;
 }
 
@@ -173,6 +185,7 @@ static void detach(struct super *s)
 
 	list_del_init(&s->node);
 	nr_mounts--;
+	note_change();
 	dentry_uncover(s->root);
 	super_release(below);
 	super_release(s);
@@ -303,8 +316,10 @@ static int remount(struct dentry *at, unsigned long flags, char *options)
 		flags |= s->flags & ATIME_FLAGS; /* not given: unchanged */
 	else
 		flags = mount_flags(flags);
-	if (!err)
+	if (!err) {
 		WRITE_ONCE(s->flags, flags & MOUNT_FLAGS);
+		note_change();
+	}
 	return err;
 }
 

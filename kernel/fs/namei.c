@@ -116,10 +116,13 @@ static int walk_jump(struct walk *w, struct dentry *link)
 int walk_follow(struct walk *w, struct dentry *link)
 {
 	const char *text = link->inode->target;
+	int err = ++w->links > MAX_SYMLINKS ? -ELOOP : 0;
 
-	if (++w->links > MAX_SYMLINKS) {
+	if (!err && !*w->rest && !w->depth)
+		err = fs_may_follow(w->at->inode, link->inode);
+	if (err) {
 		dentry_put(link);
-		return -ELOOP;
+		return err;
 	}
 	if (!text)
 		return walk_jump(w, link);

@@ -1,5 +1,5 @@
 /* open(2): from a path to an open file. */
-#include "kernel/fs/vfs.h"
+#include "kernel/fs/notify/notify.h"
 
 /* The permission for O_ACCMODE. Linux's 3 ("both, only for ioctl") is taken as both. */
 static const u8 wanted[] = {MAY_READ, MAY_WRITE, MAY_READ | MAY_WRITE, MAY_READ | MAY_WRITE};
@@ -61,8 +61,13 @@ struct file *file_open_dentry(struct dentry *dentry, int flags, bool created)
 		if (err)
 			f->ops = NULL; /* not open: nothing to release */
 	}
-	if (!err && (flags & O_TRUNC) && !created && inode_is(i, S_IFREG))
+	if (!err && ops)
+		notify_file(f, IN_OPEN);
+	if (!err && (flags & O_TRUNC) && !created && inode_is(i, S_IFREG)) {
 		err = inode_truncate(i, 0);
+		if (!err)
+			notify_file(f, IN_MODIFY);
+	}
 	if (!err)
 		return f;
 	file_put(f);
@@ -86,6 +91,7 @@ static struct dentry *create_last(struct walk *w, mode_t mode)
 static struct dentry *lookup_or_create(struct walk *w, int flags, mode_t mode, bool *created)
 {
 	struct dentry *d;
+	int err = 0;
 
 	if (w->type == LAST_ROOT && !w->slash && !inode_is(w->at->inode, S_IFDIR))
 		return dentry_get(w->at); /* a link jumped here */
@@ -96,11 +102,17 @@ static struct dentry *lookup_or_create(struct walk *w, int flags, mode_t mode, b
 	if (IS_ERR(d) && PTR_ERR(d) == -ENOENT) {
 		d = create_last(w, mode);
 		*created = !IS_ERR(d);
-	} else if (!IS_ERR(d) && ((flags & O_EXCL) || inode_is(d->inode, S_IFDIR))) {
-		dentry_put(d);
-		return ERR_PTR(flags & O_EXCL ? -EEXIST : -EISDIR);
+		if (*created)
+			notify_name(w->at, &w->last, d->inode, IN_CREATE);
+	} else if (!IS_ERR(d)) {
+		err = flags & O_EXCL                ? -EEXIST
+		      : inode_is(d->inode, S_IFDIR) ? -EISDIR
+						    : fs_may_open_existing(w->at->inode, d->inode);
 	}
-	return d;
+	if (!err)
+		return d;
+	dentry_put(d);
+	return ERR_PTR(err);
 }
 
 static struct dentry *open_last(struct walk *w, int flags, mode_t mode, bool *created)

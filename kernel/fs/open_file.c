@@ -1,5 +1,5 @@
 /* Open file descriptions: their life, and queries of exec, mmap and the shell. */
-#include "kernel/fs/vfs.h"
+#include "kernel/fs/notify/notify.h"
 #include "mm/mm.h"
 #include "mm/slab.h"
 
@@ -78,6 +78,8 @@ void file_free(struct file *f)
 {
 	if (unlikely(f->watched))
 		epoll_forget(f);
+	if (f->ops)
+		notify_file(f, f->mode & FMODE_WRITE ? IN_CLOSE_WRITE : IN_CLOSE_NOWRITE);
 	locks_drop(f->inode, f);
 	if (f->ops && f->ops->release)
 		f->ops->release(f);

@@ -1,5 +1,5 @@
 /* Open directories: getdents64(2) and seeking in them. */
-#include "kernel/fs/vfs.h"
+#include "kernel/fs/notify/notify.h"
 
 ssize_t directory_read(struct file *f __maybe_unused, struct uio *io __maybe_unused,
 		       u64 *pos __maybe_unused)
@@ -75,6 +75,8 @@ static int directory_iterate(struct file *f, dir_emit_fn emit, void *arg)
 	}
 	mutex_unlock(&f->inode->lock);
 	inode_accessed(f->inode);
+	if (!err)
+		notify_file(f, IN_ACCESS);
 	return err;
 }
 

@@ -1,6 +1,6 @@
 /* rename(2). rename_lock allows one rename at a time to move directories, so the check that a
  * directory does not move below itself stays valid to the end. */
-#include "kernel/fs/vfs.h"
+#include "kernel/fs/notify/notify.h"
 
 /* Lock both parents, the upper one first: rmdir locks a parent before its child. */
 static void lock_parents(struct dentry *a, struct dentry *b)
@@ -90,6 +90,8 @@ static int exchange_locked(struct walk *from, struct dentry *a, struct walk *to,
 	if (dentry_is_covered(a) || dentry_is_covered(b))
 		return -EBUSY;
 	ops->exchange(from->at, a, to->at, b);
+	notify_move(from->at, &from->last, to->at, &to->last, a->inode, NULL);
+	notify_move(to->at, &to->last, from->at, &from->last, b->inode, NULL);
 	return 0;
 }
 
@@ -117,7 +119,12 @@ static int rename_locked(struct walk *from, struct dentry *d, struct walk *to,
 	if (victim && victim->inode == d->inode)
 		return 0; /* two names of one file: nothing to do, as rename(2) says */
 	err = may_rename(from, d, to, victim);
-	return err ? err : rename_over(from, d, to, victim);
+	if (!err)
+		err = rename_over(from, d, to, victim);
+	if (!err)
+		notify_move(from->at, &from->last, to->at, &to->last, d->inode,
+			    victim ? victim->inode : NULL);
+	return err;
 }
 
 /* `d`, `victim`: found at the two names, or ERR_PTR. */

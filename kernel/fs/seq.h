@@ -11,6 +11,7 @@ struct seq {
 	size_t len, room;
 	struct user *user; /* charged for a long text; a reference, or NULL */
 	u32 cost;          /* the charge in KiB */
+	u64 event;         /* for poll(): the last change that the reader was told of */
 };
 
 void seq_printf(struct seq *s, const char *fmt, ...) __printf(2, 3);

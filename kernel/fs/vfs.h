@@ -59,6 +59,7 @@ static inline u32 minor_of(dev_t dev)
 }
 
 struct poll_table;
+struct seq;
 struct super;
 
 /* A name to look up; not NUL-terminated. */
@@ -100,6 +101,8 @@ struct inode_ops {
 	ssize_t (*readlink)(struct dentry *link, char *buf);
 	/* Where such a link leads, whatever its text. With a reference; ERR_PTR. */
 	struct dentry *(*jump)(struct dentry *link);
+	/* The file system of this root was unmounted: drop the dentries that it keeps, or NULL. */
+	void (*unmounted)(struct inode *root);
 	/* True: the caller may do what the mode forbids. NULL: never. */
 	bool (*permits)(const struct inode *inode);
 	void (*free)(struct inode *inode); /* drop `private`, with the inode's last reference */
@@ -117,8 +120,10 @@ struct inode {
 	atomic_t writers;        /* regular files: > 0: openings for writing; < 0: executions */
 	bool charged;            /* constant: counted in sb->nr_inodes */
 	bool linkable;           /* no name yet, but it may get one: O_TMPFILE */
+	bool kept;               /* a computed name, but each look-up finds the same dentry */
 	s64 atime, mtime, ctime; /* ns since the epoch; lock to write */
 	struct mutex lock;       /* LOCK_DIR or LOCK_INODE */
+	struct watch *watches;   /* who is told of what happens to it: notify/ */
 	const struct inode_ops *ops;
 	const struct file_ops *fops;
 	struct vm_object *object; /* S_IFREG: the contents; NULL: computed */
@@ -158,8 +163,10 @@ struct file_ops {
 	ssize_t (*read)(struct file *f, struct uio *io, u64 *pos);
 	ssize_t (*write)(struct file *f, struct uio *io, u64 *pos);
 	s64 (*lseek)(struct file *f, s64 offset, int whence);
-	u32 (*poll)(struct file *f, struct poll_table *pt); /* must not sleep */
+	u32 (*poll)(struct file *f, struct poll_table *pt); /* may wait for a mutex only */
 	long (*ioctl)(struct file *f, unsigned int cmd, unsigned long arg);
+	/* More lines of /proc/PID/fdinfo/N. NULL: none. */
+	void (*show_fdinfo)(struct file *f, struct seq *s);
 	/* Emit entries from f->pos on until emit() returns false. */
 	int (*iterate)(struct file *f, dir_emit_fn emit, void *arg);
 	bool positioned; /* pread, pwrite and lseek make sense */
@@ -189,7 +196,8 @@ struct file {
 /* ---- called by fs_init() ---- */
 void inode_init(void), dentry_init(void), namei_init(void), file_init(void), files_init(void);
 void fs_context_init(void), mount_init(void), pipe_init(void), epoll_init(void), locks_init(void);
-void socket_init(void), memfd_init(void), anon_file_init(void);
+void inotify_init(void);
+void socket_init(void), memfd_init(void), anon_file_init(void), kmsg_init(void);
 
 /* ---- dentry.c: names, directories ---- */
 extern struct dentry *fs_root;
@@ -205,6 +213,9 @@ static inline struct dentry *dentry_get(struct dentry *d)
 void dentry_put(struct dentry *d); /* NULL is allowed */
 SCOPED(dentry_put, struct dentry *)
 struct dentry *dentry_parent(struct dentry *d); /* with a reference */
+/* Copy the name, of NAME_MAX bytes at most, without NUL. *unlinked: it leads there no more. Its
+ * length. */
+u32 dentry_name(const struct dentry *d, char *name, bool *unlinked);
 struct directory *directory_create(void);
 void directory_free(struct directory *dir);
 u32 directory_size(const struct directory *dir);
@@ -277,6 +288,11 @@ struct super {
 /* A file system that is never mounted: pipes. At boot. */
 struct super *super_internal(const struct fs_type *type);
 void super_put(struct super *s);
+/* Its number in mountinfo and fdinfo: a file system is mounted once. */
+static inline u32 super_number(const struct super *s)
+{
+	return minor_of(s->dev);
+}
 /* tmpfs: count one inode (false: too many), or uncount it. */
 bool super_charge_inode(struct super *s);
 void super_uncharge_inode(struct super *s);
@@ -308,6 +324,9 @@ static inline void dentry_unpin(struct dentry *d)
  * becomes the root. Its root directory gets this mode. */
 void kernel_mount(const char *type, const char *path, mode_t mode);
 extern u64 mount_max; /* fs.mount-max */
+/* Grows with each mount, unmount and remount; poll waits in the queue. */
+extern u64 mount_changes;
+extern struct wait_queue mount_wait;
 /* Call fn for each mount, oldest first; `path` is its place as seen from current's root. */
 void mounts_foreach(void (*fn)(const struct super *s, const char *path, void *arg), void *arg);
 /* File systems register with LINKER_SET_ADD(fs_types, NAME_type). */
@@ -404,6 +423,14 @@ struct dentry *walk_lookup_last(struct walk *w); /* with a reference; ERR_PTR(-E
 struct dentry *walk_check_slash(const struct walk *w, struct dentry *d);
 int walk_parent(struct walk *w, int dirfd, const char *path); /* walk_start and walk_to_last */
 
+/* ---- protected.c ---- */
+extern u64 protected_symlinks, protected_hardlinks, protected_fifos, protected_regular;
+/* May current follow a link in `dir`, link to `i`, open with O_CREAT what exists in `dir`? 0,
+ * -EACCES or (linking) -EPERM. */
+int fs_may_follow(const struct inode *dir, const struct inode *link);
+int fs_may_link(const struct inode *i);
+int fs_may_open_existing(const struct inode *dir, const struct inode *i);
+
 /* ---- readdir.c ---- */
 s64 directory_lseek(struct file *f, s64 offset, int whence);
 ssize_t directory_read(struct file *f, struct uio *io, u64 *pos); /* -EISDIR */
@@ -491,6 +518,11 @@ static inline void locks_drop(struct inode *i, const void *owner)
 		locks_drop_all(i, owner);
 }
 long fcntl_lock(int fd, struct file *f, unsigned int cmd, unsigned long arg);
+void locks_free(struct inode *i); /* with the inode's last reference */
+/* Write the lines of /proc/locks, and those that the opening `f` and the table `owner` have on f's
+ * file, for fdinfo. */
+void locks_show(struct seq *s);
+void locks_show_of(struct seq *s, struct file *f, const void *owner);
 
 /* ---- tmpfs.c, pipe.c, devices.c ---- */
 extern const struct inode_ops tmpfs_dir_ops, tmpfs_file_inode_ops;
@@ -525,4 +557,6 @@ int devices_make_nodes(struct dentry *dev);           /* 0 or -ENOMEM */
 s64 no_lseek(struct file *f, s64 offset, int whence); /* without a position: does nothing */
 /* Cut the next "name=value" (or "name": *value is NULL) off mount options. False: none is left. */
 bool next_option(char **text, char **name, char **value);
-extern const struct file_ops tty_file_ops, ctty_file_ops, ptmx_file_ops, pts_file_ops;
+extern const struct file_ops tty_file_ops, ctty_file_ops, ptmx_file_ops, pts_file_ops, kmsg_ops;
+extern u64 dmesg_restrict;        /* kernel.dmesg_restrict: 1: only root reads the log */
+void devices_show(struct seq *s); /* /proc/devices */

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "arch/x86_64/cpu/percpu.h"
+#include "kernel/lib/atomic.h"
 #include "kernel/lib/bitmap.h"
 
 #define CPU_WORDS BITS_TO_WORDS(MAX_CPUS)
@@ -10,8 +11,6 @@ struct cpumask {
 	u64 bits[CPU_WORDS];
 };
 
-/* Words with a bit of a CPU that runs or is being started: grows before that CPU does anything. */
-extern u32 nr_cpu_words;
 extern struct cpumask cpu_online_mask;
 
 /* A bit instruction with a register finds the word by itself. */
@@ -53,13 +52,11 @@ static inline u32 cpumask_first(const struct cpumask *m)
 }
 static inline bool cpumask_empty(const struct cpumask *m)
 {
-	return cpumask_first(m) == MAX_CPUS;
-}
-static inline bool cpumask_intersects(const struct cpumask *a, const struct cpumask *b)
-{
-	struct cpumask both = cpumask_and(a, b);
+	u64 any = READ_ONCE(m->bits[0]);
 
-	return !cpumask_empty(&both);
+	for (u32 i = 1; i < nr_cpu_words; i++)
+		any |= READ_ONCE(m->bits[i]);
+	return !any;
 }
 static inline u32 cpumask_count(const struct cpumask *m)
 {
@@ -69,4 +66,11 @@ static inline u32 cpumask_count(const struct cpumask *m)
 		for (u64 word = m->bits[i]; word; word &= word - 1)
 			n++;
 	return n;
+}
+/* How many CPUs are in both. */
+static inline u32 cpumask_common(const struct cpumask *a, const struct cpumask *b)
+{
+	struct cpumask both = cpumask_and(a, b);
+
+	return cpumask_count(&both);
 }

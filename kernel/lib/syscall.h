@@ -6,6 +6,7 @@
 
 struct epoll_event;
 struct k_sigaction;
+struct mmsghdr;
 struct msghdr;
 struct perf_event_attr;
 struct pt_regs;

@@ -1,210 +1,223 @@
-/* Messages between sockets, with files and credentials. unix(7), cmsg(3) */
+/* Sending and receiving through a socket: the system calls, and control messages. cmsg(3) */
 #include "kernel/net/socket.h"
+#include "kernel/time/timespec.h"
 #include "mm/slab.h"
 
-#define CMSG_ALIGN(n) (((n) + sizeof(size_t) - 1) & ~(sizeof(size_t) - 1))
-#define CMSG_LEN(n)   (sizeof(struct cmsghdr) + (n))
-#define CONTROL_MAX   20480 /* per sendmsg: Linux's optmem_max */
-
-/* The charge of a message to its sender's buffer. Programs notice when a send blocks, so this is
- * Linux's arithmetic: a header; the bytes in one piece, a power of two from 512 up; the excess in
- * pages. */
-#define SKB_HEADER    256
-#define SKB_TRAILER   320                           /* behind the bytes, in the same piece */
-#define SKB_MOST_LINE (4 * PAGE_SIZE - SKB_TRAILER) /* of a datagram, in one piece */
-
-static u32 message_charge(size_t len, bool stream)
+static u32 flags_of(const struct file *f)
 {
-	size_t most = stream ? STREAM_LINE : SKB_MOST_LINE;
-	size_t paged = len > most ? MIN(len, ALIGN_UP(len - most, PAGE_SIZE)) : 0, piece = 512;
-
-	while (piece < len - paged + SKB_TRAILER)
-		piece *= 2;
-	return (u32)(SKB_HEADER + piece + ALIGN_UP(paged, PAGE_SIZE));
+	return f->flags & O_NONBLOCK ? MSG_DONTWAIT : 0;
 }
 
-struct message *message_create(struct usock *from, struct uio *io, size_t n)
+ssize_t socket_read(struct file *f, struct uio *io, u64 *pos __maybe_unused)
 {
-	struct message *m = kmalloc(sizeof(*m) + n);
+	struct socket *s = f->private;
+	struct incoming in = {.flags = flags_of(f)};
 
-	if (!m)
-		return ERR_PTR(-ENOBUFS);
-	memset(m, 0, sizeof(*m));
-	list_init(&m->link);
-	m->len = n;
-	if (uio_fetch(io, m->data, n) < n) {
-		kfree(m);
-		return ERR_PTR(-EFAULT);
-	}
-	refcount_inc(&from->count);
-	m->from = from;
-	m->charge = message_charge(n, from->type == SOCK_STREAM);
-	atomic_add_return(&from->in_flight, (int)m->charge);
-	return m;
-}
-
-/* Messages with files are freed by one task in a loop: a file may be a socket whose unread messages
- * hold such files too, and recursion could go too deep. */
-static spinlock_t doomed_lock = SPINLOCK_INIT(LOCK_SOCKETS); /* guards the next two */
-static struct list_head doomed = LIST_HEAD_INIT(doomed);
-static bool draining;
-
-void scm_free(struct scm *scm)
-{
-	scm_release(scm);
-	for (u32 i = 0; i < scm->nr; i++)
-		file_put(scm->files[i]);
-	kfree(scm->files);
-	scm->files = NULL;
-	scm->nr = 0;
-}
-
-static struct message *next_doomed(void)
-{
-	struct message *m;
-
-	guard_spin(&doomed_lock);
-	m = list_take_first(&doomed, struct message, link);
-	draining = m != NULL;
-	return m;
-}
-
-static void free_with_files(struct message *m)
-{
-	bool mine;
-
-	spin_lock(&doomed_lock);
-	list_add_tail(&m->link, &doomed);
-	mine = !draining;
-	draining = true;
-	spin_unlock(&doomed_lock);
-	while (mine && (m = next_doomed()) != NULL) {
-		scm_free(&m->scm);
-		kfree(m);
-	}
-}
-
-void message_free(struct message *m)
-{
-	struct usock *from = m->from;
-
-	atomic_add_return(&from->in_flight, -(int)m->charge);
-	wake_up_all(&from->write_wait);
-	usock_put(from);
-	if (m->scm.nr)
-		free_with_files(m);
-	else
-		kfree(m);
-}
-
-void free_messages(struct list_head *unread)
-{
-	struct message *m;
-
-	while ((m = list_take_first(unread, struct message, link)) != NULL)
-		message_free(m);
-}
-
-/* ---- what travels with them ---- */
-
-int scm_copy_files(struct scm *to, const struct scm *from)
-{
-	*to = *from;
-	to->user = NULL; /* charged once, with the original */
-	if (!from->nr)
+	if (!io->left) /* a datagram is not taken either */
 		return 0;
-	to->files = kmalloc(from->nr * sizeof(*to->files));
-	if (!to->files) {
-		to->nr = 0;
-		return -ENOMEM;
-	}
-	for (u32 i = 0; i < from->nr; i++) {
-		to->files[i] = from->files[i];
-		file_get(to->files[i]);
-	}
-	return 0;
+	return s->ops->receive(s, io, &in);
 }
 
-/* Only root may send credentials that are not its own. */
-static int import_cred(struct scm *scm, const void *data, size_t len)
+ssize_t socket_write(struct file *f, struct uio *io, u64 *pos __maybe_unused)
 {
-	const struct cred *c = current->cred;
-	struct ucred u;
+	struct socket *s = f->private;
 
-	if (len != sizeof(u))
-		return -EINVAL;
-	memcpy(&u, data, sizeof(u));
-	if (!cred_is_root(c) && ((pid_t)u.pid != current->tgid_nr ||
-				 (u.uid != c->uid && u.uid != c->euid && u.uid != c->suid) ||
-				 (u.gid != c->gid && u.gid != c->egid && u.gid != c->sgid)))
-		return -EPERM;
-	scm->cred = u;
-	return 0;
+	return s->ops->send(s, io, &(struct outgoing){.flags = flags_of(f)});
 }
 
-static bool too_many_in_flight(const struct user *user)
+static ssize_t send_message(struct socket *s, struct uio *io, const struct msghdr *msg,
+			    unsigned int flags)
 {
-	return (u64)atomic_read(&user->in_flight) > fd_limit() && !cred_is_root(current->cred);
+	union address addr;
+	int len = msg->msg_name ? msg->msg_namelen : 0;
+	struct outgoing out = {
+		.to = &addr, .len = (u32)len, .flags = flags | flags_of(s->file), .msg = msg};
+	int err = len ? get_address(&addr, msg->msg_name, len) : 0;
+
+	return err ? err : s->ops->send(s, io, &out);
 }
 
-/* Files in unread messages are open too, so the limit is that of descriptors. */
-static int charge_files(struct scm *scm)
+long sys_sendto(int fd, const void __user *buf, size_t n, unsigned int flags,
+		const void __user *uaddr, int len)
 {
-	struct user *user = current->cred->user;
+	struct socket *s scoped(put_socket) = get_socket(fd);
+	struct msghdr msg = {.msg_name = (void __user *)uaddr, .msg_namelen = len};
+	struct uio io;
 
-	if (too_many_in_flight(user)) {
-		unix_collect();
-		if (too_many_in_flight(user))
-			return -ETOOMANYREFS;
-	}
-	refcount_inc(&user->count);
-	scm->user = user;
-	return 0;
+	if (IS_ERR(s))
+		return PTR_ERR(s);
+	uio_init_user(&io, (void __user *)buf, MIN(n, MAX_RW_COUNT));
+	return send_message(s, &io, &msg, flags);
 }
 
-static int import_files(struct scm *scm, const int *fds, size_t len)
+long sys_recvfrom(int fd, void __user *buf, size_t n, unsigned int flags, void __user *uaddr,
+		  int __user *ulen)
 {
-	size_t n = len / sizeof(*fds);
+	struct socket *s scoped(put_socket) = get_socket(fd);
+	union address name;
+	struct incoming in = {.flags = flags, .name = uaddr ? &name : NULL};
+	struct uio io;
+	ssize_t ret;
 	int err;
 
-	if (!n)
-		return 0;
-	err = scm->user ? 0 : charge_files(scm);
-	if (err)
-		return err;
-	if (scm->nr + n > SCM_MAX_FD)
-		return -EINVAL;
-	if (!scm->files)
-		scm->files = kmalloc(SCM_MAX_FD * sizeof(*scm->files));
-	if (!scm->files)
-		return -ENOMEM;
-	for (size_t i = 0; i < n; i++) {
-		struct file *f = file_get_fd(fds[i]);
+	if (IS_ERR(s))
+		return PTR_ERR(s);
+	in.flags |= flags_of(s->file);
+	uio_init_user(&io, buf, MIN(n, MAX_RW_COUNT));
+	ret = s->ops->receive(s, &io, &in);
+	if (ret < 0 || !uaddr)
+		return ret;
+	err = in.len ? put_address(&name, in.len, uaddr, ulen) : put_user(0, ulen);
+	return err ? err : ret;
+}
 
-		if (!f)
-			return -EBADF;
-		scm->files[scm->nr++] = f;
-		atomic_add_return(&scm->user->in_flight, 1);
-		scm_hold(f);
-	}
+/* Copy the header, and import its segments. */
+static int import_msghdr(struct msghdr *msg, const struct msghdr __user *umsg, struct segments *sg,
+			 struct uio *io)
+{
+	sg->more = NULL;
+	if (copy_from_user(msg, umsg, sizeof(*msg)))
+		return -EFAULT;
+	if (!msg->msg_name)
+		msg->msg_namelen = 0;
+	if (msg->msg_namelen < 0)
+		return -EINVAL;
+	if (msg->msg_iovlen > UIO_MAXIOV)
+		return -EMSGSIZE;
+	return import_iovec(msg->msg_iov, (int)msg->msg_iovlen, sg, io);
+}
+
+static long send_one(struct socket *s, const struct msghdr __user *umsg, unsigned int flags)
+{
+	struct segments sg scoped(segments);
+	struct msghdr msg;
+	struct uio io;
+	int err = import_msghdr(&msg, umsg, &sg, &io);
+
+	return err ? err : send_message(s, &io, &msg, flags);
+}
+
+long sys_sendmsg(int fd, const struct msghdr __user *umsg, unsigned int flags)
+{
+	struct socket *s scoped(put_socket) = get_socket(fd);
+
+	return IS_ERR(s) ? PTR_ERR(s) : send_one(s, umsg, flags);
+}
+
+/* Write what recvmsg(2) returns beside the bytes. */
+static int export_received(const struct incoming *in, struct msghdr *msg,
+			   struct msghdr __user *umsg)
+{
+	if (in->len && msg->msg_name &&
+	    copy_to_user(msg->msg_name, in->name, MIN((u32)msg->msg_namelen, in->len)))
+		return -EFAULT;
+	if (put_user((int)in->len, &umsg->msg_namelen) ||
+	    put_user(in->got | (in->flags & MSG_CMSG_CLOEXEC), &umsg->msg_flags) ||
+	    put_user(msg->msg_controllen - in->control_left, &umsg->msg_controllen))
+		return -EFAULT;
 	return 0;
 }
 
-static int import_one(struct scm *scm, const struct cmsghdr *h)
+static long receive_one(struct socket *s, struct msghdr __user *umsg, unsigned int flags)
 {
-	const void *data = h + 1;
-	size_t len = h->cmsg_len - sizeof(*h);
+	struct segments sg scoped(segments);
+	union address name;
+	struct msghdr msg;
+	struct uio io;
+	int err = import_msghdr(&msg, umsg, &sg, &io);
+	struct incoming in = {.flags = flags | flags_of(s->file),
+			      .name = &name,
+			      .msg = &msg,
+			      .control_left = err ? 0 : msg.msg_controllen};
+	ssize_t ret = err ? err : s->ops->receive(s, &io, &in);
 
-	if (h->cmsg_level != SOL_SOCKET)
-		return 0;
-	if (h->cmsg_type == SCM_RIGHTS)
-		return import_files(scm, data, len);
-	return h->cmsg_type == SCM_CREDENTIALS ? import_cred(scm, data, len) : -EINVAL;
+	if (ret >= 0)
+		err = export_received(&in, &msg, umsg);
+	return err ? err : ret;
 }
 
-int scm_import(struct scm *scm, const struct msghdr *msg)
+long sys_recvmsg(int fd, struct msghdr __user *umsg, unsigned int flags)
 {
-	size_t left = msg->msg_controllen;
+	struct socket *s scoped(put_socket) = get_socket(fd);
+
+	return IS_ERR(s) ? PTR_ERR(s) : receive_one(s, umsg, flags);
+}
+
+/* ---- several messages: recvmmsg(2), sendmmsg(2) ---- */
+
+typedef long message_fn(struct socket *s, struct msghdr __user *umsg, unsigned int flags);
+
+static long send_next(struct socket *s, struct msghdr __user *umsg, unsigned int flags)
+{
+	return send_one(s, umsg, flags);
+}
+
+/* Handle the messages in turn; the number of those done, or the first one's error. */
+static long each_message(struct socket *s, struct mmsghdr __user *msgs, unsigned int n,
+			 unsigned int flags, message_fn *one, u64 until)
+{
+	bool patient = !(flags & MSG_WAITFORONE);
+	unsigned int done = 0;
+	long ret = 0;
+
+	n = MIN(n, (unsigned int)UIO_MAXIOV);
+	flags &= ~(unsigned int)MSG_WAITFORONE;
+	while (done < n && ret >= 0) {
+		ret = one(s, &msgs[done].msg_hdr, flags);
+		if (ret >= 0 && put_user((unsigned int)ret, &msgs[done].msg_len))
+			ret = -EFAULT;
+		if (ret < 0)
+			break;
+		done++;
+		if (!patient)
+			flags |= MSG_DONTWAIT;
+		if ((until != TIME_FOREVER && ktime_get() >= until) || signal_pending(current))
+			break;
+	}
+	return done ? (long)done : ret;
+}
+
+long sys_sendmmsg(int fd, struct mmsghdr __user *msgs, unsigned int n, unsigned int flags)
+{
+	struct socket *s scoped(put_socket) = get_socket(fd);
+
+	if (IS_ERR(s))
+		return PTR_ERR(s);
+	return each_message(s, msgs, n, flags & ~(unsigned int)MSG_WAITFORONE, send_next,
+			    TIME_FOREVER);
+}
+
+/* The time-out is looked at after each message only, as on Linux: recvmmsg(2), BUGS. */
+long sys_recvmmsg(int fd, struct mmsghdr __user *msgs, unsigned int n, unsigned int flags,
+		  struct timespec __user *timeout)
+{
+	u64 until = TIME_FOREVER, now, ns;
+	int err = timeout ? get_timespec(&ns, timeout) : 0;
+	long ret;
+
+	if (err)
+		return err;
+	if (timeout)
+		until = time_add(ktime_get(), ns);
+	struct socket *s scoped(put_socket) = get_socket(fd);
+	if (IS_ERR(s))
+		return PTR_ERR(s);
+	ret = socket_take_error(s);
+	if (!ret)
+		ret = each_message(s, msgs, n, flags, receive_one, until);
+	now = ktime_get();
+	if (ret > 0 && timeout && put_timespec(timeout, until > now ? until - now : 0))
+		ret = -EFAULT;
+	return ret;
+}
+
+/* ---- control messages ---- */
+
+int each_cmsg(const struct msghdr *msg,
+	      int (*fn)(void *arg, const struct cmsghdr *h, const void *data, size_t len),
+	      void *arg)
+{
+	size_t left = msg ? msg->msg_controllen : 0;
 	int err;
 
 	if (left < sizeof(struct cmsghdr))
@@ -221,7 +234,7 @@ int scm_import(struct scm *scm, const struct msghdr *msg)
 
 		if (h->cmsg_len < sizeof(*h) || h->cmsg_len > left)
 			return -EINVAL;
-		err = import_one(scm, h);
+		err = fn(arg, h, h + 1, h->cmsg_len - sizeof(*h));
 		if (err)
 			return err;
 		step = MIN(CMSG_ALIGN(h->cmsg_len), left);
@@ -229,69 +242,35 @@ int scm_import(struct scm *scm, const struct msghdr *msg)
 	return 0;
 }
 
-/* Write one control message. `left`: room in the reader's buffer. */
-static bool put_cmsg(struct msghdr *msg, size_t *left, int type, const void *data, size_t len)
+void put_cmsg(struct incoming *in, int level, int type, const void *data, size_t len)
 {
-	struct cmsghdr h = {.cmsg_len = CMSG_LEN(len), .cmsg_level = SOL_SOCKET, .cmsg_type = type};
-	char __user *at = msg->msg_control;
-	size_t room = *left;
+	struct cmsghdr h = {.cmsg_len = CMSG_LEN(len), .cmsg_level = level, .cmsg_type = type};
+	size_t room = in->control_left;
+	char __user *at;
 
-	if (room < sizeof(h)) {
-		msg->msg_flags |= MSG_CTRUNC;
-		return false;
-	}
-	if (room < h.cmsg_len) {
-		msg->msg_flags |= MSG_CTRUNC;
-		h.cmsg_len = room;
-	}
+	if (!in->msg)
+		return;
+	if (room < h.cmsg_len)
+		in->got |= MSG_CTRUNC;
+	if (room < sizeof(h))
+		return;
+	at = in->msg->msg_control;
+	h.cmsg_len = MIN(h.cmsg_len, room);
 	if (copy_to_user(at, &h, sizeof(h)) ||
 	    copy_to_user(at + sizeof(h), data, h.cmsg_len - sizeof(h)))
-		return false;
+		return;
 	room = MIN(CMSG_ALIGN(h.cmsg_len), room);
-	msg->msg_control = at + room;
-	*left -= room;
-	return true;
+	in->msg->msg_control = at + room;
+	in->control_left -= room;
 }
 
-/* Make descriptors for as many files as fit the reader's buffer and table. */
-static void put_files(struct scm *scm, struct msghdr *msg, size_t *left, bool cloexec)
+void put_timestamp(const struct socket *s, struct incoming *in, u64 at)
 {
-	size_t room =
-		*left < sizeof(struct cmsghdr) ? 0 : (*left - sizeof(struct cmsghdr)) / sizeof(int);
-	int __user *at = (int __user *)((char __user *)msg->msg_control + sizeof(struct cmsghdr));
-	struct cmsghdr h = {.cmsg_level = SOL_SOCKET, .cmsg_type = SCM_RIGHTS};
-	u32 n;
+	struct timespec ts = ns_to_timespec(at ? at : ktime_get_real());
+	struct timeval tv = {.tv_sec = ts.tv_sec, .tv_usec = ts.tv_nsec / NSEC_PER_USEC};
 
-	for (n = 0; n < scm->nr && n < room; n++) {
-		int fd = fd_alloc(0);
-
-		if (fd < 0)
-			break;
-		if (put_user(fd, at + n)) {
-			fd_cancel(fd);
-			break;
-		}
-		file_get(scm->files[n]);
-		fd_install(fd, scm->files[n], cloexec);
-	}
-	if (n < scm->nr)
-		msg->msg_flags |= MSG_CTRUNC;
-	h.cmsg_len = CMSG_LEN(n * sizeof(int));
-	if (n && !copy_to_user(msg->msg_control, &h, sizeof(h))) {
-		size_t used = MIN(CMSG_ALIGN(h.cmsg_len), *left);
-
-		msg->msg_control = (char __user *)msg->msg_control + used;
-		*left -= used;
-	}
-}
-
-void scm_export(struct scm *scm, struct msghdr *msg, bool passcred, bool cloexec)
-{
-	size_t left = msg->msg_controllen;
-
-	if (passcred)
-		put_cmsg(msg, &left, SCM_CREDENTIALS, &scm->cred, sizeof(scm->cred));
-	if (scm->nr)
-		put_files(scm, msg, &left, cloexec);
-	msg->msg_controllen -= left;
+	if (socket_option(s, SO_TIMESTAMPNS_OLD))
+		put_cmsg(in, SOL_SOCKET, SO_TIMESTAMPNS_OLD, &ts, sizeof(ts));
+	else if (socket_option(s, SO_TIMESTAMP_OLD))
+		put_cmsg(in, SOL_SOCKET, SO_TIMESTAMP_OLD, &tv, sizeof(tv));
 }

@@ -99,7 +99,7 @@ u32 ptrace_fork_event(u64 clone_flags, int exit_signal)
 {
 	u32 event;
 
-	if (likely(!is_traced(current)) || (clone_flags & CLONE_UNTRACED))
+	if (clone_flags & CLONE_UNTRACED)
 		return 0;
 	event = clone_flags & CLONE_VFORK ? PTRACE_EVENT_VFORK
 		: exit_signal != SIGCHLD  ? PTRACE_EVENT_CLONE

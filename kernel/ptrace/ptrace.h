@@ -38,7 +38,7 @@ extern long ptrace_scope; /* kernel.yama.ptrace_scope */
 
 /* ---- attach.c ---- */
 
-/* fork: the event that the tracer of current wants to hear of, or 0. */
+/* fork by a traced task: the event that its tracer wants to hear of, or 0. */
 u32 ptrace_fork_event(u64 clone_flags, int exit_signal);
 /* fork by a traced task: trace the child too. Caller holds tasklist_lock, and no other task can see
  * the child. */

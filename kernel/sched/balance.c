@@ -186,10 +186,13 @@ void push_task(struct task *p)
 
 int sched_set_affinity(struct task *p, struct cpumask mask)
 {
-	if (!cpumask_intersects(&mask, &cpu_online_mask))
-		return -EINVAL;
+	u32 usable = cpumask_common(&mask, &cpu_online_mask);
 	guard_task_rq(locked, p);
+
+	if (!usable)
+		return -EINVAL;
 	p->cpus_mask = mask;
+	__atomic_store_n(&p->bound, usable < nr_cpus, __ATOMIC_RELEASE);
 	if (cpu_allowed(p, p->cpu))
 		return 0;
 	if (locked.rq->curr == p) {
@@ -203,7 +206,7 @@ int sched_set_affinity(struct task *p, struct cpumask mask)
 
 struct cpumask sched_get_affinity(const struct task *p)
 {
-	return cpumask_and(&p->cpus_mask, &cpu_online_mask);
+	return READ_ONCE(p->bound) ? cpumask_and(&p->cpus_mask, &cpu_online_mask) : cpu_online_mask;
 }
 
 void kick_task(struct task *p)

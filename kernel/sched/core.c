@@ -27,11 +27,6 @@ static const char *const off_on[] = {"0", "1", NULL};
 TUNABLE(child_first, "sched.child_first", sched_child_first, 0, 1, off_on,
 	"after fork the child runs before its parent");
 
-struct rq *cpu_rq(u32 cpu)
-{
-	return cpus[cpu].rq;
-}
-
 static void init_rq(struct rq *rq, struct cpu *cpu)
 {
 	spin_lock_init(&rq->lock, LOCK_RQ);
@@ -208,11 +203,11 @@ static void task_tick(struct rq *rq, struct task *p)
 	}
 }
 
-u64 task_wchan(struct task *p)
+u32 task_stack_trace(struct task *p, u64 *pc, u32 max)
 {
 	guard_task_rq(locked, p); /* it cannot be woken meanwhile */
 	if (!p->array && !p->on_cpu && p->state != TASK_RUNNING && p->state != TASK_DEAD)
-		return arch_wchan(p);
+		return arch_stack_trace(p, pc, max);
 	return 0;
 }
 
@@ -257,8 +252,8 @@ static void reset_sched(struct task *p)
 
 void sched_fork(struct task *p)
 {
-	struct rq *rq;
 	u64 flags = local_irq_save();
+	struct rq *rq = this_cpu()->rq;
 
 	pi_init_task(p);
 	if (p->reset_on_fork)
@@ -267,12 +262,13 @@ void sched_fork(struct task *p)
 	p->prio = p->normal_prio; /* a priority lent to the parent is not inherited */
 	p->cpu = this_cpu()->id;
 	p->exec_start = current->exec_start;
-	rq = this_cpu()->rq;
 	spin_lock(&rq->lock);
 	/* Forking must not create CPU time: the child's slice is taken from the parent's. */
 	p->time_slice = MIN(current->time_slice / 2, task_timeslice(p));
 	p->first_timeslice = true;
 	current->time_slice -= p->time_slice;
+	if (unlikely(p->bound))
+		p->cpus_mask = current->cpus_mask;
 	if (slice_used_up(current))
 		task_tick(rq, current);
 	spin_unlock_irqrestore(&rq->lock, flags);
@@ -309,7 +305,8 @@ void wake_up_new_task(struct task *p, u64 clone_flags)
 		rq->nr_running++;
 		resched_curr(rq);
 	} else { /* with shared memory there is nothing to save: the child is queued last */
-		rq = place_task(rq, p, p->cpu);
+		activate_task(rq, p);
+		preempt_if_better(rq, p);
 	}
 	trace_sched_wakeup_new(p);
 	spin_unlock_irqrestore(&rq->lock, flags);

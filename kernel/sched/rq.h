@@ -5,13 +5,16 @@
 #include "kernel/sched/sched.h"
 #include "kernel/task.h"
 
-struct rq *cpu_rq(u32 cpu);
+static inline struct rq *cpu_rq(u32 cpu)
+{
+	return cpus[cpu].rq;
+}
 /* Lock and return the run queue of p->cpu. */
 static inline struct rq *task_rq_lock(struct task *p, u64 *flags)
 {
 	for (;;) {
 		u32 cpu = READ_ONCE(p->cpu);
-		struct rq *rq = cpus[cpu].rq;
+		struct rq *rq = cpu_rq(cpu);
 
 		*flags = spin_lock_irqsave(&rq->lock);
 		if (likely(cpu == READ_ONCE(p->cpu)))
@@ -112,7 +115,7 @@ static inline bool is_load(const struct task *p)
 /* ---- balance.c ---- */
 static inline bool cpu_allowed(const struct task *p, u32 cpu)
 {
-	return cpumask_test(&p->cpus_mask, cpu);
+	return !READ_ONCE(p->bound) || cpumask_test(&p->cpus_mask, cpu);
 }
 u32 least_loaded_cpu(const struct task *p, u32 prefer);
 /* The CPU for `p`, which was asleep, if there are several. Interrupts are off. */

@@ -88,7 +88,8 @@ void leave_borrowed_mm(void);
 void cpu_idle(void) __noreturn;
 /* Set up the CPU's run queue, empty, and the task that runs when it is. */
 void init_idle(struct task *idle, struct cpu *cpu);
-u64 task_wchan(struct task *p); /* arch_wchan() of a sleeping task, else 0 */
+/* arch_stack_trace() of a sleeping task, else 0 */
+u32 task_stack_trace(struct task *p, u64 *pc, u32 max);
 /* Copy up to max entries of a run queue in the order of running; returns how many. For `runq`. */
 struct runq_entry {
 	pid_t pid;

@@ -40,6 +40,8 @@ void finish_wait(struct wait_queue *q, struct waiter *w)
  * waiting. A task that was awake already does not use up the wake-up. The caller holds the lock. */
 static struct list_head *wake_batch(struct list_head *at, struct list_head *end, bool all)
 {
+	bool woken = false;
+
 	for (u32 n = 0; at != end && n < WAKE_BATCH; n++) {
 		struct waiter *w = list_entry(at, struct waiter, link);
 
@@ -47,7 +49,7 @@ static struct list_head *wake_batch(struct list_head *at, struct list_head *end,
 		if (unlikely(!w->task)) {
 			struct wait_hook *h = container_of(w, struct wait_hook, w);
 
-			h->wake(h);
+			woken |= h->wake(h, woken);
 		} else if (wake_up_process(w->task)) {
 			list_del_init(&w->link);
 			if (!all)
@@ -57,8 +59,9 @@ static struct list_head *wake_batch(struct list_head *at, struct list_head *end,
 	return at;
 }
 
-static void do_nothing(struct wait_hook *h __maybe_unused)
+static bool do_nothing(struct wait_hook *h __maybe_unused, bool woken __maybe_unused)
 {
+	return false;
 }
 
 /* Queue a mark just ahead of `at`. noinline: else gcc 12 warns of a dangling mark. */
@@ -98,15 +101,16 @@ void wake_waiters(struct wait_queue *q, bool all)
 	spin_unlock_irqrestore(&q->lock, flags);
 }
 
-void wake_up_locked(struct wait_queue *q)
+void wake_up_locked(struct wait_queue *q, bool all)
 {
 	struct list_head *at = q->waiters.next;
 
 	while (at != &q->waiters)
-		at = wake_batch(at, &q->waiters, false);
+		at = wake_batch(at, &q->waiters, all);
 }
 
-void wait_hook_add(struct wait_queue *q, struct wait_hook *h, void (*wake)(struct wait_hook *h))
+void wait_hook_add(struct wait_queue *q, struct wait_hook *h,
+		   bool (*wake)(struct wait_hook *h, bool woken))
 {
 	guard_irq(&q->lock);
 	h->w.task = NULL;

@@ -17,10 +17,11 @@ struct waiter {
 	struct list_head link; /* wait_queue.lock */
 };
 
-/* A waiter that is no task: a wake-up calls `wake` under the queue's lock and leaves it queued. */
+/* A waiter that is no task: a wake-up calls `wake` under the queue's lock and leaves it queued.
+ * `woken`: another exclusive hook has served this wake-up. Returns whether this one has. */
 struct wait_hook {
 	struct waiter w;
-	void (*wake)(struct wait_hook *h);
+	bool (*wake)(struct wait_hook *h, bool woken);
 };
 
 #define WAIT_QUEUE_INIT(name)                                                               \
@@ -36,8 +37,10 @@ void prepare_to_wait(struct wait_queue *q, struct waiter *w, u32 state);
 void finish_wait(struct wait_queue *q, struct waiter *w);
 /* Wake the first waiter that sleeps, or all. May drop the lock in between: keep the queue. */
 void wake_waiters(struct wait_queue *q, bool all);
-void wake_up_locked(struct wait_queue *q); /* the first that sleeps; caller holds the lock */
-void wait_hook_add(struct wait_queue *q, struct wait_hook *h, void (*wake)(struct wait_hook *h));
+/* The first that sleeps, or all, without a pause. Caller holds the lock. */
+void wake_up_locked(struct wait_queue *q, bool all);
+void wait_hook_add(struct wait_queue *q, struct wait_hook *h,
+		   bool (*wake)(struct wait_hook *h, bool woken));
 /* On return `wake` is not running and is not called any more. */
 void wait_hook_remove(struct wait_queue *q, struct wait_hook *h);
 

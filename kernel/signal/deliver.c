@@ -69,8 +69,11 @@ int copy_signal(u64 flags, struct task *p)
 
 void put_signal(struct signal *sig)
 {
-	if (refcount_dec_and_test(&sig->count))
-		kmem_cache_free(signal_cache, sig);
+	if (!refcount_dec_and_test(&sig->count))
+		return;
+	if (unlikely(sig->arrivals != NULL))
+		arrivals_put(sig->arrivals);
+	kmem_cache_free(signal_cache, sig);
 }
 
 /* ---- pending or not ---- */

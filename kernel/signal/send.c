@@ -282,10 +282,20 @@ static void begin_death(struct task *t, int sig)
 	signal_wake_up(t, true);
 }
 
+/* For signalfd(2), also when a thread takes the signal: it may end before it does. */
+static void tell_of_arrival(const struct signal *sig)
+{
+	struct arrivals *a = READ_ONCE(sig->arrivals);
+
+	if (unlikely(a != NULL))
+		wake_up_all(&a->wait);
+}
+
 static void complete_signal(struct task *p, int sig, u64 handler, bool group)
 {
 	struct task *t = choose_thread(p, sig, group);
 
+	tell_of_arrival(p->signal);
 	if (!t)
 		return;
 	/* A thread that blocks the signal was chosen because it waits for it: it does not die. */

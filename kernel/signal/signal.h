@@ -46,6 +46,12 @@ struct sigqueue {
 	ksiginfo_t info;
 };
 
+/* Where one waits for the signals of a process, to read them from a file: signalfd(2). */
+struct arrivals {
+	refcount_t count; /* its process, and the signalfds that it has polled */
+	struct wait_queue wait;
+};
+
 /* All sh. */
 struct sigpending {
 	sigset_t64 set;         /* also read without the lock: set_current_blocked() */
@@ -94,23 +100,24 @@ struct signal {
 	struct sighand handlers;
 
 	/* --- zeroed by copy_signal() --- */
-	struct core_dump *core; /* sh: its core dump is being written: core.h; or NULL */
-	struct task *exec_task; /* sh, a word under tl: the thread in execve() that waits for the
-				   others to go */
-	bool group_exit;        /* sh: exit_group or a fatal signal is on its way */
-	bool stopped;           /* sh: the whole group is stopped */
-	bool continued;         /* sh: SIGCONT arrived, not yet waited for */
-	bool notify_continued;  /* sh: the parent is still to be told */
-	bool stop_reported;     /* sh: the stop was waited for */
-	bool session_leader;    /* tl, a word */
-	bool any_may_trace;     /* tl: PR_SET_PTRACER_ANY */
-	struct pid *may_trace;  /* tl: PR_SET_PTRACER, a reference; or NULL */
-	bool child_subreaper;   /* a word: adopts the orphans among its descendants */
-	int group_exit_code;    /* sh: wait status all threads die with */
-	int stop_code;          /* sh: the stopping signal */
-	u32 continues;          /* sh: how often SIGCONT came */
-	int stop_count;         /* sh: threads that still have to stop */
-	int next_timer_id;      /* sh */
+	struct arrivals *arrivals; /* set once, atomically; a reference, or NULL */
+	struct core_dump *core;    /* sh: its core dump is being written: core.h; or NULL */
+	struct task *exec_task;    /* sh, a word under tl: the thread in execve() that waits for the
+				      others to go */
+	bool group_exit;           /* sh: exit_group or a fatal signal is on its way */
+	bool stopped;              /* sh: the whole group is stopped */
+	bool continued;            /* sh: SIGCONT arrived, not yet waited for */
+	bool notify_continued;     /* sh: the parent is still to be told */
+	bool stop_reported;        /* sh: the stop was waited for */
+	bool session_leader;       /* tl, a word */
+	bool any_may_trace;        /* tl: PR_SET_PTRACER_ANY */
+	struct pid *may_trace;     /* tl: PR_SET_PTRACER, a reference; or NULL */
+	bool child_subreaper;      /* a word: adopts the orphans among its descendants */
+	int group_exit_code;       /* sh: wait status all threads die with */
+	int stop_code;             /* sh: the stopping signal */
+	u32 continues;             /* sh: how often SIGCONT came */
+	int stop_count;            /* sh: threads that still have to stop */
+	int next_timer_id;         /* sh */
 	struct treap_node *posix_timers;             /* sh: timer_create(2), by their numbers */
 	struct usage gone;                           /* sh: of threads that were released */
 	struct usage children;                       /* sh: of reaped children */
@@ -135,7 +142,7 @@ enum jobctl {
 #define GUARD_stopped(sig)    (&(sig)->leader->sighand->lock)
 #define GUARD_stop_count(sig) (&(sig)->leader->sighand->lock)
 
-#define SIGNAL_ZERO_START offsetof(struct signal, core)
+#define SIGNAL_ZERO_START offsetof(struct signal, arrivals)
 
 /* A signal on its way to a handler. */
 struct ksignal {
@@ -195,6 +202,10 @@ void notify_tracer(struct task *p, int why);
 void retarget_shared_pending(struct task *p, sigset_t64 set);
 /* Kill all other threads of current's group. Caller holds sighand->lock. */
 void zap_other_threads(struct task *p);
+/* Where to wait for signals of current's process, with a reference; made by the first who asks.
+ * NULL without memory. */
+struct arrivals *arrivals_get(void);
+void arrivals_put(struct arrivals *a);
 /* Drop the signals of `mask` from one set, or from p's process. Caller holds sighand->lock. */
 void remove_pending(struct sigpending *p, sigset_t64 mask);
 void remove_from_group(struct task *p, sigset_t64 mask);

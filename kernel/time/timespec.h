@@ -67,3 +67,22 @@ static inline int put_timespec(struct timespec __user *uts, u64 ns)
 
 	return copy_to_user(uts, &ts, sizeof(ts)) != 0 ? -EFAULT : 0;
 }
+
+/* 0, -EFAULT or -EINVAL. */
+static inline int get_itimerspec(u64 *value, u64 *interval, const struct itimerspec __user *from)
+{
+	struct itimerspec its;
+
+	if (copy_from_user(&its, from, sizeof(its)))
+		return -EFAULT;
+	return timespec_to_ns(value, &its.it_value) ?: timespec_to_ns(interval, &its.it_interval);
+}
+
+/* 0 or -EFAULT. */
+static inline int put_itimerspec(struct itimerspec __user *to, u64 value, u64 interval)
+{
+	struct itimerspec its = {.it_value = ns_to_timespec(value),
+				 .it_interval = ns_to_timespec(interval)};
+
+	return copy_to_user(to, &its, sizeof(its)) ? -EFAULT : 0;
+}

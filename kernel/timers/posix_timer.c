@@ -414,27 +414,15 @@ long sys_timer_create(clockid_t clock, const sigevent_t __user *uevent, int __us
 	return -EFAULT;
 }
 
-static long put_itimerspec(struct itimerspec __user *uval, u64 left, u64 interval)
-{
-	struct itimerspec val = {.it_value = ns_to_timespec(left),
-				 .it_interval = ns_to_timespec(interval)};
-
-	return copy_to_user(uval, &val, sizeof(val)) ? -EFAULT : 0;
-}
-
 long sys_timer_settime(int id, int timer_flags, const struct itimerspec __user *unew,
 		       struct itimerspec __user *uold)
 {
 	u64 value, interval, old_left = 0, old_interval = 0, now, flags;
 	struct posix_timer *t;
-	struct itimerspec val;
+	int err = unew ? get_itimerspec(&value, &interval, unew) : -EINVAL;
 
-	if (!unew)
-		return -EINVAL;
-	if (copy_from_user(&val, unew, sizeof(val)))
-		return -EFAULT;
-	if (timespec_to_ns(&value, &val.it_value) || timespec_to_ns(&interval, &val.it_interval))
-		return -EINVAL;
+	if (err)
+		return err;
 	t = find_and_lock(id, &now, &flags);
 	if (!t)
 		return -EINVAL;

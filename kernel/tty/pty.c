@@ -255,8 +255,8 @@ static u32 ptmx_poll(struct file *f, struct poll_table *pt)
 	struct pty *p = f->private;
 	u32 events = 0;
 
-	poll_wait(pt, &p->out_wait);
-	poll_wait(pt, &p->room_wait);
+	poll_wait_for(pt, &p->out_wait, POLL_READ);
+	poll_wait_for(pt, &p->room_wait, POLL_WRITE);
 	if (out_used(p))
 		events |= POLLIN | POLLRDNORM;
 	if (may_type(p))

@@ -219,8 +219,8 @@ static u32 tty_poll(struct file *f, struct poll_table *pt)
 	const u8 *cc = t->ldisc.t.c_cc;
 	u32 events = 0;
 
-	poll_wait(pt, &t->read_wait);
-	poll_wait(pt, &t->write_wait);
+	poll_wait_for(pt, &t->read_wait, POLL_READ);
+	poll_wait_for(pt, &t->write_wait, POLL_WRITE);
 	if (ldisc_readable(&t->ldisc, cc[VTIME] ? 1 : cc[VMIN]))
 		events |= POLLIN | POLLRDNORM;
 	if (room(t))

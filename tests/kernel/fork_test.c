@@ -540,10 +540,10 @@ static const struct {
 	{FIELD(restart_arg)},                                    /* with restart_fn */
 	{FIELD(trace)},                                          /* with traced */
 	{FIELD(held)},                                           /* with nr_held */
+	{FIELD(cpus_mask)},                                      /* with bound */
 	{FIELD(oom_retried)},                                    /* with oom_retries */
 	{FIELD(fork_cycles)},                                    /* by its first fork */
 	{offsetof(struct task, cpu) + sizeof(u32), sizeof(u32)}, /* padding */
-	{offsetof(struct task, thread.forced_tf) + sizeof(u32), sizeof(u32)}, /* likewise */
 };
 
 static bool is_late(size_t offset)

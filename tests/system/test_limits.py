@@ -187,12 +187,14 @@ def test_random_system_calls(boot):
     assert guest.ok("/bin/busybox echo alive") == "alive\n"
 
 
-def test_pi_locks_under_fire(boot):
-    """Owners and waiters of PI futexes die at any moment; then nothing of them is left."""
+def test_pi_locks_and_sets_under_fire(boot):
+    """Owners and waiters of PI futexes die at any moment, epoll sets go in and out of others; then nothing of them is left."""
     guest = boot(smp=2, debug_checks=True, append="sched.fuzz=11")
-    guest.ok("/bin/busybox true")
+    guest.ok("/tests/alone/epoll_storm 1 20")
     before = guest.account()
     assert "killed some: yes; ended some: yes" in guest.ok("/tests/alone/pi_stress 3 150", timeout=120)
+    for seed in range(1, 4):
+        assert "all waits ended" in guest.ok(f"/tests/alone/epoll_storm {seed}", timeout=120)
     assert_kept(before, settled(guest, before))
     guest.fork()
 

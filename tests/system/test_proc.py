@@ -101,3 +101,53 @@ def test_procps_and_psmisc(boot):
     text = guest.ok("run /bin/busybox sh -c 'sleep 60 & /usr/bin/pgrep -c sleep; /usr/bin/pmap $! | tail -1; /usr/bin/pkill sleep'")
     assert re.match(r"1\n total +\d+K\n", text), text
     assert guest.ok("syscalls").count("called") < 8
+
+
+def test_protected_names(boot):
+    """fs.protected_*: in /tmp, a user's links, FIFOs and files are not what another user means."""
+    guest = boot()
+    text = sh(guest, "cd /tmp; echo secret > of_root; chmod 600 of_root; chmod 1777 /tmp; mkdir open; chmod 777 open; "
+                     "/tests/alone/as_user 1000 /bin/busybox sh -c \"ln -s of_root link; ln of_root hard; mkfifo fifo; touch file\"; "
+                     "chmod 666 file fifo; cat link; ls hard; rm -f hard")
+    assert text.split() == ["secret", "hard"]
+    sh(guest, "cd /proc/sys/fs; for f in protected_*; do echo 1 > $f; done")
+    text = sh(guest, "cd /tmp; cat link; (echo x > file); (echo x 1<>fifo); rm link; ln -s of_root link; cat link; "
+                     "/tests/alone/as_user 1000 /bin/busybox sh -c \"ln of_root hard; ln file hard; ln -s file mine; ls mine; cat mine; echo y > file\"; "
+                     "/tests/alone/as_user 1001 /bin/busybox sh -c \"cat link; echo z > file; ln -s x open/l; ls open/\"; true")
+    for line in ("cat: can't open 'link': Permission denied", "can't create file: Permission denied", "fifo: Permission denied",
+                 "ln: hard: Operation not permitted"):
+        assert line in text, text
+    assert text.count("secret") == 1 and "mine\n" in text and "l\n" in text, text
+
+
+def test_terminals_have_names(boot):
+    """ps finds the console by /proc/tty/drivers."""
+    tree = initramfs.standard_tree()
+    packages.add_to(tree, ["procps"])
+    guest = boot(with_tree=tree)
+    assert re.search(r"^console +ps$", guest.ok("/bin/ps -o tty=,comm= -C ps"), re.M)
+
+
+def test_log_for_programs(boot):
+    """What is written to /dev/kmsg is in the log of all; a reader that waits gets it."""
+    guest = boot(smp=2)
+    text = sh(guest, "(sleep 1; echo \"<5>one more line\" > /dev/kmsg) & "
+                     "timeout 4 cat /dev/kmsg | grep -m1 \"one more line\"; dmesg | tail -n 1; dmesg -c > /dev/null; dmesg | wc -l")
+    lines = text.split("\n")
+    assert re.search(r"^13,\d+,\d+,-;one more line$", text, re.M), text
+    assert re.search(r"\[ *\d+\.\d{6}\] one more line", text) and lines[-2].strip() == "0", text
+    assert "one more line" in guest.ok("dmesg")
+    sh(guest, "echo 1 > /proc/sys/kernel/dmesg_restrict")
+    text = sh(guest, "/tests/alone/as_user 1000 /bin/busybox dmesg; /tests/alone/as_user 1000 /bin/busybox cat /dev/kmsg; true")
+    assert text.count("Operation not permitted") == 2, text
+    sh(guest, "dmesg -n 1; echo quiet > /dev/kmsg; cut -f1 /proc/sys/kernel/printk | grep -x 1; echo 8 > /proc/sys/kernel/printk")
+
+
+def test_randomness_is_switched_off(boot):
+    guest = boot()
+    places = "sed -n \"s/-.*stack.*//p\" /proc/self/maps"
+    both = sh(guest, f"{places}; {places}").split()
+    assert both[0] != both[1]
+    both = sh(guest, f"echo 0 > /proc/sys/kernel/randomize_va_space; {places}; {places}").split()
+    assert both[0] == both[1]
+    assert "refused" in sh(guest, "echo 1 > /proc/sys/kernel/randomize_va_space || echo refused; true")

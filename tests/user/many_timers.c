@@ -61,7 +61,7 @@ static void take(int n, bool burns)
 	sigaddset(&rt, SIGRTMIN);
 	while (left > 0 && patience > 0) {
 		if (sigtimedwait(&rt, &info, &soon) != SIGRTMIN) {
-			burn_ms(burns ? 5 : 0);
+			burn_ms(burns ? 25 : 0);
 			patience--;
 			continue;
 		}

@@ -3,7 +3,7 @@
 
 #include <stdint.h>
 
-static uint64_t random_state;
+static __thread uint64_t random_state; /* of each thread */
 
 static uint64_t rnd(void)
 {

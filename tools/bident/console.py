@@ -57,7 +57,7 @@ class Console:
         try:
             index = self._process.expect_list(compiled, timeout=timeout)
         except pexpect.TIMEOUT:
-            raise TimeoutError(readable(self._process.before)) from None
+            raise TimeoutError(readable(self._process.before) or f"the machine printed nothing for {timeout} s") from None
         except pexpect.EOF:
             self.log += self._process.before
             raise self._ended(readable(self._process.before)) from None

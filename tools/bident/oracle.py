@@ -32,7 +32,7 @@ if [ "$3" = tmpfs ]; then
     session="/bin/busybox setsid -c" # a session that pid 1 of the new namespace can name
     mount -t tmpfs -o mode=755 tmpfs .
     cd "$1"
-    mkdir -p tmp dev/shm proc
+    mkdir -p tmp dev/shm proc sys
     mount -t tmpfs -o mode=1777 tmpfs tmp
     mount -t tmpfs -o mode=1777 tmpfs dev/shm
 else
@@ -46,6 +46,7 @@ mknod -m 666 dev/urandom c 1 9
 mknod -m 666 dev/tty c 5 0
 mknod -m 600 dev/console c 5 1
 mknod -m 666 dev/full c 1 7
+mknod -m 644 dev/kmsg c 1 11
 mknod -m 666 dev/ptmx c 5 2
 mkdir -p dev/pts
 ln -s /proc/self/fd dev/fd
@@ -55,6 +56,7 @@ ln -s /proc/self/fd/2 dev/stderr
 find . -depth -type d -exec touch -d @1000000000 {} +
 if [ "$3" = tmpfs ]; then
     mount -t proc proc proc
+    mount -t sysfs sysfs sys
     mount -t devpts devpts dev/pts
 fi
 shift 3

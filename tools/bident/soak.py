@@ -39,6 +39,7 @@ def _on_four(nightly):
         yield seed, "/tests/attack/dead_reaper"
     for seed in range(1, (LIFETIMES if nightly else 3) + 1):
         yield seed, "/tests/alone/reached"
+        yield seed, f"/tests/alone/epoll_storm {seed}"
     for seed in range(1, (HOSTILE if nightly else 3) + 1):
         yield seed, f"/tests/alone/fuzz_syscalls {seed} 40 300"
 

@@ -10,6 +10,7 @@ from bident import ROOT, Failure, build, console, initramfs, linux, machine
 
 SOURCES = ROOT / "tests" / "bench"
 OUTPUT = ROOT / "build" / "bench"
+PROGRAMS = {"forkbench": ("forkbench", "rows", "traced"), "growth": ("growth",)}  # of which files of SOURCES
 COMPILER = "/usr/bin/musl-gcc"
 FLAGS = ["-static", "-O2"]
 CPU = "max,-erms"  # with ERMS Linux clears a page by one instruction, as far as icount can see
@@ -23,22 +24,23 @@ GROUPS = [
     (r"fork_(call|to_child|exit_wait)", "fork"), (r"thread_create_join", "thread"), (r"futex_rtt_2thr", "futex"),
     (r"pthread_create_join", "pthread"), (r"fault_\w+|munmap_touched_page", "fault"),
     (r"mmap_\w+|mprotect_4K|brk_grow_shrink", "mmap"), (r"sigaction|signal_self|kill0_self", "signal"),
-    (r"ptrace_syscall_stop", "ptrace"), (r"fork_traced", "tracefork"),
+    (r"\w*_rtt|accept_connect", "net"), (r"ptrace_syscall_stop", "ptrace"), (r"fork_traced", "tracefork"),
 ]
 SIZES = (1, 16, 64, 256, 1024)
 
 
 def compile_program(name):
-    source, target = SOURCES / f"{name}.c", OUTPUT / name
+    sources, target = [SOURCES / f"{part}.c" for part in PROGRAMS[name]], OUTPUT / name
+    newest = max(file.stat().st_mtime for file in (*sources, *SOURCES.glob("*.h")))
     with build.checkout_lock():
-        if target.exists() and target.stat().st_mtime > source.stat().st_mtime:
+        if target.exists() and target.stat().st_mtime > newest:
             return target
         OUTPUT.mkdir(parents=True, exist_ok=True)
         temporary = target.with_suffix(".tmp")
-        result = subprocess.run([COMPILER, *FLAGS, "-o", str(temporary), str(source)],
+        result = subprocess.run([COMPILER, *FLAGS, "-o", str(temporary), *map(str, sources)],
                                 stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
         if result.returncode != 0:
-            raise Failure(f"{result.stdout.rstrip()}\ncompiling {source.relative_to(ROOT)} failed")
+            raise Failure(f"{result.stdout.rstrip()}\ncompiling {name} failed")
         os.replace(temporary, target)
     return target
 

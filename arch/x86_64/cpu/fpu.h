@@ -60,4 +60,24 @@ static inline void fpu_load(const void *image)
 		__asm__ volatile("fxrstor64 (%0)" ::"r"(image) : "memory");
 }
 
+/* Save the registers of one task and load those of another. NULL: a kernel thread has none. */
+static inline void fpu_switch(void *from, const void *to)
+{
+	const struct fpu_method *m = &fpu_method;
+	u32 xcr0 = m->xcr0;
+
+	if (likely(m->xsaveopt)) { /* one test for both */
+		if (from)
+			__asm__ volatile("xsaveopt64 (%0)" ::"r"(from), "a"(xcr0), "d"(0)
+					 : "memory");
+		if (to)
+			__asm__ volatile("xrstor64 (%0)" ::"r"(to), "a"(xcr0), "d"(0) : "memory");
+		return;
+	}
+	if (from)
+		fpu_save(from);
+	if (to)
+		fpu_load(to);
+}
+
 void fpu_print(void (*print)(const char *fmt, ...) __printf(1, 2));

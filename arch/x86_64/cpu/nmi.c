@@ -105,23 +105,24 @@ void arch_backtrace_cpu(u32 cpu, void (*print)(const char *fmt, ...) __printf(1,
 		__atomic_store_n(&ask.busy, false, __ATOMIC_RELEASE);
 }
 
-u64 arch_wchan(const struct task *t)
+u32 arch_stack_trace(const struct task *t, u64 *pc, u32 max)
 {
 	extern const char __sched_text_start[], __sched_text_end[];
 	const u64 *sp = (const u64 *)t->thread.sp;
 	u64 low = (u64)t->stack, rbp, rip;
+	u32 n = 0;
 
 	/* As below. */
 	if (!kernel_read_u64(sp, &rbp))
 		return 0;
-	while (rbp >= low && rbp < low + KERNEL_STACK_SIZE - 16 && !(rbp & 7)) {
+	while (n < max && rbp >= low && rbp < low + KERNEL_STACK_SIZE - 16 && !(rbp & 7)) {
 		if (!kernel_read_u64((void *)(rbp + 8), &rip) ||
 		    !kernel_read_u64((void *)rbp, &rbp) || rip < KERNEL_IMAGE_BASE)
-			return 0;
-		if (rip <= (u64)__sched_text_start || rip > (u64)__sched_text_end)
-			return rip - 1;
+			break;
+		if (n || rip <= (u64)__sched_text_start || rip > (u64)__sched_text_end)
+			pc[n++] = rip - 1; /* inside the call */
 	}
-	return 0;
+	return n;
 }
 
 void arch_backtrace_task(const struct task *t, void (*print)(const char *fmt, ...) __printf(1, 2))

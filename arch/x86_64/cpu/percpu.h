@@ -41,6 +41,9 @@ struct cpu {
 
 extern struct cpu cpus[MAX_CPUS];
 extern u32 nr_cpus; /* online: their numbers are 0 … nr_cpus - 1 */
+/* Words of a mask with a bit of a CPU that runs or is being started: grows before that CPU does
+ * anything. */
+extern u32 nr_cpu_words;
 
 #ifndef HOST_TEST
 /* Only meaningful while preemption is off: otherwise the caller may wake up on another CPU. */

@@ -276,7 +276,7 @@ void arch_leave_mm(struct mm *mm)
 
 	if (this_cpu()->loaded_mm == mm)
 		arch_load_mm(&init_mm);
-	if (unlikely(others_in(&mm->cpu_mask, this_cpu()->id))) {
+	if (unlikely(!cpumask_empty(&mm->cpu_mask))) {
 		percpu(&shootdown)->flushes++;
 		flush_others(&mm->cpu_mask, mm, 0, TASK_SIZE, 0);
 	}

@@ -22,6 +22,7 @@ struct pipe {
 	u64 reader_opens, writer_opens; /* ever: open() of a FIFO waits for a change */
 	struct condition readable, writable;
 	struct wait_queue read_polls, write_polls;
+	bool polled; /* a word: for readers, at least once */
 };
 
 static struct kmem_cache *pipe_cache;
@@ -210,7 +211,9 @@ static ssize_t pipe_write(struct file *f, struct uio *io, u64 *pos __maybe_unuse
 		done += n;
 		if (was_empty)
 			wake_readers(p);
-		if (unlikely(n < room)) /* a failed copy is not retried */
+		else if (unlikely(READ_ONCE(p->polled)))
+			wake_up_all(&p->read_polls); /* each write is an edge for EPOLLET */
+		if (unlikely(n < room))              /* a failed copy is not retried */
 			break;
 	}
 	mutex_unlock(&p->lock);
@@ -225,7 +228,9 @@ static u32 pipe_poll(struct file *f, struct poll_table *pt)
 	u32 events = 0;
 
 	if (f->mode & FMODE_READ) {
-		poll_wait(pt, &p->read_polls);
+		poll_wait_for(pt, &p->read_polls, POLL_READ);
+		if (pt && !READ_ONCE(p->polled))
+			WRITE_ONCE(p->polled, true);
 		if (ring_used(&p->ring))
 			events |= POLLIN | POLLRDNORM;
 		/* not hung up: a FIFO that no writer has opened yet */
@@ -233,7 +238,7 @@ static u32 pipe_poll(struct file *f, struct poll_table *pt)
 			events |= POLLHUP;
 	}
 	if (f->mode & FMODE_WRITE) {
-		poll_wait(pt, &p->write_polls);
+		poll_wait_for(pt, &p->write_polls, POLL_WRITE);
 		if (ring_room(&p->ring) >= PIPE_BUF)
 			events |= POLLOUT | POLLWRNORM;
 		if (!READ_ONCE(p->readers))

@@ -1,5 +1,6 @@
 /* eventfd(2): a counter that can be waited for. */
 #include "kernel/fs/poll/poll.h"
+#include "kernel/fs/seq.h"
 #include "kernel/fs/vfs.h"
 #include "mm/slab.h"
 
@@ -79,8 +80,8 @@ static u32 eventfd_poll(struct file *f, struct poll_table *pt)
 	struct eventfd *e = f->private;
 	u64 count;
 
-	poll_wait(pt, &e->read_wait);
-	poll_wait(pt, &e->write_wait);
+	poll_wait_for(pt, &e->read_wait, POLL_READ);
+	poll_wait_for(pt, &e->write_wait, POLL_WRITE);
 	count = READ_ONCE(e->count);
 	return (count ? POLLIN | POLLRDNORM : 0) | (count < EFD_MOST ? POLLOUT | POLLWRNORM : 0);
 }
@@ -90,11 +91,20 @@ static void eventfd_release(struct file *f)
 	kfree(f->private);
 }
 
+static void eventfd_show_fdinfo(struct file *f, struct seq *s)
+{
+	const struct eventfd *e = f->private;
+
+	seq_printf(s, "eventfd-count: %16lx\neventfd-semaphore: %d\n", READ_ONCE(e->count),
+		   e->semaphore);
+}
+
 static const struct file_ops eventfd_ops = {
 	.read = eventfd_read,
 	.write = eventfd_write,
 	.lseek = no_lseek, /* as on Linux */
 	.poll = eventfd_poll,
+	.show_fdinfo = eventfd_show_fdinfo,
 	.release = eventfd_release,
 };
 

@@ -39,7 +39,7 @@ static struct poll_entry *entry_of(struct poll_queues *pq, u32 i)
 	return i < FEW_POLLS ? &pq->few[i] : &pq->more[i - FEW_POLLS];
 }
 
-static void join_queue(struct poll_table *pt, struct wait_queue *q)
+static void join_queue(struct poll_table *pt, struct wait_queue *q, u32 events __maybe_unused)
 {
 	struct poll_queues *pq = container_of(pt, struct poll_queues, pt);
 	struct poll_entry *e;
@@ -252,8 +252,7 @@ long sys_poll(struct pollfd __user *fds, unsigned int nfds, int timeout_ms)
 	return -ERESTART_RESTARTBLOCK;
 }
 
-/* Convert a relative timeout to monotonic time; NULL: never; 0: do not wait. */
-static int import_timeout(const struct timespec __user *uts, u64 *until)
+int poll_import_timeout(const struct timespec __user *uts, u64 *until)
 {
 	u64 ns;
 	int err;
@@ -285,7 +284,7 @@ long sys_ppoll(struct pollfd __user *fds, unsigned int nfds, const struct timesp
 	       const sigset_t64 __user *mask, size_t sigsetsize)
 {
 	u64 until;
-	int err = import_timeout(timeout, &until);
+	int err = poll_import_timeout(timeout, &until);
 
 	if (!err)
 		err = poll_swap_mask(mask, sigsetsize);
@@ -429,7 +428,7 @@ long sys_pselect6(int n, u64 __user *in, u64 __user *out, u64 __user *except,
 	struct select_sets s = {in, out, except};
 	struct sigset_arg sig = {NULL, 0};
 	u64 until;
-	int err = import_timeout(timeout, &until);
+	int err = poll_import_timeout(timeout, &until);
 
 	if (!err && usig && copy_from_user(&sig, usig, sizeof(sig)))
 		err = -EFAULT;

@@ -136,7 +136,7 @@ static struct dentry *fd_find(struct dentry *dir, const struct qname *name)
 	return d;
 }
 
-static bool fd_next(const struct proc_node *dir, u32 *n)
+bool proc_fd_next(const struct proc_node *dir, u32 *n)
 {
 	struct task *p scoped(put_task) = proc_task(dir);
 	struct files *files scoped(files_put) = p ? task_get_files(p) : NULL;
@@ -144,4 +144,4 @@ static bool fd_next(const struct proc_node *dir, u32 *n)
 	return files && files_next(files, n);
 }
 
-const struct proc_dir proc_fd_dir = {.find = fd_find, .next = fd_next, .each = &fd_entry};
+const struct proc_dir proc_fd_dir = {.find = fd_find, .next = proc_fd_next, .each = &fd_entry};

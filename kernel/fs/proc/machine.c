@@ -1,10 +1,8 @@
-/* The files about the machine: stat, meminfo, uptime, loadavg, cpuinfo, interrupts. proc(5) */
+/* The files about the machine: stat, uptime, loadavg, cpuinfo, interrupts, softirqs. proc(5) */
 #include "kernel/fork.h"
 #include "kernel/fs/proc/proc.h"
 #include "kernel/sched/load.h"
-#include "mm/mm.h"
 #include "mm/slab.h"
-#include "mm/tree.h"
 
 #define NR_VECTORS 256
 #define ISA_VECTOR 32
@@ -65,7 +63,9 @@ int proc_show_stat(struct seq *s, const struct proc_node *node __maybe_unused)
 		cpu_line(s, &t);
 	}
 	intr_line(s);
-	seq_printf(s, "ctxt %lu\nbtime %lu\nprocesses %lu\nprocs_running %lu\nprocs_blocked 0\n",
+	seq_printf(s,
+		   "ctxt %lu\nbtime %lu\nprocesses %lu\nprocs_running %lu\nprocs_blocked 0\n"
+		   "softirq 0 0 0 0 0 0 0 0 0 0 0\n",
 		   nr_context_switches(), (ktime_get_real() - ktime_get()) / NSEC_PER_SEC,
 		   READ_ONCE(total_forks), nr_running_tasks());
 	return 0;
@@ -96,70 +96,26 @@ int proc_show_loadavg(struct seq *s, const struct proc_node *node __maybe_unused
 	return 0;
 }
 
-/* False: `t` has no memory; a leader may end before its threads. */
-static bool add_data_pages(struct task *t, u64 *pages)
+/* Which package and core a CPU is in, and how many CPUs and cores the package has. */
+static void show_place(struct seq *s, u32 cpu)
 {
-	struct mm *mm;
+	struct cpu_place mine = arch_cpu_place(cpu);
+	struct cpumask cores = {};
+	u32 siblings = 0, nr_cores = 0;
 
-	spin_lock(&t->lock);
-	mm = t->mm;
-	if (mm)
-		*pages += READ_ONCE(mm->nr_data);
-	spin_unlock(&t->lock);
-	return mm;
-}
+	for (u32 other = 0; other < nr_cpus; other++) {
+		struct cpu_place its = arch_cpu_place(other);
 
-/* A vfork child, which borrows its parent's memory, does not count. */
-static void add_committed(struct task *leader, void *pages)
-{
-	struct task *t;
-
-	if (READ_ONCE(leader->vfork_parent))
-		return;
-	list_for_each_entry (t, &leader->signal->threads, thread_node)
-		if (add_data_pages(t, pages))
-			break;
-}
-
-static void memory_line(struct seq *s, const char *name, u64 pages)
-{
-	seq_printf(s, "%-15s %8lu kB\n", name, pages * (PAGE_SIZE / 1024));
-}
-
-/* Files are in memory, so their pages are Shmem and cannot be reclaimed. */
-int proc_show_meminfo(struct seq *s, const struct proc_node *node __maybe_unused)
-{
-	u64 free = nr_free_pages(), shared = (u64)atomic_read(&nr_object_pages);
-	u64 slab = slab_pages(), committed = 0; /* the private writable memory of all processes */
-
-	visit_processes(add_committed, &committed);
-	memory_line(s, "MemTotal:", nr_total_pages());
-	memory_line(s, "MemFree:", free);
-	memory_line(s, "MemAvailable:", free > PAGE_RESERVE ? free - PAGE_RESERVE : 0);
-	memory_line(s, "Buffers:", 0);
-	memory_line(s, "Cached:", shared);
-	memory_line(s, "SwapCached:", 0);
-	memory_line(s, "SwapTotal:", 0);
-	memory_line(s, "SwapFree:", 0);
-	memory_line(s, "Dirty:", 0);
-	memory_line(s, "Writeback:", 0);
-	memory_line(s, "Shmem:", shared);
-	memory_line(s, "Slab:", slab);
-	memory_line(s, "SReclaimable:", 0);
-	memory_line(s, "SUnreclaim:", slab);
-	memory_line(s, "KernelStack:",
-		    (u64)atomic_read(&nr_task_structs) * (KERNEL_STACK_SIZE / PAGE_SIZE));
-	memory_line(s, "PageTables:", (u64)atomic_read(&nr_table_pages));
-	memory_line(s, "Committed_AS:", committed + shared);
-	return 0;
-}
-
-int proc_show_vmstat(struct seq *s, const struct proc_node *node __maybe_unused)
-{
-	seq_printf(s, "nr_free_pages %lu\nnr_shmem %d\nnr_page_table_pages %d\n", nr_free_pages(),
-		   atomic_read(&nr_object_pages), atomic_read(&nr_table_pages));
-	seq_puts(s, "pgpgin 0\npgpgout 0\npswpin 0\npswpout 0\n"); /* no disk, no swap */
-	return 0;
+		if (its.package != mine.package)
+			continue;
+		siblings++;
+		if (!bitmap_test(cores.bits, its.core % MAX_CPUS)) {
+			bitmap_set(cores.bits, its.core % MAX_CPUS);
+			nr_cores++;
+		}
+	}
+	seq_printf(s, "physical id\t: %u\nsiblings\t: %u\ncore id\t\t: %u\ncpu cores\t: %u\n",
+		   mine.package, siblings, mine.core, nr_cores);
 }
 
 int proc_show_cpuinfo(struct seq *s, const struct proc_node *node __maybe_unused)
@@ -177,10 +133,10 @@ int proc_show_cpuinfo(struct seq *s, const struct proc_node *node __maybe_unused
 			   id.vendor, id.family);
 		seq_printf(s, "model\t\t: %u\nmodel name\t: %s\nstepping\t: %u\n", id.model,
 			   *id.model_name ? id.model_name : "unknown", id.stepping);
-		seq_printf(
-			s,
-			"microcode\t: %#x\napicid\t\t: %u\nfpu\t\t: yes\nwp\t\t: yes\nflags\t\t:%s\n",
-			id.microcode, cpus[cpu].apic_id, flags);
+		seq_printf(s, "microcode\t: %#x\n", id.microcode);
+		show_place(s, cpu);
+		seq_printf(s, "apicid\t\t: %u\nfpu\t\t: yes\nwp\t\t: yes\nflags\t\t:%s\n",
+			   cpus[cpu].apic_id, flags);
 		seq_printf(s, "address sizes\t: %u bits physical, 48 bits virtual\n\n",
 			   id.phys_bits);
 	}
@@ -204,5 +160,23 @@ int proc_show_interrupts(struct seq *s, const struct proc_node *node __maybe_unu
 			seq_printf(s, " %10u", arch_irq_count(cpu, (u8)v));
 		seq_printf(s, "  %s\n", about);
 	}
+	return 0;
+}
+
+/* There are none: the work is done in the interrupts themselves, or by kernel threads. */
+int proc_show_softirqs(struct seq *s, const struct proc_node *node __maybe_unused)
+{
+	static const char *const names[] = {"HI",       "TIMER",   "NET_TX", "NET_RX",  "BLOCK",
+					    "IRQ_POLL", "TASKLET", "SCHED",  "HRTIMER", "RCU"};
+
+	seq_printf(s, "%20s", "");
+	for (u32 cpu = 0; cpu < nr_cpus; cpu++)
+		seq_printf(s, "CPU%-8u", cpu);
+	for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
+		seq_printf(s, "\n%12s:", names[i]);
+		for (u32 cpu = 0; cpu < nr_cpus; cpu++)
+			seq_printf(s, " %10u", 0);
+	}
+	seq_puts(s, "\n");
 	return 0;
 }

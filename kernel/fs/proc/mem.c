@@ -80,7 +80,7 @@ static ssize_t mem_write(struct file *f, struct uio *io, u64 *pos)
 }
 
 /* Each address is a position. */
-static s64 mem_lseek(struct file *f, s64 offset, int whence)
+s64 proc_mem_lseek(struct file *f, s64 offset, int whence)
 {
 	guard_mutex(&f->inode->lock);
 
@@ -94,6 +94,6 @@ const struct file_ops proc_mem_ops = {
 	.open = mem_open,
 	.read = mem_read,
 	.write = mem_write,
-	.lseek = mem_lseek,
+	.lseek = proc_mem_lseek,
 	.positioned = true,
 };

@@ -3,7 +3,6 @@
 #include "kernel/fs/proc/proc.h"
 #include "kernel/sharing.h"
 #include "mm/mm.h"
-#include "kernel/ptrace/ptrace.h"
 #include "mm/slab.h"
 
 /* Show the process's memory by show_mm(): nothing for kernel threads and ended processes. The
@@ -85,19 +84,18 @@ static int show_vector(struct seq *s, struct mm *mm)
 static int show_wchan(struct seq *s, const struct proc_node *node)
 {
 	struct task *p scoped(put_task) = proc_task(node);
-	char name[80], *plus;
+	char name[80] = "0", *plus;
 	u64 addr;
 
 	if (!p)
 		return -ESRCH;
-	addr = proc_may_look(p) ? task_wchan(p) : 0;
-	if (addr) {
+	if (proc_may_look(p) && task_stack_trace(p, &addr, 1)) {
 		symbol_name(addr, name, sizeof(name));
 		plus = strchr(name, '+');
 		if (plus)
 			*plus = '\0';
 	}
-	seq_puts(s, addr ? name : "0");
+	seq_puts(s, name);
 	return 0;
 }
 
@@ -196,13 +194,11 @@ static int show_limits(struct seq *s, const struct proc_node *node)
  */
 static int show_syscall(struct seq *s, const struct proc_node *node)
 {
-	struct task *p scoped(put_task) = proc_task(node);
+	struct task *p scoped(put_task) = proc_task_to_trace(node);
 	const struct pt_regs *regs;
 
-	if (!p)
-		return -ESRCH;
-	if (!ptrace_may_access(p, ACCESS_BY_FSUID | ACCESS_ATTACH))
-		return -EPERM;
+	if (IS_ERR(p))
+		return (int)PTR_ERR(p);
 	regs = task_pt_regs(p);
 	if (p->flags & PF_KTHREAD)
 		seq_puts(s, "-1 0x0 0x0\n");
@@ -219,14 +215,14 @@ static int show_syscall(struct seq *s, const struct proc_node *node)
 
 static const struct proc_dir task_dir;
 
-#define PROC_SECRET(nm, fn)                                        \
-	{                                                          \
-		.name = (nm), .mode = S_IFREG | 0400, .show = (fn) \
-	}
 #define PROC_OF_MM(nm, md, guard, fn)                                                         \
 	{                                                                                     \
 		.name = (nm), .mode = S_IFREG | (md), .guarded = (guard), .show = show_of_mm, \
 		.show_mm = (fn)                                                               \
+	}
+#define PROC_OF_MOUNTS(nm, fn)                                                               \
+	{                                                                                    \
+		.name = (nm), .mode = S_IFREG | 0444, .show = (fn), .poll = proc_mounts_poll \
 	}
 /* The entries that a process shares with each thread. */
 #define PER_THREAD                                                                                 \
@@ -234,24 +230,46 @@ static const struct proc_dir task_dir;
 		PROC_FILE("statm", proc_show_statm), PROC_FILE("wchan", show_wchan),               \
 		PROC_OF_MM("auxv", 0400, true, show_vector),                                       \
 		{.name = "mem", .mode = S_IFREG | 0600, .fops = &proc_mem_ops},                    \
-		PROC_SECRET("syscall", show_syscall), PROC_FILE("mountinfo", proc_show_mountinfo), \
+		{.name = "pagemap", .mode = S_IFREG | 0400, .fops = &proc_pagemap_ops},            \
+		PROC_SECRET("syscall", show_syscall), PROC_SECRET("stack", proc_show_stack),       \
+		PROC_SECRET("personality", proc_show_personality),                                 \
+		PROC_SECRET("io", proc_show_io), PROC_FILE("sched", proc_show_sched),              \
 		PROC_OF_MM("maps", 0444, true, proc_show_maps),                                    \
 		PROC_OF_MM("smaps", 0444, true, proc_show_smaps),                                  \
+		PROC_OF_MM("smaps_rollup", 0444, true, proc_show_smaps_rollup),                    \
 		PROC_OF_MM("cmdline", 0444, false, show_arguments),                                \
 		PROC_OF_MM("environ", 0400, true, show_environment),                               \
 		PROC_FILE("limits", show_limits), PROC_FILE("oom_score", proc_show_oom_score),     \
-		PROC_FILE("mounts", proc_show_mounts), PROC_NUMBERED("fd", 0500, proc_fd_dir),     \
+		PROC_OF_MOUNTS("mounts", proc_show_mounts),                                        \
+		PROC_OF_MOUNTS("mountinfo", proc_show_mountinfo),                                  \
+		PROC_NUMBERED("fd", 0500, proc_fd_dir),                                            \
+		{.name = "fdinfo",                                                                 \
+		 .mode = S_IFDIR | 0555,                                                           \
+		 .guarded = true,                                                                  \
+		 .dir = &proc_fdinfo_dir},                                                         \
+		PROC_NUMBERED("attr", 0555, proc_attr_dir),                                        \
 		PROC_LINK("exe", proc_file_readlink, proc_file_jump),                              \
 		PROC_LINK("cwd", proc_place_readlink, proc_place_jump),                            \
 		PROC_LINK("root", proc_place_readlink, proc_place_jump, .arg = "root"),            \
 		PROC_WRITABLE("oom_score_adj", proc_show_oom_score_adj, proc_store_oom_score_adj), \
 		PROC_WRITABLE("oom_adj", proc_show_oom_adj, proc_store_oom_adj),                   \
+		PROC_WRITABLE("loginuid", proc_show_loginuid, proc_store_loginuid),                \
+		PROC_FILE("sessionid", proc_show_sessionid),                                       \
 		PROC_WRITABLE("comm", show_comm, store_comm)
 
-static const struct proc_entry thread_entries[] = {PER_THREAD};
+static const struct proc_entry thread_entries[] = {
+	PER_THREAD,
+	PROC_FILE("children", proc_show_children),
+};
 static const struct proc_entry pid_entries[] = {
 	PER_THREAD,
 	PROC_NUMBERED("task", 0555, task_dir),
+	PROC_TEXT("cgroup", ""), /* there are no hierarchies */
+	PROC_SECRET("mountstats", proc_show_mountstats),
+	{.name = "timerslack_ns",
+	 .mode = S_IFREG | 0666,
+	 .show = proc_show_timerslack,
+	 .store = proc_store_timerslack},
 	{.name = "coredump_filter",
 	 .mode = S_IFREG | 0644,
 	 .show = show_of_mm,

@@ -15,7 +15,8 @@
 #define STORE_MAX    1024
 #define FIRST_NUMBER 256 /* position of the computed name 0, behind all fixed names */
 
-static const struct inode_ops proc_dir_ops, proc_file_inode_ops, proc_link_ops;
+static const struct inode_ops proc_dir_ops, sysfs_dir_ops, proc_file_inode_ops, proc_link_ops;
+static const struct fs_type proc_type;
 static const struct file_ops proc_dir_file_ops, proc_file_ops;
 
 /* ---- nodes ---- */
@@ -65,12 +66,14 @@ static struct inode *make_inode(struct super *sb, const struct proc_entry *e, st
 		return NULL;
 	}
 	*node = (struct proc_node){.entry = e, .pid = pid ? get_pid(pid) : NULL, .fd = fd};
+	if (!inode_is(i, S_IFDIR)) /* its text is made of what other locks guard */
+		mutex_init(&i->lock, LOCK_PROC);
 	i->private = node;
 	i->ino = number_of(e, pid, fd);
 	switch (e->mode & S_IFMT) {
 	case S_IFDIR:
 		i->nlink = 2;
-		i->ops = &proc_dir_ops;
+		i->ops = sb->type == &proc_type ? &proc_dir_ops : &sysfs_dir_ops;
 		i->fops = &proc_dir_file_ops;
 		break;
 	case S_IFLNK:
@@ -123,11 +126,71 @@ bool proc_number(const struct qname *name, u32 *n)
 
 /* ---- directories ---- */
 
-static bool gone(const struct proc_node *node)
+/* 0; -ENOENT: the process is gone; -EACCES: current may not look into this directory. */
+static int may_list(const struct proc_node *node)
 {
 	struct task *p scoped(put_task) = node->pid ? proc_task(node) : NULL;
 
-	return node->pid && !p;
+	if (!node->pid)
+		return 0;
+	if (!p)
+		return -ENOENT;
+	return node->entry->guarded && !proc_may_look(p) ? -EACCES : 0;
+}
+
+/* ---- the mount point ---- */
+
+static spinlock_t kept_lock = SPINLOCK_INIT(LOCK_DCACHE);
+
+/* The root's node; NULL: unmounted. */
+static struct proc_node *root_node(const struct super *sb)
+{
+	struct dentry *root = READ_ONCE(sb->root);
+
+	return root ? root->inode->private : NULL;
+}
+
+/* The kept dentry, which becomes `fresh` if there is none. Takes the reference to that. */
+static struct dentry *keep(struct dentry *fresh)
+{
+	struct proc_node *root = root_node(fresh->inode->sb);
+	struct dentry *d = fresh;
+
+	if (!root)
+		return fresh;
+	spin_lock(&kept_lock);
+	if (!root->kept && !root->closed) {
+		fresh->inode->kept = true;
+		root->kept = dentry_get(fresh);
+	} else if (root->kept) {
+		d = dentry_get(root->kept);
+	}
+	spin_unlock(&kept_lock);
+	if (d != fresh)
+		dentry_put(fresh);
+	return d;
+}
+
+static void proc_unmounted(struct inode *root)
+{
+	struct proc_node *node = root->private;
+	struct dentry *d;
+
+	spin_lock(&kept_lock);
+	d = node->kept;
+	node->kept = NULL;
+	node->closed = true;
+	spin_unlock(&kept_lock);
+	if (d)
+		dentry_put(d);
+}
+
+static struct dentry *inherit(const struct proc_node *dir, struct dentry *d)
+{
+	if (d && !IS_ERR(d))
+		((struct proc_node *)d->inode->private)->strict =
+			dir->strict || dir->entry->dir->strict;
+	return d;
 }
 
 /* A fixed entry inherits the process of its directory. */
@@ -135,21 +198,23 @@ static struct dentry *proc_lookup(struct dentry *dir, const struct qname *name)
 {
 	const struct proc_node *node = proc_node_of(dir->inode);
 	const struct proc_dir *table = node->entry->dir;
+	int err = may_list(node);
 	struct dentry *d;
 
-	if (gone(node))
-		return NULL;
+	if (err)
+		return ERR_PTR(err);
 	for (u32 i = 0; i < table->nr; i++) {
 		const struct proc_entry *e = &table->entries[i];
 
 		if (strlen(e->name) != name->len || memcmp(e->name, name->s, name->len))
 			continue;
-		d = proc_make(dir, name, e, node->pid, 0);
+		d = proc_make(dir, name, e, node->pid, node->fd);
 		if (!IS_ERR(d))
 			((struct proc_node *)d->inode->private)->thread = node->thread;
-		return d;
+		inherit(node, d);
+		return e->mount_point && !IS_ERR(d) ? keep(d) : d;
 	}
-	return table->find ? table->find(dir, name) : NULL;
+	return table->find ? inherit(node, table->find(dir, name)) : NULL;
 }
 
 static bool emit_fixed(struct file *f, dir_emit_fn emit, void *arg)
@@ -161,7 +226,7 @@ static bool emit_fixed(struct file *f, dir_emit_fn emit, void *arg)
 		const struct proc_entry *e = &table->entries[f->pos - 2];
 
 		if (!emit(arg, e->name, (u32)strlen(e->name), f->pos + 1,
-			  number_of(e, node->pid, 0), S_DT(e->mode)))
+			  number_of(e, node->pid, node->fd), S_DT(e->mode)))
 			return false;
 	}
 	if (f->pos < FIRST_NUMBER)
@@ -177,7 +242,7 @@ static void emit_numbers(struct file *f, dir_emit_fn emit, void *arg)
 	char name[16];
 
 	for (; table->next && table->next(node, &n); n++) {
-		int len = scnprintf(name, sizeof(name), "%u", n);
+		int len = scnprintf(name, sizeof(name), "%s%u", table->prefix ?: "", n);
 
 		if (!emit(arg, name, (u32)len, FIRST_NUMBER + (u64)n + 1,
 			  number_of(table->each, node->pid, n), S_DT(table->each->mode)))
@@ -188,12 +253,10 @@ static void emit_numbers(struct file *f, dir_emit_fn emit, void *arg)
 
 static int proc_iterate(struct file *f, dir_emit_fn emit, void *arg)
 {
-	int err = 0;
+	int err = may_list(proc_node_of(f->inode));
 
 	guard_mutex(&f->inode->lock);
-	if (gone(proc_node_of(f->inode)))
-		err = -ENOENT;
-	else if (directory_emit_dots(f, emit, arg) && emit_fixed(f, emit, arg))
+	if (!err && directory_emit_dots(f, emit, arg) && emit_fixed(f, emit, arg))
 		emit_numbers(f, emit, arg);
 	return err;
 }
@@ -221,7 +284,16 @@ static const struct inode_ops proc_dir_ops = {
 	.permits = proc_permits,
 	.free = node_free,
 };
+/* There a new name is not permitted, where procfs knows of no such directory. */
+static const struct inode_ops sysfs_dir_ops = {
+	.lookup = proc_lookup, .unmounted = proc_unmounted, .free = node_free};
+static int proc_dir_open(struct inode *inode, struct file *f __maybe_unused)
+{
+	return may_list(proc_node_of(inode)) == -EACCES ? -EACCES : 0;
+}
+
 static const struct file_ops proc_dir_file_ops = {
+	.open = proc_dir_open,
 	.read = directory_read,
 	.lseek = directory_lseek,
 	.iterate = proc_iterate,
@@ -296,7 +368,7 @@ static void text_free(struct seq *s)
 		vfree(s->data);
 	text_uncharge(s);
 	s->data = NULL;
-	s->room = 0;
+	s->room = s->len = 0;
 }
 
 /* Write the text, into more room until it fits. */
@@ -320,9 +392,11 @@ static int seq_fill(struct seq *s, const struct proc_node *node)
 		}
 		if (s->len < s->room)
 			return 0;
-		if (s->len >= TEXT_MAX)
-			return -ENOMEM;
 		room = s->len + s->len / 2;
+		if (s->len >= TEXT_MAX) {
+			text_free(s); /* a later read must not go on with what is not there */
+			return -ENOMEM;
+		}
 	}
 }
 
@@ -337,11 +411,14 @@ static int proc_open(struct inode *inode, struct file *f)
 {
 	const struct proc_entry *e = proc_node_of(inode)->entry;
 
-	if (!e->show && (f->mode & FMODE_READ))
+	if ((!e->show && (f->mode & FMODE_READ)) ||
+	    (!e->store && (f->mode & FMODE_WRITE) && proc_node_of(inode)->strict))
 		return -EACCES;
 	if (e->guarded && !may_look_at_node(proc_node_of(inode)))
 		return -EACCES;
 	f->private = kzalloc(sizeof(struct seq));
+	if (f->private && e->poll)
+		(void)e->poll(f->private, NULL); /* what comes from now on is news */
 	return f->private ? 0 : -ENOMEM;
 }
 
@@ -390,6 +467,13 @@ static ssize_t proc_write(struct file *f, struct uio *io, u64 *pos __maybe_unuse
 	return err ? err : (ssize_t)n;
 }
 
+static u32 proc_poll(struct file *f, struct poll_table *pt)
+{
+	const struct proc_entry *e = proc_node_of(f->inode)->entry;
+
+	return e->poll ? e->poll(f->private, pt) : POLLIN | POLLRDNORM | POLLOUT | POLLWRNORM;
+}
+
 static s64 proc_lseek(struct file *f, s64 offset, int whence)
 {
 	return whence == SEEK_END ? -EINVAL : directory_lseek(f, offset, whence);
@@ -407,16 +491,22 @@ static const struct file_ops proc_file_ops = {
 	.release = proc_release,
 	.read = proc_read,
 	.write = proc_write,
+	.poll = proc_poll,
 	.lseek = proc_lseek,
 	.positioned = true,
 };
+
+int proc_fill_with(struct super *s, const struct proc_entry *root)
+{
+	s->root = dentry_make_root(make_inode(s, root, NULL, 0));
+	return s->root ? 0 : -ENOMEM;
+}
 
 static int proc_fill(struct super *s, char *options __maybe_unused)
 {
 	static const struct proc_entry root = PROC_NUMBERED("/", 0555, proc_root_dir);
 
-	s->root = dentry_make_root(make_inode(s, &root, NULL, 0));
-	return s->root ? 0 : -ENOMEM;
+	return proc_fill_with(s, &root);
 }
 
 static const struct fs_type proc_type = {

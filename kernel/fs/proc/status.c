@@ -132,8 +132,7 @@ static void show_privileges(struct seq *s, const struct look *l)
 		   CAP_ALL, 0UL, l->no_new_privs, l->seccomp, l->nr_filters);
 }
 
-/* "0-2,5" */
-static void show_list(struct seq *s, const struct cpumask *m)
+void proc_show_cpulist(struct seq *s, const struct cpumask *m)
 {
 	size_t from, end = 0;
 	const char *comma = "";
@@ -146,20 +145,24 @@ static void show_list(struct seq *s, const struct cpumask *m)
 	seq_puts(s, "\n");
 }
 
-/* A bitmap of all CPUs, 32 to a word. */
+void proc_show_cpumap(struct seq *s, const struct cpumask *m)
+{
+	for (u32 words = (nr_cpus + 31) / 32, i = words; i-- > 0;) {
+		u32 word = (u32)(m->bits[i / 2] >> i % 2 * 32);
+		int digits = i == words - 1 ? (int)(nr_cpus - 32 * i + 3) / 4 : 8;
+
+		seq_printf(s, i ? "%0*x," : "%0*x\n", digits, word);
+	}
+}
+
 static void show_cpus(struct seq *s, const struct look *l)
 {
 	struct cpumask mask = sched_get_affinity(l->task);
 
 	seq_puts(s, "Cpus_allowed:\t");
-	for (u32 words = (nr_cpus + 31) / 32, i = words; i-- > 0;) {
-		u32 word = (u32)(mask.bits[i / 2] >> i % 2 * 32);
-		int digits = i == words - 1 ? (int)(nr_cpus - 32 * i + 3) / 4 : 8;
-
-		seq_printf(s, i ? "%0*x," : "%0*x\n", digits, word);
-	}
+	proc_show_cpumap(s, &mask);
 	seq_puts(s, "Cpus_allowed_list:\t");
-	show_list(s, &mask);
+	proc_show_cpulist(s, &mask);
 	seq_puts(s, "Mems_allowed:\t1\nMems_allowed_list:\t0\n"); /* one node */
 }
 

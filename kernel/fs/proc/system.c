@@ -1,5 +1,6 @@
 /* /proc itself: the system as a whole, and a directory for each process. proc(5). */
 #include "boot/boot_info.h"
+#include "kernel/fs/poll/poll.h"
 #include "kernel/fs/proc/proc.h"
 #include "kernel/ipc/ipc.h"
 #include "kernel/sys/utsname.h"
@@ -52,7 +53,7 @@ static void mount_line(const struct super *sb, const char *path, void *seq)
 static void mountinfo_line(const struct super *sb, const char *path, void *seq)
 {
 	const struct dentry *place = sb->root->covers;
-	u32 id = (u32)(sb->dev & 0xff), parent = place ? (u32)(place->inode->sb->dev & 0xff) : 0;
+	u32 id = super_number(sb), parent = place ? super_number(place->inode->sb) : 0;
 
 	seq_printf(seq, "%u %u 0:%u / ", id, parent, id);
 	seq_escape(seq, path, ODD_IN_PATHS);
@@ -75,6 +76,32 @@ int proc_show_mounts(struct seq *s, const struct proc_node *node __maybe_unused)
 	return 0;
 }
 
+static void mountstats_line(const struct super *sb, const char *path, void *seq)
+{
+	seq_puts(seq, "device ");
+	seq_escape(seq, sb->source, ODD_IN_SOURCES);
+	seq_puts(seq, " mounted on ");
+	seq_escape(seq, path, ODD_IN_PATHS);
+	seq_printf(seq, " with fstype %s\n", sb->type->name);
+}
+
+int proc_show_mountstats(struct seq *s, const struct proc_node *node __maybe_unused)
+{
+	mounts_foreach(mountstats_line, s);
+	return 0;
+}
+
+u32 proc_mounts_poll(struct seq *s, struct poll_table *pt)
+{
+	u64 now;
+	bool news;
+
+	poll_wait(pt, &mount_wait);
+	now = READ_ONCE(mount_changes);
+	news = __atomic_exchange_n(&s->event, now, __ATOMIC_RELAXED) != now;
+	return POLLIN | POLLRDNORM | (news ? POLLERR | POLLPRI : 0);
+}
+
 static ssize_t mounts_readlink(struct dentry *link __maybe_unused, char *buf)
 {
 	return (ssize_t)strlcpy(buf, "self/mounts", PATH_MAX);
@@ -83,6 +110,12 @@ static ssize_t mounts_readlink(struct dentry *link __maybe_unused, char *buf)
 static struct dentry *mounts_jump(struct dentry *link)
 {
 	return proc_step(proc_self_jump(link), "mounts", 0);
+}
+
+static int show_locks(struct seq *s, const struct proc_node *node __maybe_unused)
+{
+	locks_show(s);
+	return 0;
 }
 
 static int show_filesystems(struct seq *s, const struct proc_node *node __maybe_unused)
@@ -108,6 +141,26 @@ static int show_unimplemented(struct seq *s, const struct proc_node *node __mayb
 	unimplemented_foreach(absent_call, s);
 	return 0;
 }
+
+int proc_show_text(struct seq *s, const struct proc_node *node)
+{
+	seq_puts(s, node->entry->arg);
+	return 0;
+}
+
+static int show_devices(struct seq *s, const struct proc_node *node __maybe_unused)
+{
+	devices_show(s);
+	return 0;
+}
+
+/* Name, path, major and minor numbers, and kind, as in Linux's. */
+static const struct proc_entry tty_entries[] = {
+	PROC_TEXT("drivers", "/dev/tty             /dev/tty        5       0 system:/dev/tty\n"
+			     "/dev/console         /dev/console    5       1 system:console\n"
+			     "/dev/ptmx            /dev/ptmx       5       2 system\n"
+			     "pty_slave            /dev/pts      136 0-1048575 pty:slave\n"),
+};
 
 static const struct proc_entry bident_entries[] = {
 	PROC_FILE("unimplemented", show_unimplemented),
@@ -137,24 +190,39 @@ static bool pid_next(const struct proc_node *dir __maybe_unused, u32 *n)
 }
 
 static const struct proc_entry ipc_entries[] = {
+	PROC_TEXT("msg",
+		  "       key      msqid perms      cbytes       qnum lspid lrpid   uid   gid  "
+		  "cuid  cgid      stime      rtime      ctime\n"),
 	PROC_FILE("sem", sem_show),
 	PROC_FILE("shm", shm_show),
 };
 
 static const struct proc_entry root_entries[] = {
 	PROC_DIR("bident", bident_entries),
+	PROC_FILE("buddyinfo", proc_show_buddyinfo),
+	PROC_TEXT("cgroups", "#subsys_name\thierarchy\tnum_cgroups\tenabled\n"),
 	PROC_FILE("cmdline", show_cmdline),
 	PROC_FILE("cpuinfo", proc_show_cpuinfo),
+	PROC_FILE("devices", show_devices),
+	PROC_TEXT("diskstats", ""),
 	PROC_FILE("filesystems", show_filesystems),
 	PROC_FILE("interrupts", proc_show_interrupts),
+	PROC_TEXT("key-users", ""),
 	PROC_FILE("loadavg", proc_show_loadavg),
+	PROC_FILE("locks", show_locks),
 	PROC_FILE("meminfo", proc_show_meminfo),
 	PROC_LINK("mounts", mounts_readlink, mounts_jump),
+	PROC_NUMBERED("net", 0555, proc_net_dir),
+	PROC_TEXT("partitions", ""),
 	PROC_LINK("self", proc_self_readlink, proc_self_jump),
+	PROC_SECRET("slabinfo", proc_show_slabinfo),
+	PROC_FILE("softirqs", proc_show_softirqs),
 	PROC_FILE("stat", proc_show_stat),
+	PROC_TEXT("swaps", "Filename\t\t\t\tType\t\tSize\t\tUsed\t\tPriority\n"),
 	PROC_NUMBERED("sys", 0555, proc_sys_dir),
 	PROC_DIR("sysvipc", ipc_entries),
 	PROC_LINK("thread-self", proc_thread_self_readlink, proc_thread_self_jump),
+	PROC_DIR("tty", tty_entries),
 	PROC_FILE("uptime", proc_show_uptime),
 	PROC_FILE("version", show_version),
 	PROC_FILE("vmstat", proc_show_vmstat),

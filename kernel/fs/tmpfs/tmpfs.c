@@ -1,6 +1,6 @@
 /* tmpfs: a file system in memory. Its directories are the dentry tree itself (dentry.c). The
  * contents of a regular file are a vm_object, whose pages mmap() maps directly. */
-#include "kernel/fs/vfs.h"
+#include "kernel/fs/notify/notify.h"
 #include "mm/mm.h"
 #include "mm/slab.h"
 
@@ -281,6 +281,8 @@ static ssize_t tmpfs_read(struct file *f, struct uio *io, u64 *pos)
 	}
 	if (!(f->flags & O_NOATIME))
 		inode_accessed(i);
+	if (ret > 0)
+		notify_file(f, IN_ACCESS);
 	return ret;
 }
 
@@ -341,6 +343,7 @@ static ssize_t tmpfs_write(struct file *f, struct uio *io, u64 *pos)
 	if (ret > 0) {
 		inode_strip_set_ids(i);
 		inode_modified(i);
+		notify_file(f, IN_MODIFY);
 	}
 	return ret;
 }

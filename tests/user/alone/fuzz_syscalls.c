@@ -77,7 +77,14 @@ static const struct call {
 	{26, "asc"},     {27, "asb"},    {28, "asc"},    {29, "csx"},     {30, "cax"},
 	{31, "ccb"},     {64, "ccx"},    {65, "cbc"},    {66, "cccb"},    {66, "cccc"},
 	{67, "a"},       {149, "as"},    {150, "as"},    {151, "c"},      {152, ""},
-	{220, "cbct"},   {318, "bsc"},   {325, "asc"},   {334, "bscc"},
+	{220, "cbct"},   {318, "bsc"},   {325, "asc"},   {334, "bscc"},   {41, "ccc"},
+	{53, "cccb"},    {42, "fbs"},    {43, "fbb"},    {44, "fbscbs"},  {45, "fbscbb"},
+	{46, "fbc"},     {47, "fbc"},    {48, "fc"},     {49, "fbs"},     {50, "fc"},
+	{51, "fbb"},     {52, "fbb"},    {54, "fccbs"},  {55, "fccbb"},   {288, "fbbc"},
+	{232, "fbcc"},   {233, "fcfb"},  {233, "fcfb"},  {281, "fbccSz"}, {284, "c"},
+	{290, "cc"},     {291, "c"},     {291, "c"},     {441, "fbctSz"}, {282, "fSz"},
+	{289, "fSzc"},   {283, "cc"},    {286, "fctb"},  {287, "fb"},     {253, ""},
+	{294, "c"},      {254, "fpx"},   {254, "fpx"},   {255, "fc"},
 };
 #define NR_CALLS (sizeof calls / sizeof *calls)
 

@@ -13,14 +13,21 @@
  * collect_lock is held during the search, and to add or drop a message's reference to a socket. A
  * reader drops that reference before it can use the files, so no task gets a suspect meanwhile.
  */
-#include "kernel/net/socket.h"
+#include "kernel/net/unix.h"
 
 static struct mutex collect_lock = MUTEX_INIT(collect_lock, LOCK_COLLECT);
 static struct list_head flying = LIST_HEAD_INIT(flying); /* collect_lock: usock.flying */
 
+struct usock *file_usock(const struct file *f)
+{
+	struct socket *s = file_socket(f);
+
+	return s && s->family == AF_UNIX ? usock_of(s) : NULL;
+}
+
 void scm_hold(struct file *f)
 {
-	struct usock *s = file_socket(f);
+	struct usock *s = file_usock(f);
 
 	if (!s)
 		return;
@@ -31,7 +38,7 @@ void scm_hold(struct file *f)
 
 static void release_file(struct file *f)
 {
-	struct usock *s = file_socket(f);
+	struct usock *s = file_usock(f);
 
 	if (!s)
 		return;
@@ -67,7 +74,7 @@ static void each_in_queue(struct usock *s, socket_fn fn, struct list_head *arg)
 
 	list_for_each_entry (m, &s->queue, link)
 		for (u32 i = 0; i < m->scm.nr; i++) {
-			struct usock *t = file_socket(m->scm.files[i]);
+			struct usock *t = file_usock(m->scm.files[i]);
 
 			if (t)
 				fn(t, arg);
@@ -108,7 +115,7 @@ static void find_suspects(void)
 
 	list_for_each_entry (s, &flying, flying) {
 		s->outer = s->held;
-		s->suspect = refcount_read(&s->file->count) == s->held;
+		s->suspect = refcount_read(&s->base.file->count) == s->held;
 	}
 	list_for_each_entry (s, &flying, flying)
 		if (s->suspect)
@@ -132,7 +139,7 @@ static void clear_reachable(void)
 static void take_queue(struct usock *s, struct list_head *garbage)
 {
 	list_splice_tail(&s->queue, garbage);
-	WRITE_ONCE(s->backlog_nr, s->type == SOCK_DGRAM ? 0 : s->backlog_nr);
+	WRITE_ONCE(s->backlog_nr, s->base.type == SOCK_DGRAM ? 0 : s->backlog_nr);
 }
 
 static void take_messages(struct usock *s, struct list_head *garbage)

@@ -1,13 +1,11 @@
 /* AF_UNIX sockets: life, names and connections. unix(7) */
-#include "kernel/net/socket.h"
+#include "kernel/net/unix.h"
 #include "mm/slab.h"
 
-#define BUFFER_DEFAULT 212992 /* net.core.wmem_default */
-#define NAME_START     offsetof(struct sockaddr_un, sun_path)
-
-u64 socket_max_backlog = 4096;
+#define NAME_START offsetof(struct sockaddr_un, sun_path)
 
 static struct kmem_cache *usock_cache;
+static const struct socket_ops unix_ops;
 #define BOUND_LISTS 1024
 
 static spinlock_t bind_lock = SPINLOCK_INIT(LOCK_SOCKETS); /* guards names and the lists */
@@ -22,13 +20,6 @@ void unix_init(void)
 
 /* ---- life ---- */
 
-struct ucred current_ucred(void)
-{
-	const struct cred *c = current->cred;
-
-	return (struct ucred){.pid = (u32)current->tgid_nr, .uid = c->euid, .gid = c->egid};
-}
-
 struct usock *usock_create(int type)
 {
 	struct usock *s = kmem_cache_zalloc(usock_cache);
@@ -37,8 +28,7 @@ struct usock *usock_create(int type)
 		return NULL;
 	refcount_set(&s->count, 1);
 	mutex_init(&s->lock, LOCK_PIPE);
-	s->type = type;
-	s->sndbuf = s->rcvbuf = BUFFER_DEFAULT;
+	socket_setup(&s->base, &unix_ops, AF_UNIX, type, 0);
 	s->backlog_max = (u32)READ_ONCE(unix_max_dgrams);
 	s->peer_cred = (struct ucred){.uid = (u32)-1, .gid = (u32)-1};
 	list_init(&s->queue);
@@ -59,6 +49,11 @@ void usock_put(struct usock *s)
 {
 	if (!s || !refcount_dec_and_test(&s->count))
 		return;
+	if (s->groups)
+		put_cred(s->groups);
+	if (s->peer_groups)
+		put_cred(s->peer_groups);
+	socket_gone(&s->base);
 	kfree(s->name); /* kept until now, for recvfrom(2) of its messages */
 	kmem_cache_free(usock_cache, s);
 }
@@ -95,7 +90,7 @@ static void peer_closed(struct usock *s, struct usock *by, bool reset)
 	if (s->peer == by && s->state == SOCKET_CONNECTED) {
 		WRITE_ONCE(s->shut, SHUT_BOTH);
 		if (reset)
-			s->error = ECONNRESET;
+			socket_set_error(&s->base, ECONNRESET);
 	}
 	mutex_unlock(&s->lock);
 	wake_both(s);
@@ -120,28 +115,59 @@ static void close_one(struct usock *s, struct list_head *orphans, bool embryo)
 	unix_forget_room(s);
 	unbind(s);
 	reset = embryo || !list_empty(&unread);
-	if (peer && s->type != SOCK_DGRAM)
+	if (peer && s->base.type != SOCK_DGRAM)
 		peer_closed(peer, s, reset);
 	usock_put(peer);
 	free_messages(&unread);
 	usock_put(s);
 }
 
-void usock_close(struct usock *s)
+static void unix_close(struct socket *base)
 {
 	struct list_head orphans = LIST_HEAD_INIT(orphans);
+	struct usock *s = usock_of(base);
 
 	close_one(s, &orphans, false);
 	while ((s = list_take_first(&orphans, struct usock, in_backlog)) != NULL)
 		close_one(s, &orphans, true); /* an unaccepted one has no backlog */
 }
 
-void usock_pair(struct usock *a, struct usock *b)
+/* Current's credentials, for SO_PEERGROUPS. With a reference. */
+static struct cred *own_groups(void)
 {
+	refcount_inc(&current->cred->count);
+	return current->cred;
+}
+
+static int unix_pair(struct socket *first, struct socket *second)
+{
+	struct usock *a = usock_of(first), *b = usock_of(second);
+
 	a->peer = usock_get(b);
 	b->peer = usock_get(a);
 	a->state = b->state = SOCKET_CONNECTED;
 	a->peer_cred = b->peer_cred = current_ucred();
+	a->peer_groups = own_groups();
+	b->peer_groups = own_groups();
+	return 0;
+}
+
+static void unix_peer_cred(struct socket *base, struct ucred *to)
+{
+	struct usock *s = usock_of(base);
+
+	guard_mutex(&s->lock);
+	*to = s->peer_cred;
+}
+
+static struct cred *unix_peer_groups(struct socket *base)
+{
+	struct usock *s = usock_of(base);
+
+	guard_mutex(&s->lock);
+	if (s->peer_groups)
+		refcount_inc(&s->peer_groups->count);
+	return s->peer_groups;
 }
 
 /* ---- names ---- */
@@ -251,8 +277,10 @@ static int bind_any(struct usock *s, struct unix_name *n)
 	return err;
 }
 
-int unix_bind(struct usock *s, const struct sockaddr_un *addr, u32 len)
+static int unix_bind(struct socket *base, const union address *to, u32 len)
 {
+	const struct sockaddr_un *addr = &to->un;
+	struct usock *s = usock_of(base);
 	bool any = len == NAME_START && addr->sun_family == AF_UNIX;
 	int err = any ? 0 : check_name(addr, len);
 	struct unix_name *n;
@@ -299,7 +327,7 @@ struct usock *unix_find(const struct sockaddr_un *addr, u32 len, int type)
 	if (!n)
 		return ERR_PTR(-ENOMEM);
 	s = is_abstract(n) ? get_bound(n, NULL) : find_by_path(n->addr.sun_path);
-	if (IS_ERR(s) || s->type == type)
+	if (IS_ERR(s) || s->base.type == type)
 		return s;
 	usock_put(s);
 	return ERR_PTR(-EPROTOTYPE);
@@ -307,16 +335,24 @@ struct usock *unix_find(const struct sockaddr_un *addr, u32 len, int type)
 
 /* ---- connections ---- */
 
-int unix_listen(struct usock *s, int backlog)
+static int unix_listen(struct socket *base, int backlog)
 {
-	if (s->type == SOCK_DGRAM)
+	struct usock *s = usock_of(base);
+	struct cred *old;
+
+	if (s->base.type == SOCK_DGRAM)
 		return -EOPNOTSUPP;
 	guard_mutex(&s->lock);
 	if (!s->name || s->state == SOCKET_CONNECTED)
 		return -EINVAL;
 	s->state = SOCKET_LISTENS;
-	s->backlog_max = (u32)MIN((u64)(u32)backlog, READ_ONCE(socket_max_backlog));
+	base->listens = true;
+	s->backlog_max = (u32)backlog;
 	s->cred = current_ucred();
+	old = s->groups;
+	s->groups = own_groups();
+	if (old)
+		put_cred(old);
 	wake_up_all(&s->write_wait);
 	return 0;
 }
@@ -339,9 +375,12 @@ static void join(struct usock *s, struct usock *l, struct usock *other)
 	other->peer = usock_get(s);
 	other->state = SOCKET_CONNECTED;
 	other->peer_cred = current_ucred();
+	other->peer_groups = own_groups();
 	s->peer = usock_get(other);
 	s->state = SOCKET_CONNECTED;
 	s->peer_cred = l->cred;
+	refcount_inc(&l->groups->count);
+	s->peer_groups = l->groups;
 	list_add_tail(&other->in_backlog, &l->backlog);
 	WRITE_ONCE(l->backlog_nr, l->backlog_nr + 1);
 }
@@ -372,13 +411,13 @@ static int join_if_free(struct usock *s, struct usock *l, struct usock *other)
 }
 
 /* Put `other`, the far end of `s`, into the backlog of `l`. */
-static int knock(struct usock *s, struct usock *l, struct usock *other, bool nonblock)
+static int knock(struct usock *s, struct usock *l, struct usock *other, u64 until)
 {
 	int err = 0;
 
 	mutex_lock(&l->lock);
 	while (!err && !refuses(l) && l->backlog_nr > l->backlog_max)
-		err = usock_wait(l, &l->write_wait, nonblock, backlog_open(l));
+		err = socket_wait_unlocked(&l->lock, &l->write_wait, until, backlog_open(l));
 	if (!err)
 		err = refuses(l) ? -ECONNREFUSED : join_if_free(s, l, other);
 	mutex_unlock(&l->lock);
@@ -390,7 +429,7 @@ static int knock(struct usock *s, struct usock *l, struct usock *other, bool non
 /* A new socket with the listener's name, but not bound to it. */
 static struct usock *accepted_socket(struct usock *l)
 {
-	struct usock *n = usock_create(l->type);
+	struct usock *n = usock_create(l->base.type);
 
 	if (!n)
 		return NULL;
@@ -399,21 +438,21 @@ static struct usock *accepted_socket(struct usock *l)
 		usock_put(n);
 		return NULL;
 	}
-	n->sndbuf = l->sndbuf;
-	n->passcred = l->passcred;
+	n->base.opt.sndbuf = READ_ONCE(l->base.opt.sndbuf);
+	n->base.opt.bits = READ_ONCE(l->base.opt.bits) & (SO_BIT(SO_PASSCRED) | SO_BIT(SO_PASSSEC));
 	return n;
 }
 
-static int connect_stream(struct usock *s, const struct sockaddr_un *addr, u32 len, bool nonblock)
+static int connect_stream(struct usock *s, const struct sockaddr_un *addr, u32 len, u64 until)
 {
-	struct usock *l scoped(usock_put) = unix_find(addr, len, s->type), *other;
+	struct usock *l scoped(usock_put) = unix_find(addr, len, s->base.type), *other;
 	int err = -ENOMEM;
 
 	if (IS_ERR(l))
 		return (int)PTR_ERR(l);
 	other = accepted_socket(l);
 	if (other)
-		err = knock(s, l, other, nonblock);
+		err = knock(s, l, other, until);
 	if (err)
 		usock_put(other);
 	return err;
@@ -437,7 +476,7 @@ void unix_leave_peer(struct usock *s, struct usock *old)
 	free_messages(&unread);
 	mutex_lock(&old->lock);
 	if (old->state != SOCKET_CLOSED && old->peer == s)
-		WRITE_ONCE(old->error, ECONNRESET);
+		socket_set_error(&old->base, ECONNRESET);
 	mutex_unlock(&old->lock);
 	wake_both(old);
 }
@@ -449,7 +488,7 @@ static int connect_datagram(struct usock *s, const struct sockaddr_un *addr, u32
 	bool known;
 
 	if (addr->sun_family != AF_UNSPEC) {
-		peer = unix_find(addr, len, s->type);
+		peer = unix_find(addr, len, s->base.type);
 		if (IS_ERR(peer))
 			return (int)PTR_ERR(peer);
 		mutex_lock(&peer->lock);
@@ -470,51 +509,51 @@ static int connect_datagram(struct usock *s, const struct sockaddr_un *addr, u32
 	return 0;
 }
 
-int unix_connect(struct usock *s, const struct sockaddr_un *addr, u32 len, bool nonblock)
+static int unix_connect(struct socket *base, const union address *to, u32 len, u64 until)
 {
+	const struct sockaddr_un *addr = &to->un;
+	struct usock *s = usock_of(base);
+
 	if (len < sizeof(addr->sun_family))
 		return -EINVAL;
-	if (s->type == SOCK_DGRAM)
+	if (s->base.type == SOCK_DGRAM)
 		return connect_datagram(s, addr, len);
-	return connect_stream(s, addr, len, nonblock);
+	return connect_stream(s, addr, len, until);
 }
 
-struct usock *unix_accept(struct usock *s, bool nonblock)
+static struct socket *unix_accept(struct socket *base, u64 until)
 {
-	struct usock *n;
+	struct usock *s = usock_of(base), *n;
 	int err;
 
-	if (s->type == SOCK_DGRAM)
+	if (s->base.type == SOCK_DGRAM)
 		return ERR_PTR(-EOPNOTSUPP);
 	guard_mutex(&s->lock);
 	while (s->state != SOCKET_LISTENS || list_empty(&s->backlog)) {
 		if (refuses(s))
 			return ERR_PTR(-EINVAL);
-		err = usock_wait(s, &s->read_wait, nonblock,
-				 !list_empty(&s->backlog) || READ_ONCE(s->shut));
+		err = socket_wait_unlocked(&s->lock, &s->read_wait, until,
+					   !list_empty(&s->backlog) || READ_ONCE(s->shut));
 		if (err)
 			return ERR_PTR(err);
 	}
 	n = list_take_first(&s->backlog, struct usock, in_backlog);
 	WRITE_ONCE(s->backlog_nr, s->backlog_nr - 1);
 	wake_up_all(&s->write_wait); /* tasks that found the backlog full */
-	return n;
+	return &n->base;
 }
 
-int unix_shutdown(struct usock *s, int how)
+static int unix_shutdown(struct socket *base, u32 how)
 {
-	u32 bits = (u32)how + 1,
-	    mirror = (bits & 1 ? SHUT_SEND : 0) | (bits & 2 ? SHUT_RECEIVE : 0);
-	struct usock *peer;
+	u32 mirror = (how & SHUT_RECEIVE ? SHUT_SEND : 0) | (how & SHUT_SEND ? SHUT_RECEIVE : 0);
+	struct usock *s = usock_of(base), *peer;
 
-	if (how < 0 || how > 2)
-		return -EINVAL;
 	mutex_lock(&s->lock);
-	WRITE_ONCE(s->shut, s->shut | bits);
-	peer = s->peer && s->type != SOCK_DGRAM ? usock_get(s->peer) : NULL;
+	WRITE_ONCE(s->shut, s->shut | how);
+	peer = s->peer && base->type != SOCK_DGRAM ? usock_get(s->peer) : NULL;
 	mutex_unlock(&s->lock);
 	wake_both(s);
-	if (bits & SHUT_RECEIVE)
+	if (how & SHUT_RECEIVE)
 		unix_room_for_all(s);
 	if (!peer)
 		return 0;
@@ -524,4 +563,67 @@ int unix_shutdown(struct usock *s, int how)
 	wake_both(peer);
 	usock_put(peer);
 	return 0;
+}
+
+/* ---- the family ---- */
+
+u32 unix_write_name(const struct unix_name *n, union address *to)
+{
+	memset(to, 0, sizeof(*to));
+	if (n) {
+		to->un = n->addr;
+		return n->len;
+	}
+	to->family = AF_UNIX;
+	return NAME_START;
+}
+
+static int unix_name(struct socket *base, union address *to, enum name_of which)
+{
+	struct usock *s = usock_of(base),
+		     *other scoped(usock_put) = which == NAME_OWN ? NULL : unix_peer(s);
+
+	if (which != NAME_OWN && !other)
+		return -ENOTCONN;
+	return (int)unix_write_name(READ_ONCE((other ?: s)->name), to);
+}
+
+static void unix_buffers_changed(struct socket *base)
+{
+	wake_up_all(&usock_of(base)->write_wait);
+}
+
+struct socket_list unix_sockets = SOCKET_LIST_INIT(unix_sockets);
+
+static const struct socket_ops unix_ops = {
+	.list = &unix_sockets,
+	.bind = unix_bind,
+	.listen = unix_listen,
+	.connect = unix_connect,
+	.accept = unix_accept,
+	.name = unix_name,
+	.shutdown = unix_shutdown,
+	.send = unix_send,
+	.receive = unix_receive,
+	.poll = unix_poll,
+	.ioctl = unix_ioctl,
+	.pair = unix_pair,
+	.buffers_changed = unix_buffers_changed,
+	.peer_cred = unix_peer_cred,
+	.peer_groups = unix_peer_groups,
+	.close = unix_close,
+};
+
+struct socket *unix_create(int type, int protocol)
+{
+	struct usock *s;
+
+	if (protocol && protocol != AF_UNIX)
+		return ERR_PTR(-EPROTONOSUPPORT);
+	if (type == SOCK_RAW)
+		type = SOCK_DGRAM;
+	if (type != SOCK_STREAM && type != SOCK_DGRAM && type != SOCK_SEQPACKET)
+		return ERR_PTR(-ESOCKTNOSUPPORT);
+	s = usock_create(type);
+	return s ? &s->base : ERR_PTR(-ENOMEM);
 }

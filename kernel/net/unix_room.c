@@ -5,7 +5,7 @@
  * polls waits in its own write_wait and enters the receiver's list to_tell. It cannot wait at the
  * receiver: poll(2) does not pin the receiver, and another thread's connect(2) may replace it.
  */
-#include "kernel/net/socket.h"
+#include "kernel/net/unix.h"
 
 u64 unix_max_dgrams = 10;
 
@@ -23,16 +23,16 @@ static bool has_room(const struct usock *to)
 /* Two sockets that are each other's peers have only the limit of their buffers, as on Linux. */
 static bool limited(const struct usock *s, const struct usock *to)
 {
-	return s->type == SOCK_DGRAM && to != s && READ_ONCE(to->peer) != s;
+	return s->base.type == SOCK_DGRAM && to != s && READ_ONCE(to->peer) != s;
 }
 
-int unix_wait_for_room(struct usock *s, struct usock *to, bool nonblock)
+int unix_wait_for_room(struct usock *s, struct usock *to, u64 until)
 {
 	int err;
 
 	if (!limited(s, to) || has_room(to))
 		return 1;
-	err = usock_wait(to, &to->room_wait, nonblock, has_room(to));
+	err = socket_wait_unlocked(&to->lock, &to->room_wait, until, has_room(to));
 	if (err && has_room(to))
 		wake_up(&to->room_wait); /* pass the wake-up on to another sender */
 	return err;
