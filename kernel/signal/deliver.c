@@ -33,8 +33,10 @@ struct signal *alloc_signal(void)
 {
 	struct signal *sig = kmem_cache_alloc(signal_cache);
 
-	if (sig)
+	if (sig) {
 		refcount_set(&sig->count, 1);
+		sig->arrivals = NULL;
+	}
 	return sig;
 }
 

@@ -80,12 +80,13 @@ struct sighand {
  * may be read without the lock. */
 struct signal {
 	/* --- set one by one, by copy_signal() and before other tasks see it --- */
-	refcount_t count;         /* tasks that point here, and `handlers` if it is in use */
-	int nr_threads;           /* tl, a word: tasks not yet released */
-	int live;                 /* sh: threads that have not begun to exit */
-	struct list_head threads; /* tl and sh to change, either to read: task.thread_node */
-	struct task *leader;      /* tl */
-	struct pid *pid;          /* ro: the process's number, also after exec by another thread */
+	refcount_t count;          /* tasks that point here, and `handlers` if it is in use */
+	struct arrivals *arrivals; /* set once, atomically; a reference, or NULL: alloc_signal() */
+	int nr_threads;            /* tl, a word: tasks not yet released */
+	int live;                  /* sh: threads that have not begun to exit */
+	struct list_head threads;  /* tl and sh to change, either to read: task.thread_node */
+	struct task *leader;       /* tl */
+	struct pid *pid;           /* ro: the process's number, also after exec by another thread */
 	pid_t group_nr[PIDTYPE_LISTS]; /* tl to write, words: of its group and session */
 	struct wait_queue wait_chld;   /* parents in wait4() */
 	struct sigpending shared;      /* sh: process-wide pending signals */
@@ -100,24 +101,23 @@ struct signal {
 	struct sighand handlers;
 
 	/* --- zeroed by copy_signal() --- */
-	struct arrivals *arrivals; /* set once, atomically; a reference, or NULL */
-	struct core_dump *core;    /* sh: its core dump is being written: core.h; or NULL */
-	struct task *exec_task;    /* sh, a word under tl: the thread in execve() that waits for the
-				      others to go */
-	bool group_exit;           /* sh: exit_group or a fatal signal is on its way */
-	bool stopped;              /* sh: the whole group is stopped */
-	bool continued;            /* sh: SIGCONT arrived, not yet waited for */
-	bool notify_continued;     /* sh: the parent is still to be told */
-	bool stop_reported;        /* sh: the stop was waited for */
-	bool session_leader;       /* tl, a word */
-	bool any_may_trace;        /* tl: PR_SET_PTRACER_ANY */
-	struct pid *may_trace;     /* tl: PR_SET_PTRACER, a reference; or NULL */
-	bool child_subreaper;      /* a word: adopts the orphans among its descendants */
-	int group_exit_code;       /* sh: wait status all threads die with */
-	int stop_code;             /* sh: the stopping signal */
-	u32 continues;             /* sh: how often SIGCONT came */
-	int stop_count;            /* sh: threads that still have to stop */
-	int next_timer_id;         /* sh */
+	struct core_dump *core; /* sh: its core dump is being written: core.h; or NULL */
+	struct task *exec_task; /* sh, a word under tl: the thread in execve() that waits for the
+				   others to go */
+	bool group_exit;        /* sh: exit_group or a fatal signal is on its way */
+	bool stopped;           /* sh: the whole group is stopped */
+	bool continued;         /* sh: SIGCONT arrived, not yet waited for */
+	bool notify_continued;  /* sh: the parent is still to be told */
+	bool stop_reported;     /* sh: the stop was waited for */
+	bool session_leader;    /* tl, a word */
+	bool any_may_trace;     /* tl: PR_SET_PTRACER_ANY */
+	struct pid *may_trace;  /* tl: PR_SET_PTRACER, a reference; or NULL */
+	bool child_subreaper;   /* a word: adopts the orphans among its descendants */
+	int group_exit_code;    /* sh: wait status all threads die with */
+	int stop_code;          /* sh: the stopping signal */
+	u32 continues;          /* sh: how often SIGCONT came */
+	int stop_count;         /* sh: threads that still have to stop */
+	int next_timer_id;      /* sh */
 	struct treap_node *posix_timers;             /* sh: timer_create(2), by their numbers */
 	struct usage gone;                           /* sh: of threads that were released */
 	struct usage children;                       /* sh: of reaped children */
@@ -142,7 +142,7 @@ enum jobctl {
 #define GUARD_stopped(sig)    (&(sig)->leader->sighand->lock)
 #define GUARD_stop_count(sig) (&(sig)->leader->sighand->lock)
 
-#define SIGNAL_ZERO_START offsetof(struct signal, arrivals)
+#define SIGNAL_ZERO_START offsetof(struct signal, core)
 
 /* A signal on its way to a handler. */
 struct ksignal {
@@ -252,5 +252,5 @@ bool leave_group_stop(struct task *p);
 /* ---- fork ---- */
 
 int copy_signal(u64 flags, struct task *p); /* 0 or -ENOMEM */
-struct signal *alloc_signal(void);          /* nothing but its count, 1, is set; or NULL */
+struct signal *alloc_signal(void);          /* only what put_signal() wants is set; or NULL */
 void put_signal(struct signal *sig);
