@@ -15,7 +15,7 @@ struct user {
 	atomic_t watches;      /* items of epoll sets: fs.epoll.max_user_watches */
 	atomic_t file_watches; /* inotify(7): fs.inotify.max_user_watches */
 	atomic_t notifiers;    /* its descriptors: fs.inotify.max_user_instances */
-	atomic_t notices;      /* its events that nobody has read, in units of 64 bytes */
+	atomic_t notices;      /* its unread inotify events, in units of 64 bytes */
 	atomic_t file_locks;   /* fcntl(2), flock(2) */
 	atomic_t pipe_pages;   /* what its pipes may hold: fs.pipe-user-pages-* */
 	atomic_t filters;      /* of system calls, in units of 64 bytes: seccomp(2) */

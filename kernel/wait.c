@@ -180,7 +180,7 @@ static enum wait_verdict look_at_children_of(struct wait_query *q, struct task *
 	if (q->options & WEXITED)
 		v = walk(q, &guarded(t, zombies), look_at_zombie, WAIT_FOUND);
 	if (v < WAIT_FOUND)
-		v = walk(q, &guarded(t, jobs), look_at_job, enough);
+		v = MAX(v, walk(q, &guarded(t, jobs), look_at_job, enough));
 	if (v < WAIT_LATER)
 		v = walk(q, &guarded(t, children), look_at_living, WAIT_LATER);
 	if (v < WAIT_FOUND && unlikely(!list_empty(&t->tracees)))

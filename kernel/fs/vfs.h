@@ -123,7 +123,7 @@ struct inode {
 	bool kept;               /* a computed name, but each look-up finds the same dentry */
 	s64 atime, mtime, ctime; /* ns since the epoch; lock to write */
 	struct mutex lock;       /* LOCK_DIR or LOCK_INODE */
-	struct watch *watches;   /* who is told of what happens to it: notify/ */
+	struct watch *watches;   /* through which programs hear of changes: notify/ */
 	const struct inode_ops *ops;
 	const struct file_ops *fops;
 	struct vm_object *object; /* S_IFREG: the contents; NULL: computed */

@@ -188,6 +188,10 @@ static inline bool same_ip(const struct in6_addr *a, const struct in6_addr *b)
 {
 	return !memcmp(a, b, sizeof(*a));
 }
+static inline bool same_endpoint(const struct endpoint *a, const struct endpoint *b)
+{
+	return a->port == b->port && same_ip(&a->ip, &b->ip);
+}
 struct in6_addr mapped(u32 ipv4); /* host order */
 bool ip_is_v4(const struct in6_addr *ip);
 u32 ip_v4(const struct in6_addr *ip); /* host order */
@@ -219,7 +223,8 @@ int port_listen(struct isock *s);          /* it receives from now on: 0 or -EAD
 void port_unlisten(struct isock *s);
 /* UDP: receive, from all or, `from` not NULL, from this peer only. */
 void port_receive(struct isock *s, const struct endpoint *from);
-/* The socket that gets what is sent `from` there `to` here. With a reference, or NULL. */
+/* The socket that gets what is sent `from` there `to` here, two addresses that stay as they are
+ * meanwhile. With a reference, or NULL. */
 struct isock *port_find(struct ports *p, const struct endpoint *from, const struct endpoint *to);
 /* Call fn for each receiver at this port, at most `max`, with a reference that fn drops. */
 void port_each(struct ports *p, u16 port, void (*fn)(struct isock *s, void *arg), void *arg);

@@ -1,5 +1,6 @@
 /*
- * The ports of TCP and UDP: who holds one, and who gets what is sent there. ip(7), socket(7)
+ * The ports of TCP and UDP: which socket holds one, and which gets what is sent there. ip(7),
+ * socket(7)
  *
  * A claim is linked by its port. Sockets share a claim only as a listener and its connections do.
  * Work under the lock is bounded: a chain has a 256th of the ports, each with PORT_SHARERS claims

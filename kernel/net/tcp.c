@@ -17,8 +17,8 @@ static void wake_both(struct isock *s)
 
 /* ---- connecting ---- */
 
-/* The far end of `s`, which will be accepted from `l`: it has the listener's options. */
-static struct isock *make_embryo(struct isock *s, struct isock *l)
+/* A far end, which will be accepted from `l`: it has the listener's options. */
+static struct isock *make_embryo(struct isock *l)
 {
 	struct isock *n = isock_create(l->base.family, SOCK_STREAM, IPPROTO_TCP);
 
@@ -29,15 +29,13 @@ static struct isock *make_embryo(struct isock *s, struct isock *l)
 	n->ip = l->ip;
 	n->ip.groups = NULL;
 	n->ip.nr_groups = 0;
-	n->local = s->remote;
-	n->remote = s->local;
 	return n;
 }
 
 /* Make it ready, unless another thread just has. False: no memory. */
 static bool prepare_embryo(struct isock *s, struct isock *l)
 {
-	struct isock *n = make_embryo(s, l), *spare = n;
+	struct isock *n = make_embryo(l), *spare = n;
 
 	if (!n)
 		return false;
@@ -58,6 +56,8 @@ static void establish(struct isock *l, struct isock *s)
 
 	s->embryo = NULL;
 	n->claim = port_share(l);
+	n->local = s->remote;
+	n->remote = s->local;
 	n->peer = isock_get(s);
 	n->window = READ_ONCE(s->base.opt.rcvbuf);
 	n->state = TCP_ESTABLISHED;
@@ -70,10 +70,10 @@ static void establish(struct isock *l, struct isock *s)
 }
 
 /*
- * The listener `l` is locked. Another thread may have disconnected `s` meanwhile; it may even
- * listen, and is not locked then: its callers may include `l`.
+ * The listener `l` at `to` is locked. Another thread may have disconnected `s` meanwhile, or called
+ * elsewhere with it; it may even listen, and is not locked then: its callers may include `l`.
  */
-static int call_locked(struct isock *s, struct isock *l)
+static int call_locked(struct isock *s, struct isock *l, const struct endpoint *to)
 {
 	int err = 0;
 
@@ -82,7 +82,8 @@ static int call_locked(struct isock *s, struct isock *l)
 	if (READ_ONCE(s->state) != TCP_SYN_SENT)
 		return -ECONNABORTED;
 	mutex_lock_nested(&s->lock);
-	if (s->state != TCP_SYN_SENT || !s->embryo || s->listener) {
+	if (s->state != TCP_SYN_SENT || !s->embryo || s->listener ||
+	    !same_endpoint(&s->remote, to)) {
 		err = -ECONNABORTED;
 	} else if (l->backlog_nr <= l->backlog_max) {
 		establish(l, s);
@@ -228,17 +229,17 @@ static int start_connect(struct isock *s, struct endpoint *to)
 	return 0;
 }
 
-/* Find the listener and call it. What becomes of it is in the state and the error. */
-static int call(struct isock *s)
+/* Find the listener at `to` and call it. What becomes of it is in the state and the error. */
+static int call(struct isock *s, const struct endpoint *from, const struct endpoint *to)
 {
-	struct isock *l scoped(isock_put) = port_find(&s->net->tcp, &s->local, &s->remote);
+	struct isock *l scoped(isock_put) = port_find(&s->net->tcp, from, to);
 	int err = -ECONNREFUSED;
 
 	if (l && l != s) {
 		if (!prepare_embryo(s, l))
 			return -ENOBUFS;
 		mutex_lock(&l->lock);
-		err = call_locked(s, l);
+		err = call_locked(s, l, to);
 		mutex_unlock(&l->lock);
 	}
 	if (err) {
@@ -275,7 +276,7 @@ static int disconnect(struct isock *s);
 static int tcp_connect(struct socket *base, const union address *addr, u32 len, u64 until)
 {
 	struct isock *s = isock_of(base);
-	struct endpoint to;
+	struct endpoint from, to;
 	bool begin;
 	int err = 0;
 
@@ -290,10 +291,11 @@ static int tcp_connect(struct socket *base, const union address *addr, u32 len, 
 						       : read_endpoint(s, &to, addr, len);
 		if (!err)
 			err = start_connect(s, &to);
+		from = s->local;
 	}
 	mutex_unlock(&s->lock);
 	if (!err && begin) {
-		err = call(s);
+		err = call(s, &from, &to);
 		if (err)
 			connect_failed(s, -err);
 		else if (!until) /* on Linux the answer comes just after the call */
@@ -371,7 +373,7 @@ static bool send_fin(struct isock *s)
 	return true;
 }
 
-/* Stop listening. The connections that nobody has accepted are reset, the callers refused. */
+/* Stop listening. The connections not yet accepted are reset, the callers refused. */
 static void stop_listening(struct isock *s)
 {
 	struct list_head orphans = LIST_HEAD_INIT(orphans), callers = LIST_HEAD_INIT(callers);

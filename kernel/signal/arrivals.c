@@ -1,4 +1,4 @@
-/* Where one waits for the signals of a process: signalfd(2). A process that nobody asks for has
+/* Where tasks wait for the signals of a process: signalfd(2). A process without signalfds has
  * none. */
 #include "kernel/signal/signal.h"
 #include "kernel/task.h"

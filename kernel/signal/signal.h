@@ -46,7 +46,7 @@ struct sigqueue {
 	ksiginfo_t info;
 };
 
-/* Where one waits for the signals of a process, to read them from a file: signalfd(2). */
+/* Where tasks wait for the signals of a process, to read them from a file: signalfd(2). */
 struct arrivals {
 	refcount_t count; /* its process, and the signalfds that it has polled */
 	struct wait_queue wait;
@@ -202,7 +202,7 @@ void notify_tracer(struct task *p, int why);
 void retarget_shared_pending(struct task *p, sigset_t64 set);
 /* Kill all other threads of current's group. Caller holds sighand->lock. */
 void zap_other_threads(struct task *p);
-/* Where to wait for signals of current's process, with a reference; made by the first who asks.
+/* Where to wait for signals of current's process, with a reference; made by the first call.
  * NULL without memory. */
 struct arrivals *arrivals_get(void);
 void arrivals_put(struct arrivals *a);

@@ -307,6 +307,46 @@ static void woken_through(uint32_t how)
 	close(p[1]);
 }
 
+/* One event wakes the task that waits for the set, and the one that polls it. */
+static void both_are_woken(void)
+{
+	int p[2], ep = epoll_create1(0), ended = 0;
+	struct pollfd pfd = {.fd = ep, .events = POLLIN};
+	struct epoll_event ev;
+
+	pipe(p);
+	control(ep, EPOLL_CTL_ADD, p[0], EPOLLIN);
+	for (int i = 0; i < 40; i++) {
+		struct gate ready = gate_make();
+		pid_t waits = must_fork(), polls;
+
+		if (waits == 0) {
+			gate_open(&ready);
+			_exit(epoll_wait(ep, &ev, 1, 10000) != 1);
+		}
+		polls = must_fork();
+		if (polls == 0) {
+			gate_open(&ready);
+			_exit(poll(&pfd, 1, 10000) != 1);
+		}
+		gate_wait(&ready);
+		gate_wait(&ready);
+		usleep(i * 100);
+		put(p[1], "x");
+		for (int j = 0; j < 2; j++) {
+			int status;
+
+			waitpid(j ? waits : polls, &status, 0);
+			ended += status == 0;
+		}
+		take(p[0], 1);
+	}
+	say("both are woken: %d of 80", ended);
+	close(ep);
+	close(p[0]);
+	close(p[1]);
+}
+
 static void with_a_timespec(void)
 {
 	struct timespec zero = {0, 0}, some = {0, 20000000}, bad = {0, 1000000000};
@@ -347,6 +387,7 @@ int main(void)
 	loops();
 	woken_through(0);
 	woken_through(EPOLLET);
+	both_are_woken();
 	with_a_timespec();
 	return 0;
 }

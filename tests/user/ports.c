@@ -1,4 +1,4 @@
-/* Who may have which address and port: ip(7), ipv6(7), socket(7). */
+/* Which socket may have which address and port: ip(7), ipv6(7), socket(7). */
 #include "inet.h"
 
 static int on = 1;

@@ -1,4 +1,5 @@
-/* Files of /proc that tell of pages, descriptors, mounts and the log, and who may read them. */
+/* Files of /proc that tell of pages, descriptors, mounts and the log, and which users may read
+ * them. */
 #include "check.h"
 
 #include <poll.h>

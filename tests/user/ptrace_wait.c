@@ -140,6 +140,51 @@ static void left_zombie(void)
 	see("parent itself", parent);
 }
 
+/* ---- a wait for any child, the last of which has ended but is the tracer's first ---- */
+
+static int any_child(void)
+{
+	int status, ret;
+
+	say("-- the parent waits for any child");
+	say("at once: %d", waitpid(-1, &status, WNOHANG));
+	ret = waitpid(-1, &status, 0);
+	say("in the end: %s", ret > 0 ? "its child" : error_name(errno));
+	return ret > 0 && WIFSIGNALED(status) ? WTERMSIG(status) : 99;
+}
+
+static void last_child(void)
+{
+	pid_t parent, pid;
+	siginfo_t info;
+	int go[2];
+	char c;
+
+	if (pipe(ids) || pipe(go))
+		return;
+	parent = fork();
+	if (parent == 0) {
+		pid_t child = fork();
+
+		if (child == 0)
+			pauses();
+		if (write(ids[1], &child, sizeof(child)) != sizeof(child) ||
+		    read(go[0], &c, 1) != 1)
+			_exit(1);
+		_exit(any_child());
+	}
+	if (read(ids[0], &pid, sizeof(pid)) != sizeof(pid))
+		return;
+	trace(PTRACE_SEIZE, pid, 0, 0);
+	kill(pid, SIGKILL);
+	waitid(P_PID, (id_t)pid, &info, WEXITED | WNOWAIT);
+	if (write(go[1], "x", 1) != 1)
+		return;
+	usleep(50000);
+	see("tracer", pid);
+	see("parent itself", parent);
+}
+
 /* ---- threads of the tracer ---- */
 
 static pid_t tracee;
@@ -298,6 +343,7 @@ int main(void)
 	options();
 	stranger();
 	left_zombie();
+	last_child();
 	threads();
 	signals();
 	killed_in_stops();

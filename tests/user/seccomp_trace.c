@@ -313,7 +313,7 @@ static void suspended(void)
 	suspend(pid, 0);
 }
 
-/* Who lets go of the tracee gives it its filters back. */
+/* A tracer that detaches gives the tracee its filters back. */
 static void suspended_no_more(void)
 {
 	pid_t pid = start_traced(suspended_calls);

@@ -1,4 +1,4 @@
-/* Whom an event concerns: those who watch the file, and those who watch the directory above. */
+/* Which watches an event concerns: those of the file, and those of the directory above. */
 #include "kernel/fs/notify/notify.h"
 
 static u32 last_cookie; /* atomic: ties IN_MOVED_FROM to IN_MOVED_TO */

@@ -1,7 +1,7 @@
 /*
  * Telling of what happens to files: inotify(7).
  *
- * As long as nobody watches anything, an operation on a file pays for the test of one word. The
+ * As long as no file is watched, an operation on one pays for the test of one word. The
  * events are those of <linux/inotify.h>; IN_ISDIR is added here.
  */
 #pragma once
@@ -34,7 +34,7 @@ static inline void notify_name(struct dentry *dir, const struct qname *name,
 		tell_name(dir, name, subject, event, 0);
 }
 
-/* Something has happened to what `d` names: whoever watches it, or the directory of the name. */
+/* Something has happened to what `d` names: for its watches, and those of the directory above. */
 static inline void notify_dentry(struct dentry *d, u32 event)
 {
 	if (anybody_watches())

@@ -1,8 +1,8 @@
 /*
  * signalfd(2): signals that are read from a file.
  *
- * As on Linux, who reads or polls gets its own signals and those of its own process, whoever made
- * the descriptor.
+ * As on Linux, a task that reads or polls gets its own signals and those of its process, also if
+ * another process made the descriptor.
  */
 #include "kernel/fs/poll/poll.h"
 #include "kernel/fs/vfs.h"
@@ -119,7 +119,7 @@ static void unpin(struct pin **at)
 	kfree(gone);
 }
 
-/* Drop the queues of processes that are gone, in which nobody waits. The lock is held. */
+/* Drop the queues of processes that are gone, in which no set waits. The lock is held. */
 static void drop_stale_pins(struct signalfd *s)
 {
 	for (struct pin **at = &s->pins; *at;) {

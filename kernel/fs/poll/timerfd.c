@@ -2,7 +2,7 @@
  * timerfd_create(2): a timer that is read from a file.
  *
  * An interval timer rests once it has expired: what it would have expired since is counted when
- * somebody asks, and then it is started again. So a timer that nobody reads costs nothing.
+ * a task asks, and then it is started again. So a timer that no task reads costs nothing.
  */
 #include "kernel/fs/poll/poll.h"
 #include "kernel/fs/vfs.h"

@@ -1,4 +1,4 @@
-/* An ordinary user wears out TCP and UDP: connections that nobody accepts, ends that race each
+/* An ordinary user wears out TCP and UDP: connections never accepted, ends that race each
  * other, ports, options with wild values, unread bytes of closed sockets. */
 #include "attack.h"
 
@@ -187,7 +187,7 @@ static void one_descriptor(void)
 	say("the threads are done");
 }
 
-/* Bytes in connections that nobody accepts, whose other end is closed. */
+/* Bytes in connections that are never accepted, whose other end is closed. */
 static void unread(void)
 {
 	static char data[100000];
