@@ -171,6 +171,13 @@ def test_out_of_memory_within_system_calls(boot):
     assert_kept(before, settled(guest, before))
 
 
+def test_text_that_is_too_long(boot):
+    """Past the 64 MiB that a file of /proc may have there is an error, and no memory of the kernel's."""
+    guest = boot(memory="1G")
+    text = guest.ok("/tests/alone/long_text", timeout=200)
+    assert text == "read 0: ENOMEM\nread 1: ENOMEM\nas it was: yes\n"
+
+
 def test_kill_of_all_misses_no_child(boot):
     """A process that is just being forked either sees the signal or is seen by kill(-1)."""
     guest = boot(smp=2, append="sched.fuzz=7")

@@ -321,7 +321,7 @@ static ssize_t write_at(struct vm_object *obj, struct uio *io, u64 *pos)
 		ssize_t got = write_page(obj, io, *pos, n);
 
 		if (got < 0)
-			return done ? done : got == -ENOMEM ? -ENOSPC : got;
+			return done ? done : got;
 		*pos += (u64)got;
 		done += got;
 		if ((size_t)got < n)
